@@ -1,0 +1,114 @@
+"""Resource quantities (`100m`, `1.5Gi`, `2e3`) as exact integers, and back in canonical form.
+
+A quantity is kept in nano units, which is as fine as Kubernetes goes (finer input is rounded up). The notation it was
+written in (binary, decimal or exponent suffixes) is remembered, because sums are shown in the notation of their parts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+NANO = 10**9
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
+_DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_SUFFIX = {power: suffix for suffix, power in _DECIMAL.items()}
+_PATTERN = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3}|)")
+LIMIT = (2**63 - 1) * NANO
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """`nano` units; `notation` is one of `DecimalSI`, `BinarySI`, `DecimalExponent`."""
+
+    nano: int
+    notation: str = "DecimalSI"
+
+    def __add__(self, other: Quantity) -> Quantity:
+        return Quantity(self.nano + other.nano, self.notation if self.nano else other.notation)
+
+    def __sub__(self, other: Quantity) -> Quantity:
+        return Quantity(self.nano - other.nano, self.notation if self.nano else other.notation)
+
+    def __lt__(self, other: Quantity) -> bool:
+        return self.nano < other.nano
+
+    def __le__(self, other: Quantity) -> bool:
+        return self.nano <= other.nano
+
+    def __str__(self) -> str:
+        return _canonical(self)
+
+
+def _up(value: Decimal | int, unit: int = 1) -> int:
+    """`value * unit` rounded away from zero to a whole number."""
+    scaled = Decimal(value) * unit
+    whole = int(scaled)
+    return whole if whole == scaled else whole + (1 if scaled > 0 else -1)
+
+
+@lru_cache(maxsize=16384)
+def _parse(text: str) -> Quantity:
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a quantity: write a number with an optional suffix such as m, k, Mi or e3")
+    sign, digits, suffix = match.groups()
+    number = Decimal(sign + digits)
+    if suffix in _BINARY:
+        nano, notation = _up(number * _BINARY[suffix], NANO), "BinarySI"
+    elif suffix in _DECIMAL:
+        nano, notation = _up(number.scaleb(_DECIMAL[suffix]), NANO), "DecimalSI"
+    else:
+        nano, notation = _up(number.scaleb(int(suffix[1:])), NANO), "DecimalExponent"
+    return Quantity(max(-LIMIT, min(LIMIT, nano)), notation)
+
+
+def parse(value: Any) -> Quantity:
+    """The quantity a JSON string or number says; raises ValueError where it says none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"{value!r} is not a quantity: write a string such as 100m or 2Gi")
+    return _parse(value if isinstance(value, str) else repr(value))
+
+
+def milli(value: Any) -> int:
+    """Thousandths, rounded up: `milli("0.5") == 500`."""
+    return -(-parse(value).nano // 10**6)
+
+
+def units(value: Any) -> int:
+    """Whole units, rounded up: `units("1Ki") == 1024`."""
+    return -(-parse(value).nano // NANO)
+
+
+def of_units(value: int, notation: str = "DecimalSI") -> Quantity:
+    return Quantity(value * NANO, notation)
+
+
+def _canonical(q: Quantity) -> str:
+    if q.nano == 0:
+        return "0"
+    if q.notation == "BinarySI" and abs(q.nano) >= 1024 * NANO and q.nano % NANO == 0:
+        return _binary(q.nano // NANO)
+    value, power = q.nano, -9
+    while value % 1000 == 0 and power < 18:
+        value, power = value // 1000, power + 3
+    if q.notation == "DecimalExponent":
+        return f"{value}e{power}" if power else str(value)
+    return f"{value}{_SUFFIX[power]}"
+
+
+def _binary(value: int) -> str:
+    suffix = ""
+    for name in _BINARY:
+        if value % 1024:
+            break
+        value, suffix = value // 1024, name
+    return f"{value}{suffix}"
+
+
+def canonical(value: Any) -> str:
+    """A quantity as the API writes it back: `canonical("1000m") == "1"`."""
+    return str(parse(value))

@@ -1,0 +1,31 @@
+"""The Celery app: its workers run the controllers (queue `controllers`) and the scheduler (queue `scheduler`).
+
+A task only wakes a worker that drains a work queue (see `controllers.runtime`); results are never asked for.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+from config import environment
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+_redis = environment.redis_url() or f"unix://{environment.var()}/run/redis.sock"
+
+# kombu spells a Unix socket differently from redis-py.
+app = Celery("binnacle", broker=_redis.replace("unix://", "redis+socket://", 1))
+app.conf.update(
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    worker_hijack_root_logger=False,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={"visibility_timeout": 3600, "socket_keepalive": True},
+    worker_send_task_events=False,
+    imports=("controllers.tasks", "scheduler.tasks"),
+    task_routes={"controllers.*": {"queue": "controllers"}, "scheduler.*": {"queue": "scheduler"}},
+)

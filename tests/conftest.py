@@ -1,0 +1,64 @@
+"""Fixtures that every package's tests share: a migrated database, a store over it, a cache over that."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.cache import Cache
+from cluster.database import Database
+from cluster.store import Store
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def migrate(var: Path, url: str = "") -> None:
+    """Create the tables of an empty database, as `make up` does."""
+    (var / "pki").mkdir(parents=True, exist_ok=True)
+    (var / "pki" / "encryption.key").write_bytes(b"k" * 32)
+    env = {**os.environ, "BINNACLE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    env.pop("DATABASE_URL", None)
+    if url:
+        env["DATABASE_URL"] = url
+    subprocess.run([sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"], cwd=ROOT, env=env, check=True,
+                   timeout=120)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder with an empty, migrated SQLite database: to copy, not to use."""
+    var = tmp_path_factory.mktemp("template")
+    migrate(var)
+    return var
+
+
+@pytest.fixture
+def var(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder of its own with an empty database; the environment points at it."""
+    shutil.copytree(migrated, tmp_path / "var")
+    monkeypatch.setenv("BINNACLE_VAR", str(tmp_path / "var"))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def store(var: Path) -> Iterator[Store]:
+    """An empty store on SQLite."""
+    made = Store(Database(f"sqlite:///{var}/cluster.db"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cache(store: Store) -> Iterator[Cache]:
+    """A cache that follows `store`."""
+    made = Cache(store)
+    made.start()
+    yield made
+    made.close()

@@ -1,0 +1,151 @@
+"""The Lua scripts of the work queue: every change of a queue is one atomic script, one round trip for many keys.
+
+A queue is six Redis keys under one prefix (see `controllers.workqueue.names`):
+
+ready       zset   key -> score; smallest score is served first. score = enqueue time (ms) - priority * 1e13
+again       zset   keys that were added while they were being processed; they become ready when they are done
+processing  hash   key -> token of the batch that holds it, "<worker>#<number>"
+delayed     zset   key -> time (ms) at which it becomes ready
+failures    hash   key -> failures in a row, for the back-off
+stats       hash   counters behind the workqueue_* metrics
+wake        string exists while a wake-up is under way or a worker drains the queue
+"""
+
+# KEYS: ready again processing delayed failures stats wake
+_PRELUDE = """
+local ready, again, processing, delayed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local failures, stats, wake = KEYS[5], KEYS[6], KEYS[7]
+local function size() return redis.call('ZCARD', ready) + redis.call('ZCARD', again) end
+local function add(key, score)
+  local target = redis.call('HEXISTS', processing, key) == 1 and again or ready
+  local added = redis.call('ZADD', target, 'NX', score, key)
+  if added == 0 then redis.call('ZADD', target, 'LT', score, key) end
+  if added > 0 then redis.call('HINCRBY', stats, 'adds', 1) end
+  return added
+end
+local function release(key)
+  redis.call('HDEL', processing, key)
+  local score = redis.call('ZSCORE', again, key)
+  if score then
+    redis.call('ZREM', again, key)
+    redis.call('ZADD', ready, score, key)
+  end
+end
+local function later(key, due)
+  if redis.call('ZADD', delayed, 'NX', due, key) == 0 then redis.call('ZADD', delayed, 'LT', due, key) end
+end
+local function promote(now)
+  local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 5000)
+  for _, key in ipairs(due) do
+    redis.call('ZREM', delayed, key)
+    add(key, now)
+  end
+end
+"""
+
+# ARGV: score limit wake_ttl_ms key...  ->  {added, refused, 1 if the caller must send the wake-up}
+ADD = (
+    _PRELUDE
+    + """
+local score, limit, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local room = limit - size()
+local added, refused = 0, 0
+for i = 4, #ARGV do
+  if room <= added then
+    refused = refused + 1
+  else
+    added = added + add(ARGV[i], score)
+  end
+end
+local woken = 0
+if redis.call('ZCARD', ready) > 0 and redis.call('SET', wake, '1', 'NX', 'PX', ttl) then woken = 1 end
+return {added, refused, woken}
+"""
+)
+
+# ARGV: (due key)...
+ADD_LATER = (
+    _PRELUDE
+    + """
+for i = 1, #ARGV, 2 do later(ARGV[i + 1], ARGV[i]) end
+return 0
+"""
+)
+
+# ARGV: now max token wake_ttl_ms  ->  {key, score, key, score, ...}; ends the wake when nothing is left
+GET = (
+    _PRELUDE
+    + """
+promote(ARGV[1])
+local popped = redis.call('ZPOPMIN', ready, ARGV[2])
+for i = 1, #popped, 2 do redis.call('HSET', processing, popped[i], ARGV[3]) end
+if #popped > 0 then redis.call('SET', wake, '1', 'PX', ARGV[4]) else redis.call('DEL', wake) end
+return popped
+"""
+)
+
+# ARGV: now token base_ms cap_ms jitter, then per key: key, outcome (ok|fail), number
+#   ok:   number = requeue after (ms), -1 = not at all;   fail: number = random in [0, 1) for the jitter
+# -> failures in a row of each key, in order
+DONE = (
+    _PRELUDE
+    + """
+local now, token = tonumber(ARGV[1]), ARGV[2]
+local base, cap, jitter = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local counts = {}
+for i = 6, #ARGV, 3 do
+  local key, outcome, number = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
+  if redis.call('HGET', processing, key) == token then release(key) end
+  if outcome == 'ok' then
+    redis.call('HDEL', failures, key)
+    if number >= 0 then later(key, now + number) end
+    counts[#counts + 1] = 0
+  else
+    local count = redis.call('HINCRBY', failures, key, 1)
+    local delay = math.min(base * 2 ^ math.min(count - 1, 60), cap)
+    later(key, now + delay * (1 + jitter * number))
+    redis.call('HINCRBY', stats, 'retries', 1)
+    counts[#counts + 1] = count
+  end
+end
+return counts
+"""
+)
+
+# ARGV: prefix of the worker leases, now, this worker, its batches under way (tokens)...
+#   ->  number of keys taken back from workers without a lease, and from batches that this worker no longer knows
+RECOVER = (
+    _PRELUDE
+    + """
+local alive, taken = {}, 0
+for i = 4, #ARGV do alive[ARGV[i]] = true end
+local held = redis.call('HGETALL', processing)
+for i = 1, #held, 2 do
+  local token = held[i + 1]
+  if alive[token] == nil then
+    local worker = string.match(token, '^(.*)#')
+    alive[token] = worker ~= ARGV[3] and redis.call('EXISTS', ARGV[1] .. worker) == 1
+  end
+  if not alive[token] then
+    redis.call('ZADD', again, 'NX', ARGV[2], held[i])
+    release(held[i])
+    taken = taken + 1
+  end
+end
+return taken
+"""
+)
+
+# ARGV: now wake_ttl_ms  ->  {1 if the caller must send a wake-up, time of the next delayed key or '', ready, again,
+#                             processing, delayed}
+POLL = (
+    _PRELUDE
+    + """
+promote(ARGV[1])
+local woken = 0
+if redis.call('ZCARD', ready) > 0 and redis.call('SET', wake, '1', 'NX', 'PX', ARGV[2]) then woken = 1 end
+local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+return {woken, first[2] or '', redis.call('ZCARD', ready), redis.call('ZCARD', again),
+        redis.call('HLEN', processing), redis.call('ZCARD', delayed)}
+"""
+)

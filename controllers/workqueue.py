@@ -1,0 +1,225 @@
+"""A de-duplicating work queue in Redis with the semantics of client-go's.
+
+A key that is added many times before it is taken is processed once; a key that is added while it is being processed is
+processed once more afterwards; a key is never processed twice at once. Keys can come back later (`requeue_after`) or
+with exponential back-off after a failure. All methods take many keys and cost one round trip.
+
+The queue is a hint, not the truth: Redis may lose it, and the feeder in `controllers.runtime` fills it again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from controllers import lua
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+PRIORITY_STEP = 10**13  # more than any time in ms, so that priority comes before age
+LOW_PRIORITY = -100  # keys of a resync: behind everything that just changed
+LEASE_PREFIX = "binnacle:worker:"
+WORKERS = "binnacle:workers"
+_PARTS = ("ready", "again", "processing", "delayed", "failures", "stats", "wake")
+
+
+class Taken(NamedTuple):
+    """A key handed to a worker, and how long it had waited (seconds)."""
+
+    key: str
+    waited: float
+
+
+class Batch(NamedTuple):
+    """Keys taken in one call; `token` gives them back."""
+
+    token: str
+    items: list[Taken]
+
+
+class Outcome(NamedTuple):
+    """What became of a taken key: `failed` puts it back with back-off, else it may come back after `after` seconds."""
+
+    key: str
+    failed: bool = False
+    after: float | None = None
+
+
+class Added(NamedTuple):
+    """Result of an add: keys that were new, keys refused because the queue is full, and whether to wake a worker."""
+
+    added: int
+    refused: int
+    wake: bool
+
+
+class State(NamedTuple):
+    """Sizes of a queue, whether a wake-up must be sent, and the time (epoch seconds) of the next delayed key."""
+
+    wake: bool
+    due: float | None
+    ready: int
+    again: int
+    processing: int
+    delayed: int
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Delay after the n-th failure in a row: base * 2**(n-1) seconds, at most `cap`, plus up to `jitter` of it."""
+
+    base: float = 0.005
+    cap: float = 60.0
+    jitter: float = 0.2
+
+
+def connect(url: str | None = None) -> Redis:
+    """A thread-safe Redis client for `url`, else $BINNACLE_REDIS. Calls time out after 5 s."""
+    from redis import Redis
+
+    address = url or os.environ.get("BINNACLE_REDIS")
+    if not address:
+        raise RuntimeError("BINNACLE_REDIS is not set: give the address of Redis, e.g. unix:///path/redis.sock")
+    return Redis.from_url(address, decode_responses=True, socket_timeout=5, socket_connect_timeout=5)
+
+
+def names(queue: str) -> list[str]:
+    """The Redis keys of a queue, in the order in which the scripts take them."""
+    return [f"binnacle:queue:{queue}:{part}" for part in _PARTS]
+
+
+class WorkQueue:
+    """One queue as seen by one worker. `limit` bounds the keys that wait; what is refused is reported, not lost silently.
+
+    Errors: `redis.RedisError` when Redis does not answer; no call leaves a half-done change.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        name: str,
+        worker: str,
+        *,
+        limit: int = 1_000_000,
+        backoff: Backoff = Backoff(),
+        wake_ttl: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.worker = worker
+        self._redis = redis
+        self._limit = limit
+        self._backoff = backoff
+        self._wake_ttl = int(wake_ttl * 1000)
+        self._clock = clock
+        self._numbers = itertools.count()
+        self._under_way: set[str] = set()
+        self._names = names(name)
+        self._scripts = {
+            script: redis.register_script(script)
+            for script in (lua.ADD, lua.ADD_LATER, lua.GET, lua.DONE, lua.RECOVER, lua.POLL)
+        }
+
+    def add(self, keys: Iterable[str], priority: int = 0) -> Added:
+        """Make keys ready now. A key that waits already keeps its place, or moves up to the higher priority."""
+        unique = list(dict.fromkeys(keys))
+        if not unique:
+            return Added(0, 0, False)
+        total, refused, wake = 0, 0, False
+        for start in range(0, len(unique), 5000):
+            chunk = unique[start : start + 5000]
+            score = self._now() - priority * PRIORITY_STEP
+            result = self._run(lua.ADD, score, self._limit, self._wake_ttl, *chunk)
+            total, refused, wake = total + result[0], refused + result[1], wake or bool(result[2])
+        return Added(total, refused, wake)
+
+    def add_after(self, keys: Iterable[tuple[str, float]]) -> None:
+        """Make each (key, seconds) ready after its delay; the earliest of several delays counts."""
+        now = self._now()
+        arguments = [item for key, delay in keys for item in (now + delay * 1000, key)]
+        if arguments:
+            self._run(lua.ADD_LATER, *arguments)
+
+    def get(self, maximum: int) -> Batch:
+        """Take up to `maximum` ready keys. An empty answer also ends this queue's wake-up (see `Added.wake`)."""
+        token = f"{self.worker}#{next(self._numbers)}"
+        self._under_way.add(token)
+        try:
+            now = self._now()
+            flat = self._run(lua.GET, now, maximum, token, self._wake_ttl)
+        except BaseException:
+            self._under_way.discard(token)
+            raise
+        if not flat:
+            self._under_way.discard(token)
+        return Batch(token, [Taken(flat[i], _waited(now, float(flat[i + 1]))) for i in range(0, len(flat), 2)])
+
+    def done(self, token: str, outcomes: Sequence[Outcome]) -> list[int]:
+        """Give the keys of a batch back. Returns the failures in a row of each.
+
+        When Redis does not answer, the keys count as abandoned: `recover` makes them ready again.
+        """
+        arguments = [item for outcome in outcomes for item in _outcome_arguments(outcome)]
+        backoff = self._backoff
+        limits = (backoff.base * 1000, backoff.cap * 1000, backoff.jitter)
+        try:
+            return self._run(lua.DONE, self._now(), token, *limits, *arguments)
+        finally:
+            self._under_way.discard(token)
+
+    def recover(self) -> int:
+        """Make keys ready again that are held by workers without a lease or by abandoned batches. Returns how many."""
+        return self._run(lua.RECOVER, LEASE_PREFIX, self._now(), self.worker, *self._under_way.copy())
+
+    def poll(self) -> State:
+        """Move due keys to ready; tell sizes and whether a wake-up is needed."""
+        wake, due, *sizes = self._run(lua.POLL, self._now(), self._wake_ttl)
+        return State(bool(wake), float(due) / 1000 if due else None, *sizes)
+
+    def forget_wake(self) -> None:
+        """Drop a wake-up that was sent to a worker which is gone."""
+        self._redis.delete(self._names[-1])
+
+    def _now(self) -> float:
+        return round(self._clock() * 1000, 3)
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        return self._scripts[script](keys=self._names, args=arguments)
+
+
+def _waited(now: float, score: float) -> float:
+    """Seconds since the key was added; the score holds that time below its priority."""
+    return max(now - score % PRIORITY_STEP, 0.0) / 1000
+
+
+def _outcome_arguments(outcome: Outcome) -> tuple[str, str, float]:
+    if outcome.failed:
+        return outcome.key, "fail", random.random()
+    return outcome.key, "ok", -1 if outcome.after is None else max(outcome.after, 0) * 1000
+
+
+def hold_lease(redis: Redis, worker: str, seconds: float) -> None:
+    """Say that `worker` lives; its keys are taken from it when it does not say so again within `seconds`."""
+    pipe = redis.pipeline(transaction=False)
+    pipe.set(LEASE_PREFIX + worker, "1", px=int(seconds * 1000))
+    pipe.sadd(WORKERS, worker)
+    pipe.execute()
+
+
+def drop_lease(redis: Redis, worker: str) -> None:
+    """Give up the lease of a worker that ended, so that its keys are taken over at once."""
+    pipe = redis.pipeline(transaction=False)
+    pipe.delete(LEASE_PREFIX + worker)
+    pipe.srem(WORKERS, worker)
+    pipe.execute()
+
+
+def workers(redis: Redis) -> set[str]:
+    """Workers that said once that they live and did not end in order; some may be dead."""
+    return redis.smembers(WORKERS)  # type: ignore[return-value]

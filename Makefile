@@ -1,0 +1,56 @@
+# Binnacle. `make up` starts a cluster, `make test` runs every check.
+#   make up [DETACH=1] [PORT=8080] [API_PORT=6443] [VAR=var]      make down status clean token
+#   make test lint bench
+
+PYTHON ?= python3
+VAR ?= var
+PORT ?= 8080
+API_PORT ?= 6443
+export BINNACLE_VAR := $(abspath $(VAR))
+export PORT API_PORT
+
+BIN := .venv/bin
+
+.PHONY: up down status clean token test lint bench install
+
+up: .venv/installed
+	@exec $(BIN)/python -m config up $(if $(DETACH),--detach)
+
+down status: .venv/installed
+	@$(BIN)/python -m config $@
+
+clean: .venv/installed
+	@$(BIN)/python -m config clean
+
+token: .venv/installed
+	@BINNACLE_PORT=$(PORT) $(BIN)/python manage.py login_token --skip-checks
+
+# First what can run side by side, then what measures or kills processes, one after another.
+test: lint
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not serial"
+	$(BIN)/pytest -q -m serial
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/installed-dev
+	@$(BIN)/python -m bench
+
+install: .venv/installed
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "binnacle: needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version 2>&1): set PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "binnacle: $(PYTHON) can not make a virtual environment" >&2; exit 1; }
+
+.venv/installed: requirements.txt | .venv/bin/python
+	@echo "Installing what Binnacle needs into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@ln -sf "$$($(BIN)/python -c 'from config.processes import redis_server; print(redis_server())')" $(BIN)/redis-server
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,58 @@
+"""Everything an installation needs before its processes start: keys, tokens, kubeconfigs, tables. Safe to repeat."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from config.installation import Installation
+from config.processes import ROOT, supervisor_config
+
+MIGRATED_APPS = ("cluster", "addons", "dashboard")
+
+
+def prepare(at: Installation) -> None:
+    """Bring the state folder into the form that this version expects."""
+    from config import pki
+
+    folder = at.path / "pki"
+    pki.make_all(folder, node=at.node, addresses=sorted({at.service_address, at.node_address}))
+    node_user = f"system:node:{at.node}"
+    tokens = pki.static_tokens(folder, {"admin": "system:masters", node_user: "system:nodes",
+                                        "system:kube-proxy": "system:node-proxiers"})
+    server = f"https://127.0.0.1:{at.api_port}"
+    for path, user in ((at.path / "kubeconfig", "admin"), (at.path / "kubelet" / "kubeconfig", node_user),
+                       (at.path / "kubeproxy" / "kubeconfig", "system:kube-proxy")):
+        pki.write_kubeconfig(path, server=server, ca=folder / "ca.crt", user=user, token=tokens[user])
+    migrate(at)
+    (at.path / "supervisord.conf").write_text(supervisor_config(at))
+
+
+def migrate(at: Installation) -> None:
+    """Create or alter the tables; skipped when nothing changed since the last start, to start faster."""
+    stamp, path = _migrations_stamp(), at.path / "migrated"
+    if path.exists() and path.read_text() == stamp and "DATABASE_URL" not in os.environ:
+        return
+    subprocess.run([sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"], cwd=ROOT, check=True,
+                   env={**os.environ, **at.environment()})
+    path.write_text(stamp)
+
+
+def _migrations_stamp() -> str:
+    files = sorted(path for app in MIGRATED_APPS for path in (ROOT / app / "migrations").glob("*.py"))
+    digest = hashlib.blake2b(digest_size=16)
+    for path in [*files, ROOT / "requirements.txt"]:
+        digest.update(f"{path.relative_to(ROOT)}".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def kubeconfig_path(var: Path) -> Path:
+    """Where the administrator's kubeconfig is, relative to the present folder when it is below it."""
+    path = var / "kubeconfig"
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

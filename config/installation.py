@@ -1,0 +1,105 @@
+"""The facts of one installation that are decided once, at its first start, and kept in `config.json`.
+
+Several clusters may run side by side on a machine: each takes a slot of its own, which gives it its own address ranges.
+With root, pods have addresses of a private range on a bridge. Without, the ranges lie in 127.0.0.0/8, all of which is
+local on Linux: any process may listen there, so pods and services still have addresses of their own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import socket
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+SLOTS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where one cluster lives. Ports are TCP; `node` is the name of this machine's node."""
+
+    var: str
+    port: int
+    api_port: int
+    kubelet_port: int
+    slot: int
+    node: str
+    privileged: bool
+
+    @property
+    def service_cidr(self) -> str:
+        return f"{10 if self.privileged else 127}.{96 + self.slot}.0.0/16"
+
+    @property
+    def pod_cidr(self) -> str:
+        return f"{10 if self.privileged else 127}.{244 - self.slot}.0.0/16"
+
+    @property
+    def node_pod_cidr(self) -> str:
+        """The part of the pod range that this machine's node hands out."""
+        return str(next(ipaddress.ip_network(self.pod_cidr).subnets(new_prefix=24)))
+
+    @property
+    def node_address(self) -> str:
+        """Where pods reach this machine: the bridge's address with root, else the loopback address."""
+        return str(ipaddress.ip_network(self.node_pod_cidr)[1]) if self.privileged else "127.0.0.1"
+
+    @property
+    def service_address(self) -> str:
+        """The address of the service `kubernetes`: the first of the range."""
+        return str(ipaddress.ip_network(self.service_cidr)[1])
+
+    @property
+    def dns_address(self) -> str:
+        return str(ipaddress.ip_network(self.service_cidr)[10])
+
+    @property
+    def path(self) -> Path:
+        return Path(self.var)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that every process of this installation gets."""
+        return {
+            "BINNACLE_VAR": self.var,
+            "BINNACLE_PORT": str(self.port),
+            "BINNACLE_API_PORT": str(self.api_port),
+            "BINNACLE_REDIS": f"unix://{self.var}/run/redis.sock",
+            "BINNACLE_SERVICE_CIDR": self.service_cidr,
+            "BINNACLE_POD_CIDR": self.pod_cidr,
+            "BINNACLE_NODE_ADDRESS": self.node_address,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+        }
+
+
+def node_name() -> str:
+    """This machine's name as a DNS label."""
+    name = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname().lower()).strip("-.")
+    return name[:63] or "node"
+
+
+def load(var: Path, port: int, api_port: int) -> Installation:
+    """The installation in `var`: as it was first decided, or decided now. Ports may differ at each start."""
+    privileged = os.geteuid() == 0
+    path = var / "config.json"
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if kept["privileged"] != privileged:
+            owner, now = ("root", "an ordinary user") if kept["privileged"] else ("an ordinary user", "root")
+            raise ValueError(f"{var} was made by {owner} and is now started by {now}: "
+                             f"start it as before, or choose another folder with VAR=…")
+        slot = kept["slot"]
+    else:
+        # A slot follows from the folder's name: stable, and rarely the same for two clusters.
+        slot = zlib.crc32(str(var).encode()) % SLOTS
+    made = Installation(str(var), port, api_port, kubelet_port(api_port), slot, node_name(), privileged)
+    path.write_text(json.dumps(asdict(made), indent=2) + "\n")
+    return made
+
+
+def kubelet_port(api_port: int) -> int:
+    """Beside the API's port, so that clusters on one machine do not meet: 6443 gives the usual 10250."""
+    return api_port + 3807 if api_port + 3807 < 65536 else api_port - 3807

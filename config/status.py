@@ -1,0 +1,50 @@
+"""`make status`: what runs, since when, with how much memory, and whether it is healthy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from config import preflight
+from config.installation import Installation
+from config.up import node_state
+
+
+def status(var: Path) -> int:
+    """Print a line per process and the health of API and node; exit status 0 only when all is well."""
+    if preflight.running(var) is None:
+        print("Binnacle is not running.")
+        return 3
+    at = Installation(**json.loads((var / "config.json").read_text()))
+    well = True
+    for process in _supervised(var):
+        memory = f"{resident(process['pid']) / 2**20:6.0f} MiB" if process["pid"] else " " * 10
+        well = well and process["statename"] == "RUNNING"
+        print(f"{process['name']:<12} {process['statename']:<9} {memory}  {process['description']}")
+    token = next(line.split(",")[0] for line in (var / "pki" / "tokens.csv").read_text().splitlines()
+                 if line.split(",")[1] == "admin")
+    trouble = node_state(at, token)
+    print(f"node         {trouble or 'Ready'}")
+    print(f"dashboard    http://127.0.0.1:{at.port}/\nkubernetes   https://127.0.0.1:{at.api_port}")
+    return 0 if well and not trouble else 1
+
+
+def _supervised(var: Path) -> list[dict[str, object]]:
+    from xmlrpc.client import ServerProxy
+
+    from supervisor.xmlrpc import SupervisorTransport
+
+    transport = SupervisorTransport(None, None, f"unix://{var}/run/supervisor.sock")
+    found = ServerProxy("http://127.0.0.1", transport=transport).supervisor.getAllProcessInfo()
+    return sorted(found, key=lambda process: process["start"])  # type: ignore[union-attr]
+
+
+def resident(pid: object) -> int:
+    """Bytes of memory of a process, each page that processes share counted once among them (Pss)."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        return 0
+    return 0

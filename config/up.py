@@ -1,0 +1,134 @@
+"""`make up`: prepare the state folder, start the supervisor, wait until the node is Ready, tell where everything is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from config import environment, installation, preflight
+from config.bootstrap import kubeconfig_path, prepare
+from config.installation import Installation
+from config.preflight import Refused
+from config.processes import ROOT
+
+READY_TIMEOUT = 90.0  # seconds from the start of the processes to a Ready node
+
+
+def up(var: Path, *, detach: bool) -> int:
+    """Start the cluster; in the foreground until SIGINT or SIGTERM unless `detach`."""
+    port, api_port = environment.port("PORT", 8080), environment.port("API_PORT", 6443)
+    preflight.check_folder(var)
+    if preflight.running(var):
+        at = Installation(**json.loads((var / "config.json").read_text()))
+        print("Binnacle is already running.")
+        announce(at)
+        return 0
+    at = installation.load(var, port, api_port)
+    for number, name, what in ((port, "PORT", "dashboard"), (api_port, "API_PORT", "Kubernetes API"),
+                               (at.kubelet_port, "API_PORT", f"kubelet, API_PORT{at.kubelet_port - api_port:+d}")):
+        preflight.check_port(number, name, what)
+    for sentence in preflight.limits():
+        print(f"Note: {sentence}.")
+    prepare(at)
+    return supervise(at, detach=detach)
+
+
+def supervise(at: Installation, *, detach: bool) -> int:
+    """Run supervisord, wait for readiness, and stay until it ends unless `detach`."""
+    with open(at.path / "log" / "supervisord.out", "ab") as output:
+        child = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-n", "-c",
+                                  str(at.path / "supervisord.conf")], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
+                                 stderr=output, start_new_session=True)
+    stop = Stop(at, child)
+    try:
+        wait_ready(at, child)
+    except Refused:
+        stop.now()
+        raise
+    announce(at)
+    if detach:
+        return 0
+    print("Press Ctrl-C to stop.", flush=True)
+    return stop.wait()
+
+
+class Stop:
+    """Ends the cluster when this process is told to end, or the supervisor ends by itself."""
+
+    def __init__(self, at: Installation, child: subprocess.Popen[bytes]) -> None:
+        self.at, self.child = at, child
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, frame: object) -> None:
+        print("\nStopping …", flush=True)
+        self.now()
+        sys.exit(0)
+
+    def now(self) -> None:
+        from config.down import down
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        down(self.at.path, quiet=True)
+
+    def wait(self) -> int:
+        code = self.child.wait()
+        print(f"binnacle: the supervisor ended with status {code}; see {self.at.path}/log/supervisord.log",
+              file=sys.stderr)
+        return code or 1
+
+
+def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
+    """Return when this machine's node is Ready; raises Refused when that takes too long or the supervisor ends."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    token = next(line.split(",")[0] for line in (at.path / "pki" / "tokens.csv").read_text().splitlines()
+                 if line.split(",")[1] == "admin")
+    state = "the API does not answer"
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise Refused(f"the supervisor ended with status {child.returncode}; see {at.path}/log/supervisord.out")
+        state = node_state(at, token)
+        if not state:
+            return
+        time.sleep(0.1)
+    raise Refused(f"not ready after {READY_TIMEOUT:.0f} s: {state}; see the logs in {at.path}/log")
+
+
+def node_state(at: Installation, token: str) -> str:
+    """Empty when the node is Ready since this start, else what is missing."""
+    request = urllib.request.Request(f"https://127.0.0.1:{at.api_port}/api/v1/nodes/{at.node}",
+                                     headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
+    context = ssl.create_default_context(cafile=str(at.path / "pki" / "ca.crt"))
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=2) as answer:
+            node = json.load(answer)
+    except urllib.error.HTTPError as error:
+        return f"the node {at.node} is not registered ({error.code})"
+    except (OSError, ValueError) as error:
+        return f"the API does not answer ({error})"
+    ready = next((c for c in node.get("status", {}).get("conditions", []) if c["type"] == "Ready"), {})
+    if ready.get("status") != "True":
+        return f"the node {at.node} is not Ready: {ready.get('message', 'no condition yet')}"
+    return ""
+
+
+def announce(at: Installation) -> None:
+    """Print the addresses, a login token and the kubeconfig's path."""
+    made = subprocess.run([sys.executable, "manage.py", "login_token", "--skip-checks"], cwd=ROOT, text=True,
+                          capture_output=True, env={**os.environ, **at.environment()}, check=False)
+    token = made.stdout.strip() or f"none could be made: {made.stderr.strip().splitlines()[-1:]}"
+    print(f"""
+  Dashboard    http://127.0.0.1:{at.port}/
+  Login token  {token}   (once, within 15 minutes; `make token` gives another)
+  Kubernetes   https://127.0.0.1:{at.api_port}
+  kubectl      export KUBECONFIG={kubeconfig_path(at.path)}
+""", flush=True)

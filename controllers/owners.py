@@ -1,0 +1,134 @@
+"""Who manages what: controller references, adoption of orphans, release of what no longer matches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from cluster.cache import Cache, Entry
+from cluster.errors import Conflict, Invalid, NotFound
+from cluster.store import Key
+from controllers.runtime import Context, join_key
+
+if TYPE_CHECKING:
+    from cluster.selectors import Selector
+
+Json = dict[str, Any]
+
+
+def reference(owner: Json) -> Json:
+    """The owner reference that makes `owner` the manager of an object."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def controller_of(obj: Json) -> Json | None:
+    """The managing owner reference of a decoded object."""
+    return next((r for r in obj["metadata"].get("ownerReferences", ()) if r.get("controller")), None)
+
+
+def owner_key(kind: str) -> Callable[[Entry, Cache], Iterable[str]]:
+    """Mapper: the key of the managing owner, if it is of that kind."""
+
+    def keys(entry: Entry, cache: Cache) -> Iterable[str]:
+        owner = entry.controller
+        if owner is not None and owner.kind == kind:
+            yield join_key(entry.key.namespace, owner.name)
+
+    return keys
+
+
+def owner_or_matching_keys(kind: str, storage: str, selector: Callable[[Json], Selector]) -> Callable[..., Iterable[str]]:
+    """Mapper: the managing owner; for an orphan with labels, every object of `storage` whose selector matches it."""
+    managed = owner_key(kind)
+
+    def keys(entry: Entry, cache: Cache) -> Iterable[str]:
+        if entry.controller is not None:
+            yield from managed(entry, cache)
+        elif entry.labels:
+            for candidate in cache.list(storage, entry.key.namespace):
+                if selector(candidate.object()).matches(entry.labels):
+                    yield join_key(*candidate.key[1:])
+
+    return keys
+
+
+def claim(ctx: Context, owner: Json, storage: str, selector: Selector) -> list[Entry]:
+    """The objects of `storage` that `owner` manages: released if they stopped matching, orphans that match adopted.
+
+    An owner that is being deleted adopts nothing. A change in between is left to the next look.
+    """
+    meta = owner["metadata"]
+    held, changed = [], False
+    for entry in ctx.cache.by_owner(meta["uid"]):
+        if entry.key.storage != storage or entry.controller is None or entry.controller.uid != meta["uid"]:
+            continue
+        if selector.matches(entry.labels):
+            held.append(entry)
+        elif not meta.get("deletionTimestamp"):
+            changed |= _release(ctx, owner, entry)
+    if not meta.get("deletionTimestamp"):
+        for entry in orphans(ctx.cache, storage, meta["namespace"], selector):
+            changed |= _adopt(ctx, owner, entry)
+    if not changed:
+        return held
+    ctx.cache.refresh()
+    return [e for e in owned(ctx.cache, meta["uid"], storage) if selector.matches(e.labels)]
+
+
+def owned(cache: Cache, uid: str, storage: str) -> list[Entry]:
+    """The objects of `storage` that the owner with this uid manages."""
+    return [
+        entry
+        for entry in cache.by_owner(uid)
+        if entry.key.storage == storage and entry.controller is not None and entry.controller.uid == uid
+    ]
+
+
+def orphans(cache: Cache, storage: str, namespace: str, selector: Selector) -> list[Entry]:
+    """Objects without a manager, not being deleted, that the selector matches."""
+    return [
+        entry
+        for entry in cache.list(storage, namespace)
+        if not entry.meta.deletionTimestamp
+        and (not entry.meta.ownerReferences or entry.controller is None)
+        and selector.matches(entry.labels)
+    ]
+
+
+def _adopt(ctx: Context, owner: Json, entry: Entry) -> bool:
+    current = ctx.cache.get(Key(entry.key.storage, *entry.key[1:]))
+    if current is None or current.controller is not None:
+        return False
+
+    def add(obj: Json) -> None:
+        if controller_of(obj) is None and obj["metadata"]["uid"] == entry.meta.uid:
+            references = [r for r in obj["metadata"].get("ownerReferences", []) if r["uid"] != owner["metadata"]["uid"]]
+            obj["metadata"]["ownerReferences"] = [*references, reference(owner)]
+
+    return _change(ctx, entry, add)
+
+
+def _release(ctx: Context, owner: Json, entry: Entry) -> bool:
+    def drop(obj: Json) -> None:
+        references = [r for r in obj["metadata"].get("ownerReferences", []) if r["uid"] != owner["metadata"]["uid"]]
+        if references:
+            obj["metadata"]["ownerReferences"] = references
+        else:
+            obj["metadata"].pop("ownerReferences", None)
+
+    return _change(ctx, entry, drop)
+
+
+def _change(ctx: Context, entry: Entry, change: Callable[[Json], None]) -> bool:
+    try:
+        ctx.session.mutate(entry.key.storage, entry.key.namespace, entry.key.name, change)
+    except (NotFound, Invalid, Conflict):  # it went, or may not change any more: nothing to claim
+        return False
+    return True

@@ -1,0 +1,132 @@
+"""What controllers look at in a pod: a typed view, decoded once per revision, and the usual questions to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cluster import clock
+
+if TYPE_CHECKING:
+    from cluster.cache import Entry
+    from cluster.store import Key
+
+MEMO = 8_192  # decoded pods kept; when full, all are dropped
+
+
+class Terminated(msgspec.Struct, frozen=True, gc=False):
+    exitCode: int = 0
+    finishedAt: str | None = None
+
+
+class State(msgspec.Struct, frozen=True, gc=False):
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(msgspec.Struct, frozen=True, gc=False):
+    name: str = ""
+    restartCount: int = 0
+    state: State | None = None
+
+
+class Condition(msgspec.Struct, frozen=True, gc=False):
+    type: str = ""
+    status: str = ""
+    reason: str | None = None
+    lastTransitionTime: str | None = None
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    phase: str = ""
+    conditions: list[Condition] | None = None
+    containerStatuses: list[ContainerStatus] | None = None
+    initContainerStatuses: list[ContainerStatus] | None = None
+
+
+class Spec(msgspec.Struct, frozen=True, gc=False):
+    nodeName: str | None = None
+    restartPolicy: str = "Always"
+
+
+class Meta(msgspec.Struct, frozen=True, gc=False):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    finalizers: list[str] | None = None
+    creationTimestamp: str | None = None
+    deletionTimestamp: str | None = None
+
+
+class Pod(msgspec.Struct, frozen=True, gc=False):
+    """The parts of a pod that decide what a controller does."""
+
+    metadata: Meta
+    spec: Spec
+    status: Status = Status()
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name
+
+    @property
+    def phase(self) -> str:
+        return self.status.phase or "Pending"
+
+    @property
+    def terminating(self) -> bool:
+        return self.metadata.deletionTimestamp is not None
+
+    @property
+    def finished(self) -> bool:
+        return self.status.phase in ("Succeeded", "Failed")
+
+    @property
+    def active(self) -> bool:
+        """Counts towards the replicas: neither finished nor being deleted."""
+        return not self.terminating and not self.finished
+
+    @property
+    def ready(self) -> bool:
+        return (condition := self.condition("Ready")) is not None and condition.status == "True"
+
+    def condition(self, type: str) -> Condition | None:
+        return next((c for c in self.status.conditions or () if c.type == type), None)
+
+    def available_in(self, min_ready: float, now: float) -> float | None:
+        """Seconds until the pod counts as available (0: it does), None while it is not ready."""
+        condition = self.condition("Ready")
+        if condition is None or condition.status != "True":
+            return None
+        if not min_ready:
+            return 0.0
+        since = clock.parse(condition.lastTransitionTime) if condition.lastTransitionTime else now
+        return max(since + min_ready - now, 0.0)
+
+    @property
+    def restarts(self) -> int:
+        return max((status.restartCount for status in self.status.containerStatuses or ()), default=0)
+
+
+_decode = msgspec.json.Decoder(Pod).decode
+_memo: dict[Key, tuple[int, Pod]] = {}
+
+
+def view(entry: Entry) -> Pod:
+    """The typed view of a pod in the cache."""
+    found = _memo.get(entry.key)
+    if found is not None and found[0] == entry.revision:
+        return found[1]
+    pod = _decode(entry.body)
+    if len(_memo) >= MEMO:
+        _memo.clear()
+    _memo[entry.key] = entry.revision, pod
+    return pod
+
+
+def views(entries: Iterable[Entry]) -> list[Pod]:
+    """The typed views of several pods, in order."""
+    return [view(entry) for entry in entries]

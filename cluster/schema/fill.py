@@ -1,0 +1,109 @@
+"""Completes an object before it is stored: adds what Go's encoder always writes, leaves out what it never does.
+
+Strategies may leave fields out that Kubernetes always shows (`status: {}`, `lastTransitionTime: null`, `image: ""`)
+and may leave empty ones in. `fill` runs once, last, over the definition's structs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from cluster.schema import definitions
+from cluster.schema.scalars import ZERO
+from cluster.schema.types import ALWAYS, OMIT, ListOf, MapOf, Ref, Scalar, Struct, Type
+
+Filler = Callable[[Any], Any]
+_lock = threading.RLock()
+_fillers: dict[str, Filler | None] = {}
+
+
+def filler(name: str) -> Filler:
+    """The compiled completion of a definition."""
+    if name not in _fillers:
+        with _lock:
+            _fillers[name] = _compile(definitions.get(name))
+    return _fillers[name] or _nothing
+
+
+def forget(name: str) -> None:
+    _fillers.pop(name, None)
+
+
+def _nothing(obj: Any) -> Any:
+    return obj
+
+
+def _compile(kind: Type) -> Filler | None:
+    """None where there is nothing to complete below."""
+    match kind:
+        case Ref(name=name):
+            return _reference(name)
+        case Struct():
+            return _struct(kind)
+        case ListOf(item=item):
+            return _each(_compile(item), list)
+        case MapOf(value=value):
+            return _each(_compile(value), dict)
+    return None
+
+
+def _reference(name: str) -> Filler | None:
+    target = definitions.get(name)
+    if not isinstance(target, Struct):
+        return _compile(target)
+
+    step = _fillers.get(name)
+
+    def late(obj: Any) -> Any:
+        nonlocal step
+        if step is None:
+            step = filler(name)
+        return step(obj)
+
+    return step or late
+
+
+def _each(step: Filler | None, container: type) -> Filler | None:
+    if step is None:
+        return None
+
+    def run(value: Any) -> None:
+        if value.__class__ is not container:
+            return
+        for item in value if container is list else value.values():
+            step(item)
+
+    return run
+
+
+def _struct(kind: Struct) -> Filler:
+    below = {key: step for key, f in kind.fields.items() if (step := _compile(f.type))}
+    omitted = frozenset(key for key, f in kind.fields.items() if f.encoding == OMIT)
+    blanks = tuple((key, _zero(f.type)) for key, f in kind.fields.items() if f.encoding == ALWAYS)
+    nested = frozenset(key for key, f in kind.fields.items() if f.encoding == ALWAYS and isinstance(f.type, Ref))
+    get_step = below.get
+
+    def struct(obj: Any) -> Any:
+        if obj.__class__ is not dict:
+            return obj
+        dropped = None
+        for key, blank in blanks:
+            if obj.get(key) is None:
+                obj[key] = {} if key in nested else blank
+        for key, value in obj.items():
+            if (step := get_step(key)) is not None and (value or key not in omitted):
+                step(value)
+            elif not value and key in omitted:
+                dropped = [key] if dropped is None else [*dropped, key]
+        if dropped:
+            for key in dropped:
+                del obj[key]
+        return obj
+
+    return struct
+
+
+def _zero(kind: Type) -> Any:
+    return ZERO.get(kind.name) if isinstance(kind, Scalar) else None

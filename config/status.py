@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from config import preflight
 from config.installation import Installation
@@ -29,14 +30,14 @@ def status(var: Path) -> int:
     return 0 if well and not trouble else 1
 
 
-def _supervised(var: Path) -> list[dict[str, object]]:
+def _supervised(var: Path) -> list[dict[str, Any]]:
     from xmlrpc.client import ServerProxy
 
     from supervisor.xmlrpc import SupervisorTransport
 
     transport = SupervisorTransport(None, None, f"unix://{var}/run/supervisor.sock")
-    found = ServerProxy("http://127.0.0.1", transport=transport).supervisor.getAllProcessInfo()
-    return sorted(found, key=lambda process: process["start"])  # type: ignore[union-attr]
+    found: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor.getAllProcessInfo()
+    return sorted(found, key=lambda process: process["start"])
 
 
 def resident(pid: object) -> int:

@@ -115,7 +115,8 @@ def node_state(at: Installation, token: str) -> str:
         return f"the node {at.node} is not registered ({error.code})"
     except (OSError, ValueError) as error:
         return f"the API does not answer ({error})"
-    ready = next((c for c in node.get("status", {}).get("conditions", []) if c["type"] == "Ready"), {})
+    conditions = node.get("status", {}).get("conditions", [])
+    ready: dict[str, str] = next((c for c in conditions if c["type"] == "Ready"), {})
     if ready.get("status") != "True":
         return f"the node {at.node} is not Ready: {ready.get('message', 'no condition yet')}"
     return ""

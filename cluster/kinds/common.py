@@ -49,8 +49,8 @@ def _rule(text: str, pattern: str, *examples: str) -> str:
 _ENDS = "and must start and end with an alphanumeric character"
 _LABEL_RULE = _rule("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', " + _ENDS,
                     _LABEL, "my-name", "123-abc")
-_SUBDOMAIN_RULE = _rule("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-                        + _ENDS, _SUBDOMAIN, "example.com")
+_SUBDOMAIN_RULE = _rule("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' "
+                        "or '.', " + _ENDS, _SUBDOMAIN, "example.com")
 _UNDERSCORE_RULE = _rule("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' "
                          "or '.', " + _ENDS, _SUBDOMAIN_UNDERSCORE, "example.com")
 _LABEL_1035_RULE = _rule("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "

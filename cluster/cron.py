@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-MONTHS = {n: i for i, n in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
-DAYS = {n: i for i, n in enumerate("sun mon tue wed thu fri sat".split())}
+MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11,
+          "dec": 12}
+DAYS = {"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
 DESCRIPTORS = {"@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
                "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *"}
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
@@ -54,12 +55,10 @@ class Schedule:
                 at = at.replace(hour=0, minute=0) + timedelta(days=1)
             elif at.hour not in self.hours:
                 at = at.replace(minute=0) + timedelta(hours=1)
-            elif at.minute not in self.minutes or not _exists(found := at.replace(tzinfo=after.tzinfo)):
-                at += timedelta(minutes=1)
-            elif found.astimezone(UTC) <= after.astimezone(UTC):
-                at += timedelta(minutes=1)
-            else:
+            elif at.minute in self.minutes and (found := at.replace(tzinfo=after.tzinfo)) and _follows(found, after):
                 return found
+            else:
+                at += timedelta(minutes=1)
         return None
 
     def _day_matches(self, at: datetime) -> bool:
@@ -161,6 +160,10 @@ def _next_month(at: datetime) -> datetime:
     return at.replace(year=year, month=month, day=1, hour=0, minute=0)
 
 
+def _follows(at: datetime, after: datetime) -> bool:
+    """Whether a wall clock time occurs in its zone, and later than `after`."""
+    return _exists(at) and at.astimezone(UTC) > after.astimezone(UTC)
+
+
 def _exists(at: datetime) -> bool:
-    """Whether this wall clock time occurs in its zone."""
     return at.astimezone(UTC).astimezone(at.tzinfo).replace(tzinfo=None) == at.replace(tzinfo=None)

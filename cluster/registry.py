@@ -94,11 +94,9 @@ class Strategy:
         return obj.get("spec")
 
     def prepare_status_update(self, obj: Json, old: Json, ctx: Context) -> None:
-        """Only status (and harmless metadata) passes: everything else is taken from `old`."""
+        """Only status and metadata pass (labels too, as in Kubernetes): everything else is taken from `old`."""
         for name in (obj.keys() | old.keys()) - {"status", "metadata"}:
             keep(obj, old, name)
-        for name in ("labels", "annotations", "finalizers", "ownerReferences", "generation", "deletionTimestamp"):
-            keep(obj["metadata"], old["metadata"], name)
 
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
         return []

@@ -1,45 +1,102 @@
 """Schemas of all kinds: decoding as kube-apiserver decodes, canonical forms, and completion before storing.
 
-The path of a write: `parse` the body to JSON, `decode` it for its kind (types checked, unknown fields reported and
+The path of a write: `parse` the body to JSON, `check` it for its kind (types checked, unknown fields reported and
 dropped, quantities and times canonical, nulls dropped), then defaults, admission and validation, and last `fill`.
 
-Between `decode` and `fill` no field is null, and plain structs (`metadata`, `spec`, `resources`) are present; scalars
+Between `check` and `fill` no field is null, and plain structs (`metadata`, `spec`, `resources`) are present; scalars
 and lists may be absent. After `fill` the object is what Kubernetes would show: fields without `omitempty` are there
 (`status: {}`, `containers: null`), so readers of stored objects write `obj.get("endpoints") or []`.
+
+A custom kind has no Go type: its schema prunes and validates (`cluster.crd`), and it says so here with `add_custom`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from cluster.errors import BadRequest
+from cluster.registry import Kind
 from cluster.schema import definitions, unknown
+from cluster.schema.body import json_error, parse
 from cluster.schema.fill import filler
 from cluster.schema.plan import Seen, plan
 from cluster.schema.scalars import Mismatch
 
-__all__ = ["Mismatch", "check", "fill", "normalise"]
+__all__ = ["Mismatch", "add_custom", "check", "decode_fields", "fill", "is_custom", "json_error", "normalise", "parse",
+           "remove_custom"]
+
+Pruner = Callable[[dict[str, Any]], list[str]]
+_custom: dict[str, Pruner] = {}
 
 
-def check(definition: str, obj: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Decode in place. Returns (type errors in the decoder's words, at most one; paths of the dropped fields)."""
-    seen = Seen()
+def add_custom(definition: str, prune: Pruner) -> None:
+    """Register a custom kind: `prune(obj)` drops unknown fields in place and returns their paths."""
+    _custom[definition] = prune
+
+
+def remove_custom(definition: str) -> None:
+    _custom.pop(definition, None)
+
+
+def is_custom(definition: str) -> bool:
+    return definition in _custom
+
+
+def check(kind: Kind, obj: dict[str, Any], field_validation: str = "Ignore") -> list[str]:
+    """Decode `obj` in place for its kind. Returns warnings (`unknown field "spec.foo"`), only for `Warn`.
+
+    Raises BadRequest on a value of a wrong type and, for `Strict`, on unknown fields.
+    """
     try:
-        plan(definition)(obj, seen)
+        return decode_fields(kind, obj, field_validation)
     except Mismatch as error:
-        return [error.message()], []
-    return [], unknown.drop(definitions.get(definition), obj) if seen.unknown else []
+        raise cannot_handle(kind, obj, error.message()) from error
+
+
+def decode_fields(kind: Kind, obj: dict[str, Any], field_validation: str = "Ignore") -> list[str]:
+    """Like `check`, but a wrong type raises Mismatch, for callers that report it in their own way."""
+    prune = _custom.get(kind.definition)
+    found = prune(obj) if prune else _decode(kind.definition, obj)
+    if not found or field_validation == "Ignore":
+        return []
+    return strict(kind, obj, [f'unknown field "{path}"' for path in found], field_validation)
+
+
+def strict(kind: Kind, obj: dict[str, Any], problems: list[str], field_validation: str) -> list[str]:
+    """What becomes of unknown and duplicate fields: BadRequest for `Strict`, returned as warnings for `Warn`."""
+    if problems and field_validation == "Strict":
+        raise cannot_handle(kind, obj, "strict decoding error: " + ", ".join(problems))
+    return problems if field_validation == "Warn" else []
+
+
+def cannot_handle(kind: Kind, obj: dict[str, Any], detail: str) -> BadRequest:
+    name, version = obj.get("kind") or kind.kind, str(obj.get("apiVersion") or kind.version).rsplit("/", 1)[-1]
+    return BadRequest(f'{name} in version "{version}" cannot be handled as a {kind.kind}: {detail}')
+
+
+def _decode(definition: str, obj: dict[str, Any]) -> list[str]:
+    seen = Seen()
+    plan(definition)(obj, seen)
+    return unknown.drop(definitions.get(definition), obj) if seen.unknown else []
 
 
 def normalise(definition: str, obj: dict[str, Any]) -> list[str]:
-    """Like `check`, and raises BadRequest on a type error. Returns the paths of the dropped unknown fields."""
-    errors, dropped = check(definition, obj)
-    if errors:
-        raise BadRequest(errors[0])
-    return dropped
+    """Decode any document of a built-in definition in place; returns the paths of the dropped unknown fields.
+
+    Raises BadRequest on a value of a wrong type.
+    """
+    try:
+        return _decode(definition, obj)
+    except Mismatch as error:
+        raise BadRequest(error.message()) from error
 
 
 def fill(definition: str, obj: dict[str, Any]) -> dict[str, Any]:
-    """Complete an object before it is stored; see `cluster.schema.fill`. In place; returns the object."""
-    filler(definition)(obj)
+    """Complete an object before it is stored; see `cluster.schema.fill`. In place; returns the object.
+
+    Custom kinds are stored as they are.
+    """
+    if definition and definition not in _custom:
+        filler(definition)(obj)
     return obj

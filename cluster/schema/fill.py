@@ -12,7 +12,7 @@ from typing import Any
 
 from cluster.schema import definitions
 from cluster.schema.scalars import ZERO
-from cluster.schema.types import ALWAYS, OMIT, ListOf, MapOf, Ref, Scalar, Struct, Type
+from cluster.schema.types import ALWAYS, NULL, OMIT, Field, ListOf, MapOf, Ref, Scalar, Struct, Type
 
 Filler = Callable[[Any], Any]
 _lock = threading.RLock()
@@ -69,19 +69,23 @@ def _each(step: Filler | None, container: type) -> Filler | None:
     if step is None:
         return None
 
-    def run(value: Any) -> None:
-        if value.__class__ is not container:
-            return
-        for item in value if container is list else value.values():
-            step(item)
+    def items(value: Any) -> None:
+        if isinstance(value, list):
+            for item in value:
+                step(item)
 
-    return run
+    def values(value: Any) -> None:
+        if isinstance(value, dict):
+            for item in value.values():
+                step(item)
+
+    return items if container is list else values
 
 
 def _struct(kind: Struct) -> Filler:
     below = {key: step for key, f in kind.fields.items() if (step := _compile(f.type))}
     omitted = frozenset(key for key, f in kind.fields.items() if f.encoding == OMIT)
-    blanks = tuple((key, _zero(f.type)) for key, f in kind.fields.items() if f.encoding == ALWAYS)
+    blanks = tuple((key, _zero(f)) for key, f in kind.fields.items() if f.encoding in (ALWAYS, NULL))
     nested = frozenset(key for key, f in kind.fields.items() if f.encoding == ALWAYS and isinstance(f.type, Ref))
     get_step = below.get
 
@@ -105,5 +109,5 @@ def _struct(kind: Struct) -> Filler:
     return struct
 
 
-def _zero(kind: Type) -> Any:
-    return ZERO.get(kind.name) if isinstance(kind, Scalar) else None
+def _zero(field: Field) -> Any:
+    return ZERO.get(field.type.name) if isinstance(field.type, Scalar) and field.encoding == ALWAYS else None

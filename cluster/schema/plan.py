@@ -122,11 +122,14 @@ def _struct(kind: Struct) -> Step:
 
 
 def _list(kind: ListOf) -> Step:
+    step: Step = scalars.STEPS[ANY]
+
     def install(compiled: Step) -> None:
         nonlocal step
         step = compiled
 
-    step, as_type = _compile(kind.item, install), go_type(kind)
+    install(_compile(kind.item, install))
+    as_type = go_type(kind)
     strings = kind.item == Scalar("string")
 
     def run(items: Any, seen: Seen) -> Any:
@@ -144,11 +147,14 @@ def _list(kind: ListOf) -> Step:
 
 
 def _map(kind: MapOf) -> Step:
+    step: Step = scalars.STEPS[ANY]
+
     def install(compiled: Step) -> None:
         nonlocal step
         step = compiled
 
-    step, as_type = _compile(kind.value, install), go_type(kind)
+    install(_compile(kind.value, install))
+    as_type = go_type(kind)
     strings = kind.value == Scalar("string")
 
     def run(entries: Any, seen: Seen) -> Any:

@@ -48,7 +48,7 @@ def _json_kind(value: Any, wanted: str) -> str:
         return f"number {value}" if wanted.startswith(("int", "float")) else "number"
     if value is None:
         return "null"
-    return {str: "string", list: "array", dict: "object"}[type(value)]
+    return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
 
 
 def _exact(kind: type, wanted: str, zero: Any) -> Callable[[Any, Any], Any]:

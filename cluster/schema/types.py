@@ -14,6 +14,7 @@ from typing import Union
 ALWAYS = "a"   # written even when zero
 OMIT = "z"     # left out when zero (omitempty on a plain value)
 POINTER = "p"  # left out when null only (omitempty on a pointer)
+NULL = "n"     # a pointer that is written as null when absent
 
 STRING, INT32, INT64, DOUBLE, BOOL, BYTES = "string", "int32", "int64", "double", "bool", "bytes"
 TIME, MICROTIME, QUANTITY, INT_OR_STRING = "time", "microtime", "quantity", "int-or-string"
@@ -53,7 +54,7 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a struct: its type, its encoding (`ALWAYS`, `OMIT`, `POINTER`), and how strategic patches treat it."""
+    """A field of a struct: its type, its encoding (`ALWAYS`, `OMIT`, `POINTER`, `NULL`), and how strategic patches treat it."""
 
     type: Type
     encoding: str = POINTER

@@ -1,0 +1,156 @@
+"""The dashboard's only line to the API server: whether it lives, whose a token is, and pod logs. Nothing here writes.
+
+Address and credential are those of the dashboard's own service account where it runs as a pod; else they come from the
+environment (`BINNACLE_API_URL`, `BINNACLE_API_TOKEN_FILE`, `BINNACLE_API_CA`), which the supervisor and tests set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+class Endpoint(NamedTuple):
+    """Where the API is and how to present oneself; files are read at each connection, since tokens rotate."""
+
+    url: str
+    token_file: Path | None
+    ca_file: Path | None
+
+    def headers(self) -> dict[str, str]:
+        if self.token_file is None or not self.token_file.is_file():
+            return {}
+        return {"Authorization": f"Bearer {self.token_file.read_text().strip()}"}
+
+    def tls(self) -> ssl.SSLContext | None:
+        if not self.url.startswith("https:"):
+            return None
+        known = self.ca_file and self.ca_file.is_file()
+        return ssl.create_default_context(cafile=str(self.ca_file) if known else None)
+
+
+def endpoint() -> Endpoint:
+    """The API server of the local cluster."""
+    account = Path(os.environ.get("BINNACLE_SERVICE_ACCOUNT_DIR") or ACCOUNT)
+    token = os.environ.get("BINNACLE_API_TOKEN_FILE")
+    authority = os.environ.get("BINNACLE_API_CA")
+    var = Path(os.environ.get("BINNACLE_VAR", "var"))
+    url = os.environ.get("BINNACLE_API_URL") or f"https://127.0.0.1:{os.environ.get('BINNACLE_API_PORT') or 6443}"
+    token_file = Path(token) if token else account / "token"
+    ca_file = Path(authority) if authority else next(
+        (path for path in (account / "ca.crt", var / "pki" / "ca.crt") if path.is_file()), None)
+    return Endpoint(url.rstrip("/"), token_file if token_file.is_file() else None, ca_file)
+
+
+async def probe(timeout: float = 1.5) -> str:
+    """Ask `/readyz` of the API server; "" when it is ready, else why not. A bare socket: this runs each second."""
+    where = endpoint()
+    parts = urlsplit(where.url)
+    try:
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(
+                parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), ssl=_context(where))
+            try:
+                writer.write(f"GET {parts.path}/readyz HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
+                status = (await reader.readline()).split()
+            finally:
+                writer.transport.abort()
+    except (OSError, TimeoutError, ValueError) as error:
+        return f"the API server does not answer ({type(error).__name__})"
+    code = status[1].decode() if len(status) > 1 else "nothing"
+    # 401 and 403 come from a server that lives and does not know us.
+    return "" if code in ("200", "401", "403") else f"the API server answers {code}"
+
+
+_contexts: dict[tuple[str, float], ssl.SSLContext | None] = {}
+
+
+def _context(where: Endpoint) -> ssl.SSLContext | None:
+    # Making a context reads the authority's file and costs milliseconds; it is made anew when the file changes.
+    changed = where.ca_file.stat().st_mtime if where.ca_file and where.ca_file.is_file() else 0.0
+    key = (f"{where.url} {where.ca_file}", changed)
+    if key not in _contexts:
+        _contexts.clear()
+        _contexts[key] = where.tls()
+    return _contexts[key]
+
+
+class Unreachable(Exception):
+    """The API server did not answer; the question may be asked again later."""
+
+
+def who_is(token: str, timeout: float = 5.0) -> dict[str, Any] | None:
+    """The UserInfo of a token as the API server knows it, None when it does not. Blocking.
+
+    A SelfSubjectReview is sent with the token itself: it stores nothing, and needs no right of the dashboard's.
+    """
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+
+    where = endpoint()
+    parts = urlsplit(where.url)
+    connection: HTTPConnection = (
+        HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout, context=_context(where))
+        if parts.scheme == "https" else HTTPConnection(parts.hostname or "", parts.port, timeout=timeout))
+    body = b'{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}'
+    try:
+        connection.request("POST", f"{parts.path}/apis/authentication.k8s.io/v1/selfsubjectreviews", body,
+                           {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return _user_info(answer.status, answer.read(1_000_000))
+    except (OSError, HTTPException) as error:
+        raise Unreachable(f"the API server does not answer ({type(error).__name__})") from error
+    finally:
+        connection.close()
+
+
+def _user_info(status: int, body: bytes) -> dict[str, Any] | None:
+    import orjson
+
+    if status in (401, 403):
+        return None
+    if status not in (200, 201):
+        raise Unreachable(f"the API server answers {status}")
+    found = (orjson.loads(body).get("status") or {}).get("userInfo") or {}
+    anonymous = "system:unauthenticated" in (found.get("groups") or ())
+    return found if found.get("username") and not anonymous else None
+
+
+class LogError(Exception):
+    """The API server would not give a log; the text is its message."""
+
+
+@asynccontextmanager
+async def open_log(namespace: str, pod: str, params: dict[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """A pod's log as chunks of bytes, as the API's `pods/log` gives it. Raises LogError with the server's own words."""
+    import aiohttp
+
+    where = endpoint()
+    connector = aiohttp.TCPConnector(ssl=_context(where) or False)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=3)
+    url = f"{where.url}/api/v1/namespaces/{namespace}/pods/{pod}/log"
+    try:
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=where.headers()) as client:
+            async with client.get(url, params=params) as answer:
+                if answer.status != 200:
+                    raise LogError(_message(await answer.content.read(20_000), answer.status))
+                yield answer.content.iter_any()
+    except aiohttp.ClientError as error:
+        raise LogError(f"the API server cannot be reached: {error}") from error
+
+
+def _message(body: bytes, status: int) -> str:
+    import orjson
+
+    try:
+        found: Any = orjson.loads(body)
+        return str(found.get("message") or found)[:1_000]
+    except (orjson.JSONDecodeError, AttributeError):
+        return body.decode(errors="replace")[:1_000] or f"the API server answers {status}"

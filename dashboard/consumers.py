@@ -1,0 +1,173 @@
+"""The sockets: the live feed of a page, and a pod's log. Both check where they come from and who it is before they accept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
+
+from cluster.users import User
+from dashboard import login, origin, podlogs
+from dashboard.access import Access
+from dashboard.live import Live
+from dashboard.metrics import BYTES, FRAMES, SOCKETS
+from dashboard.monitor import monitor_of
+from dashboard.source import sources
+
+log = logging.getLogger(__name__)
+
+FOREIGN, NO_LOGIN, NO_CLUSTER, TOO_MANY = 4403, 4401, 4404, 4429
+CHECK_SESSION = 5.0   # seconds between looks whether the session still stands
+MAX_SOCKETS = 64      # of one session
+_open: dict[str, int] = {}
+
+
+class Consumer(AsyncJsonWebsocketConsumer):
+    """What both sockets share: origin, login, bounds, and an end when the session ends."""
+
+    # The cache has its own hints; a socket must not depend on Redis.
+    channel_layer_alias = "unused"
+    kind = ""
+
+    async def connect(self) -> None:
+        self.session_key, self.tasks = self._cookie(), set[asyncio.Task[None]]()
+        self.query = {k: v[0] for k, v in parse_qs(self.scope["query_string"].decode("latin-1")).items()}
+        self.counted = False
+        refusal = await self._refusal()
+        if refusal:
+            # Accepted only to say why: a refused handshake would tell a script nothing but that it failed.
+            await self.accept()
+            await self.close(refusal)
+            return
+        _open[self.session_key] = _open.get(self.session_key, 0) + 1
+        self.counted = True
+        SOCKETS.labels(self.kind).inc()
+        await self.accept()
+        self.spawn(self._watch_session())
+        await self.ready()
+
+    async def _refusal(self) -> int:
+        headers = {name: value.decode("latin-1") for name, value in self.scope["headers"]}
+        hosts = [headers.get(b"host", ""), headers.get(b"x-forwarded-host", "")]
+        if not origin.origin_fits(headers.get(b"origin"), hosts):
+            return FOREIGN
+        user = await self._user()
+        if user is None or not origin.ticket_fits(self.session_key, self.query.get("ticket", "")):
+            return NO_LOGIN
+        if _open.get(self.session_key, 0) >= MAX_SOCKETS:
+            return TOO_MANY
+        try:
+            source = await sources.get(self.scope["url_route"]["kwargs"]["cluster"])
+        except KeyError:
+            return NO_CLUSTER
+        self.access = Access(source, user)
+        return 0
+
+    def _cookie(self) -> str:
+        jar: SimpleCookie = SimpleCookie()
+        with contextlib.suppress(CookieError):
+            jar.load("; ".join(v.decode("latin-1") for n, v in self.scope["headers"] if n == b"cookie"))
+        found = jar.get(settings.SESSION_COOKIE_NAME)
+        return found.value if found else ""
+
+    async def _user(self) -> User | None:
+        return await database_sync_to_async(login.user_of_key)(self.session_key) if self.session_key else None
+
+    async def _watch_session(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_SESSION)
+            user = await self._user()
+            if user is None:
+                await self.close(NO_LOGIN)
+                return
+
+    def spawn(self, work: Any) -> None:
+        """Run a coroutine beside the socket, ended with it."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def ready(self) -> None:
+        """The socket is accepted: begin."""
+
+    async def send_frame(self, frame: bytes) -> None:
+        FRAMES.inc()
+        BYTES.inc(len(frame))
+        await self.send(text_data=frame.decode())
+
+    async def disconnect(self, code: int) -> None:
+        for task in list(self.tasks):
+            task.cancel()
+        if self.counted:
+            SOCKETS.labels(self.kind).dec()
+            left = _open.get(self.session_key, 1) - 1
+            if left > 0:
+                _open[self.session_key] = left
+            else:
+                _open.pop(self.session_key, None)
+
+    @classmethod
+    async def decode_json(cls, text_data: str) -> Any:
+        return orjson.loads(text_data)
+
+
+class LiveConsumer(Consumer):
+    """`c/<cluster>/live`: see `dashboard.live`."""
+
+    kind = "live"
+    live: Live | None = None
+
+    async def ready(self) -> None:
+        monitor = monitor_of(self.access.source)
+        monitor.join()
+        await self.send_frame(orjson.dumps({
+            "t": "hello", "cluster": self.access.source.name, "clusters": await sources.names(),
+            "user": self.access.user.name, "now": time.time(), "health": monitor.health()}))
+        self.live = Live(self.access, monitor, self.send_frame)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        try:
+            message = orjson.loads(text_data or b"") if len(text_data or "") < 20_000 else None
+        except orjson.JSONDecodeError:
+            message = None
+        if not isinstance(message, dict):
+            await self.close(1003)
+        elif self.live is not None:
+            await self.live.ask(message)
+
+    async def disconnect(self, code: int) -> None:
+        if self.live is not None:
+            self.live.monitor.leave()
+            await self.live.close()
+            self.live = None
+        await super().disconnect(code)
+
+
+class LogConsumer(Consumer):
+    """`c/<cluster>/log?ns=&pod=&container=&follow=&previous=&tail=&since=`: see `dashboard.podlogs`."""
+
+    kind = "log"
+
+    async def ready(self) -> None:
+        self.spawn(self._stream())
+
+    async def _stream(self) -> None:
+        try:
+            async for frame in podlogs.frames(self.access, self.query):
+                await self.send_frame(frame)
+            await self.close(1000)
+        except Exception:
+            log.exception("a log stream failed")
+            await self.close(1011)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        """A log socket has nothing to be told."""

@@ -1,0 +1,158 @@
+"""Why a pod does not do what it should: findings in plain sentences, each with links to its evidence.
+
+Pure: `explain_pod(pod, events, now)` takes decoded (and redacted) objects. A finding is
+`{"level", "title", "detail", "evidence": [{"kind": "log"|"event"|"object"|"condition", …}]}`; most telling first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster import clock
+from dashboard.levels import BAD, PROGRESS, conditions, containers
+
+Json = dict[str, Any]
+
+_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM"}
+_EXITS = {
+    1: "the program reported an error: its last log lines usually say which",
+    2: "a usage error, or the shell could not parse the command",
+    126: "the command was found but could not be executed: check its permissions and its interpreter",
+    127: "the command was not found: check the image, the command and PATH",
+    137: "it was killed with SIGKILL: out of memory, a failed liveness probe whose grace ran out, or someone killed it",
+    139: "it crashed with a segmentation fault",
+    143: "it was asked to end with SIGTERM, and did",
+}
+_WAITING = {
+    "CrashLoopBackOff": "it keeps ending soon after its start; the kubelet waits longer before each new try",
+    "ErrImagePull": "the image could not be pulled",
+    "ImagePullBackOff": "the image could not be pulled; the kubelet waits before it tries again",
+    "ErrImageNeverPull": "the image is not on the node and the pull policy forbids pulling it",
+    "InvalidImageName": "the image's name cannot be parsed",
+    "CreateContainerConfigError": "its configuration is incomplete: a ConfigMap, a Secret or a key of one is missing",
+    "CreateContainerError": "the runtime could not create it",
+    "RunContainerError": "the runtime could not start it",
+}
+_PROBES = ("Unhealthy", "ProbeWarning")
+_MAX_FINDINGS = 12
+
+
+def exit_meaning(code: int) -> str:
+    """What an exit code says, in words."""
+    if code in _EXITS:
+        return _EXITS[code]
+    if 128 < code < 160:
+        return f"it was ended by signal {_SIGNALS.get(code - 128, code - 128)}"
+    return "the program chose this exit code"
+
+
+def explain_pod(pod: Json, events: list[Json], now: float) -> list[Json]:
+    """Findings about one pod; an empty list when nothing is wrong. `events` newest first; `now` in epoch seconds."""
+    status = pod.get("status") or {}
+    findings = [*_failed(status), *_unscheduled(pod), *_missing_parts(pod, events), *_stuck(pod, now)]
+    for one, init in containers(pod):
+        findings += _container(one, init, events)
+    findings += _unready(pod, events) if status.get("phase") == "Running" else []
+    return sorted(findings, key=lambda f: f["level"] != BAD)[:_MAX_FINDINGS]
+
+
+def _finding(level: int, title: str, detail: str, *evidence: Json | None) -> Json:
+    return {"level": level, "title": title, "detail": detail[:2000], "evidence": [e for e in evidence if e]}
+
+
+def _event(events: list[Json], *reasons: str, container: str = "") -> Json | None:
+    """Evidence: the newest event with one of these reasons (about this container, where the event says which)."""
+    for event in events:
+        path = (event.get("involvedObject") or {}).get("fieldPath") or ""
+        if event.get("reason") in reasons and (not container or not path or "{" + container + "}" in path):
+            return {"kind": "event", "namespace": event["metadata"].get("namespace", ""),
+                    "name": event["metadata"]["name"], "text": str(event.get("message") or "")[:1000],
+                    "reason": event.get("reason")}
+    return None
+
+
+def _failed(status: Json) -> list[Json]:
+    if status.get("phase") != "Failed" or not (status.get("reason") or status.get("message")):
+        return []
+    reason = status.get("reason") or "Failed"
+    return [_finding(BAD, f"The pod failed: {reason}", status.get("message") or "The pod will not run again.")]
+
+
+def _unscheduled(pod: Json) -> list[Json]:
+    condition = conditions(pod).get("PodScheduled", {})
+    if condition.get("status") != "False":
+        return []
+    return [_finding(BAD, "No node can take this pod", condition.get("message") or condition.get("reason") or
+                     "The scheduler gave no reason.", {"kind": "condition", "name": "PodScheduled"})]
+
+
+def _missing_parts(pod: Json, events: list[Json]) -> list[Json]:
+    if (pod.get("status") or {}).get("phase") != "Pending":
+        return []
+    seen = _event(events, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
+    return [_finding(BAD, "The node cannot prepare the pod", seen["text"], seen)] if seen else []
+
+
+def _stuck(pod: Json, now: float) -> list[Json]:
+    meta = pod.get("metadata") or {}
+    since = meta.get("deletionTimestamp")
+    if not since:
+        return []
+    late = now - clock.parse(since)
+    if late < 5:
+        return []
+    holders = ", ".join(meta.get("finalizers") or ())
+    detail = f"Its finalizers have not been removed: {holders}." if holders else (
+        "The kubelet of its node has not confirmed that the containers ended.")
+    node = (pod.get("spec") or {}).get("nodeName")
+    return [_finding(BAD, f"It should have been gone {clock.human(late)} ago", detail,
+                     {"kind": "object", "storage": "nodes", "namespace": "", "name": node} if node else None)]
+
+
+def _container(one: Json, init: bool, events: list[Json]) -> list[Json]:
+    name, state = one.get("name", ""), one.get("state") or {}
+    what = ("Init container " if init else "Container ") + name
+    last = (one.get("lastState") or {}).get("terminated")
+    waiting, ended = state.get("waiting") or {}, state.get("terminated")
+    reason = waiting.get("reason") or ""
+    if reason in _WAITING:
+        findings = [_finding(BAD, f"{what}: {reason}", _sentence(waiting.get("message"), _WAITING[reason]),
+                             _event(events, "BackOff", "Failed", container=name))]
+        return findings + (_ended(what, name, last, events, previous=True) if last else [])
+    if ended and ended.get("exitCode"):
+        return _ended(what, name, ended, events, previous=False)
+    if last and last.get("exitCode") and not one.get("ready"):
+        return _ended(what, name, last, events, previous=True)
+    return []
+
+
+def _sentence(*parts: str | None) -> str:
+    return ". ".join(part.strip().rstrip(".")[:1].upper() + part.strip().rstrip(".")[1:] for part in parts if part) + "."
+
+
+def _ended(what: str, container: str, ended: Json, events: list[Json], previous: bool) -> list[Json]:
+    code = int(ended.get("exitCode") or 0)
+    if ended.get("reason") == "OOMKilled":
+        title, meaning = f"{what} was killed: out of memory", "it used more memory than its limit allows"
+    else:
+        title = f"{what} {'last ' if previous else ''}ended with exit code {code}"
+        meaning = exit_meaning(code)
+    log = {"kind": "log", "container": container, "previous": previous}
+    probe = _event(events, *_PROBES, container=container) if code in (137, 143) else None
+    return [_finding(BAD, title, _sentence(ended.get("message"), meaning), log, probe,
+                     _event(events, "Killing", container=container) if probe else None)]
+
+
+def _unready(pod: Json, events: list[Json]) -> list[Json]:
+    findings = []
+    for one, init in containers(pod):
+        state = one.get("state") or {}
+        if init or one.get("ready") or "running" not in state:
+            continue
+        name = one.get("name", "")
+        seen = _event(events, *_PROBES, container=name)
+        starting = one.get("started") is False
+        title = f"Container {name} has not {'started up' if starting else 'become ready'}"
+        detail = seen["text"] if seen else "Its probe has not succeeded yet."
+        findings.append(_finding(PROGRESS, title, detail, seen, {"kind": "log", "container": name, "previous": False}))
+    return findings

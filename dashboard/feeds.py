@@ -1,0 +1,163 @@
+"""Feeds of pages that show one document: the overview, and an object. A document is sent whole, when it may have changed.
+
+A feed has `interval` (the least seconds between two sends), `offer(events)` and `frames()`, as `lists.ListFeed` has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import orjson
+
+from cluster import rbac
+from cluster.cache import Event
+from cluster.store import Key
+from dashboard import objects, overview
+from dashboard.access import Access
+from dashboard.lists import ListFeed
+
+Json = dict[str, Any]
+RIGHTS = frozenset(rbac.STORAGES)
+
+
+def key_of(value: Any) -> Key:
+    """A key from what a browser sent: `[storage, namespace, name]`; raises ValueError."""
+    if not (isinstance(value, list) and len(value) == 3 and all(isinstance(v, str) and len(v) < 300 for v in value)):
+        raise ValueError("a key is a list of storage, namespace and name")
+    return Key(*value)
+
+
+class OverviewFeed:
+    """The overview, of all namespaces or those in `ns`."""
+
+    interval = 0.25
+
+    def __init__(self, access: Access, number: int, ask: Json) -> None:
+        self.access, self.number = access, number
+        self.namespaces = frozenset(filter(None, str(ask.get("ns") or "").split(","))) or None
+        self.last = b""
+
+    def offer(self, events: Sequence[Event]) -> bool:
+        return True
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        tally = await overview.tally_of(self.access.source)
+        body = orjson.dumps(overview.document(tally, self.access, self.namespaces))
+        if body != self.last:
+            self.last = body
+            yield b'{"t":"doc","id":%d,"doc":%b}' % (self.number, body)
+
+    def close(self) -> None:
+        self.last = b""
+
+
+class ObjectFeed:
+    """One object with its family and events; sent anew when one of those moves."""
+
+    interval = 0.1
+
+    def __init__(self, access: Access, number: int, ask: Json) -> None:
+        self.access, self.number, self.key = access, number, key_of(ask.get("key"))
+        if access.source.kind(self.key.storage) is None:
+            raise LookupError(f"there is no kind {self.key.storage!r} in this cluster")
+        if not access.can_get(self.key):
+            raise PermissionError(f"you may not get {self.key.storage} {self.key.name}")
+        self.family: set[str] = set()
+        self.keys: set[Key] = set()
+        self.last = b""
+
+    def offer(self, events: Sequence[Event]) -> bool:
+        return any(self._concerns(event) for event in events)
+
+    def _concerns(self, event: Event) -> bool:
+        key, entry = event.key, event.entry
+        if key == self.key or key in self.keys or key.storage in RIGHTS:
+            return True
+        if key.storage == "events":
+            return self.key.name.encode() in entry.body
+        if any(owner.uid in self.family for owner in entry.owners):
+            return True
+        # Pods come and go on a node, and under a service's selector.
+        return key.storage == "pods" and (self.key.storage == "nodes" and entry.node == self.key.name
+                                          or self.key.storage == "services" and key.namespace == self.key.namespace)
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        if not self.access.can_get(self.key):
+            yield orjson.dumps({"t": "error", "id": self.number, "code": 403, "message": "You may no longer see this."})
+            return
+        found = objects.document(self.access, self.key)
+        if found is not None:
+            self._remember(found)
+        body = orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS)
+        if body != self.last:
+            self.last = body
+            yield b'{"t":"doc","id":%d,"doc":%b}' % (self.number, body)
+
+    def _remember(self, found: Json) -> None:
+        self.family = {found["object"]["metadata"].get("uid", "")} - {""}
+        briefs = [*found["owners"], *(item for group in found["related"] for item in group["items"])]
+        self.keys = {Key(*b["key"]) for b in briefs if b["key"]}
+        self._descend(found["children"]["nodes"])
+
+    def _descend(self, nodes: list[Json]) -> None:
+        for node in nodes:
+            key = Key(*node["key"])
+            self.keys.add(key)
+            entry = self.access.source.cache.get(key)
+            if entry is not None:
+                self.family.add(entry.meta.uid)
+            self._descend(node["children"])
+
+    def close(self) -> None:
+        self.keys.clear()
+
+
+class KindsFeed:
+    """All kinds the user may list, with counts; and the namespaces that exist: the page's navigation."""
+
+    interval = 1.0
+
+    def __init__(self, access: Access, number: int, ask: Json) -> None:
+        self.access, self.number, self.last = access, number, b""
+        self.counts: dict[str, int] = {}
+
+    def offer(self, events: Sequence[Event]) -> bool:
+        return any(event.type != "MODIFIED" or event.key.storage in RIGHTS for event in events)
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        body = orjson.dumps({"kinds": list(self._kinds()), "namespaces": self._namespaces()})
+        if body != self.last:
+            self.last = body
+            yield b'{"t":"doc","id":%d,"doc":%b}' % (self.number, body)
+        await asyncio.sleep(0)
+
+    def _kinds(self) -> Any:
+        seen = set()
+        for kind in self.access.source.registry.all():
+            if kind.storage in seen or "list" not in kind.verbs:
+                continue
+            seen.add(kind.storage)
+            kind = self.access.source.kind(kind.storage) or kind
+            scope = self.access.scope(kind)
+            if scope is None or scope:
+                yield {"storage": kind.storage, "kind": kind.kind, "plural": kind.plural, "group": kind.group,
+                       "version": kind.version, "namespaced": kind.namespaced, "short": kind.short_names,
+                       "count": self._count(kind.storage, scope)}
+
+    def _count(self, storage: str, scope: frozenset[str] | None) -> int:
+        cache = self.access.source.cache
+        return cache.count(storage) if scope is None else sum(len(cache.list(storage, one)) for one in scope)
+
+    def _namespaces(self) -> list[str]:
+        names = [entry.key.name for entry in self.access.source.cache.list("namespaces")]
+        if self.access.can_list("namespaces"):
+            return names
+        return [name for name in names if self.access.can_list("pods", name)]
+
+    def close(self) -> None:
+        self.last = b""
+
+
+FEEDS: dict[str, Any] = {"list": ListFeed, "overview": OverviewFeed, "object": ObjectFeed, "kinds": KindsFeed}

@@ -1,0 +1,157 @@
+"""How an object fares, in one of five levels, and the one-word reason: what colours a row and fills the overview.
+
+    level, reason = judge("pods", pod)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Json = dict[str, Any]
+Verdict = tuple[int, str]
+
+OK, PROGRESS, BAD, DONE, NONE = 0, 1, 2, 3, 4
+
+_TRANSIENT = frozenset({"ContainerCreating", "PodInitializing", ""})
+
+
+def judge(storage: str, obj: Json) -> Verdict:
+    """The level and reason of any object; kinds without a notion of health are NONE."""
+    judged = _JUDGES.get(storage)
+    return judged(obj) if judged else _generic(obj)
+
+
+def conditions(obj: Json) -> dict[str, Json]:
+    """The object's status conditions by type; tolerant of anything a custom resource may hold there."""
+    found = (obj.get("status") or {}).get("conditions") if isinstance(obj.get("status"), dict) else None
+    return {c["type"]: c for c in found or () if isinstance(c, dict) and isinstance(c.get("type"), str)}
+
+
+def containers(pod: Json) -> Iterator[tuple[Json, bool]]:
+    """(container status, is an init container) of a pod, init containers first."""
+    status = pod.get("status") or {}
+    for field, init in (("initContainerStatuses", True), ("containerStatuses", False)):
+        for one in status.get(field) or ():
+            yield one, init
+
+
+def _pod(pod: Json) -> Verdict:
+    meta, status = pod.get("metadata") or {}, pod.get("status") or {}
+    phase = status.get("phase") or "Pending"
+    if meta.get("deletionTimestamp"):
+        return PROGRESS, "Terminating"
+    if phase == "Succeeded":
+        return DONE, "Completed"
+    if phase == "Failed":
+        return BAD, status.get("reason") or _exit_reason(pod) or "Failed"
+    trouble = _container_trouble(pod)
+    if trouble:
+        return trouble
+    found = conditions(pod)
+    if phase == "Pending" and found.get("PodScheduled", {}).get("status") == "False":
+        return BAD, found["PodScheduled"].get("reason") or "Unschedulable"
+    if phase == "Running" and found.get("Ready", {}).get("status") == "True":
+        return OK, "Running"
+    return PROGRESS, "NotReady" if phase == "Running" else phase
+
+
+def _container_trouble(pod: Json) -> Verdict | None:
+    restart_always = (pod.get("spec") or {}).get("restartPolicy", "Always") == "Always"
+    for one, init in containers(pod):
+        state = one.get("state") or {}
+        reason = (state.get("waiting") or {}).get("reason") or ""
+        if "waiting" in state and reason not in _TRANSIENT:
+            return BAD, f"Init:{reason}" if init else reason
+        ended = state.get("terminated")
+        if ended and ended.get("exitCode") and (init or restart_always):
+            return BAD, ("Init:" if init else "") + (ended.get("reason") or f"ExitCode:{ended['exitCode']}")
+    return None
+
+
+def _exit_reason(pod: Json) -> str:
+    for one, _ in containers(pod):
+        ended = (one.get("state") or {}).get("terminated") or {}
+        if ended.get("exitCode"):
+            return ended.get("reason") or f"ExitCode:{ended['exitCode']}"
+    return ""
+
+
+def _node(node: Json) -> Verdict:
+    found = conditions(node)
+    ready = found.get("Ready", {}).get("status")
+    if ready != "True":
+        return BAD, "NotReady" if ready == "False" else "Unknown"
+    for name in ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"):
+        if found.get(name, {}).get("status") == "True":
+            return BAD, name
+    return (PROGRESS, "SchedulingDisabled") if (node.get("spec") or {}).get("unschedulable") else (OK, "Ready")
+
+
+def _replicas(wanted_field: str, ready_field: str) -> Callable[[Json], Verdict]:
+    def judged(obj: Json) -> Verdict:
+        spec, status = obj.get("spec") or {}, obj.get("status") or {}
+        wanted = status.get(wanted_field, 0) if wanted_field.startswith("desired") else spec.get(wanted_field, 1)
+        ready = status.get(ready_field) or 0
+        if wanted == 0 and ready == 0:
+            return DONE, "Scaled to 0"
+        if ready >= wanted:
+            return OK, "Available"
+        return (BAD, "Unavailable") if ready == 0 else (PROGRESS, f"{ready}/{wanted} ready")
+    return judged
+
+
+def _deployment(obj: Json) -> Verdict:
+    found = conditions(obj)
+    if found.get("Progressing", {}).get("reason") == "ProgressDeadlineExceeded":
+        return BAD, "ProgressDeadlineExceeded"
+    if found.get("ReplicaFailure", {}).get("status") == "True":
+        return BAD, found["ReplicaFailure"].get("reason") or "ReplicaFailure"
+    if found.get("Available", {}).get("status") == "False":
+        return BAD, found["Available"].get("reason") or "Unavailable"
+    return _replicas("replicas", "availableReplicas")(obj)
+
+
+def _job(obj: Json) -> Verdict:
+    found = conditions(obj)
+    if found.get("Failed", {}).get("status") == "True":
+        return BAD, found["Failed"].get("reason") or "Failed"
+    if found.get("Complete", {}).get("status") == "True":
+        return DONE, "Complete"
+    return (NONE, "Suspended") if (obj.get("spec") or {}).get("suspend") else (PROGRESS, "Running")
+
+
+def _phase(good: str, *middling: str) -> Callable[[Json], Verdict]:
+    def judged(obj: Json) -> Verdict:
+        phase = (obj.get("status") or {}).get("phase") or ""
+        return (OK if phase == good else PROGRESS if phase in middling or not phase else BAD), phase
+    return judged
+
+
+def _event(obj: Json) -> Verdict:
+    return (BAD, "Warning") if obj.get("type") == "Warning" else (NONE, obj.get("type") or "")
+
+
+def _generic(obj: Json) -> Verdict:
+    found = conditions(obj)
+    for name in ("Ready", "Available", "Established"):
+        state = found.get(name, {}).get("status")
+        if state in ("True", "False"):
+            return (OK, name) if state == "True" else (BAD, found[name].get("reason") or f"Not{name}")
+    return NONE, ""
+
+
+_JUDGES: dict[str, Callable[[Json], Verdict]] = {
+    "pods": _pod,
+    "nodes": _node,
+    "deployments.apps": _deployment,
+    "statefulsets.apps": _replicas("replicas", "readyReplicas"),
+    "daemonsets.apps": _replicas("desiredNumberScheduled", "numberReady"),
+    "replicasets.apps": _replicas("replicas", "readyReplicas"),
+    "replicationcontrollers": _replicas("replicas", "readyReplicas"),
+    "jobs.batch": _job,
+    "events": _event,
+    "persistentvolumeclaims": _phase("Bound", "Pending"),
+    "persistentvolumes": _phase("Bound", "Available", "Released", "Pending"),
+    "namespaces": _phase("Active", "Terminating"),
+}

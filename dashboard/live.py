@@ -1,0 +1,170 @@
+"""One browser's conversation: its feeds, and the single task that sends.
+
+The page asks `{"op": "sub", "id", "feed", …}`, `{"op": "unsub", "id"}`, `{"op": "history", "id", "key"}` or
+`{"op": "find", "id", "text"}`; nothing else is understood, and none of them changes anything. Answers are frames with a
+`t`: rows, delta, doc, answer, error, and beat once a second with the health of what lies behind.
+
+Only one task sends, one frame after the other, each awaited: a slow browser makes its changes collapse, never pile up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import orjson
+
+from cluster.cache import Event
+from dashboard import find, objects
+from dashboard.access import Access
+from dashboard.feeds import FEEDS, key_of
+from dashboard.monitor import Monitor
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+Send = Callable[[bytes], Awaitable[None]]
+MAX_FEEDS = 16
+BEAT = 1.0
+
+
+class Live:
+    """See the module's docstring. `send` awaits until the frame is handed to the transport."""
+
+    def __init__(self, access: Access, monitor: Monitor, send: Send) -> None:
+        self.access, self.monitor, self.send = access, monitor, send
+        self.feeds: dict[int, Any] = {}
+        self.dirty: dict[int, float] = {}   # feed -> earliest time it may be sent, monotonic
+        self.sent: dict[int, float] = {}
+        self.wake = asyncio.Event()
+        self.answers: asyncio.Queue[bytes] = asyncio.Queue(maxsize=32)
+        self.seen = access.source.cache.revision
+        self._end = access.source.listen(self._offer)
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        self._end()
+        self._task.cancel()
+        for number in list(self.feeds):
+            self._drop(number)
+
+    # -- what the page asks --------------------------------------------------------------------------------------------
+
+    async def ask(self, message: Json) -> None:
+        """Carry out one request; a bad one is answered by an error frame that says what is wrong with it."""
+        number = message.get("id")
+        if not isinstance(number, int) or not 0 <= number < 2**31:
+            return await self._answer({"t": "error", "id": 0, "code": 400, "message": "a request needs an integer id"})
+        handler = _OPS.get(str(message.get("op")))
+        try:
+            if handler is None:
+                raise ValueError(f"unknown request {str(message.get('op'))[:40]!r}")
+            await handler(self, number, message)
+        except PermissionError as error:
+            await self._answer({"t": "error", "id": number, "code": 403, "message": str(error)})
+        except LookupError as error:
+            await self._answer({"t": "error", "id": number, "code": 404, "message": str(error.args[0])})
+        except ValueError as error:
+            await self._answer({"t": "error", "id": number, "code": 400, "message": str(error)})
+
+    async def _answer(self, frame: Json) -> None:
+        await self.answers.put(orjson.dumps(frame, option=orjson.OPT_NON_STR_KEYS))
+        self.wake.set()
+
+    async def _sub(self, number: int, message: Json) -> None:
+        self._drop(number)
+        if len(self.feeds) >= MAX_FEEDS:
+            raise ValueError(f"at most {MAX_FEEDS} feeds at once")
+        feed = FEEDS.get(str(message.get("feed")))
+        if feed is None:
+            raise ValueError(f"unknown feed {str(message.get('feed'))[:40]!r}")
+        self.feeds[number] = feed(self.access, number, message)
+        self._mark(number)
+
+    async def _unsub(self, number: int, message: Json) -> None:
+        self._drop(number)
+
+    async def _history(self, number: int, message: Json) -> None:
+        key = key_of(message.get("key"))
+        if not self.access.can_get(key):
+            raise PermissionError(f"you may not get {key.storage} {key.name}")
+        found = await asyncio.to_thread(objects.history, self.access, key)
+        await self._answer({"t": "answer", "id": number, "found": found})
+
+    async def _find(self, number: int, message: Json) -> None:
+        found = find.find(self.access, str(message.get("text") or ""))
+        await self._answer({"t": "answer", "id": number, "found": found})
+
+    def _drop(self, number: int) -> None:
+        feed = self.feeds.pop(number, None)
+        self.dirty.pop(number, None)
+        self.sent.pop(number, None)
+        if feed is not None:
+            feed.close()
+
+    # -- sending -------------------------------------------------------------------------------------------------------
+
+    def _offer(self, events: Sequence[Event]) -> None:
+        self.seen = events[-1].revision
+        for number, feed in self.feeds.items():
+            if feed.offer(events):
+                self._mark(number)
+
+    def _mark(self, number: int) -> None:
+        if number not in self.dirty:
+            # At once when it was quiet; else as soon as the feed's interval allows.
+            self.dirty[number] = self.sent.get(number, 0.0) + self.feeds[number].interval
+            self.wake.set()
+
+    async def _run(self) -> None:
+        beat = 0.0
+        try:
+            while True:
+                await self._flush()
+                now = time.monotonic()
+                if now >= beat:
+                    await self.send(orjson.dumps(self._beat()))
+                    beat = now + BEAT
+                await self._pause(min([beat, *self.dirty.values()]))
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("a live connection failed; the browser will connect again")
+            raise
+
+    async def _pause(self, until: float) -> None:
+        self.wake.clear()
+        if not self.answers.empty():
+            return
+        try:
+            await asyncio.wait_for(self.wake.wait(), max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            return
+
+    async def _flush(self) -> None:
+        while not self.answers.empty():
+            await self.send(self.answers.get_nowait())
+        now = time.monotonic()
+        for number in [n for n, due in self.dirty.items() if due <= now]:
+            await self._send_feed(number)
+
+    async def _send_feed(self, number: int) -> None:
+        del self.dirty[number]
+        feed = self.feeds.get(number)
+        if feed is None:
+            return
+        async for frame in feed.frames():
+            if self.feeds.get(number) is not feed:
+                return
+            await self.send(frame)
+        self.sent[number] = time.monotonic()
+
+    def _beat(self) -> Json:
+        # Everything up to `rev` has been sent when nothing waits: the page may resume from there.
+        return {"t": "beat", "now": time.time(), "rev": 0 if self.dirty else self.seen, "health": self.monitor.health()}
+
+
+_OPS: dict[str, Callable[[Live, int, Json], Awaitable[None]]] = {
+    "sub": Live._sub, "unsub": Live._unsub, "history": Live._history, "find": Live._find}

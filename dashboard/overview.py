@@ -1,0 +1,249 @@
+"""The overview: what is wrong now, what changed lately, how full the cluster is. Kept current by events, not by scans.
+
+A `Tally` holds for each object that counts a few facts (level, reason, requests); a document is summed from them for one
+viewer's rights. Everything that a page gets is bounded; counts are exact.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from cluster import quantity
+from cluster.cache import Entry, Event
+from cluster.store import Key
+from dashboard.access import Access, Scope, within
+from dashboard.levels import BAD, DONE, PROGRESS, judge
+from dashboard.redact import clean_text
+from dashboard.source import Source
+
+Json = dict[str, Any]
+
+JUDGED = ("nodes", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch",
+          "persistentvolumeclaims")
+# Kinds that change all the time by themselves; a list of recent changes would hold nothing else.
+NOISE = frozenset({"events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints",
+                   "endpointslices.discovery.k8s.io"})
+MAX_PROBLEMS, MAX_CHANGES, MAX_WARNINGS = 60, 60, 40
+BUCKET, BUCKETS = 5, 180  # seconds per point, and points, of the chart of changes
+
+
+class Facts(NamedTuple):
+    """What is remembered of one object. `cpu` in milli-cores, `memory` in bytes: requests, or what a node has."""
+
+    level: int
+    reason: str
+    since: float
+    cpu: int = 0
+    memory: int = 0
+    pods: int = 0
+
+
+class Recent(NamedTuple):
+    type: str
+    key: Key
+    revision: int
+    at: float
+
+
+class Tally:
+    """The facts of one cluster, followed on the event loop."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.facts: dict[str, dict[Key, Facts]] = {storage: {} for storage in JUDGED}
+        self.recent: deque[Recent] = deque(maxlen=500)
+        self.rate: deque[tuple[int, int]] = deque(maxlen=BUCKETS)
+        source.listen(self._follow)
+
+    async def load(self) -> None:
+        """Read what the cache holds, in slices that leave the loop free."""
+        for storage in JUDGED:
+            for number, entry in enumerate(self.source.cache.list(storage)):
+                self._judge(entry)
+                if number % 500 == 499:
+                    await asyncio.sleep(0)
+        events = self.source.cache.events_since(max(0, self.source.cache.revision - 2_000)) or []
+        self.recent.extendleft(Recent(e.type, e.key, e.revision, e.at) for e in reversed(events)
+                               if e.key.storage not in NOISE and not self.recent)
+
+    def _follow(self, events: Sequence[Event]) -> None:
+        for event in events:
+            storage = event.key.storage
+            if storage in self.facts:
+                if event.type == "DELETED":
+                    self.facts[storage].pop(event.key, None)
+                else:
+                    self._judge(event.entry)
+            if storage not in NOISE and _worth_telling(event):
+                self.recent.append(Recent(event.type, event.key, event.revision, event.at))
+        self._count(len(events))
+
+    def _count(self, number: int) -> None:
+        bucket = int(time.time()) // BUCKET * BUCKET
+        if self.rate and self.rate[-1][0] == bucket:
+            number += self.rate.pop()[1]
+        self.rate.append((bucket, number))
+
+    def _judge(self, entry: Entry) -> None:
+        storage, obj = entry.key.storage, entry.object()
+        level, reason = judge(storage, obj)
+        known = self.facts[storage].get(entry.key)
+        since = known.since if known and known[:2] == (level, reason) else time.time()
+        self.facts[storage][entry.key] = Facts(level, reason, since, *_amounts(storage, obj, level))
+
+
+def _worth_telling(event: Event) -> bool:
+    if event.key.storage != "nodes" or event.previous is None:
+        return True
+    # A node's heartbeat is no news; its level or a taint is.
+    return judge("nodes", event.entry.object()) != judge("nodes", event.previous.object())
+
+
+def _amounts(storage: str, obj: Json, level: int) -> tuple[int, int, int]:
+    if storage == "nodes":
+        have = (obj.get("status") or {}).get("allocatable") or {}
+        return milli(have.get("cpu")), milli(have.get("memory")) // 1000, milli(have.get("pods")) // 1000
+    if storage == "pods" and level != DONE and (obj.get("status") or {}).get("phase") != "Failed":
+        return (*pod_requests(obj), 1)
+    return 0, 0, 0
+
+
+def pod_requests(pod: Json) -> tuple[int, int]:
+    """What a pod asks for: milli-cores and bytes; the larger of its containers' sum and any init container."""
+    spec = pod.get("spec") or {}
+    asked = []
+    for name in ("cpu", "memory"):
+        running = sum(milli(_request(c, name)) for c in spec.get("containers") or ())
+        initial = max((milli(_request(c, name)) for c in spec.get("initContainers") or ()), default=0)
+        asked.append(max(running, initial))
+    return asked[0], asked[1] // 1000
+
+
+def _request(container: Json, name: str) -> Any:
+    return ((container.get("resources") or {}).get("requests") or {}).get(name)
+
+
+def milli(value: Any) -> int:
+    """A quantity in thousandths, 0 when absent or not a quantity."""
+    if value is None:
+        return 0
+    try:
+        return int(quantity.parse(str(value)).nano // 1_000_000)
+    except ValueError:
+        return 0
+
+
+_tallies: dict[str, asyncio.Task[Tally]] = {}
+
+
+async def tally_of(source: Source) -> Tally:
+    """The tally of a cluster; made when the first overview is looked at."""
+    task = _tallies.get(source.name)
+    if task is None or task.get_loop() is not source.loop:
+        task = _tallies[source.name] = asyncio.create_task(_load(source))
+    return await asyncio.shield(task)
+
+
+async def _load(source: Source) -> Tally:
+    tally = Tally(source)
+    await tally.load()
+    return tally
+
+
+def document(tally: Tally, access: Access, namespaces: frozenset[str] | None) -> Json:
+    """The overview as `access` may see it, of some namespaces or all."""
+    source = tally.source
+    scopes = {kind.storage: access.scope(kind) for s in JUDGED if (kind := source.kind(s))}
+
+    def seen(storage: str) -> Iterable[tuple[Key, Facts]]:
+        scope = scopes.get(storage, frozenset())
+        return ((key, facts) for key, facts in tally.facts[storage].items()
+                if within(scope, key.namespace) and (namespaces is None or not key.namespace or key.namespace in namespaces))
+
+    health = {storage: _health(seen(storage)) for storage in JUDGED if scopes.get(storage, frozenset()) != frozenset()}
+    return {
+        "health": {storage: found[0] for storage, found in health.items()},
+        "problems": _problems(found[1] for found in health.values()),
+        "problem_count": sum(len(found[1]) for found in health.values()),
+        "capacity": _capacity(seen("nodes"), seen("pods")) if "nodes" in health and "pods" in health else None,
+        "warnings": _warnings(source, access, namespaces),
+        "changes": _recent(tally, access, namespaces),
+        "rate": [list(point) for point in tally.rate],
+    }
+
+
+def _health(rows: Iterable[tuple[Key, Facts]]) -> tuple[Json, list[tuple[Key, Facts]]]:
+    levels: Counter[int] = Counter()
+    wrong = []
+    for key, facts in rows:
+        levels[facts.level] += 1
+        if facts.level == BAD or (facts.level == PROGRESS and time.time() - facts.since > 60):
+            wrong.append((key, facts))
+    return {"levels": [levels[level] for level in range(5)], "total": sum(levels.values())}, wrong
+
+
+def _problems(groups: Iterable[list[tuple[Key, Facts]]]) -> list[Json]:
+    order = {storage: i for i, storage in enumerate(JUDGED)}
+    rows = [row for group in groups for row in group]
+    # Nodes first, then what stopped working last.
+    rows.sort(key=lambda row: (row[1].level != BAD, order[row[0].storage] != 0, -row[1].since))
+    return [{"key": list(key), "level": facts.level, "reason": facts.reason[:80], "since": facts.since}
+            for key, facts in rows[:MAX_PROBLEMS]]
+
+
+def _capacity(nodes: Iterable[tuple[Key, Facts]], pods: Iterable[tuple[Key, Facts]]) -> Json:
+    have = [facts for _, facts in nodes]
+    want = [facts for _, facts in pods]
+    return {name: {"have": sum(getattr(f, name) for f in have), "asked": sum(getattr(f, name) for f in want)}
+            for name in ("cpu", "memory", "pods")}
+
+
+def _warnings(source: Source, access: Access, namespaces: frozenset[str] | None) -> list[Json]:
+    kind = source.kind("events")
+    scope: Scope = access.scope(kind) if kind else frozenset()
+    found = []
+    for entry in source.cache.list("events"):
+        # A cheap look at the bytes first: most events are Normal, and decoding thousands of them would take long.
+        if b'"type":"Warning"' in entry.body and within(scope, entry.key.namespace) and (
+                namespaces is None or entry.key.namespace in namespaces):
+            found.append(entry)
+    found.sort(key=lambda entry: -entry.revision)
+    return [summary(entry.object()) for entry in found[:MAX_WARNINGS]]
+
+
+def summary(event: Json) -> Json:
+    """One event in brief, for the overview and the object pages."""
+    about = event.get("involvedObject") or event.get("regarding") or {}
+    series = event.get("series") or {}
+    source = event.get("source") or {}
+    return {
+        "namespace": event["metadata"].get("namespace", ""), "name": event["metadata"]["name"],
+        "type": event.get("type") or "Normal", "reason": str(event.get("reason") or "")[:128],
+        "message": clean_text(str(event.get("message") or event.get("note") or "")[:1_024]),
+        "count": event.get("count") or series.get("count") or event.get("deprecatedCount") or 1,
+        "first": event.get("firstTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"),
+        "last": event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime"),
+        "from": source.get("component") or event.get("reportingComponent") or "",
+        "about": {"apiVersion": about.get("apiVersion", ""), "kind": about.get("kind", ""),
+                  "namespace": about.get("namespace", ""), "name": about.get("name", ""),
+                  "field": about.get("fieldPath", "")},
+    }
+
+
+def _recent(tally: Tally, access: Access, namespaces: frozenset[str] | None) -> list[Json]:
+    found: list[Json] = []
+    last: Json | None = None
+    for one in reversed(tally.recent):
+        if len(found) >= MAX_CHANGES:
+            break
+        if (namespaces is None or one.key.namespace in namespaces) and access.can_list(one.key.storage, one.key.namespace):
+            if last and last["key"] == list(one.key) and last["type"] == one.type:
+                last["times"] += 1
+                continue
+            last = {"type": one.type, "key": list(one.key), "rev": one.revision, "at": one.at, "times": 1}
+            found.append(last)
+    return found

@@ -1,0 +1,161 @@
+"""Rows of list pages: what the kind's printer columns say, as compact JSON that is encoded once for all viewers.
+
+A row is `[place, namespace, name, level, reason, created, cells]`: `place` the index of its storage in the view, `level`
+as in `dashboard.levels`, `created` epoch seconds. The columns Name and Age are not cells, since every row has them.
+A cell that depends on the time of day is `["@", epoch seconds, text before, text after]`: the page lets it grow.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from cluster import clock
+from cluster.cache import Entry
+from cluster.registry import BUILT_IN, Column, Kind
+from dashboard.levels import judge
+from dashboard.redact import redact
+
+Json = dict[str, Any]
+MAX_CELL = 512
+CREATED = frozenset({"Age", "Created At"})
+WORKLOADS = ("deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "cronjobs.batch",
+             "replicasets.apps", "replicationcontrollers")
+_RESTARTS = re.compile(r"^(\d+) \(.* ago\)$")
+
+
+def _epoch(text: Any) -> float | None:
+    try:
+        return clock.parse(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _restarts(obj: Json, cell: Any) -> Any:
+    match = _RESTARTS.match(str(cell))
+    status = obj.get("status") or {}
+    ends = [_epoch(((one.get("lastState") or {}).get("terminated") or {}).get("finishedAt"))
+            for field in ("initContainerStatuses", "containerStatuses") for one in status.get(field) or ()]
+    newest = max((end for end in ends if end), default=None)
+    return ["@", newest, match[1] + " (", " ago)"] if match and newest else cell
+
+
+def _last_seen(obj: Json, cell: Any) -> Any:
+    series = obj.get("series") or {}
+    seen = _epoch(series.get("lastObservedTime") or obj.get("lastTimestamp") or obj.get("eventTime"))
+    return ["@", seen, "", ""] if seen else cell
+
+
+def _last_schedule(obj: Json, cell: Any) -> Any:
+    when = _epoch((obj.get("status") or {}).get("lastScheduleTime"))
+    return ["@", when, "", ""] if when else cell
+
+
+def _duration(obj: Json, cell: Any) -> Any:
+    status = obj.get("status") or {}
+    start = _epoch(status.get("startTime"))
+    return ["@", start, "", ""] if start and not status.get("completionTime") else cell
+
+
+_GROWING: dict[tuple[str, str], Callable[[Json, Any], Any]] = {
+    ("pods", "Restarts"): _restarts,
+    ("events", "Last Seen"): _last_seen,
+    ("events.events.k8s.io", "Last Seen"): _last_seen,
+    ("cronjobs.batch", "Last Schedule"): _last_schedule,
+    ("jobs.batch", "Duration"): _duration,
+}
+
+
+def header(columns: tuple[Column, ...]) -> list[Json]:
+    """The columns as the page gets them, in the order of a row's cells."""
+    return [{"name": c.name, "type": c.type, "wide": c.priority > 0, "description": c.description[:400]}
+            for c in columns if not _own(c)]
+
+
+def _own(column: Column) -> bool:
+    return column.name in CREATED or column.format == "name" or column.name == "Name"
+
+
+class Rows:
+    """Encodes rows of one kind; remembers each by revision, as long as someone looks at the kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.columns = header(kind.columns)
+        self._kept = [(i, _GROWING.get((kind.storage, c.name))) for i, c in enumerate(kind.columns) if not _own(c)]
+        self._custom = BUILT_IN.by_storage(kind.storage) is None
+        self._rows: dict[tuple[str, str], tuple[int, bytes]] = {}
+
+    def row(self, entry: Entry, place: int = 0) -> bytes:
+        """The encoded row of an object."""
+        where = entry.key[1:]
+        known = self._rows.get(where)
+        if known is None or known[0] != entry.revision:
+            known = self._rows[where] = (entry.revision, self._encode(entry, place))
+        return known[1]
+
+    def forget(self, entry: Entry) -> None:
+        self._rows.pop(entry.key[1:], None)
+
+    def _encode(self, entry: Entry, place: int) -> bytes:
+        obj = entry.object()
+        if self._custom:
+            # Printer columns of a custom resource may point at anything; those of built-in kinds show no credential.
+            redact(self.kind.storage, obj)
+        return encode(place, entry, obj, self.cells(obj))
+
+    def cells(self, obj: Json) -> list[Any]:
+        """The cells of one (redacted) object in its storage version."""
+        cells = self.kind.cells(obj, time.time())
+        return [_bound(grow(obj, cells[i]) if grow else cells[i]) for i, grow in self._kept]
+
+
+def encode(place: int, entry: Entry, obj: Json, cells: list[Any]) -> bytes:
+    level, reason = judge(entry.key.storage, obj)
+    created = _epoch(entry.meta.creationTimestamp) or 0
+    return orjson.dumps([place, entry.key.namespace, entry.key.name, level, str(reason)[:80], created, cells],
+                        option=orjson.OPT_NON_STR_KEYS)
+
+
+def _bound(cell: Any) -> Any:
+    if cell is None or isinstance(cell, (bool, int, float, list)):
+        return cell
+    text = str(cell)
+    return text if len(text) <= MAX_CELL else text[:MAX_CELL] + "…"
+
+
+class WorkloadRows(Rows):
+    """Rows of the page that shows all kinds of workloads together."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind)
+        self.columns = workload_header()
+
+    def cells(self, obj: Json) -> list[Any]:
+        return [self.kind.kind, _ready(self.kind.storage, obj), judge(self.kind.storage, obj)[1], _images(obj)]
+
+
+def workload_header() -> list[Json]:
+    return header((Column("Kind"), Column("Ready"), Column("Status"), Column("Images")))
+
+
+def _ready(storage: str, obj: Json) -> str:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    if storage == "cronjobs.batch":
+        return f"{len(status.get('active') or ())} active"
+    if storage == "jobs.batch":
+        return f"{status.get('succeeded') or 0}/{spec.get('completions') or 1}"
+    if storage == "daemonsets.apps":
+        return f"{status.get('numberReady') or 0}/{status.get('desiredNumberScheduled') or 0}"
+    return f"{status.get('readyReplicas') or 0}/{spec.get('replicas', 1)}"
+
+
+def _images(obj: Json) -> str:
+    spec = obj.get("spec") or {}
+    template = (spec.get("jobTemplate") or {}).get("spec", {}).get("template") or spec.get("template") or {}
+    items = (template.get("spec") or {}).get("containers") or ()
+    return _bound(", ".join(str(item.get("image", "")) for item in items))

@@ -1,0 +1,116 @@
+"""What the dashboard reads of one cluster: its cache, registry and authoriser, and the events of the cache on this loop.
+
+    source = await sources.get("local")
+    end = source.listen(callback)        # callback(events) on the event loop, in revision order
+
+There is deliberately nothing here that writes: the store is only handed on as `History`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cluster import registry
+from cluster.authz import Authorizer
+from cluster.cache import Cache, Event
+from cluster.store import Change, Key, Store
+
+Listener = Callable[[Sequence[Event]], None]
+
+
+class History:
+    """The readable side of a cluster's log."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of(self, key: Key, limit: int) -> list[Change]:
+        """The newest changes of one object, newest first. Blocking."""
+        return self._store.history(key, limit)
+
+
+class Source:
+    """One cluster as this process sees it; made on the event loop that its listeners run on."""
+
+    def __init__(self, name: str, number: int) -> None:
+        store = Store.of(number)
+        self.name, self.number = name, number
+        self.cache = Cache(store)
+        self.history = History(store)
+        self.registry = registry.of_cluster(number)
+        self.authorizer = Authorizer(self.cache)
+        self.loop = asyncio.get_running_loop()
+        self._listeners: set[Listener] = set()
+
+    def start(self) -> None:
+        """Load the cluster's state and follow it. Blocking: run it in a thread."""
+        self.cache.start()
+        self.cache.subscribe(self._arrived)
+
+    def close(self) -> None:
+        self.cache.close()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` on the event loop with every batch of events; returns what ends it."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    def _arrived(self, events: Sequence[Event]) -> None:
+        # Runs in the cache's thread, under its lock: hand over and return.
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._deliver, events)
+
+    def _deliver(self, events: Sequence[Event]) -> None:
+        for listener in list(self._listeners):
+            listener(events)
+
+    def kind(self, storage: str) -> registry.Kind | None:
+        return self.registry.by_storage(storage)
+
+
+class Sources:
+    """The clusters of this process by name; each is loaded when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, asyncio.Task[Source]] = {}
+
+    async def names(self) -> list[str]:
+        """The clusters of this installation; the local one first."""
+        from cluster.models import Cluster
+
+        rows = [row async for row in Cluster.objects.order_by("id").values_list("name", flat=True)]
+        return rows or ["local"]
+
+    async def get(self, name: str) -> Source:
+        """The source of a cluster; raises KeyError when there is no cluster of that name."""
+        task = self._found.get(name)
+        if task is None or task.get_loop() is not asyncio.get_running_loop():
+            task = self._found[name] = asyncio.create_task(self._open(name))
+        try:
+            return await asyncio.shield(task)
+        except BaseException:
+            if task.done() and (task.cancelled() or task.exception()):
+                self._found.pop(name, None)
+            raise
+
+    async def _open(self, name: str) -> Source:
+        source = Source(name, await self._number(name))
+        await asyncio.to_thread(source.start)
+        return source
+
+    async def _number(self, name: str) -> int:
+        from cluster.models import Cluster
+
+        found: Any = await Cluster.objects.filter(name=name).values_list("id", flat=True).afirst()
+        if found is None:
+            raise KeyError(f"there is no cluster named {name!r}")
+        return int(found)
+
+    def opened(self) -> list[Source]:
+        """The clusters loaded so far."""
+        return [t.result() for t in self._found.values() if t.done() and not t.cancelled() and not t.exception()]
+
+
+sources = Sources()

@@ -1,0 +1,51 @@
+"""The page's scripts, styles and fonts, served from memory under a path that names their content.
+
+`static/<build>/…`: the build is a hash over all files, so that a browser may keep each for ever and a new release is
+fetched at once. Relative imports between modules stay inside the same build.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent / "static"
+TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2",
+         ".svg": "image/svg+xml", ".json": "application/json", ".png": "image/png"}
+
+
+class Asset(NamedTuple):
+    type: str
+    plain: bytes
+    packed: bytes | None
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """All files by relative path."""
+    return {str(path.relative_to(ROOT)): _load(path) for path in sorted(ROOT.rglob("*")) if path.suffix in TYPES}
+
+
+def _load(path: Path) -> Asset:
+    plain = path.read_bytes()
+    text = path.suffix in (".js", ".css", ".svg", ".json")
+    return Asset(TYPES[path.suffix], plain, gzip.compress(plain, 6, mtime=0) if text and len(plain) > 500 else None)
+
+
+@cache
+def build() -> str:
+    """The name of this set of files."""
+    total = hashlib.sha256()
+    for name, asset in assets().items():
+        total.update(name.encode() + b"\0" + hashlib.sha256(asset.plain).digest())
+    return total.hexdigest()[:12]
+
+
+def modules() -> list[str]:
+    """The scripts that the first page needs, to be fetched at once instead of one import after the other."""
+    return [name for name in assets() if name.startswith("js/") and not name.endswith(("boot.js", "theme.js"))
+            and not name.startswith("js/lazy/")] + ["vendor/preact.js", "vendor/preact-hooks.js", "vendor/htm.js",
+                                                    "vendor/signals.js", "vendor/signals-core.js"]

@@ -1,0 +1,15 @@
+"""The dashboard's addresses. There is none that changes a cluster."""
+
+from django.urls import path, re_path
+
+from dashboard import views
+
+urlpatterns = [
+    path("healthz", views.healthz),
+    path("metrics", views.metrics),
+    path("login", views.log_in),
+    path("logout", views.log_out),
+    path("static/<slug:build>/<path:path>", views.static_file),
+    path("", views.page),
+    re_path(r"^(?P<path>c/[a-z0-9][a-z0-9.-]{0,62}(/.*)?)$", views.page),
+]

@@ -1,0 +1,164 @@
+"""The pages: the shell (everything in it arrives over the socket), login and logout, files, health and metrics.
+
+Links are relative to the request's own path, so that the dashboard works under any prefix: `kubectl proxy`, the service
+proxy of the API, or a reverse proxy that strips a path.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from dashboard import login, origin, statics
+from dashboard.metrics import LOGINS
+
+POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
+          "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+PRE_SESSION = "binnacle_login"
+
+
+def up_from(request: HttpRequest) -> str:
+    """The relative way from this request's path to the root of the dashboard."""
+    return "../" * (request.path_info.count("/") - 1) or "./"
+
+
+def secured(response: HttpResponse) -> HttpResponse:
+    response["Content-Security-Policy"] = POLICY
+    response["Referrer-Policy"] = "same-origin"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), interest-cohort=()"
+    response["Cross-Origin-Opener-Policy"] = "same-origin"
+    return response
+
+
+@never_cache
+@require_safe
+def page(request: HttpRequest, path: str = "") -> HttpResponse:
+    """Any page of the dashboard: the shell for who is logged in, else the login form in its place."""
+    user = login.user_of(request.session)
+    if user is None:
+        return login_page(request)
+    files = f"{up_from(request)}static/{statics.build()}/"
+    response = render(request, "dashboard/shell.html", {
+        "files": files, "modules": statics.modules(), "root": up_from(request), "user": user.name,
+        "ticket": origin.ticket(request.session.session_key or "")})
+    return secured(response)
+
+
+def login_page(request: HttpRequest, problem: str = "", status: int = 401) -> HttpResponse:
+    """The login form. It carries a ticket bound to a cookie of its own, as there is no session yet."""
+    key = request.COOKIES.get(PRE_SESSION) or _new_key()
+    wanted = request.POST.get("next") or request.get_full_path_info().lstrip("/")
+    response = render(request, "dashboard/login.html", {
+        "files": f"{up_from(request)}static/{statics.build()}/", "root": up_from(request), "problem": problem,
+        "next": wanted[:2_000], "ticket": origin.ticket(key)}, status=status)
+    response.set_cookie(PRE_SESSION, key, max_age=3600, httponly=True, samesite="Lax", secure=request.is_secure())
+    response["Cache-Control"] = "no-store"
+    return secured(response)
+
+
+def _new_key() -> str:
+    import secrets
+
+    return secrets.token_urlsafe(24)
+
+
+def _ours(request: HttpRequest, key: str | None) -> bool:
+    hosts = [request.META.get("HTTP_HOST", ""), request.META.get("HTTP_X_FORWARDED_HOST", "")]
+    from_us = origin.origin_fits(request.META.get("HTTP_ORIGIN") or request.META.get("HTTP_REFERER"), hosts)
+    return from_us and origin.ticket_fits(key, request.POST.get("ticket", ""))
+
+
+@csrf_exempt  # `_ours` does its work, and works behind `kubectl proxy` too
+@require_POST
+def log_in(request: HttpRequest) -> HttpResponse:
+    """Take a token or an account; on success go on to the page that was wanted."""
+    if not _ours(request, request.COOKIES.get(PRE_SESSION)):
+        return login_page(request, "This form was not sent from here, or it is old. Please try again.", 403)
+    address = request.META.get("REMOTE_ADDR", "")
+    wait = login.attempts.wait(address)
+    if wait:
+        response = login_page(request, f"Too many failed logins. Please wait {-(-wait // 60)} min.", 429)
+        response["Retry-After"] = str(wait)
+        return response
+    user, problem = _authenticate(request)
+    if user is None:
+        if not problem:
+            login.attempts.failed(address)
+            LOGINS.labels("failed").inc()
+        return login_page(request, problem or "That did not match. Check the token or the account.", 503 if problem else 401)
+    login.attempts.succeeded(address)
+    login.open_session(request.session, user)
+    LOGINS.labels("ok").inc()
+    return _go(request.POST.get("next", ""))
+
+
+def _authenticate(request: HttpRequest) -> tuple[Any, str]:
+    from dashboard import api
+
+    try:
+        if request.POST.get("token"):
+            return login.by_token(request.POST["token"]), ""
+        return login.by_account(request, request.POST.get("name", ""), request.POST.get("password", "")), ""
+    except api.Unreachable as error:
+        return None, f"The token could not be checked: {error}. A one-time token or an account still works."
+
+
+def _go(wanted: str) -> HttpResponse:
+    """A relative redirect to a page of ours, whatever the prefix; anything else leads to the start."""
+    safe = wanted if wanted.startswith("c/") and not set(wanted) & set("\\\r\n") else ""
+    response = HttpResponse(status=303)
+    response["Location"] = f"./{safe}"
+    response["Cache-Control"] = "no-store"
+    response.delete_cookie(PRE_SESSION)
+    return secured(response)
+
+
+@csrf_exempt
+@require_POST
+def log_out(request: HttpRequest) -> HttpResponse:
+    """End the session; open sockets of it notice within seconds."""
+    if not _ours(request, request.session.session_key):
+        return secured(HttpResponse("This was not sent from the dashboard's own page.", status=403))
+    request.session.flush()
+    return _go("")
+
+
+@require_safe
+def static_file(request: HttpRequest, build: str, path: str) -> HttpResponse:
+    """One file of the page."""
+    asset = statics.assets().get(path)
+    if asset is None:
+        return secured(HttpResponse("There is no such file.", status=404, content_type="text/plain"))
+    packed = asset.packed is not None and "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", "")
+    response = HttpResponse(asset.packed if packed else asset.plain, content_type=asset.type)
+    response["Vary"] = "Accept-Encoding"
+    if packed:
+        response["Content-Encoding"] = "gzip"
+    # A page of an older release may ask for its files by their old name: it gets the new ones, but must not keep them.
+    response["Cache-Control"] = "public, max-age=31536000, immutable" if build == statics.build() else "no-store"
+    return secured(response)
+
+
+@require_GET
+def healthz(request: HttpRequest) -> HttpResponseBase:
+    """Whether this process serves: 200 when its readers of the log are current, else 503 with what is not."""
+    from dashboard.source import sources
+
+    late = [s.name for s in sources.opened() if s.cache.age > 10]
+    text = f"the log of {', '.join(late)} cannot be read\n" if late else "ok\n"
+    return HttpResponse(text, status=503 if late else 200, content_type="text/plain")
+
+
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponseBase:
+    """The process's own metrics for Prometheus; they name no object of a cluster."""
+    from dashboard.metrics import render as render_metrics
+
+    body, kind = render_metrics()
+    return HttpResponse(body, content_type=kind)

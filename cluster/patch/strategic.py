@@ -131,7 +131,7 @@ def _keyed(old: list[Any], patch: list[Any], field: Field, order: list[Any]) -> 
     if not key:
         raise BadRequest("cannot merge lists without merge key")
     if any(isinstance(item, dict) and item.get(DIRECTIVE) == "replace" for item in patch):
-        return _clean(patch)  # type: ignore[no-any-return]
+        return [_clean(item) for item in patch if item.get(DIRECTIVE) != "replace"]
     kind = resolve(field.type)
     item_type = kind.item if isinstance(kind, ListOf) else kind
     result = list(old)

@@ -43,21 +43,17 @@ def is_custom(definition: str) -> bool:
     return definition in _custom
 
 
-def check(kind: Kind, obj: dict[str, Any], field_validation: str = "Ignore") -> list[str]:
-    """Decode `obj` in place for its kind. Returns warnings (`unknown field "spec.foo"`), only for `Warn`.
-
-    Raises BadRequest on a value of a wrong type and, for `Strict`, on unknown fields.
-    """
+def check(definition: str, obj: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Decode in place. Returns (type errors in the decoder's words, at most one; paths of the dropped fields)."""
     try:
-        return decode_fields(kind, obj, field_validation)
+        return [], _decode(definition, obj)
     except Mismatch as error:
-        raise cannot_handle(kind, obj, error.message()) from error
+        return [error.message()], []
 
 
 def decode_fields(kind: Kind, obj: dict[str, Any], field_validation: str = "Ignore") -> list[str]:
-    """Like `check`, but a wrong type raises Mismatch, for callers that report it in their own way."""
-    prune = _custom.get(kind.definition)
-    found = prune(obj) if prune else _decode(kind.definition, obj)
+    """Decode in place; returns warnings about unknown fields, as `strict`. Raises Mismatch on a wrong type."""
+    found = _decode(kind.definition, obj)
     if not found or field_validation == "Ignore":
         return []
     return strict(kind, obj, [f'unknown field "{path}"' for path in found], field_validation)
@@ -76,13 +72,16 @@ def cannot_handle(kind: Kind, obj: dict[str, Any], detail: str) -> BadRequest:
 
 
 def _decode(definition: str, obj: dict[str, Any]) -> list[str]:
+    prune = _custom.get(definition)
+    if prune:
+        return prune(obj)
     seen = Seen()
     plan(definition)(obj, seen)
     return unknown.drop(definitions.get(definition), obj) if seen.unknown else []
 
 
 def normalise(definition: str, obj: dict[str, Any]) -> list[str]:
-    """Decode any document of a built-in definition in place; returns the paths of the dropped unknown fields.
+    """Decode in place; returns the paths of the dropped unknown fields.
 
     Raises BadRequest on a value of a wrong type.
     """

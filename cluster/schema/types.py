@@ -54,7 +54,7 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a struct: its type, its encoding (`ALWAYS`, `OMIT`, `POINTER`, `NULL`), and how strategic patches treat it."""
+    """A field of a struct: its type, its encoding (one of the codes above), and how strategic patches treat it."""
 
     type: Type
     encoding: str = POINTER

@@ -1,0 +1,95 @@
+"""`python -m kubeproxy`: makes cluster IPs and node ports work on this node."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import json
+import logging
+import os
+import signal
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from client.http import Client
+from kubeproxy import nftables, routes
+from kubeproxy.proxy import Backend, Proxy
+from kubeproxy.userspace import Userspace
+
+log = logging.getLogger("kubeproxy")
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m kubeproxy", description=__doc__)
+    parser.add_argument("--kubeconfig", required=True)
+    parser.add_argument("--node-name", required=True)
+    parser.add_argument("--mode", choices=["auto", "nftables", "userspace"], default="auto",
+                        help="auto: nftables where it can be used, else userspace")
+    parser.add_argument("--service-cidr", type=cidr, required=True)
+    parser.add_argument("--pod-cidr", type=cidr, required=True)
+    parser.add_argument("--node-address", default="127.0.0.1", help="where userspace listens for node ports")
+    parser.add_argument("--state-dir", type=Path, required=True)
+    return parser.parse_args(arguments)
+
+
+def cidr(text: str) -> str:
+    """An IPv4 range."""
+    try:
+        return str(ipaddress.IPv4Network(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IPv4 range: {error}") from error
+
+
+def table_name(state_dir: Path) -> str:
+    """A table of its own for each cluster of the machine."""
+    return f"kube-proxy-{zlib.crc32(str(state_dir.resolve()).encode()):08x}"
+
+
+def choose(mode: str) -> str:
+    """The backend to use; raises SystemExit when the one asked for can not be had."""
+    missing = "packet-filter rules need root" if os.geteuid() else nftables.available()
+    if mode == "nftables" and missing:
+        raise SystemExit(f"kubeproxy: --mode nftables: {missing}")
+    if mode == "auto" and missing:
+        log.info("forwarding services in userspace: %s", missing)
+    return "nftables" if mode != "userspace" and not missing else "userspace"
+
+
+def backends(options: argparse.Namespace) -> list[Backend]:
+    """The backends of the chosen mode; leaves a note of what `kubeproxy.stop` has to undo."""
+    chosen = choose(options.mode)
+    loopback = ipaddress.ip_network(options.service_cidr).is_loopback
+    if not loopback and os.geteuid() == 0:
+        routes.make_local(options.service_cidr)
+    table = table_name(options.state_dir) if chosen == "nftables" else ""
+    note = {"table": table, "route": "" if loopback else options.service_cidr}
+    options.state_dir.mkdir(parents=True, exist_ok=True)
+    (options.state_dir / "state.json").write_text(json.dumps(note))
+    # A packet filter does not forward what a machine sends to its own loopback address: userspace does.
+    userspace = Userspace(options.node_address, cluster_ips=chosen == "userspace")
+    if chosen == "userspace":
+        return [userspace]
+    return [nftables.Nftables(table, options.pod_cidr, options.service_cidr), userspace]
+
+
+async def run(options: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Client.from_file(options.kubeconfig) as client:
+        # At the end the rules stay: a restart of kube-proxy must not cut connections. `kubeproxy.stop` removes them.
+        proxy = asyncio.ensure_future(Proxy(client, options.node_name, backends(options)).run())
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({proxy, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if proxy.done():
+            proxy.result()
+        proxy.cancel()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
+                        format="%(asctime)s %(levelname)s %(message)s")
+    asyncio.run(run(parse()))

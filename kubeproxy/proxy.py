@@ -1,0 +1,79 @@
+"""The loop: watches Services and EndpointSlices, and brings the backends in step, at most 20 times a second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from client.http import Client
+from client.reflector import Reflector
+from kubeproxy.rules import ServicePort, service_ports
+
+log = logging.getLogger("kubeproxy")
+
+SETTLE = 0.05   # seconds: changes that come together are applied together
+RETRY = 5.0     # seconds after a backend failed
+RESYNC = 60.0   # seconds after which addresses that could not be had are tried again
+
+
+class Backend(Protocol):
+    """Forwards service ports."""
+
+    async def sync(self, ports: Sequence[ServicePort]) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Proxy:
+    """Ties the API to the backends."""
+
+    def __init__(self, client: Client, node: str, backends: Sequence[Backend]) -> None:
+        self.node, self.backends = node, backends
+        self._changed = asyncio.Event()
+        note: dict[str, Any] = {"on_add": self._note, "on_update": self._note, "on_delete": self._note,
+                                "on_sync": self._changed.set}
+        self._services = Reflector(client, "/api/v1/services", **note)
+        self._slices = Reflector(client, "/apis/discovery.k8s.io/v1/endpointslices", **note)
+
+    def _note(self, *objects: Any) -> None:
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled. Rules stay when the API goes away: established services keep working."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._services.run())
+            tasks.create_task(self._slices.run())
+            tasks.create_task(self._sync_forever())
+
+    async def _sync_forever(self) -> None:
+        # Nothing is applied before both are known: a half view would cut working services off.
+        await self._services.synced.wait()
+        await self._slices.synced.wait()
+        while True:
+            self._changed.clear()
+            pause = RESYNC if await self._sync() else RETRY
+            try:
+                await asyncio.wait_for(self._changed.wait(), pause)
+            except TimeoutError:
+                continue
+            await asyncio.sleep(SETTLE)
+
+    async def _sync(self) -> bool:
+        started = time.perf_counter()
+        ports = service_ports(self._services.items.values(), self._slices.items.values(), self.node)
+        well = True
+        for backend in self.backends:
+            try:
+                await backend.sync(ports)
+            except (RuntimeError, OSError) as error:
+                log.error("%s: %s; trying again in %.0f s", type(backend).__name__, error, RETRY)
+                well = False
+        log.debug("%d service ports in %.1f ms", len(ports), (time.perf_counter() - started) * 1e3)
+        return well
+
+    async def close(self) -> None:
+        for backend in self.backends:
+            await backend.close()

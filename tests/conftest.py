@@ -6,8 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -62,3 +66,32 @@ def cache(store: Store) -> Iterator[Cache]:
     made.start()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A real PostgreSQL server; the URL of its first database."""
+    with warnings.catch_warnings(action="ignore"):  # it complains of machines without a session
+        import pgserver
+
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        # The server refuses to run as root: the package starts it under a user of its own.
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres: str, var: Path) -> Iterator[str]:
+    """The URL of an empty, migrated PostgreSQL database of its own."""
+    import psycopg
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    parts = urlsplit(postgres)
+    url = parts._replace(path=f"/{name}").geturl()
+    migrate(var, url)
+    yield url
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -9,7 +9,8 @@ from kubeproxy.rules import Endpoint, service_ports
 
 def service(**spec: Any) -> dict[str, Any]:
     ports = spec.pop("ports", [{"name": "http", "protocol": "TCP", "port": 80}])
-    return {"metadata": {"namespace": "web", "name": "front"}, "spec": {"clusterIP": "10.96.0.7", "ports": ports, **spec}}
+    spec = {"clusterIP": "10.96.0.7", "ports": ports, **spec}
+    return {"metadata": {"namespace": "web", "name": "front"}, "spec": spec}
 
 
 def endpoint(ip: str, node: str = "n1", **conditions: bool) -> dict[str, Any]:

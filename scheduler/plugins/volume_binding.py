@@ -1,0 +1,151 @@
+"""Claims decide where a pod can run: bound ones by their volume's node affinity, waiting ones by the volumes on offer.
+
+A claim of a class with `volumeBindingMode: WaitForFirstConsumer` is bound where its pod goes: `choose` names what must
+be written first (the claim a volume is reserved for, or the node for which a provisioner should make one).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cluster import quantity, selectors
+from scheduler.columns import Array
+from scheduler.plugins.base import Listers, Objection, Plugin, Rejected, View
+from scheduler.plugins.node_affinity import selector_mask
+from scheduler.pods import PodInfo
+
+Json = dict[str, Any]
+
+CLAIMS, VOLUMES, CLASSES = "persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"
+NO_PROVISIONER = "kubernetes.io/no-provisioner"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to write before the pod can be bound: `volume` reserved for `claim`, or the node noted for a provisioner."""
+
+    claim: Json
+    volume: Json | None
+
+
+class VolumeBinding(Plugin):
+    name = "VolumeBinding"
+    wakes = frozenset({"Node/Add", "Node/Update", "PersistentVolumeClaim", "PersistentVolume", "StorageClass"})
+
+    def __init__(self, listers: Listers) -> None:
+        self._listers = listers
+
+    def filter(self, pod: PodInfo, view: View) -> list[Objection]:
+        if not pod.cls.claims:
+            return []
+        objections = []
+        for claim in self._claims(pod):
+            if claim["spec"].get("volumeName"):
+                objections.append(self._bound(claim, view))
+            else:
+                objections.append(self._unbound(claim, view))
+        return objections
+
+    def choose(self, pod: PodInfo, view: View, slot: int) -> list[Choice]:
+        """What must be written so that the pod's claims get bound for the node on `slot`; empty when all are bound."""
+        choices: list[Choice] = []
+        for claim in self._claims(pod):
+            if claim["spec"].get("volumeName"):
+                continue
+            taken = {c.volume["metadata"]["name"] for c in choices if c.volume}
+            usable = [v for v in self._offers(claim) if v["metadata"]["name"] not in taken and _reach(v, view)[slot]]
+            choices.append(Choice(claim, smallest(usable, claim)))
+        return choices
+
+    def _claims(self, pod: PodInfo) -> list[Json]:
+        """The pod's claims; raises Rejected for one that is missing, going away, lost, or still to be bound."""
+        found = []
+        for name in pod.claim_names():
+            claim = self._listers.get(CLAIMS, pod.namespace, name)
+            if claim is None:
+                raise Rejected(f'persistentvolumeclaim "{name}" not found')
+            if claim["metadata"].get("deletionTimestamp"):
+                raise Rejected(f'persistentvolumeclaim "{name}" is being deleted')
+            if (claim.get("status") or {}).get("phase") == "Lost":
+                raise Rejected(f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume '
+                               f'"{claim["spec"].get("volumeName", "")}"')
+            if not claim["spec"].get("volumeName") and not self._waits(claim):
+                raise Rejected("pod has unbound immediate PersistentVolumeClaims")
+            found.append(claim)
+        return found
+
+    def _class(self, claim: Json) -> Json | None:
+        name = claim["spec"].get("storageClassName") or ""
+        return self._listers.get(CLASSES, "", name) if name else None
+
+    def _waits(self, claim: Json) -> bool:
+        return (self._class(claim) or {}).get("volumeBindingMode") == "WaitForFirstConsumer"
+
+    def _bound(self, claim: Json, view: View) -> Objection:
+        volume = self._listers.get(VOLUMES, "", claim["spec"]["volumeName"])
+        if volume is None:
+            reason = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
+            return Objection(view.alive.copy(), reason)
+        return Objection(~_reach(volume, view), "node(s) didn't match PersistentVolume's node affinity")
+
+    def _unbound(self, claim: Json, view: View) -> Objection:
+        offered = np.logical_or.reduce([view.none(), *(_reach(volume, view) for volume in self._offers(claim))])
+        storage_class = self._class(claim) or {}
+        if storage_class.get("provisioner") not in (None, NO_PROVISIONER):
+            offered = offered | _allowed(storage_class, view)
+        return Objection(~offered, "node(s) didn't find available persistent volumes to bind")
+
+    def _offers(self, claim: Json) -> list[Json]:
+        return [volume for volume in self._listers.list(VOLUMES) if satisfies(volume, claim)]
+
+
+def smallest(volumes: list[Json], claim: Json) -> Json | None:
+    """The volume to take of those that satisfy a claim: one reserved for it, else the smallest."""
+    return min(volumes, key=lambda v: (not _reserved(v, claim), quantity.parse(v["spec"]["capacity"]["storage"]).nano),
+               default=None)
+
+
+def satisfies(volume: Json, claim: Json) -> bool:
+    """Whether an available volume can be bound to a claim: class, size, access modes, volume mode, selector."""
+    spec, wanted = volume["spec"], claim["spec"]
+    if volume["metadata"].get("deletionTimestamp") or (spec.get("claimRef") and not _reserved(volume, claim)):
+        return False
+    if wanted.get("volumeName") and wanted["volumeName"] != volume["metadata"]["name"]:
+        return False
+    if (spec.get("storageClassName") or "") != (wanted.get("storageClassName") or ""):
+        return False
+    if (spec.get("volumeMode") or "Filesystem") != (wanted.get("volumeMode") or "Filesystem"):
+        return False
+    if not set(wanted.get("accessModes") or ()) <= set(spec.get("accessModes") or ()):
+        return False
+    labels = volume["metadata"].get("labels") or {}
+    if wanted.get("selector") and not selectors.from_object(wanted["selector"]).matches(labels):
+        return False
+    size = ((wanted.get("resources") or {}).get("requests") or {}).get("storage", "0")
+    return quantity.parse((spec.get("capacity") or {}).get("storage", "0")).nano >= quantity.parse(size).nano
+
+
+def _reserved(volume: Json, claim: Json) -> bool:
+    """Whether the volume is set aside for this very claim."""
+    reference, meta = volume["spec"].get("claimRef") or {}, claim["metadata"]
+    return (reference.get("namespace"), reference.get("name")) == (meta.get("namespace"), meta["name"]) and (
+        not reference.get("uid") or reference["uid"] == meta.get("uid"))
+
+
+def _reach(volume: Json, view: View) -> Array:
+    """The nodes from which a volume can be used."""
+    required = (volume["spec"].get("nodeAffinity") or {}).get("required")
+    return selector_mask(required, view) if required else np.ones(view.none().shape, dtype=bool)
+
+
+def _allowed(storage_class: Json, view: View) -> Array:
+    """The nodes on which a provisioner may make volumes of a class."""
+    topologies = storage_class.get("allowedTopologies") or []
+    if not topologies:
+        return np.ones(view.none().shape, dtype=bool)
+    terms = [{"matchExpressions": [{"key": e["key"], "operator": "In", "values": e["values"]}
+                                   for e in topology.get("matchLabelExpressions") or []]} for topology in topologies]
+    return selector_mask({"nodeSelectorTerms": terms}, view)

@@ -1,0 +1,126 @@
+"""The scheduler's picture of the cluster: node table and queue, kept current from the events of the cache.
+
+Events are only collected when they come (`feed`), and applied between two rounds (`catch_up`), so that nothing changes
+while pods are being placed and no change is missed for a pod that has just been refused.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from cluster.cache import Entry, Event
+from scheduler.nodes import NodeTable
+from scheduler.pods import DEFAULT_SCHEDULER, PodInfo, pod_info
+from scheduler.queue import SchedulingQueue
+
+Json = dict[str, Any]
+
+WAKING = {"persistentvolumeclaims": "PersistentVolumeClaim", "persistentvolumes": "PersistentVolume",
+          "storageclasses.storage.k8s.io": "StorageClass"}
+STORAGES = ("pods", "nodes", "namespaces", *WAKING)
+
+
+class SchedulerState:
+    """`table` and `queue` belong to the thread that calls `catch_up`; `feed` may be called from any."""
+
+    def __init__(self, queue: SchedulingQueue, name: str = DEFAULT_SCHEDULER) -> None:
+        self.table = NodeTable()
+        self.queue = queue
+        self.name = name
+        self.nominated: dict[str, PodInfo] = {}  # pending pods for which preemption makes room, by uid
+        self._events: deque[Event] = deque()
+        self._node_marks: dict[str, bytes] = {}
+
+    def feed(self, events: Sequence[Event]) -> None:
+        """Collect events of the cache, in their order."""
+        self._events.extend(event for event in events if event.key.storage in STORAGES)
+
+    def catch_up(self) -> None:
+        """Apply the collected events and wake the pods that they may help."""
+        changes: set[str] = set()
+        while self._events:
+            event = self._events.popleft()
+            change = self._apply(event)
+            if change:
+                changes.add(change)
+        if changes:
+            self.queue.wake(changes)
+        self.queue.flush_stale()
+
+    def _apply(self, event: Event) -> str:
+        """Take over one event; returns the change that waiting pods may care about, or ""."""
+        storage, gone = event.key.storage, event.type == "DELETED"
+        if storage == "pods":
+            return self._drop_pod(event.entry) if gone else self._put_pod(event.entry)
+        if storage == "nodes":
+            return self._drop_node(event.key.name) if gone else self._put_node(event.entry)
+        if storage == "namespaces":
+            self.table.counts.put_namespace(event.key.name, None if gone else event.entry.labels)
+            return "Pod/Labels"
+        return WAKING[storage]
+
+    def _put_pod(self, entry: Entry) -> str:
+        pod = pod_info(entry.object())
+        if pod.finished:
+            return self._drop_pod(entry)
+        if pod.bound:
+            return self._put_bound(pod)
+        assumed = self.table.pod(pod.uid)
+        if assumed is not None:
+            return ""  # an event from before our own binding
+        if pod.cls.scheduler != self.name or pod.deleting:
+            self._forget_pending(pod)
+            return ""
+        self.queue.put(pod)
+        if pod.nominated:
+            self.nominated[pod.uid] = pod
+        else:
+            self.nominated.pop(pod.uid, None)
+        return ""
+
+    def _put_bound(self, pod: PodInfo) -> str:
+        self._forget_pending(pod)
+        known = self.table.pod(pod.uid)
+        if known is not None and (known.node, known.cls, known.deleting) == (pod.node, pod.cls, pod.deleting):
+            known.bound, known.started = True, pod.started
+            return ""
+        self.table.put_pod(pod)
+        if known is None:
+            return "Pod/Add"
+        return "Pod/Labels" if known.cls.labels != pod.cls.labels else "Pod/Shrink"
+
+    def _drop_pod(self, entry: Entry) -> str:
+        self.nominated.pop(entry.meta.uid, None)
+        self.queue.remove((entry.key.namespace, entry.key.name))
+        return "Pod/Delete" if self.table.drop_pod(entry.meta.uid) else ""
+
+    def _forget_pending(self, pod: PodInfo) -> None:
+        self.queue.remove(pod.key)
+        self.nominated.pop(pod.uid, None)
+
+    def _put_node(self, entry: Entry) -> str:
+        node = entry.object()
+        name, mark = entry.key.name, node_mark(node)
+        known = self._node_marks.get(name)
+        if known == mark:
+            return ""
+        self._node_marks[name] = mark
+        self.table.put_node(node)
+        return "Node/Add" if known is None else "Node/Update"
+
+    def _drop_node(self, name: str) -> str:
+        self._node_marks.pop(name, None)
+        self.table.drop_node(name)
+        return "Node/Delete"
+
+
+def node_mark(node: Json) -> bytes:
+    """What of a node scheduling looks at; heartbeats and conditions are not in it."""
+    spec, status = node.get("spec") or {}, node.get("status") or {}
+    parts = (node["metadata"].get("labels"), spec.get("unschedulable"), spec.get("taints"),
+             status.get("allocatable") or status.get("capacity"), status.get("images"))
+    return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)

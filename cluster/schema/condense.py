@@ -10,6 +10,7 @@ written. `encoding.json` holds those facts where they differ from the rule in `_
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Any
 
 import orjson
 
+from cluster.schema import publish
 from cluster.schema import types as t
+from cluster.schema.indexed import pack, write_cached
 
 VERSION = "1.36"
 FORMAT = 1
@@ -54,24 +57,33 @@ def definitions() -> dict[str, Any]:
     return loaded
 
 
+@cache
 def fingerprint() -> str:
-    """Names what a cached form was made from."""
+    """Names what a condensed file was made from."""
     encoding = (Path(__file__).parent / "encoding.json").read_bytes()
     digest = hashlib.blake2b(encoding, digest_size=4).hexdigest()
     return f"{VERSION}-{metadata.version('kubernetes-validate')}-{FORMAT}-{digest}"
 
 
-def build() -> bytes:
-    """The condensed file: a JSON line {definition: [offset, length]}, padded, then the documents."""
+def file_names() -> tuple[str, str]:
+    """The condensed file for decoding, and that for publishing; named after what they were made from."""
+    mark = fingerprint()
+    return f"schema-{mark}.bin", f"openapi-{mark}.bin"
+
+
+def build() -> tuple[bytes, bytes]:
+    """The contents of the two condensed files."""
     facts = orjson.loads((Path(__file__).parent / "encoding.json").read_bytes())
-    documents = {name: orjson.dumps(_definition(name, schema, facts.get(name, {})))
-                 for name, schema in definitions().items()}
-    room = sum(len(name) + 24 for name in documents) + 16
-    offset, index = room + 1, {}
-    for name, document in documents.items():
-        index[name] = (offset, len(document))
-        offset += len(document)
-    return orjson.dumps(index).ljust(room) + b"\n" + b"".join(documents.values())
+    schemas = definitions()
+    compact = {name: orjson.dumps(_definition(name, schema, facts.get(name, {}))) for name, schema in schemas.items()}
+    full = {name: orjson.dumps(publish.definition(name, schema)) for name, schema in schemas.items()}
+    return pack(compact), pack(full)
+
+
+def main() -> None:
+    """Write both files into the cache."""
+    for name, content in zip(file_names(), build(), strict=True):
+        write_cached(name, content)
 
 
 def _definition(name: str, schema: dict[str, Any], facts: dict[str, str]) -> Any:
@@ -124,3 +136,7 @@ def _type(prop: dict[str, Any]) -> Any:
     if kind is None:
         return t.ANY
     return _FORMATS.get(prop.get("format", "")) or _SCALARS[kind]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,14 +1,14 @@
-"""Definitions of the built-in kinds, loaded one at a time from a compact file.
+"""Definitions of the built-in kinds, loaded one at a time from compact files.
 
-The OpenAPI definitions (1.6 MB of JSON, mostly prose) come with `kubernetes-validate`. They are condensed once into
-`$BINNACLE_VAR/cache/schema-<version>.bin`: a line with the offsets of all definitions, then one JSON document each.
-A process keeps the offsets and the definitions that it used, not the rest.
+The OpenAPI definitions (1.6 MB of JSON, mostly prose) come with `kubernetes-validate`. A process of its own condenses
+them once into `$BINNACLE_VAR/cache`: `schema-*.bin` for decoding, `openapi-*.bin` to be published. A server keeps the
+offsets and the definitions that it used, not the rest.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,64 +16,45 @@ from typing import Any
 import orjson
 
 from cluster.schema import condense
+from cluster.schema.indexed import IndexedFile, cache_folder
 from cluster.schema.types import Field, ListOf, MapOf, Ref, Scalar, Struct, Type
 
 _lock = threading.RLock()
-_index: dict[str, tuple[int, int]] = {}
 _types: dict[str, Type] = {}
-_path: Path | None = None
+_file: IndexedFile | None = None
 
 
-def cache_folder() -> Path:
-    """Where derived files live: `$BINNACLE_VAR/cache`, or `var/cache` beside the packages."""
-    var = os.environ.get("BINNACLE_VAR") or Path(__file__).resolve().parents[2] / "var"
-    return Path(var) / "cache"
+def prepare() -> None:
+    """Make the condensed files where they are missing; takes half a second, once per installation."""
+    if not all((cache_folder() / name).exists() for name in condense.file_names()):
+        done = subprocess.run([sys.executable, "-m", "cluster.schema.condense"], capture_output=True, text=True,
+                              cwd=Path(__file__).resolve().parents[2])
+        if done.returncode:
+            raise RuntimeError(f"cannot condense the OpenAPI definitions into {cache_folder()}: {done.stderr.strip()}")
 
 
-def write_cached(name: str, content: bytes) -> Path:
-    """Put a derived file in place atomically; in a folder of this process where the cache cannot be written."""
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=name)
-    except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="binnacle-cache-"))
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=name)
-    with os.fdopen(handle, "wb") as out:
-        out.write(content)
-    os.replace(temporary, folder / name)
-    return folder / name
+def _condensed() -> IndexedFile:
+    global _file
+    if _file is None:
+        with _lock:
+            prepare()
+            _file = IndexedFile(cache_folder() / condense.file_names()[0])
+    return _file
 
 
-def _open() -> Path:
-    """The condensed file, made when it is missing; fills the index."""
-    global _path
-    if _path is None:
-        path = cache_folder() / f"schema-{condense.fingerprint()}.bin"
-        if not path.exists():
-            path = write_cached(path.name, condense.build())
-        with path.open("rb") as source:
-            _index.update({name: tuple(place) for name, place in orjson.loads(source.readline()).items()})
-        _path = path
-    return _path
-
-
-def _read(name: str) -> Any:
-    path = _open()
-    if name not in _index:
-        raise KeyError(f"no definition {name!r}: is the kind's `definition` spelled as in OpenAPI?")
-    offset, length = _index[name]
-    with path.open("rb") as source:
-        source.seek(offset)
-        return orjson.loads(source.read(length))
+def published() -> IndexedFile:
+    """The definitions as OpenAPI v3 schemas (JSON), for documents; not kept by this module."""
+    prepare()
+    return IndexedFile(cache_folder() / condense.file_names()[1])
 
 
 def get(name: str) -> Type:
     """The type of a definition; KeyError where there is none."""
     found = _types.get(name)
     if found is None:
-        with _lock:
-            found = _types.setdefault(name, _build(name, _read(name)))
+        if name not in _condensed():
+            raise KeyError(f"no definition {name!r}: is the kind's `definition` spelled as in OpenAPI?")
+        found = _types.setdefault(name, _build(name, orjson.loads(_condensed().read(name)[0])))
     return found
 
 
@@ -88,8 +69,7 @@ def drop(name: str) -> None:
 
 
 def known(name: str) -> bool:
-    with _lock:
-        return name in _types or (_open() is not None and name in _index)
+    return name in _types or name in _condensed()
 
 
 def resolve(kind: Type) -> Type:

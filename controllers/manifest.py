@@ -15,5 +15,5 @@ ROLES: dict[str, tuple[str, ...]] = {
         "controllers.replicaset:ReplicaSetController",
         "controllers.replicationcontroller:ReplicationControllerController",
     ),
-    "scheduler": (),
+    "scheduler": ("scheduler.controller:SchedulerController",),
 }

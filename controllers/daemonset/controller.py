@@ -1,0 +1,163 @@
+"""Does what `placement` and `update` say: revisions, pods, status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from cluster import selectors
+from cluster.cache import Cache, Entry, Event
+from cluster.errors import ApiError, NotFound
+from cluster.events import Recorder
+from cluster.store import Key
+from controllers import history, owners, pods
+from controllers.daemonset import placement, update
+from controllers.podcontrol import BURST, PodControl
+from controllers.pods import Pod
+from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+
+Json = dict[str, Any]
+
+STORAGE = "daemonsets.apps"
+
+
+class _NodeMeta(msgspec.Struct, frozen=True):
+    labels: dict[str, str] = {}
+
+
+class _NodeSpec(msgspec.Struct, frozen=True):
+    taints: list[dict[str, Any]] = []
+
+
+class _NodeView(msgspec.Struct, frozen=True):
+    metadata: _NodeMeta
+    spec: _NodeSpec = _NodeSpec()
+
+
+_decode_node = msgspec.json.Decoder(_NodeView).decode
+
+
+def selector_of(ds: Json) -> selectors.Selector:
+    return selectors.from_object(ds["spec"]["selector"])
+
+
+def _all(entry: Entry, cache: Cache) -> Iterable[str]:
+    """Mapper: a node concerns every daemon set."""
+    return [join_key(*found.key[1:]) for found in cache.list(STORAGE)]
+
+
+def _node_changed(event: Event) -> bool:
+    """Heartbeats do not matter, labels and taints do."""
+    if event.type != "MODIFIED" or event.previous is None:
+        return True
+    return _decode_node(event.entry.body) != _decode_node(event.previous.body)
+
+
+class DaemonSetController(Controller):
+    """See the package's text."""
+
+    name = "daemonset"
+    user = "system:serviceaccount:kube-system:daemon-set-controller"
+    watches = (
+        Watch(STORAGE, own_key),
+        Watch("pods", owners.owner_or_matching_keys("DaemonSet", STORAGE, selector_of)),
+        Watch("nodes", _all, _node_changed),
+        Watch(history.STORAGE, owners.owner_key("DaemonSet")),
+    )
+
+    def __init__(self) -> None:
+        self._recorder = Recorder("daemonset-controller")
+        self._pods = PodControl(self._recorder)
+
+    def reconcile(self, key: str, ctx: Context) -> Result:
+        entry = ctx.cache.get(Key(STORAGE, *split_key(key)))
+        if entry is None:
+            return None
+        ds = entry.object()
+        if ds["spec"]["selector"] == {}:
+            self._recorder.event(ctx.session, ds, "Warning", "SelectingAll",
+                                 "This daemon set is selecting all pods. A non-empty selector is required.")
+            return None
+        if entry.meta.deletionTimestamp:
+            return None
+        selector = selector_of(ds)
+        revisions = history.of(ctx, ds, selector)
+        collisions = (ds.get("status") or {}).get("collisionCount") or 0
+        newest, collisions = history.newest(ctx, ds, revisions, history.REVISION_LABEL, collisions)
+        owners.claim(ctx, ds, "pods", selector)
+        look = _look(ctx, ds, history.hash_of(newest))
+        tried, error = self._manage(ctx, look)
+        if not tried:
+            tried, error = self._roll(ctx, look)
+        if tried:
+            ctx.cache.refresh()
+            look = _look(ctx, ds, look.current)
+        self._write_status(ctx, look, collisions)
+        live = {look.current, *(placement.hash_label(pod) for found in look.pods.values() for pod in found)}
+        history.trim(ctx, ds, revisions, live)
+        if error is not None:
+            raise error
+        return _look_again(look)
+
+    def _manage(self, ctx: Context, look: update.Look) -> tuple[bool, ApiError | None]:
+        """Bring pods to the nodes that need one; away from those that must not have one."""
+        rolling = update.limits(look.ds, look.desired)
+        change = placement.changes(look.fits, look.pods, bool(rolling and rolling.surge), look.current)
+        for pod in change.finished:
+            self._report_finished(ctx, look.ds, pod)
+        return self._sync(ctx, look, change.create, [*change.delete, *change.finished])
+
+    def _roll(self, ctx: Context, look: update.Look) -> tuple[bool, ApiError | None]:
+        rolling = update.limits(look.ds, look.desired)
+        if rolling is None:
+            return False, None
+        return self._sync(ctx, look, *update.replacements(look, rolling))
+
+    def _sync(
+        self, ctx: Context, look: update.Look, nodes: Sequence[str], doomed: Sequence[Pod]
+    ) -> tuple[bool, ApiError | None]:
+        error = self._pods.delete(ctx, look.ds, [pod.name for pod in doomed[:BURST]]) if doomed else None
+        if nodes:
+            wanted = [placement.pod_for(look.ds, node, look.current) for node in nodes[:BURST]]
+            error = self._pods.create(ctx, look.ds, wanted)[1] or error
+        return bool(nodes or doomed), error
+
+    def _report_finished(self, ctx: Context, ds: Json, pod: Pod) -> None:
+        where = f"{pod.metadata.namespace}/{pod.name} on node {pod.spec.nodeName}"
+        if pod.phase == "Failed":
+            self._recorder.event(ctx.session, ds, "Warning", "FailedDaemonPod",
+                                 f"Found failed daemon pod {where}, will try to kill it")
+        else:
+            self._recorder.event(ctx.session, ds, "Normal", "SucceededDaemonPod",
+                                 f"Found succeeded daemon pod {where}, will try to delete it")
+
+    def _write_status(self, ctx: Context, look: update.Look, collisions: int) -> None:
+        ds, meta = look.ds, look.ds["metadata"]
+        new = update.status(look, collisions)
+        if new == (ds.get("status") or {}):
+            return
+        try:
+            ctx.session.update(STORAGE, meta["namespace"], meta["name"], {**ds, "status": new}, "status")
+        except NotFound:
+            return
+
+
+def _look(ctx: Context, ds: Json, current: str) -> update.Look:
+    spec = placement.with_tolerations(ds["spec"]["template"]["spec"])
+    fits = {entry.key.name: placement.fit(spec, entry.object()) for entry in ctx.cache.list("nodes")}
+    placed = [
+        (entry.node or placement.node_of(entry.object()["spec"]), pods.view(entry))
+        for entry in owners.owned(ctx.cache, ds["metadata"]["uid"], "pods")
+    ]
+    return update.Look(ds, current, fits, placement.by_node(placed), ctx.now())
+
+
+def _look_again(look: update.Look) -> Result:
+    """When the next ready pod will have been ready long enough."""
+    min_ready = look.ds["spec"].get("minReadySeconds", 0)
+    if not min_ready:
+        return None
+    waits = [pod.available_in(min_ready, look.now) for found in look.pods.values() for pod in found if not pod.terminating]
+    return min((wait for wait in waits if wait), default=None)

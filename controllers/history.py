@@ -1,0 +1,104 @@
+"""ControllerRevisions: the past templates of DaemonSets and StatefulSets, as `kubectl rollout history` and `undo` use them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+from cluster.errors import AlreadyExists, NotFound
+from controllers import owners, templates
+from controllers.runtime import Context
+
+if TYPE_CHECKING:
+    from cluster.selectors import Selector
+
+Json = dict[str, Any]
+
+STORAGE = "controllerrevisions.apps"
+REVISION_LABEL = "controller-revision-hash"  # on pods, and on the revisions of daemon sets
+HASH_LABEL = "controller.kubernetes.io/hash"  # on the revisions of stateful sets
+
+
+def of(ctx: Context, owner: Json, selector: Selector) -> list[Json]:
+    """The revisions of an owner, oldest first."""
+    found = [entry.object() for entry in owners.claim(ctx, owner, STORAGE, selector)]
+    return sorted(found, key=lambda r: (r["revision"], r["metadata"].get("creationTimestamp") or "", r["metadata"]["name"]))
+
+
+def data_of(owner: Json) -> Json:
+    """What a revision keeps: a patch that puts the template back as it was."""
+    return {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
+
+
+def template_of(revision: Json) -> Json:
+    """The pod template that a revision kept."""
+    return {name: value for name, value in revision["data"]["spec"]["template"].items() if name != "$patch"}
+
+
+def hash_of(revision: Json) -> str:
+    """The hash in the labels of a revision."""
+    labels = revision["metadata"].get("labels") or {}
+    return labels.get(HASH_LABEL) or labels.get(REVISION_LABEL) or revision["metadata"]["name"].rpartition("-")[2]
+
+
+def newest(ctx: Context, owner: Json, revisions: list[Json], hash_label: str, collisions: int) -> tuple[Json, int]:
+    """The revision of the owner's template, which gets the highest number, and the count of hash collisions so far.
+
+    It is created if there is none; `revisions` is brought up to date.
+    """
+    data = data_of(owner)
+    equal = [revision for revision in revisions if templates.equal(template_of(revision), owner["spec"]["template"])]
+    number = revisions[-1]["revision"] + 1 if revisions else 1
+    if not equal:
+        created, collisions = _create(ctx, owner, data, number, hash_label, collisions)
+        revisions.append(created)
+        return created, collisions
+    found = equal[-1]
+    if found is not revisions[-1]:
+        revisions.remove(found)
+        found["revision"] = number
+        found = ctx.session.update(STORAGE, owner["metadata"]["namespace"], found["metadata"]["name"], found)
+        revisions.append(found)
+    return found, collisions
+
+
+def trim(ctx: Context, owner: Json, revisions: Iterable[Json], live: Collection[str]) -> None:
+    """Delete the oldest revisions beyond the history limit that no pod and no status uses (`live`: names or hashes)."""
+    unused = [r for r in revisions if r["metadata"]["name"] not in live and hash_of(r) not in live]
+    surplus = len(unused) - owner["spec"].get("revisionHistoryLimit", 10)
+    for revision in unused[: max(surplus, 0)]:
+        try:
+            ctx.session.delete(STORAGE, owner["metadata"]["namespace"], revision["metadata"]["name"])
+        except NotFound:
+            continue
+
+
+def _create(
+    ctx: Context, owner: Json, data: Json, number: int, hash_label: str, collisions: int
+) -> tuple[Json, int]:
+    namespace = owner["metadata"]["namespace"]
+    while True:
+        revision = _make(owner, data, number, hash_label, collisions)
+        try:
+            return ctx.session.create(STORAGE, namespace, revision), collisions
+        except AlreadyExists:
+            present = ctx.session.get(STORAGE, namespace, revision["metadata"]["name"])
+            holder = owners.controller_of(present) if present else None
+            if present and holder and holder["uid"] == owner["metadata"]["uid"] and present["data"] == data:
+                return present, collisions
+            collisions += 1
+
+
+def _make(owner: Json, data: Json, number: int, hash_label: str, collisions: int) -> Json:
+    value = templates.hashed(templates.bare(owner["spec"]["template"]), collisions)
+    labels = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    meta: Json = {
+        "name": f"{owner['metadata']['name'][:223]}-{value}",
+        "namespace": owner["metadata"]["namespace"],
+        "labels": {**labels, hash_label: value},
+        "ownerReferences": [owners.reference(owner)],
+    }
+    kept = {n: v for n, v in (owner["metadata"].get("annotations") or {}).items() if "last-applied" not in n}
+    if kept:
+        meta["annotations"] = kept
+    return {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": meta, "data": data, "revision": number}

@@ -7,6 +7,7 @@ form is that of the version whose conversions are the identity. Kinds of a custo
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ Json = dict[str, Any]
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """What of the cluster's configuration validation and defaulting need."""
 
@@ -30,6 +31,12 @@ class Settings:
     pod_cidr: str = "10.244.0.0/16"
     node_port_range: tuple[int, int] = (30000, 32767)
     cluster_domain: str = "cluster.local"
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """The settings of this installation."""
+        return cls(service_cidr=os.environ.get("BINNACLE_SERVICE_CIDR", cls.service_cidr),
+                   pod_cidr=os.environ.get("BINNACLE_POD_CIDR", cls.pod_cidr))
 
 
 @dataclass(slots=True)

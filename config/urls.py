@@ -1,9 +1,12 @@
 """Where Django answers: the dashboard's pages and the admin site of the addons."""
 
-from django.contrib import admin
+from __future__ import annotations
+
 from django.urls import include, path
 
+from addons.admin import site
+
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    path("admin/", site.urls),
     path("", include("dashboard.urls")),
 ]

@@ -1,0 +1,101 @@
+"""The ASGI application: authenticate, impersonate, authorise, answer; every error becomes a Status here, once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from apiserver import authorization, discovery, health, metrics, response, version
+from apiserver.authn.impersonation import impersonate
+from apiserver.request import Receive, Request
+from apiserver.resources import dispatch
+from apiserver.response import Answer, Response, Send
+from apiserver.state import State
+from cluster.errors import ApiError, InternalError
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Answer]]
+
+
+async def _version(request: Request) -> Answer:
+    return response.json_response(version.info())
+
+
+async def _openapi(request: Request) -> Answer:
+    from apiserver import openapi  # reads schemas: only in processes that are asked for them
+
+    query = request.scope["query_string"].decode("latin-1")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+    path = request.info.path + (f"?{query}" if query else "")
+    status, answered, body = openapi.respond(path, headers, request.state.registry.all())
+    kind = answered.pop("content-type", "application/json")
+    return Response(body, status, kind, [(k.encode(), v.encode()) for k, v in answered.items()])
+
+
+async def _root(request: Request) -> Answer:
+    known = discovery.catalogue(request.state.registry)
+    groups = [f"/apis/{group}" for group in known.groups()]
+    versions = [f"/apis/{group}/{v}" for group in known.groups() for v in known.versions[group]]
+    return response.json_response({"paths": sorted(["/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics",
+                                                    "/openapi/v2", "/openapi/v3", "/readyz", "/version", *groups, *versions])})
+
+
+EXACT: dict[str, Handler] = {"": _root, "/version": _version, "/metrics": metrics.handle, "/api": discovery.api,
+                             "/apis": discovery.apis}
+BELOW: dict[str, Handler] = {"healthz": health.handle, "livez": health.handle, "readyz": health.handle,
+                             "openapi": _openapi}
+
+
+class App:
+    """The application over one `State`."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        started = time.perf_counter()
+        request = Request(scope, receive, self.state)
+        answer = await self.answer(request)
+        metrics.observe(request, answer, time.perf_counter() - started)
+        if "tunnel" in scope and isinstance(answer, Response):
+            # Nothing can follow a refused upgrade: the client may already have sent what was meant for the other side.
+            answer.headers.append((b"connection", b"close"))
+        await answer.send(send, request.header(b"accept-encoding"))
+
+    async def answer(self, request: Request) -> Answer:
+        """The answer to a request, whatever happens."""
+        try:
+            return await self._handle(request)
+        except ApiError as error:
+            return response.of_error(error)
+        except Exception as error:  # the last line of defence: a bug must answer 500, not break the connection
+            log.exception("%s %s failed", request.method, request.info.path)
+            return response.of_error(InternalError(f"Internal error occurred: {type(error).__name__}: {error}"))
+
+    async def _handle(self, request: Request) -> Answer:
+        request.user = request.state.authenticator.authenticate(request)
+        request.user = impersonate(request)
+        authorization.authorize(request)
+        if request.info.is_resource:
+            return await dispatch.handle(request)
+        return await _plain(request)
+
+
+async def _plain(request: Request) -> Answer:
+    """Everything that is not a resource."""
+    path = request.info.path.rstrip("/")
+    parts = path.split("/")[1:]
+    handler = EXACT.get(path) or BELOW.get(parts[0] if parts else "")
+    discovering = parts and parts[0] in ("api", "apis") and len(parts) > 1
+    if handler is None and not discovering:
+        return response.page_not_found()
+    if request.method not in ("GET", "HEAD"):
+        raise dispatch.not_allowed()
+    if handler is not None:
+        return await handler(request)
+    return await (discovery.below_api if parts[0] == "api" else discovery.below_apis)(request, parts[1:])

@@ -1,0 +1,1 @@
+"""Authentication: client certificates, static tokens, service account tokens, bootstrap tokens, impersonation."""

@@ -1,0 +1,50 @@
+"""May this user do this: the question to `cluster.authz`, and the refusal in the words of Kubernetes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cluster import selectors
+from cluster.errors import Forbidden
+from cluster.rbac import Attributes
+from cluster.users import User
+
+if TYPE_CHECKING:
+    from apiserver.request import Request
+
+
+def attributes(request: Request) -> Attributes:
+    """What a request wants to do."""
+    info = request.info
+    if not info.is_resource:
+        return Attributes(info.verb, path=info.path)
+    name = info.name
+    if not name and info.verb in ("list", "watch", "deletecollection") and request.query("fieldSelector"):
+        name = _selected_name(request.query("fieldSelector"))
+    return Attributes(info.verb, info.group, info.resource, info.subresource, info.namespace, name)
+
+
+def _selected_name(text: str) -> str:
+    """A collection restricted to one name by a field selector counts as that object."""
+    names = [value for field, value, equal in selectors.parse_fields(text) if field == "metadata.name" and equal]
+    return names[0] if len(names) == 1 else ""
+
+
+def authorize(request: Request) -> None:
+    """Raises Forbidden when the request's user may not do what it wants."""
+    if request.user.is_master:
+        return
+    want = attributes(request)
+    decision = request.state.authorizer.decide(request.user, want)
+    if not decision.allowed:
+        raise forbidden(request.user, want, decision.reason)
+
+
+def forbidden(user: User, want: Attributes, reason: str = "") -> Forbidden:
+    """The refusal of `want`."""
+    ending = f": {reason}" if reason else ""
+    if want.path:
+        return Forbidden("", "", f'User "{user.name}" cannot {want.verb} path "{want.path}"{ending}')
+    where = f'in the namespace "{want.namespace}"' if want.namespace else "at the cluster scope"
+    return Forbidden(want.resource, want.name, f'User "{user.name}" cannot {want.verb} resource "{want.target}" in API '
+                     f'group "{want.group}" {where}{ending}', want.group)

@@ -1,0 +1,198 @@
+"""Discovery: which groups, versions and resources there are; in the older form and aggregated.
+
+Made from the registry, and made again only when its kinds changed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from apiserver import negotiation, response
+from apiserver.request import Request
+from apiserver.response import Answer, Response
+from cluster.errors import ApiError
+from cluster.registry import Kind, Registry
+
+Json = dict[str, Any]
+
+
+# The order in which kube-apiserver lists its groups; groups of custom resources follow by name.
+GROUP_ORDER = ("", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
+               "autoscaling", "batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io",
+               "storage.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io",
+               "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io")
+
+_READ_WRITE = ("get", "patch", "update")
+_PROXY = ("create", "delete", "get", "patch", "update")
+# Subresources that are not a view of their object: kind, its group and version if not the parent's, verbs.
+_SPECIAL: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "pods/attach": ("PodAttachOptions", "", "", ("create", "get")),
+    "pods/binding": ("Binding", "", "", ("create",)),
+    "pods/eviction": ("Eviction", "policy", "v1", ("create",)),
+    "pods/exec": ("PodExecOptions", "", "", ("create", "get")),
+    "pods/log": ("Pod", "", "", ("get",)),
+    "pods/portforward": ("PodPortForwardOptions", "", "", ("create", "get")),
+    "pods/proxy": ("PodProxyOptions", "", "", _PROXY),
+    "services/proxy": ("ServiceProxyOptions", "", "", _PROXY),
+    "nodes/proxy": ("NodeProxyOptions", "", "", _PROXY),
+    "namespaces/finalize": ("Namespace", "", "", ("update",)),
+    "serviceaccounts/token": ("TokenRequest", "authentication.k8s.io", "v1", ("create",)),
+}
+
+
+def subresource(kind: Kind, name: str) -> tuple[str, str, str, tuple[str, ...]]:
+    """(kind, group, version, verbs) of a subresource; group and version are empty where they are the parent's."""
+    if name == "scale":
+        return "Scale", "autoscaling", "v1", _READ_WRITE
+    return _SPECIAL.get(f"{kind.plural}/{name}", (kind.kind, "", "", _READ_WRITE))
+
+
+class Catalogue:
+    """Everything discovery says about the kinds of one registry at one moment."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.versions: dict[str, list[str]] = {}
+        self.resources: dict[tuple[str, str], list[Kind]] = {}
+        for resource in registry.all():
+            self._add(resource)
+        for found in self.resources.values():
+            found.sort(key=lambda resource: resource.plural)
+
+    def _add(self, resource: Kind) -> None:
+        place = (resource.group, resource.version)
+        if place not in self.resources:
+            self.resources[place] = []
+            self.versions.setdefault(resource.group, []).append(resource.version)
+            self.versions[resource.group].sort(key=version_priority)
+        self.resources[place].append(resource)
+
+    def groups(self) -> list[str]:
+        """All groups but the core one, in the order in which they are listed."""
+        known = {name: i for i, name in enumerate(GROUP_ORDER)}
+        return sorted((g for g in self.versions if g), key=lambda g: (known.get(g, len(known)), g))
+
+
+def version_priority(version: str) -> tuple[int, int, int, str]:
+    """Sorts v2 before v1 before v1beta2 before v1alpha1 before anything else."""
+    import re
+
+    match = re.fullmatch(r"v(\d+)(?:(alpha|beta)(\d+))?", version)
+    if match is None:
+        return 3, 0, 0, version
+    stage = {None: 0, "beta": 1, "alpha": 2}[match[2]]
+    return stage, -int(match[1]), -int(match[3] or 0), version
+
+
+_catalogues: dict[int, tuple[tuple[int, ...], Catalogue]] = {}
+
+
+def catalogue(registry: Registry) -> Catalogue:
+    """The catalogue of a registry, made when its kinds changed."""
+    stamp = tuple(id(kind) for kind in registry.all())
+    known = _catalogues.get(id(registry))
+    if known is None or known[0] != stamp:
+        known = _catalogues[id(registry)] = (stamp, Catalogue(registry))
+    return known[1]
+
+
+async def api(request: Request) -> Answer:
+    """/api: the versions of the core group."""
+    if negotiation.discovery_version(request.header(b"accept")):
+        return _aggregated(catalogue(request.state.registry), [""])
+    address = f"127.0.0.1:{request.state.port}"
+    return response.json_response({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [
+        {"clientCIDR": "0.0.0.0/0", "serverAddress": address}]})
+
+
+async def apis(request: Request) -> Answer:
+    """/apis: all other groups."""
+    known = catalogue(request.state.registry)
+    if negotiation.discovery_version(request.header(b"accept")):
+        return _aggregated(known, known.groups())
+    groups = [_group(known, name) for name in known.groups()]
+    return response.json_response({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+
+
+async def below_api(request: Request, path: list[str]) -> Answer:
+    """/api/VERSION."""
+    return _resource_list(catalogue(request.state.registry), "", path[0])
+
+
+async def below_apis(request: Request, path: list[str]) -> Answer:
+    """/apis/GROUP and /apis/GROUP/VERSION."""
+    known = catalogue(request.state.registry)
+    if path[0] not in known.versions:
+        return response.page_not_found()
+    if len(path) == 1:
+        return response.json_response({"kind": "APIGroup", "apiVersion": "v1", **_group(known, path[0])})
+    return _resource_list(known, path[0], path[1])
+
+
+def _group(known: Catalogue, name: str) -> Json:
+    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in known.versions[name]]
+    return {"name": name, "versions": versions, "preferredVersion": versions[0]}
+
+
+def _resource_list(known: Catalogue, group: str, version: str) -> Response:
+    found = known.resources.get((group, version))
+    if found is None:
+        raise ApiError("the server could not find the requested resource", code=404, reason="NotFound")
+    head: Json = {"kind": "APIResourceList"}
+    if group:
+        head["apiVersion"] = "v1"
+    head["groupVersion"] = f"{group}/{version}" if group else version
+    return response.json_response({**head, "resources": [item for resource in found for item in _resources(resource)]})
+
+
+def _resources(resource: Kind) -> Iterable[Json]:
+    item: Json = {"name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced,
+                  "kind": resource.kind, "verbs": list(resource.verbs)}
+    if resource.short_names:
+        item["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        item["categories"] = list(resource.categories)
+    if "delete" in resource.verbs:  # what is only asked and answered has no stored version
+        item["storageVersionHash"] = _hash(resource)
+    yield item
+    for name in sorted(resource.subresources):
+        kind, group, version, verbs = subresource(resource, name)
+        extra = {"group": group, "version": version} if group else {}
+        yield {"name": f"{resource.plural}/{name}", "singularName": "", "namespaced": resource.namespaced, **extra,
+               "kind": kind, "verbs": list(verbs)}
+
+
+def _hash(kind: Kind) -> str:
+    """Tells clients when the stored version of a resource changes."""
+    digest = hashlib.sha256(f"{kind.storage}/{kind.version}/{kind.kind}".encode()).digest()
+    return base64.b64encode(digest[:8]).decode()
+
+
+def _aggregated(known: Catalogue, groups: Iterable[str]) -> Response:
+    items = [{"metadata": {"name": group} if group else {}, "versions": [
+        {"version": version, "resources": [_described(r) for r in known.resources[group, version]], "freshness": "Current"}
+        for version in known.versions[group]]} for group in groups]
+    made = response.json_response({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
+                                   "items": items})
+    made.content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    return made
+
+
+def _described(resource: Kind) -> Json:
+    item: Json = {"resource": resource.plural, "responseKind": {"group": "", "version": "", "kind": resource.kind},
+                  "scope": "Namespaced" if resource.namespaced else "Cluster", "singularResource": resource.singular,
+                  "verbs": list(resource.verbs)}
+    if resource.short_names:
+        item["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        item["categories"] = list(resource.categories)
+    if resource.subresources:
+        item["subresources"] = [_described_part(resource, name) for name in sorted(resource.subresources)]
+    return item
+
+
+def _described_part(kind: Kind, name: str) -> Json:
+    part, group, version, verbs = subresource(kind, name)
+    return {"subresource": name, "responseKind": {"group": group, "version": version, "kind": part}, "verbs": list(verbs)}

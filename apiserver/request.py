@@ -1,0 +1,123 @@
+"""A request as the handlers see it: who, about what, with which options and body."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from apiserver import negotiation
+from apiserver.negotiation import View
+from apiserver.paths import RequestInfo, parse
+from cluster.errors import BadRequest, RequestEntityTooLarge
+from cluster.users import ANONYMOUS, User
+
+if TYPE_CHECKING:
+    from apiserver.state import State
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+MAX_BODY = 3 * 1024 * 1024
+
+
+class Request:
+    """One HTTP request. `user` is known after authentication, `info` from the start."""
+
+    __slots__ = ("_headers", "_query", "info", "method", "raw_path", "receive", "scope", "state", "user")
+
+    def __init__(self, scope: dict[str, Any], receive: Receive, state: State) -> None:
+        self.scope, self.receive, self.state = scope, receive, state
+        self.method: str = scope["method"]
+        self.raw_path: str = scope["raw_path"].decode("latin-1")
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        query = scope["query_string"]
+        self._query: dict[str, list[str]] = parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {}
+        self.info: RequestInfo = parse(self.method, scope["path"], bool_of(self.query("watch")))
+        self.user: User = ANONYMOUS
+
+    def header(self, name: bytes) -> str:
+        """A header by its name in lower case, "" if absent; the last one of several."""
+        value = self._headers.get(name)
+        return value.decode("latin-1") if value is not None else ""
+
+    def headers(self, name: bytes) -> list[str]:
+        """All headers of a name."""
+        return [value.decode("latin-1") for key, value in self.scope["headers"] if key == name]
+
+    def query(self, name: str) -> str:
+        values = self._query.get(name)
+        return values[0] if values else ""
+
+    def queries(self, name: str) -> list[str]:
+        return self._query.get(name, [])
+
+    def has_query(self, name: str) -> bool:
+        return name in self._query
+
+    def integer(self, name: str) -> int | None:
+        """An integer option, None if absent. Raises BadRequest."""
+        text = self.query(name)
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError as error:
+            raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
+
+    def flag(self, name: str) -> bool:
+        """A boolean option; anything but a form of false is true, as Kubernetes reads it."""
+        return bool_of(self.query(name)) or (self.has_query(name) and not self.query(name))
+
+    @property
+    def dry_run(self) -> bool:
+        return check_dry_run(self.queries("dryRun"))
+
+    @property
+    def view(self) -> View:
+        """The representation to answer in. Raises NotAcceptable."""
+        return negotiation.view(self.header(b"accept"))
+
+    async def body(self) -> bytes:
+        """The whole body. Raises RequestEntityTooLarge."""
+        declared = self.header(b"content-length")
+        if declared.isdigit() and int(declared) > MAX_BODY:
+            raise too_large()
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("the client went away before it had sent the whole body")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > MAX_BODY:
+                raise too_large()
+            chunks.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(chunks)
+
+    async def json(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises BadRequest, UnsupportedMediaType."""
+        body = await self.body()
+        value = negotiation.decode(self.header(b"content-type"), body)
+        if not isinstance(value, dict):
+            raise BadRequest("the body of the request must be a JSON object")
+        return value
+
+
+def too_large() -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"limit is {MAX_BODY}")
+
+
+def bool_of(text: str) -> bool:
+    return text not in ("", "0", "false", "False", "f", "F", "FALSE")
+
+
+def check_dry_run(values: list[str]) -> bool:
+    """Whether `dryRun` was asked for. Raises Invalid for anything but All."""
+    given = [value for value in values if value]
+    if any(value != "All" for value in given):
+        from cluster.errors import Invalid, not_supported
+
+        raise Invalid("DeleteOptions", "", [not_supported("dryRun", given[0], ["All"])], "meta.k8s.io")
+    return bool(given)

@@ -1,0 +1,1 @@
+"""Handlers of resource requests, one verb a file; `dispatch` chooses."""

@@ -1,0 +1,61 @@
+"""DELETE of an object or of a collection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from apiserver import negotiation
+from apiserver.request import Request, check_dry_run
+from apiserver.resources import render, write
+from apiserver.resources.lists import Page, encode
+from apiserver.response import Answer
+from cluster.cache import Entry
+from cluster.errors import BadRequest
+from cluster.registry import Kind
+from cluster.verbs import delete, delete_collection
+from cluster.verbs.call import Call
+from cluster.verbs.plan import arun
+
+
+async def handle(request: Request, kind: Kind) -> Answer:
+    """DELETE of one object: the object while it goes, a Status when it is gone."""
+    view, call = request.view, write.call_of(request, kind)
+    options = await read_options(request, call)
+    result = await arun(delete.plan(call, options), request.state.store)
+    # 202 would be right for what is only marked; Kubernetes answers 200 unless an orphaning client asks otherwise.
+    return render.outcome(kind, view, result, 200, call.warnings)
+
+
+async def collection(request: Request, kind: Kind) -> Answer:
+    """DELETE of all that selectors match: the list of what was deleted."""
+    view, call = request.view, write.call_of(request, kind)
+    options = await read_options(request, call)
+    plan = delete_collection.plan(call, options, request.query("labelSelector"), request.query("fieldSelector"))
+    outcomes = await arun(plan, request.state.store)
+    entries = [Entry(call.key._replace(name=o.obj["metadata"]["name"]), 0, o.body) for o in outcomes]
+    return render.finish(view, encode(kind, view, Page(entries, request.state.cache.revision)), warnings=call.warnings)
+
+
+async def read_options(request: Request, call: Call) -> dict[str, Any]:
+    """DeleteOptions from body and query; a dry run they ask for is set in the call. Raises BadRequest, Invalid."""
+    body = await request.body()
+    options: dict[str, Any] = {}
+    if body.strip():
+        options = negotiation.decode(request.header(b"content-type"), body)
+        if not isinstance(options, dict):
+            raise BadRequest("DeleteOptions must be a JSON object")
+        kind = options.get("kind")
+        if kind not in (None, "", "DeleteOptions"):
+            raise BadRequest(f'no kind "{kind}" is registered for version "{options.get("apiVersion", "")}"')
+        if check_dry_run(options.get("dryRun") or []):
+            call.dry_run = True
+    if request.query("propagationPolicy"):
+        options["propagationPolicy"] = request.query("propagationPolicy")
+    if request.has_query("orphanDependents"):
+        options["orphanDependents"] = request.flag("orphanDependents")
+    grace = request.integer("gracePeriodSeconds")
+    if grace is not None:
+        options["gracePeriodSeconds"] = grace
+    return orjson.loads(orjson.dumps(options))

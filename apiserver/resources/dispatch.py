@@ -1,0 +1,77 @@
+"""From a resource request to its handler: does the resource exist, and does it know the verb."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from apiserver import response
+from apiserver.request import Request
+from apiserver.resources import delete, get, lists, watch, write
+from apiserver.response import Answer
+from apiserver.subresources import HANDLERS, VIRTUAL
+from cluster.errors import ApiError, MethodNotAllowed
+from cluster.registry import Kind
+
+Handler = Callable[[Request, Kind], Awaitable[Answer]]
+
+COLLECTION: dict[str, Handler] = {"list": lists.handle, "watch": watch.handle, "create": write.create,
+                                  "deletecollection": delete.collection}
+ITEM: dict[str, Handler] = {"get": get.handle, "watch": watch.handle, "update": write.update, "patch": write.patch,
+                            "delete": delete.handle}
+
+
+async def handle(request: Request) -> Answer:
+    """Answer a resource request. Raises ApiError."""
+    info, registry = request.info, request.state.registry
+    virtual = VIRTUAL.get((info.group, info.version, info.resource))
+    if virtual is not None and not info.subresource:
+        return await virtual(request)
+    kind = registry.lookup(info.group, info.version, info.resource)
+    if kind is None or (info.namespace and not kind.namespaced and info.resource != "namespaces"):
+        return _unknown(request)
+    if info.subresource:
+        return await _subresource(request, kind)
+    if info.name and info.verb in ITEM:
+        return await _checked(request, kind, ITEM)
+    if not info.name and (info.namespace or not kind.namespaced or info.verb in ("list", "watch")):
+        return await _checked(request, kind, COLLECTION)
+    raise not_allowed()
+
+
+async def _checked(request: Request, kind: Kind, handlers: dict[str, Handler]) -> Answer:
+    handler = handlers.get(request.info.verb)
+    if handler is None or request.info.verb not in kind.verbs:
+        raise not_allowed()
+    return await handler(request, kind)
+
+
+async def _subresource(request: Request, kind: Kind) -> Answer:
+    name = request.info.subresource
+    if name not in kind.subresources or not request.info.name:
+        raise resource_not_found()
+    handler = HANDLERS.get((kind.storage, name)) or HANDLERS.get(("*", name))
+    if handler is None:
+        return await _part(request, kind)
+    return await handler(request, kind)
+
+
+async def _part(request: Request, kind: Kind) -> Answer:
+    """A subresource that is a view of the object itself: read it whole, write the part."""
+    if request.info.verb not in ("get", "update", "patch"):
+        raise not_allowed()
+    return await ITEM[request.info.verb](request, kind)
+
+
+def _unknown(request: Request) -> Answer:
+    info = request.info
+    if info.group and not any(kind.group == info.group for kind in request.state.registry.all()):
+        return response.page_not_found()
+    raise resource_not_found()
+
+
+def resource_not_found() -> ApiError:
+    return ApiError("the server could not find the requested resource", code=404, reason="NotFound", details={})
+
+
+def not_allowed() -> ApiError:
+    return MethodNotAllowed("the server does not allow this method on the requested resource", details={})

@@ -1,0 +1,43 @@
+"""GET of one object."""
+
+from __future__ import annotations
+
+from apiserver.request import Request
+from apiserver.resources import render
+from apiserver.response import Answer
+from cluster.cache import Entry
+from cluster.errors import ApiError, NotFound
+from cluster.registry import Kind
+from cluster.store import Key
+
+
+async def handle(request: Request, kind: Kind) -> Answer:
+    """Answer with the newest state; with `resourceVersion=0`, or one that is reached, with what the cache has."""
+    view = request.view
+    return render.entry(kind, view, find(request, kind), request.query("includeObject"))
+
+
+def find(request: Request, kind: Kind) -> Entry:
+    """The object that a request is about. Raises NotFound."""
+    info, cache = request.info, request.state.cache
+    key = Key(kind.storage, info.namespace if kind.namespaced else "", info.name)
+    wanted = parse_revision(request.query("resourceVersion"), code=400)
+    if wanted == -1 or wanted > cache.revision:
+        cache.refresh()
+    entry = cache.get(key)
+    if entry is None and wanted >= 0:
+        cache.refresh()
+        entry = cache.get(key)
+    if entry is None:
+        raise NotFound(kind.plural, info.name, kind.group)
+    return entry
+
+
+def parse_revision(text: str, code: int = 400, prefix: str = "") -> int:
+    """A resourceVersion option as a number, -1 for none. Raises ApiError on anything else."""
+    if not text:
+        return -1
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise ApiError(f'{prefix}resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax',
+                   code=code, reason="BadRequest" if code == 400 else "")

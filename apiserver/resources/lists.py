@@ -1,0 +1,150 @@
+"""LIST: a collection at one revision, whole or in pages, made of stored bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from apiserver import partial, table
+from apiserver.negotiation import View
+from apiserver.request import Request
+from apiserver.resources import options, render
+from apiserver.resources.get import parse_revision
+from apiserver.response import Answer
+from cluster.cache import Entry
+from cluster.errors import BadRequest
+from cluster.registry import Kind, identity
+from cluster.verbs import select
+
+MAX_LIMIT = 1_000_000
+
+
+class Page(NamedTuple):
+    """Objects of a list at `revision`; `next` is the continue token, `remaining` how many follow (None: unknown)."""
+
+    entries: Sequence[Entry]
+    revision: int
+    next: str = ""
+    remaining: int | None = None
+
+
+async def handle(request: Request, kind: Kind) -> Answer:
+    """Answer a list. Raises BadRequest, Invalid, Gone (a page of a revision that was compacted)."""
+    view = request.view
+    options.check_list(request)
+    page = select_page(request, kind)
+    return render.finish(view, encode(kind, view, page, request.query("includeObject")))
+
+
+def select_page(request: Request, kind: Kind) -> Page:
+    """What a list request asks for."""
+    matches = select.matcher(kind, request.query("labelSelector"), request.query("fieldSelector"))
+    limit = min(max(request.integer("limit") or 0, 0), MAX_LIMIT)
+    token, wanted = request.query("continue"), request.query("resourceVersion")
+    if token:
+        if wanted and wanted != "0":
+            raise BadRequest("specifying resource version is not allowed when using continue")
+        revision, after = decode_token(token)
+        entries = _at(request, kind, revision)
+        entries = [entry for entry in entries if entry.key[1:] > after]
+    else:
+        revision, entries = _first(request, kind, wanted)
+        if wanted == "0":
+            limit = 0  # answered from the cache, whole, as kube-apiserver does
+    if matches is not None:
+        entries = [entry for entry in entries if matches(entry)]
+    return _cut(entries, revision, limit, counted=matches is None)
+
+
+def _first(request: Request, kind: Kind, wanted: str) -> tuple[int, Sequence[Entry]]:
+    cache, namespace = request.state.cache, request.info.namespace or None
+    revision = parse_revision(wanted, prefix="invalid resource version: ")
+    limited = (request.integer("limit") or 0) > 0
+    exact = request.query("resourceVersionMatch") == options.EXACT or (
+        revision > 0 and limited and not request.query("resourceVersionMatch"))
+    if revision == -1 or revision > cache.revision:
+        cache.refresh()
+    if exact:
+        return revision, _at(request, kind, revision)
+    with cache.lock:
+        return cache.revision, cache.list(kind.storage, namespace)
+
+
+def _at(request: Request, kind: Kind, revision: int) -> Sequence[Entry]:
+    """The collection as it was at a revision: from the cache if nothing of it changed since, else from the log."""
+    cache, namespace = request.state.cache, request.info.namespace or None
+    if revision > cache.revision:
+        cache.refresh()
+    with cache.lock:
+        entries = cache.list(kind.storage, namespace)
+        newer = cache.events_since(revision)
+    if newer is not None and not any(e.key.storage == kind.storage and namespace in (None, e.key.namespace) for e in newer):
+        return entries
+    return [Entry(change.key, change.revision, change.body)
+            for change in request.state.store.at(revision, kind.storage, namespace)]
+
+
+def _cut(entries: Sequence[Entry], revision: int, limit: int, counted: bool) -> Page:
+    if not limit or len(entries) <= limit:
+        return Page(entries, revision)
+    remaining = len(entries) - limit if counted else None
+    return Page(entries[:limit], revision, encode_token(revision, entries[limit - 1]), remaining)
+
+
+def encode_token(revision: int, last: Entry) -> str:
+    """A continue token: where the next page begins, and of which revision."""
+    return base64.urlsafe_b64encode(orjson.dumps([revision, last.key.namespace, last.key.name])).decode().rstrip("=")
+
+
+def decode_token(token: str) -> tuple[int, tuple[str, str]]:
+    """The revision and the last (namespace, name) of a continue token. Raises BadRequest."""
+    try:
+        revision, namespace, name = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return int(revision), (str(namespace), str(name))
+    except (ValueError, binascii.Error, TypeError) as error:
+        raise BadRequest(f"invalid continue token: continue key is not valid: {error}") from error
+
+
+def encode(kind: Kind, view: View, page: Page, include: str = "") -> bytes:
+    """A page in a view."""
+    metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
+    if page.next:
+        metadata["continue"] = page.next
+    if page.remaining is not None:
+        metadata["remainingItemCount"] = page.remaining
+    if view.transform == "Table":
+        if include not in table.INCLUDE:
+            raise BadRequest(f'includeObject: Unsupported value: "{include}": supported values: "None", "Metadata", "Object"')
+        return table.of_list(kind, list(page.entries), orjson.dumps(metadata), view.version, include)
+    if view.transform:
+        return orjson.dumps(partial.of_list([entry.object() for entry in page.entries], metadata, view.version))
+    return join(kind, page.entries, orjson.dumps(metadata))
+
+
+def join(kind: Kind, entries: Sequence[Entry], metadata: bytes) -> bytes:
+    """A list as JSON. Items of built-in kinds come without kind and apiVersion, as Kubernetes sends them."""
+    if kind.from_storage is not identity:
+        items = [orjson.dumps(headless(kind, kind.from_storage(entry.object()))) for entry in entries]
+    elif kind.definition:
+        cut = len(head(kind)) - 1
+        items = [b"{" + entry.body[cut + 1:] for entry in entries]
+    else:
+        items = [entry.body for entry in entries]
+    return b"".join((b'{"kind":', orjson.dumps(kind.list_kind), b',"apiVersion":', orjson.dumps(kind.api_version),
+                     b',"metadata":', metadata, b',"items":[', b",".join(items), b"]}"))
+
+
+def head(kind: Kind) -> bytes:
+    """What every stored body of a kind begins with."""
+    return orjson.dumps({"kind": kind.kind, "apiVersion": kind.api_version})[:-1] + b","
+
+
+def headless(kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
+    if kind.definition:
+        obj.pop("kind", None)
+        obj.pop("apiVersion", None)
+    return obj

@@ -1,0 +1,145 @@
+"""WATCH: the present state or what happened since a revision, then every change as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Iterable
+
+import orjson
+
+from apiserver import negotiation
+from apiserver.request import Request
+from apiserver.resources import options
+from apiserver.resources.get import parse_revision
+from apiserver.response import Answer, Stream
+from apiserver.watchers import Watcher
+from cluster.cache import Entry, Event
+from cluster.errors import ApiError
+from cluster.registry import Kind
+from cluster.store import Change
+from cluster.verbs import select
+
+BOOKMARK_EVERY = 55.0
+_DEFAULT_TIMEOUT = (1800.0, 3600.0)  # spread, so that clients do not all come back at once
+
+
+async def handle(request: Request, kind: Kind) -> Answer:
+    """Open a watch. Raises BadRequest, Invalid; a compacted revision is told in the stream, as Kubernetes does."""
+    view = request.view
+    options.check_watch(request)
+    timeout = request.integer("timeoutSeconds")
+    revision = parse_revision(request.query("resourceVersion"))
+    fields = request.query("fieldSelector")
+    if request.info.name:
+        fields = f"metadata.name={request.info.name}" + (f",{fields}" if fields else "")
+    matches = select.matcher(kind, request.query("labelSelector"), fields)
+    watcher = Watcher(kind, request.info.namespace or None if kind.namespaced else None, matches, view,
+                      request.query("includeObject"), since=0)
+    initial = begin(request, watcher, revision)
+    lasts = float(timeout) if timeout else random.uniform(*_DEFAULT_TIMEOUT)  # noqa: S311 (not a secret)
+    content_type = negotiation.JSON if not view.yaml else negotiation.YAML
+    return Stream(_stream(request, watcher, initial, lasts), content_type)
+
+
+def begin(request: Request, watcher: Watcher, revision: int) -> bytes:
+    """Register the watcher; returns the lines that come first. No change is missed or told twice in between."""
+    state = request.state
+    bookmarks = request.flag("allowWatchBookmarks")
+    with_state = request.flag("sendInitialEvents") if request.has_query("sendInitialEvents") else revision <= 0
+    if revision <= 0 and revision == -1 or revision > state.cache.revision:
+        state.cache.refresh()
+    with state.cache.lock:
+        present = state.cache.revision
+        watcher.since = max(present, revision)
+        state.hub.add(watcher)
+        entries = state.cache.list(watcher.kind.storage, watcher.namespace) if with_state else []
+        remembered = None if with_state or revision <= 0 else state.cache.events_since(revision)
+    if with_state:
+        lines = [watcher.line("ADDED", e) for e in entries if watcher.matches is None or watcher.matches(e)]
+        if bookmarks and request.flag("sendInitialEvents"):
+            lines.append(bookmark(watcher, present, initial_end=True))
+        return b"".join(lines)
+    return b"".join(_replay(request, watcher, remembered, revision, present)) if revision > 0 else b""
+
+
+def _replay(request: Request, watcher: Watcher, remembered: list[Event] | None, revision: int,
+            present: int) -> Iterable[bytes]:
+    """What happened after `revision`, from memory or from the log; an ERROR event if that is too long ago."""
+    try:
+        events = remembered if remembered is not None else _logged(request, watcher, revision, present)
+        for event in events:
+            wanted = event.key.storage == watcher.kind.storage and watcher.namespace in (None, event.key.namespace)
+            seen = watcher.seen_as(event) if wanted and event.revision <= present else None
+            if seen:
+                yield watcher.line(*seen)
+    except ApiError as error:
+        watcher.overrun = True
+        yield b'{"type":"ERROR","object":' + orjson.dumps(error.status()) + b"}\n"
+
+
+def _logged(request: Request, watcher: Watcher, revision: int, present: int) -> Iterable[Event]:
+    store, at = request.state.store, revision
+    while at < present:
+        changes = store.changes_since(at, 1000, [watcher.kind.storage])
+        for change in changes:
+            yield Event(change.type, _entry(change), _previous(request, watcher, change), change.at)
+        if len(changes) < 1000:
+            return
+        at = changes[-1].revision
+
+
+def _entry(change: Change) -> Entry:
+    return Entry(change.key, change.revision, change.body)
+
+
+def _previous(request: Request, watcher: Watcher, change: Change) -> Entry | None:
+    if watcher.matches is None or change.type == "ADDED":
+        return None
+    before = request.state.store.before(change)
+    return _entry(before) if before else None
+
+
+def bookmark(watcher: Watcher, revision: int, initial_end: bool = False) -> bytes:
+    """A BOOKMARK event: the watch has told everything up to `revision`."""
+    metadata: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
+    if initial_end:
+        metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+    obj = {"kind": watcher.kind.kind, "apiVersion": watcher.kind.api_version, "metadata": metadata}
+    return b'{"type":"BOOKMARK","object":' + orjson.dumps(obj) + b"}\n"
+
+
+async def _stream(request: Request, watcher: Watcher, initial: bytes, lasts: float) -> AsyncIterator[bytes]:
+    """The lines of a watch until it times out, is cut, or the client goes away."""
+    end = time.monotonic() + lasts
+    bookmarks = request.flag("allowWatchBookmarks")
+    gone = asyncio.ensure_future(_disconnected(request, watcher))
+    next_bookmark = time.monotonic() + BOOKMARK_EVERY
+    try:
+        if initial:
+            yield initial
+        while not gone.done() and not watcher.overrun:
+            left = min(end, next_bookmark if bookmarks else end) - time.monotonic()
+            chunk = await watcher.take(max(left, 0.0))
+            if chunk:
+                yield chunk
+            if time.monotonic() >= end:
+                return
+            if bookmarks and time.monotonic() >= next_bookmark:
+                next_bookmark = time.monotonic() + BOOKMARK_EVERY
+                yield bookmark(watcher, max(watcher.since, _told(request, watcher)))
+    finally:
+        request.state.hub.remove(watcher)
+        gone.cancel()
+
+
+def _told(request: Request, watcher: Watcher) -> int:
+    """The revision up to which nothing is outstanding for this watcher: only when its queue is empty."""
+    return 0 if watcher.pending else watcher.since
+
+
+async def _disconnected(request: Request, watcher: Watcher) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+    watcher.wake()

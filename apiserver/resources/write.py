@@ -1,0 +1,79 @@
+"""POST, PUT and PATCH of objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver import negotiation
+from apiserver.request import Request
+from apiserver.resources import render
+from apiserver.response import Answer
+from cluster.errors import BadRequest, Invalid, UnsupportedMediaType, not_supported
+from cluster.registry import Kind
+from cluster.verbs import create as create_verb
+from cluster.verbs import patch as patch_verb
+from cluster.verbs import update as update_verb
+from cluster.verbs.call import Call
+from cluster.verbs.plan import arun
+
+APPLY = "application/apply-patch+yaml"
+PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", APPLY,
+           "application/apply-patch+cbor")
+
+
+def call_of(request: Request, kind: Kind) -> Call:
+    """The call that a write request makes. Raises Invalid for bad options."""
+    info = request.info
+    return request.state.session(request.user).call(
+        kind, info.namespace if kind.namespaced else "", info.name, info.subresource,
+        dry_run=request.dry_run, field_manager=field_manager(request), field_validation=field_validation(request),
+        force=request.flag("force"))
+
+
+def field_validation(request: Request) -> str:
+    mode = request.query("fieldValidation") or "Warn"
+    if mode not in ("Ignore", "Warn", "Strict"):
+        raise Invalid("CreateOptions" if request.method == "POST" else "UpdateOptions", "",
+                      [not_supported("fieldValidation", mode, ["", "Ignore", "Strict", "Warn"])], "meta.k8s.io")
+    return mode
+
+
+def field_manager(request: Request) -> str:
+    """Who the fields of this write belong to: the option, else the program's name from User-Agent."""
+    return request.query("fieldManager") or request.header(b"user-agent").partition("/")[0][:128]
+
+
+async def create(request: Request, kind: Kind) -> Answer:
+    """POST of a new object."""
+    view, call = request.view, call_of(request, kind)
+    obj = await request.json()
+    result = await arun(create_verb.plan(call, obj), request.state.store)
+    return render.outcome(kind, view, result, 201, call.warnings)
+
+
+async def update(request: Request, kind: Kind) -> Answer:
+    """PUT of a whole object."""
+    view, call = request.view, call_of(request, kind)
+    obj = await request.json()
+    result = await arun(update_verb.replace(call, obj), request.state.store)
+    return render.outcome(kind, view, result, 201 if result.created else 200, call.warnings)
+
+
+async def patch(request: Request, kind: Kind) -> Answer:
+    """PATCH of any of the known types."""
+    view, call = request.view, call_of(request, kind)
+    content_type, body = await patch_body(request)
+    result = await arun(patch_verb.plan(call, body, content_type), request.state.store)
+    return render.outcome(kind, view, result, 201 if result.created else 200, call.warnings)
+
+
+async def patch_body(request: Request) -> tuple[str, Any]:
+    """The type and the decoded content of a patch. Raises UnsupportedMediaType, BadRequest."""
+    content_type = negotiation.media_type(request.header(b"content-type"))
+    if content_type not in PATCHES[:4]:
+        raise UnsupportedMediaType("415: Unsupported Media Type", details={})
+    body = await request.body()
+    value = negotiation.from_yaml(body) if content_type == APPLY else negotiation.from_json(body)
+    if not isinstance(value, list if content_type == PATCHES[0] else dict):
+        raise BadRequest(f"a patch of type {content_type} must be a JSON {'array' if content_type == PATCHES[0] else 'object'}")
+    return content_type, value

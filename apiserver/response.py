@@ -1,0 +1,113 @@
+"""Answers, and how they are sent over ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from apiserver import negotiation
+from cluster.errors import ApiError
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+GZIP_FROM = 128 * 1024  # bytes; below, compressing costs more than it saves
+
+
+class Response:
+    """A whole answer. `warnings` become Warning headers."""
+
+    __slots__ = ("body", "content_type", "headers", "status", "warnings")
+
+    def __init__(self, body: bytes = b"", status: int = 200, content_type: str = negotiation.JSON,
+                 headers: list[tuple[bytes, bytes]] | None = None, warnings: list[str] | None = None) -> None:
+        self.body, self.status, self.content_type = body, status, content_type
+        self.headers, self.warnings = headers or [], warnings or []
+
+    async def send(self, send: Send, accept_encoding: str = "") -> None:
+        body, extra = self.body, []
+        if len(body) >= GZIP_FROM and "gzip" in accept_encoding:
+            body = await asyncio.to_thread(gzip, body)
+            extra = [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
+        await send({"type": "http.response.start", "status": self.status, "headers": [
+            (b"content-type", self.content_type.encode()), (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-cache, private"), *extra, *self.headers, *map(warning_header, self.warnings)]})
+        await send({"type": "http.response.body", "body": body})
+
+
+class Stream:
+    """An answer of unknown length: chunks are sent as they come."""
+
+    __slots__ = ("chunks", "content_type", "headers", "status", "warnings")
+
+    def __init__(self, chunks: AsyncIterator[bytes], content_type: str, status: int = 200,
+                 headers: list[tuple[bytes, bytes]] | None = None) -> None:
+        self.chunks, self.content_type, self.status, self.headers = chunks, content_type, status, headers or []
+        self.warnings: list[str] = []
+
+    async def send(self, send: Send, accept_encoding: str = "") -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": [
+            (b"content-type", self.content_type.encode()), (b"cache-control", b"no-cache, private"), *self.headers]})
+        try:
+            async for chunk in self.chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            close = getattr(self.chunks, "aclose", None)
+            if close is not None:
+                await close()
+        await send({"type": "http.response.body", "body": b""})
+
+
+class Taken:
+    """The handler took the connection over (an upgrade): nothing is left to send."""
+
+    __slots__ = ("status",)
+
+    def __init__(self, status: int = 101) -> None:
+        self.status = status
+
+    async def send(self, send: Send, accept_encoding: str = "") -> None:
+        return None
+
+
+Answer = Response | Stream | Taken
+
+
+def gzip(body: bytes) -> bytes:
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return packer.compress(body) + packer.flush()
+
+
+def warning_header(text: str) -> tuple[bytes, bytes]:
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return b"warning", f'299 - "{quoted}"'.encode()
+
+
+def json_response(value: Any, status: int = 200, warnings: list[str] | None = None) -> Response:
+    return Response(orjson.dumps(value) + b"\n", status, warnings=warnings)
+
+
+def text(body: str, status: int = 200) -> Response:
+    return Response(body.encode(), status, "text/plain; charset=utf-8",
+                    [(b"x-content-type-options", b"nosniff")])
+
+
+def page_not_found() -> Response:
+    """What unknown paths outside the API get."""
+    return text("404 page not found\n", 404)
+
+
+def of_error(error: ApiError) -> Response:
+    """The Status of an error, with Retry-After where it says when to come back."""
+    headers = []
+    seconds = (error.details or {}).get("retryAfterSeconds")
+    if seconds:
+        headers.append((b"retry-after", str(seconds).encode()))
+    if error.code == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="binnacle"'))
+    response = json_response(error.status(), error.code)
+    response.headers = headers
+    return response

@@ -1,0 +1,87 @@
+"""The process around the application: sockets, TLS, uvicorn."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from apiserver import bootstrap
+from apiserver.app import App
+from apiserver.protocol import Protocol
+from apiserver.state import State, open_state
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where and how to serve. `insecure`: plain HTTP, on loopback only."""
+
+    var: Path
+    port: int = 6443
+    addresses: tuple[str, ...] = ("127.0.0.1",)
+    insecure: bool = False
+    enabled: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with watches ended before it waits for requests to end."""
+
+    state: State
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.state.hub.start()
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.state.stopping = True
+        self.state.hub.stop()
+        await super().shutdown(sockets)
+        self.state.cache.close()
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError with the address in it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen on {address}:{port}: {error.strerror}") from error
+    listener.listen(1024)
+    return listener
+
+
+def tls_context(pki: Path) -> ssl.SSLContext:
+    """TLS with the server's certificate; clients may present one of the same authority."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(pki / "apiserver.crt", pki / "apiserver.key")
+    context.load_verify_locations(pki / "ca.crt")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT. Raises OSError when an address can not be listened on."""
+    if options.insecure and any(not a.startswith("127.") and a != "::1" for a in options.addresses):
+        raise ValueError("--insecure-http is for loopback addresses only")
+    sockets = [listen(address, options.port) for address in options.addresses]
+    state = open_state(options.var, port=options.port, enabled=options.enabled, disabled=options.disabled)
+    bootstrap.ensure(state, options.addresses[-1], options.port)
+    config = uvicorn.Config(App(state), http=Protocol, ws="none", lifespan="off", loop="uvloop", log_level="warning",
+                            access_log=False, server_header=False, timeout_keep_alive=90, timeout_graceful_shutdown=3)
+    config.load()
+    config.ssl = None if options.insecure else tls_context(state.pki)
+    server = Server(config)
+    server.state = state
+    server.run(sockets)

@@ -1,0 +1,34 @@
+"""A server on its own, for tests: keys, a token and tables in a fresh folder, no supervisor and no other process."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+ADMIN = "admin"
+
+
+def prepare(var: Path) -> None:
+    """Make what a server needs in `var`, where it is missing; prints the token of the user `admin`."""
+    var.mkdir(parents=True, exist_ok=True)
+    # By name: `config` wires the packages together, so that none of them imports it.
+    pki = importlib.import_module("config.pki")
+    pki.make_all(var / "pki", node="localhost", addresses=["127.0.0.1"])
+    tokens = pki.static_tokens(var / "pki", {ADMIN: "system:masters"})
+    migrate(var)
+    print(f"token {tokens[ADMIN]}", flush=True)
+
+
+def migrate(var: Path) -> None:
+    """Create or alter the store's tables, with no Django app but the store's own."""
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+
+    if "DATABASE_URL" in os.environ:
+        raise ValueError("--standalone keeps its data in its own folder: unset DATABASE_URL")
+    settings.configure(INSTALLED_APPS=["cluster"], USE_TZ=True, DATABASES={
+        "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(var / "cluster.db")}})
+    django.setup()
+    call_command("migrate", verbosity=0)

@@ -1,0 +1,40 @@
+"""TokenReview and SelfSubjectReview: who a token, or this request, is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver import response
+from apiserver.authn.jwt import ISSUER
+from apiserver.request import Request
+from apiserver.response import Answer
+from apiserver.subresources.verbs import posted
+from cluster import clock
+from cluster.errors import BadRequest
+
+API_VERSION = "authentication.k8s.io/v1"
+
+
+async def token_review(request: Request) -> Answer:
+    """Whether a token is good, and whose it is."""
+    review = await posted(request, "TokenReview")
+    spec = review.get("spec") or {}
+    token = spec.get("token")
+    if not token:
+        raise BadRequest("token is required for TokenReview in authentication")
+    audiences = spec.get("audiences") or [ISSUER]
+    user = request.state.authenticator.of_token(token, audiences)
+    status: dict[str, Any] = {"user": {}, "error": "invalid bearer token"}
+    if user is not None:
+        status = {"authenticated": True, "user": user.info(), "audiences": audiences}
+    return _answer("TokenReview", {"spec": spec, "status": status})
+
+
+async def self_review(request: Request) -> Answer:
+    """Who the sender of this request is."""
+    await posted(request, "SelfSubjectReview")
+    return _answer("SelfSubjectReview", {"status": {"userInfo": request.user.info()}}, {"creationTimestamp": clock.now()})
+
+
+def _answer(kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None) -> Answer:
+    return response.json_response({"kind": kind, "apiVersion": API_VERSION, "metadata": metadata or {}, **content}, 201)

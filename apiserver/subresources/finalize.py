@@ -1,0 +1,36 @@
+"""namespaces/finalize: replace `spec.finalizers`; the last one taken away ends a terminating namespace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver.request import Request
+from apiserver.resources import render, write
+from apiserver.response import Answer
+from apiserver.subresources.verbs import only
+from cluster.registry import Kind
+from cluster.verbs import update
+from cluster.verbs.plan import arun
+
+Json = dict[str, Any]
+
+
+async def handle(request: Request, kind: Kind) -> Answer:
+    """PUT of a namespace of which only `spec.finalizers` counts."""
+    only(request, "update")
+    view, call = request.view, write.call_of(request, kind)
+    sent = await request.json()
+    finalizers = (sent.get("spec") or {}).get("finalizers") or []
+
+    def transform(namespace: Json) -> Json:
+        spec = namespace.setdefault("spec", {})
+        if finalizers:
+            spec["finalizers"] = finalizers
+        else:
+            spec.pop("finalizers", None)
+        revision = (sent.get("metadata") or {}).get("resourceVersion")
+        namespace["metadata"]["resourceVersion"] = revision or ""
+        return namespace
+
+    result = await arun(update.plan(call, transform), request.state.store)
+    return render.outcome(kind, view, result, 200, call.warnings)

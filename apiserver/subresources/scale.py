@@ -1,0 +1,101 @@
+"""/scale: the replicas of a workload, as an `autoscaling/v1 Scale`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from apiserver.request import Request
+from apiserver.resources import get, render, write
+from apiserver.response import Answer
+from apiserver.subresources.verbs import only
+from cluster import selectors
+from cluster.errors import BadRequest, Invalid, invalid
+from cluster.patch import jsonpatch, merge
+from cluster.registry import Kind, Scale
+from cluster.verbs import update
+from cluster.verbs.plan import arun
+
+Json = dict[str, Any]
+
+
+async def handle(request: Request, kind: Kind) -> Answer:
+    """Read or write the scale of an object."""
+    only(request, "get", "update", "patch")
+    view, paths = request.view, kind.scale or Scale()
+    if request.info.verb == "get":
+        scale = of_object(get.find(request, kind).object(), paths)
+        return render.finish(view, orjson.dumps(scale))
+    wanted = await _wanted(request)
+    call = write.call_of(request, kind)
+    call.subresource = ""
+
+    def transform(obj: Json) -> Json:
+        scale = wanted(of_object(obj, paths))
+        _check(request, scale)
+        obj["metadata"]["resourceVersion"] = (scale.get("metadata") or {}).get("resourceVersion") or ""
+        put(obj, paths.replicas, (scale.get("spec") or {}).get("replicas", 0))
+        return obj
+
+    result = await arun(update.plan(call, transform), request.state.store)
+    return render.finish(view, orjson.dumps(of_object(result.obj, paths)), 200, call.warnings)
+
+
+async def _wanted(request: Request) -> Any:
+    """From the present Scale to the one the client wants."""
+    if request.info.verb == "update":
+        sent = await request.json()
+        return lambda present: sent
+    content_type, body = await write.patch_body(request)
+    if content_type == write.PATCHES[0]:
+        return lambda present: jsonpatch.apply(present, body)
+    return lambda present: merge.apply(present, body)
+
+
+def _check(request: Request, scale: Json) -> None:
+    meta = scale.get("metadata") or {}
+    name = request.info.name
+    if meta.get("name", name) != name:
+        raise BadRequest(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    if not isinstance(replicas, int) or replicas < 0:
+        raise Invalid("Scale", name, [invalid("spec.replicas", replicas, "must be greater than or equal to 0")],
+                      "autoscaling")
+
+
+def of_object(obj: Json, paths: Scale) -> Json:
+    """The Scale of an object."""
+    meta = obj["metadata"]
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    status: Json = {"replicas": fetch(obj, paths.status_replicas) or 0}
+    selector = fetch(obj, paths.selector)
+    text = selector if isinstance(selector, str) else _selector_text(selector)
+    if text:
+        status["selector"] = text
+    replicas = fetch(obj, paths.replicas) or 0
+    return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": {k: meta[k] for k in kept if k in meta},
+            "spec": {"replicas": replicas} if replicas else {}, "status": status}
+
+
+def _selector_text(selector: Json | None) -> str:
+    if not selector:
+        return ""
+    structured = selector.keys() <= {"matchLabels", "matchExpressions"}
+    return str(selectors.from_object(selector) if structured else selectors.from_map(selector))
+
+
+def fetch(obj: Json, path: str) -> Any:
+    """The value at a dotted path, None if there is none."""
+    value: Any = obj
+    for part in path.strip(".").split(".") if path else ():
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if path else None
+
+
+def put(obj: Json, path: str, value: Any) -> None:
+    """Set the value at a dotted path."""
+    *parents, last = path.strip(".").split(".")
+    for part in parents:
+        obj = obj.setdefault(part, {})
+    obj[last] = value

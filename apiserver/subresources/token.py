@@ -1,0 +1,77 @@
+"""serviceaccounts/token: a signed token for a service account, bound to an object if wanted (TokenRequest)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver import response
+from apiserver.authn import serviceaccounts
+from apiserver.authn.jwt import ISSUER
+from apiserver.request import Request
+from apiserver.response import Answer
+from apiserver.subresources.verbs import posted
+from cluster import clock
+from cluster.cache import Entry
+from cluster.errors import BadRequest, Conflict, Invalid, NotFound, invalid
+from cluster.registry import Kind
+from cluster.store import Key
+
+Json = dict[str, Any]
+
+_MINIMUM, _MAXIMUM = 600, 1 << 32
+_BINDABLE = {("v1", "Pod"): ("pod", "pods"), ("v1", "Secret"): ("secret", "secrets"), ("v1", "Node"): ("node", "nodes")}
+
+
+async def handle(request: Request, kind: Kind) -> Answer:
+    """Answer a TokenRequest with its status filled in."""
+    body = await posted(request, "TokenRequest")
+    info, cache = request.info, request.state.cache
+    cache.refresh()
+    account = cache.get(Key("serviceaccounts", info.namespace, info.name))
+    if account is None:
+        raise NotFound("serviceaccounts", info.name)
+    spec = body.get("spec") or {}
+    seconds = _seconds(spec)
+    audiences = spec.get("audiences") or [ISSUER]
+    bound = _bound(request, spec.get("boundObjectRef"))
+    claims = serviceaccounts.claims_of(account, audiences, seconds, bound)
+    signed = request.state.authenticator.signer.sign(claims)
+    return response.json_response({
+        "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {"name": info.name, "namespace": info.namespace, "uid": account.meta.uid,
+                     "creationTimestamp": clock.now()},
+        "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": spec.get("boundObjectRef")},
+        "status": {"token": signed, "expirationTimestamp": clock.stamp(claims["exp"])}}, 201)
+
+
+def _seconds(spec: Json) -> int:
+    seconds = spec.get("expirationSeconds")
+    if seconds is None:
+        return 3600
+    text = None
+    if not isinstance(seconds, int) or seconds < _MINIMUM:
+        text = "may not specify a duration less than 10 minutes"
+    elif seconds > _MAXIMUM:
+        text = "may not specify a duration larger than 2^32 seconds"
+    if text:
+        raise Invalid("TokenRequest", "", [invalid("spec.expirationSeconds", seconds, text)], "authentication.k8s.io")
+    return seconds
+
+
+def _bound(request: Request, reference: Json | None) -> tuple[str, Entry] | None:
+    """The object to bind to, as (claim, entry). Raises NotFound, Conflict, BadRequest."""
+    if not reference:
+        return None
+    found = _BINDABLE.get((reference.get("apiVersion", ""), reference.get("kind", "")))
+    if found is None:
+        group, _, version = reference.get("apiVersion", "").rpartition("/")
+        raise BadRequest(f"cannot bind token to object of type {group}/{version}, Kind={reference.get('kind')}")
+    claim, storage = found
+    name = reference.get("name", "")
+    entry = request.state.cache.get(Key(storage, "" if claim == "node" else request.info.namespace, name))
+    if entry is None:
+        raise NotFound(storage, name)
+    if reference.get("uid") and reference["uid"] != entry.meta.uid:
+        raise Conflict(reference["kind"], name, "", f"the UID in the bound object reference ({reference['uid']}) does not "
+                       "match the UID in record. The object might have been deleted and then recreated")
+    return claim, entry

@@ -1,0 +1,165 @@
+"""The hub of all watches of a process: each event is encoded once per representation and handed to every watcher.
+
+The cache calls in its own threads; the hub hops to the event loop, so that watchers are touched by one thread only. A
+watcher that does not keep up is cut: its client resumes from the last revision it saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from apiserver import partial, table
+from apiserver.negotiation import View
+from cluster.cache import Cache, Entry, Event
+from cluster.registry import Kind, identity
+from cluster.verbs.select import Match
+
+MAX_PENDING = 16 * 1024 * 1024  # bytes that wait for a slow client before it is cut
+_PREFIX = {t: f'{{"type":"{t}","object":'.encode() for t in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")}
+
+
+class Watcher:
+    """One watch: what it wants to see, and what waits to be sent."""
+
+    __slots__ = ("_wake", "encode", "kind", "matches", "namespace", "overrun", "pending", "size", "since", "view")
+
+    def __init__(self, kind: Kind, namespace: str | None, matches: Match | None, view: View, include: str,
+                 since: int) -> None:
+        self.kind, self.namespace, self.matches, self.view, self.since = kind, namespace, matches, view, since
+        self.encode = encoder(kind, view, include)
+        self.pending: deque[bytes] = deque()
+        self.size = 0
+        self.overrun = False
+        self._wake = asyncio.Event()
+
+    def offer(self, event: Event, cached: dict[object, bytes]) -> None:
+        """Queue the event if the watch is about it."""
+        if event.revision <= self.since or self.overrun:
+            return
+        if self.namespace is not None and event.key.namespace != self.namespace:
+            return
+        self.since = event.revision
+        seen = self.seen_as(event)
+        if seen is not None:
+            self.put(self._line(*seen, cached))
+
+    def seen_as(self, event: Event) -> tuple[str, Entry, int] | None:
+        """How an event looks through the selector: (type, state to show, revision), None if it does not show."""
+        if self.matches is None:
+            return event.type, event.entry, event.revision
+        now = event.type != "DELETED" and self.matches(event.entry)
+        before = event.previous if event.type != "ADDED" else None
+        was = before is not None and self.matches(before)
+        if now:
+            return ("MODIFIED" if was else "ADDED"), event.entry, event.revision
+        if was and before is not None:
+            # It left the selection: shown for the last time as it was inside, or as it ended.
+            return "DELETED", event.entry if event.type == "DELETED" else before, event.revision
+        return None
+
+    def _line(self, kind: str, entry: Entry, revision: int, cached: dict[object, bytes]) -> bytes:
+        key = (self.kind, self.view, kind, entry.revision, revision)
+        line = cached.get(key)
+        if line is None:
+            line = cached[key] = self.line(kind, entry, revision)
+        return line
+
+    def line(self, kind: str, entry: Entry, revision: int = 0) -> bytes:
+        """One event, encoded; with `revision`, the object shows that one."""
+        body = entry.body
+        if revision and revision != entry.revision:
+            obj = orjson.loads(body)
+            obj["metadata"]["resourceVersion"] = str(revision)
+            body = orjson.dumps(obj)
+        return b"".join((_PREFIX[kind], self.encode(body), b"}\n"))
+
+    def put(self, line: bytes) -> None:
+        if self.size + len(line) > MAX_PENDING:
+            self.overrun = True
+        else:
+            self.pending.append(line)
+            self.size += len(line)
+        self._wake.set()
+
+    async def take(self, timeout: float) -> bytes:
+        """All that waits, joined; empty after `timeout` seconds without anything."""
+        if not self.pending and not self.overrun:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), timeout)
+        self._wake.clear()
+        chunk = b"".join(self.pending)
+        self.pending.clear()
+        self.size = 0
+        return chunk
+
+    def wake(self) -> None:
+        self._wake.set()
+
+
+def encoder(kind: Kind, view: View, include: str) -> Callable[[bytes], bytes]:
+    """From a stored body to the object of an event."""
+    if view.transform == "Table":
+        first = [False]
+
+        def as_table(body: bytes) -> bytes:
+            obj = kind.from_storage(orjson.loads(body))
+            made = table.of_object(kind, obj, view.version, include, headless=first[0])
+            first[0] = True
+            return orjson.dumps(made)
+
+        return as_table
+    if view.transform:
+        return lambda body: orjson.dumps(partial.of_object(orjson.loads(body), view.version))
+    if kind.from_storage is identity:
+        return lambda body: body
+    return lambda body: orjson.dumps(kind.from_storage(orjson.loads(body)))
+
+
+class Hub:
+    """All watchers of this process, by storage."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Begin to hand out events; in the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._end = self.cache.subscribe(self._arrived)
+
+    def stop(self) -> None:
+        """End every watch."""
+        if self._end:
+            self._end()
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.overrun = True
+                watcher.wake()
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self._watchers.values()))
+
+    def add(self, watcher: Watcher) -> None:
+        self._watchers[watcher.kind.storage].add(watcher)
+
+    def remove(self, watcher: Watcher) -> None:
+        self._watchers[watcher.kind.storage].discard(watcher)
+
+    def _arrived(self, events: Sequence[Event]) -> None:
+        watched = [event for event in events if self._watchers.get(event.key.storage)]
+        if watched and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._deliver, watched)
+
+    def _deliver(self, events: Sequence[Event]) -> None:
+        for event in events:
+            cached: dict[object, bytes] = {}
+            for watcher in self._watchers.get(event.key.storage, ()):
+                watcher.offer(event, cached)

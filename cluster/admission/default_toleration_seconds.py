@@ -1,0 +1,25 @@
+"""DefaultTolerationSeconds: a pod stays five minutes on a node that is not ready or not reachable."""
+
+from __future__ import annotations
+
+from cluster.admission.plugin import Plugin
+from cluster.admission.request import Request
+
+SECONDS = 300
+TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
+
+class DefaultTolerationSeconds(Plugin):
+    storages = frozenset({"pods"})
+
+    def mutate(self, request: Request) -> None:
+        spec = request.obj["spec"]
+        tolerations = spec.get("tolerations") or []
+        missing = [taint for taint in TAINTS if not any(self._covers(t, taint) for t in tolerations)]
+        if missing:
+            spec["tolerations"] = [*tolerations, *(
+                {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}
+                for taint in missing)]
+
+    def _covers(self, toleration: dict[str, object], taint: str) -> bool:
+        return toleration.get("key") in (taint, None, "") and toleration.get("effect") in ("NoExecute", None, "")

@@ -1,0 +1,60 @@
+"""What admission plugins see of a write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cluster.cache import Cache, Entry
+from cluster.errors import Forbidden
+from cluster.registry import Kind
+from cluster.store import Key, Write
+from cluster.users import User
+
+if TYPE_CHECKING:
+    from cluster.verbs.call import Call
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Request:
+    """One write on its way: `obj` in its storage version (mutating plugins change it in place), `old` for updates.
+
+    `operation` is CREATE, UPDATE or DELETE. `writes` are further changes to commit together with it, or not at all.
+    """
+
+    operation: str
+    kind: Kind
+    namespace: str
+    name: str
+    subresource: str
+    obj: Json
+    old: Json | None
+    user: User
+    cache: Cache
+    cluster: int
+    dry_run: bool
+    warnings: list[str]
+    writes: list[Write] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, call: Call, operation: str, obj: Json, old: Json | None = None) -> Request:
+        """The admission request for a call."""
+        session = call.session
+        name = call.name or obj.get("metadata", {}).get("name", "")
+        return cls(operation, call.storage_kind, call.namespace, name, call.subresource, obj, old, session.user,
+                   session.cache, session.cluster, call.dry_run, call.warnings)
+
+    def forbid(self, detail: str) -> Forbidden:
+        """The error that refuses this write."""
+        return Forbidden(self.kind.plural, self.name, detail, self.kind.group)
+
+    def find(self, storage: str, name: str, namespace: str = "") -> Entry | None:
+        """Another object, as last seen; looked up again in the store before it is called missing."""
+        key = Key(storage, namespace, name)
+        entry = self.cache.get(key)
+        if entry is None:
+            self.cache.refresh()
+            entry = self.cache.get(key)
+        return entry

@@ -1,0 +1,108 @@
+"""Authorisation on the cache: `system:masters`, then the Node authoriser, then RBAC; nothing else allows.
+
+Decisions are remembered per user until a role or binding changes; the node authoriser's are not, since they depend on
+pods.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NamedTuple
+
+from cluster import nodeauthz, rbac
+from cluster.cache import Cache, Event
+from cluster.rbac import Attributes
+from cluster.users import User
+
+MEMO_LIMIT = 20_000
+
+
+class Decision(NamedTuple):
+    """`reason` explains a refusal where there is more to say than that no rule allows it."""
+
+    allowed: bool
+    reason: str = ""
+
+
+ALLOWED = Decision(True)
+DENIED = Decision(False)
+
+Grant = tuple[str, list[dict[str, Any]]]  # (namespace or "" for the whole cluster, rules)
+
+
+class Authorizer:
+    """Decides for one cluster. Thread-safe."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self._lock = threading.Lock()
+        self._grants: dict[tuple[str, str], list[Grant]] | None = None
+        self._memo: dict[tuple[User, tuple[str, ...], Attributes], bool] = {}
+        cache.subscribe(self._changed)
+
+    def _changed(self, events: list[Event]) -> None:
+        if any(event.key.storage in rbac.STORAGES for event in events):
+            self.invalidate()
+
+    def invalidate(self) -> None:
+        """Forget every decision; the next question reads roles and bindings again."""
+        with self._lock:
+            self._grants = None
+            self._memo = {}
+
+    def decide(self, user: User, want: Attributes) -> Decision:
+        """Whether `user` may do what `want` says."""
+        if user.is_master:
+            return ALLOWED
+        node = nodeauthz.decide(self.cache, user, want)
+        if node is not None and node.allowed:
+            return ALLOWED
+        if self._rbac(user, want):
+            return ALLOWED
+        return DENIED if node is None else Decision(False, node.reason)
+
+    def allows(self, user: User, verb: str, kind_group: str, resource: str, namespace: str = "", name: str = "",
+               subresource: str = "") -> bool:
+        """`decide` for a resource, as a plain yes or no."""
+        return self.decide(user, Attributes(verb, kind_group, resource, subresource, namespace, name)).allowed
+
+    def _rbac(self, user: User, want: Attributes) -> bool:
+        memo = self._memo
+        key = (user, user.groups, want)
+        found = memo.get(key)
+        if found is None:
+            found = any(rbac.rule_allows(rule, want) for rule in self.rules(user, want.namespace))
+            if len(memo) < MEMO_LIMIT:
+                memo[key] = found
+        return found
+
+    def rules(self, user: User, namespace: str) -> list[dict[str, Any]]:
+        """All PolicyRules that a user has in a namespace ("" for cluster scope)."""
+        grants = self._load()
+        return [rule for key in rbac.subject_keys(user) for where, rules in grants.get(key, ())
+                if where in ("", namespace) for rule in rules]
+
+    def _load(self) -> dict[tuple[str, str], list[Grant]]:
+        with self._lock:
+            if self._grants is None:
+                self._grants = self._read()
+            return self._grants
+
+    def _read(self) -> dict[tuple[str, str], list[Grant]]:
+        grants: dict[tuple[str, str], list[Grant]] = {}
+        for storage in (rbac.CLUSTER_BINDINGS, rbac.BINDINGS):
+            for entry in self.cache.list(storage):
+                binding = entry.object()
+                grant = (entry.key.namespace, self.role_rules(binding.get("roleRef") or {}, entry.key.namespace))
+                for subject in binding.get("subjects") or ():
+                    grants.setdefault(rbac.subject_key(subject, entry.key.namespace), []).append(grant)
+        return grants
+
+    def role_rules(self, ref: dict[str, Any], namespace: str) -> list[dict[str, Any]]:
+        """The rules of the role that a roleRef names; none if it does not exist."""
+        from cluster.store import Key
+
+        storage = rbac.CLUSTER_ROLES if ref.get("kind") == "ClusterRole" else rbac.ROLES
+        where = "" if storage == rbac.CLUSTER_ROLES else namespace
+        entry = self.cache.get(Key(storage, where, ref.get("name", "")))
+        return (entry.object().get("rules") or []) if entry else []

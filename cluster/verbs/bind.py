@@ -1,0 +1,52 @@
+"""bind: assign a pod to a node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster import clock
+from cluster.errors import BadRequest, Conflict
+from cluster.verbs import update
+from cluster.verbs.call import Call, Outcome
+from cluster.verbs.plan import Plan
+
+Json = dict[str, Any]
+
+
+def plan(call: Call, binding: Json) -> Plan[Outcome]:
+    """Set `spec.nodeName` to the target of a Binding. Raises Conflict when the pod is bound, gated or being deleted."""
+    target = binding.get("target") or {}
+    if target.get("kind") not in (None, "", "Node"):
+        raise BadRequest(f'target.kind: Unsupported value: "{target["kind"]}": supported values: "Node", "<empty>"')
+    if not target.get("name"):
+        raise BadRequest("target.name: Required value")
+    return (yield from update.plan(call, lambda pod: bound(pod, binding, target["name"])))
+
+
+def bound(pod: Json, binding: Json, node: str) -> Json:
+    """The pod on its node, with the condition that says so, and the labels and annotations of the binding."""
+    meta, spec, status = pod["metadata"], pod["spec"], pod.setdefault("status", {})
+    _check(pod)
+    spec["nodeName"] = node
+    for name in ("labels", "annotations"):
+        if given := (binding.get("metadata") or {}).get(name):
+            meta.setdefault(name, {}).update(given)
+    condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": clock.now()}
+    others = [c for c in status.get("conditions") or () if c.get("type") != "PodScheduled"]
+    status["conditions"] = [*others, condition]
+    return pod
+
+
+def _check(pod: Json) -> None:
+    meta, spec = pod["metadata"], pod["spec"]
+    name = meta["name"]
+    if meta.get("deletionTimestamp"):
+        raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")
+    if spec.get("nodeName"):
+        raise _refused(name, f"pod {name} is already assigned to node \"{spec['nodeName']}\"")
+    if spec.get("schedulingGates"):
+        raise _refused(name, f"pod {name} has non-empty .spec.schedulingGates")
+
+
+def _refused(name: str, detail: str) -> Conflict:
+    return Conflict("pods/binding", name, detail=detail)

@@ -1,0 +1,90 @@
+"""What a verb is asked to do: the kind, the name, the options of the request; and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cluster.errors import ApiError, AlreadyExists, Conflict, Invalid, NotFound
+from cluster.registry import Context, Kind
+from cluster.store import Key
+
+if TYPE_CHECKING:
+    from cluster.verbs.session import Session
+
+Json = dict[str, Any]
+
+# How often a write is tried again when somebody else's came first.
+ATTEMPTS = 12
+
+
+@dataclass(slots=True)
+class Call:
+    """One request. `warnings` collects what the client should be told although it succeeds.
+
+    `field_validation` is Ignore, Warn or Strict: what happens with unknown fields.
+    """
+
+    session: Session
+    kind: Kind
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = "Ignore"
+    force: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind.storage, self.namespace if self.kind.namespaced else "", self.name)
+
+    @property
+    def storage_kind(self) -> Kind:
+        """The kind in whose version the object is kept and checked."""
+        return self.session.registry.by_storage(self.kind.storage) or self.kind
+
+    def context(self) -> Context:
+        return self.session.context(self.dry_run)
+
+    def warn(self, messages: list[str]) -> None:
+        self.warnings.extend(message for message in messages if message not in self.warnings)
+
+    def not_found(self) -> ApiError:
+        return NotFound(self.kind.plural, self.name, self.kind.group)
+
+    def exists(self, name: str) -> ApiError:
+        return AlreadyExists(self.kind.plural, name, self.kind.group)
+
+    def conflict(self, detail: str = Conflict.MODIFIED) -> ApiError:
+        return Conflict(self.kind.plural, self.name, self.kind.group, detail)
+
+    def invalid(self, name: str, errors: list[Any]) -> ApiError:
+        return Invalid(self.kind.kind, name, errors, self.kind.group)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a write left: the JSON of the object, in its storage version.
+
+    `created`: it did not exist before. `gone`: it does not exist any more. `status`: what to answer instead of the object.
+    """
+
+    body: bytes
+    created: bool = False
+    gone: bool = False
+    status: Json | None = None
+
+    @property
+    def obj(self) -> Json:
+        return orjson.loads(self.body)
+
+
+def ordered(obj: Json, kind: Kind) -> Json:
+    """The object with `kind` and `apiVersion` first, as every stored body has them: lists cut them off as a prefix."""
+    head: Json = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": obj["metadata"]}
+    head.update((name, value) for name, value in obj.items() if name not in head)
+    return head

@@ -1,0 +1,87 @@
+"""From what a client sent to an object that the pipeline can work on: right kind, right place, storage version, defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster import schema
+from cluster.errors import ApiError, BadRequest
+from cluster.registry import Kind
+from cluster.verbs.call import Call
+
+Json = dict[str, Any]
+
+
+def incoming(call: Call, obj: Json) -> Json:
+    """The object in its storage version with defaults. Raises BadRequest, Invalid."""
+    kind = call.kind
+    check_kind(obj, kind.api_version, kind.kind)
+    check_schema(call, obj)
+    obj.setdefault("metadata", {})
+    if not isinstance(obj["metadata"], dict):
+        raise BadRequest("metadata must be an object")
+    check_namespace(call, obj["metadata"])
+    return defaulted(call, kind.to_storage(obj))
+
+
+def defaulted(call: Call, obj: Json) -> Json:
+    """The object in its storage version, defaults filled in."""
+    kind = call.storage_kind
+    obj["kind"], obj["apiVersion"] = kind.kind, kind.api_version
+    kind.strategy.default(obj)
+    return obj
+
+
+def check_schema(call: Call, obj: Json) -> None:
+    """Types, canonical forms and unknown fields, by the OpenAPI definition of the kind; changes `obj` in place."""
+    if not call.kind.definition:
+        return
+    try:
+        call.warn(schema.decode_fields(call.kind, obj, call.field_validation))
+    except schema.Mismatch as error:
+        raise schema.cannot_handle(call.kind, obj, error.message()) from error
+
+
+def plain(kind: Kind, obj: Json) -> Json:
+    """A stored object without what `complete` added: the form in which strategies see objects. In place."""
+    if kind.definition and not schema.is_custom(kind.definition):
+        schema.normalise(kind.definition, obj)
+    return obj
+
+
+def complete(kind: Kind, obj: Json) -> Json:
+    """The object with the empty fields that Kubernetes shows: the form in which it is stored. In place."""
+    if kind.definition:
+        schema.fill(kind.definition, obj)
+    return obj
+
+
+def check_kind(obj: Json, api_version: str, kind: str) -> None:
+    """Fill in apiVersion and kind, or refuse those of another kind."""
+    sent_version, sent_kind = obj.get("apiVersion") or api_version, obj.get("kind") or kind
+    if (sent_version, sent_kind) == (api_version, kind):
+        obj["apiVersion"], obj["kind"] = api_version, kind
+    elif sent_kind == kind:
+        raise BadRequest(f"the API version in the data ({sent_version}) does not match the expected API version "
+                         f"({api_version})")
+    else:
+        raise BadRequest(f'no kind "{sent_kind}" is registered for version "{sent_version}" at this path: it takes {kind}')
+
+
+def check_namespace(call: Call, meta: Json) -> None:
+    """Fill in the namespace of the request, or refuse another one."""
+    if not call.kind.namespaced:
+        return
+    if not meta.get("namespace"):
+        meta["namespace"] = call.namespace
+    elif meta["namespace"] != call.namespace:
+        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+
+
+def parse_revision(text: Any) -> int:
+    """A resourceVersion as a number, 0 for none. Raises ApiError on anything else."""
+    if not text:
+        return 0
+    if isinstance(text, str) and text.isascii() and text.isdigit():
+        return int(text)
+    raise ApiError(f'strconv.ParseUint: parsing "{text}": invalid syntax', code=400, reason="BadRequest")

@@ -1,0 +1,31 @@
+"""deletecollection: delete everything that selectors match, in few commits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from cluster.cache import Entry
+from cluster.errors import ApiError, NotFound
+from cluster.verbs import delete, select
+from cluster.verbs.call import Call, Outcome
+from cluster.verbs.plan import Plan, together
+
+Json = dict[str, Any]
+
+
+def plan(call: Call, options: Json, labels: str = "", fields: str = "") -> Plan[list[Outcome]]:
+    """Delete the matching objects of a namespace (of all, with none); the outcome of each. Raises the first error."""
+    delete.check_options(options)
+    call.session.cache.refresh()
+    chosen = select.entries(call.kind, call.session.cache, call.namespace or None, labels, fields)
+    outcomes: list[Outcome | ApiError] = yield from together(_each(call, entry, options) for entry in chosen)
+    for outcome in outcomes:
+        # Somebody else deleted it first: the same end.
+        if isinstance(outcome, ApiError) and not isinstance(outcome, NotFound):
+            raise outcome
+    return [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+
+
+def _each(call: Call, entry: Entry, options: Json) -> Plan[Outcome]:
+    return delete.plan(replace(call, namespace=entry.key.namespace, name=entry.key.name), options)

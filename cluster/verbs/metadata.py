@@ -1,0 +1,65 @@
+"""The part of `metadata` that the server owns: names it generates, uid, times, what an update may not touch."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import Any
+
+from cluster import clock
+from cluster.errors import ApiError, Conflict
+from cluster.registry import keep
+from cluster.verbs.call import Call
+
+Json = dict[str, Any]
+
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes
+_SUFFIX = 5
+_MAX_PREFIX = 63 - _SUFFIX
+SYSTEM_OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+
+
+def generate_name(prefix: str) -> str:
+    """A random name that begins with `prefix`."""
+    return prefix[:_MAX_PREFIX] + "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
+
+
+def fill(meta: Json) -> None:
+    """Metadata of a new object: name, uid, time of creation; nothing of what only the server may set."""
+    for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion", "generation"):
+        meta.pop(name, None)
+    if not meta.get("name") and meta.get("generateName"):
+        meta["name"] = generate_name(meta["generateName"])
+    meta["uid"] = str(uuid.uuid4())
+    meta["creationTimestamp"] = clock.now()
+    drop_empty(meta)
+
+
+def drop_empty(meta: Json) -> None:
+    """Empty maps and lists of metadata are as good as absent."""
+    for name in ("labels", "annotations", "ownerReferences", "finalizers", "managedFields", "generateName", "selfLink"):
+        if name in meta and not meta[name]:
+            del meta[name]
+
+
+def carry(call: Call, meta: Json, old: Json) -> None:
+    """Metadata of a write over `old`: what the server owns stays. Raises Conflict for another object's uid."""
+    if meta.get("uid") and meta["uid"] != old["uid"]:
+        raise Conflict(call.kind.plural, call.name, call.kind.group,
+                       f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['uid']}")
+    for name in SYSTEM_OWNED:
+        keep(meta, old, name)
+    meta.setdefault("name", old["name"])
+    if "namespace" in old:
+        meta.setdefault("namespace", old["namespace"])
+    drop_empty(meta)
+
+
+def check_name(call: Call, meta: Json) -> None:
+    """The name in the body must be that of the request."""
+    name = meta.get("name")
+    if not name:
+        meta["name"] = call.name
+    elif name != call.name:
+        raise ApiError(f"the name of the object ({name}) does not match the name on the URL ({call.name})", code=400,
+                       reason="BadRequest")

@@ -1,0 +1,29 @@
+"""patch: an update whose new object is the old one with a patch applied to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster.verbs import decode, metadata, update
+from cluster.verbs.call import Call, Outcome
+from cluster.verbs.plan import Plan
+
+Json = dict[str, Any]
+
+
+def plan(call: Call, body: Any, content_type: str) -> Plan[Outcome]:
+    """Apply `body`, decoded JSON, a patch of `content_type`. Raises BadRequest, Invalid, UnsupportedMediaType."""
+    return (yield from update.plan(call, lambda old: apply(call, old, body, content_type)))
+
+
+def apply(call: Call, old: Json, body: Any, content_type: str) -> Json:
+    """The patched object in its storage version, not yet defaulted."""
+    from cluster import patch
+
+    kind = call.kind
+    before = kind.from_storage(old)
+    changed, warnings = patch.apply(kind, before, body, content_type, call.field_validation)
+    call.warn(warnings)
+    metadata.check_name(call, changed["metadata"])
+    decode.check_namespace(call, changed["metadata"])
+    return decode.defaulted(call, kind.to_storage(changed))

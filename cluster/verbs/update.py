@@ -1,0 +1,126 @@
+"""update: read, transform, mutating admission, preparation against the old object, validation, store.
+
+Without a resourceVersion from the client the whole is repeated when somebody else wrote in between. A write that changes
+nothing is not written. Taking away the last finalizer of an object being deleted deletes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from cluster.admission.request import Request
+from cluster.cache import Entry
+from cluster.errors import ClaimTaken, Conflict, FieldError, NotFound, invalid
+from cluster.registry import Strategy
+from cluster.store import Write
+from cluster.verbs import create, decode, managed, metadata
+from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
+from cluster.verbs.plan import Commit, Plan, first
+
+Json = dict[str, Any]
+Transform = Callable[[Json], Json]
+
+# Subresources whose transform itself decides what changes; the kind's rules for updates do not apply.
+UNCHECKED = frozenset({"binding", "eviction", "finalize"})
+
+
+def replace(call: Call, obj: Json) -> Plan[Outcome]:
+    """PUT: the object as the client wants it. Creates an absent one where the kind allows that."""
+    obj = decode.incoming(call, obj)
+    metadata.check_name(call, obj["metadata"])
+    if call.session.read(call.key) is None and not call.subresource and call.storage_kind.strategy.create_on_update:
+        obj["metadata"].pop("resourceVersion", None)
+        return (yield from create.plan(call, call.kind.from_storage(obj)))
+    text = orjson.dumps(obj)
+    return (yield from plan(call, lambda _: orjson.loads(text)))
+
+
+def plan(call: Call, transform: Transform) -> Plan[Outcome]:
+    """Read, `transform`, write; `transform` gets its own copy of the old object, both in the storage version."""
+    for attempt in range(ATTEMPTS):
+        entry = call.session.read(call.key)
+        if entry is None:
+            raise call.not_found()
+        old = entry.object()
+        new = transform(entry.object())
+        pinned = _check_revision(call, new, entry)
+        new, request = prepare(call, new, old)
+        if _same(new, old):
+            return Outcome(entry.body)
+        if call.dry_run:
+            return Outcome(orjson.dumps(ordered(new, call.storage_kind)))
+        results = yield _commit(call, new, entry, request)
+        try:
+            return Outcome(first(results).body, gone=is_finished(new))
+        except NotFound as error:
+            raise call.not_found() from error
+        except (Conflict, ClaimTaken) as error:
+            if attempt == ATTEMPTS - 1 or (pinned and isinstance(error, Conflict) and not request.writes):
+                raise call.conflict() from error
+    raise call.conflict()
+
+
+def prepare(call: Call, new: Json, stored: Json) -> tuple[Json, Request]:
+    """The new object as it would be stored, and the admission request with its further writes."""
+    kind, context, session = call.storage_kind, call.context(), call.session
+    if call.subresource in UNCHECKED:
+        metadata.carry(call, new["metadata"], stored["metadata"])
+        return new, Request.of(call, "UPDATE", new, stored)
+    old = decode.plain(kind, orjson.loads(orjson.dumps(stored)))
+    metadata.carry(call, decode.plain(kind, new)["metadata"], old["metadata"])
+    kind.strategy.default(new)
+    request = Request.of(call, "UPDATE", new, old)
+    session.chain.mutate(request)
+    new = request.obj
+    method(kind.strategy, "prepare", call.subresource)(new, old, context)
+    managed.updated(call, new, old)
+    errors: list[FieldError] = method(kind.strategy, "validate", call.subresource)(new, old, context)
+    if errors:
+        raise call.invalid(call.name, errors)
+    call.warn(kind.strategy.warnings(new, old, context))
+    decode.complete(kind, new)
+    session.chain.validate(request)
+    return new, request
+
+
+def method(strategy: Strategy, step: str, subresource: str) -> Callable[..., Any]:
+    """The strategy's method for a step (`prepare`, `validate`) of an update, of the whole object or of a subresource."""
+    own = getattr(strategy, f"{step}_{subresource}_update", None) if subresource else None
+    return own or getattr(strategy, f"{step}_update")
+
+
+def is_finished(obj: Json) -> bool:
+    """Whether nothing keeps an object that is being deleted: no finalizer, no grace."""
+    meta = obj["metadata"]
+    return bool(meta.get("deletionTimestamp") and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds")
+                and not (obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers")))
+
+
+def _check_revision(call: Call, new: Json, entry: Entry) -> bool:
+    """Whether the client named the version it wants to replace; raises when that is not the newest."""
+    sent = new["metadata"].pop("resourceVersion", None)
+    revision = decode.parse_revision(sent)
+    if revision == 0:
+        if not call.storage_kind.strategy.unconditional_update:
+            raise call.invalid(call.name, [invalid("metadata.resourceVersion", 0, "must be specified for an update")])
+        return False
+    if revision != entry.revision:
+        raise call.conflict()
+    return True
+
+
+def _same(new: Json, old: Json) -> bool:
+    stamp = old["metadata"].get("resourceVersion")
+    if stamp is not None:
+        new["metadata"]["resourceVersion"] = stamp
+    return new == old
+
+
+def _commit(call: Call, new: Json, entry: Entry, request: Request) -> Commit:
+    kind = call.storage_kind
+    op = "delete" if is_finished(new) else "update"
+    write = Write(op, entry.key, ordered(new, kind), entry.revision, kind.strategy.claims(new))
+    return Commit([write, *request.writes], atomic=bool(request.writes))

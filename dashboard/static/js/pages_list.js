@@ -1,0 +1,144 @@
+// A list page: tabs of its group, filters that live in the URL, and the grid.
+import { html, useMemo, useRef } from "./lib.js";
+import { route, namespaces, setQuery, pageUrl } from "./router.js";
+import { useList } from "./feeds.js";
+import { Grid, columnsOf } from "./grid.js";
+import { groupOf, kindTitle } from "./nav.js";
+import { LEVELS, LEVEL_WORDS, compare, sortValue, count, cellText } from "./format.js";
+import { Failure, copyText, download } from "./parts.js";
+import { toast } from "./toast.js";
+
+// Every word must occur; a word with "-" in front must not.
+function matcher(text) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  if (!words.length) return null;
+  return (row) => {
+    row.text ??= `${row.ns}/${row.name} ${row.reason} ${row.cells.map((cell) => cellText(cell, 0)).join(" ")}`.toLowerCase();
+    return words.every((word) => (word.length > 1 && word[0] === "-" ? !row.text.includes(word.slice(1)) : row.text.includes(word)));
+  };
+}
+
+function sorted(rows, columns, sort) {
+  const down = sort.startsWith("-");
+  const column = columns.find((one) => one.id === sort.replace(/^-/, ""));
+  const byName = (a, b) => compare(a.ns, b.ns) || compare(a.name, b.name);
+  if (!column) return rows.sort(byName);
+  const keys = new Map(rows.map((row) => [row, sortValue(column.value(row))]));
+  const sign = down ? -1 : 1;
+  return rows.sort((a, b) => sign * compare(keys.get(a), keys.get(b)) || byName(a, b));
+}
+
+function useRows(list, columns, { q, level, sort }) {
+  const version = list.version.value;
+  return useMemo(() => {
+    const matches = matcher(q);
+    const counts = [0, 0, 0, 0, 0];
+    const rows = [];
+    for (const row of list.rows.values()) {
+      if (matches && !matches(row)) continue;
+      counts[row.level]++;
+      if (level === "" || level.includes(String(row.level))) rows.push(row);
+    }
+    return { rows: sorted(rows, columns, sort), counts };
+  }, [list, version, q, level, sort, columns]);
+}
+
+function badCell(column, row, text) {
+  if (column.id === "status" || column.id === "phase" || column.id === "type" || column.id === "reason") {
+    return row.level <= 2 ? `tone ${LEVELS[row.level]}` : "dim";
+  }
+  const ready = column.id === "ready" && /^(\d+)\/(\d+)$/.exec(text);
+  if (ready && ready[1] !== ready[2] && row.level !== 3) return "tone progress";
+  if (column.id === "namespace" || text === "<none>" || text === "<unset>") return "dim";
+  return "";
+}
+
+function asText(rows, columns, comma) {
+  const quote = (text) => (comma ? (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text) : text.replace(/[\t\n]/g, " "));
+  // A cell that a spreadsheet would run as a formula is defused.
+  const safe = (text) => quote(/^[=+@\t\r-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+  const lines = [columns.map((column) => column.title), ...rows.map((row) => columns.map((column) => column.text(row)))];
+  return lines.map((cells) => cells.map(safe).join(comma ? "," : "\t")).join("\n") + "\n";
+}
+
+export function ListPage({ kinds }) {
+  const { page, query } = route.value;
+  const { q = "", level = "", sort = page === "events" ? "last-seen" : "", labels = "", wide = "" } = query;
+  const known = kinds?.find((kind) => kind.storage === page);
+  const ns = known && !known.namespaced ? "" : namespaces.value.join(",");
+  const list = useList({ feed: "list", kind: page, ns, labels });
+  list.version.value;
+  const namespaced = page === "workloads" || known?.namespaced !== false;
+  const columns = useMemo(() => columnsOf(list, { wide: wide === "1", manyNamespaces: namespaced && namespaces.value.length !== 1 }),
+    [list, list.columns, wide, namespaced, ns]);
+  const { rows, counts } = useRows(list, columns, { q, level, sort });
+  const title = kindTitle(page, kinds);
+  const onSort = (id) => setQuery({ sort: sort === id ? `-${id}` : sort === `-${id}` ? "" : id });
+  return html`<div class="page list-page">
+    <${Tabs} page=${page} kinds=${kinds} />
+    <${Tools} ...${{ q, level, labels, wide, counts, list, rows, columns, title }} />
+    ${list.error ? html`<${Failure} error=${list.error} />` : html`
+      <${Grid} columns=${columns} rows=${rows} sort=${sort} onSort=${onSort} label=${title} badCell=${badCell} sampleKey=${`${page}/${ns}/${list.columns.length}`} />
+      ${!rows.length && !list.loading && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}`}
+    <footer class="status-line">${list.loading && !list.error ? "Loading…" : `${count(rows.length)} of ${count(list.rows.size)}`}
+      ${list.total > list.rows.size && !list.loading && html` · the first ${count(list.rows.size)} of ${count(list.total)} are shown: choose a namespace or a label to see others`}
+    </footer>
+  </div>`;
+}
+
+const Nothing = ({ list, title, filtered }) => html`<p class="empty">${filtered
+  ? html`Nothing matches. <button type="button" class="link" onClick=${() => setQuery({ q: "", level: "", labels: "" })}>Clear the filters</button>`
+  : list.rows.size ? "" : `There are no ${title.toLowerCase()}${namespaces.value.length ? ` in ${namespaces.value.join(", ")}` : ""}.`}</p>`;
+
+export function Tabs({ page, kinds }) {
+  const group = groupOf(page);
+  const shown = (group.kinds ?? []).filter((storage) => storage === "workloads" || kinds?.some((kind) => kind.storage === storage));
+  const all = shown.includes(page) ? shown : group.id === "kinds" ? ["kinds", page] : [...shown, page];
+  return html`<nav class="tabs" aria-label="Kinds">
+    ${all.map((storage) => html`<a key=${storage} href=${pageUrl(storage)} aria-current=${storage === page ? "page" : undefined}>
+      ${storage === "kinds" ? "All kinds" : kindTitle(storage, kinds)}
+      ${storage !== "kinds" && html`<span class="count">${count(tabCount(storage, kinds))}</span>`}</a>`)}
+  </nav>`;
+}
+
+function tabCount(storage, kinds) {
+  if (storage !== "workloads") return kinds?.find((kind) => kind.storage === storage)?.count ?? 0;
+  return groupOf("workloads").kinds.reduce((sum, one) => sum + (kinds?.find((kind) => kind.storage === one)?.count ?? 0), 0);
+}
+
+function Tools({ q, level, labels, wide, counts, list, rows, columns, title }) {
+  const field = useRef(null);
+  const toggle = (number) => setQuery({ level: level.includes(number) ? level.replace(number, "") : level + number });
+  const copy = (comma) => { copyText(asText(rows, columns, comma)); toast(`${count(rows.length)} rows copied as ${comma ? "CSV" : "TSV"}`); };
+  return html`<div class="tools" role="search">
+    <input ref=${field} type="search" class="filter" data-key="filter" placeholder="Filter ${title.toLowerCase()}   /" value=${q} aria-label="Filter by text"
+      spellcheck="false" autocomplete="off" onInput=${(event) => setQuery({ q: event.target.value })} />
+    <input type="text" class="filter labels-filter" placeholder="Labels: app=web, tier in (a,b)" value=${labels} aria-label="Label selector" spellcheck="false"
+      autocomplete="off" onChange=${(event) => setQuery({ labels: event.target.value.trim() })} />
+    <div class="chips" role="group" aria-label="Filter by health">
+      ${[2, 1, 0, 3].filter((number) => counts[number] || level.includes(String(number))).map((number) => html`<button key=${number} type="button"
+        class="chip ${LEVELS[number]}" aria-pressed=${level.includes(String(number))} onClick=${() => toggle(String(number))}>
+        <span class="dot ${LEVELS[number]}"></span>${LEVEL_WORDS[number]} <b>${count(counts[number])}</b></button>`)}
+    </div>
+    <div class="right">
+      ${list.columns.some((column) => column.wide) && html`<button type="button" class="quiet" aria-pressed=${wide === "1"} title="More columns   w" data-key="wide"
+        onClick=${() => setQuery({ wide: wide === "1" ? "" : "1" })}>Wide</button>`}
+      <button type="button" class="quiet" title="Copy the rows as tab-separated text" onClick=${() => copy(false)}>TSV</button>
+      <button type="button" class="quiet" title="Download the rows as comma-separated text"
+        onClick=${() => download(`${title.toLowerCase().replace(/\s+/g, "-")}.csv`, asText(rows, columns, true), "text/csv")}>CSV</button>
+    </div>
+  </div>`;
+}
+
+export function KindsPage({ kinds }) {
+  const { query } = route.value;
+  const q = (query.q ?? "").toLowerCase();
+  const shown = (kinds ?? []).filter((kind) => `${kind.kind} ${kind.storage} ${kind.short.join(" ")}`.toLowerCase().includes(q))
+    .sort((a, b) => compare(a.group.includes("."), b.group.includes(".")) || compare(a.group, b.group) || compare(a.kind, b.kind));
+  return html`<div class="page"><div class="tools"><input type="search" class="filter" data-key="filter" placeholder="Filter kinds   /" value=${query.q ?? ""}
+      aria-label="Filter kinds" onInput=${(event) => setQuery({ q: event.target.value })} /></div>
+    <table class="plain"><thead><tr><th>Kind</th><th>API group</th><th>Version</th><th>Scope</th><th>Short</th><th class="numeric">Objects</th></tr></thead>
+      <tbody>${shown.map((kind) => html`<tr key=${kind.storage}><td><a href=${pageUrl(kind.storage, { q: "" })}>${kind.kind}</a></td><td class="dim">${kind.group || "core"}</td>
+        <td class="dim">${kind.version}</td><td class="dim">${kind.namespaced ? "Namespaced" : "Cluster"}</td><td class="dim">${kind.short.join(", ")}</td>
+        <td class="numeric ${kind.count ? "" : "dim"}">${count(kind.count)}</td></tr>`)}</tbody></table></div>`;
+}

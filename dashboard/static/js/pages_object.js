@@ -1,0 +1,108 @@
+// An object's page: what it is, how it fares and why, its family, its events, its YAML, its history, and a pod's log.
+import { html, useEffect, useState } from "./lib.js";
+import { objectUrl, pageUrl, route } from "./router.js";
+import { useDoc } from "./feeds.js";
+import { kindTitle } from "./nav.js";
+import { LEVELS, count, epoch } from "./format.js";
+import { Age, Brief, Copy, Dot, Empty, Facts, Failure, Labels, ObjectLink, Panel } from "./parts.js";
+import { Specifics, factsOf } from "./facts.js";
+import { HistoryTab, YamlTab } from "./views_yaml.js";
+import { LogTab } from "./log.js";
+import { keyOf } from "./pages_overview.js";
+
+export function ObjectPage({ object: key, kinds }) {
+  const { doc, error } = useDoc({ feed: "object", key }).value;
+  // What was there is kept when the object is deleted under one's eyes.
+  const [last, setLast] = useState(null);
+  useEffect(() => { if (doc) setLast(doc); }, [doc]);
+  if (error) return html`<${Failure} error=${error} />`;
+  if (doc === undefined) return html`<div class="page loading" aria-busy="true">Loading…</div>`;
+  const shown = doc ?? last;
+  const tab = route.value.query.tab ?? "";
+  return html`<div class="page object-page"><${Head} objectKey=${key} doc=${shown} gone=${doc === null} kinds=${kinds} />
+    <${Tabs} objectKey=${key} doc=${shown} tab=${tab || (shown ? "" : "history")} />
+    ${tab === "history" || !shown ? html`<${HistoryTab} object=${key} rev=${shown?.rev} />`
+    : tab === "yaml" ? html`<${YamlTab} object=${shown.object} name=${key[2]} />`
+    : tab === "events" ? html`<${Events} rows=${shown.events} total=${shown.event_count} kinds=${kinds} />`
+    : tab === "log" && shown.why ? html`<${LogTab} pod=${shown.object} allowed=${shown.logs} />`
+    : html`<${Summary} doc=${shown} kinds=${kinds} objectKey=${key} />`}</div>`;
+}
+
+function Head({ objectKey, doc, gone, kinds }) {
+  const [storage, ns, name] = objectKey;
+  return html`<div class="object-head">
+    <p class="crumbs"><a href=${pageUrl(storage)}>${kindTitle(storage, kinds)}</a>${ns && html`<span aria-hidden="true">/</span><a href=${pageUrl(storage, { ns })}>${ns}</a>`}</p>
+    <h2 class="object-name">${doc && html`<${Dot} level=${gone ? 4 : doc.level} title=${doc.reason} />`}${name}
+      ${gone ? html`<span class="tag none">${doc ? "deleted" : "does not exist"}</span>` : doc.reason && html`<span class="tag ${LEVELS[doc.level]}">${doc.reason}</span>`}
+      <span class="head-actions"><${Copy} text=${name} label="Copy name" /><${Copy} text=${() => location.href} label="Copy link" /></span></h2></div>`;
+}
+
+function Tabs({ objectKey, doc, tab }) {
+  const tabs = doc ? [["", "Summary"], ["events", "Events", doc.event_count], ["yaml", "YAML"], ["history", "History"], ...(doc.why ? [["log", "Log"]] : [])] : [["history", "History"]];
+  return html`<nav class="tabs" aria-label="Parts">${tabs.map(([id, title, number]) => html`<a key=${id} href=${objectUrl(objectKey, { tab: id })} aria-current=${tab === id ? "page" : undefined}>${title}${number ? html`<span class="count">${count(number)}</span>` : ""}</a>`)}</nav>`;
+}
+
+function Summary({ doc, kinds, objectKey }) {
+  const object = doc.object, meta = object.metadata;
+  return html`<div class="summary">
+    ${doc.why?.length > 0 && html`<${Why} findings=${doc.why} objectKey=${objectKey} />`}
+    <div class="columns"><div>
+      <${Panel} title="Facts"><${Facts} rows=${[...factsOf(objectKey[0], object, doc.columns), ...metaFacts(meta)]} />
+        ${meta.labels && html`<div class="labelled"><span class="dim">Labels</span><${Labels} pairs=${meta.labels} /></div>`}
+        ${meta.annotations && html`<details class="labelled"><summary class="dim">Annotations ${Object.keys(meta.annotations).length}</summary><${Labels} pairs=${meta.annotations} /></details>`}<//>
+      <${Specifics} storage=${objectKey[0]} object=${object} objectKey=${objectKey} />
+      <${Conditions} object=${object} />
+    </div><div>
+      <${Family} doc=${doc} />
+      ${doc.related.map((group) => html`<${Panel} key=${group.title} title=${group.title} count=${group.total}><ul class="tree">${group.items.map((item) => html`<li key=${item.key.join("/")}><${Brief} item=${item} /></li>`)}</ul>
+        ${group.total > group.items.length && html`<p class="more dim">and ${count(group.total - group.items.length)} more</p>`}<//>`)}
+      <${Panel} title="Events" count=${doc.event_count || undefined} aside=${doc.event_count > 8 && html`<a href=${objectUrl(objectKey, { tab: "events" })}>All</a>`}><${EventRows} rows=${doc.events.slice(0, 8)} kinds=${kinds} /><//>
+    </div></div></div>`;
+}
+
+const metaFacts = (meta) => [["Created", html`<${Age} at=${meta.creationTimestamp} suffix=" ago" />`], ["Deletion asked", meta.deletionTimestamp && html`<${Age} at=${meta.deletionTimestamp} suffix=" ago" />`],
+  ["Generation", meta.generation], ["Finalizers", meta.finalizers?.join(", ")], ["UID", html`<code>${meta.uid}</code>`]];
+
+function Why({ findings, objectKey }) {
+  return html`<section class="why" aria-label="Why is it failing"><h2>Why</h2><ol>${findings.map((finding, i) => html`<li key=${i} class=${LEVELS[finding.level]}><h3><${Dot} level=${finding.level} />${finding.title}</h3><p>${finding.detail}</p>
+    ${finding.evidence.length > 0 && html`<p class="evidence">${finding.evidence.map((one, j) => html`<${Evidence} key=${j} one=${one} objectKey=${objectKey} />`)}</p>`}</li>`)}</ol></section>`;
+}
+
+function Evidence({ one, objectKey }) {
+  if (one.kind === "log") return html`<a href=${objectUrl(objectKey, { tab: "log", container: one.container, previous: one.previous ? "1" : "" })}>${one.previous ? "Log of the run before" : "Log"} · ${one.container}</a>`;
+  if (one.kind === "event") return html`<a href=${objectUrl(["events", one.namespace, one.name])} title=${one.text}>Event ${one.reason}</a>`;
+  if (one.kind === "condition") return html`<span class="dim">condition ${one.name}</span>`;
+  return html`<${ObjectLink} to=${[one.storage, one.namespace, one.name]} />`;
+}
+
+function Conditions({ object }) {
+  const rows = object.status?.conditions;
+  if (!Array.isArray(rows) || !rows.length) return null;
+  // Of these, True is the bad news.
+  const inverted = /Pressure$|Unavailable$|Failure$|Failed$|Stalled$|Disruption/;
+  const tone = (one) => (one.status === "Unknown" ? "progress" : (one.status === "True") === inverted.test(one.type) ? "bad" : "ok");
+  return html`<${Panel} title="Conditions"><table class="plain"><tbody>${rows.map((one) => html`<tr key=${one.type}><td class="fit"><span class="dot ${tone(one)}"></span></td><td class="fit"><b>${one.type}</b></td><td class="fit">${one.status}</td>
+    <td><span>${one.reason}</span>${one.message && html`<span class="message">${one.message}</span>`}</td><td class="numeric dim fit"><${Age} at=${epoch(one.lastTransitionTime)} /></td></tr>`)}</tbody></table><//>`;
+}
+
+function Family({ doc }) {
+  if (!doc.owners.length && !doc.children.nodes.length) return null;
+  const branch = (nodes) => html`<ul>${nodes.map((node) => html`<li key=${node.key.join("/")}><${Brief} item=${node} />${node.children.length > 0 && branch(node.children)}</li>`)}</ul>`;
+  const below = html`<li class="self"><span class="brief"><${Dot} level=${doc.level} /><span class="kind">${doc.kind}</span><b>${doc.object.metadata.name}</b></span>${branch(doc.children.nodes)}</li>`;
+  const tree = doc.owners.reduce((inner, owner) => html`<li><${Brief} item=${owner} /><ul>${inner}</ul></li>`, below);
+  return html`<${Panel} title="Owner and children"><ul class="tree">${tree}</ul>
+    ${doc.children.more && html`<p class="more dim">Only the first 200 are shown.</p>`}${doc.children.hidden > 0 && html`<p class="more dim">${doc.children.hidden} more are of kinds that you may not list.</p>`}<//>`;
+}
+
+function EventRows({ rows, kinds, about = false }) {
+  if (!rows.length) return html`<${Empty}>No events.<//>`;
+  return html`<table class="plain events"><tbody>${rows.map((event) => {
+    const key = about && keyOf(event.about, kinds);
+    return html`<tr key=${`${event.namespace}/${event.name}`}><td class="numeric dim fit"><${Age} at=${epoch(event.last ?? event.first)} /></td><td class="fit"><span class="dot ${event.type === "Warning" ? "bad" : "none"}" title=${event.type}></span></td>
+      <td class="fit"><b>${event.reason}</b>${event.count > 1 && html`<span class="dim"> ×${event.count}</span>`}</td><td>${key && html`<${ObjectLink} to=${key} />`}<span class="message">${event.message}</span></td><td class="dim fit from">${event.from}</td></tr>`;
+  })}</tbody></table>`;
+}
+
+function Events({ rows, total, kinds }) {
+  return html`<div class="panel"><${EventRows} rows=${rows} kinds=${kinds} />${total > rows.length && html`<p class="more dim">The newest ${rows.length} of ${count(total)}.</p>`}</div>`;
+}

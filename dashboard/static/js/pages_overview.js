@@ -1,0 +1,106 @@
+// The overview: what is wrong now, what changed lately, how full the cluster is.
+import { html, useEffect, useRef, useState } from "./lib.js";
+import { namespaces, pageUrl } from "./router.js";
+import { useDoc } from "./feeds.js";
+import { kindTitle } from "./nav.js";
+import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch } from "./format.js";
+import { Age, Dot, Empty, Failure, ObjectLink, Panel } from "./parts.js";
+
+const ORDER = ["nodes", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "persistentvolumeclaims"];
+
+export function OverviewPage({ kinds }) {
+  const { doc, error } = useDoc({ feed: "overview", ns: namespaces.value.join(",") }).value;
+  if (error) return html`<${Failure} error=${error} />`;
+  if (!doc) return html`<div class="page loading" aria-busy="true">Loading…</div>`;
+  return html`<div class="page overview">
+    <${Verdict} doc=${doc} />
+    <div class="cards">${ORDER.filter((storage) => doc.health[storage]).map((storage) => html`<${Card} key=${storage} storage=${storage} health=${doc.health[storage]} kinds=${kinds} />`)}</div>
+    <div class="columns">
+      <div>
+        <${Problems} doc=${doc} kinds=${kinds} />
+        <${Warnings} rows=${doc.warnings} kinds=${kinds} />
+      </div>
+      <div>
+        ${doc.capacity && html`<${Capacity} capacity=${doc.capacity} />`}
+        <${Changes} rows=${doc.changes} kinds=${kinds} rate=${doc.rate} />
+      </div>
+    </div>
+  </div>`;
+}
+
+function Verdict({ doc }) {
+  const bad = Object.values(doc.health).reduce((sum, one) => sum + one.levels[2], 0);
+  const slow = doc.problem_count - bad;
+  const level = bad ? 2 : slow > 0 ? 1 : 0;
+  const words = bad ? `${count(bad)} ${bad === 1 ? "thing is" : "things are"} failing` : slow > 0 ? `${count(slow)} ${slow === 1 ? "change takes" : "changes take"} longer than a minute` : "Nothing is failing";
+  return html`<p class="verdict ${LEVELS[level]}" role="status"><${Dot} level=${level} />${words}</p>`;
+}
+
+function Card({ storage, health, kinds }) {
+  const [ok, progress, bad, done] = health.levels;
+  const parts = [[ok, 0], [progress, 1], [bad, 2], [done, 3]];
+  return html`<a class="card ${bad ? "has-bad" : ""}" href=${pageUrl(storage)}>
+    <span class="card-title">${kindTitle(storage, kinds)}</span><span class="card-number">${count(health.total)}</span>
+    <span class="bar" aria-hidden="true">${parts.map(([number, level]) => number > 0 && html`<i key=${level} class=${LEVELS[level]} style=${{ flexGrow: number }} />`)}</span>
+    <span class="card-note">${bad ? html`<b class="tone bad">${count(bad)} failing</b>` : ""}${progress ? html`<span class="tone progress">${count(progress)} in progress</span>` : ""}
+      ${!bad && !progress ? html`<span class="dim">${health.total ? (ok ? `${count(ok)} healthy` : LEVEL_WORDS[done ? 3 : 4]) : "none"}</span>` : ""}</span></a>`;
+}
+
+function Problems({ doc, kinds }) {
+  return html`<${Panel} title="What is wrong now" count=${doc.problem_count ? count(doc.problem_count) : undefined}>
+    ${doc.problems.length ? html`<table class="plain"><tbody>${doc.problems.map((row) => html`<tr key=${row.key.join("/")}>
+      <td class="fit"><${Dot} level=${row.level} title=${row.reason} /></td><td class="fit dim">${singular(row.key[0], kinds)}</td>
+      <td class="name"><${ObjectLink} to=${row.key} /><span class="dim where">${row.key[1]}</span></td><td class="tone ${LEVELS[row.level]}">${row.reason}</td>
+      <td class="numeric dim fit"><${Age} at=${row.since} /></td></tr>`)}</tbody></table>
+      ${doc.problem_count > doc.problems.length && html`<p class="more dim">and ${count(doc.problem_count - doc.problems.length)} more</p>`}`
+    : html`<${Empty}>Nothing. All nodes are ready, and all that should run does.<//>`}<//>`;
+}
+
+const singular = (storage, kinds) => kinds?.find((kind) => kind.storage === storage)?.kind ?? storage.split(".")[0];
+
+// From an event's reference to the key of what it is about.
+export function keyOf(about, kinds) {
+  const group = about.apiVersion.includes("/") ? about.apiVersion.split("/")[0] : "";
+  const kind = kinds?.find((one) => one.kind === about.kind && (one.group === group || !about.apiVersion));
+  return kind ? [kind.storage, kind.namespaced ? about.namespace : "", about.name] : null;
+}
+
+function Warnings({ rows, kinds }) {
+  return html`<${Panel} title="Warnings" count=${rows.length || undefined} aside=${html`<a href=${pageUrl("events", { level: "2" })}>All events</a>`}>
+    ${rows.length ? html`<table class="plain events"><tbody>${rows.map((event) => {
+      const key = keyOf(event.about, kinds);
+      return html`<tr key=${`${event.namespace}/${event.name}`}><td class="numeric dim fit"><${Age} at=${epoch(event.last ?? event.first)} /></td><td class="fit"><b>${event.reason}</b>${event.count > 1 && html`<span class="dim"> ×${event.count}</span>`}</td>
+        <td><span class="dim">${event.about.kind} </span>${key ? html`<${ObjectLink} to=${key} />` : event.about.name}<span class="message">${event.message}</span></td></tr>`;
+    })}</tbody></table>` : html`<${Empty}>No warnings.<//>`}<//>`;
+}
+
+function Capacity({ capacity }) {
+  const show = { cpu: (value) => `${cores(value)} CPU`, memory: bytes, pods: count };
+  const titles = { cpu: "CPU requested", memory: "Memory requested", pods: "Pods" };
+  return html`<${Panel} title="Capacity"><div class="meters">${Object.entries(capacity).map(([name, { have, asked }]) => {
+    const share = have ? asked / have : 0;
+    return html`<div key=${name}><div class="meter-head"><span>${titles[name]}</span><span><b>${show[name](asked)}</b> of ${show[name](have)} <span class="dim">${have ? `${Math.round(share * 100)} %` : ""}</span></span></div>
+      <div class="meter" role="meter" aria-label=${titles[name]} aria-valuemin="0" aria-valuemax=${have} aria-valuenow=${asked}><i class=${share > 0.95 ? "bad" : share > 0.8 ? "progress" : ""} style=${{ width: `${Math.min(100, share * 100)}%` }} /></div></div>`;
+  })}</div><//>`;
+}
+
+const VERBS = { ADDED: ["created", "+"], MODIFIED: ["changed", "~"], DELETED: ["deleted", "−"] };
+
+function Changes({ rows, kinds, rate }) {
+  return html`<${Panel} title="What changed lately" aside=${html`<span class="dim">changes a second, 15 min</span>`}>
+    <${Chart} rate=${rate} />
+    ${rows.length ? html`<table class="plain"><tbody>${rows.map((row) => html`<tr key=${row.rev}><td class="numeric dim fit"><${Age} at=${row.at} /></td>
+      <td class="fit"><span class="verb ${row.type}" title=${VERBS[row.type][0]} aria-label=${VERBS[row.type][0]}>${VERBS[row.type][1]}</span></td><td class="fit dim">${singular(row.key[0], kinds)}</td>
+      <td class="name"><${ObjectLink} to=${row.key} query=${{ tab: row.type === "DELETED" ? "history" : "" }} />${row.times > 1 && html`<span class="dim"> ×${row.times}</span>`}<span class="dim where">${row.key[1]}</span></td></tr>`)}</tbody></table>`
+    : html`<${Empty}>No change since this dashboard started.<//>`}<//>`;
+}
+
+// The library of the chart is fetched when the overview is first seen.
+function Chart({ rate }) {
+  const box = useRef(null), plot = useRef(null);
+  const [draw, setDraw] = useState(null);
+  useEffect(() => { import("./chart.js").then((found) => setDraw(() => found.drawRate)); }, []);
+  useEffect(() => { if (draw) plot.current = draw(box.current, rate, plot.current); }, [draw, rate]);
+  useEffect(() => () => plot.current?.destroy(), []);
+  return html`<div class="chart" ref=${box} role="img" aria-label="Changes a second over the last 15 minutes" />`;
+}

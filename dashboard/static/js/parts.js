@@ -1,0 +1,82 @@
+// Small pieces that every page uses.
+import { html, useState } from "./lib.js";
+import { clock } from "./socket.js";
+import { LEVELS, LEVEL_WORDS, fullMoment, since, epoch } from "./format.js";
+import { objectUrl } from "./router.js";
+
+export const Dot = ({ level, title }) =>
+  html`<span class="dot ${LEVELS[level] ?? "none"}" role="img" aria-label=${title ?? LEVEL_WORDS[level] ?? ""} title=${title ?? LEVEL_WORDS[level]} />`;
+
+// An age that grows. `at` in epoch seconds or RFC 3339.
+export function Age({ at, suffix = "" }) {
+  const seconds = typeof at === "string" ? epoch(at) : at;
+  if (!seconds) return html`<span class="dim">–</span>`;
+  return html`<time title=${fullMoment(seconds)}>${since(seconds, clock.value)}${suffix}</time>`;
+}
+
+export const Tag = ({ level = 4, children }) => html`<span class="tag ${LEVELS[level]}">${children}</span>`;
+
+export const ObjectLink = ({ to, children, query }) => html`<a href=${objectUrl(to, query)}>${children ?? to[2]}</a>`;
+
+// One object of a tree or a group: level, kind, name, reason.
+export const Brief = ({ item, kind = true }) => html`<span class="brief">
+  <${Dot} level=${item.level} title=${item.reason} />
+  ${kind && html`<span class="kind">${item.kind}</span>`}
+  ${item.key ? html`<${ObjectLink} to=${item.key} />` : html`<s title="it does not exist any more">${item.name}</s>`}
+  ${item.reason && item.level !== 0 && html`<span class="reason ${LEVELS[item.level]}">${item.reason}</span>`}
+  ${item.created && html`<span class="dim"><${Age} at=${item.created} /></span>`}
+</span>`;
+
+export function Panel({ title, count, children, aside, class: extra = "" }) {
+  return html`<section class="panel ${extra}" aria-label=${title}>
+    <header><h2>${title}</h2>${count !== undefined && html`<span class="count">${count}</span>`}<div class="aside">${aside}</div></header>
+    ${children}
+  </section>`;
+}
+
+export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
+
+export function Failure({ error }) {
+  const title = error.code === 403 ? "No right to see this" : error.code === 404 ? "There is no such thing" : "That did not work";
+  return html`<div class="failure" role="alert"><h2>${title}</h2><p>${error.message}</p></div>`;
+}
+
+// Copies text; says so for a moment. Falls back to a hidden field where the page is not served securely.
+export function Copy({ text, label = "Copy", title }) {
+  const [done, setDone] = useState(false);
+  const run = async () => {
+    await copyText(typeof text === "function" ? text() : text);
+    setDone(true);
+    setTimeout(() => setDone(false), 1200);
+  };
+  return html`<button type="button" class="quiet" title=${title ?? label} onClick=${run}>${done ? "Copied" : label}</button>`;
+}
+
+export async function copyText(text) {
+  if (navigator.clipboard && window.isSecureContext) {
+    try { await navigator.clipboard.writeText(text); return; } catch { /* not allowed here: the way below works */ }
+  }
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "offscreen";
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
+export function download(name, text, type = "text/plain") {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = Object.assign(document.createElement("a"), { href: url, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+// Key and value pairs; empty values are left out.
+export const Facts = ({ rows }) => html`<dl class="facts">
+  ${rows.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== "<none>").map(([name, value]) =>
+    html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
+</dl>`;
+
+export const Labels = ({ pairs }) => html`<span class="labels">${Object.entries(pairs ?? {}).map(([name, value]) =>
+  html`<span class="label" key=${name} title=${`${name}=${value}`}><b>${name}</b>${value && html`<i>${String(value).slice(0, 200)}</i>`}</span>`)}</span>`;

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EVERYTHING = "*"  # a watch of this storage sees every object, those of custom resources too
 RETRY_SECONDS = 0.2  # pause after Redis did not take the keys
 
 
@@ -62,8 +63,9 @@ class Feeder:
         for name in chosen:
             keys: dict[str, None] = {}
             for watch in self._runtime.controllers[name].watches:
-                for entry in self._cache.list(watch.storage):
-                    keys.update(dict.fromkeys(watch.keys(entry, self._cache)))
+                for storage in self._cache.stored() if watch.storage == EVERYTHING else (watch.storage,):
+                    for entry in self._cache.list(storage):
+                        keys.update(dict.fromkeys(watch.keys(entry, self._cache)))
             self._put(name, keys, LOW_PRIORITY)
 
     def catch_up(self) -> None:
@@ -80,7 +82,8 @@ class Feeder:
             return
         found: dict[str, dict[str, None]] = {}
         for event in events:
-            for name, watch in self._by_storage.get(event.key.storage, ()):
+            watches = (*self._by_storage.get(event.key.storage, ()), *self._by_storage.get(EVERYTHING, ()))
+            for name, watch in watches:
                 if watch.when is None or watch.when(event):
                     keys = found.setdefault(name, {})
                     for entry in _states(event):

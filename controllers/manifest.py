@@ -7,6 +7,7 @@ from __future__ import annotations
 
 ROLES: dict[str, tuple[str, ...]] = {
     "controllers": (
+        "addons.manager:AddonManager",
         "controllers.cronjob:CronJobController",
         "controllers.deployment:DeploymentController",
         "controllers.statefulset:StatefulSetController",

@@ -1,0 +1,83 @@
+"""EndpointSlices that mirror Endpoints written by users for Services without a selector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cluster.cache import Cache, Entry
+from cluster.store import Key
+from controllers import owners
+from controllers.endpoints import backends, slices
+from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+
+Json = dict[str, Any]
+
+MANAGER = "endpointslicemirroring-controller.k8s.io"
+STORAGE = "endpointslices.discovery.k8s.io"
+SKIP = "endpointslice.kubernetes.io/skip-mirror"
+LEADER = "control-plane.alpha.kubernetes.io/leader"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LARGEST_SUBSET = 1000
+
+
+def _mirror_keys(entry: Entry, cache: Cache) -> Iterable[str]:
+    if entry.labels.get(slices.MANAGER_LABEL) == MANAGER:
+        yield join_key(entry.key.namespace, entry.labels.get(slices.SERVICE_LABEL, ""))
+
+
+class EndpointSliceMirroringController(Controller):
+    """Key: an Endpoints object, which has the name of its Service."""
+
+    name = "endpointslicemirroring"
+    user = "system:serviceaccount:kube-system:endpointslicemirroring-controller"
+    watches = (Watch("endpoints", own_key), Watch("services", own_key), Watch(STORAGE, _mirror_keys))
+
+    def reconcile(self, key: str, ctx: Context) -> Result:
+        namespace, name = split_key(key)
+        endpoints, service = (ctx.cache.get(Key(storage, namespace, name)) for storage in ("endpoints", "services"))
+        existing = [e.object() for e in ctx.cache.list(STORAGE, namespace) if not e.meta.deletionTimestamp
+                    and e.labels.get(slices.SERVICE_LABEL) == name and e.labels.get(slices.MANAGER_LABEL) == MANAGER]
+        if service is None or endpoints is None or not _mirrored(endpoints, service):
+            slices.write(ctx.session, namespace, slices.Changes(delete=[s["metadata"]["name"] for s in existing]))
+            return None
+        obj = endpoints.object()
+        slices.write(ctx.session, namespace, slices.plan(wanted_slices(obj), existing, template(obj)))
+        return None
+
+
+def _mirrored(endpoints: Entry, service: Entry) -> bool:
+    if backends.selector(service) is not None or endpoints.meta.deletionTimestamp:
+        return False
+    annotations = endpoints.object()["metadata"].get("annotations") or {}
+    return endpoints.labels.get(SKIP) != "true" and LEADER not in annotations
+
+
+def template(endpoints: Json) -> Json:
+    """Metadata of the slices: the labels and annotations of the Endpoints object, which owns them."""
+    meta = endpoints["metadata"]
+    labels = {**(meta.get("labels") or {}), slices.SERVICE_LABEL: meta["name"], slices.MANAGER_LABEL: MANAGER}
+    annotations = {k: v for k, v in (meta.get("annotations") or {}).items() if k not in (LAST_APPLIED, slices.TRIGGER)}
+    reference = owners.reference({**endpoints, "apiVersion": "v1", "kind": "Endpoints"})
+    return {"labels": labels, "ownerReferences": [reference], **({"annotations": annotations} if annotations else {})}
+
+
+def wanted_slices(endpoints: Json) -> list[slices.Wanted]:
+    """The subsets as slices, by address family; at most 1000 addresses of a subset are mirrored."""
+    found: list[slices.Wanted] = []
+    for subset in endpoints.get("subsets") or []:
+        ports = [{"name": "", "protocol": "TCP", **port} for port in subset.get("ports") or []]
+        addresses = [(a, True) for a in subset.get("addresses") or []]
+        addresses += [(a, False) for a in subset.get("notReadyAddresses") or []]
+        for family in ("IPv4", "IPv6"):
+            group = [_endpoint(address, ready) for address, ready in addresses[:LARGEST_SUBSET]
+                     if (":" in address["ip"]) == (family == "IPv6")]
+            if group:
+                found.append(slices.Wanted(family, ports, group))
+    return found
+
+
+def _endpoint(address: Json, ready: bool) -> Json:
+    made: Json = {"addresses": [address["ip"]], "conditions": {"ready": ready}}
+    made |= {name: address[name] for name in ("hostname", "nodeName", "targetRef") if address.get(name)}
+    return made

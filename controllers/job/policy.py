@@ -1,0 +1,73 @@
+"""What a job's podFailurePolicy says about a failed pod, and whether its successPolicy is met. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any, NamedTuple
+
+from controllers.job import indexes
+from controllers.pods import Pod
+
+Json = dict[str, Any]
+
+
+class Verdict(NamedTuple):
+    """The action of the first rule that matches a failed pod (Count when none does), and why."""
+
+    action: str
+    message: str = ""
+
+
+def on_failure(job: Json, pod: Pod) -> Verdict:
+    """What the failure of a pod means: Count, Ignore, FailIndex or FailJob."""
+    policy = job["spec"].get("podFailurePolicy")
+    if policy is None or pod.phase != "Failed":
+        return Verdict("Count")
+    for number, rule in enumerate(policy.get("rules") or ()):
+        why = _by_exit_code(rule.get("onExitCodes"), pod) or _by_condition(rule.get("onPodConditions"), pod)
+        if why:
+            return Verdict(rule["action"], f"{why} matching {rule['action']} rule at index {number}")
+    return Verdict("Count")
+
+
+def _by_exit_code(wanted: Json | None, pod: Pod) -> str:
+    if not wanted:
+        return ""
+    statuses = [*(pod.status.containerStatuses or ()), *(pod.status.initContainerStatuses or ())]
+    for status in statuses:
+        end = status.state.terminated if status.state else None
+        if end is None or end.exitCode == 0 or wanted.get("containerName") not in (None, status.name):
+            continue
+        if (end.exitCode in wanted["values"]) is (wanted["operator"] == "In"):
+            return f"Container {status.name} for pod {_path(pod)} failed with exit code {end.exitCode}"
+    return ""
+
+
+def _by_condition(wanted: list[Json] | None, pod: Pod) -> str:
+    for pattern in wanted or ():
+        condition = pod.condition(pattern["type"])
+        if condition is not None and condition.status == pattern.get("status", "True"):
+            return f"Pod {_path(pod)} has condition {pattern['type']}"
+    return ""
+
+
+def _path(pod: Pod) -> str:
+    return f"{pod.metadata.namespace}/{pod.name}"
+
+
+def success(job: Json, succeeded: Set[int]) -> str:
+    """Why the success policy is met, "" when it is not (or there is none)."""
+    policy = job["spec"].get("successPolicy")
+    for number, rule in enumerate((policy or {}).get("rules") or ()):
+        if _met(rule, job["spec"].get("completions", 0), succeeded):
+            return f"Matched rules at index {number}"
+    return ""
+
+
+def _met(rule: Json, completions: int, succeeded: Set[int]) -> bool:
+    needed = rule.get("succeededCount")
+    if not rule.get("succeededIndexes"):
+        return needed is not None and len(succeeded) >= needed
+    wanted = indexes.parse(rule["succeededIndexes"], completions)
+    hits = wanted & succeeded
+    return len(hits) >= (needed if needed is not None else len(wanted))

@@ -1,0 +1,113 @@
+"""Deletes what a namespace holds before the namespace itself goes, and says in its conditions what is still there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from cluster.cache import Entry
+from cluster.errors import ApiError, NotFound
+from cluster.registry import Kind
+from cluster.store import Key
+from controllers import conditions
+from controllers.runtime import Context, Controller, Result, Watch, own_key
+
+Json = dict[str, Any]
+
+FINALIZER = "kubernetes"
+LOOK_AGAIN = 0.5  # seconds; content that waits for grace or finalizers sends no sign to the namespace
+
+
+class NamespaceController(Controller):
+    """Key: a namespace."""
+
+    name = "namespace"
+    user = "system:serviceaccount:kube-system:namespace-controller"
+    watches = (Watch("namespaces", own_key, lambda event: bool(event.entry.meta.deletionTimestamp)),)
+
+    def reconcile(self, key: str, ctx: Context) -> Result:
+        entry = ctx.cache.get(Key("namespaces", "", key))
+        if entry is None or not entry.meta.deletionTimestamp:
+            return None
+        if FINALIZER not in ((entry.object().get("spec") or {}).get("finalizers") or []):
+            return None
+        failures = [message for kind, _ in content(ctx, key) for message in _delete_all(ctx, kind, key)]
+        ctx.cache.refresh()
+        left = content(ctx, key)
+        if left or failures:
+            _report(ctx, key, left, failures)
+            return LOOK_AGAIN
+        _finish(ctx, key)
+        return None
+
+
+def content(ctx: Context, namespace: str) -> list[tuple[Kind, list[Entry]]]:
+    """The kinds that have objects in a namespace, with these. Events go last, because deletions make some."""
+    found = []
+    for storage in ctx.cache.stored():
+        kind = ctx.session.registry.by_storage(storage)
+        if kind is not None and kind.namespaced and (entries := ctx.cache.list(storage, namespace)):
+            found.append((kind, entries))
+    return sorted(found, key=lambda pair: (pair[0].storage == "events", pair[0].storage))
+
+
+def _delete_all(ctx: Context, kind: Kind, namespace: str) -> list[str]:
+    """Delete all objects of a kind that are not yet on their way out; returns what went wrong."""
+    waiting = [entry for entry in ctx.cache.list(kind.storage, namespace) if not entry.meta.deletionTimestamp]
+    if not waiting:
+        return []
+    results = ctx.session.delete_many([(kind.storage, namespace, entry.key.name) for entry in waiting],
+                                      {"propagationPolicy": "Background"})
+    return [str(result) for result in results if isinstance(result, ApiError) and not isinstance(result, NotFound)]
+
+
+def _report(ctx: Context, name: str, left: list[tuple[Kind, list[Entry]]], failures: list[str]) -> None:
+    def write(namespace: Json) -> None:
+        status = namespace.setdefault("status", {})
+        status["phase"] = "Terminating"
+        for type, value, reason, message in describe(left, failures):
+            old = conditions.find(status, type)
+            if old is not None and old.get("message") != message:
+                old["reason"] = ""  # the same condition with other numbers: let `put` replace it
+            conditions.put(status, type, value, reason, message, ctx.now())
+        order = [type for type, *_ in describe(left, failures)]
+        status["conditions"].sort(key=lambda c: order.index(c["type"]) if c["type"] in order else len(order))
+
+    try:
+        ctx.session.mutate("namespaces", "", name, write, subresource="status")
+    except NotFound:
+        return
+
+
+def describe(left: list[tuple[Kind, list[Entry]]], failures: list[str]) -> list[tuple[str, str, str, str]]:
+    """The conditions (type, status, reason, message) of a namespace that is being emptied."""
+    remaining = ", ".join(f"{kind.plural}.{kind.group} has {len(entries)} resource instances" for kind, entries in left)
+    finalizers = Counter(f for _, entries in left for entry in entries for f in entry.meta.finalizers or ())
+    held = ", ".join(f"{finalizer} in {count} resource instances" for finalizer, count in sorted(finalizers.items()))
+    return [
+        ("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered", "All resources successfully discovered"),
+        ("NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions",
+         "All legacy kube types successfully parsed"),
+        ("NamespaceDeletionContentFailure", "True", "ContentDeletionFailed",
+         "Failed to delete all resource types, " + f"{len(failures)} remaining: " + "; ".join(failures[:5])) if failures
+        else ("NamespaceDeletionContentFailure", "False", "ContentDeleted",
+              "All content successfully deleted, may be waiting on finalization"),
+        ("NamespaceContentRemaining", "True", "SomeResourcesRemain", f"Some resources are remaining: {remaining}")
+        if left else ("NamespaceContentRemaining", "False", "ContentRemoved", "All content successfully removed"),
+        ("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain",
+         f"Some content in the namespace has finalizers remaining: {held}")
+        if held else ("NamespaceFinalizersRemaining", "False", "ContentHasNoFinalizers",
+                      "All content-preserving finalizers finished"),
+    ]
+
+
+def _finish(ctx: Context, name: str) -> None:
+    """Lift our finalizer; without others the namespace is gone with that."""
+    def lift(namespace: Json) -> None:
+        spec = namespace.setdefault("spec", {})
+        spec["finalizers"] = [f for f in spec.get("finalizers") or [] if f != FINALIZER]
+
+    try:
+        ctx.session.mutate("namespaces", "", name, lift, subresource="finalize")
+    except NotFound:
+        return

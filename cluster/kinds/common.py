@@ -89,7 +89,7 @@ def dns1123_subdomain(value: str) -> list[str]:
 def dns_search_domain(value: str) -> list[str]:
     """A resolver's search domain: underscores and one trailing dot are allowed; `.` alone too."""
     value = value[:-1] if value.endswith(".") and len(value) > 1 else value
-    if value == "." or _is_underscore_subdomain(value) and len(value) <= 253:
+    if value == "." or (_is_underscore_subdomain(value) and len(value) <= 253):
         return []
     return [_longer(253)] if len(value) > 253 else [_UNDERSCORE_RULE]
 

@@ -13,14 +13,16 @@ FILE_MODE = 0o644
 
 def default_volume(volume: Json) -> None:
     """Defaults of one volume; a volume without a source is an emptyDir."""
-    source = None
-    for name in volume:
-        if name != "name":
-            source = name
-            if (fill := _SOURCES.get(name)) and volume[name] is not None:
-                fill(volume[name])
-    if source is None:
+    if len(volume) < 2:
         volume["emptyDir"] = {}
+    default_volume_source(volume)
+
+
+def default_volume_source(holder: Json) -> None:
+    """Defaults of the source that stands in `holder`: a pod's volume, or the spec of a PersistentVolume."""
+    for name, source in holder.items():
+        if name in _SOURCES and source is not None:
+            _SOURCES[name](source)
 
 
 def default_claim_spec(spec: Json) -> None:

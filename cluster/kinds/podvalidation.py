@@ -22,7 +22,7 @@ from cluster.kinds.common import (
 )
 from cluster.kinds.metadata import validate_meta_content
 from cluster.kinds.podspec import aggregate
-from cluster.kinds.podvalidation_containers import check_all_containers, check_profile
+from cluster.kinds.podvalidation_containers import check_all_containers, check_id, check_profile
 from cluster.kinds.podvalidation_scheduling import check_scheduling
 from cluster.kinds.podvalidation_volumes import check_volumes
 from cluster.kinds.resources import check_requirements, is_huge_page, nano
@@ -81,9 +81,9 @@ def check_deadline(seconds: int, path: str) -> list[FieldError]:
 def _check_security(security: Json, path: str, spec: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     for name in ("runAsUser", "runAsGroup", "fsGroup"):
-        errors += _check_id(security.get(name), f"{path}.{name}")
+        errors += check_id(f"{path}.{name}", security.get(name))
     for i, group in enumerate(security.get("supplementalGroups") or ()):
-        errors += _check_id(group, f"{path}.supplementalGroups[{i}]")
+        errors += check_id(f"{path}.supplementalGroups[{i}]", group)
     seen: set[str] = set()
     for i, sysctl in enumerate(security.get("sysctls") or ()):
         name = sysctl.get("name", "")
@@ -97,12 +97,6 @@ def _check_security(security: Json, path: str, spec: Json) -> list[FieldError]:
     if (policy := security.get("fsGroupChangePolicy")) is not None:
         errors += check_choice(f"{path}.fsGroupChangePolicy", policy, ("Always", "OnRootMismatch"))
     return errors
-
-
-def _check_id(number: int | None, path: str) -> list[FieldError]:
-    if number is None or 0 <= number <= 2**31 - 1:
-        return []
-    return [invalid(path, number, "must be between 0 and 2147483647, inclusive")]
 
 
 def _check_dns(config: Json | None, path: str, spec: Json) -> list[FieldError]:

@@ -146,10 +146,8 @@ def _check_claims(used: list[Json], path: str, declared: set[str]) -> list[Field
 
 
 def _check_security(security: Json, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for name in ("runAsUser", "runAsGroup"):
-        if (number := security.get(name)) is not None and not 0 <= number <= 2**31 - 1:
-            errors.append(invalid(f"{path}.{name}", number, "must be between 0 and 2147483647, inclusive"))
+    errors = check_id(f"{path}.runAsUser", security.get("runAsUser"))
+    errors += check_id(f"{path}.runAsGroup", security.get("runAsGroup"))
     if security.get("allowPrivilegeEscalation") is False:
         if security.get("privileged"):
             errors.append(invalid(path, security,
@@ -164,6 +162,13 @@ def _check_security(security: Json, path: str) -> list[FieldError]:
     if profile := security.get("appArmorProfile"):
         errors += check_profile(f"{path}.appArmorProfile", profile)
     return errors
+
+
+def check_id(path: str, number: int | None) -> list[FieldError]:
+    """The number of a user or group."""
+    if number is None or 0 <= number <= 2**31 - 1:
+        return []
+    return [invalid(path, number, "must be between 0 and 2147483647, inclusive")]
 
 
 def check_profile(path: str, profile: Json) -> list[FieldError]:

@@ -49,7 +49,7 @@ def check_volumes(volumes: list[Json], path: str) -> list[FieldError]:
 
 def check_volume_source(holder: Json, path: str) -> list[FieldError]:
     """Exactly one source, and what holds for it."""
-    given = [name for name in holder if name in _KNOWN and holder[name] is not None]
+    given = [name for name in holder if name in KNOWN_SOURCES and holder[name] is not None]
     if not given:
         return [required(path, "must specify a volume type")]
     if len(given) > 1:
@@ -61,7 +61,7 @@ def check_volume_source(holder: Json, path: str) -> list[FieldError]:
     return errors + rule(source, at) if (rule := _RULES.get(name)) else errors
 
 
-_KNOWN = frozenset(_ORDER)
+KNOWN_SOURCES = frozenset(_ORDER)
 
 
 def check_mode(mode: int | None, path: str) -> list[FieldError]:

@@ -1,0 +1,20 @@
+"""ServiceAccount: an identity for pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster.kinds import columns as c
+from cluster.kinds.core.base import CoreStrategy
+from cluster.registry import Json, Kind
+
+
+def _cells(obj: Json, now: float) -> list[Any]:
+    return [obj["metadata"]["name"], c.age(obj, now)]
+
+
+KINDS = (
+    Kind("", "v1", "ServiceAccount", "serviceaccounts", short_names=("sa",), subresources=("token",),
+         definition="io.k8s.api.core.v1.ServiceAccount", strategy=CoreStrategy(), cells=_cells,
+         columns=(c.NAME, c.AGE)),
+)

@@ -33,7 +33,7 @@ class AddonAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.has_perm(PERMISSION)
 
-    def get_urls(self) -> list[URLPattern | URLResolver]:  # type: ignore[override]
+    def get_urls(self) -> list[URLPattern | URLResolver]:
         return [path("switch/<slug:name>/", self.admin_view(require_POST(self.switch)), name="switch"),
                 *super().get_urls()]
 

@@ -66,11 +66,23 @@ class View(msgspec.Struct, frozen=True):
 
 class PodView(msgspec.Struct, frozen=True):
     metadata: Metadata
-    spec: Spec
+    spec: Spec = Spec()
 
 
 _decode_view = msgspec.json.Decoder(View).decode
 _decode_pod = msgspec.json.Decoder(PodView).decode
+
+
+def _view(key: Key, body: bytes) -> tuple[Metadata, str]:
+    """The metadata, and the node of a pod. An object with odd metadata is kept with its name only: the log goes on."""
+    try:
+        if key.storage == "pods":
+            pod = _decode_pod(body)
+            return pod.metadata, pod.spec.nodeName or ""
+        return _decode_view(body).metadata, ""
+    except msgspec.ValidationError as error:
+        log.warning("%s: metadata that can not be read: %s", "/".join(key), error)
+        return Metadata(name=key.name, namespace=key.namespace), ""
 
 
 class Entry:
@@ -80,11 +92,7 @@ class Entry:
 
     def __init__(self, key: Key, revision: int, body: bytes) -> None:
         self.key, self.revision, self.body = key, revision, body
-        if key.storage == "pods":
-            pod = _decode_pod(body)
-            self.meta, self.node = pod.metadata, pod.spec.nodeName or ""
-        else:
-            self.meta, self.node = _decode_view(body).metadata, ""
+        self.meta, self.node = _view(key, body)
 
     @property
     def labels(self) -> dict[str, str]:

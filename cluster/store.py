@@ -12,6 +12,7 @@ Revisions count commits in their order, over all processes and clusters of a dat
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -24,6 +25,8 @@ import orjson
 from cluster import crypto, hints
 from cluster.database import Database
 from cluster.errors import AlreadyExists, ApiError, ClaimTaken, Conflict, Gone, InternalError, NotFound, TooManyRequests
+
+log = logging.getLogger(__name__)
 
 MAX_GROUP = 1000    # writes in one transaction: bounds the latency of the first of them
 MAX_QUEUE = 20_000  # requests that wait: beyond, callers are told to come back
@@ -266,12 +269,18 @@ class Store:
             return
         self.groups += 1
         if changes:
-            for listener in self._listeners:
-                listener(before, changes)
+            self._tell(before, changes)
         for request, result in zip(requests, results, strict=True):
             request.future.set_result(result)
         if changes:
             hints.publish(self.cluster, changes[-1].revision)
+
+    def _tell(self, before: int, changes: list[Change]) -> None:
+        for listener in self._listeners:
+            try:
+                listener(before, changes)
+            except Exception:  # a reader's fault must not stop the writer; the reader finds the changes in the log
+                log.exception("a listener of the store failed")
 
     def _transact(self, requests: list[_Request]) -> tuple[int, list[Change], list[list[Stored | ApiError]]]:
         writes = [write for request in requests for write in request.writes]
@@ -396,14 +405,14 @@ class Store:
             self.database.execute("UPDATE cluster_cluster SET compacted = ? WHERE id = ? AND compacted < ?",
                                   (revision, self.cluster, revision))
             # A deletion may go too once nothing can be read before it, except the newest change: it holds the counter.
-            removed = self.database.execute(
+            removed: int = self.database.execute(
                 "DELETE FROM cluster_change WHERE cluster_id = ? AND revision <= ? AND revision <"
                 " (SELECT max(revision) FROM cluster_change) AND (type = 'D' OR EXISTS (SELECT 1 FROM cluster_change later"
                 " WHERE later.cluster_id = cluster_change.cluster_id AND later.storage = cluster_change.storage AND"
                 " later.namespace = cluster_change.namespace AND later.name = cluster_change.name AND"
                 " later.revision > cluster_change.revision AND later.revision <= ?))",
                 (self.cluster, revision, revision)).rowcount
-        return removed
+            return removed
 
 
 def _one(results: list[Stored | ApiError]) -> Stored:

@@ -12,6 +12,7 @@ _pages = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
+
 from dashboard.routing import websocket_urlpatterns
 
 application = ProtocolTypeRouter({

@@ -54,7 +54,8 @@ def processes(at: Installation) -> list[Process]:
         Process("scheduler", _celery(python, "scheduler", 1), stop=8),
         Process("kubelet", (
             python, "-m", "kubelet", "--kubeconfig", f"{at.path}/kubelet/kubeconfig",
-            "--root-dir", f"{at.path}/kubelet", "--node-name", at.node, "--address", at.node_address, "--port", str(at.kubelet_port),
+            "--root-dir", f"{at.path}/kubelet", "--node-name", at.node, "--address", at.node_address,
+            "--port", str(at.kubelet_port),
             "--pod-cidr", at.node_pod_cidr, "--service-cidr", at.service_cidr, "--cluster-dns", at.dns_address,
             "--tls-cert", f"{at.path}/pki/kubelet.crt", "--tls-key", f"{at.path}/pki/kubelet.key",
             "--client-ca", f"{at.path}/pki/ca.crt"), stop=8),

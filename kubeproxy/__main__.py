@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from client.http import Client
+from client.api import Client
 from kubeproxy import nftables, routes
 from kubeproxy.proxy import Backend, Proxy
 from kubeproxy.userspace import Userspace

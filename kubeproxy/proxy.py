@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from client.http import Client
+from client.api import Client
 from client.reflector import Reflector
 from kubeproxy.rules import ServicePort, service_ports
 

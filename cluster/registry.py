@@ -41,13 +41,17 @@ class Settings:
 
 @dataclass(slots=True)
 class Context:
-    """Who asks, and what a strategy may look at. `cache` is None only in tests of pure functions."""
+    """Who asks, and what a strategy may look at. `cache` is None only in tests of pure functions.
+
+    `api_version` is the one of the request: rules for events differ between the two groups that serve them.
+    """
 
     cluster: int = 1
     user: str = ""
     cache: Cache | None = None
     settings: Settings = field(default_factory=Settings)
     dry_run: bool = False
+    api_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,22 +48,24 @@ class Call:
         return self.session.registry.by_storage(self.kind.storage) or self.kind
 
     def context(self) -> Context:
-        return self.session.context(self.dry_run)
+        context = self.session.context(self.dry_run)
+        context.api_version = self.kind.api_version
+        return context
 
     def warn(self, messages: list[str]) -> None:
         self.warnings.extend(message for message in messages if message not in self.warnings)
 
     def not_found(self) -> ApiError:
-        return NotFound(self.kind.plural, self.name, self.kind.group)
+        return NotFound(self.kind.plural, self.name, self.storage_kind.group)
 
     def exists(self, name: str) -> ApiError:
-        return AlreadyExists(self.kind.plural, name, self.kind.group)
+        return AlreadyExists(self.kind.plural, name, self.storage_kind.group)
 
     def conflict(self, detail: str = Conflict.MODIFIED) -> ApiError:
-        return Conflict(self.kind.plural, self.name, self.kind.group, detail)
+        return Conflict(self.kind.plural, self.name, self.storage_kind.group, detail)
 
     def invalid(self, name: str, errors: list[Any]) -> ApiError:
-        return Invalid(self.kind.kind, name, errors, self.kind.group)
+        return Invalid(self.kind.kind, name, errors, self.storage_kind.group)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from cluster.kinds.common import check, qualified_name
 from cluster.kinds.core.base import CoreStrategy
 from cluster.registry import Context, Json, Kind
 
+NEWER = "events.k8s.io/v1"
 _INSTANCE_LIMIT, _ACTION_LIMIT, _REASON_LIMIT, _NOTE_LIMIT = 128, 128, 128, 1024
 
 
@@ -17,10 +18,11 @@ class EventStrategy(CoreStrategy):
     create_on_update = True
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        newer = ctx.api_version == NEWER
         errors = _check_namespace(obj)
         if obj.get("eventTime"):
-            errors += _check_series_fields(obj)
-        return errors
+            errors += _check_series_fields(obj, "reportingController" if newer else "reportingComponent")
+        return errors + _check_newer(obj) if newer else errors
 
 
 def _check_namespace(obj: Json) -> list[FieldError]:
@@ -31,11 +33,20 @@ def _check_namespace(obj: Json) -> list[FieldError]:
     return [invalid("involvedObject.namespace", involved, "does not match event.namespace")]
 
 
-def _check_series_fields(obj: Json) -> list[FieldError]:
-    """What events of the newer sort (with `eventTime`) must say."""
+def _check_newer(obj: Json) -> list[FieldError]:
+    """What a request in events.k8s.io must say beside: the old times and counts are not for new events."""
+    errors = [] if obj.get("eventTime") else [required("eventTime")]
+    if obj.get("type") not in ("Normal", "Warning"):
+        errors.append(invalid("type", "", f"has invalid value: {obj.get('type', '')}"))
+    return errors + [invalid(name, "", "needs to be unset") for name in ("firstTimestamp", "lastTimestamp", "count")
+                     if obj.get(name)]
+
+
+def _check_series_fields(obj: Json, reporter: str) -> list[FieldError]:
+    """What events with `eventTime` must say; `reporter` is what the request's API version calls the component."""
     component = obj.get("reportingComponent", "")
-    errors = [] if component else [required("reportingComponent")]
-    errors += check("reportingComponent", component, qualified_name)
+    errors = [] if component else [required(reporter)]
+    errors += check(reporter, component, qualified_name)
     for name, limit in (("reportingInstance", _INSTANCE_LIMIT), ("action", _ACTION_LIMIT), ("reason", _REASON_LIMIT)):
         value = obj.get(name, "")
         if not value:

@@ -3,9 +3,9 @@
 It knows no kinds: paths name resources, objects are JSON dicts.  Nothing of this project is imported here.
 """
 
+from client.api import Client
 from client.backoff import Backoff
 from client.errors import ApiStatusError
-from client.http import Client
 from client.kubeconfig import Config, KubeconfigError, load
 from client.paths import object_key, resource_path
 from client.reflector import Reflector

@@ -10,9 +10,9 @@ from typing import Any
 
 import aiohttp
 
+from client.api import Client, Json, Params
 from client.backoff import Backoff
 from client.errors import ApiStatusError
-from client.http import Client, Json, Params
 from client.paths import Key, object_key
 
 log = logging.getLogger("client.reflector")

@@ -1,0 +1,42 @@
+"""`python -m kubelet`: the node agent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+from client import Client, KubeconfigError
+from kubelet.agent import Agent
+from kubelet.options import Options, parse
+from kubelet.runtimes.process.runtime import ProcessRuntime
+
+
+def main() -> None:
+    options = parse()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        options.root_dir.mkdir(parents=True, exist_ok=True)
+        asyncio.run(serve(options))
+    except (KubeconfigError, OSError) as error:
+        sys.exit(f"kubelet: {error}")
+
+
+async def serve(options: Options) -> None:
+    """Until SIGTERM or SIGINT; the pods stay."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    async with Client.from_file(options.kubeconfig, user_agent="kubelet/v1.36.3", connections=128) as client:
+        runtime = ProcessRuntime(str(options.root_dir))
+        agent = Agent(client, options, runtime)
+        try:
+            await agent.run()
+        except asyncio.CancelledError:
+            logging.getLogger("kubelet").info("stopping; pods go on running")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""The node agent as a whole: what it is made of, and which pods have workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from client import Client, Reflector, resource_path
+from kubelet import lease, machine, podspec
+from kubelet.cleanup import remove_orphans
+from kubelet.containers import Builder
+from kubelet.events import Recorder
+from kubelet.fields import PodFacts
+from kubelet.node import NodeManager
+from kubelet.options import Options
+from kubelet.podfiles import PodFiles
+from kubelet.runtimes.base import Runtime
+from kubelet.sources import Sources
+from kubelet.tokens import TokenManager
+from kubelet.volumes.base import Context
+from kubelet.volumes.manager import layout
+from kubelet.worker import PodWorker, Tools
+
+log = logging.getLogger("kubelet")
+Json = dict[str, Any]
+
+
+class Agent:
+    """`workers` by pod uid: one task each, so that no pod waits for another."""
+
+    def __init__(self, client: Client, options: Options, runtime: Runtime) -> None:
+        self.client, self.options, self.runtime = client, options, runtime
+        self.machine = machine.inspect(options.root_dir)
+        self.recorder = Recorder(client, options.node_name)
+        self.sources = Sources(client, self._content_changed)
+        self.node = NodeManager(client, options, self.machine, runtime, self.recorder)
+        self.workers: dict[str, PodWorker] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._services = Reflector(client, resource_path("v1", "services"))
+        self.pods = Reflector(
+            client,
+            resource_path("v1", "pods"),
+            {"fieldSelector": f"spec.nodeName={options.node_name}"},
+            on_add=self._add,
+            on_update=lambda old, new: self._add(new),
+            on_delete=self._delete,
+        )
+        self.tools: Tools | None = None
+
+    # -- start ----------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Runs until cancelled; pods go on running after that."""
+        background = [asyncio.create_task(self.recorder.run()), asyncio.create_task(self._services.run())]
+        try:
+            await self.node.register()
+            pod_cidr = self.node.obj["spec"].get("podCIDR") or self.options.pod_cidr
+            await self.runtime.start(self._runtime_changed, pod_cidr)
+            self.tools = self._tools()
+            uid = self.node.obj["metadata"]["uid"]
+            background += [
+                asyncio.create_task(lease.run(self.client, self.options.node_name, uid)),
+                asyncio.create_task(self.node.run()),
+            ]
+            # A container started before the services are known would miss their variables for good.
+            await self._services.synced.wait()
+            background.append(asyncio.create_task(self.pods.run()))
+            await self.pods.synced.wait()
+            background.append(asyncio.create_task(remove_orphans(self)))
+            await asyncio.gather(*background)
+        finally:
+            for task in [*background, *self._tasks.values()]:
+                task.cancel()
+            await asyncio.gather(*background, *self._tasks.values(), return_exceptions=True)
+            await self.runtime.close()
+
+    def _tools(self) -> Tools:
+        options = self.options
+        files = PodFiles(options.root_dir, options.node_name, options.cluster_dns, options.cluster_domain)
+        tokens = TokenManager(self.client)
+        return Tools(
+            client=self.client,
+            runtime=self.runtime,
+            recorder=self.recorder,
+            sources=self.sources,
+            tokens=tokens,
+            volumes=Context(layout(options.root_dir), self.sources, tokens, self.client, self._facts),
+            files=files,
+            builder=Builder(
+                files,
+                options.logs,
+                self.sources,
+                self._services.items.values,
+                self._facts,
+                options.node_name,
+                self.runtime.shared_network,
+            ),
+            host_ip=options.address,
+            node=options.node_name,
+            root=options.root_dir,
+        )
+
+    def _facts(self, pod: Json, address: str = "") -> PodFacts:
+        return PodFacts(address, self.options.address, self.machine.cpus * 1000, self.machine.memory)
+
+    # -- pods -----------------------------------------------------------------------------------------------------------
+
+    def _add(self, pod: Json) -> None:
+        uid = podspec.uid(pod)
+        if uid in self.workers:
+            self.workers[uid].update(pod)
+            return
+        assert self.tools is not None, "pods are watched after the runtime has started"
+        worker = self.workers[uid] = PodWorker(pod, self.tools)
+        task = self._tasks[uid] = asyncio.create_task(worker.run(), name=f"pod {podspec.full_name(pod)}")
+        task.add_done_callback(lambda done: self._ended(uid, done))
+
+    def _delete(self, pod: Json) -> None:
+        worker = self.workers.get(podspec.uid(pod))
+        if worker is not None:
+            worker.removed()
+
+    def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
+        self.workers.pop(uid, None)
+        self._tasks.pop(uid, None)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the worker of pod %s failed", uid, exc_info=task.exception())
+
+    def _runtime_changed(self, uid: str) -> None:
+        if uid in self.workers:
+            self.workers[uid].wake()
+
+    def _content_changed(self, uid: str) -> None:
+        if uid in self.workers:
+            self.workers[uid].content_changed()

@@ -1,0 +1,105 @@
+"""From a container of a pod's spec to what the runtime is asked to start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from kubelet import podspec, quantity, services
+from kubelet.envs import Environment, Lookup
+from kubelet.expand import expand
+from kubelet.fields import PodFacts
+from kubelet.podfiles import PodFiles
+from kubelet.runtimes.base import ConfigError, ContainerSpec, Limits
+from kubelet.volumes import manager as volumes
+from kubelet.volumes.base import Ready
+
+Json = dict[str, Any]
+
+
+class Builder:
+    """`all_services` gives the services known now; `shared_network` tells whether pods must bind their own address."""
+
+    def __init__(
+        self,
+        files: PodFiles,
+        logs: Path,
+        lookup: Lookup,
+        all_services: Callable[[], Iterable[Json]],
+        facts: Callable[[Json, str], PodFacts],
+        node: str,
+        shared_network: bool,
+    ) -> None:
+        self._files, self._logs, self._lookup, self._services = files, logs, lookup, all_services
+        self._facts, self._node, self._shared = facts, node, shared_network
+
+    async def build(
+        self, pod: Json, container: Json, attempt: int, address: str, ready: dict[str, Ready]
+    ) -> ContainerSpec:
+        """Raises ConfigError in the words that the container's status shows."""
+        environment = await self._environment(pod, container, address)
+        uid, gid = _identity(pod, container)
+        mounts = volumes.mounts(container, ready, environment)
+        security = container.get("securityContext") or {}
+        return ContainerSpec(
+            name=container["name"],
+            attempt=attempt,
+            image=container["image"],
+            args=[
+                expand(text, environment)
+                for text in [*(container.get("command") or ()), *(container.get("args") or ())]
+            ],
+            env=environment,
+            cwd=container.get("workingDir") or "",
+            log=str(self.log_path(pod, container["name"], attempt)),
+            mounts=mounts + self._files.mounts(pod, container, address, attempt),
+            uid=uid,
+            gid=gid,
+            groups=_groups(pod, gid),
+            limits=limits(container),
+            no_new_privileges=security.get("allowPrivilegeEscalation") is False,
+        )
+
+    async def _environment(self, pod: Json, container: Json, address: str) -> dict[str, str]:
+        known = services.environment(
+            self._services(), pod["metadata"]["namespace"], pod["spec"].get("enableServiceLinks", True)
+        )
+        base = {"HOSTNAME": podspec.hostname(pod, self._node), **known}
+        if self._shared:
+            base["POD_IP"] = address
+        return await Environment(pod, container, self._lookup, self._facts(pod, address)).build(base)
+
+    def log_path(self, pod: Json, name: str, attempt: int) -> Path:
+        return self.log_folder(pod) / name / f"{attempt}.log"
+
+    def log_folder(self, pod: Json) -> Path:
+        metadata = pod["metadata"]
+        return self._logs / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
+
+
+def _identity(pod: Json, container: Json) -> tuple[int | None, int | None]:
+    security = {**(pod["spec"].get("securityContext") or {}), **(container.get("securityContext") or {})}
+    uid, gid = security.get("runAsUser"), security.get("runAsGroup")
+    if security.get("runAsNonRoot") and (os.geteuid() if uid is None else uid) == 0:
+        if uid is None:
+            raise ConfigError("container has runAsNonRoot and image will run as root")
+        raise ConfigError("container's runAsUser breaks non-root policy")
+    if uid is not None and gid is None:
+        gid = 0 if os.geteuid() == 0 else None
+    return uid, gid
+
+
+def _groups(pod: Json, gid: int | None) -> tuple[int, ...]:
+    security = pod["spec"].get("securityContext") or {}
+    wanted = [gid, security.get("fsGroup"), *(security.get("supplementalGroups") or ())]
+    return tuple(dict.fromkeys(int(group) for group in wanted if group is not None))
+
+
+def limits(container: Json) -> Limits:
+    resources = container.get("resources") or {}
+    limit, request = resources.get("limits") or {}, resources.get("requests") or {}
+    cpu = quantity.millis(limit.get("cpu") or 0)
+    asked = quantity.millis(request.get("cpu") or 0)
+    return Limits(cpu, quantity.units(limit.get("memory") or 0), max(2, asked * 1024 // 1000))

@@ -1,0 +1,69 @@
+"""What `fieldRef` and `resourceFieldRef` name, for variables and for downwardAPI files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from kubelet import podspec, quantity
+from kubelet.runtimes.base import ConfigError
+
+Json = dict[str, Any]
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
+
+
+@dataclass(frozen=True)
+class PodFacts:
+    """What is known of a pod beyond its object, when its containers start."""
+
+    ip: str
+    host_ip: str
+    node_cpu_millis: int
+    node_memory: int
+
+
+def field(pod: Json, path: str, facts: PodFacts) -> str:
+    """The text of a field; ConfigError for a path that can not be had."""
+    metadata, spec = pod["metadata"], pod["spec"]
+    subscript = _SUBSCRIPT.fullmatch(path)
+    if subscript is not None:
+        return str((metadata.get(subscript[1]) or {}).get(subscript[2], ""))
+    if path in ("metadata.labels", "metadata.annotations"):
+        return _quoted(metadata.get(path.removeprefix("metadata.")) or {})
+    simple = {
+        "metadata.name": metadata["name"],
+        "metadata.namespace": metadata["namespace"],
+        "metadata.uid": metadata["uid"],
+        "spec.nodeName": spec.get("nodeName", ""),
+        "spec.serviceAccountName": spec.get("serviceAccountName", ""),
+        "status.hostIP": facts.host_ip,
+        "status.hostIPs": facts.host_ip,
+        "status.podIP": facts.ip,
+        "status.podIPs": facts.ip,
+    }
+    if path not in simple:
+        raise ConfigError(f"fieldPath {path!r} is not one a container can refer to")
+    return str(simple[path])
+
+
+def _quoted(values: dict[str, str]) -> str:
+    """One `key="value"` a line, quotes and newlines escaped."""
+    lines = []
+    for key in sorted(values):
+        text = values[key].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        lines.append(f'{key}="{text}"')
+    return "\n".join(lines)
+
+
+def resource(pod: Json, selector: Json, container: Json, facts: PodFacts) -> str:
+    """The value of `limits.cpu` and its like, in units of the divisor; the node's capacity where no limit is set."""
+    named = selector.get("containerName")
+    if named:
+        container = podspec.container(pod, named) or container
+    section, _, name = str(selector["resource"]).partition(".")
+    resources = container.get("resources") or {}
+    value = (resources.get(section) or {}).get(name)
+    if value is None and section == "limits":
+        value = {"cpu": f"{facts.node_cpu_millis}m", "memory": facts.node_memory}.get(name)
+    return str(quantity.units(value or 0, selector.get("divisor") or 1))

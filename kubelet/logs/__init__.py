@@ -1,0 +1,1 @@
+"""Reading the CRI logs that the shims write (shim/logs.py)."""

@@ -1,0 +1,115 @@
+"""What has to be done next for a pod: a pure function of its spec and of what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubelet import podspec
+from kubelet.runtimes.base import ContainerState, PodState
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Plan:
+    """`start` in order; `stop` are sidecars that outlived the others; `phase` is set when the pod is finished."""
+
+    start: list[str] = field(default_factory=list)
+    stop: list[str] = field(default_factory=list)
+    phase: str | None = None
+    initialized: bool = False
+
+
+def restarts(policy: str, state: ContainerState) -> bool:
+    """Whether an ended container is to run again."""
+    return policy == "Always" or (policy == "OnFailure" and state.exit_code != 0)
+
+
+def make(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) -> Plan:
+    """`has_started(name)` tells whether a running container passed its startup probe.
+
+    1. Init containers run one after the other; a sidecar among them only has to have started.
+    2. Then all others start, and again as the restart policy says.
+    3. When none is left to run, sidecars stop, and the pod is finished.
+    """
+    plan = Plan()
+    policy = podspec.restart_policy(pod)
+    _init(pod, state, policy, has_started, plan)
+    if plan.phase or not plan.initialized:
+        return plan
+    over = _mains(pod, state, policy, plan)
+    if over:
+        _finish(pod, state, plan)
+    return plan
+
+
+def _latest(state: PodState | None, name: str) -> ContainerState | None:
+    return state.latest(name) if state else None
+
+
+def _of_this_sandbox(state: PodState | None, name: str) -> ContainerState | None:
+    """Init containers run again in a new sandbox: what they prepared may be gone."""
+    found = _latest(state, name)
+    return found if found and state and found.started_at >= state.since else None
+
+
+def _init(
+    pod: Json, state: PodState | None, policy: str, has_started: Callable[[str], bool], plan: Plan
+) -> None:
+    passed = any(_of_this_sandbox(state, c["name"]) for c in podspec.mains(pod))
+    passed = passed or (state is not None and not _mains_to_start(pod, state, policy))
+    for container in podspec.inits(pod):
+        name = container["name"]
+        found = _of_this_sandbox(state, name)
+        if podspec.is_sidecar(container):
+            if found is None or not found.running:
+                plan.start.append(name)
+            if not passed and not (found and found.running and has_started(name)):
+                return
+        elif not passed and not _init_done(name, found, policy, plan):
+            return
+    plan.initialized = True
+
+
+def _init_done(name: str, found: ContainerState | None, policy: str, plan: Plan) -> bool:
+    if found is None:
+        plan.start.append(name)
+    elif not found.running:
+        if found.exit_code == 0:
+            return True
+        if policy == "Never":
+            plan.phase, plan.start = "Failed", []
+        else:
+            plan.start.append(name)
+    return False
+
+
+def _mains_to_start(pod: Json, state: PodState | None, policy: str) -> list[str]:
+    names = []
+    for container in podspec.mains(pod):
+        found = _latest(state, container["name"])
+        if found is None or (not found.running and restarts(policy, found)):
+            names.append(container["name"])
+    return names
+
+
+def _mains(pod: Json, state: PodState | None, policy: str, plan: Plan) -> bool:
+    """Plans the starts; whether none runs and none will."""
+    names = _mains_to_start(pod, state, policy)
+    plan.start += names
+    return not names and all(
+        found is not None and not found.running
+        for found in (_latest(state, container["name"]) for container in podspec.mains(pod))
+    )
+
+
+def _finish(pod: Json, state: PodState | None, plan: Plan) -> None:
+    plan.start = []
+    running = [c["name"] for c in podspec.inits(pod) if (s := _latest(state, c["name"])) and s.running]
+    if running:
+        plan.stop = list(reversed(running))
+        return
+    codes = [s.exit_code for c in podspec.mains(pod) if (s := _latest(state, c["name"]))]
+    plan.phase = "Failed" if any(codes) else "Succeeded"

@@ -1,0 +1,101 @@
+"""One question to a container: exec, httpGet, tcpSocket or grpc."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+
+from kubelet.commands import run
+from kubelet.probes import grpc_health
+from kubelet.runtimes.base import Runtime, StartError
+
+Json = dict[str, Any]
+MAX_BODY = 10 * 1024
+CONNECT_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class Asker:
+    """Asks the containers of one pod.  Answers are (ok, what to tell in an event)."""
+
+    def __init__(self, runtime: Runtime, uid: str, address: str) -> None:
+        self._runtime, self._uid, self._address = runtime, uid, address
+
+    async def ask(self, container: Json, probe: Json) -> tuple[bool, str]:
+        timeout = float(probe.get("timeoutSeconds") or 1)
+        if "exec" in probe:
+            return await self._exec(container["name"], probe["exec"].get("command") or [], timeout)
+        if "httpGet" in probe:
+            return await self._http(container, probe["httpGet"], timeout)
+        if "tcpSocket" in probe:
+            return await self._tcp(container, probe["tcpSocket"], timeout)
+        if "grpc" in probe:
+            service = probe["grpc"].get("service") or ""
+            return await grpc_health.check(self._address, int(probe["grpc"]["port"]), service, timeout)
+        return True, ""
+
+    async def _exec(self, name: str, command: list[str], timeout: float) -> tuple[bool, str]:
+        try:
+            code, output = await run(self._runtime, self._uid, name, command, timeout)
+        except TimeoutError:
+            return False, f'command timed out: "{" ".join(command)}" timed out after {timeout:g}s'
+        except StartError as error:
+            return False, str(error)
+        return code == 0, output.decode("utf-8", "replace")
+
+    async def _http(self, container: Json, action: Json, timeout: float) -> tuple[bool, str]:
+        return await http_get(container, action, self._address, timeout)
+
+    async def _tcp(self, container: Json, action: Json, timeout: float) -> tuple[bool, str]:
+        host, port = action.get("host") or self._address, port_number(container, action["port"])
+        try:
+            async with asyncio.timeout(timeout):
+                _, writer = await asyncio.open_connection(host, port)
+        except CONNECT_ERRORS as error:
+            return False, f"dial tcp {host}:{port}: {_reason(error)}"
+        writer.close()
+        return True, ""
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "i/o timeout"
+    if "Connect call failed" in str(error) or isinstance(error, ConnectionRefusedError):
+        return "connect: connection refused"
+    return str(error) or type(error).__name__
+
+
+def port_number(container: Json, port: int | str) -> int:
+    """A port given by number, or by the name it has in the container's ports; OSError for an unknown name."""
+    if isinstance(port, int) or port.isdigit():
+        return int(port)
+    for entry in container.get("ports") or ():
+        if entry.get("name") == port:
+            return int(entry["containerPort"])
+    raise OSError(f"container {container['name']} has no port named {port!r}")
+
+
+async def http_get(container: Json, action: Json, address: str, timeout: float) -> tuple[bool, str]:
+    """2xx and 3xx are success; certificates are not checked, redirects not followed (they count as success)."""
+    host = action.get("host") or address
+    path = action.get("path") or "/"
+    scheme = (action.get("scheme") or "HTTP").lower()
+    headers = {"User-Agent": "kube-probe/1.36", "Accept": "*/*"}
+    headers.update({h["name"]: h["value"] for h in action.get("httpHeaders") or ()})
+    url = ""
+    try:
+        url = f"{scheme}://{host}:{port_number(container, action['port'])}{path if path[0] == '/' else '/' + path}"
+        limits = aiohttp.ClientTimeout(total=timeout)
+        async with (
+            aiohttp.ClientSession(timeout=limits, connector=aiohttp.TCPConnector(ssl=False)) as session,
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
+            await response.content.read(MAX_BODY)
+            if 200 <= response.status < 400:
+                return True, ""
+            return False, f"HTTP probe failed with statuscode: {response.status}"
+    except TimeoutError:
+        return False, f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+    except CONNECT_ERRORS as error:
+        return False, f'Get "{url}": dial tcp {host}:{action["port"]}: {_reason(error)}'

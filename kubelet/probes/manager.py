@@ -1,0 +1,110 @@
+"""The probes of one pod: a task for each probe of each running container."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kubelet import podspec
+from kubelet.probes.actions import Asker
+from kubelet.probes.state import ProbeState
+from kubelet.runtimes.base import ContainerState
+
+Json = dict[str, Any]
+KINDS = {"startup": "startupProbe", "readiness": "readinessProbe", "liveness": "livenessProbe"}
+Unhealthy = Callable[[str, str], None]
+
+
+class Probed:
+    """One start of one container, and the verdicts on it."""
+
+    def __init__(self, container: Json, run: ContainerState, asker: Asker, changed: Callable[[], None], say: Unhealthy):
+        self.id = run.id
+        self.failed = ""
+        self._container, self._run, self._asker, self._changed, self._say = container, run, asker, changed, say
+        self._states = {kind: ProbeState.of(kind, container[f]) for kind, f in KINDS.items() if container.get(f)}
+        self._tasks = [asyncio.create_task(self._watch(kind)) for kind in self._states]
+
+    @property
+    def started(self) -> bool:
+        state = self._states.get("startup")
+        return state is None or state.verdict
+
+    @property
+    def ready(self) -> bool:
+        state = self._states.get("readiness")
+        return self.started and (state is None or state.verdict)
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _watch(self, kind: str) -> None:
+        probe, state = self._container[KINDS[kind]], self._states[kind]
+        period = float(probe.get("periodSeconds") or 10)
+        due = self._run.started_at + float(probe.get("initialDelaySeconds") or 0) - time.time()
+        # A kubelet that starts anew must not ask all its containers in the same instant.
+        late = random.random() * min(period, 1.0) if due < -period else 0.0
+        await asyncio.sleep(max(due, late))
+        while True:
+            if kind == "startup" or self.started:
+                ok, output = await self._once(probe)
+                if self._note(kind, state, ok, output):
+                    return
+            await asyncio.sleep(period if self.started or kind == "startup" else min(period, 0.2))
+
+    async def _once(self, probe: Json) -> tuple[bool, str]:
+        try:
+            return await self._asker.ask(self._container, probe)
+        except OSError as error:
+            return False, str(error)
+
+    def _note(self, kind: str, state: ProbeState, ok: bool, output: str) -> bool:
+        """Takes a result in; whether this probe has nothing more to ask."""
+        before = state.verdict
+        if not ok:
+            self._say(self._container["name"], f"{kind.capitalize()} probe failed: {output}")
+        if not state.record(ok):
+            return False
+        if not ok and kind != "readiness":
+            self.failed = f"failed {kind} probe"
+        if state.verdict != before or self.failed:
+            self._changed()
+        return bool(self.failed) or (kind == "startup" and ok)
+
+
+class PodProbes:
+    """`say(container, message)` reports a failed probe; `changed()` a changed verdict."""
+
+    def __init__(self, changed: Callable[[], None], say: Unhealthy) -> None:
+        self._changed, self._say = changed, say
+        self._probed: dict[str, Probed] = {}
+
+    def sync(self, pod: Json, running: dict[str, ContainerState], asker: Asker) -> None:
+        """Probes exactly the containers in `running` (name to its current start)."""
+        for name, probed in list(self._probed.items()):
+            if name not in running or running[name].id != probed.id:
+                probed.close()
+                del self._probed[name]
+        for name, run in running.items():
+            if name not in self._probed:
+                container = podspec.container(pod, name) or {"name": name}
+                self._probed[name] = Probed(container, run, asker, self._changed, self._say)
+
+    def started(self) -> dict[str, bool]:
+        return {name: probed.started for name, probed in self._probed.items()}
+
+    def ready(self) -> dict[str, bool]:
+        return {name: probed.ready for name, probed in self._probed.items()}
+
+    def failed(self) -> dict[str, str]:
+        """Containers that have to be restarted, and why."""
+        return {name: probed.failed for name, probed in self._probed.items() if probed.failed}
+
+    def close(self) -> None:
+        for probed in self._probed.values():
+            probed.close()
+        self._probed.clear()

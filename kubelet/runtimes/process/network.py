@@ -1,0 +1,95 @@
+"""The pod network of a privileged node: a bridge, and a veth pair for each pod.
+
+Names derive from the kubelet's root directory, so that several clusters live side by side; nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import shutil
+import socket
+from pathlib import Path
+
+from kubelet.runtimes.process.addresses import AddressPool
+
+log = logging.getLogger("kubelet.network")
+
+
+def digest(text: str, length: int) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()[:length]
+
+
+class Network:
+    """All operations may be repeated."""
+
+    def __init__(self, root_dir: str, pool: AddressPool) -> None:
+        self._cluster = digest(root_dir, 5)
+        self.bridge = f"bn{digest(root_dir, 8)}"
+        self._pool = pool
+
+    @staticmethod
+    def available() -> bool:
+        return shutil.which("ip") is not None
+
+    async def ensure(self) -> None:
+        """The bridge with the pods' gateway address (the kernel adds the route), and forwarding."""
+        address = f"{self._pool.gateway}/{self._pool.network.prefixlen}"
+        if not _exists(self.bridge):
+            await _ip(f"link add {self.bridge} type bridge")
+        await _ip(f"address replace {address} dev {self.bridge}", f"link set {self.bridge} up")
+        _write_sysctl("net/ipv4/ip_forward", "1")
+
+    def _veth(self, uid: str) -> str:
+        return f"v{self._cluster}{digest(uid, 8)}"
+
+    async def attach(self, uid: str, pid: int) -> None:
+        """Gives the network namespace of process `pid` an interface eth0 on the bridge; its address is set inside."""
+        name = self._veth(uid)
+        await self.detach(uid)
+        await _ip(
+            f"link add {name} type veth peer name eth0 netns {pid}",
+            f"link set {name} master {self.bridge}",
+            f"link set {name} up",
+            # A pod may reach itself through its service's address.
+            f"link set {name} type bridge_slave hairpin on",
+        )
+
+    async def detach(self, uid: str) -> None:
+        if _exists(self._veth(uid)):
+            try:
+                await _ip(f"link delete {self._veth(uid)}")
+            except OSError:
+                # It goes by itself, a little after the last process of its namespace.
+                if _exists(self._veth(uid)):
+                    raise
+
+    @staticmethod
+    async def remove(bridge: str) -> None:
+        if _exists(bridge):
+            await _ip(f"link delete {bridge}")
+
+
+def _exists(interface: str) -> bool:
+    # Not /sys/class/net: it shows the network namespace in which /sys was mounted.
+    return any(name == interface for _, name in socket.if_nameindex())
+
+
+async def _ip(*commands: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        "ip", "-batch", "-",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, error = await process.communicate("\n".join(commands).encode())
+    if process.returncode:
+        raise OSError(f"ip {'; '.join(commands)}: {error.decode().strip()}")
+
+
+def _write_sysctl(name: str, value: str) -> None:
+    path = Path("/proc/sys", name)
+    try:
+        if path.read_text().strip() != value:
+            path.write_text(value)
+    except OSError as error:
+        log.warning("%s could not be set to %s: %s", path, value, error)

@@ -1,0 +1,172 @@
+"""Starting one container as a child of the pod's shim."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from kubelet.shim import files, procs, syscalls
+from kubelet.shim.logs import LogFile
+from kubelet.shim.mounts import View
+
+NOT_STARTED = 128
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@dataclass
+class Container:
+    """A container of this shim; `folder` is relative to the pod's directory and names it."""
+
+    folder: str
+    config: dict[str, Any]
+    log: LogFile
+    pid: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+
+    def save(self) -> None:
+        files.write_json(os.path.join(self.folder, "state.json"), self.state)
+
+
+def start(folder: str, log_options: dict[str, int] | None = None) -> tuple[Container, dict[int, str], str]:
+    """Starts the container whose `config.json` lies in `folder`.
+
+    Returns it, its pipes (file descriptor to stream name), and an error text ("" when it runs).  A container that
+    could not be started has a final state with exit code 128, as container runtimes report it.
+    """
+    config = files.read_json(os.path.join(folder, "config.json"))
+    container = Container(folder, config, LogFile(config["log"], **(log_options or {})))
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    container.pid, error = _fork(config, folder, out_write, err_write)
+    os.close(out_write)
+    os.close(err_write)
+    container.state = {"pid": container.pid, "ticks": procs.started(container.pid), "startedAt": time.time_ns()}
+    if error:
+        container.state.update(exitCode=NOT_STARTED, finishedAt=time.time_ns(), error=error)
+    container.save()
+    for fd in (out_read, err_read):
+        os.set_blocking(fd, False)
+    return container, {out_read: "stdout", err_read: "stderr"}, error
+
+
+def _fork(config: dict[str, Any], folder: str, out: int, err: int) -> tuple[int, str]:
+    """Forks, waits until the program was executed (or failed to be): (pid, error text)."""
+    status_read, status_write = os.pipe()
+    go_read, go_write = os.pipe()
+    pid = _spawn(config, lambda: _child(config, folder, out, err, status_write, go_read, go_write))
+    os.close(status_write)
+    os.close(go_read)
+    os.write(go_write, b"g")
+    os.close(go_write)
+    error = b""
+    while chunk := os.read(status_read, 4096):
+        error += chunk
+    os.close(status_read)
+    return pid, error.decode("utf-8", "replace")
+
+
+def _spawn(config: dict[str, Any], child: Any) -> int:
+    """The pid of a process that runs `child`, in a process namespace of its own if the configuration says so.
+
+    unshare(CLONE_NEWPID) concerns children only, and only the first of each process can be its init: a process in
+    between forks it and ends; the shim, a subreaper, becomes its parent.
+    """
+    if not config.get("pidNamespace"):
+        pid = os.fork()
+        if pid == 0:
+            child()
+        return pid
+    read, write = os.pipe()
+    between = os.fork()
+    if between == 0:
+        _between(child, write)
+    os.close(write)
+    pid = int(os.read(read, 32) or b"0")
+    os.close(read)
+    os.waitpid(between, 0)
+    if pid == 0:
+        raise OSError("no process namespace could be made for the container")
+    return pid
+
+
+def _between(child: Any, write: int) -> NoReturn:
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            os.close(write)
+            child()
+        os.write(write, b"%d" % pid)
+    finally:
+        os._exit(0)
+
+
+def _child(
+    config: dict[str, Any], folder: str, out: int, err: int, status: int, go_read: int, go_write: int
+) -> NoReturn:
+    """In the new process: never returns."""
+    try:
+        os.close(go_write)
+        os.read(go_read, 1)  # from here on the shim is the parent, which the death signal below is bound to
+        os.setsid()
+        for fd, source in ((0, os.open("/dev/null", os.O_RDONLY)), (1, out), (2, err)):
+            os.dup2(source, fd)
+        prepare(config, folder)
+        execute(config)
+    except BaseException as error:
+        os.write(status, str(error).encode())
+    finally:
+        os._exit(NOT_STARTED)
+
+
+def prepare(config: dict[str, Any], folder: str) -> None:
+    """Control groups, mounts, and the private /proc of the calling process."""
+    for procs_file in config.get("cgroups") or ():
+        with open(procs_file, "w") as file:
+            file.write("0")
+    if config.get("mountNamespace"):
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+        View(os.path.abspath(os.path.join(folder, "rootfs"))).enter(config["mounts"])
+        if config.get("pidNamespace"):
+            flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+            syscalls.mount("proc", "/proc", "proc", flags)
+
+
+def execute(config: dict[str, Any]) -> NoReturn:
+    """Drops to the configured identity and becomes the program."""
+    try:
+        os.chdir(config["cwd"])
+    except FileNotFoundError as error:
+        raise OSError(f"workingDir {config['cwd']!r} does not exist") from error
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _become(config)
+    if config.get("noNewPrivileges"):
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    # After the change of user, which clears it: without the shim nobody would keep log and exit code.
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    os.umask(0o022)
+    program = config["args"][0]
+    try:
+        os.execvpe(program, config["args"], config["env"])
+    except FileNotFoundError as error:
+        raise OSError(f'exec: "{program}": executable file not found in $PATH') from error
+    except PermissionError as error:
+        raise OSError(f'exec: "{program}": permission denied') from error
+
+
+def _become(config: dict[str, Any]) -> None:
+    uid, gid = config.get("uid"), config.get("gid")
+    if os.geteuid() == 0 and (uid is not None or gid is not None or config.get("groups")):
+        os.setgroups(config.get("groups") or ([gid] if gid is not None else []))
+        if gid is not None:
+            os.setgid(gid)
+        if uid is not None:
+            os.setuid(uid)

@@ -1,0 +1,119 @@
+"""A container's view of the machine's file system: volumes at their mountPath, the host's own files untouched.
+
+The image is the machine itself, so a mountPath such as /config may not exist, and must not be made on the host.  A
+directory that lacks a mount point is *mirrored*: a tmpfs takes its place in this container's mount namespace, and
+every entry of the original is bound into it; there the mount point can be made.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from kubelet.shim.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT, mount
+
+MAX_MIRRORED = 5000
+
+
+class View:
+    """Builds the view in the mount namespace of the calling process; `root` is a folder to build on if needed."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._mirrored: set[str] = set()
+        self._made: list[str] = []
+
+    def enter(self, mounts: list[dict[str, object]]) -> None:
+        """Applies mounts `{source, target, readonly}`, outer targets first; may change the root directory."""
+        targets = [str(entry["target"]) for entry in mounts]
+        # Sources are opened first: a mirror or another volume may hide their path.
+        sources = [os.open(str(entry["source"]), os.O_PATH | os.O_CLOEXEC) for entry in mounts]
+        if any(not os.path.lexists("/" + target.strip("/").split("/")[0]) for target in targets):
+            self._new_root()
+        order = sorted(range(len(mounts)), key=lambda i: targets[i].rstrip("/").count("/"))
+        for i in order:
+            self._bind(sources[i], targets[i], bool(mounts[i].get("readonly")))
+        for fd in sources:
+            os.close(fd)
+
+    def _bind(self, source: int, target: str, readonly: bool) -> None:
+        directory = stat.S_ISDIR(os.fstat(source).st_mode)
+        point = self._provide(target, directory)
+        bind_fd(source, point)
+        if readonly:
+            _read_only(point)
+        self._made.append(point)
+
+    def _provide(self, target: str, directory: bool) -> str:
+        """The real path of `target`, made if it is missing."""
+        point = os.path.realpath(target)
+        if os.path.exists(point):
+            return point
+        parent = os.path.dirname(point)
+        while not os.path.isdir(parent):
+            parent = os.path.dirname(parent)
+        if not self._may_create_in(parent):
+            self._mirror(parent)
+        self._made.append(os.path.join(parent, os.path.relpath(point, parent).split("/")[0]))
+        if directory:
+            os.makedirs(point)
+        else:
+            os.makedirs(os.path.dirname(point), exist_ok=True)
+            os.close(os.open(point, os.O_CREAT | os.O_WRONLY, 0o644))
+        return point
+
+    def _may_create_in(self, directory: str) -> bool:
+        """Whether it is ours: a mirror itself (its entries are the host's), or a volume or what lies in one."""
+        return directory in self._mirrored or any(directory == p or directory.startswith(p + "/") for p in self._made)
+
+    def _new_root(self) -> None:
+        os.makedirs(self._root, exist_ok=True)
+        fill("/", self._root)
+        os.chroot(self._root)
+        os.chdir("/")
+        self._mirrored.add("/")
+
+    def _mirror(self, directory: str) -> None:
+        fill(directory, directory)
+        self._mirrored.add(directory)
+
+
+def fill(source: str, target: str) -> None:
+    """Mounts a tmpfs on `target` that holds every entry of `source`, bound or (links) made again."""
+    info = os.stat(source)
+    origin = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        names = os.listdir(source)
+        if len(names) > MAX_MIRRORED:
+            raise OSError(f"{source} has {len(names)} entries; a mount point below it has to exist already")
+        mount("tmpfs", target, "tmpfs", MS_NOSUID, f"mode={stat.S_IMODE(info.st_mode):o},size=16m")
+        for name in names:
+            _copy_entry(origin, name, os.path.join(target, name))
+    finally:
+        os.close(origin)
+
+
+def _copy_entry(origin: int, name: str, target: str) -> None:
+    try:
+        mode = os.lstat(name, dir_fd=origin).st_mode
+        if stat.S_ISLNK(mode):
+            os.symlink(os.readlink(name, dir_fd=origin), target)
+            return
+        if stat.S_ISDIR(mode):
+            os.mkdir(target)
+        else:
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
+        mount(f"/proc/self/fd/{origin}/{name}", target, "", MS_BIND | MS_REC)
+    except FileNotFoundError:
+        return  # it went away between listing and binding
+
+
+def bind_fd(source: int, target: str) -> None:
+    mount(f"/proc/self/fd/{source}", target, "", MS_BIND | MS_REC)
+
+
+def _read_only(point: str) -> None:
+    flags = os.statvfs(point).f_flag
+    # A user namespace may not drop the flags that the original mount carries.
+    kept = sum(flag for flag in (MS_NOSUID, MS_NODEV, MS_NOEXEC) if flags & flag)
+    mount("", point, "", MS_REMOUNT | MS_BIND | MS_RDONLY | kept)

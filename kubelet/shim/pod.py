@@ -1,0 +1,286 @@
+"""The shim of one pod: it holds the pod's namespaces, is the parent of its containers, and keeps their logs.
+
+It serves requests on `shim.sock` in the pod's directory, one JSON message each way (SOCK_SEQPACKET):
+
+    {"op": "network", "interface", "address", "netmask", "gateway"}   address of the pod inside its namespace
+    {"op": "tmpfs", "path", "options"}       a memory volume, visible to the containers started later
+    {"op": "start", "folder"}                start a container                       -> {"pid"} or {"error"}
+    {"op": "kill", "folder", "signal"}       a signal to its first process
+    {"op": "exec", "folder", "args", "tty"}  with three descriptors  -> {"pid"}, then {"exit": code}
+    {"op": "watch"}                          -> {"exited": folder} for each end, until the connection closes
+    {"op": "stop"}                           ends everything, then itself
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from kubelet.shim import container as containers
+from kubelet.shim import execs, files, procs, syscalls
+
+CHUNK = 64 * 1024
+_NAMESPACES = {
+    "mount": syscalls.CLONE_NEWNS,
+    "network": syscalls.CLONE_NEWNET,
+    "uts": syscalls.CLONE_NEWUTS,
+    "ipc": syscalls.CLONE_NEWIPC,
+}
+
+
+def enter_namespaces(config: dict[str, Any]) -> None:
+    """Makes the pod's namespaces; `config["namespaces"]` lists user, mount, network, uts, ipc."""
+    wanted = config.get("namespaces") or []
+    if "user" in wanted:
+        _own_user_namespace()
+    syscalls.unshare(sum(_NAMESPACES[name] for name in wanted if name != "user"))
+    if "mount" in wanted:
+        syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    if "uts" in wanted and config.get("hostname"):
+        socket.sethostname(config["hostname"])
+    if "network" in wanted:
+        syscalls.interface_up("lo")
+
+
+def _own_user_namespace() -> None:
+    """A user namespace in which we keep our own ids: it brings the right to mount, and nothing else."""
+    uid, gid = os.geteuid(), os.getegid()
+    syscalls.unshare(syscalls.CLONE_NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+class Shim:
+    """The event loop; runs in the pod's directory."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._config = config
+        self._poll = select.poll()
+        self._listener = self._listen()
+        self._clients: dict[int, socket.socket] = {}
+        self._watchers: set[int] = set()
+        self._pipes: dict[int, tuple[containers.Container, str]] = {}
+        self._running: dict[int, containers.Container] = {}
+        self._execs: dict[int, int] = {}
+        self._wake = self._on_children()
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.path.exists("shim.sock"):
+            os.unlink("shim.sock")
+        listener.bind("shim.sock")
+        os.chmod("shim.sock", 0o600)
+        listener.listen(64)
+        self._poll.register(listener, select.POLLIN)
+        return listener
+
+    def _on_children(self) -> int:
+        read, write = os.pipe()
+        for fd in (read, write):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self._poll.register(read, select.POLLIN)
+        return read
+
+    def run(self) -> None:
+        files.write_json("sandbox.json", {"pid": os.getpid(), "ticks": procs.started(os.getpid())})
+        while True:
+            for fd, _ in self._poll.poll():
+                self._ready(fd)
+
+    def _ready(self, fd: int) -> None:
+        if fd in self._pipes:
+            self._read_log(fd)
+        elif fd == self._wake:
+            os.read(fd, 4096)
+            self._reap()
+        elif fd == self._listener.fileno():
+            self._accept()
+        elif fd in self._clients:
+            self._serve(fd)
+
+    # -- requests ---------------------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        self._clients[client.fileno()] = client
+        self._poll.register(client, select.POLLIN)
+
+    def _serve(self, fd: int) -> None:
+        client = self._clients[fd]
+        try:
+            data, fds, _, _ = socket.recv_fds(client, CHUNK * 4, 3)
+        except ConnectionResetError:
+            data, fds = b"", []
+        if not data:
+            self._hang_up(fd)
+            return
+        try:
+            answer = self._handle(json.loads(data), fd, fds)
+        except Exception as error:  # one bad request must not end the pod
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        finally:
+            for received in fds:
+                os.close(received)
+        self._send(fd, answer)
+
+    def _send(self, fd: int, message: dict[str, Any]) -> None:
+        client = self._clients.get(fd)
+        if client is None:
+            return
+        try:
+            client.send(json.dumps(message).encode(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except OSError:
+            self._hang_up(fd)  # nobody reads: state files hold what it would have been told
+
+    def _hang_up(self, fd: int) -> None:
+        self._poll.unregister(fd)
+        self._watchers.discard(fd)
+        self._clients.pop(fd).close()
+        for pid in [pid for pid, client in self._execs.items() if client == fd]:
+            del self._execs[pid]
+            _signal(pid, signal.SIGKILL, group=True)
+
+    def _handle(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        handler = getattr(self, "_op_" + request["op"])
+        answer: dict[str, Any] = handler(request, fd, fds)
+        return answer
+
+    def _op_network(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        syscalls.interface_address(request["interface"], request["address"], request["netmask"])
+        syscalls.interface_up(request["interface"])
+        syscalls.default_route(request["gateway"])
+        return {}
+
+    def _op_tmpfs(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        if not os.path.ismount(request["path"]):
+            flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
+            syscalls.mount("tmpfs", request["path"], "tmpfs", flags, request["options"])
+        return {}
+
+    def _op_start(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        started, pipes, error = containers.start(request["folder"], self._config.get("logs"))
+        for pipe, stream in pipes.items():
+            self._pipes[pipe] = (started, stream)
+            self._poll.register(pipe, select.POLLIN)
+        self._running[started.pid] = started
+        return {"error": error} if error else {"pid": started.pid}
+
+    def _op_kill(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        found = self._find(request["folder"])
+        if found is not None:
+            _signal(found.pid, request["signal"])
+        return {"found": found is not None}
+
+    def _op_exec(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        found = self._find(request["folder"])
+        if found is None:
+            return {"error": "container not running"}
+        pid, error = execs.start(found, request, fds)
+        if error:
+            return {"error": error}
+        self._execs[pid] = fd
+        return {"pid": pid}
+
+    def _op_watch(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        self._watchers.add(fd)
+        return {}
+
+    def _op_stop(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        for pid in list(self._running):
+            _signal(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while self._running and time.monotonic() < deadline:
+            self._reap()
+            time.sleep(0.01)
+        os.unlink("sandbox.json")
+        self._send(fd, {})
+        os._exit(0)
+
+    def _find(self, folder: str) -> containers.Container | None:
+        return next((c for c in self._running.values() if c.folder == folder), None)
+
+    # -- what containers do -----------------------------------------------------------------------------------------
+
+    def _read_log(self, fd: int) -> None:
+        owner, stream = self._pipes[fd]
+        try:
+            data = os.read(fd, CHUNK)
+        except BlockingIOError:
+            return
+        try:
+            if data:
+                owner.log.feed(stream, data)
+                return
+            owner.log.flush(stream)
+        except OSError as error:  # a full disk loses log lines, not the pod
+            sys.stderr.write(f"{owner.log.path}: {error}\n")
+        if not data:
+            self._close_pipe(fd)
+
+    def _close_pipe(self, fd: int) -> None:
+        owner, _ = self._pipes.pop(fd)
+        self._poll.unregister(fd)
+        os.close(fd)
+        if not any(other is owner for other, _ in self._pipes.values()):
+            owner.log.close()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            if pid in self._running:
+                self._ended(self._running.pop(pid), code)
+            elif pid in self._execs:
+                self._send(self._execs.pop(pid), {"exit": code if code >= 0 else 128 - code})
+
+    def _ended(self, ended: containers.Container, code: int) -> None:
+        if not ended.config.get("pidNamespace"):
+            procs.kill_leftovers(ended.pid, ended.config["id"])
+        self._drain(ended)
+        if "exitCode" not in ended.state:
+            ended.state["exitCode"] = code if code >= 0 else 128 - code
+            ended.state["finishedAt"] = time.time_ns()
+            if code < 0:
+                ended.state["signal"] = -code
+        ended.save()
+        for fd in list(self._watchers):
+            self._send(fd, {"exited": ended.folder})
+
+    def _drain(self, ended: containers.Container) -> None:
+        """The log is complete before the end is told; a process that kept the pipe may not hold this up."""
+        for fd in [fd for fd, (owner, _) in self._pipes.items() if owner is ended]:
+            while fd in self._pipes and select.select([fd], [], [], 0)[0]:
+                self._read_log(fd)
+            if fd in self._pipes:
+                ended.log.flush(self._pipes[fd][1])
+
+
+def _signal(pid: int, number: int, group: bool = False) -> None:
+    try:
+        if group:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def main(config: dict[str, Any]) -> Shim:
+    """Sets the process up as the shim of the pod whose directory is the working directory."""
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    enter_namespaces(config)
+    return Shim(config)

@@ -1,0 +1,269 @@
+"""The status of a pod, computed from its spec, what runs, and what the probes say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubelet import clock, podspec
+from kubelet.runtimes.base import ContainerState, PodState
+
+Json = dict[str, Any]
+OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+
+
+@dataclass
+class Observed:
+    """What the status is made of, beside the pod.
+
+    `waiting` gives (reason, message) for containers that are held back; `ready` and `started` are the probes' word on
+    running containers; `messages` are termination messages by container id.
+    """
+
+    state: PodState | None
+    host_ip: str
+    runtime: str
+    now: float
+    waiting: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    ready: Mapping[str, bool] = field(default_factory=dict)
+    started: Mapping[str, bool] = field(default_factory=dict)
+    messages: Mapping[str, str] = field(default_factory=dict)
+    phase: str | None = None
+    reason: str = ""
+    message: str = ""
+    stopping: bool = False
+
+
+def compute(pod: Json, seen: Observed) -> Json:
+    """The whole status as it is to be written; fields that others own are taken over from `pod`."""
+    before = pod.get("status") or {}
+    inits = [_container(pod, c, seen, init=True) for c in podspec.inits(pod)]
+    mains = [_container(pod, c, seen, init=False) for c in podspec.mains(pod)]
+    phase = seen.phase or _phase(pod, inits, mains)
+    status: Json = {
+        "observedGeneration": pod["metadata"].get("generation", 1),
+        "phase": phase,
+        "conditions": _conditions(pod, seen, phase, inits, mains),
+        "hostIP": seen.host_ip,
+        "hostIPs": [{"ip": seen.host_ip}],
+        "startTime": before.get("startTime") or clock.rfc3339(seen.now),
+        "containerStatuses": mains,
+    }
+    if inits:
+        status["initContainerStatuses"] = inits
+    if before.get("qosClass"):
+        status["qosClass"] = before["qosClass"]
+    address = _address(pod, seen)
+    if address:
+        status.update(podIP=address, podIPs=[{"ip": address}])
+    if seen.reason:
+        status.update(reason=seen.reason, message=seen.message)
+    return status
+
+
+def _address(pod: Json, seen: Observed) -> str:
+    if seen.state is None:
+        return (pod.get("status") or {}).get("podIP") or ""
+    return seen.host_ip if pod["spec"].get("hostNetwork") else seen.state.ip
+
+
+# -- containers ---------------------------------------------------------------------------------------------------------
+
+
+def _container(pod: Json, container: Json, seen: Observed, init: bool) -> Json:
+    name = container["name"]
+    found = seen.state.latest(name) if seen.state else None
+    state, last, run = _states(pod, name, found, seen)
+    reported = podspec.reported(pod, name) or {}
+    status: Json = {
+        "name": name,
+        "image": container["image"],
+        "imageID": container["image"] if run else "",
+        "state": state,
+        "lastState": last,
+        "ready": _ready(name, found, seen, state, init and not podspec.is_sidecar(container)),
+        "restartCount": run.attempt if run else int(reported.get("restartCount") or 0),
+        "started": bool(found and found.running and seen.started.get(name, False)),
+    }
+    if run:
+        status["containerID"] = f"{seen.runtime}://{run.id}"
+    if container.get("volumeMounts"):
+        status["volumeMounts"] = [_mount(mount) for mount in container["volumeMounts"]]
+    resources = container.get("resources") or {}
+    if resources.get("limits") or resources.get("requests"):
+        status["resources"] = {k: v for k, v in resources.items() if k in ("limits", "requests") and v}
+        if resources.get("requests"):
+            status["allocatedResources"] = resources["requests"]
+    return status
+
+
+def _mount(mount: Json) -> Json:
+    result = {"name": mount["name"], "mountPath": mount["mountPath"]}
+    if mount.get("readOnly"):
+        result.update(readOnly=True, recursiveReadOnly="Disabled")
+    return result
+
+
+def _states(
+    pod: Json, name: str, found: ContainerState | None, seen: Observed
+) -> tuple[Json, Json, ContainerState | None]:
+    """(state, lastState, the start they tell of)."""
+    if found is None:
+        reported = podspec.reported(pod, name) or {}
+        if (seen.phase or podspec.finished(pod)) and (reported.get("state") or {}).get("terminated"):
+            return reported["state"], reported.get("lastState") or {}, None
+        if seen.phase and seen.stopping:
+            return {"waiting": _never_ran(pod)}, {}, None
+        return {"waiting": _waiting(pod, name, seen)}, reported.get("lastState") or {}, None
+    before = seen.state.before(found) if seen.state else None
+    last = {"terminated": terminated(before, seen)} if before else _reported_last(pod, name)
+    if found.running:
+        return {"running": {"startedAt": clock.rfc3339(found.started_at)}}, last, found
+    ended = terminated(found, seen)
+    if name in seen.waiting and not seen.stopping and not seen.phase:
+        return {"waiting": _waiting(pod, name, seen)}, {"terminated": ended}, found
+    return {"terminated": ended}, last, found
+
+
+def _reported_last(pod: Json, name: str) -> Json:
+    """The start before may have been removed from disk; the API still knows it."""
+    return (podspec.reported(pod, name) or {}).get("lastState") or {}
+
+
+def _never_ran(pod: Json) -> Json:
+    return {"reason": "ContainerCreating" if not podspec.inits(pod) else "PodInitializing"}
+
+
+def _waiting(pod: Json, name: str, seen: Observed) -> Json:
+    if name in seen.waiting:
+        reason, message = seen.waiting[name]
+        return {"reason": reason, "message": message} if message else {"reason": reason}
+    return {"reason": "PodInitializing" if podspec.inits(pod) else "ContainerCreating"}
+
+
+def terminated(state: ContainerState, seen: Observed) -> Json:
+    result: Json = {
+        "exitCode": state.exit_code,
+        "reason": state.reason or ("Completed" if state.exit_code == 0 else "Error"),
+        "startedAt": clock.rfc3339(state.started_at),
+        "finishedAt": clock.rfc3339(state.finished_at),
+        "containerID": f"{seen.runtime}://{state.id}",
+    }
+    message = state.message or seen.messages.get(state.id, "")
+    if message:
+        result["message"] = message
+    return result
+
+
+def _ready(name: str, found: ContainerState | None, seen: Observed, state: Json, init: bool) -> bool:
+    if init:
+        return bool((state.get("terminated") or {}).get("exitCode") == 0 and "terminated" in state)
+    return bool(found and found.running and seen.ready.get(name, False))
+
+
+# -- the pod ------------------------------------------------------------------------------------------------------------
+
+
+def _phase(pod: Json, inits: list[Json], mains: list[Json]) -> str:
+    if podspec.finished(pod):
+        return podspec.phase(pod)
+    policy = podspec.restart_policy(pod)
+    if not _initialized(pod, inits, mains):
+        failed = any("terminated" in s["state"] and s["state"]["terminated"]["exitCode"] for s in inits)
+        return "Failed" if failed and policy == "Never" else "Pending"
+    running = sum("running" in s["state"] for s in mains)
+    ended = [_end(s) for s in mains if "running" not in s["state"]]
+    if any(end is None for end in ended):
+        return "Pending"
+    if running or policy == "Always":
+        return "Running"
+    codes = [end["exitCode"] for end in ended if end]
+    if not any(codes):
+        return "Succeeded"
+    return "Failed" if policy == "Never" else "Running"
+
+
+def _end(status: Json) -> Json | None:
+    found: Json | None = status["state"].get("terminated") or status["lastState"].get("terminated")
+    return found
+
+
+def _initialized(pod: Json, inits: list[Json], mains: list[Json]) -> bool:
+    if any("running" in s["state"] or "terminated" in s["state"] for s in mains):
+        return True
+    for container, status in zip(podspec.inits(pod), inits, strict=True):
+        done = status["started"] if podspec.is_sidecar(container) else status["ready"]
+        if not done:
+            return False
+    return True
+
+
+def _conditions(pod: Json, seen: Observed, phase: str, inits: list[Json], mains: list[Json]) -> list[Json]:
+    old = {c["type"]: c for c in (pod.get("status") or {}).get("conditions") or ()}
+    network = seen.state is not None and seen.state.ready and phase not in ("Succeeded", "Failed")
+    containers = _containers_ready(pod, phase, inits, mains)
+    wanted = {
+        "PodReadyToStartContainers": (network, "", ""),
+        "Initialized": _initialized_condition(pod, phase, inits, mains),
+        "Ready": _with_gates(pod, old, containers),
+        "ContainersReady": containers,
+    }
+    result = [_condition(pod, kind, *wanted[kind], old.get(kind), seen.now) for kind in wanted]
+    result.append(old.get("PodScheduled") or _condition(pod, "PodScheduled", True, "", "", None, seen.now))
+    return result + [c for kind, c in old.items() if kind not in OWN_CONDITIONS]
+
+
+def _condition(
+    pod: Json, kind: str, value: bool, reason: str, message: str, old: Json | None, now: float
+) -> Json:
+    status = "True" if value else "False"
+    same = old is not None and old["status"] == status
+    result: Json = {
+        "type": kind,
+        "status": status,
+        "observedGeneration": pod["metadata"].get("generation", 1),
+        "lastProbeTime": None,
+        "lastTransitionTime": old["lastTransitionTime"] if same and old else clock.rfc3339(now),
+    }
+    if reason:
+        result["reason"] = reason
+    if message:
+        result["message"] = message
+    return result
+
+
+def _initialized_condition(pod: Json, phase: str, inits: list[Json], mains: list[Json]) -> tuple[bool, str, str]:
+    if phase == "Succeeded":
+        return True, "PodCompleted", ""
+    if _initialized(pod, inits, mains):
+        return True, "", ""
+    names = " ".join(s["name"] for s in inits if not (s["ready"] or s["started"]))
+    return False, "ContainersNotInitialized", f"containers with incomplete status: [{names}]"
+
+
+def _containers_ready(pod: Json, phase: str, inits: list[Json], mains: list[Json]) -> tuple[bool, str, str]:
+    if phase == "Succeeded":
+        return False, "PodCompleted", ""
+    if phase == "Failed":
+        return False, "PodFailed", ""
+    sidecars = [s for c, s in zip(podspec.inits(pod), inits, strict=True) if podspec.is_sidecar(c)]
+    names = [s["name"] for s in sidecars + mains if not s["ready"]]
+    if names:
+        return False, "ContainersNotReady", f"containers with unready status: [{' '.join(names)}]"
+    return True, "", ""
+
+
+def _with_gates(pod: Json, old: Mapping[str, Json], containers: tuple[bool, str, str]) -> tuple[bool, str, str]:
+    if not containers[0]:
+        return containers
+    gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]
+    closed = [gate for gate in gates if (old.get(gate) or {}).get("status") != "True"]
+    if not closed:
+        return containers
+    texts = [
+        f'corresponding condition of pod readiness gate "{gate}" '
+        + ('does not have status "True".' if gate in old else "does not exist.")
+        for gate in closed
+    ]
+    return False, "ReadinessGatesNotReady", " ".join(texts)

@@ -1,0 +1,37 @@
+"""`python -m kubelet.stop --root-dir D`: ends all pods of a node agent that is not running any more."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from kubelet.runtimes.process.network import Network, digest
+from kubelet.runtimes.process.records import Records
+from kubelet.runtimes.process.shimclient import call
+
+
+async def stop(root: Path) -> int:
+    """Kills every pod's processes and removes the pod network; how many pods there were."""
+    records = Records(root)
+    alive = [uid for uid in records.uids() if records.alive(uid) is not None]
+    results = await asyncio.gather(
+        *(call(str(records.directory(uid)), {"op": "stop"}) for uid in alive), return_exceptions=True
+    )
+    for uid, result in zip(alive, results, strict=True):
+        if isinstance(result, BaseException):
+            print(f"pod {uid}: {result}")
+    await Network.remove(f"bn{digest(str(root), 8)}")
+    return len(alive)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root-dir", required=True, type=Path)
+    root = parser.parse_args().root_dir.absolute()
+    if (root / "pods").is_dir():
+        print(f"{asyncio.run(stop(root))} pods stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""What every kind of volume offers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from kubelet.envs import Lookup
+from kubelet.fields import PodFacts
+
+Json = dict[str, Any]
+
+
+class VolumeError(Exception):
+    """The volume can not be set up now; the message says why, the pod's worker tries again."""
+
+
+class Tokens(Protocol):
+    async def get(self, pod: Json, audience: str, seconds: int) -> str:
+        """A service account token bound to the pod."""
+
+
+class Reader(Protocol):
+    async def get(self, path: str) -> Json:
+        """An object of the API."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What volumes are made from.  `facts` holds no pod address yet: volumes come before the network."""
+
+    folder: Callable[[Json, str, str], Path]
+    lookup: Lookup
+    tokens: Tokens
+    api: Reader
+    facts: Callable[[Json], PodFacts]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A volume that is set up: where its content lies."""
+
+    path: str
+    readonly: bool = False
+    memory: bool = False
+    size: int = 0
+
+
+SetUp = Callable[[Json, Json, Context], Awaitable[Ready]]
+"""(pod, the volume's JSON, context) -> where it is.  Called again to refresh it; raises VolumeError, ConfigError."""

@@ -1,0 +1,16 @@
+"""downwardAPI: fields of the pod as files."""
+
+from __future__ import annotations
+
+from kubelet.volumes import atomic, payload
+from kubelet.volumes.base import Context, Json, Ready
+from kubelet.volumes.ownership import usable_group
+
+
+async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
+    source = volume["downwardAPI"]
+    mode = source.get("defaultMode", payload.DEFAULT_MODE)
+    files = payload.from_downward(pod, source.get("items") or [], mode, context)
+    folder = context.folder(pod, "kubernetes.io~downward-api", volume["name"])
+    atomic.write(folder, files, usable_group(pod))
+    return Ready(str(folder), readonly=True)

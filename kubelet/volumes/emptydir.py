@@ -1,0 +1,19 @@
+"""emptyDir: scratch space as long-lived as the pod, on disk or in memory."""
+
+from __future__ import annotations
+
+from kubelet import quantity
+from kubelet.volumes.base import Context, Json, Ready
+from kubelet.volumes.ownership import give
+
+
+async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
+    source = volume["emptyDir"] or {}
+    folder = context.folder(pod, "kubernetes.io~empty-dir", volume["name"])
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        give(folder, pod)
+    if source.get("medium") != "Memory":
+        return Ready(str(folder))
+    size = quantity.units(source["sizeLimit"]) if source.get("sizeLimit") else 0
+    return Ready(str(folder), memory=True, size=size)

@@ -1,0 +1,82 @@
+"""Setting up the volumes of a pod, and where they go in its containers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from kubelet import podspec
+from kubelet.expand import expand
+from kubelet.runtimes.base import ConfigError, Memory, Mount
+from kubelet.volumes import claim, configmap, downward, emptydir, hostpath, projected, secret
+from kubelet.volumes.base import Context, Json, Ready, SetUp, VolumeError
+
+KINDS: dict[str, SetUp] = {
+    "emptyDir": emptydir.set_up,
+    "configMap": configmap.set_up,
+    "secret": secret.set_up,
+    "projected": projected.set_up,
+    "downwardAPI": downward.set_up,
+    "hostPath": hostpath.set_up,
+    "persistentVolumeClaim": claim.set_up,
+    "ephemeral": claim.set_up_ephemeral,
+}
+LIVE = ("configMap", "secret", "projected", "downwardAPI")
+
+
+async def set_up(pod: Json, context: Context, only_live: bool = False) -> dict[str, Ready]:
+    """All volumes by name (or only those whose content follows the API); raises VolumeError naming the volume."""
+    result = {}
+    for volume in pod["spec"].get("volumes") or ():
+        kind = next((kind for kind in KINDS if kind in volume), None)
+        if only_live and kind not in LIVE:
+            continue
+        if kind is None:
+            names = ", ".join(key for key in volume if key != "name")
+            raise VolumeError(f'volume "{volume["name"]}": this kubelet has no {names}; it has {", ".join(KINDS)}')
+        try:
+            result[volume["name"]] = await KINDS[kind](pod, volume, context)
+        except (VolumeError, ConfigError, ValueError, OSError, TimeoutError) as error:
+            raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
+    return result
+
+
+def memory(volumes: dict[str, Ready]) -> tuple[Memory, ...]:
+    return tuple(Memory(ready.path, ready.size) for ready in volumes.values() if ready.memory)
+
+
+def mounts(container: Json, volumes: dict[str, Ready], variables: dict[str, str]) -> list[Mount]:
+    """The mounts of one container; raises ConfigError."""
+    result = []
+    for entry in container.get("volumeMounts") or ():
+        ready = volumes.get(entry["name"])
+        if ready is None:
+            raise ConfigError(f'volumeMount "{entry["name"]}" names no volume of the pod')
+        source = _sub_path(ready, entry, variables)
+        result.append(Mount(source, entry["mountPath"], ready.readonly or bool(entry.get("readOnly"))))
+    return result
+
+
+def _sub_path(ready: Ready, entry: Json, variables: dict[str, str]) -> str:
+    relative = entry.get("subPath") or expand(entry.get("subPathExpr") or "", variables)
+    if not relative:
+        return ready.path
+    path = Path(ready.path, relative)
+    if not path.exists() and not ready.readonly:
+        path.mkdir(parents=True)
+    inside = os.path.realpath(path)
+    if os.path.commonpath([inside, os.path.realpath(ready.path)]) != os.path.realpath(ready.path):
+        raise ConfigError(f"subPath {relative!r} leads out of its volume")
+    if not os.path.exists(inside):
+        raise ConfigError(f"subPath {relative!r} does not exist in volume {entry['name']!r}")
+    return inside
+
+
+def layout(root: Path) -> Callable[[Json, str, str], Path]:
+    """Where volumes lie below the kubelet's root directory: pods/<uid>/volumes/<plugin>/<name>."""
+
+    def locate(pod: Json, plugin: str, name: str) -> Path:
+        return root / "pods" / podspec.uid(pod) / "volumes" / plugin / name
+
+    return locate

@@ -1,0 +1,16 @@
+"""secret: keys as files, in a directory that other users of the machine can not enter."""
+
+from __future__ import annotations
+
+from kubelet.volumes import atomic, payload
+from kubelet.volumes.base import Context, Json, Ready
+from kubelet.volumes.ownership import usable_group
+
+
+async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
+    source = volume["secret"]
+    mode = source.get("defaultMode", payload.DEFAULT_MODE)
+    files = await payload.from_object(pod, "secrets", source, source["secretName"], mode, context)
+    folder = context.folder(pod, "kubernetes.io~secret", volume["name"])
+    atomic.write(folder, files, usable_group(pod))
+    return Ready(str(folder), readonly=True)

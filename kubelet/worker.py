@@ -1,0 +1,305 @@
+"""One pod's worker: looks at what is wanted and what runs, and does the next step, until the pod is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from client import ApiStatusError, Client
+from kubelet import plan as plans
+from kubelet import podspec
+from kubelet.containers import Builder
+from kubelet.events import Recorder
+from kubelet.launching import Launcher
+from kubelet.messages import read as read_message
+from kubelet.podfiles import PodFiles
+from kubelet.probes.actions import Asker
+from kubelet.probes.manager import PodProbes
+from kubelet.runtimes.base import ContainerState, PodState, Runtime, SandboxSpec
+from kubelet.sources import Sources
+from kubelet.status import Observed, compute
+from kubelet.statuses import StatusWriter
+from kubelet.stopping import Stop
+from kubelet.termination import Termination
+from kubelet.tokens import TokenManager
+from kubelet.volumes import manager as volumes
+from kubelet.volumes.base import Context, Ready, VolumeError
+
+log = logging.getLogger("kubelet.worker")
+Json = dict[str, Any]
+RESYNC = 30.0
+RETRY = (0.5, 60.0)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What all workers of a node share."""
+
+    client: Client
+    runtime: Runtime
+    recorder: Recorder
+    sources: Sources
+    tokens: TokenManager
+    volumes: Context
+    files: PodFiles
+    builder: Builder
+    host_ip: str
+    node: str
+    root: Path
+
+
+@dataclass
+class Outcome:
+    """How the pod ends when it does not end by being deleted."""
+
+    phase: str | None = None
+    reason: str = ""
+    message: str = ""
+
+
+class PodWorker:
+    """`update()` hands in the newest object, `removed()` tells that the API has it no more; `run()` returns at the end."""
+
+    def __init__(self, pod: Json, tools: Tools) -> None:
+        self.pod = pod
+        self.uid = podspec.uid(pod)
+        self.tools = tools
+        self.outcome = Outcome()
+        self.waiting: dict[str, tuple[str, str]] = {}
+        self.volumes: dict[str, Ready] | None = None
+        self.lost = False
+        self.probes = PodProbes(self.wake, self._unhealthy)
+        self.stops: dict[str, tuple[Stop, asyncio.Task[None]]] = {}
+        self.writer = StatusWriter(tools.client, pod)
+        self._wake = asyncio.Event()
+        self._messages: dict[str, str] = {}
+        self._failures = 0
+        self.launcher = Launcher(self)
+        self._termination = Termination(self)
+        self._refresh_at = 0.0
+
+    # -- what comes from outside ------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def update(self, pod: Json) -> None:
+        self.pod = pod
+        self.wake()
+
+    def removed(self) -> None:
+        self.lost = True
+        self.wake()
+
+    def content_changed(self) -> None:
+        """A ConfigMap or Secret of the pod changed: its volumes are written anew."""
+        self._refresh_at = 0.0
+        self.wake()
+
+    def say(self, kind: str, reason: str, message: str, container: str = "") -> None:
+        path = podspec.field_path(self.pod, container) if container else ""
+        self.tools.recorder.event(self.pod, kind, reason, message, path)
+
+    def _unhealthy(self, container: str, message: str) -> None:
+        self.say("Warning", "Unhealthy", message, container)
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Never lets one failure end it: it waits a little longer each time, and looks again."""
+        while True:
+            self._wake.clear()
+            try:
+                delay = await self.sync()
+                self._failures = 0
+            except asyncio.CancelledError:
+                self._close()
+                raise
+            except Exception as error:
+                delay = self._after(error)
+            if delay is None:
+                self._close()
+                return
+            try:
+                await asyncio.wait_for(self._wake.wait(), delay)
+            except TimeoutError:
+                continue
+
+    def _after(self, error: Exception) -> float:
+        self._failures += 1
+        expected = isinstance(error, (OSError, ApiStatusError, aiohttp.ClientError, TimeoutError, VolumeError))
+        log.warning("pod %s: %s", podspec.full_name(self.pod), error, exc_info=None if expected else error)
+        return min(RETRY[0] * 2 ** min(self._failures, 10), RETRY[1])
+
+    def _close(self) -> None:
+        self.probes.close()
+        self.writer.close()
+        self.launcher.close()
+
+    async def sync(self) -> float | None:
+        """One look and one step; seconds until the next look, None when the pod is gone for good."""
+        state = self.tools.runtime.state(self.uid)
+        self._read_messages(state)
+        self._follow_probes(state)
+        self._check_deadline()
+        if self.ending:
+            return await self._termination.step(state)
+        plan = plans.make(self.pod, state, self.has_started)
+        if plan.phase:
+            self.outcome = Outcome(plan.phase)
+            return await self._termination.step(state)
+        self._stop_some(plan, state)
+        self.publish(state)
+        next_look = await self.launcher.launch(plan, state) if plan.start else RESYNC
+        self.publish(self.tools.runtime.state(self.uid))
+        return min(next_look, await self._refresh_volumes(), self._until_deadline())
+
+    @property
+    def ending(self) -> bool:
+        return self.lost or podspec.deleting(self.pod) or podspec.finished(self.pod) or self.outcome.phase is not None
+
+    # -- parts of a look ----------------------------------------------------------------------------------------------
+
+    def running(self, state: PodState | None) -> dict[str, ContainerState]:
+        if state is None or not state.ready:
+            return {}
+        latest = (state.latest(c["name"]) for c in podspec.all_containers(self.pod))
+        return {found.name: found for found in latest if found is not None and found.running}
+
+    def address(self, state: PodState | None) -> str:
+        if self.pod["spec"].get("hostNetwork"):
+            return self.tools.host_ip
+        return state.ip if state else ""
+
+    def _follow_probes(self, state: PodState | None) -> None:
+        if self.ending:
+            self.probes.close()
+            return
+        running = {
+            name: run
+            for name, run in self.running(state).items()
+            if name not in self.stops and self.launcher.hook_done(run.id)
+        }
+        self.probes.sync(self.pod, running, Asker(self.tools.runtime, self.uid, self.address(state)))
+
+    def has_started(self, name: str) -> bool:
+        return self.probes.started().get(name, False)
+
+    def _read_messages(self, state: PodState | None) -> None:
+        for run in state.containers if state else ():
+            container = podspec.container(self.pod, run.name)
+            if not run.running and run.id not in self._messages and container is not None:
+                file = self.tools.files.termination_log(self.uid, run.name, run.attempt)
+                self._messages[run.id] = read_message(container, run, file)
+
+    def _check_deadline(self) -> None:
+        if self._until_deadline() > 0 or self.ending:
+            return
+        message = "Pod was active on the node longer than the specified deadline"
+        self.outcome = Outcome("Failed", "DeadlineExceeded", message)
+        self.say("Normal", "DeadlineExceeded", message)
+
+    def _until_deadline(self) -> float:
+        seconds, started = self.pod["spec"].get("activeDeadlineSeconds"), podspec.start_time(self.pod)
+        if seconds is None or started is None:
+            return RESYNC
+        return min(RESYNC, started + float(seconds) - time.time())
+
+    def _stop_some(self, plan: plans.Plan, state: PodState | None) -> None:
+        running = self.running(state)
+        for name, why in self.probes.failed().items():
+            if name in running:
+                self.stop(name, f"Container {name} {why}, will be restarted", self._probe_grace(name), state)
+        for name in plan.stop:
+            if name in running:
+                self.stop(name, f"Stopping container {name}", podspec.grace_period(self.pod), state)
+
+    def _probe_grace(self, name: str) -> float:
+        container = podspec.container(self.pod, name) or {}
+        for kind in ("livenessProbe", "startupProbe"):
+            grace = (container.get(kind) or {}).get("terminationGracePeriodSeconds")
+            if grace is not None:
+                return float(grace)
+        return podspec.grace_period(self.pod)
+
+    def stop(self, name: str, message: str, grace: float, state: PodState | None) -> None:
+        """Begins to stop a container in the background; repeated, it only shortens the grace."""
+        if name in self.stops:
+            self.stops[name][0].hurry(grace)
+            return
+        container = podspec.container(self.pod, name) or {"name": name}
+        stop = Stop(self.tools.runtime, self.uid, container, self.address(state), grace)
+        self.say("Normal", "Killing", message, name)
+        task = asyncio.create_task(stop.run(lambda kind, reason, text: self.say(kind, reason, text, name)))
+        self.stops[name] = (stop, task)
+        task.add_done_callback(lambda done: self._stopped(name, done))
+
+    def _stopped(self, name: str, task: asyncio.Task[None]) -> None:
+        self.stops.pop(name, None)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("pod %s: stopping %s: %s", podspec.full_name(self.pod), name, task.exception())
+        self.wake()
+
+    async def ensure_volumes(self) -> dict[str, Ready]:
+        if self.volumes is None:
+            self.volumes = await volumes.set_up(self.pod, self.tools.volumes)
+            self._refresh_at = time.time() + RESYNC
+        return self.volumes
+
+    async def _refresh_volumes(self) -> float:
+        """Writes volumes anew whose content follows the API; seconds until that is due again."""
+        if self.volumes is None and self.running(self.tools.runtime.state(self.uid)):
+            await self.ensure_volumes()  # adopted after a restart of the kubelet
+        if self.volumes is None:
+            return RESYNC
+        now = time.time()
+        if now >= self._refresh_at:
+            try:
+                self.volumes.update(await volumes.set_up(self.pod, self.tools.volumes, only_live=True))
+            except VolumeError as error:
+                self.say("Warning", "FailedMount", str(error))
+            renewal = self.tools.tokens.renewal(self.uid)
+            self._refresh_at = max(now + 5, min(now + 600, renewal or now + 600))
+        return max(0.1, self._refresh_at - now)
+
+    # -- what is told ---------------------------------------------------------------------------------------------------
+
+    def observe(self, state: PodState | None) -> Observed:
+        return Observed(
+            state=state,
+            host_ip=self.tools.host_ip,
+            runtime=self.tools.runtime.name,
+            now=time.time(),
+            waiting=self.waiting,
+            ready={} if self.ending else self.probes.ready(),
+            started=self.probes.started(),
+            messages=self._messages,
+            phase=self.outcome.phase if not self.running(state) else None,
+            reason=self.outcome.reason,
+            message=self.outcome.message,
+            stopping=self.ending,
+        )
+
+    def publish(self, state: PodState | None) -> None:
+        """Writes the status, if it is news; nobody waits for it."""
+        if not self.lost:
+            self.writer.set(compute(self.pod, self.observe(state)), self.pod.get("status") or {})
+
+    def sandbox(self, ready: dict[str, Ready]) -> SandboxSpec:
+        spec, metadata = self.pod["spec"], self.pod["metadata"]
+        return SandboxSpec(
+            uid=self.uid,
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            hostname=podspec.hostname(self.pod, self.tools.node),
+            host_network=bool(spec.get("hostNetwork")),
+            host_pid=bool(spec.get("hostPID")),
+            host_ipc=bool(spec.get("hostIPC")),
+            memory=volumes.memory(ready),
+        )

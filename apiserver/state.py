@@ -70,5 +70,5 @@ def open_state(var: Path, *, port: int = 6443, cluster: int = 1, enabled: tuple[
     store = Store.of(cluster)
     cache = Cache(store)
     cache.start()
-    return State(cluster, var, store, cache, settings_from_environment(), chain, Authorizer(cache),
+    return State(cluster, var, store, cache, settings_from_environment(), chain, Authorizer.of(cache),
                  Authenticator(var / "pki", cache), Hub(cache), port)

@@ -7,7 +7,9 @@ pods.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from cluster import nodeauthz, rbac
 from cluster.cache import Cache, Event
@@ -30,6 +32,10 @@ DENIED = Decision(False)
 Grant = tuple[str, list[dict[str, Any]]]  # (namespace or "" for the whole cluster, rules)
 
 
+_guard = threading.Lock()
+_authorizers: WeakKeyDictionary[Cache, Authorizer] = WeakKeyDictionary()
+
+
 class Authorizer:
     """Decides for one cluster. Thread-safe."""
 
@@ -40,7 +46,16 @@ class Authorizer:
         self._memo: dict[tuple[User, tuple[str, ...], Attributes], bool] = {}
         cache.subscribe(self._changed)
 
-    def _changed(self, events: list[Event]) -> None:
+    @staticmethod
+    def of(cache: Cache) -> Authorizer:
+        """The authorizer of a cache; there is one, so that its memory is shared."""
+        with _guard:
+            found = _authorizers.get(cache)
+            if found is None:
+                found = _authorizers[cache] = Authorizer(cache)
+            return found
+
+    def _changed(self, events: Sequence[Event]) -> None:
         if any(event.key.storage in rbac.STORAGES for event in events):
             self.invalidate()
 

@@ -5,19 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from cluster.admission.default_ingress_class import DefaultIngressClass
+from cluster.admission.default_storage_class import DefaultStorageClass
 from cluster.admission.default_toleration_seconds import DefaultTolerationSeconds
+from cluster.admission.escalation import EscalationCheck
+from cluster.admission.limit_ranger import LimitRanger
 from cluster.admission.namespace_lifecycle import NamespaceLifecycle
+from cluster.admission.node_restriction import NodeRestriction
 from cluster.admission.plugin import Plugin
+from cluster.admission.pod_security import PodSecurity
 from cluster.admission.priority import Priority
 from cluster.admission.request import Request
+from cluster.admission.resource_quota import ResourceQuota
+from cluster.admission.runtime_class import RuntimeClass
+from cluster.admission.service_account import ServiceAccount
+from cluster.admission.storage_protection import StorageProtection
 from cluster.admission.taint_nodes import TaintNodes
 
 # (plugin, on by default, why it stands where it stands)
 ORDER: Sequence[tuple[type[Plugin], bool, str]] = (
     (NamespaceLifecycle, True, "first: nothing else matters in a namespace that is not there or is going away"),
+    (LimitRanger, True, "fills in requests and limits before anything counts or weighs them"),
+    (ServiceAccount, True, "adds the account, its token volume and its pull secrets, which later checks look at"),
+    (NodeRestriction, False, "a kubelet is confined before its write can have effects; off unless asked for, as upstream"),
     (TaintNodes, True, "a new node is tainted not-ready before the scheduler can see it"),
+    (PodSecurity, True, "after the account's mounts are in, on the pod as it will run"),
     (Priority, True, "resolves the class to a number before quota scopes ask for it"),
     (DefaultTolerationSeconds, True, "after everything that may bring tolerations of its own"),
+    (RuntimeClass, True, "adds overhead and tolerations; before quota, which counts overhead"),
+    (StorageProtection, True, "finalizers on volumes and claims from their first moment"),
+    (DefaultStorageClass, True, "chooses a class before quota counts claims per class"),
+    (DefaultIngressClass, True, "chooses a class; independent of the rest"),
+    (EscalationCheck, True, "nobody grants what they do not hold; on the rules as they will be stored"),
+    (ResourceQuota, True, "last: it charges, and whatever is refused must not be charged"),
 )
 
 Step = Callable[[Request], None]

@@ -1,0 +1,112 @@
+"""LimitRanger: defaults for what a container asks for, and bounds on it, per namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cluster import quantity
+from cluster.admission.plugin import CREATE, Plugin
+from cluster.admission.request import Request
+from cluster.quantity import Quantity
+
+Json = dict[str, Any]
+
+ANNOTATION = "kubernetes.io/limit-ranger"
+
+
+class LimitRanger(Plugin):
+    operations = frozenset({CREATE})
+    storages = frozenset({"pods", "persistentvolumeclaims"})
+
+    def mutate(self, request: Request) -> None:
+        if request.kind.storage != "pods":
+            return
+        notes = [note for limit in _limits(request, "Container") for note in _fill(request.obj["spec"], limit)]
+        if notes:
+            annotations = request.obj["metadata"].setdefault("annotations", {})
+            annotations[ANNOTATION] = "LimitRanger plugin set: " + "; ".join(notes)
+
+    def validate(self, request: Request) -> None:
+        if request.kind.storage == "pods":
+            problems = list(_pod_problems(request))
+        else:
+            asked = {"storage": ((request.obj["spec"].get("resources") or {}).get("requests") or {}).get("storage")}
+            problems = [p for limit in _limits(request, "PersistentVolumeClaim")
+                        for p in _problems(limit, "PersistentVolumeClaim", asked, {}, claim=True)]
+        if problems:
+            raise request.forbid(problems[0] if len(problems) == 1 else "[" + ", ".join(problems) + "]")
+
+
+def _limits(request: Request, kind: str) -> Iterator[Json]:
+    for entry in request.cache.list("limitranges", request.namespace):
+        for limit in (entry.object().get("spec") or {}).get("limits") or ():
+            if limit.get("type") == kind:
+                yield limit
+
+
+def _fill(spec: Json, limit: Json) -> Iterator[str]:
+    """Set the defaults of one limit in every container; what was set, in words."""
+    for part, noun in (("initContainers", "init container"), ("containers", "container")):
+        for container in spec.get(part) or ():
+            resources = container.setdefault("resources", {})
+            for which, defaults in (("requests", "defaultRequest"), ("limits", "default")):
+                have = resources.get(which) or {}
+                missing = {k: v for k, v in (limit.get(defaults) or {}).items() if k not in have}
+                if missing:
+                    resources[which] = {**have, **missing}
+                    yield f"{', '.join(sorted(missing))} {which[:-1]} for {noun} {container['name']}"
+
+
+def _pod_problems(request: Request) -> Iterator[str]:
+    spec = request.obj["spec"]
+    for limit in _limits(request, "Container"):
+        for part in ("containers", "initContainers"):
+            for container in spec.get(part) or ():
+                resources = container.get("resources") or {}
+                yield from _problems(limit, "Container", resources.get("requests") or {}, resources.get("limits") or {})
+    for limit in _limits(request, "Pod"):
+        yield from _problems(limit, "Pod", _total(spec, "requests"), _total(spec, "limits"))
+
+
+def _total(spec: Json, which: str) -> dict[str, Quantity]:
+    """What all containers ask for together; an init container counts when it alone needs more."""
+    total: dict[str, Quantity] = {}
+    for container in spec.get("containers") or ():
+        for name, value in ((container.get("resources") or {}).get(which) or {}).items():
+            amount = quantity.parse(value)
+            total[name] = total[name] + amount if name in total else amount
+    for container in spec.get("initContainers") or ():
+        for name, value in ((container.get("resources") or {}).get(which) or {}).items():
+            total[name] = max(total.get(name, Quantity(0)), quantity.parse(value), key=lambda q: q.nano)
+    return total
+
+
+def _amount(values: Json, name: str) -> Quantity | None:
+    value = values.get(name)
+    return value if value is None or isinstance(value, Quantity) else quantity.parse(value)
+
+
+def _problems(limit: Json, kind: str, requests: Json, limits: Json, claim: bool = False) -> Iterable[str]:
+    for name, bound in (limit.get("min") or {}).items():
+        request, ceiling = _amount(requests, name), _amount(limits, name)
+        if request is None:
+            yield f"minimum {name} usage per {kind} is {bound}.  No request is specified"
+        elif request < quantity.parse(bound):
+            yield f"minimum {name} usage per {kind} is {bound}, but request is {request}"
+        elif ceiling is not None and ceiling < quantity.parse(bound):
+            yield f"minimum {name} usage per {kind} is {bound}, but limit is {ceiling}"
+    for name, bound in (limit.get("max") or {}).items():
+        request, ceiling = _amount(requests, name), _amount(limits, name)
+        if claim:
+            ceiling = request
+        if ceiling is None:
+            yield f"maximum {name} usage per {kind} is {bound}.  No limit is specified"
+        elif quantity.parse(bound) < ceiling:
+            yield f"maximum {name} usage per {kind} is {bound}, but {'request' if claim else 'limit'} is {ceiling}"
+    for name, bound in (limit.get("maxLimitRequestRatio") or {}).items():
+        request, ceiling = _amount(requests, name), _amount(limits, name)
+        if not request or not ceiling or not request.nano or not ceiling.nano:
+            yield f"{name} max limit to request ratio per {kind} is {bound}, but no request is specified or request is 0"
+        elif ceiling.nano / request.nano > quantity.parse(bound).nano / quantity.NANO:
+            yield f"{name} max limit to request ratio per {kind} is {bound}, but provided ratio is {ceiling.nano / request.nano:f}"

@@ -1,0 +1,129 @@
+"""What one object costs under a quota, and to which objects a quota with scopes applies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster import quantity
+from cluster.quantity import Quantity
+from cluster.registry import Kind
+
+Json = dict[str, Any]
+
+# Kinds that are counted under their plain name beside count/NAME.
+_PLAIN = frozenset({"configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas", "secrets",
+                    "services"})
+_COMPUTE = ("cpu", "memory", "ephemeral-storage")
+
+
+def usage(kind: Kind, obj: Json) -> dict[str, Quantity]:
+    """Everything that an object may be charged for, by the names that quotas use."""
+    one = quantity.of_units(1)
+    found = {f"count/{kind.storage}": one}
+    if kind.storage in _PLAIN:
+        found[kind.storage] = one
+    if kind.storage == "pods":
+        return _pod(obj, found)
+    if kind.storage == "services":
+        return {**found, **_service(obj)}
+    if kind.storage == "persistentvolumeclaims":
+        return {**found, **_claim(obj)}
+    return found
+
+
+def is_terminal(pod: Json) -> bool:
+    """A pod that has ended costs nothing but its count."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _pod(pod: Json, found: dict[str, Quantity]) -> dict[str, Quantity]:
+    if is_terminal(pod):
+        found.pop("pods", None)
+        return found
+    spec = pod["spec"]
+    for which in ("requests", "limits"):
+        for name, amount in _asked(spec, which).items():
+            found[f"{which}.{name}"] = amount
+            if which == "requests" and name in _COMPUTE:
+                found[name] = amount
+    for name in _COMPUTE[:2]:
+        for key in (name, f"requests.{name}", f"limits.{name}"):
+            found.setdefault(key, Quantity(0))
+    return found
+
+
+def _asked(spec: Json, which: str) -> dict[str, Quantity]:
+    total: dict[str, Quantity] = {}
+    for container in spec.get("containers") or ():
+        _add(total, (container.get("resources") or {}).get(which))
+    for container in spec.get("initContainers") or ():
+        amounts = (container.get("resources") or {}).get(which)
+        if container.get("restartPolicy") == "Always":
+            _add(total, amounts)
+        else:
+            for name, value in (amounts or {}).items():
+                total[name] = max(total.get(name, Quantity(0)), quantity.parse(value), key=lambda q: q.nano)
+    _add(total, spec.get("overhead"))
+    return total
+
+
+def _add(total: dict[str, Quantity], amounts: Json | None) -> None:
+    for name, value in (amounts or {}).items():
+        amount = quantity.parse(value)
+        total[name] = total[name] + amount if name in total else amount
+
+
+def _service(service: Json) -> dict[str, Quantity]:
+    spec = service.get("spec") or {}
+    kind = spec.get("type", "ClusterIP")
+    ports = len(spec.get("ports") or ())
+    node_ports = ports if kind == "NodePort" or (
+        kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True)) else 0
+    return {"services.nodeports": quantity.of_units(node_ports),
+            "services.loadbalancers": quantity.of_units(int(kind == "LoadBalancer"))}
+
+
+def _claim(claim: Json) -> dict[str, Quantity]:
+    spec = claim.get("spec") or {}
+    size = quantity.parse(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0"))
+    found = {"requests.storage": size}
+    storage_class = spec.get("storageClassName")
+    if storage_class:
+        found[f"{storage_class}.storageclass.storage.k8s.io/requests.storage"] = size
+        found[f"{storage_class}.storageclass.storage.k8s.io/persistentvolumeclaims"] = quantity.of_units(1)
+    return found
+
+
+def matches_scopes(spec: Json, storage: str, obj: Json) -> bool:
+    """Whether a quota with this spec is about the object; one with scopes is about pods only."""
+    wanted = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
+    wanted += (spec.get("scopeSelector") or {}).get("matchExpressions") or []
+    if not wanted:
+        return True
+    return storage == "pods" and all(_in_scope(requirement, obj) for requirement in wanted)
+
+
+def _in_scope(requirement: Json, pod: Json) -> bool:
+    name, spec = requirement["scopeName"], pod["spec"]
+    if name == "PriorityClass":
+        return _matches(requirement, spec.get("priorityClassName"))
+    best_effort = not any((c.get("resources") or {}).get(w) for c in spec.get("containers") or ()
+                          for w in ("requests", "limits"))
+    affinity = spec.get("affinity") or {}
+    cross = any((affinity.get(kind) or {}) and _cross_namespace(affinity[kind]) for kind in ("podAffinity", "podAntiAffinity"))
+    return {"Terminating": spec.get("activeDeadlineSeconds") is not None,
+            "NotTerminating": spec.get("activeDeadlineSeconds") is None,
+            "BestEffort": best_effort, "NotBestEffort": not best_effort,
+            "CrossNamespacePodAffinity": cross}.get(name, False)
+
+
+def _cross_namespace(affinity: Json) -> bool:
+    terms = list(affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or ())
+    terms += [t["podAffinityTerm"] for t in affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()]
+    return any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in terms)
+
+
+def _matches(requirement: Json, value: str | None) -> bool:
+    operator, values = requirement.get("operator"), requirement.get("values") or ()
+    return {"Exists": bool(value), "DoesNotExist": not value, "In": value in values,
+            "NotIn": value not in values}.get(operator or "", False)

@@ -1,0 +1,71 @@
+"""ServiceAccount: every pod runs as an account, with its token mounted and its pull secrets.
+
+A mirror pod (the kubelet's picture of a static pod) is left alone: it may have no account.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster.admission.plugin import Plugin
+from cluster.admission.request import Request
+from cluster.verbs.metadata import generate_name
+
+Json = dict[str, Any]
+
+MIRROR = "kubernetes.io/config.mirror"
+MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+TOKEN_SECONDS = 3607  # an hour, and a recognisable bit more
+ENFORCE = "kubernetes.io/enforce-mountable-secrets"
+
+
+class ServiceAccount(Plugin):
+    storages = frozenset({"pods"})
+
+    def mutate(self, request: Request) -> None:
+        pod = request.obj
+        if MIRROR in (pod["metadata"].get("annotations") or {}):
+            self._check_mirror(request)
+            return
+        spec = pod["spec"]
+        name = spec.get("serviceAccountName") or "default"
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+        entry = request.find("serviceaccounts", name, request.namespace)
+        if entry is None:
+            raise request.forbid(f"error looking up service account {request.namespace}/{name}: "
+                                 f'serviceaccount "{name}" not found')
+        account = entry.object()
+        if self._mounts_token(account, spec):
+            mount_token(spec)
+        if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
+            spec["imagePullSecrets"] = account["imagePullSecrets"]
+
+    def _check_mirror(self, request: Request) -> None:
+        if request.obj["spec"].get("serviceAccountName"):
+            raise request.forbid("a mirror pod may not reference service accounts")
+
+    def _mounts_token(self, account: Json, spec: Json) -> bool:
+        wanted = spec.get("automountServiceAccountToken")
+        return wanted if wanted is not None else account.get("automountServiceAccountToken", True)
+
+
+def mount_token(spec: Json) -> None:
+    """Mount a token, the cluster's authority and the namespace into every container that has nothing there yet."""
+    containers = [c for part in ("initContainers", "containers") for c in spec.get(part) or ()
+                  if not any(m.get("mountPath") == MOUNT_PATH for m in c.get("volumeMounts") or ())]
+    if not containers:
+        return
+    name = generate_name("kube-api-access-")
+    for container in containers:
+        mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
+        container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]
+    spec["volumes"] = [*(spec.get("volumes") or ()), token_volume(name)]
+
+
+def token_volume(name: str) -> Json:
+    """The projected volume that `mount_token` mounts."""
+    return {"name": name, "projected": {"defaultMode": 0o644, "sources": [
+        {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace",
+                                    "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}}]}}

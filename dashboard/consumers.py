@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 FOREIGN, NO_LOGIN, NO_CLUSTER, TOO_MANY = 4403, 4401, 4404, 4429
 CHECK_SESSION = 5.0   # seconds between looks whether the session still stands
 MAX_SOCKETS = 64      # of one session
+PROTOCOL = "binnacle"  # the page offers it together with its ticket: a query would end up in access logs
 _open: dict[str, int] = {}
 
 
@@ -45,13 +46,13 @@ class Consumer(AsyncJsonWebsocketConsumer):
         refusal = await self._refusal()
         if refusal:
             # Accepted only to say why: a refused handshake would tell a script nothing but that it failed.
-            await self.accept()
+            await self.accept(self._protocol())
             await self.close(refusal)
             return
         _open[self.session_key] = _open.get(self.session_key, 0) + 1
         self.counted = True
         SOCKETS.labels(self.kind).inc()
-        await self.accept()
+        await self.accept(self._protocol())
         self.spawn(self._watch_session())
         await self.ready()
 
@@ -61,7 +62,7 @@ class Consumer(AsyncJsonWebsocketConsumer):
         if not origin.origin_fits(headers.get(b"origin"), hosts):
             return FOREIGN
         user = await self._user()
-        if user is None or not origin.ticket_fits(self.session_key, self.query.get("ticket", "")):
+        if user is None or not origin.ticket_fits(self.session_key, self._ticket()):
             return NO_LOGIN
         if _open.get(self.session_key, 0) >= MAX_SOCKETS:
             return TOO_MANY
@@ -71,6 +72,13 @@ class Consumer(AsyncJsonWebsocketConsumer):
             return NO_CLUSTER
         self.access = Access(source, user)
         return 0
+
+    def _protocol(self) -> str | None:
+        return PROTOCOL if PROTOCOL in self.scope.get("subprotocols", ()) else None
+
+    def _ticket(self) -> str:
+        shown = [one for one in self.scope.get("subprotocols", ()) if one.startswith("ticket.")]
+        return shown[0].removeprefix("ticket.") if shown else ""
 
     def _cookie(self) -> str:
         jar: SimpleCookie = SimpleCookie()

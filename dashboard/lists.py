@@ -107,8 +107,10 @@ class ListFeed:
 
     def _shows(self, entry: Entry) -> bool:
         key = entry.key
+        # Among all workloads, a Deployment stands for its ReplicaSets.
         return (within(self.scopes[key.storage], key.namespace)
                 and (self.namespaces is None or key.namespace in self.namespaces)
+                and not (self.together and key.storage == "replicasets.apps" and entry.controller is not None)
                 and (self.matches is None or self.matches(entry.labels)))
 
     # -- frames ------------------------------------------------------------------------------------------------------

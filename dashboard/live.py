@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from cluster.cache import Event
+from cluster.errors import ApiError
 from dashboard import find, objects
 from dashboard.access import Access
 from dashboard.feeds import FEEDS, key_of
@@ -68,6 +69,8 @@ class Live:
             await self._answer({"t": "error", "id": number, "code": 404, "message": str(error.args[0])})
         except ValueError as error:
             await self._answer({"t": "error", "id": number, "code": 400, "message": str(error)})
+        except ApiError as error:  # a label selector that cannot be read
+            await self._answer({"t": "error", "id": number, "code": error.code, "message": error.message})
 
     async def _answer(self, frame: Json) -> None:
         await self.answers.put(orjson.dumps(frame, option=orjson.OPT_NON_STR_KEYS))

@@ -124,7 +124,7 @@ def events_about(access: Access, entry: Entry, kind: Kind) -> list[Json]:
             obj = event.object()
             if _is_about(obj.get("involvedObject") or {}, entry, kind, uid):
                 found.append((event.revision, obj))
-    found.sort(key=lambda pair: -pair[0])
+    found.sort(key=lambda pair: (pair[1].get("lastTimestamp") or pair[1].get("eventTime") or "", pair[0]), reverse=True)
     return [redact("events", obj) for _, obj in found]
 
 

@@ -7,16 +7,17 @@ viewer's rights. Everything that a page gets is bounded; counts are exact.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cluster import quantity
+from cluster import clock, quantity
 from cluster.cache import Entry, Event
-from cluster.store import Key
+from cluster.store import Change, Key
 from dashboard.access import Access, Scope, within
-from dashboard.levels import BAD, DONE, PROGRESS, judge
+from dashboard.levels import BAD, DONE, PROGRESS, conditions, judge
 from dashboard.redact import clean_text
 from dashboard.source import Source
 
@@ -66,9 +67,18 @@ class Tally:
                 self._judge(entry)
                 if number % 500 == 499:
                     await asyncio.sleep(0)
-        events = self.source.cache.events_since(max(0, self.source.cache.revision - 2_000)) or []
-        self.recent.extendleft(Recent(e.type, e.key, e.revision, e.at) for e in reversed(events)
-                               if e.key.storage not in NOISE and not self.recent)
+        self._remember(await asyncio.to_thread(self.source.history.recent, 3_000))
+
+    def _remember(self, changes: Sequence[Change]) -> None:
+        """Take over what the log tells of the time before this process began to look."""
+        first = self.recent[0].revision if self.recent else math.inf
+        older = [Recent(c.type, c.key, c.revision, c.at) for c in changes
+                 if c.key.storage not in NOISE and c.key.storage != "nodes" and c.revision < first]
+        self.recent.extendleft(reversed(older[-(self.recent.maxlen or 0) + len(self.recent):]))
+        counts = Counter(int(change.at) // BUCKET * BUCKET for change in changes)
+        for bucket, number in self.rate:
+            counts[bucket] = max(number, counts[bucket])
+        self.rate = deque(sorted(counts.items()), maxlen=BUCKETS)
 
     def _follow(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -92,8 +102,18 @@ class Tally:
         storage, obj = entry.key.storage, entry.object()
         level, reason = judge(storage, obj)
         known = self.facts[storage].get(entry.key)
-        since = known.since if known and known[:2] == (level, reason) else time.time()
+        since = known.since if known and known[:2] == (level, reason) else time.time() if known else _since(obj)
         self.facts[storage][entry.key] = Facts(level, reason, since, *_amounts(storage, obj, level))
+
+
+def _since(obj: Json) -> float:
+    """Since when an object that is met for the first time may be as it is: its newest transition, else its creation."""
+    times = [c.get("lastTransitionTime") for c in conditions(obj).values()]
+    text = max((t for t in times if isinstance(t, str)), default=None) or obj["metadata"].get("creationTimestamp")
+    try:
+        return clock.parse(text) if text else time.time()
+    except ValueError:
+        return time.time()
 
 
 def _worth_telling(event: Event) -> bool:

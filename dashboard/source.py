@@ -30,6 +30,11 @@ class History:
         """The newest changes of one object, newest first. Blocking."""
         return self._store.history(key, limit)
 
+    def recent(self, limit: int) -> list[Change]:
+        """Up to `limit` of the newest changes of the whole cluster that the log still has, oldest first. Blocking."""
+        start = max(self._store.revision() - limit, self._store.compacted())
+        return self._store.changes_since(start, limit)
+
 
 class Source:
     """One cluster as this process sees it; made on the event loop that its listeners run on."""

@@ -50,7 +50,7 @@ def page(request: HttpRequest, path: str = "") -> HttpResponse:
     return secured(response)
 
 
-def login_page(request: HttpRequest, problem: str = "", status: int = 401) -> HttpResponse:
+def login_page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
     """The login form. It carries a ticket bound to a cookie of its own, as there is no session yet."""
     key = request.COOKIES.get(PRE_SESSION) or _new_key()
     wanted = request.POST.get("next") or request.get_full_path_info().lstrip("/")

@@ -2,7 +2,7 @@
 import { html, signal, useEffect, useRef, useState } from "./lib.js";
 import { ROOT, TICKET, USER, namespaces, pageUrl, route, setQuery } from "./router.js";
 import { age, clock, hello, link } from "./socket.js";
-import { GROUPS, groupOf } from "./nav.js";
+import { GROUPS, groupCount, groupOf } from "./nav.js";
 import { count, human } from "./format.js";
 
 export const theme = signal(document.documentElement.dataset.theme ?? "system");
@@ -19,16 +19,11 @@ export function cycleTheme() {
 export function Sidebar({ kinds, health }) {
   const { page } = route.value;
   const current = groupOf(page).id;
-  const number = (group) => {
-    if (!group.kinds) return null;
-    const first = group.id === "workloads" ? group.kinds.slice(1) : group.kinds.slice(0, 1);
-    return first.reduce((sum, storage) => sum + (kinds?.find((kind) => kind.storage === storage)?.count ?? 0), 0);
-  };
   return html`<aside class="sidebar ${menu.value ? "open" : ""}">
     <a class="brand" href=${pageUrl("overview", { ns: "" })}><img src=${new URL("../img/mark.svg", import.meta.url).href} alt="" width="22" height="22" />Binnacle</a>
     <nav aria-label="Pages">${GROUPS.filter((group) => !group.kinds || !kinds || group.kinds.some((s) => kinds.some((k) => k.storage === s))).map((group) => html`
       <a key=${group.id} href=${pageUrl(group.id)} aria-current=${group.id === current ? "page" : undefined} title=${`${group.title}   g ${group.key}`}
-        onClick=${() => { menu.value = false; }}>${group.title}<span class="count">${number(group) === null ? "" : count(number(group))}</span></a>`)}
+        onClick=${() => { menu.value = false; }}>${group.title}<span class="count">${group.kinds && kinds ? count(groupCount(group, kinds)) : ""}</span></a>`)}
     </nav>
     <div class="sidebar-foot"><${Behind} health=${health} /><${Account} /></div>
   </aside>`;

@@ -1,7 +1,7 @@
 // A pod's log: followed live over its own socket, bounded, filtered and highlighted here; only lines on screen exist.
 import { html, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
 import { route, setQuery } from "./router.js";
-import { socketUrl } from "./socket.js";
+import { openSocket } from "./socket.js";
 import { download, Empty } from "./parts.js";
 import { count, bytes } from "./format.js";
 
@@ -24,7 +24,7 @@ class Log {
 
   open() {
     if (this.closed) return;
-    const socket = this.socket = new WebSocket(socketUrl("log", { ...this.query, since: this.last, tail: this.last ? "20000" : this.query.tail }));
+    const socket = this.socket = openSocket("log", { ...this.query, since: this.last, tail: this.last ? "20000" : this.query.tail });
     socket.onmessage = (event) => this.take(JSON.parse(event.data));
     socket.onclose = (event) => { if (socket === this.socket) this.ended(event.code); };
   }

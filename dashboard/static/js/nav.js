@@ -21,6 +21,12 @@ export const GROUPS = [
 
 export const groupOf = (page) => GROUPS.find((group) => group.id === page || group.kinds?.includes(page)) ?? GROUPS.at(-1);
 
+// How many objects a group's first tab shows. ReplicaSets are left out among workloads, where Deployments stand for them.
+export function groupCount(group, kinds) {
+  const wanted = group.id === "workloads" ? group.kinds.filter((storage) => storage !== "replicasets.apps") : group.kinds.slice(0, 1);
+  return (kinds ?? []).reduce((sum, kind) => sum + (wanted.includes(kind.storage) ? kind.count : 0), 0);
+}
+
 // "deployments.apps" as people say it: "Deployments".
 export function kindTitle(storage, kinds) {
   if (storage === "workloads") return "All workloads";

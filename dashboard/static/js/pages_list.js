@@ -3,10 +3,13 @@ import { html, useMemo, useRef } from "./lib.js";
 import { route, namespaces, setQuery, pageUrl } from "./router.js";
 import { useList } from "./feeds.js";
 import { Grid, columnsOf } from "./grid.js";
-import { groupOf, kindTitle } from "./nav.js";
+import { groupCount, groupOf, kindTitle } from "./nav.js";
 import { LEVELS, LEVEL_WORDS, compare, sortValue, count, cellText } from "./format.js";
 import { Failure, copyText, download } from "./parts.js";
 import { toast } from "./toast.js";
+
+// Where there is room, all columns show; the URL may say otherwise.
+const roomy = matchMedia("(min-width: 1200px)");
 
 // Every word must occur; a word with "-" in front must not.
 function matcher(text) {
@@ -63,7 +66,7 @@ function asText(rows, columns, comma) {
 
 export function ListPage({ kinds }) {
   const { page, query } = route.value;
-  const { q = "", level = "", sort = page === "events" ? "last-seen" : "", labels = "", wide = "" } = query;
+  const { q = "", level = "", sort = page === "events" ? "last-seen" : "", labels = "", wide = roomy.matches ? "1" : "0" } = query;
   const known = kinds?.find((kind) => kind.storage === page);
   const ns = known && !known.namespaced ? "" : namespaces.value.join(",");
   const list = useList({ feed: "list", kind: page, ns, labels });
@@ -102,8 +105,7 @@ export function Tabs({ page, kinds }) {
 }
 
 function tabCount(storage, kinds) {
-  if (storage !== "workloads") return kinds?.find((kind) => kind.storage === storage)?.count ?? 0;
-  return groupOf("workloads").kinds.reduce((sum, one) => sum + (kinds?.find((kind) => kind.storage === one)?.count ?? 0), 0);
+  return storage === "workloads" ? groupCount(groupOf(storage), kinds) : kinds?.find((kind) => kind.storage === storage)?.count ?? 0;
 }
 
 function Tools({ q, level, labels, wide, counts, list, rows, columns, title }) {
@@ -122,7 +124,7 @@ function Tools({ q, level, labels, wide, counts, list, rows, columns, title }) {
     </div>
     <div class="right">
       ${list.columns.some((column) => column.wide) && html`<button type="button" class="quiet" aria-pressed=${wide === "1"} title="More columns   w" data-key="wide"
-        onClick=${() => setQuery({ wide: wide === "1" ? "" : "1" })}>Wide</button>`}
+        onClick=${() => setQuery({ wide: wide === "1" ? "0" : "1" })}>Wide</button>`}
       <button type="button" class="quiet" title="Copy the rows as tab-separated text" onClick=${() => copy(false)}>TSV</button>
       <button type="button" class="quiet" title="Download the rows as comma-separated text"
         onClick=${() => download(`${title.toLowerCase().replace(/\s+/g, "-")}.csv`, asText(rows, columns, true), "text/csv")}>CSV</button>

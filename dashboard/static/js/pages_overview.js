@@ -14,7 +14,7 @@ export function OverviewPage({ kinds }) {
   if (!doc) return html`<div class="page loading" aria-busy="true">Loading…</div>`;
   return html`<div class="page overview">
     <${Verdict} doc=${doc} />
-    <div class="cards">${ORDER.filter((storage) => doc.health[storage]).map((storage) => html`<${Card} key=${storage} storage=${storage} health=${doc.health[storage]} kinds=${kinds} />`)}</div>
+    <div class="cards">${ORDER.filter((storage) => doc.health[storage] && (doc.health[storage].total || ALWAYS.includes(storage))).map((storage) => html`<${Card} key=${storage} storage=${storage} health=${doc.health[storage]} kinds=${kinds} />`)}</div>
     <div class="columns">
       <div>
         <${Problems} doc=${doc} kinds=${kinds} />
@@ -32,15 +32,21 @@ function Verdict({ doc }) {
   const bad = Object.values(doc.health).reduce((sum, one) => sum + one.levels[2], 0);
   const slow = doc.problem_count - bad;
   const level = bad ? 2 : slow > 0 ? 1 : 0;
-  const words = bad ? `${count(bad)} ${bad === 1 ? "thing is" : "things are"} failing` : slow > 0 ? `${count(slow)} ${slow === 1 ? "change takes" : "changes take"} longer than a minute` : "Nothing is failing";
+  const parts = ORDER.filter((storage) => doc.health[storage]?.levels[2]).map((storage) => `${count(doc.health[storage].levels[2])} ${nouns(storage, doc.health[storage].levels[2])}`);
+  const words = bad ? `${parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts[0]} failing` : slow > 0 ? `${count(slow)} ${slow === 1 ? "change takes" : "changes take"} longer than a minute` : "Nothing is failing";
   return html`<p class="verdict ${LEVELS[level]}" role="status"><${Dot} level=${level} />${words}</p>`;
 }
+
+const NOUNS = { nodes: "node", pods: "pod", "deployments.apps": "deployment", "statefulsets.apps": "stateful set", "daemonsets.apps": "daemon set", "jobs.batch": "job", persistentvolumeclaims: "volume claim" };
+const nouns = (storage, number) => `${NOUNS[storage]}${number === 1 ? "" : "s"}`;
+const titles = { persistentvolumeclaims: "Volume claims" };
+const ALWAYS = ["nodes", "pods", "deployments.apps"];
 
 function Card({ storage, health, kinds }) {
   const [ok, progress, bad, done] = health.levels;
   const parts = [[ok, 0], [progress, 1], [bad, 2], [done, 3]];
   return html`<a class="card ${bad ? "has-bad" : ""}" href=${pageUrl(storage)}>
-    <span class="card-title">${kindTitle(storage, kinds)}</span><span class="card-number">${count(health.total)}</span>
+    <span class="card-title">${titles[storage] ?? kindTitle(storage, kinds)}</span><span class="card-number">${count(health.total)}</span>
     <span class="bar" aria-hidden="true">${parts.map(([number, level]) => number > 0 && html`<i key=${level} class=${LEVELS[level]} style=${{ flexGrow: number }} />`)}</span>
     <span class="card-note">${bad ? html`<b class="tone bad">${count(bad)} failing</b>` : ""}${progress ? html`<span class="tone progress">${count(progress)} in progress</span>` : ""}
       ${!bad && !progress ? html`<span class="dim">${health.total ? (ok ? `${count(ok)} healthy` : LEVEL_WORDS[done ? 3 : 4]) : "none"}</span>` : ""}</span></a>`;

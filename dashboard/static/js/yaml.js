@@ -1,6 +1,8 @@
 // An object as YAML lines, and the difference of two such texts. Pure functions.
 
-const PLAIN = /^[A-Za-z_/][\w ./@+()<>=;$%^-]*$/;
+const PLAIN = /^[\w/][\w ./@+()<>=;$%^:,-]*$/;
+// What a YAML reader would take for a number, a date or a time.
+const LIKE_NUMBER = /^(\d[\d_]*\.?\d*([eE][-+]?\d+)?|0[xo][\da-f]+|\d{4}-\d\d-\d\d.*|\d+(:\d+)+)$/i;
 const RESERVED = /^(true|false|yes|no|on|off|null|y|n|~|\.nan|-?\.inf)$/i;
 const MAX_TEXT = 20_000;
 
@@ -8,7 +10,7 @@ function scalar(value) {
   if (value === null || value === undefined) return "null";
   if (typeof value !== "string") return String(value);
   if (value === "") return '""';
-  if (PLAIN.test(value) && !RESERVED.test(value) && !value.endsWith(" ") && !/\s#|: /.test(value)) return value;
+  if (PLAIN.test(value) && !RESERVED.test(value) && !LIKE_NUMBER.test(value) && !/[ :]$|\s#|: /.test(value)) return value;
   return JSON.stringify(value);
 }
 

@@ -1,0 +1,99 @@
+"""OpenAPI documents: `/openapi/v2` (JSON and protobuf) and `/openapi/v3` with one document a group and version.
+
+For the HTTP layer: `respond(path, headers, kinds)` with the request's path and query as sent
+(`/openapi/v3/apis/apps/v1?hash=…`), its headers (names in lower case) and the kinds of the cluster
+(`registry.all()`); the answer is (status, headers, body). Every authenticated user may read them.
+
+A document is built when it is first asked for, kept on disk (`$BINNACLE_VAR/cache`), and read from there: nothing of it
+stays in memory. Its name carries a hash of the kinds that are in it, which is also its ETag.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qs, urlsplit
+
+from apiserver.openapi import documents, protobuf
+from cluster.registry import Kind
+from cluster.schema.indexed import cache_folder, write_cached
+
+JSON = "application/json"
+PROTOBUF_V2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def respond(path: str, headers: Mapping[str, str], kinds: Iterable[Kind]) -> Answer:
+    """The answer to a GET below `/openapi`."""
+    url = urlsplit(path)
+    kinds = list(kinds)
+    if url.path.rstrip("/") == "/openapi/v2":
+        return _v2(headers, kinds)
+    groups = documents.by_path(kinds)
+    if url.path.rstrip("/") == "/openapi/v3":
+        return _index(groups)
+    served = groups.get(url.path.removeprefix("/openapi/v3/").strip("/"))
+    if served is None or not url.path.startswith("/openapi/v3/"):
+        return 404, {"content-type": "text/plain; charset=utf-8"}, b"404 page not found\n"
+    if not _accepts(headers, JSON):
+        return _not_acceptable(JSON)
+    mark = documents.fingerprint(served)
+    answer = _document(f"v3-{mark}.json", mark, headers, JSON, lambda: documents.version_3(served))
+    if parse_qs(url.query).get("hash") == [mark]:
+        answer[1]["cache-control"] = "public, immutable"
+        answer[1]["expires"] = "Thu, 31 Dec 2037 23:55:55 GMT"
+    return answer
+
+
+def _index(groups: dict[str, list[Kind]]) -> Answer:
+    """Where the documents are, with the hash that lets clients cache them for ever."""
+    import orjson
+
+    paths = {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={documents.fingerprint(kinds)}"}
+             for path, kinds in groups.items()}
+    return 200, {"content-type": JSON}, orjson.dumps({"paths": paths})
+
+
+def _v2(headers: Mapping[str, str], kinds: list[Kind]) -> Answer:
+    mark = documents.fingerprint(kinds)
+    if PROTOBUF_V2 in headers.get("accept", ""):
+        return _document(f"v2-{mark}.pb", mark, headers, PROTOBUF_V2,
+                         lambda: protobuf.encode(documents.version_2(kinds)))
+    if not _accepts(headers, JSON):
+        return _not_acceptable(f"{JSON}, {PROTOBUF_V2}")
+    return _document(f"v2-{mark}.json", mark, headers, JSON, lambda: documents.version_2(kinds))
+
+
+def _document(name: str, mark: str, headers: Mapping[str, str], content_type: str,
+              build: documents.Builder) -> Answer:
+    """A document from disk, made if it is not there; 304 when the client has it already."""
+    answer = {"content-type": content_type, "etag": f'"{mark}"', "vary": "Accept-Encoding, Accept"}
+    if f'"{mark}"' in headers.get("if-none-match", ""):
+        return 304, answer, b""
+    path = cache_folder() / f"{name}.gz"
+    if not path.exists():
+        _prune(name)
+        path = write_cached(path.name, gzip.compress(build(), compresslevel=5, mtime=0))
+    packed = path.read_bytes()
+    if "gzip" in headers.get("accept-encoding", ""):
+        return 200, {**answer, "content-encoding": "gzip"}, packed
+    return 200, answer, gzip.decompress(packed)
+
+
+def _prune(name: str, keep: int = 200) -> None:
+    """Bound the folder: custom kinds come and go, and each set of kinds leaves a document."""
+    kind = name.split("-", 1)[0]
+    old = sorted(cache_folder().glob(f"{kind}-*.gz"), key=lambda path: path.stat().st_mtime)
+    for path in old[:max(0, len(old) - keep)]:
+        path.unlink(missing_ok=True)
+
+
+def _accepts(headers: Mapping[str, str], content_type: str) -> bool:
+    accept = headers.get("accept", "*/*")
+    ranges = [part.split(";", 1)[0].strip() for part in accept.split(",")]
+    return any(part in ("", "*/*", "application/*", content_type) for part in ranges)
+
+
+def _not_acceptable(offered: str) -> Answer:
+    text = f"406 Not Acceptable: only {offered} is served here\n"
+    return 406, {"content-type": "text/plain; charset=utf-8"}, text.encode()

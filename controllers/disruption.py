@@ -60,7 +60,7 @@ class DisruptionController(Controller):
         status = wanted_status(budget, covered, ctx.cache, ctx.now())
         if status != (budget.get("status") or {}):
             try:
-                ctx.session.mutate(STORAGE, namespace, name, lambda obj: obj.update(status=status), subresource="status")
+                ctx.session.mutate(STORAGE, namespace, name, lambda o: o.update(status=status), subresource="status")
             except NotFound:
                 return None
         return DELETION_SECONDS if status.get("disruptedPods") else None

@@ -38,7 +38,7 @@ class NodeIPAMController(Controller):
         if chosen is None:
             self._recorder.event(ctx.session, node, "Warning", "CIDRNotAvailable",
                                  f"Node {key} status is now: CIDRNotAvailable")
-            raise Terminal(f"no range of {ctx.session.settings.pod_cidr} is left for node {key}: give a larger pod CIDR")
+            raise Terminal(f"no range of {ctx.session.settings.pod_cidr} is left for node {key}: widen the pod CIDR")
 
         def give(obj: Json) -> None:
             spec = obj.setdefault("spec", {})
@@ -52,7 +52,7 @@ class NodeIPAMController(Controller):
         return None
 
     def _taken(self, ctx: Context) -> set[str]:
-        """Ranges in use; a node's range never changes, so each node is decoded until it has one."""
+        """Ranges in use; a node's range never changes, so a node is decoded until it has one."""
         present = set()
         for entry in ctx.cache.list("nodes"):
             present.add(entry.meta.uid)

@@ -98,7 +98,8 @@ class NodeLifecycleController(Controller):
         except NotFound:
             return node
         if was_ready:
-            self._recorder.event(ctx.session, _about(node), "Normal", "NodeNotReady", f"Node {name} status is now: NodeNotReady")
+            self._recorder.event(ctx.session, _about(node), "Normal", "NodeNotReady",
+                                 f"Node {name} status is now: NodeNotReady")
         return node
 
     @staticmethod
@@ -131,7 +132,7 @@ class NodeLifecycleController(Controller):
                 pod = entry.object()
                 conditions.put(pod["status"], "Ready", "False", "NodeNotReady", "", ctx.now())
                 changed.append(pod)
-        results = ctx.session.update_many([("pods", p["metadata"]["namespace"], p) for p in changed], subresource="status")
+        results = ctx.session.update_many([("pods", p["metadata"]["namespace"], p) for p in changed], "status")
         for pod, result in zip(changed, results, strict=True):
             if not isinstance(result, Exception):
                 self._recorder.event(ctx.session, _about(pod, "Pod"), "Warning", "NodeNotReady", "Node is not ready")

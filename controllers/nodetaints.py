@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import clock
+from cluster import clock, nodematch
 from controllers import conditions
 
 Json = dict[str, Any]
@@ -57,7 +57,7 @@ def evict_after(pod: Json, taints: list[Json], now: float) -> float | None:
     tolerations = (pod.get("spec") or {}).get("tolerations") or []
     shortest: float | None = None
     for taint in taints:
-        bearing = [t for t in tolerations if tolerates(t, taint)]
+        bearing = [t for t in tolerations if nodematch.tolerates(t, taint)]
         if not bearing:
             return 0.0
         limits = [t["tolerationSeconds"] for t in bearing if t.get("tolerationSeconds") is not None]
@@ -67,12 +67,3 @@ def evict_after(pod: Json, taints: list[Json], now: float) -> float | None:
             shortest = wait if shortest is None else min(shortest, wait)
     return shortest
 
-
-def tolerates(toleration: Json, taint: Json) -> bool:
-    """Whether a toleration covers a taint."""
-    key = toleration.get("key") or ""
-    if toleration.get("effect") not in (None, "", taint["effect"]) or (key and key != taint["key"]):
-        return False
-    if toleration.get("operator") == "Exists":
-        return True
-    return bool(key) and (toleration.get("value") or "") == (taint.get("value") or "")

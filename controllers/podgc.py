@@ -1,4 +1,4 @@
-"""Removes pods that nothing else would: too many finished ones, those of a node that is gone, unscheduled terminating ones."""
+"""Removes pods that nothing else would: too many finished ones, those of lost nodes, unscheduled terminating ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class PodGCController(Controller):
 
     name = "podgc"
     user = "system:serviceaccount:kube-system:pod-garbage-collector"
-    watches = (Watch("nodes", _node_gone, lambda event: event.type != "MODIFIED"), Watch("pods", _pod_keys, _pod_matters))
+    watches = (Watch("nodes", _node_gone, lambda event: event.type != "MODIFIED"),
+               Watch("pods", _pod_keys, _pod_matters))
 
     def __init__(self) -> None:
         self._missing: dict[str, float] = {}
@@ -115,7 +116,8 @@ def _fail(ctx: Context, entry: Entry) -> None:
 
 def _remove(ctx: Context, entries: Sequence[Entry]) -> None:
     """Delete without grace: nobody is there to stop anything."""
-    results = ctx.session.delete_many([("pods", e.key.namespace, e.key.name) for e in entries], {"gracePeriodSeconds": 0})
+    keys = [("pods", entry.key.namespace, entry.key.name) for entry in entries]
+    results = ctx.session.delete_many(keys, {"gracePeriodSeconds": 0})
     for result in results:
         if isinstance(result, ApiError) and not isinstance(result, NotFound):
             raise result

@@ -9,9 +9,9 @@ from controllers.serviceaccount import create, namespace_key
 
 NAME = "kube-root-ca.crt"
 DESCRIPTION = ("kubernetes.io/description",
-               "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as "
-               "the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of "
-               "Kubernetes clusters.")
+               "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such "
+               "as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across "
+               "distributions of Kubernetes clusters.")
 
 
 class RootCAController(Controller):
@@ -29,7 +29,8 @@ class RootCAController(Controller):
         data = {"ca.crt": pki.authority()}
         present = ctx.cache.get(Key("configmaps", key, NAME))
         if present is None:
-            create(ctx, "configmaps", key, {"metadata": {"name": NAME, "annotations": dict([DESCRIPTION])}, "data": data})
+            meta = {"name": NAME, "annotations": dict([DESCRIPTION])}
+            create(ctx, "configmaps", key, {"metadata": meta, "data": data})
         elif present.object().get("data") != data:
             ctx.session.mutate("configmaps", key, NAME, lambda obj: obj.update(data=data))
         return None

@@ -70,8 +70,8 @@ class EndpointsController(Controller):
 
 
 def _is_ours(endpoints: Json) -> bool:
-    labels = endpoints["metadata"].get("labels") or {}
-    return labels.get(MANAGED_BY[0]) == MANAGED_BY[1] or slices.TRIGGER in (endpoints["metadata"].get("annotations") or {})
+    labels, annotations = (endpoints["metadata"].get(name) or {} for name in ("labels", "annotations"))
+    return labels.get(MANAGED_BY[0]) == MANAGED_BY[1] or slices.TRIGGER in annotations
 
 
 def _size(wanted: Iterable[Json]) -> int:
@@ -79,11 +79,11 @@ def _size(wanted: Iterable[Json]) -> int:
 
 
 def subsets(service: Json, pods: Iterable[Backend]) -> list[Json]:
-    """The subsets: addresses by the ports they serve, ready ones and others; at most 1000 addresses, ready ones first."""
+    """The subsets: addresses by the ports they serve; at most 1000 addresses, ready ones first."""
     tolerant = backends.publishes_not_ready(service)
     family = (service["spec"].get("ipFamilies") or ["IPv4"])[0]
     groups: dict[tuple[Port, ...], tuple[list[Json], list[Json]]] = {}
-    for pod in sorted(pods, key=lambda p: not p.ready)[:]:
+    for pod in sorted(pods, key=lambda p: not p.ready):
         addresses = pod.addresses(family)
         ports = backends.ports_of(service, pod)
         if not addresses or (pod.terminating and not tolerant) or not (ports or backends.is_headless(service)):

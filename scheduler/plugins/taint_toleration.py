@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cluster import nodematch
 from scheduler.columns import Array
 from scheduler.nodes import Taint
 from scheduler.plugins.base import Objection, Plugin, View, stretched
@@ -17,28 +18,9 @@ HARD = ("NoSchedule", "NoExecute")
 
 def tolerates(tolerations: Iterable[dict[str, Any]], taint: Taint) -> bool:
     """Whether one of the tolerations (as in a pod's spec) covers the taint."""
-    return any(_covers(toleration, taint) for toleration in tolerations)
-
-
-def _covers(toleration: dict[str, Any], taint: Taint) -> bool:
     key, value, effect = taint
-    if toleration.get("effect") and toleration["effect"] != effect:
-        return False
-    wanted, operator = toleration.get("key") or "", toleration.get("operator") or "Equal"
-    if wanted and wanted != key:
-        return False
-    if operator == "Exists":
-        return True
-    if operator in ("Lt", "Gt"):
-        return _compares(operator, value, toleration.get("value") or "")
-    return bool(wanted) and (toleration.get("value") or "") == value
-
-
-def _compares(operator: str, value: str, bound: str) -> bool:
-    try:
-        return int(value) < int(bound) if operator == "Lt" else int(value) > int(bound)
-    except ValueError:
-        return False
+    whole = {"key": key, "value": value, "effect": effect}
+    return any(nodematch.tolerates(toleration, whole) for toleration in tolerations)
 
 
 class TaintToleration(Plugin):

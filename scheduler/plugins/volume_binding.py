@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cluster import quantity, selectors
+from controllers.volumes.matching import satisfies, smallest
 from scheduler.columns import Array
 from scheduler.plugins.base import Listers, Objection, Plugin, Rejected, View
 from scheduler.plugins.node_affinity import selector_mask
@@ -100,39 +100,6 @@ class VolumeBinding(Plugin):
 
     def _offers(self, claim: Json) -> list[Json]:
         return [volume for volume in self._listers.list(VOLUMES) if satisfies(volume, claim)]
-
-
-def smallest(volumes: list[Json], claim: Json) -> Json | None:
-    """The volume to take of those that satisfy a claim: one reserved for it, else the smallest."""
-    return min(volumes, key=lambda v: (not _reserved(v, claim), quantity.parse(v["spec"]["capacity"]["storage"]).nano),
-               default=None)
-
-
-def satisfies(volume: Json, claim: Json) -> bool:
-    """Whether an available volume can be bound to a claim: class, size, access modes, volume mode, selector."""
-    spec, wanted = volume["spec"], claim["spec"]
-    if volume["metadata"].get("deletionTimestamp") or (spec.get("claimRef") and not _reserved(volume, claim)):
-        return False
-    if wanted.get("volumeName") and wanted["volumeName"] != volume["metadata"]["name"]:
-        return False
-    if (spec.get("storageClassName") or "") != (wanted.get("storageClassName") or ""):
-        return False
-    if (spec.get("volumeMode") or "Filesystem") != (wanted.get("volumeMode") or "Filesystem"):
-        return False
-    if not set(wanted.get("accessModes") or ()) <= set(spec.get("accessModes") or ()):
-        return False
-    labels = volume["metadata"].get("labels") or {}
-    if wanted.get("selector") and not selectors.from_object(wanted["selector"]).matches(labels):
-        return False
-    size = ((wanted.get("resources") or {}).get("requests") or {}).get("storage", "0")
-    return quantity.parse((spec.get("capacity") or {}).get("storage", "0")).nano >= quantity.parse(size).nano
-
-
-def _reserved(volume: Json, claim: Json) -> bool:
-    """Whether the volume is set aside for this very claim."""
-    reference, meta = volume["spec"].get("claimRef") or {}, claim["metadata"]
-    return (reference.get("namespace"), reference.get("name")) == (meta.get("namespace"), meta["name"]) and (
-        not reference.get("uid") or reference["uid"] == meta.get("uid"))
 
 
 def _reach(volume: Json, view: View) -> Array:

@@ -11,12 +11,14 @@ Json = dict[str, Any]
 
 def asked(pod: Json) -> Json:
     requests = pod["spec"]["containers"][0]["resources"]["requests"]
-    return {"pods": 1, "cpu": quantity.milli(requests.get("cpu", "0")), "memory": quantity.units(requests.get("memory", "0"))}
+    return {"pods": 1, "cpu": quantity.milli(requests.get("cpu", "0")),
+            "memory": quantity.units(requests.get("memory", "0"))}
 
 
 def room(node: Json) -> Json:
     offered = node["status"]["allocatable"]
-    return {"pods": int(offered["pods"]), "cpu": quantity.milli(offered["cpu"]), "memory": quantity.units(offered["memory"])}
+    return {"pods": int(offered["pods"]), "cpu": quantity.milli(offered["cpu"]),
+            "memory": quantity.units(offered["memory"])}
 
 
 def used(name: str, pods: list[Json]) -> Json:
@@ -97,7 +99,8 @@ def fits_near(pod: Json, node: Json, nodes: dict[str, Json], pods: list[Json]) -
 
 
 def fits_spread(pod: Json, node: Json, nodes: dict[str, Json], pods: list[Json]) -> bool:
-    constraints = [c for c in pod["spec"].get("topologySpreadConstraints", []) if c["whenUnsatisfiable"] == "DoNotSchedule"]
+    constraints = [c for c in pod["spec"].get("topologySpreadConstraints", [])
+                   if c["whenUnsatisfiable"] == "DoNotSchedule"]
     if any(c["topologyKey"] not in node["metadata"]["labels"] for c in constraints):
         return False
     counted = [n for n in nodes.values() if fits_labels(pod, n)

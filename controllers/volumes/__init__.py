@@ -1,0 +1,1 @@
+"""PersistentVolumes and their claims: static binding, release, and protection while in use."""

@@ -1,0 +1,88 @@
+"""A claim stays while a pod uses it, a volume while it is bound: their finalizers are lifted here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cluster.cache import Cache, Entry, Event
+from cluster.errors import NotFound
+from cluster.store import Key
+from controllers import pods
+from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+
+Json = dict[str, Any]
+
+CLAIM_FINALIZER, VOLUME_FINALIZER = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
+
+
+def claims_of(entry: Entry) -> Iterable[str]:
+    """Names of the claims that a pod uses."""
+    if b'"persistentVolumeClaim"' not in entry.body and b'"ephemeral"' not in entry.body:
+        return
+    for volume in (entry.object().get("spec") or {}).get("volumes") or []:
+        if volume.get("persistentVolumeClaim"):
+            yield volume["persistentVolumeClaim"]["claimName"]
+        elif volume.get("ephemeral"):
+            yield f"{entry.key.name}-{volume['name']}"
+
+
+def _claim_keys(entry: Entry, cache: Cache) -> Iterable[str]:
+    return (join_key(entry.key.namespace, name) for name in claims_of(entry))
+
+
+def _pod_ends(event: Event) -> bool:
+    return event.type == "DELETED" or pods.view(event.entry).finished
+
+
+class ClaimProtectionController(Controller):
+    """Key: a claim."""
+
+    name = "pvcprotection"
+    user = "system:serviceaccount:kube-system:pvc-protection-controller"
+    watches = (Watch("persistentvolumeclaims", own_key, lambda event: bool(event.entry.meta.deletionTimestamp)),
+               Watch("pods", _claim_keys, _pod_ends))
+
+    def reconcile(self, key: str, ctx: Context) -> Result:
+        namespace, name = split_key(key)
+        entry = ctx.cache.get(Key("persistentvolumeclaims", namespace, name))
+        if entry is not None and entry.meta.deletionTimestamp and not _used(ctx.cache, namespace, name):
+            _lift(ctx, entry, CLAIM_FINALIZER)
+        return None
+
+
+class VolumeProtectionController(Controller):
+    """Key: a volume."""
+
+    name = "pvprotection"
+    user = "system:serviceaccount:kube-system:pv-protection-controller"
+    watches = (Watch("persistentvolumes", own_key, lambda event: bool(event.entry.meta.deletionTimestamp)),)
+
+    def reconcile(self, key: str, ctx: Context) -> Result:
+        entry = ctx.cache.get(Key("persistentvolumes", "", key))
+        if entry is None or not entry.meta.deletionTimestamp:
+            return None
+        if (entry.object().get("status") or {}).get("phase") != "Bound":
+            _lift(ctx, entry, VOLUME_FINALIZER)
+        return None
+
+
+def _used(cache: Cache, namespace: str, claim: str) -> bool:
+    """Whether a pod on a node still uses the claim; a finished one does not."""
+    return any(entry.node and not pods.view(entry).finished and claim in claims_of(entry)
+               for entry in cache.list("pods", namespace))
+
+
+def _lift(ctx: Context, entry: Entry, finalizer: str) -> None:
+    if finalizer not in (entry.meta.finalizers or ()):
+        return
+
+    def lift(obj: Json) -> None:
+        obj["metadata"]["finalizers"] = [f for f in obj["metadata"].get("finalizers") or [] if f != finalizer]
+        if not obj["metadata"]["finalizers"]:
+            del obj["metadata"]["finalizers"]
+
+    try:
+        ctx.session.mutate(entry.key.storage, entry.key.namespace, entry.key.name, lift)
+    except NotFound:
+        return

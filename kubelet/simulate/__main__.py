@@ -1,0 +1,60 @@
+"""`python -m kubelet.simulate --kubeconfig F --nodes 1000`, or `--adopt-label sim=true` for nodes that exist."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+
+from client import Client, KubeconfigError, load
+from kubelet.simulate.fleet import Fleet
+from kubelet.simulate.nodes import Nodes
+from kubelet.simulate.pipe import Pipe
+
+LABEL = "sim=true"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="kubelet.simulate", description="Plays many nodes; their pods come to run without processes."
+    )
+    parser.add_argument("--kubeconfig", required=True)
+    parser.add_argument("--nodes", type=int, default=0, help="how many nodes to register (8 CPU, 16Gi, 110 pods each)")
+    parser.add_argument("--prefix", default="sim-", help="of the names of registered nodes")
+    parser.add_argument("--adopt-label", default=LABEL, help="play every node that has this label")
+    parser.add_argument("--connections", type=int, default=32, help="at most so many requests at once")
+    arguments = parser.parse_args()
+    if "=" not in arguments.adopt_label:
+        parser.error("--adopt-label has to be key=value")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(serve(arguments))
+    except (KubeconfigError, OSError) as error:
+        sys.exit(f"kubelet.simulate: {error}")
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Until SIGTERM or SIGINT.  The nodes stay registered and become NotReady when nobody plays them."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    config = load(arguments.kubeconfig)
+    async with Client(config, connections=arguments.connections, user_agent="kubelet-simulate") as client:
+        pipe = Pipe(config, arguments.connections)
+        nodes = Nodes(client, pipe, arguments.adopt_label, lambda names: fleet.look_again(names))
+        fleet = Fleet(client, pipe, nodes.hosts)
+        try:
+            # Nodes have to be known before their pods are looked at; both then follow by themselves.
+            background = [asyncio.create_task(pipe.run()), asyncio.create_task(nodes.run())]
+            if arguments.nodes:
+                await nodes.create(arguments.nodes, arguments.prefix)
+            await asyncio.gather(*background, fleet.run(), nodes.heartbeat(), fleet.report())
+        except asyncio.CancelledError:
+            logging.getLogger("kubelet.simulate").info("stopping")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Simulated nodes: made or adopted, and kept alive by leases."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from typing import Any
+
+import aiohttp
+import orjson
+
+from client import ApiStatusError, Client, Reflector, resource_path
+from client.api import MERGE_PATCH
+from kubelet import clock, lease
+from kubelet.node import HEALTHY, VERSION
+from kubelet.simulate.pipe import Pipe, Request
+
+log = logging.getLogger("kubelet.simulate")
+Json = dict[str, Any]
+FIRST_ADDRESS = int(IPv4Address("10.64.0.1"))
+CAPACITY = {"cpu": "8", "memory": "16Gi", "pods": "110"}
+ZONES = 3
+PARALLEL = 32
+RENEW_EVERY = 15.0
+
+
+def node(name: str, index: int, label: str) -> Json:
+    """The object as it is registered; `label` is `key=value`, put on all."""
+    key, _, value = label.partition("=")
+    labels = {
+        key: value,
+        "kubernetes.io/arch": "amd64",
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "topology.kubernetes.io/zone": f"zone-{index % ZONES}",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels},
+        "status": {"capacity": CAPACITY, "allocatable": CAPACITY, "nodeInfo": _info()},
+    }
+
+
+def _info() -> Json:
+    empty = dict.fromkeys(("bootID", "machineID", "systemUUID"), "")
+    return {
+        **empty,
+        "architecture": "amd64",
+        "containerRuntimeVersion": "sim://1",
+        "kernelVersion": "6.1.0-sim",
+        "kubeProxyVersion": VERSION,
+        "kubeletVersion": VERSION,
+        "operatingSystem": "linux",
+        "osImage": "Simulated Linux",
+    }
+
+
+def healthy(obj: Json, address: str) -> Json | None:
+    """The status patch that makes a node Ready at `address`; None when it is already."""
+    status = obj.get("status") or {}
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
+    if ready and _address(obj):
+        return None
+    now = clock.rfc3339()
+    conditions = [
+        {
+            "type": kind,
+            "status": value,
+            "reason": reason,
+            "message": message,
+            "lastHeartbeatTime": now,
+            "lastTransitionTime": now,
+        }
+        for kind, (value, reason, message) in HEALTHY.items()
+    ]
+    others = [c for c in status.get("conditions") or () if c["type"] not in HEALTHY]
+    addresses = [
+        {"type": "InternalIP", "address": address},
+        {"type": "Hostname", "address": obj["metadata"]["name"]},
+    ]
+    return {"status": {"conditions": conditions + others, "addresses": addresses}}
+
+
+def _address(obj: Json) -> str:
+    addresses = (obj.get("status") or {}).get("addresses") or ()
+    return next((a["address"] for a in addresses if a["type"] == "InternalIP"), "")
+
+
+class Nodes:
+    """Every node with the label is ours: `hosts` maps its name to its address.  `adopted(names)` tells of new ones."""
+
+    def __init__(self, client: Client, pipe: Pipe, label: str, adopted: Callable[[list[str]], None]) -> None:
+        self._client, self._pipe, self._label, self._adopted = client, pipe, label, adopted
+        self.hosts: dict[str, str] = {}
+        self._count = 0
+        self._leased: set[str] = set()
+        self._mine = Reflector(
+            client,
+            resource_path("v1", "nodes"),
+            {"labelSelector": label},
+            on_add=self._take,
+            on_update=lambda old, new: self._take(new),
+            on_delete=self._drop,
+            transform=lambda obj: {"metadata": obj["metadata"], "status": obj.get("status") or {}},
+        )
+
+    async def create(self, count: int, prefix: str) -> None:
+        """Makes `count` nodes, `<prefix>0` and so on; those that exist are left as they are."""
+        gate = asyncio.Semaphore(PARALLEL)
+
+        async def one(index: int) -> None:
+            async with gate:
+                try:
+                    await self._client.create(
+                        resource_path("v1", "nodes"), node(f"{prefix}{index}", index, self._label)
+                    )
+                except ApiStatusError as error:
+                    if not error.conflict:
+                        raise
+
+        await asyncio.gather(*(one(index) for index in range(count)))
+
+    async def run(self) -> None:
+        await self._mine.run()
+
+    def _take(self, obj: Json) -> None:
+        name = obj["metadata"]["name"]
+        if name not in self.hosts:
+            self.hosts[name] = _address(obj) or str(IPv4Address(FIRST_ADDRESS + self._count))
+            self._count += 1
+            self._adopted([name])
+        patch = healthy(obj, self.hosts[name])
+        if patch is not None:
+            path = resource_path("v1", "nodes", "", name, "status")
+            self._pipe.send(Request("PATCH", path, orjson.dumps(patch), MERGE_PATCH))
+
+    def _drop(self, obj: Json) -> None:
+        self.hosts.pop(obj["metadata"]["name"], None)
+        self._leased.discard(obj["metadata"]["name"])
+
+    async def heartbeat(self) -> None:
+        """Renews all leases every 15 s (they last 40), spread over the period; a lease is made with its node's first renewal."""
+        while True:
+            names = list(self.hosts)
+            if not names:
+                await asyncio.sleep(0.2)
+            for name in names:
+                await self._renew(name)
+                await asyncio.sleep(RENEW_EVERY / len(names))
+
+    async def _renew(self, name: str) -> None:
+        known = self._mine.items.get(("", name))
+        if known is None:
+            return
+        if name in self._leased:
+            self._renew_cheaply(name)
+            return
+        try:
+            await lease.renew(self._client, name, known["metadata"]["uid"])
+            self._leased.add(name)
+        except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("lease of %s not made: %s", name, error)
+
+    def _renew_cheaply(self, name: str) -> None:
+        path = resource_path(lease.GROUP, "leases", lease.NAMESPACE, name)
+        spec = {"holderIdentity": name, "leaseDurationSeconds": lease.SECONDS, "renewTime": clock.micro()}
+
+        def done(code: int) -> None:
+            if code == 404:
+                self._leased.discard(name)
+
+        self._pipe.send(Request("PATCH", path, orjson.dumps({"spec": spec}), MERGE_PATCH, done))

@@ -137,8 +137,14 @@ class World:
             self.session.create("nodes", "", {
                 "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"name": name}}, "spec": spec,
             })
-        for name in names:  # admission taints a new node until something says that it is ready
-            self.session.mutate("nodes", "", name, lambda node: node["spec"].pop("taints", None) if not spec else None)
+        for name in names:
+            self.session.mutate("nodes", "", name, _becomes_ready)
+
+
+def _becomes_ready(node: Json) -> None:
+    """Admission taints a new node until something says that it is ready."""
+    kept = [taint for taint in node["spec"].get("taints", ()) if taint["key"] != "node.kubernetes.io/not-ready"]
+    node["spec"]["taints"] = kept
 
 
 def condition(status: Json, type: str) -> Json:

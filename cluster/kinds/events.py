@@ -1,4 +1,4 @@
-"""events.k8s.io/v1: the newer form of Event, a view on the core events. The rules are in `cluster.kinds.core.events`."""
+"""events.k8s.io/v1: the newer form of Event, a view on core events. The rules are in `cluster.kinds.core.events`."""
 
 from __future__ import annotations
 

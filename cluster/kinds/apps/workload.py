@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.errors import FieldError, forbidden, invalid, not_supported, required
 from cluster.kinds.common import check_label_selector, check_not_negative, dns1123_label
+from cluster.kinds.core.podwarnings import template_warnings
 from cluster.kinds.metadata import ObjectStrategy
 from cluster.kinds.podvalidation import validate_pod_template
 from cluster.registry import Context, Json
@@ -28,7 +29,7 @@ class WorkloadStrategy(ObjectStrategy):
     def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
         if old and old["spec"] == obj["spec"]:
             return []
-        return name_warnings(obj)
+        return name_warnings(obj) + template_warnings(obj["spec"]["template"], "spec.template")
 
 
 def name_warnings(obj: Json) -> list[str]:

@@ -11,6 +11,7 @@ from cluster.kinds import columns as c
 from cluster.kinds.apps.workload import name_warnings
 from cluster.kinds.batch.jobspec import check_job_spec
 from cluster.kinds.common import check_choice, check_not_negative
+from cluster.kinds.core.podwarnings import template_warnings
 from cluster.kinds.metadata import ObjectStrategy, check_annotations
 from cluster.kinds.podspec import default_pod_template
 from cluster.registry import Context, Json, Kind
@@ -50,7 +51,10 @@ class CronJobStrategy(ObjectStrategy):
         return errors
 
     def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
-        return [] if old else name_warnings(obj)
+        if old and old["spec"] == obj["spec"]:
+            return []
+        template = obj["spec"]["jobTemplate"]["spec"]["template"]
+        return name_warnings(obj) + template_warnings(template, "spec.jobTemplate.spec.template")
 
 
 def _check_schedule(text: str) -> list[FieldError]:

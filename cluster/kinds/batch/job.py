@@ -10,6 +10,7 @@ from cluster.kinds.apps.workload import MISMATCH, matches, name_warnings
 from cluster.kinds.batch.jobspec import check_job_spec
 from cluster.kinds.batch.jobstatus import check_job_status, is_true
 from cluster.kinds.common import check_label_selector, check_unchanged, dns1123_label
+from cluster.kinds.core.podwarnings import template_warnings
 from cluster.kinds.metadata import ObjectStrategy
 from cluster.kinds.podspec import default_pod_template
 from cluster.registry import Context, Json, Kind
@@ -59,7 +60,9 @@ class JobStrategy(ObjectStrategy):
         return check_job_status(obj, old)
 
     def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
-        return [] if old else name_warnings(obj)
+        if old and old["spec"] == obj["spec"]:
+            return []
+        return name_warnings(obj) + template_warnings(obj["spec"]["template"], "spec.template")
 
 
 def default_job_spec(spec: Json) -> None:

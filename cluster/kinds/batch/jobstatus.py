@@ -104,10 +104,10 @@ def _check_transition(job: Json, status: Json, before: Json) -> list[FieldError]
     errors = [omitted(CONDITIONS, f"cannot disable the terminal {name}=True condition")
               for name in TERMINAL if is_true(before, name) and not is_true(status, name)]
     started, was = status.get("startTime"), before.get("startTime")
-    if was is not None and started != was and not job["spec"].get("suspend") and is_true(before, "Suspended") is False:
+    if was is not None and started != was and not job["spec"].get("suspend") and not is_true(before, "Suspended"):
         errors.append(required("status.startTime", "startTime cannot be removed for unsuspended job") if started is None
                       else invalid("status.startTime", started, "startTime cannot be modified for unsuspended job"))
-    for name in ("succeeded", "failed"):
-        if (status.get(name) or 0) < (before.get(name) or 0) and not job["spec"].get("completionMode") == "Indexed":
-            errors.append(invalid(f"status.{name}", status.get(name) or 0, f"cannot decrease the {name} counter"))
+    if job["spec"].get("completionMode") != "Indexed":
+        errors += [invalid(f"status.{name}", status.get(name) or 0, f"cannot decrease the {name} counter")
+                   for name in ("succeeded", "failed") if (status.get(name) or 0) < (before.get(name) or 0)]
     return errors

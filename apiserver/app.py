@@ -68,7 +68,13 @@ class App:
         await answer.send(send, request.header(b"accept-encoding"))
 
     async def answer(self, request: Request) -> Answer:
-        """The answer to a request, whatever happens."""
+        """The answer to a request, whatever happens. Its warnings are given even if it fails."""
+        answer = await self._attempt(request)
+        if request.warnings:
+            answer.warnings = [*request.warnings, *(w for w in answer.warnings if w not in request.warnings)]
+        return answer
+
+    async def _attempt(self, request: Request) -> Answer:
         try:
             return await self._handle(request)
         except ApiError as error:

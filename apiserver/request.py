@@ -23,10 +23,11 @@ MAX_BODY = 3 * 1024 * 1024
 class Request:
     """One HTTP request. `user` is known after authentication, `info` from the start."""
 
-    __slots__ = ("_headers", "_query", "info", "method", "raw_path", "receive", "scope", "state", "user")
+    __slots__ = ("_headers", "_query", "info", "method", "raw_path", "receive", "scope", "state", "user", "warnings")
 
     def __init__(self, scope: dict[str, Any], receive: Receive, state: State) -> None:
         self.scope, self.receive, self.state = scope, receive, state
+        self.warnings: list[str] = []
         self.method: str = scope["method"]
         self.raw_path: str = scope["raw_path"].decode("latin-1")
         self._headers: dict[bytes, bytes] = dict(scope["headers"])

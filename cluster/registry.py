@@ -176,6 +176,7 @@ class Kind:
     to_storage: Callable[[Json], Json] = identity
     from_storage: Callable[[Json], Json] = identity
     preferred: bool = True
+    deprecation: str = ""  # what clients are warned of on every request
     list_kind: str = ""
 
     def __post_init__(self) -> None:

@@ -29,6 +29,8 @@ async def handle(request: Request) -> Answer:
     kind = registry.lookup(info.group, info.version, info.resource)
     if kind is None or (info.namespace and not kind.namespaced and info.resource != "namespaces"):
         return _unknown(request)
+    if kind.deprecation:
+        request.warnings.append(kind.deprecation)
     if info.subresource:
         return await _subresource(request, kind)
     if info.name and info.verb in ITEM:

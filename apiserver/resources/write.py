@@ -27,7 +27,7 @@ def call_of(request: Request, kind: Kind) -> Call:
     return request.state.session(request.user).call(
         kind, info.namespace if kind.namespaced else "", info.name, info.subresource,
         dry_run=request.dry_run, field_manager=field_manager(request), field_validation=field_validation(request),
-        force=request.flag("force"))
+        force=request.flag("force"), warnings=request.warnings)
 
 
 def field_validation(request: Request) -> str:

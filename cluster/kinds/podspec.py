@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster import quantity
 from cluster.kinds.poddefaults_volumes import default_volume
-from cluster.kinds.resources import canonical_list, nano
+from cluster.kinds.resources import canonical_list, is_pod_level, nano
 from cluster.registry import Json
 
 DEFAULT_SCHEDULER = "default-scheduler"
@@ -144,8 +144,10 @@ def _default_pod_level_requests(spec: Json) -> None:
         if not name.startswith("hugepages-") and (total := aggregate(spec, "requests", name)):
             requests[name] = str(quantity.Quantity(total, quantity.parse(limits[name]).notation))
     for name, value in limits.items():
-        requests.setdefault(name, value)
-    resources["requests"] = requests
+        if is_pod_level(name):
+            requests.setdefault(name, value)
+    if requests:
+        resources["requests"] = requests
 
 
 def aggregate(spec: Json, which: str, name: str) -> int:

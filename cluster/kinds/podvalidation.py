@@ -25,7 +25,7 @@ from cluster.kinds.podspec import aggregate
 from cluster.kinds.podvalidation_containers import check_all_containers, check_id, check_profile
 from cluster.kinds.podvalidation_scheduling import check_scheduling
 from cluster.kinds.podvalidation_volumes import check_volumes
-from cluster.kinds.resources import check_requirements, is_huge_page, nano
+from cluster.kinds.resources import check_requirements, is_pod_level, nano
 from cluster.quantity import Quantity
 from cluster.registry import Json
 
@@ -187,7 +187,7 @@ def _check_pod_resources(resources: Json, path: str, spec: Json) -> list[FieldEr
     errors: list[FieldError] = []
     for which in ("limits", "requests"):
         errors += [not_supported(f"{path}.{which}[{name}]", name, ("cpu", "hugepages-", "memory"))
-                   for name in resources.get(which) or () if name not in ("cpu", "memory") and not is_huge_page(name)]
+                   for name in resources.get(which) or () if not is_pod_level(name)]
     if errors:
         return errors
     errors = check_requirements(path, resources)

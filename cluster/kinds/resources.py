@@ -47,6 +47,11 @@ def is_huge_page(name: str) -> bool:
     return name.startswith(HUGE_PAGES)
 
 
+def is_pod_level(name: str) -> bool:
+    """Whether a pod as a whole can be given a resource."""
+    return name in ("cpu", "memory") or is_huge_page(name)
+
+
 def is_native(name: str) -> bool:
     """Whether Kubernetes itself defines a resource: no domain, or one of kubernetes.io."""
     return "/" not in name or "kubernetes.io/" in name

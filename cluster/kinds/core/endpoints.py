@@ -96,5 +96,6 @@ def _cells(obj: Json, now: float) -> list[Any]:
 KINDS = (
     Kind("", "v1", "Endpoints", "endpoints", singular="endpoints", short_names=("ep",),
          definition="io.k8s.api.core.v1.Endpoints", strategy=EndpointsStrategy(), cells=_cells,
+         deprecation=DEPRECATION,
          columns=(c.NAME, c.column("Endpoints", description="Addresses and ports that are ready."), c.AGE)),
 )

@@ -131,13 +131,12 @@ def assign(obj: Json, ctx: Context, old: Json | None = None) -> None:
 def _assign_families(spec: Json, ctx: Context) -> None:
     """One family, except for headless Services without a selector: those may have endpoints of both."""
     own = family(ctx)
-    if is_headless(spec) and not spec.get("selector"):
-        if not spec.get("ipFamilyPolicy"):
-            families = spec.get("ipFamilies") or [own]
-            spec["ipFamilyPolicy"] = "RequireDualStack"
-            spec["ipFamilies"] = families if len(families) > 1 else [
-                families[0], "IPv6" if families[0] == "IPv4" else "IPv4"]
-            return
+    if is_headless(spec) and not spec.get("selector") and not spec.get("ipFamilyPolicy"):
+        families = spec.get("ipFamilies") or [own]
+        other = "IPv6" if families[0] == "IPv4" else "IPv4"
+        spec["ipFamilyPolicy"] = "RequireDualStack"
+        spec["ipFamilies"] = families if len(families) > 1 else [*families, other]
+        return
     spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
     spec["ipFamilies"] = spec.get("ipFamilies") or [own]
 

@@ -205,12 +205,11 @@ def check_change(new: Json, old: Json) -> list[FieldError]:
         before, now = old.get("clusterIPs") or [], new.get("clusterIPs") or []
         if before and (not now or now[0] != before[0]):
             errors.append(invalid("spec.clusterIPs[0]", now, _ONCE))
-    if new["type"] == old.get("type") == "LoadBalancer":
-        if new.get("loadBalancerClass") != old.get("loadBalancerClass"):
-            errors.append(invalid("spec.loadBalancerClass", new.get("loadBalancerClass"), _ONCE))
-    if needs_health_port(new) and needs_health_port(old):
-        if new.get("healthCheckNodePort") != old.get("healthCheckNodePort"):
-            errors.append(forbidden("spec.healthCheckNodePort", "field is immutable"))
+    name, port = ("loadBalancerClass", "healthCheckNodePort")
+    if new["type"] == old.get("type") == "LoadBalancer" and new.get(name) != old.get(name):
+        errors.append(invalid(f"spec.{name}", new.get(name), _ONCE))
+    if needs_health_port(new) and needs_health_port(old) and new.get(port) != old.get(port):
+        errors.append(forbidden(f"spec.{port}", "field is immutable"))
     return errors
 
 

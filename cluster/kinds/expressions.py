@@ -11,9 +11,10 @@ from cluster.registry import Json
 
 MAX_CONDITIONS = 64
 # Names that the language itself gives: types, and what namespaced functions begin with.
-BUILT_IN = frozenset(("bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint", "duration",
-                      "timestamp", "dyn", "optional", "cel", "math", "sets", "strings", "base64", "ip", "cidr", "format",
-                      "quantity", "url", "semver", "google", "kubernetes", "Object", "JSONPatch", "jsonpatch"))
+BUILT_IN = frozenset((
+    "bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint", "duration", "timestamp", "dyn",
+    "optional", "cel", "math", "sets", "strings", "base64", "ip", "cidr", "format", "quantity", "url", "semver", "google",
+    "kubernetes", "Object", "JSONPatch", "jsonpatch"))
 # A macro binds its first arguments: `list.all(item, …)`, `map.all(key, value, …)`, `cel.bind(name, …)`.
 _BOUND = re.compile(r"\.(?:all|exists|exists_one|existsOne|filter|map|sortBy|bind|transform\w*)\(\s*"
                     r"([A-Za-z_]\w*)\s*,(?:\s*([A-Za-z_]\w*)\s*,)?")

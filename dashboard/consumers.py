@@ -112,6 +112,11 @@ class Consumer(AsyncJsonWebsocketConsumer):
         BYTES.inc(len(frame))
         await self.send(text_data=frame.decode())
 
+    async def fail(self) -> None:
+        """Something here is broken: close, so that the browser connects again."""
+        with contextlib.suppress(OSError, RuntimeError):
+            await self.close(1011)
+
     async def disconnect(self, code: int) -> None:
         for task in list(self.tasks):
             task.cancel()
@@ -140,7 +145,7 @@ class LiveConsumer(Consumer):
         await self.send_frame(orjson.dumps({
             "t": "hello", "cluster": self.access.source.name, "clusters": await sources.names(),
             "user": self.access.user.name, "now": time.time(), "health": monitor.health()}))
-        self.live = Live(self.access, monitor, self.send_frame)
+        self.live = Live(self.access, monitor, self.send_frame, self.fail)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         try:
@@ -173,9 +178,11 @@ class LogConsumer(Consumer):
             async for frame in podlogs.frames(self.access, self.query):
                 await self.send_frame(frame)
             await self.close(1000)
+        except OSError as error:  # the browser went away
+            log.debug("a log stream ended: %s", error)
         except Exception:
             log.exception("a log stream failed")
-            await self.close(1011)
+            await self.fail()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """A log socket has nothing to be told."""

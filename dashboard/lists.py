@@ -12,37 +12,45 @@ from typing import Any
 import orjson
 
 from cluster import rbac
-from cluster.cache import Entry, Event
+from cluster.cache import Cache, Entry, Event
 from cluster.registry import Kind
 from cluster.store import Key
 from dashboard.access import Access, Scope, within
 from dashboard.rows import WORKLOADS, Rows, WorkloadRows, workload_header
 
 MAX_ROWS = 50_000
-FIRST_SLICE, SLICE = 120, 1_000
+FIRST_SLICE, SLICE = 120, 2_500
+BREATH = 200  # rows encoded between two looks at what else there is to do
 MAX_RESUME = 5_000
 RIGHTS = frozenset(rbac.STORAGES) | {"namespaces"}
 
 
 class Boards:
-    """The row encoders of one cluster, shared by its viewers and dropped with the last of a kind."""
+    """The row encoders of one cluster, shared by its viewers. A few that nobody looks at are kept for who comes back."""
 
-    def __init__(self) -> None:
+    IDLE = 10
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
         self._boards: dict[tuple[str, bool], tuple[Rows, int]] = {}
 
     def take(self, kind: Kind, together: bool) -> Rows:
-        rows, users = self._boards.get((kind.storage, together), (None, 0))
+        rows, users = self._boards.pop((kind.storage, together), (None, 0))
         if rows is None or rows.kind is not kind:
             rows = WorkloadRows(kind) if together else Rows(kind)
+        elif not users:
+            rows.prune(self.cache)
         self._boards[kind.storage, together] = (rows, users + 1)
         return rows
 
     def give_back(self, kind: Kind, together: bool) -> None:
-        rows, users = self._boards.get((kind.storage, together), (None, 0))
-        if rows is not None and users > 1:
-            self._boards[kind.storage, together] = (rows, users - 1)
-        else:
-            self._boards.pop((kind.storage, together), None)
+        rows, users = self._boards.pop((kind.storage, together), (None, 0))
+        if rows is None:
+            return
+        self._boards[kind.storage, together] = (rows, max(0, users - 1))
+        idle = [place for place, (_, users) in self._boards.items() if not users]
+        for place in idle[:-self.IDLE]:
+            del self._boards[place]
 
 
 _boards: dict[str, Boards] = {}
@@ -69,7 +77,9 @@ class ListFeed:
 
     def _open(self) -> None:
         source = self.access.source
-        boards = _boards.setdefault(source.name, Boards())
+        boards = _boards.get(source.name)
+        if boards is None or boards.cache is not source.cache:
+            boards = _boards[source.name] = Boards(source.cache)
         for place, storage in enumerate(self.storages):
             kind = source.kind(storage)
             if kind is None:
@@ -151,11 +161,17 @@ class ListFeed:
             part = entries[start:start + size]
             start, size = start + size, SLICE
             head["more"] = start < len(entries)
-            yield _frame(head, b"rows", [self._row(entry) for entry in part])
+            yield _frame(head, b"rows", await self._encode(part))
             if not head["more"]:
                 return
             head = {"t": "rows", "id": self.number, "rev": revision, "total": total}
+
+    async def _encode(self, entries: list[Entry]) -> list[bytes]:
+        rows = []
+        for start in range(0, len(entries), BREATH):
+            rows += [self._row(entry) for entry in entries[start:start + BREATH]]
             await asyncio.sleep(0)
+        return rows
 
     def _entries(self, storage: str) -> list[Entry]:
         cache = self.access.source.cache

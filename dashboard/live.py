@@ -32,10 +32,10 @@ BEAT = 1.0
 
 
 class Live:
-    """See the module's docstring. `send` awaits until the frame is handed to the transport."""
+    """See the module's docstring. `send` awaits until the frame is handed to the transport; `fail` closes the socket."""
 
-    def __init__(self, access: Access, monitor: Monitor, send: Send) -> None:
-        self.access, self.monitor, self.send = access, monitor, send
+    def __init__(self, access: Access, monitor: Monitor, send: Send, fail: Callable[[], Awaitable[None]]) -> None:
+        self.access, self.monitor, self.send, self.fail = access, monitor, send, fail
         self.feeds: dict[int, Any] = {}
         self.dirty: dict[int, float] = {}   # feed -> earliest time it may be sent, monotonic
         self.sent: dict[int, float] = {}
@@ -131,11 +131,11 @@ class Live:
                     await self.send(orjson.dumps(self._beat()))
                     beat = now + BEAT
                 await self._pause(min([beat, *self.dirty.values()]))
-        except asyncio.CancelledError:
-            raise
+        except OSError as error:  # the browser went away while a frame was on its way
+            log.debug("a live connection ended: %s", error)
         except Exception:
             log.exception("a live connection failed; the browser will connect again")
-            raise
+            await self.fail()
 
     async def _pause(self, until: float) -> None:
         self.wake.clear()

@@ -15,8 +15,9 @@ from typing import Any
 import orjson
 
 from cluster import clock
-from cluster.cache import Entry
+from cluster.cache import Cache, Entry
 from cluster.registry import BUILT_IN, Column, Kind
+from cluster.store import Key
 from dashboard.levels import judge
 from dashboard.redact import redact
 
@@ -100,6 +101,10 @@ class Rows:
 
     def forget(self, entry: Entry) -> None:
         self._rows.pop(entry.key[1:], None)
+
+    def prune(self, cache: Cache) -> None:
+        """Forget rows of objects that are gone."""
+        self._rows = {place: row for place, row in self._rows.items() if cache.get(Key(self.kind.storage, *place))}
 
     def _encode(self, entry: Entry, place: int) -> bytes:
         obj = entry.object()

@@ -107,8 +107,11 @@ function Row({ row, index, columns, template: style, on, badCell }) {
 }
 
 // The columns of a list: namespace and name first, then what the kind prints, then the age.
-export function columnsOf(list, { wide, manyNamespaces }) {
-  const own = list.columns.map((column, i) => ({ column, i })).filter(({ column }) => wide || !column.wide).map(({ column, i }) => ({
+export function columnsOf(list, { wide, chosen, manyNamespaces }) {
+  // Wide columns that show by themselves, and in which nothing stands, would only take room.
+  const sample = [...list.rows.values()].slice(0, 300);
+  const blank = (i) => sample.every((row) => ["", "<none>", "<unset>", null].includes(row.cells[i]));
+  const own = list.columns.map((column, i) => ({ column, i })).filter(({ column, i }) => !column.wide || (wide && (chosen || !blank(i)))).map(({ column, i }) => ({
     id: column.name.toLowerCase().replace(/\s+/g, "-"), title: column.name, tip: column.description,
     numeric: column.type === "integer" || column.type === "number",
     text: (row) => cellText(row.cells[i], clock.peek()), value: (row) => row.cells[i],

@@ -72,8 +72,10 @@ export function ListPage({ kinds }) {
   const list = useList({ feed: "list", kind: page, ns, labels });
   list.version.value;
   const namespaced = page === "workloads" || known?.namespaced !== false;
-  const columns = useMemo(() => columnsOf(list, { wide: wide === "1", manyNamespaces: namespaced && namespaces.value.length !== 1 }),
-    [list, list.columns, wide, namespaced, ns]);
+  const chosen = query.wide !== undefined;
+  const measured = list.rows.size > 100 || !list.loading;
+  const columns = useMemo(() => columnsOf(list, { wide: wide === "1", chosen, manyNamespaces: namespaced && namespaces.value.length !== 1 }),
+    [list, list.columns, measured, wide, chosen, namespaced, ns]);
   const { rows, counts } = useRows(list, columns, { q, level, sort });
   const title = kindTitle(page, kinds);
   const onSort = (id) => setQuery({ sort: sort === id ? `-${id}` : sort === `-${id}` ? "" : id });

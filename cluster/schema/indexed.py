@@ -37,12 +37,11 @@ def pack(documents: dict[str, bytes]) -> bytes:
 
 
 class IndexedFile:
-    """Reads single documents; holds the offsets only."""
+    """Reads single documents; holds the offsets only. The file stays open, so that it may be deleted meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        with path.open("rb") as source:
-            self._index: dict[str, list[int]] = orjson.loads(source.readline())
+        self._source = path.open("rb")
+        self._index: dict[str, list[int]] = orjson.loads(self._source.readline())
 
     def __contains__(self, name: str) -> bool:
         return name in self._index
@@ -52,10 +51,5 @@ class IndexedFile:
 
     def read(self, *names: str) -> list[bytes]:
         """The documents of these names, in their order; KeyError for a name that is not there."""
-        with self.path.open("rb") as source:
-            found = []
-            for name in names:
-                offset, length = self._index[name]
-                source.seek(offset)
-                found.append(source.read(length))
-            return found
+        descriptor, places = self._source.fileno(), [self._index[name] for name in names]
+        return [os.pread(descriptor, length, offset) for offset, length in places]

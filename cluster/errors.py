@@ -41,7 +41,7 @@ def invalid(field: str, value: Any, detail: str) -> FieldError:
 
 
 def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
-    choices = ", ".join(show(s) for s in sorted(supported))
+    choices = ", ".join(show(s) for s in (supported if isinstance(supported, list | tuple) else sorted(supported)))
     return FieldError("FieldValueNotSupported", field, f"Unsupported value: {show(value)}: supported values: {choices}")
 
 

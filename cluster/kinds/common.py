@@ -6,7 +6,10 @@ errors. Paths are plain texts such as `spec.ports[0].name`.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import itertools
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -16,6 +19,7 @@ from cluster.errors import FieldError, forbidden, invalid, not_supported, requir
 
 Checker = Callable[[str], list[str]]
 
+_DIFFERENCE_LINES = 60
 IMMUTABLE = "field is immutable"
 NOT_NEGATIVE = "must be greater than or equal to 0"
 SELECTOR_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
@@ -263,6 +267,13 @@ def _check_requirement(path: str, requirement: Mapping[str, Any]) -> list[FieldE
     for i, value in enumerate(values):
         errors += check(f"{path}.values[{i}]", value, label_value)
     return errors
+
+
+def difference(new: Any, old: Any) -> str:
+    """The lines in which two JSON values differ, for people: appended to the message of an immutable field."""
+    before, after = (json.dumps(value, indent=1, sort_keys=True).splitlines() for value in (old, new))
+    lines = itertools.islice(difflib.unified_diff(before, after, lineterm=""), 2, _DIFFERENCE_LINES)
+    return "\n" + "\n".join(lines) + "\n"
 
 
 def matches_labels(selector: Mapping[str, str], labels: Mapping[str, str] | None) -> bool:

@@ -73,7 +73,7 @@ def _check_container(container: Json, path: str, names: set[str], volumes: Mappi
         errors += check_devices(devices, f"{path}.volumeDevices", container, volumes)
     if resources := container.get("resources"):
         errors += check_requirements(f"{path}.resources", resources)
-        errors += _check_claims(resources.get("claims") or (), f"{path}.resources.claims", claims)
+        errors += _check_claims(resources.get("claims") or [], f"{path}.resources.claims", claims)
     if security := container.get("securityContext"):
         errors += _check_security(security, f"{path}.securityContext")
     if (policy := container.get("restartPolicy")) is not None:

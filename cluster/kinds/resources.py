@@ -37,6 +37,7 @@ def canonical_list(resources: dict[str, Any] | None) -> None:
             resources[name] = _canonical(value if type(value) is str else repr(value))
 
 
+@lru_cache(maxsize=8192)
 def nano(value: Any) -> int:
     """A quantity in billionths."""
     return quantity.parse(value).nano

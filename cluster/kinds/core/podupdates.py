@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.errors import FieldError, forbidden, invalid
-from cluster.kinds.common import check, check_unchanged, dns1123_subdomain, ip_address, ip_of, qualified_name
+from cluster.kinds.common import (
+    check,
+    check_unchanged,
+    difference,
+    dns1123_subdomain,
+    ip_address,
+    ip_of,
+    qualified_name,
+)
 from cluster.kinds.podvalidation import check_deadline
 from cluster.kinds.qos import qos_class
 from cluster.registry import Json
@@ -32,7 +40,7 @@ def check_spec_change(new: Json, old: Json) -> list[FieldError]:
         for name in ("nodeSelector", "affinity"):
             _put(rest, name, _narrowed(new, old, name))
     if rest != old:
-        errors.append(forbidden("spec", _MUTABLE))
+        errors.append(forbidden("spec", _MUTABLE + difference(rest, old)))
     return errors
 
 
@@ -176,7 +184,8 @@ def check_ephemeral_change(new: Json, old: Json) -> list[FieldError]:
         if name not in now:
             errors.append(forbidden(path, f'existing ephemeral containers "{name}" may not be removed\n'))
         elif now[name] != container:
-            errors.append(forbidden(path, f'existing ephemeral containers "{name}" may not be changed\n'))
+            errors.append(forbidden(path, f'existing ephemeral containers "{name}" may not be changed'
+                                    + difference(now[name], container)))
     return errors
 
 

@@ -8,7 +8,7 @@ from cluster import clock
 from cluster.errors import FieldError, forbidden, invalid, not_supported, required
 from cluster.kinds import columns as c
 from cluster.kinds.claims import VOLUME_MODES, check_access_modes, check_claim_spec
-from cluster.kinds.common import check, check_choice, check_unchanged, dns1123_subdomain
+from cluster.kinds.common import check, check_choice, check_unchanged, difference, dns1123_subdomain
 from cluster.kinds.core.base import ClusterScoped, CoreStrategy
 from cluster.kinds.poddefaults_volumes import default_claim_spec, default_volume_source
 from cluster.kinds.podvalidation_scheduling import check_node_selector
@@ -62,9 +62,10 @@ class PersistentVolumeStrategy(ClusterScoped):
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         new, before = obj["spec"], old["spec"]
         errors: list[FieldError] = []
-        if {name: new.get(name) for name in SOURCES} != {name: before.get(name) for name in SOURCES}:
-            errors.append(forbidden("spec.persistentvolumesource",
-                                    "spec.persistentvolumesource is immutable after creation"))
+        source, was = ({name: spec[name] for name in SOURCES if name in spec} for spec in (new, before))
+        if source != was:
+            errors.append(forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after "
+                                    "creation" + difference(source, was)))
         errors += check_unchanged("volumeMode", new.get("volumeMode"), before.get("volumeMode"))
         if before.get("nodeAffinity") is not None:
             errors += check_unchanged("nodeAffinity", new.get("nodeAffinity"), before["nodeAffinity"])
@@ -139,7 +140,7 @@ class PersistentVolumeClaimStrategy(CoreStrategy):
             # A claim without a class may be given one later: the default class, once there is one.
             _take(new, before, "storageClassName")
         if new != before:
-            return [forbidden("spec", _FIXED)]
+            return [forbidden("spec", _FIXED + difference(new, before))]
         return _check_shrink(obj["spec"], old) if bound else []
 
 

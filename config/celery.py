@@ -26,6 +26,6 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={"visibility_timeout": 3600, "socket_keepalive": True},
     worker_send_task_events=False,
-    imports=("controllers.tasks", "scheduler.tasks"),
+    imports=("controllers.tasks",),  # both roles: see controllers.manifest
     task_routes={"controllers.*": {"queue": "controllers"}, "scheduler.*": {"queue": "scheduler"}},
 )

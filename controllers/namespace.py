@@ -15,7 +15,8 @@ from controllers.runtime import Context, Controller, Result, Watch, own_key
 Json = dict[str, Any]
 
 FINALIZER = "kubernetes"
-LOOK_AGAIN = 0.5  # seconds; content that waits for grace or finalizers sends no sign to the namespace
+# Seconds: content that goes sends no sign to the namespace. What finalizers hold takes others' work, so less often.
+LOOK_AGAIN, LOOK_AGAIN_HELD = 0.5, 5.0
 
 
 class NamespaceController(Controller):
@@ -36,7 +37,7 @@ class NamespaceController(Controller):
         left = content(ctx, key)
         if left or failures:
             _report(ctx, key, left, failures)
-            return LOOK_AGAIN
+            return LOOK_AGAIN_HELD if all(e.meta.finalizers for _, entries in left for e in entries) else LOOK_AGAIN
         _finish(ctx, key)
         return None
 

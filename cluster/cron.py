@@ -91,8 +91,8 @@ def parse(text: str) -> Schedule | Every:
     fields = text.split()
     if len(fields) != len(FIELDS):
         raise ValueError(f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]")
-    sets = [_field(field, bounds) for field, bounds in zip(fields, FIELDS, strict=True)]
-    return Schedule(*sets, any_day=_is_any(fields[2]), any_weekday=_is_any(fields[4]))
+    minutes, hours, days, months, weekdays = (_field(f, bounds) for f, bounds in zip(fields, FIELDS, strict=True))
+    return Schedule(minutes, hours, days, months, weekdays, _is_any(fields[2]), _is_any(fields[4]))
 
 
 def duration(text: str) -> float:

@@ -12,9 +12,9 @@ from cluster.registry import Json
 MAX_CONDITIONS = 64
 # Names that the language itself gives: types, and what namespaced functions begin with.
 BUILT_IN = frozenset((
-    "bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint", "duration", "timestamp", "dyn",
-    "optional", "cel", "math", "sets", "strings", "base64", "ip", "cidr", "format", "quantity", "url", "semver", "google",
-    "kubernetes", "Object", "JSONPatch", "jsonpatch"))
+    "bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint", "duration", "timestamp",
+    "dyn", "optional", "cel", "math", "sets", "strings", "base64", "ip", "cidr", "format", "quantity", "url", "semver",
+    "google", "kubernetes", "Object", "JSONPatch", "jsonpatch"))
 # A macro binds its first arguments: `list.all(item, …)`, `map.all(key, value, …)`, `cel.bind(name, …)`.
 _BOUND = re.compile(r"\.(?:all|exists|exists_one|existsOne|filter|map|sortBy|bind|transform\w*)\(\s*"
                     r"([A-Za-z_]\w*)\s*,(?:\s*([A-Za-z_]\w*)\s*,)?")
@@ -36,7 +36,8 @@ def check_expression(path: str, text: str, variables: Collection[str], composed:
     try:
         program = cel.program(text)
     except ValueError as error:
-        return [invalid(path, text, f"compilation failed: {error}")]
+        reason = str(error)
+        return [invalid(path, text, f"compilation failed: {reason[max(0, reason.find('ERROR:')):]}")]
     bound = {name for names in _BOUND.findall(text) for name in names}
     for name in program.variables():
         if name not in variables and name not in bound and name not in BUILT_IN:

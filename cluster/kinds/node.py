@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.errors import FieldError, required
+from cluster.errors import FieldError, invalid, required
 from cluster.kinds import columns as c
-from cluster.kinds.common import check, check_labels, check_not_negative, check_unchanged, dns1123_label
+from cluster.kinds.common import NOT_NEGATIVE, check, check_labels, check_unchanged, dns1123_label
 from cluster.kinds.metadata import ObjectStrategy
 from cluster.kinds.podvalidation_scheduling import check_tolerations
 from cluster.kinds.resources import canonical_list, check_container_name, nano
@@ -25,7 +25,8 @@ class RuntimeClassStrategy(ObjectStrategy):
         # The path says "limits": overhead is checked as if it were a container's.
         for name, value in ((obj.get("overhead") or {}).get("podFixed") or {}).items():
             errors += check_container_name(f"overhead.limits[{name}]", name)
-            errors += [e for e in check_not_negative(f"overhead.limits[{name}]", nano(value))]
+            if nano(value) < 0:
+                errors.append(invalid(f"overhead.limits[{name}]", value, NOT_NEGATIVE))
         scheduling = obj.get("scheduling") or {}
         errors += check_labels("scheduling.nodeSelector", scheduling.get("nodeSelector"))
         return errors + check_tolerations(scheduling.get("tolerations") or [], "scheduling.tolerations")

@@ -105,10 +105,10 @@ def _check_versions(versions: list[str], path: str) -> list[FieldError]:
 
 def _check_client(client: Json, path: str) -> list[FieldError]:
     url, service = client.get("url"), client.get("service")
-    if (url is None) == (service is None):
-        return [required(path, "exactly one of url or service is required")]
-    if url is not None:
+    if url is not None and service is None:
         return check_url(url, f"{path}.url")
+    if url is not None or service is None:
+        return [required(path, "exactly one of url or service is required")]
     errors = [required(f"{path}.service.{name}", f"service {name} is required") for name in ("name", "namespace")
               if not service.get(name)]
     if not 1 <= service.get("port", 443) <= 65535:

@@ -11,7 +11,7 @@ from cluster.kinds import columns as c
 from cluster.kinds.autoscaling.convert import from_v1, to_v1
 from cluster.kinds.autoscaling.validate import check_spec, check_status
 from cluster.kinds.metadata import ObjectStrategy
-from cluster.registry import Context, Json, Kind
+from cluster.registry import Context, Json, Kind, identity
 
 CPU_80 = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
 SCALE_UP = ({"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15})
@@ -106,19 +106,20 @@ def _pair(target: Json, now: Json, resource: bool) -> str:
     return f"{now.get('value') or c.UNKNOWN}/{target.get('value', '')}"
 
 
-def _kind(version: str, **conversions: Callable[[Json], Json]) -> Kind:
+def _kind(version: str, to_storage: Callable[[Json], Json], from_storage: Callable[[Json], Json]) -> Kind:
     return Kind(
         "autoscaling", version, "HorizontalPodAutoscaler", "horizontalpodautoscalers", short_names=("hpa",),
         categories=("all",), subresources=("status",), strategy=HorizontalPodAutoscalerStrategy(), cells=cells,
         definition=f"io.k8s.api.autoscaling.{version}.HorizontalPodAutoscaler", preferred=version == "v2",
+        to_storage=to_storage, from_storage=from_storage,
         columns=(c.NAME,
                  c.column("Reference", description="What is scaled."),
                  c.column("Targets", description="What is measured over what is wanted."),
                  c.column("MinPods", description="The lowest number of replicas."),
                  c.column("MaxPods", description="The highest number of replicas."),
                  c.column("Replicas", description="The number of replicas at the last look."),
-                 c.AGE), **conversions)
+                 c.AGE))
 
 
-V2 = _kind("v2")
-V1 = _kind("v1", to_storage=from_v1, from_storage=to_v1)
+V2 = _kind("v2", identity, identity)
+V1 = _kind("v1", from_v1, to_v1)

@@ -70,10 +70,10 @@ def _check_source(kind: str, source: Json, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     target = source.get("target") or {}
     if kind in ("Resource", "ContainerResource"):
-        for name in ("name", "container") if kind == "ContainerResource" else ("name",):
-            if not source.get(name):
-                errors.append(required(f"{path}.{name}", "must specify a resource name" if name == "name" else
-                                       "must specify a container"))
+        texts = {"name": "must specify a resource name"}
+        if kind == "ContainerResource":
+            texts["container"] = "must specify a container"
+        errors += [required(f"{path}.{name}", text) for name, text in texts.items() if not source.get(name)]
         return errors + _check_target(target, f"{path}.target") + _check_resource_target(target, f"{path}.target")
     if kind == "Object":
         errors += _check_reference(source.get("describedObject") or {}, f"{path}.describedObject")

@@ -89,7 +89,7 @@ def pod(name: str, namespace: str, owner: Json | None = None, age: float = 3000,
             "metadata": meta(name, namespace, age, owner, labels=labels or {"app": app}),
             "spec": {"nodeName": on, "restartPolicy": "Always", "serviceAccountName": "default",
                      "containers": [container(app, env=env)], **more},
-            "status": status or running(app, age)}
+            "status": running(app, age) if status is None else status}
 
 
 def running(app: str, age: float, restarts: int = 0) -> Json:

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from cluster.store import Store
+from cluster.users import AUTHENTICATED, MASTERS, User
+from tests.dashboard import world
+from tests.dashboard.drive import Page, live
+
+ADMIN = User("root", groups=(MASTERS, AUTHENTICATED))
+LOOKER = User("looker", groups=(AUTHENTICATED,))
+Peopled = tuple[Store, dict[str, Any]]
+
+
+def grant(store: Store, resources: list[str], namespace: str = "guestbook", verbs: tuple[str, ...] = ("get", "list")) -> dict[str, Any]:
+    """Let LOOKER read some kinds in one namespace; returns the binding."""
+    api = "rbac.authorization.k8s.io/v1"
+    role = {"apiVersion": api, "kind": "Role", "metadata": world.meta("look", namespace),
+            "rules": [{"apiGroups": ["", "apps"], "resources": resources, "verbs": list(verbs)}]}
+    binding = {"apiVersion": api, "kind": "RoleBinding", "metadata": world.meta("look", namespace),
+               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "look"},
+               "subjects": [{"kind": "User", "name": "looker", "apiGroup": "rbac.authorization.k8s.io"}]}
+    world.create(store, role, binding)
+    return binding
+
+
+def names(frame: dict[str, Any]) -> list[str]:
+    return [row[2] for row in frame["rows"]]
+
+
+def test_a_list_arrives_whole_and_then_moves(peopled: Peopled) -> None:
+    store, things = peopled
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="list", kind="pods")
+        first = await page.wait_for("rows", 1)
+        assert len(first["rows"]) == first["total"] == 6
+        assert [c["name"] for c in first["columns"]][:3] == ["Ready", "Status", "Restarts"]
+        new = world.pod("aaa", "guestbook")
+        world.create(store, new)
+        started = time.monotonic()
+        delta = await page.wait_for("delta", 1)
+        assert names(delta) == ["aaa"]
+        assert time.monotonic() - started < 0.3
+        world.delete(store, new)
+        assert (await page.wait_for("delta", 1))["gone"] == [[0, "guestbook", "aaa"]]
+
+    live(ADMIN, story)
+
+
+def test_filters_by_namespace_and_label_and_what_leaves_them(peopled: Peopled) -> None:
+    store, things = peopled
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="list", kind="pods", ns="guestbook,ledger", labels="app in (web)")
+        assert len((await page.wait_for("rows", 1))["rows"]) == 3
+        moved = things["webs"][0]
+        moved["metadata"]["labels"] = {"app": "other"}
+        world.create(store, world.pod("unseen", "ledger"))
+        world.update(store, moved)
+        assert (await page.wait_for("delta", 1))["gone"] == [[0, "guestbook", moved["metadata"]["name"]]]
+        await page.ask(op="sub", id=2, feed="list", kind="pods", labels="app in (")
+        assert (await page.wait_for("error", 2))["code"] == 400
+
+    live(ADMIN, story)
+
+
+def test_resuming_sends_only_what_changed_since(peopled: Peopled) -> None:
+    store, _ = peopled
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="list", kind="pods")
+        rev = (await page.wait_for("rows", 1))["rev"]
+        await page.ask(op="unsub", id=1)
+        world.create(store, world.pod("later", "default"))
+        await asyncio.sleep(0.2)
+        await page.ask(op="sub", id=2, feed="list", kind="pods", since=rev)
+        delta = await page.wait_for("delta", 2)
+        assert names(delta) == ["later"]
+        assert delta["resumed"]
+        # From a revision that this cluster never had (another database), all is sent.
+        await page.ask(op="sub", id=3, feed="list", kind="pods", since=10**9)
+        assert len((await page.wait_for("rows", 3))["rows"]) == 7
+
+    live(ADMIN, story)
+
+
+def test_all_workloads_leave_out_replica_sets_that_a_deployment_stands_for(peopled: Peopled) -> None:
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="list", kind="workloads")
+        found = await page.wait_for("rows", 1)
+        assert names(found) == ["web", "ledger"]
+        assert [row[6][:2] for row in found["rows"]] == [["Deployment", "3/3"], ["Deployment", "0/2"]]
+
+    live(ADMIN, story)
+
+
+def test_who_may_see_nothing_sees_nothing(peopled: Peopled) -> None:
+    async def story(page: Page) -> None:
+        for number, ask in enumerate([
+                {"feed": "list", "kind": "pods"}, {"feed": "list", "kind": "secrets"}, {"feed": "list", "kind": "workloads"},
+                {"feed": "object", "key": ["secrets", "guestbook", "web-db"]},
+                {"op": "history", "key": ["secrets", "guestbook", "web-db"]}]):
+            await page.ask(**{"op": "sub", "id": number + 1, **ask})
+            assert (await page.wait_for("error", number + 1))["code"] == 403
+        await page.ask(op="find", id=20, text="web")
+        assert (await page.wait_for("answer", 20))["found"] == []
+        await page.ask(op="sub", id=21, feed="kinds")
+        assert (await page.wait_for("doc", 21))["doc"] == {"kinds": [], "namespaces": []}
+        await page.ask(op="sub", id=22, feed="overview")
+        doc = (await page.wait_for("doc", 22))["doc"]
+        assert (doc["health"], doc["problems"], doc["warnings"], doc["changes"], doc["capacity"]) == ({}, [], [], [], None)
+
+    live(LOOKER, story)
+
+
+def test_rights_in_one_namespace_show_that_one_and_end_when_they_are_taken(peopled: Peopled) -> None:
+    store, _ = peopled
+    binding = grant(store, ["pods"])
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="list", kind="pods")
+        found = await page.wait_for("rows", 1)
+        assert {row[1] for row in found["rows"]} == {"guestbook"}
+        await page.ask(op="sub", id=2, feed="overview")
+        doc = (await page.wait_for("doc", 2))["doc"]
+        assert list(doc["health"]) == ["pods"]
+        assert {row["key"][1] for row in doc["problems"]} <= {"guestbook"}
+        world.create(store, world.pod("elsewhere", "ledger"), world.pod("here", "guestbook"))
+        assert names(await page.wait_for("delta", 1)) == ["here"]
+        world.delete(store, binding)
+        emptied = await page.wait_for("rows", 1)
+        assert (emptied["rows"], emptied["first"]) == ([], True)
+
+    live(LOOKER, story)
+
+
+def test_an_object_page_leaves_out_kinds_that_one_may_not_list(peopled: Peopled) -> None:
+    store, _ = peopled
+    grant(store, ["deployments", "replicasets"])
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="object", key=["deployments.apps", "guestbook", "web"])
+        doc = (await page.wait_for("doc", 1))["doc"]
+        [replica_set] = doc["children"]["nodes"]
+        assert replica_set["kind"] == "ReplicaSet"
+        assert (replica_set["children"], doc["children"]["hidden"]) == ([], 3)
+        assert doc["events"] == []
+
+    live(LOOKER, story)
+
+
+def test_an_object_page_moves_with_its_family_and_says_when_it_is_gone(peopled: Peopled) -> None:
+    store, things = peopled
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="object", key=["deployments.apps", "guestbook", "web"])
+        doc = (await page.wait_for("doc", 1))["doc"]
+        assert len(doc["children"]["nodes"][0]["children"]) == 3
+        world.create(store, world.pod("web-new", "guestbook", things["web_set"]))
+        doc = (await page.wait_for("doc", 1))["doc"]
+        assert len(doc["children"]["nodes"][0]["children"]) == 4
+        world.delete(store, things["web"])
+        assert (await page.wait_for("doc", 1))["doc"] is None
+        await page.ask(op="history", id=2, key=["deployments.apps", "guestbook", "web"])
+        assert [m["type"] for m in (await page.wait_for("answer", 2))["found"]] == ["DELETED", "ADDED"]
+
+    live(ADMIN, story)
+
+
+def test_credentials_never_leave_by_object_history_or_list(peopled: Peopled) -> None:
+    async def story(page: Page) -> None:
+        asks = [{"feed": "object", "key": ["pods", "guestbook", "web-7c9d6b5f44-4xk2p"]},
+                {"feed": "object", "key": ["secrets", "guestbook", "web-db"]}, {"feed": "list", "kind": "secrets"},
+                {"op": "history", "key": ["secrets", "guestbook", "web-db"]},
+                {"op": "history", "key": ["pods", "guestbook", "web-7c9d6b5f44-4xk2p"]}]
+        for number, ask in enumerate(asks):
+            await page.ask(**{"op": "sub", "id": number + 1, **ask})
+            while (frame := await page.frame()).get("id") != number + 1:
+                pass
+            assert frame["t"] in ("doc", "rows", "answer")
+            text = str(frame)
+            assert "hunter2" not in text
+            assert "aHVudGVyMi" not in text
+
+    live(ADMIN, story)
+
+
+def test_the_failing_pod_is_explained_with_evidence(peopled: Peopled) -> None:
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="object", key=["pods", "ledger", "ledger-5f6d8c7b9-hq2vn"])
+        doc = (await page.wait_for("doc", 1))["doc"]
+        assert [f["title"] for f in doc["why"]] == ["Container ledger: CrashLoopBackOff",
+                                                    "Container ledger last ended with exit code 1"]
+        assert doc["why"][0]["evidence"][0]["name"] == "ledger.backoff"
+        assert [o["kind"] for o in doc["owners"]] == ["ReplicaSet", "Deployment"]
+
+    live(ADMIN, story)
+
+
+def test_the_overview_says_what_is_wrong(peopled: Peopled) -> None:
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="overview")
+        doc = (await page.wait_for("doc", 1))["doc"]
+        assert {(p["key"][0], p["reason"]) for p in doc["problems"]} == {
+            ("nodes", "Unknown"), ("pods", "CrashLoopBackOff"), ("pods", "Unschedulable"),
+            ("deployments.apps", "MinimumReplicasUnavailable")}
+        assert [w["reason"] for w in doc["warnings"]] == ["FailedScheduling", "Unhealthy", "BackOff"]
+        assert doc["capacity"]["cpu"] == {"have": 24_000, "asked": 1_500}
+        assert doc["changes"][0]["key"][0] == "serviceaccounts"
+
+    live(ADMIN, story)
+
+
+def test_beats_tell_the_age_of_what_lies_behind(peopled: Peopled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINNACLE_API_URL", "http://127.0.0.1:9")
+
+    async def story(page: Page) -> None:
+        for _ in range(5):
+            beat = await page.wait_for("beat")
+            if beat["health"]["api"]["up"] is not None:
+                break
+        assert beat["health"]["store"]["up"] is True
+        assert beat["health"]["api"] == {"up": False, "age": None,
+                                         "why": "the API server does not answer (ConnectionRefusedError)"}
+        assert abs(beat["now"] - time.time()) < 2
+
+    live(ADMIN, story)
+
+
+@pytest.mark.parametrize(("message", "code"), [
+    ({"op": "delete", "id": 1}, 400), ({"op": "sub", "id": 1, "feed": "x"}, 400), ({"op": "sub"}, 400),
+    ({"op": "sub", "id": 1, "feed": "list", "kind": "nope"}, 404), ({"op": "sub", "id": -1}, 400),
+    ({"op": "sub", "id": 1, "feed": "object", "key": "pods"}, 400),
+    ({"op": "sub", "id": 1, "feed": "object", "key": ["pods", "x", 7]}, 400),
+    ({"op": "history", "id": 1, "key": [1, 2, 3]}, 400)])
+def test_bad_requests_are_answered_and_the_page_lives_on(peopled: Peopled, message: dict[str, Any], code: int) -> None:
+    async def story(page: Page) -> None:
+        await page.ask(**message)
+        assert (await page.wait_for("error"))["code"] == code
+        await page.wait_for("beat")
+
+    live(ADMIN, story)

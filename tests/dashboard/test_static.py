@@ -1,0 +1,47 @@
+"""What the browser gets: vendored files as recorded, no inline script, no request elsewhere; and no way to write."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dashboard import statics, vendor
+
+HERE = Path(statics.ROOT).parent
+OURS = [p for p in (HERE / "static").rglob("*.js") if "vendor" not in p.parts]
+
+
+def test_vendored_files_are_what_the_manifest_says() -> None:
+    assert vendor.check() == []
+
+
+def test_every_import_leads_to_a_file() -> None:
+    for path in [*OURS, *(HERE / "static" / "vendor").glob("*.js")]:
+        for target in re.findall(r"""(?:from|import)\s*\(?["'](\.[^"']+)["']""", path.read_text()):
+            assert (path.parent / target).resolve().is_file(), f"{path.name} imports {target}"
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda p: p.name)
+def test_no_script_makes_markup_from_strings_or_calls_elsewhere(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|\beval\(|new Function", text)
+    assert not re.search(r"https?://", text)
+
+
+def test_templates_hold_no_inline_script_or_style() -> None:
+    for path in (HERE / "templates" / "dashboard").glob("*.html"):
+        text = path.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|<style|\sstyle=|javascript:", text), path.name
+        assert not re.search(r'(?:src|href|action)="(?!\{\{)', text), f"{path.name}: links are relative to the request"
+
+
+def test_nothing_in_the_dashboard_writes_cluster_state() -> None:
+    for path in HERE.glob("*.py"):
+        text = path.read_text()
+        assert not re.search(r"\b(Write|awrite|write_many|cluster\.verbs|Session)\b|store\.write|\.compact\(", text), path.name
+    # The one POST to the API asks who a token is, with that token.
+    posts = [p.name for p in HERE.glob("*.py") if re.search(r'"(POST|PUT|PATCH|DELETE)"', p.read_text())]
+    assert posts == ["api.py"]
+    assert (HERE / "api.py").read_text().count('"POST"') == 1

@@ -52,7 +52,8 @@ def _labels(request: Request) -> tuple[str, ...]:
     info = request.info
     kind = request.state.registry.lookup(info.group, info.version, info.resource) if info.is_resource else None
     if kind is None:
-        return (request.method if request.method in ("GET", "POST", "PUT", "PATCH", "DELETE") else "other", "", "", "", "", "")
+        known = request.method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        return (request.method if known else "other", "", "", "", "", "")
     scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
     part = info.subresource if info.subresource in kind.subresources else ""
     return info.verb.upper(), kind.group, kind.version, kind.plural, part, scope

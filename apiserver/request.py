@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 MAX_BODY = 3 * 1024 * 1024
+OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}
 
 
 class Request:
@@ -71,7 +72,7 @@ class Request:
 
     @property
     def dry_run(self) -> bool:
-        return check_dry_run(self.queries("dryRun"))
+        return check_dry_run(self.queries("dryRun"), OPTIONS.get(self.method, "DeleteOptions"))
 
     @property
     def view(self) -> View:
@@ -114,11 +115,11 @@ def bool_of(text: str) -> bool:
     return text not in ("", "0", "false", "False", "f", "F", "FALSE")
 
 
-def check_dry_run(values: list[str]) -> bool:
+def check_dry_run(values: list[str], options: str = "DeleteOptions") -> bool:
     """Whether `dryRun` was asked for. Raises Invalid for anything but All."""
     given = [value for value in values if value]
     if any(value != "All" for value in given):
         from cluster.errors import Invalid, not_supported
 
-        raise Invalid("DeleteOptions", "", [not_supported("dryRun", given[0], ["All"])], "meta.k8s.io")
+        raise Invalid(options, "", [not_supported("dryRun", given[0], ["All"])], "meta.k8s.io")
     return bool(given)

@@ -14,6 +14,7 @@ from apiserver import bootstrap
 from apiserver.app import App
 from apiserver.protocol import Protocol
 from apiserver.state import State, open_state
+from cluster.crd.follow import Follower
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ def serve(options: Options) -> None:
     sockets = [listen(address, options.port) for address in options.addresses]
     state = open_state(options.var, port=options.port, enabled=options.enabled, disabled=options.disabled)
     bootstrap.ensure(state, options.addresses[-1], options.port)
+    Follower(state.registry, state.cache, state.session(bootstrap.SYSTEM)).start()
     config = uvicorn.Config(App(state), http=Protocol, ws="none", lifespan="off", loop="uvloop", log_level="warning",
                             access_log=False, server_header=False, timeout_keep_alive=90, timeout_graceful_shutdown=3)
     config.load()

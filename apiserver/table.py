@@ -31,10 +31,7 @@ def _definitions_text(kind: Kind) -> bytes:
 def row(kind: Kind, obj: Json, now: float, version: str, include: str) -> Json:
     """One row; `include`: how much of the object goes with it (None, Metadata, Object)."""
     made: Json = {"cells": kind.cells(obj, now)}
-    if include == "Object":
-        made["object"] = obj
-    elif include != "None":
-        made["object"] = partial.of_object(obj, version)
+    made["object"] = obj if include == "Object" else None if include == "None" else partial.of_object(obj, version)
     return made
 
 

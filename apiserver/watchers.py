@@ -26,7 +26,7 @@ _PREFIX = {t: f'{{"type":"{t}","object":'.encode() for t in ("ADDED", "MODIFIED"
 class Watcher:
     """One watch: what it wants to see, and what waits to be sent."""
 
-    __slots__ = ("_wake", "encode", "kind", "matches", "namespace", "overrun", "pending", "size", "since", "view")
+    __slots__ = ("_wake", "encode", "kind", "matches", "namespace", "overrun", "pending", "since", "size", "view")
 
     def __init__(self, kind: Kind, namespace: str | None, matches: Match | None, view: View, include: str,
                  since: int) -> None:

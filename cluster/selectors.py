@@ -196,8 +196,8 @@ def _checked(key: str, values: Sequence[str]) -> tuple[str, ...]:
         if len(value) > 63:
             raise _unparsable(f'values[{i}][{key}]: Invalid value: "{value}": must be no more than 63 bytes')
         if value and not _NAME(value):
-            raise _unparsable(f'values[{i}][{key}]: Invalid value: "{value}": a valid label must be an empty string or consist '
-                              "of alphanumeric characters, '-', '_' or '.'")
+            raise _unparsable(f'values[{i}][{key}]: Invalid value: "{value}": a valid label must be an empty string or '
+                              "consist of alphanumeric characters, '-', '_' or '.'")
     return tuple(values)
 
 

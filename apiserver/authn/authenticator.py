@@ -82,7 +82,8 @@ class Authenticator:
         if entry is None:
             return None
         data = {k: base64.b64decode(v).decode() for k, v in (entry.object().get("data") or {}).items()}
-        good = hmac.compare_digest(data.get("token-secret", ""), secret) and data.get("usage-bootstrap-authentication") == "true"
+        same = hmac.compare_digest(data.get("token-secret", "").encode(), secret.encode())
+        good = same and data.get("usage-bootstrap-authentication") == "true"
         if not good or ("expiration" in data and clock.parse(data["expiration"]) < clock.parse(clock.now())):
             return None
         groups = [g for g in data.get("auth-extra-groups", "").split(",") if g]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from apiserver import response
 from apiserver.request import Request
 from apiserver.resources import delete, get, lists, watch, write
-from apiserver.response import Answer
+from apiserver.response import Answer, Response
 from apiserver.subresources import HANDLERS, VIRTUAL
 from cluster.errors import ApiError, MethodNotAllowed
 from cluster.registry import Kind
@@ -18,6 +18,8 @@ COLLECTION: dict[str, Handler] = {"list": lists.handle, "watch": watch.handle, "
                                   "deletecollection": delete.collection}
 ITEM: dict[str, Handler] = {"get": get.handle, "watch": watch.handle, "update": write.update, "patch": write.patch,
                             "delete": delete.handle}
+# What clients are told about versions that will go.
+DEPRECATED = {("", "v1", "endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"}
 
 
 async def handle(request: Request) -> Answer:
@@ -31,8 +33,15 @@ async def handle(request: Request) -> Answer:
         return _unknown(request)
     if kind.deprecation:
         request.warnings.append(kind.deprecation)
-    if info.subresource:
-        return await _subresource(request, kind)
+    answer = await (_subresource(request, kind) if info.subresource else _object_or_collection(request, kind))
+    deprecation = DEPRECATED.get((kind.group, kind.version, kind.plural))
+    if deprecation and isinstance(answer, Response):
+        answer.warnings = [deprecation, *answer.warnings]
+    return answer
+
+
+async def _object_or_collection(request: Request, kind: Kind) -> Answer:
+    info = request.info
     if info.name and info.verb in ITEM:
         return await _checked(request, kind, ITEM)
     if not info.name and (info.namespace or not kind.namespaced or info.verb in ("list", "watch")):

@@ -38,7 +38,7 @@ async def handle(request: Request, kind: Kind) -> Answer:
     watcher = Watcher(kind, request.info.namespace or None if kind.namespaced else None, matches, view,
                       request.query("includeObject"), since=0)
     initial = begin(request, watcher, revision)
-    lasts = float(timeout) if timeout else random.uniform(*_DEFAULT_TIMEOUT)  # noqa: S311 (not a secret)
+    lasts = float(timeout) if timeout else random.uniform(*_DEFAULT_TIMEOUT)
     content_type = negotiation.JSON if not view.yaml else negotiation.YAML
     return Stream(_stream(request, watcher, initial, lasts), content_type)
 
@@ -48,7 +48,7 @@ def begin(request: Request, watcher: Watcher, revision: int) -> bytes:
     state = request.state
     bookmarks = request.flag("allowWatchBookmarks")
     with_state = request.flag("sendInitialEvents") if request.has_query("sendInitialEvents") else revision <= 0
-    if revision <= 0 and revision == -1 or revision > state.cache.revision:
+    if (revision <= 0 and revision == -1) or revision > state.cache.revision:
         state.cache.refresh()
     with state.cache.lock:
         present = state.cache.revision

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from apiserver import negotiation
-from apiserver.request import Request
+from apiserver.request import OPTIONS, Request
 from apiserver.resources import render
 from apiserver.response import Answer
-from cluster.errors import BadRequest, Invalid, UnsupportedMediaType, not_supported
+from cluster import schema
+from cluster.errors import BadRequest, FieldError, Invalid, UnsupportedMediaType, invalid, not_supported, too_long
 from cluster.registry import Kind
 from cluster.verbs import create as create_verb
 from cluster.verbs import patch as patch_verb
@@ -19,6 +20,7 @@ from cluster.verbs.plan import arun
 APPLY = "application/apply-patch+yaml"
 PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", APPLY,
            "application/apply-patch+cbor")
+MAX_MANAGER = 128  # bytes
 
 
 def call_of(request: Request, kind: Kind) -> Call:
@@ -31,22 +33,40 @@ def call_of(request: Request, kind: Kind) -> Call:
 
 
 def field_validation(request: Request) -> str:
+    """What to do with unknown fields. Raises Invalid."""
     mode = request.query("fieldValidation") or "Warn"
     if mode not in ("Ignore", "Warn", "Strict"):
-        raise Invalid("CreateOptions" if request.method == "POST" else "UpdateOptions", "",
-                      [not_supported("fieldValidation", mode, ["", "Ignore", "Strict", "Warn"])], "meta.k8s.io")
+        raise bad_options(request, [not_supported("fieldValidation", mode, ["", "Ignore", "Strict", "Warn"])])
     return mode
 
 
 def field_manager(request: Request) -> str:
-    """Who the fields of this write belong to: the option, else the program's name from User-Agent."""
-    return request.query("fieldManager") or request.header(b"user-agent").partition("/")[0][:128]
+    """Who the fields of this write belong to: the option, else the program's name from User-Agent. Raises Invalid."""
+    given = request.query("fieldManager")
+    if len(given.encode()) > MAX_MANAGER:
+        raise bad_options(request, [too_long("fieldManager", given, MAX_MANAGER)])
+    if given and not given.isprintable():
+        raise bad_options(request, [invalid("fieldManager", given, "should only contain printable characters")])
+    return request.query("fieldManager") or request.header(b"user-agent").partition("/")[0][:MAX_MANAGER]
+
+
+def bad_options(request: Request, errors: list[FieldError]) -> Invalid:
+    """The error for options of this write that are not valid."""
+    return Invalid(OPTIONS.get(request.method, "CreateOptions"), "", errors, "meta.k8s.io")
+
+
+async def body_of(request: Request, call: Call) -> dict[str, Any]:
+    """The object in the body; duplicate fields are reported as `fieldValidation` asks. Raises BadRequest."""
+    raw = await request.body()
+    obj, problems = schema.parse(raw, request.header(b"content-type"), call.kind.kind)
+    call.warn(schema.strict(call.kind, obj, problems, call.field_validation))
+    return obj
 
 
 async def create(request: Request, kind: Kind) -> Answer:
     """POST of a new object."""
     view, call = request.view, call_of(request, kind)
-    obj = await request.json()
+    obj = await body_of(request, call)
     result = await arun(create_verb.plan(call, obj), request.state.store)
     return render.outcome(kind, view, result, 201, call.warnings)
 
@@ -54,7 +74,7 @@ async def create(request: Request, kind: Kind) -> Answer:
 async def update(request: Request, kind: Kind) -> Answer:
     """PUT of a whole object."""
     view, call = request.view, call_of(request, kind)
-    obj = await request.json()
+    obj = await body_of(request, call)
     result = await arun(update_verb.replace(call, obj), request.state.store)
     return render.outcome(kind, view, result, 201 if result.created else 200, call.warnings)
 
@@ -75,5 +95,6 @@ async def patch_body(request: Request) -> tuple[str, Any]:
     body = await request.body()
     value = negotiation.from_yaml(body) if content_type == APPLY else negotiation.from_json(body)
     if not isinstance(value, list if content_type == PATCHES[0] else dict):
-        raise BadRequest(f"a patch of type {content_type} must be a JSON {'array' if content_type == PATCHES[0] else 'object'}")
+        shape = "array" if content_type == PATCHES[0] else "object"
+        raise BadRequest(f"a patch of type {content_type} must be a JSON {shape}")
     return content_type, value

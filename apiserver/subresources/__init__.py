@@ -9,16 +9,34 @@ from collections.abc import Awaitable, Callable
 
 from apiserver.request import Request
 from apiserver.response import Answer
-from apiserver.subresources import access_reviews, authentication_reviews, binding, component_statuses, eviction, finalize
-from apiserver.subresources import scale, token
+from apiserver.subresources import (
+    access_reviews,
+    authentication_reviews,
+    binding,
+    component_statuses,
+    eviction,
+    finalize,
+    log,
+    proxy,
+    scale,
+    streams,
+    token,
+)
 from cluster.registry import Kind
 
 HANDLERS: dict[tuple[str, str], Callable[[Request, Kind], Awaitable[Answer]]] = {
     ("*", "scale"): scale.handle,
     ("namespaces", "finalize"): finalize.handle,
+    ("nodes", "proxy"): proxy.node,
+    ("pods", "attach"): streams.attach,
     ("pods", "binding"): binding.handle,
     ("pods", "eviction"): eviction.handle,
+    ("pods", "exec"): streams.execute,
+    ("pods", "log"): log.handle,
+    ("pods", "portforward"): streams.port_forward,
+    ("pods", "proxy"): proxy.pod,
     ("serviceaccounts", "token"): token.handle,
+    ("services", "proxy"): proxy.service,
 }
 
 _AUTHENTICATION, _AUTHORIZATION = ("authentication.k8s.io", "v1"), ("authorization.k8s.io", "v1")

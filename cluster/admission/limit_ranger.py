@@ -109,4 +109,5 @@ def _problems(limit: Json, kind: str, requests: Json, limits: Json, claim: bool 
         if not request or not ceiling or not request.nano or not ceiling.nano:
             yield f"{name} max limit to request ratio per {kind} is {bound}, but no request is specified or request is 0"
         elif ceiling.nano / request.nano > quantity.parse(bound).nano / quantity.NANO:
-            yield f"{name} max limit to request ratio per {kind} is {bound}, but provided ratio is {ceiling.nano / request.nano:f}"
+            ratio = ceiling.nano / request.nano
+            yield f"{name} max limit to request ratio per {kind} is {bound}, but provided ratio is {ratio:f}"

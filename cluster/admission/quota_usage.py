@@ -110,7 +110,7 @@ def _in_scope(requirement: Json, pod: Json) -> bool:
     best_effort = not any((c.get("resources") or {}).get(w) for c in spec.get("containers") or ()
                           for w in ("requests", "limits"))
     affinity = spec.get("affinity") or {}
-    cross = any((affinity.get(kind) or {}) and _cross_namespace(affinity[kind]) for kind in ("podAffinity", "podAntiAffinity"))
+    cross = any(_cross_namespace(affinity.get(kind) or {}) for kind in ("podAffinity", "podAntiAffinity"))
     return {"Terminating": spec.get("activeDeadlineSeconds") is not None,
             "NotTerminating": spec.get("activeDeadlineSeconds") is None,
             "BestEffort": best_effort, "NotBestEffort": not best_effort,

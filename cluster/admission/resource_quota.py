@@ -24,7 +24,7 @@ class ResourceQuota(Plugin):
     operations = frozenset({CREATE})
 
     def validate(self, request: Request) -> None:
-        if not request.kind.namespaced or request.kind.storage == "resourcequotas" and not self._quotas(request):
+        if not request.kind.namespaced or (request.kind.storage == "resourcequotas" and not self._quotas(request)):
             return
         for entry in self._quotas(request):
             self._charge(request, entry)

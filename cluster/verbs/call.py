@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cluster.errors import ApiError, AlreadyExists, Conflict, Invalid, NotFound
+from cluster.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
 from cluster.registry import Context, Kind
 from cluster.store import Key
 

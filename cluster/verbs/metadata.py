@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from cluster import clock
-from cluster.errors import ApiError, Conflict
+from cluster.errors import ApiError, BadRequest, Conflict
 from cluster.registry import keep
 from cluster.verbs.call import Call
 
@@ -16,7 +16,8 @@ Json = dict[str, Any]
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes
 _SUFFIX = 5
 _MAX_PREFIX = 63 - _SUFFIX
-SYSTEM_OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+_FILLED = ("uid", "deletionGracePeriodSeconds", "name", "namespace")
+_OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "name", "namespace")
 
 
 def generate_name(prefix: str) -> str:
@@ -42,17 +43,36 @@ def drop_empty(meta: Json) -> None:
             del meta[name]
 
 
-def carry(call: Call, meta: Json, old: Json) -> None:
-    """Metadata of a write over `old`: what the server owns stays. Raises Conflict for another object's uid."""
+def carry(meta: Json, old: Json) -> None:
+    """Fill metadata of a write over `old` with what the client left out. What it changed is for validation to refuse."""
+    for name in _FILLED:
+        if not meta.get(name) and name in old:
+            meta[name] = old[name]
+    if "deletionTimestamp" in old:
+        meta["deletionTimestamp"] = old["deletionTimestamp"]
+    keep(meta, old, "creationTimestamp")
+    keep(meta, old, "generation")
+    drop_empty(meta)
+
+
+def enforce(meta: Json, old: Json) -> None:
+    """Whatever validation let through: identity, place and deletion of an object are the server's."""
+    for name in _OWNED:
+        keep(meta, old, name)
+
+
+def check_uid(call: Call, meta: Json, old: Json) -> None:
+    """A uid in a PUT is a precondition. Raises Conflict."""
     if meta.get("uid") and meta["uid"] != old["uid"]:
         raise Conflict(call.kind.plural, call.name, call.kind.group,
                        f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['uid']}")
-    for name in SYSTEM_OWNED:
-        keep(meta, old, name)
-    meta.setdefault("name", old["name"])
-    if "namespace" in old:
-        meta.setdefault("namespace", old["namespace"])
-    drop_empty(meta)
+
+
+def require_name(call: Call, meta: Json) -> None:
+    """The body of a PUT must carry the name of the request. Raises BadRequest."""
+    if not meta.get("name"):
+        raise BadRequest(f"the name of the object ({call.name} based on URL) was undeterminable: name must be provided")
+    check_name(call, meta)
 
 
 def check_name(call: Call, meta: Json) -> None:

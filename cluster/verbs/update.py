@@ -13,7 +13,7 @@ import orjson
 
 from cluster.admission.request import Request
 from cluster.cache import Entry
-from cluster.errors import ClaimTaken, Conflict, FieldError, NotFound, invalid
+from cluster.errors import ClaimTaken, Conflict, FieldError, Invalid, NotFound, invalid
 from cluster.registry import Strategy
 from cluster.store import Write
 from cluster.verbs import create, decode, managed, metadata
@@ -30,12 +30,18 @@ UNCHECKED = frozenset({"binding", "eviction", "finalize"})
 def replace(call: Call, obj: Json) -> Plan[Outcome]:
     """PUT: the object as the client wants it. Creates an absent one where the kind allows that."""
     obj = decode.incoming(call, obj)
-    metadata.check_name(call, obj["metadata"])
+    metadata.require_name(call, obj["metadata"])
     if call.session.read(call.key) is None and not call.subresource and call.storage_kind.strategy.create_on_update:
         obj["metadata"].pop("resourceVersion", None)
         return (yield from create.plan(call, call.kind.from_storage(obj)))
     text = orjson.dumps(obj)
-    return (yield from plan(call, lambda _: orjson.loads(text)))
+
+    def transform(old: Json) -> Json:
+        new: Json = orjson.loads(text)
+        metadata.check_uid(call, new["metadata"], old["metadata"])
+        return new
+
+    return (yield from plan(call, transform))
 
 
 def plan(call: Call, transform: Transform) -> Plan[Outcome]:
@@ -67,10 +73,11 @@ def prepare(call: Call, new: Json, stored: Json) -> tuple[Json, Request]:
     """The new object as it would be stored, and the admission request with its further writes."""
     kind, context, session = call.storage_kind, call.context(), call.session
     if call.subresource in UNCHECKED:
-        metadata.carry(call, new["metadata"], stored["metadata"])
+        metadata.carry(new["metadata"], stored["metadata"])
+        metadata.enforce(new["metadata"], stored["metadata"])
         return new, Request.of(call, "UPDATE", new, stored)
     old = decode.plain(kind, orjson.loads(orjson.dumps(stored)))
-    metadata.carry(call, decode.plain(kind, new)["metadata"], old["metadata"])
+    metadata.carry(decode.plain(kind, new)["metadata"], old["metadata"])
     kind.strategy.default(new)
     request = Request.of(call, "UPDATE", new, old)
     session.chain.mutate(request)
@@ -80,6 +87,7 @@ def prepare(call: Call, new: Json, stored: Json) -> tuple[Json, Request]:
     errors: list[FieldError] = method(kind.strategy, "validate", call.subresource)(new, old, context)
     if errors:
         raise call.invalid(call.name, errors)
+    metadata.enforce(new["metadata"], old["metadata"])
     call.warn(kind.strategy.warnings(new, old, context))
     decode.complete(kind, new)
     session.chain.validate(request)
@@ -105,7 +113,8 @@ def _check_revision(call: Call, new: Json, entry: Entry) -> bool:
     revision = decode.parse_revision(sent)
     if revision == 0:
         if not call.storage_kind.strategy.unconditional_update:
-            raise call.invalid(call.name, [invalid("metadata.resourceVersion", 0, "must be specified for an update")])
+            raise Invalid(call.kind.plural, call.name, [
+                invalid("metadata.resourceVersion", 0, "must be specified for an update")], call.kind.group)
         return False
     if revision != entry.revision:
         raise call.conflict()

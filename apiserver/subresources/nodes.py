@@ -1,0 +1,56 @@
+"""The way from a pod to the kubelet that runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver.backend import Target, kubelet_tls
+from apiserver.request import Request
+from cluster.errors import BadRequest, NotFound, ServiceUnavailable
+from cluster.store import Key
+
+Json = dict[str, Any]
+
+KUBELET_PORT = 10250
+_ADDRESSES = ("InternalIP", "Hostname", "ExternalIP")
+_PARTS = ("containers", "initContainers", "ephemeralContainers")
+
+
+def pod_of(request: Request) -> Json:
+    """The pod of the path. Raises NotFound."""
+    cache, info = request.state.cache, request.info
+    cache.refresh()
+    entry = cache.get(Key("pods", info.namespace, info.name))
+    if entry is None:
+        raise NotFound("pods", info.name)
+    return entry.object()
+
+
+def container_of(request: Request, pod: Json) -> str:
+    """The container that is meant: the one named, else the only one. Raises BadRequest."""
+    name, wanted = pod["metadata"]["name"], request.query("container")
+    names = [c["name"] for part in _PARTS for c in pod["spec"].get(part) or ()]
+    if wanted:
+        if wanted not in names:
+            raise BadRequest(f"container {wanted} is not valid for pod {name}")
+        return wanted
+    containers = [c["name"] for c in pod["spec"].get("containers") or ()]
+    if len(containers) == 1:
+        return containers[0]
+    init = [c["name"] for c in pod["spec"].get("initContainers") or ()]
+    more = f" or one of the init containers: [{' '.join(init)}]" if init else ""
+    raise BadRequest(f"a container name must be specified for pod {name}, choose one of: [{' '.join(containers)}]{more}")
+
+
+def node_target(request: Request, name: str) -> Target:
+    """The kubelet of a node. Raises NotFound, ServiceUnavailable."""
+    entry = request.state.cache.get(Key("nodes", "", name))
+    if entry is None:
+        raise NotFound("pods", name)
+    status = entry.object().get("status") or {}
+    addresses = {a["type"]: a["address"] for a in reversed(status.get("addresses") or ())}
+    address = next((addresses[kind] for kind in _ADDRESSES if kind in addresses), None)
+    if address is None:
+        raise ServiceUnavailable(f"no preferred addresses found; known addresses: {sorted(addresses)}")
+    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or KUBELET_PORT
+    return Target(address, port, kubelet_tls(request.state.pki))

@@ -1,0 +1,130 @@
+"""services/proxy, pods/proxy and nodes/proxy: HTTP (and upgrades, such as WebSockets) passed through this server."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from apiserver import backend
+from apiserver.backend import Target, unverified_tls
+from apiserver.request import Request
+from apiserver.response import Answer, Response, Stream
+from apiserver.subresources.nodes import node_target
+from cluster.cache import Entry
+from cluster.errors import BadRequest, NotFound, ServiceUnavailable
+from cluster.registry import Kind
+from cluster.store import Key
+
+Json = dict[str, Any]
+
+SLICES = "endpointslices.discovery.k8s.io"
+
+
+async def service(request: Request, kind: Kind) -> Answer:
+    """Pass on to one ready endpoint of `[scheme:]name[:port]`."""
+    scheme, name, port = split_name(request.info.name)
+    entry = _find(request, "services", name)
+    address, number = choose_endpoint(request, entry, port)
+    return await _pass(request, Target(address, number, unverified_tls() if scheme == "https" else None))
+
+
+async def pod(request: Request, kind: Kind) -> Answer:
+    """Pass on to a pod's address, at the port of `[scheme:]name[:port]`, or the first that a container declares."""
+    scheme, name, port = split_name(request.info.name)
+    obj = _find(request, "pods", name).object()
+    address = (obj.get("status") or {}).get("podIP")
+    if not address:
+        raise BadRequest("address not allowed")
+    declared = [p["containerPort"] for c in obj["spec"]["containers"] for p in c.get("ports") or ()]
+    number = int(port) if port.isdigit() else declared[0] if declared else 443 if scheme == "https" else 80
+    return await _pass(request, Target(address, number, unverified_tls() if scheme == "https" else None))
+
+
+async def node(request: Request, kind: Kind) -> Answer:
+    """Pass on to the kubelet."""
+    _, name, _ = split_name(request.info.name)
+    return await _pass(request, node_target(request, name))
+
+
+def split_name(text: str) -> tuple[str, str, str]:
+    """(scheme, name, port) of `name`, `name:port`, `scheme:name:port`. Raises BadRequest."""
+    parts = text.split(":")
+    if len(parts) == 1:
+        return "", text, ""
+    if len(parts) == 2:
+        return "", parts[0], parts[1]
+    if len(parts) == 3 and parts[0] in ("", "http", "https"):
+        return parts[0], parts[1], parts[2]
+    raise BadRequest(f"invalid service request {text!r}: write [scheme:]name[:port]")
+
+
+def _find(request: Request, storage: str, name: str) -> Entry:
+    cache = request.state.cache
+    cache.refresh()
+    entry = cache.get(Key(storage, request.info.namespace, name))
+    if entry is None:
+        raise NotFound(storage, name)
+    return entry
+
+
+def choose_endpoint(request: Request, service: Entry, wanted: str) -> tuple[str, int]:
+    """A ready address and the port behind a service's port. Raises ServiceUnavailable."""
+    name = service.key.name
+    port = _service_port(service.object(), wanted)
+    found = []
+    for entry in request.state.cache.list(SLICES, service.key.namespace):
+        if entry.labels.get("kubernetes.io/service-name") != name:
+            continue
+        part = entry.object()
+        numbers = [p["port"] for p in part.get("ports") or () if p.get("port") and _fits(p, port, wanted)]
+        addresses = [a for e in part.get("endpoints") or () if (e.get("conditions") or {}).get("ready") is not False
+                     for a in e.get("addresses") or ()]
+        found += [(address, number) for number in numbers for address in addresses]
+    if not found:
+        raise ServiceUnavailable(f'no endpoints available for service "{name}"')
+    return random.choice(found)
+
+
+def _service_port(service: Json, wanted: str) -> Json | None:
+    ports: list[Json] = (service.get("spec") or {}).get("ports") or []
+    if not wanted:
+        return ports[0] if len(ports) == 1 else None
+    return next((p for p in ports if wanted in (p.get("name"), str(p.get("port")))), None)
+
+
+def _fits(endpoint_port: Json, service_port: Json | None, wanted: str) -> bool:
+    """Ports of slices carry the names of the service's ports; a number may also be the endpoint's own."""
+    if service_port is not None:
+        return (endpoint_port.get("name") or "") == (service_port.get("name") or "")
+    return wanted in (endpoint_port.get("name"), str(endpoint_port.get("port")), "")
+
+
+async def _pass(request: Request, target: Target) -> Answer:
+    rest = request.info.rest
+    if not rest and request.method in ("GET", "HEAD"):
+        # Relative links of the page need the slash.
+        query = request.scope["query_string"].decode("latin-1")
+        location = request.raw_path + "/" + (f"?{query}" if query else "")
+        return Response(b"", 301, "text/plain", [(b"location", location.encode("latin-1"))])
+    path = quote(rest or "/", safe="/:@!$&'()*+,;=~-._%") + (
+        "?" + request.scope["query_string"].decode("latin-1") if request.scope["query_string"] else "")
+    prefix = request.info.path[:len(request.info.path) - len(rest)] if rest else request.info.path
+    extra = [(b"x-forwarded-uri", request.info.path.encode()),
+             (b"x-forwarded-host", request.header(b"host").encode("latin-1")),
+             (b"x-forwarded-proto", request.scope["scheme"].encode())]
+    if "tunnel" in request.scope:
+        return await backend.upgrade(request, target, path, extra)
+    answer = await backend.forward(request, target, path, extra)
+    _rewrite_location(answer, target, prefix)
+    return answer
+
+
+def _rewrite_location(answer: Stream, target: Target, prefix: str) -> None:
+    """A redirect of the backend to itself must lead back through the proxy."""
+    for at, (name, value) in enumerate(answer.headers):
+        if name == b"location":
+            url = urlsplit(value.decode("latin-1"))
+            if (url.path.startswith("/") and not url.netloc) or url.netloc == str(target):
+                moved = prefix + url._replace(scheme="", netloc="").geturl()
+                answer.headers[at] = (name, moved.encode("latin-1"))

@@ -16,6 +16,7 @@ from kubelet.node import NodeManager
 from kubelet.options import Options
 from kubelet.podfiles import PodFiles
 from kubelet.runtimes.base import Runtime
+from kubelet.server import app
 from kubelet.sources import Sources
 from kubelet.tokens import TokenManager
 from kubelet.volumes.base import Context
@@ -52,12 +53,14 @@ class Agent:
 
     async def run(self) -> None:
         """Runs until cancelled; pods go on running after that."""
+        server = None
         background = [asyncio.create_task(self.recorder.run()), asyncio.create_task(self._services.run())]
         try:
             await self.node.register()
             pod_cidr = self.node.obj["spec"].get("podCIDR") or self.options.pod_cidr
             await self.runtime.start(self._runtime_changed, pod_cidr)
             self.tools = self._tools()
+            server = await app.start(self) if self.options.port else None
             uid = self.node.obj["metadata"]["uid"]
             background += [
                 asyncio.create_task(lease.run(self.client, self.options.node_name, uid)),
@@ -73,6 +76,8 @@ class Agent:
             for task in [*background, *self._tasks.values()]:
                 task.cancel()
             await asyncio.gather(*background, *self._tasks.values(), return_exceptions=True)
+            if server is not None:
+                await server.cleanup()
             await self.runtime.close()
 
     def _tools(self) -> Tools:

@@ -36,6 +36,8 @@ class Termination:
             self._stop(list(running), state)
             worker.publish(state)
             return 1.0
+        if worker.stops:
+            return 0.1  # they still look at the files that go next
         if podspec.deleting(worker.pod) and not podspec.finished(worker.pod) and worker.outcome.phase is None:
             worker.outcome.phase = self._last_phase(state)
         worker.publish(state)

@@ -142,7 +142,7 @@ class Nodes:
         self._leased.discard(obj["metadata"]["name"])
 
     async def heartbeat(self) -> None:
-        """Renews all leases every 15 s (they last 40), spread over the period; a lease is made with its node's first renewal."""
+        """Renews all leases every 15 s (they last 40), spread over the period; a node's first renewal makes its lease."""
         while True:
             names = list(self.hosts)
             if not names:

@@ -1,0 +1,61 @@
+"""Routes, TLS and who may call."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from kubelet.server import attach, execs, logs, metrics, portforward, state
+from kubelet.server.containers import AGENT
+
+if TYPE_CHECKING:
+    from kubelet.agent import Agent
+
+
+def build(agent: Agent) -> web.Application:
+    app = web.Application(middlewares=[only_known_clients])
+    app[AGENT] = agent
+    target = "/{namespace}/{pod}/{container}"
+    app.router.add_get("/healthz", state.healthz)
+    app.router.add_get("/pods", state.pods)
+    app.router.add_get("/metrics", metrics.handle)
+    app.router.add_get("/containerLogs" + target, logs.handle)
+    app.router.add_post("/run" + target, execs.run)
+    app.router.add_route("*", "/exec" + target, execs.handle)
+    app.router.add_route("*", "/attach" + target, attach.handle)
+    app.router.add_route("*", "/portForward/{namespace}/{pod}", portforward.handle)
+    return app
+
+
+@web.middleware
+async def only_known_clients(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Everything but health needs a client certificate of the cluster's CA."""
+    transport = request.transport
+    certificate = transport.get_extra_info("peercert") if transport is not None else None
+    if not certificate and request.path != "/healthz":
+        raise web.HTTPUnauthorized(text="Unauthorized: a client certificate of the cluster's CA is needed\n")
+    return await handler(request)
+
+
+def tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(client_ca)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+async def start(agent: Agent) -> web.AppRunner:
+    """Serves on the node's address, and on loopback for the API server of the same machine."""
+    options = agent.options
+    runner = web.AppRunner(build(agent), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    context = tls(options.tls_cert, options.tls_key, options.client_ca)
+    for address in dict.fromkeys([options.address, "127.0.0.1"]):
+        await web.TCPSite(runner, address, options.port, ssl_context=context, reuse_address=True).start()
+    return runner

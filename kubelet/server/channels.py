@@ -1,0 +1,72 @@
+"""Streams over a WebSocket: the first byte of a message is the channel (v4.channel.k8s.io and v5.channel.k8s.io).
+
+0 standard input, 1 output, 2 errors, 3 the Status at the end, 4 terminal size, and in v5 255 closes a channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+from aiohttp import WSMessage, WSMsgType, web
+
+STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
+PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+PING = 30.0
+
+
+async def open_socket(request: web.Request) -> web.WebSocketResponse:
+    """426 for the SPDY of old clients, which no maintained library speaks."""
+    if request.headers.get("Upgrade", "").lower() != "websocket":
+        raise web.HTTPUpgradeRequired(
+            text="this server streams over WebSocket (v4.channel.k8s.io, v5.channel.k8s.io): use kubectl 1.31 or "
+            "newer, which does so by default\n"
+        )
+    socket = web.WebSocketResponse(protocols=PROTOCOLS, heartbeat=PING, max_msg_size=16 * 1024 * 1024)
+    await socket.prepare(request)
+    return socket
+
+
+def exit_status(code: int) -> dict[str, object]:
+    """The Status of a command that ended."""
+    if code == 0:
+        return {"metadata": {}, "status": "Success"}
+    causes = [{"reason": "ExitCode", "message": str(code)}]
+    return {
+        "metadata": {},
+        "status": "Failure",
+        "reason": "NonZeroExitCode",
+        "message": f"command terminated with non-zero exit code: exit status {code}",
+        "details": {"causes": causes},
+    }
+
+
+def failure(message: str) -> dict[str, object]:
+    return {"metadata": {}, "status": "Failure", "reason": "InternalError", "message": message, "code": 500}
+
+
+async def finish(socket: web.WebSocketResponse, status: dict[str, object]) -> None:
+    await socket.send_bytes(bytes([ERROR]) + orjson.dumps(status))
+    await socket.close()
+
+
+async def receive(
+    socket: web.WebSocketResponse, on_data: Callable[[int, bytes], Awaitable[None]], on_close: Callable[[int], None]
+) -> None:
+    """Until the client closes the connection."""
+    message: WSMessage
+    async for message in socket:
+        if message.type not in (WSMsgType.BINARY, WSMsgType.TEXT) or not message.data:
+            continue
+        data = message.data.encode() if isinstance(message.data, str) else message.data
+        if data[0] == CLOSE and len(data) > 1:
+            on_close(data[1])
+        else:
+            await on_data(data[0], bytes(data[1:]))
+
+
+async def pump(socket: web.WebSocketResponse, channel: int, reader: asyncio.StreamReader) -> None:
+    """Sends all that `reader` gives."""
+    while chunk := await reader.read(32 * 1024):
+        await socket.send_bytes(bytes([channel]) + chunk)

@@ -1,0 +1,81 @@
+"""/containerLogs: a container's log, with the options of `kubectl logs`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+
+from kubelet import clock, podspec
+from kubelet.logs.reader import Options, stream
+from kubelet.runtimes.base import ContainerState
+from kubelet.server.containers import agent, container, flag, start
+
+
+async def handle(request: web.Request) -> web.StreamResponse:
+    found, wanted = container(request)
+    asked = options(request)
+    name, previous = wanted["name"], flag(request, "previous")
+    run = start(request, found, name, previous)
+    if run is None:
+        raise web.HTTPBadRequest(text=_missing(found, name, previous) + "\n")
+    response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+    await response.prepare(request)
+    try:
+        async for chunk in stream(run.log, asked, _running(request, podspec.uid(found), run)):
+            await response.write(chunk)
+        await response.write_eof()
+    except ConnectionError:
+        pass  # the reader went away, as followers do
+    return response
+
+
+def _missing(found: dict[str, object], name: str, previous: bool) -> str:
+    pod = podspec.full_name(found).partition("/")[2]
+    if previous:
+        return f'previous terminated container "{name}" in pod "{pod}" not found'
+    status = podspec.reported(found, name) or {}
+    waiting = (status.get("state") or {}).get("waiting") or {}
+    reason = waiting.get("reason", "ContainerCreating")
+    if reason in ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"):
+        return f'container "{name}" in pod "{pod}" is waiting to start: trying and failing to pull image'
+    return f'container "{name}" in pod "{pod}" is waiting to start: {reason}'
+
+
+def _running(request: web.Request, uid: str, run: ContainerState) -> Callable[[], bool]:
+    def check() -> bool:
+        state = agent(request).runtime.state(uid)
+        return state is not None and any(c.id == run.id and c.running for c in state.containers)
+
+    return check
+
+
+def options(request: web.Request) -> Options:
+    """Raises 400 for numbers and times that are none."""
+    since = None
+    try:
+        if "sinceTime" in request.query:
+            since = clock.parse(request.query["sinceTime"])
+        elif "sinceSeconds" in request.query:
+            since = time.time() - int(request.query["sinceSeconds"])
+        tail, limit = (_count(request, key) for key in ("tailLines", "limitBytes"))
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from error
+    return Options(
+        follow=flag(request, "follow"),
+        timestamps=flag(request, "timestamps"),
+        tail=tail,
+        since=since,
+        limit_bytes=limit,
+        stream=request.query.get("stream", "").lower().replace("all", ""),
+    )
+
+
+def _count(request: web.Request, key: str) -> int | None:
+    text = request.query.get(key)
+    if text is None or (key == "tailLines" and text == "-1"):
+        return None
+    if not text.isdigit():
+        raise ValueError(f"{key} has to be a number, 0 or more, not {text!r}")
+    return int(text)

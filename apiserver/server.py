@@ -47,11 +47,16 @@ class Server(uvicorn.Server):
         self.state.cache.close()
 
 
+IP_FREEBIND = 15  # linux/in.h; the socket module does not name it
+
+
 def listen(address: str, port: int) -> socket.socket:
     """A listening socket. Raises OSError with the address in it."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # The node's address appears only when the kubelet makes its bridge, after this server answers.
+    listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
     try:
         listener.bind((address, port))
     except OSError as error:

@@ -9,7 +9,17 @@ from apiserver.request import OPTIONS, Request
 from apiserver.resources import render
 from apiserver.response import Answer
 from cluster import schema
-from cluster.errors import BadRequest, FieldError, Invalid, UnsupportedMediaType, invalid, not_supported, too_long
+from cluster.errors import (
+    BadRequest,
+    FieldError,
+    Invalid,
+    UnsupportedMediaType,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+    too_long,
+)
 from cluster.registry import Kind
 from cluster.verbs import create as create_verb
 from cluster.verbs import patch as patch_verb
@@ -47,7 +57,7 @@ def field_manager(request: Request) -> str:
         raise bad_options(request, [too_long("fieldManager", given, MAX_MANAGER)])
     if given and not given.isprintable():
         raise bad_options(request, [invalid("fieldManager", given, "should only contain printable characters")])
-    return request.query("fieldManager") or request.header(b"user-agent").partition("/")[0][:MAX_MANAGER]
+    return given or request.header(b"user-agent").partition("/")[0][:MAX_MANAGER] or "unknown"
 
 
 def bad_options(request: Request, errors: list[FieldError]) -> Invalid:
@@ -83,8 +93,17 @@ async def patch(request: Request, kind: Kind) -> Answer:
     """PATCH of any of the known types."""
     view, call = request.view, call_of(request, kind)
     content_type, body = await patch_body(request)
+    check_apply_options(request, content_type == APPLY)
     result = await arun(patch_verb.plan(call, body, content_type), request.state.store)
     return render.outcome(kind, view, result, 201 if result.created else 200, call.warnings)
+
+
+def check_apply_options(request: Request, applies: bool) -> None:
+    """An apply says who applies; nothing else can be forced. Raises Invalid."""
+    if applies and not request.query("fieldManager"):
+        raise bad_options(request, [required("fieldManager", "is required for apply patch")])
+    if not applies and request.query("force"):
+        raise bad_options(request, [forbidden("force", "may not be specified for non-apply patch")])
 
 
 async def patch_body(request: Request) -> tuple[str, Any]:

@@ -24,7 +24,8 @@ ATTEMPTS = 12
 class Call:
     """One request. `warnings` collects what the client should be told although it succeeds.
 
-    `field_validation` is Ignore, Warn or Strict: what happens with unknown fields.
+    `field_validation` is Ignore, Warn or Strict: what happens with unknown fields. `applied`: a server-side apply, which
+    brings its managedFields along.
     """
 
     session: Session
@@ -36,6 +37,7 @@ class Call:
     field_manager: str = ""
     field_validation: str = "Ignore"
     force: bool = False
+    applied: bool = False
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -21,6 +21,7 @@ def plan(call: Call, obj: Json) -> Plan[Outcome]:
     if (obj.get("metadata") or {}).get("resourceVersion"):
         raise BadRequest("resourceVersion should not be set on objects to be created")
     obj = decode.incoming(call, obj)
+    managed.created(call, obj)
     generated = not obj["metadata"].get("name")
     original = orjson.dumps(obj)
     for attempt in range(ATTEMPTS):
@@ -50,7 +51,6 @@ def prepare(call: Call, obj: Json) -> tuple[Json, Request]:
     obj = request.obj
     metadata.fill(obj["metadata"])
     kind.strategy.prepare_create(obj, context)
-    managed.created(call, obj)
     if not kind.namespaced:
         obj["metadata"].pop("namespace", None)
     errors = kind.strategy.validate(obj, context)

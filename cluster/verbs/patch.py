@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cluster import patch
+from cluster.verbs import apply as apply_verb
 from cluster.verbs import decode, metadata, update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan
@@ -13,13 +15,13 @@ Json = dict[str, Any]
 
 def plan(call: Call, body: Any, content_type: str) -> Plan[Outcome]:
     """Apply `body`, decoded JSON, a patch of `content_type`. Raises BadRequest, Invalid, UnsupportedMediaType."""
+    if content_type == patch.APPLY:
+        return (yield from apply_verb.plan(call, body))
     return (yield from update.plan(call, lambda old: apply(call, old, body, content_type)))
 
 
 def apply(call: Call, old: Json, body: Any, content_type: str) -> Json:
     """The patched object in its storage version, not yet defaulted."""
-    from cluster import patch
-
     kind = call.kind
     before = kind.from_storage(old)
     changed, warnings = patch.apply(kind, before, body, content_type, call.field_validation)

@@ -79,11 +79,11 @@ def prepare(call: Call, new: Json, stored: Json) -> tuple[Json, Request]:
     old = decode.plain(kind, orjson.loads(orjson.dumps(stored)))
     metadata.carry(decode.plain(kind, new)["metadata"], old["metadata"])
     kind.strategy.default(new)
+    managed.updated(call, new, old)
     request = Request.of(call, "UPDATE", new, old)
     session.chain.mutate(request)
     new = request.obj
     method(kind.strategy, "prepare", call.subresource)(new, old, context)
-    managed.updated(call, new, old)
     errors: list[FieldError] = method(kind.strategy, "validate", call.subresource)(new, old, context)
     if errors:
         raise call.invalid(call.name, errors)
@@ -130,6 +130,5 @@ def _same(new: Json, old: Json) -> bool:
 
 def _commit(call: Call, new: Json, entry: Entry, request: Request) -> Commit:
     kind = call.storage_kind
-    op = "delete" if is_finished(new) else "update"
-    write = Write(op, entry.key, ordered(new, kind), entry.revision, kind.strategy.claims(new))
+    write = Write("delete" if is_finished(new) else "update", entry.key, ordered(new, kind), entry.revision, kind.strategy.claims(new))
     return Commit([write, *request.writes], atomic=bool(request.writes))

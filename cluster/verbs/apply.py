@@ -1,0 +1,65 @@
+"""apply: server-side apply. The configuration is merged into the object; an absent object is created from it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from cluster import managedfields
+from cluster.errors import AlreadyExists, BadRequest, Conflict
+from cluster.verbs import create, decode, managed, metadata, update
+from cluster.verbs.call import Call, Outcome
+from cluster.verbs.plan import Plan
+
+Json = dict[str, Any]
+
+
+def plan(call: Call, config: Json) -> Plan[Outcome]:
+    """Apply a configuration. Raises BadRequest, 409 on conflicts with other managers, NotFound for a subresource."""
+    check(call, config)
+    call.applied = True
+    if call.session.read(call.key) is None and not call.subresource:
+        try:
+            return (yield from create.plan(call, created(call, config)))
+        except AlreadyExists:  # somebody else's creation came first: apply to that
+            call.session.cache.refresh()
+    return (yield from update.plan(call, lambda live: merged(call, config, live)))
+
+
+def check(call: Call, config: Json) -> None:
+    """The configuration must be of the kind and name of the request, and must not claim owners."""
+    kind, meta = call.kind, config.get("metadata") or {}
+    version, name = config.get("apiVersion") or "", config.get("kind") or ""
+    if (version, name) != (kind.api_version, kind.kind):
+        raise BadRequest(f"invalid object type: {version if '/' in version else '/' + version}, Kind={name}")
+    if not isinstance(meta, dict) or meta.get("managedFields"):
+        raise BadRequest("metadata.managedFields must be nil")
+    config["metadata"] = meta
+    metadata.check_name(call, meta)
+    decode.check_namespace(call, meta)
+
+
+def created(call: Call, config: Json) -> Json:
+    """The new object. Raises Conflict where the configuration names the uid of an object that is gone."""
+    meta = config["metadata"]
+    if meta.get("uid"):
+        raise Conflict(call.kind.plural, call.name, call.kind.group,
+                       f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found")
+    obj = _apply(call, None, copy.deepcopy(config))
+    obj["metadata"].pop("resourceVersion", None)
+    return obj
+
+
+def merged(call: Call, config: Json, live: Json) -> Json:
+    """The live object with the configuration applied, defaults filled in."""
+    kind = call.kind
+    before = decode.plain(kind, kind.from_storage(live))
+    obj = _apply(call, before, copy.deepcopy(config))
+    decode.check_schema(call, obj)
+    return decode.defaulted(call, kind.to_storage(obj))
+
+
+def _apply(call: Call, live: Json | None, config: Json) -> Json:
+    kind = call.kind
+    return managedfields.apply(live, config, managed.writer(call, "Apply"), kind.definition, kind.strategy.status,
+                               call.force)

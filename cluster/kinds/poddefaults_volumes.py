@@ -44,9 +44,9 @@ def _empty_dir(source: Json) -> None:
 
 def _downward_items(source: Json) -> None:
     for item in source.get("items") or ():
-        if reference := item.get("fieldRef"):
+        if (reference := item.get("fieldRef")) is not None:
             reference["apiVersion"] = reference.get("apiVersion") or "v1"
-        if reference := item.get("resourceFieldRef"):
+        if (reference := item.get("resourceFieldRef")) is not None:
             reference["divisor"] = quantity.canonical(reference.get("divisor") or "0")
 
 
@@ -58,7 +58,7 @@ def _downward(source: Json) -> None:
 def _projected(source: Json) -> None:
     _mode(source)
     for part in source.get("sources") or ():
-        if token := part.get("serviceAccountToken"):
+        if (token := part.get("serviceAccountToken")) is not None:
             token.setdefault("expirationSeconds", 3600)
         if downward := part.get("downwardAPI"):
             _downward_items(downward)
@@ -89,7 +89,7 @@ def _scale_io(source: Json) -> None:
 
 
 def _ephemeral(source: Json) -> None:
-    if template := source.get("volumeClaimTemplate"):
+    if (template := source.get("volumeClaimTemplate")) is not None:
         template.setdefault("metadata", {})
         default_claim_spec(template.setdefault("spec", {}))
 

@@ -73,7 +73,7 @@ def default_container(container: Json) -> None:
         if source := variable.get("valueFrom"):
             _default_env_source(source)
     for name in _PROBES:
-        if probe := container.get(name):
+        if (probe := container.get(name)) is not None:
             default_probe(probe)
     if lifecycle := container.get("lifecycle"):
         _default_lifecycle(lifecycle)
@@ -93,9 +93,9 @@ def default_probe(probe: Json) -> None:
     probe["periodSeconds"] = probe.get("periodSeconds") or 10
     probe["successThreshold"] = probe.get("successThreshold") or 1
     probe["failureThreshold"] = probe.get("failureThreshold") or 3
-    if get := probe.get("httpGet"):
+    if (get := probe.get("httpGet")) is not None:
         _default_http_get(get)
-    elif grpc := probe.get("grpc"):
+    elif (grpc := probe.get("grpc")) is not None:
         grpc.setdefault("service", "")
 
 
@@ -106,16 +106,16 @@ def _default_http_get(get: Json) -> None:
 
 def _default_lifecycle(lifecycle: Json) -> None:
     for name in ("postStart", "preStop"):
-        if get := (lifecycle.get(name) or {}).get("httpGet"):
+        if (get := (lifecycle.get(name) or {}).get("httpGet")) is not None:
             _default_http_get(get)
 
 
 def _default_env_source(source: Json) -> None:
-    if reference := source.get("fieldRef"):
+    if (reference := source.get("fieldRef")) is not None:
         reference["apiVersion"] = reference.get("apiVersion") or "v1"
-    elif reference := source.get("resourceFieldRef"):
+    elif (reference := source.get("resourceFieldRef")) is not None:
         reference["divisor"] = quantity.canonical(reference.get("divisor") or "0")
-    elif reference := source.get("fileKeyRef"):
+    elif (reference := source.get("fileKeyRef")) is not None:
         reference.setdefault("optional", False)
 
 

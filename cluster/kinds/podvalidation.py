@@ -123,7 +123,7 @@ def _check_security(security: Json, path: str, spec: Json) -> list[FieldError]:
         elif name in seen:
             errors.append(duplicate(f"{path}.sysctls[{i}].name", name))
         seen.add(name)
-    if profile := security.get("seccompProfile"):
+    if (profile := security.get("seccompProfile")) is not None:
         errors += check_profile(f"{path}.seccompProfile", profile)
     if (policy := security.get("fsGroupChangePolicy")) is not None:
         errors += check_choice(f"{path}.fsGroupChangePolicy", policy, ("Always", "OnRootMismatch"))

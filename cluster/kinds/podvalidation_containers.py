@@ -157,9 +157,9 @@ def _check_security(security: Json, path: str) -> list[FieldError]:
                                   "`capabilities.Add` CAP_SYS_ADMIN"))
     if (mount := security.get("procMount")) is not None:
         errors += check_choice(f"{path}.procMount", mount, ("Default", "Unmasked"))
-    if profile := security.get("seccompProfile"):
+    if (profile := security.get("seccompProfile")) is not None:
         errors += check_profile(f"{path}.seccompProfile", profile)
-    if profile := security.get("appArmorProfile"):
+    if (profile := security.get("appArmorProfile")) is not None:
         errors += check_profile(f"{path}.appArmorProfile", profile)
     return errors
 

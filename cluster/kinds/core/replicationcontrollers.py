@@ -22,7 +22,7 @@ class ReplicationControllerStrategy(CoreStrategy):
     def default(self, obj: Json) -> None:
         """One replica; selector and labels are those of the template where none are given."""
         spec = obj.setdefault("spec", {})
-        if template := spec.get("template"):
+        if (template := spec.get("template")) is not None:
             default_pod_template(template)
             if labels := template["metadata"].get("labels"):
                 if not spec.get("selector"):
@@ -41,7 +41,8 @@ class ReplicationControllerStrategy(CoreStrategy):
         selector, template = spec.get("selector"), spec.get("template")
         errors += check_labels("spec.selector", selector) if selector else [required("spec.selector")]
         errors += check_not_negative("spec.replicas", spec.get("replicas"))
-        return errors + (_check_template(template, selector or {}) if template else [required("spec.template")])
+        return errors + (
+            [required("spec.template")] if template is None else _check_template(template, selector or {}))
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status = obj.get("status") or {}

@@ -232,16 +232,17 @@ def test_beats_tell_the_age_of_what_lies_behind(peopled: Peopled, monkeypatch: p
     live(ADMIN, story)
 
 
-@pytest.mark.parametrize(("message", "code"), [
-    ({"op": "delete", "id": 1}, 400), ({"op": "sub", "id": 1, "feed": "x"}, 400), ({"op": "sub"}, 400),
-    ({"op": "sub", "id": 1, "feed": "list", "kind": "nope"}, 404), ({"op": "sub", "id": -1}, 400),
-    ({"op": "sub", "id": 1, "feed": "object", "key": "pods"}, 400),
-    ({"op": "sub", "id": 1, "feed": "object", "key": ["pods", "x", 7]}, 400),
-    ({"op": "history", "id": 1, "key": [1, 2, 3]}, 400)])
-def test_bad_requests_are_answered_and_the_page_lives_on(peopled: Peopled, message: dict[str, Any], code: int) -> None:
+def test_bad_requests_are_answered_and_the_page_lives_on(peopled: Peopled) -> None:
+    bad = [({"op": "delete", "id": 1}, 400), ({"op": "sub", "id": 1, "feed": "x"}, 400), ({"op": "sub"}, 400),
+           ({"op": "sub", "id": 1, "feed": "list", "kind": "nope"}, 404), ({"op": "sub", "id": -1}, 400),
+           ({"op": "sub", "id": 1, "feed": "object", "key": "pods"}, 400),
+           ({"op": "sub", "id": 1, "feed": "object", "key": ["pods", "x", 7]}, 400),
+           ({"op": "history", "id": 1, "key": [1, 2, 3]}, 400)]
+
     async def story(page: Page) -> None:
-        await page.ask(**message)
-        assert (await page.wait_for("error"))["code"] == code
+        for message, code in bad:
+            await page.ask(**message)
+            assert (await page.wait_for("error"))["code"] == code, message
         await page.wait_for("beat")
 
     live(ADMIN, story)

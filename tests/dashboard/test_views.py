@@ -22,6 +22,22 @@ def browser(pages: Path) -> Iterator[Any]:
     yield Client(enforce_csrf_checks=True)
 
 
+@pytest.fixture
+def settings_with(pages: Path) -> Iterator[Any]:
+    """Override Django settings until the test ends."""
+    from django.test import override_settings
+
+    opened = []
+
+    def use(**values: Any) -> None:
+        opened.append(override_settings(**values))
+        opened[-1].enable()
+
+    yield use
+    for one in opened:
+        one.disable()
+
+
 def form(browser: Any, path: str = "/") -> dict[str, str]:
     """The hidden fields of the login form."""
     text = browser.get(path, **OURS).content.decode()
@@ -78,7 +94,8 @@ def test_an_api_server_that_is_away_is_said_and_counts_for_nothing(browser: Any,
     assert login.attempts._failed == {}
 
 
-def test_accounts_staff_see_all_others_have_no_built_in_groups(browser: Any) -> None:
+def test_accounts_staff_see_all_others_have_no_built_in_groups(browser: Any, settings_with: Any) -> None:
+    settings_with(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])  # the real one takes seconds
     from django.contrib.auth.models import Group, User
 
     User.objects.create_superuser("boss", password="correct horse")

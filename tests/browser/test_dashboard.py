@@ -1,0 +1,278 @@
+"""The dashboard as one uses it. Screenshots are left in build/screenshots."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Site, watched
+from tests.dashboard import world
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
+
+BROKEN = "c/local/pods/ledger/ledger-5f6d8c7b9-hq2vn"
+HOSTILE = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>"
+
+
+def rows(page: Any) -> Any:
+    return page.locator(".grid-row")
+
+
+def test_login_and_logout(site: Site, chrome: Any) -> None:
+    context = chrome.new_context(viewport={"width": 1100, "height": 720}, base_url=site.url)
+    page, errors = watched(context, site)
+    errors.allowed = ("401",)
+    page.goto("c/local/pods?ns=guestbook")
+    expect(page.get_by_role("heading", name="Binnacle")).to_be_visible()
+    page.screenshot(path="build/screenshots/login.png")
+    page.fill("#token", "once-wrong")
+    page.click("button[type=submit]")
+    expect(page.get_by_role("alert")).to_contain_text("did not match")
+    page.fill("#token", site.login_token())
+    page.click("button[type=submit]")
+    expect(rows(page)).to_have_count(3)
+    assert page.url.endswith("c/local/pods?ns=guestbook")
+    page.click("text=Log out")
+    expect(page.locator("#token")).to_be_visible()
+    assert errors == []
+    context.close()
+
+
+def test_the_overview_shows_what_is_wrong(page: Any, shot: Any) -> None:
+    page.goto("")
+    expect(page.locator(".verdict")).to_have_text("1 node, 2 pods and 1 deployment failing")
+    expect(page.locator("section[aria-label='What is wrong now']")).to_contain_text("CrashLoopBackOff")
+    expect(page.locator("section[aria-label='Warnings']")).to_contain_text("Insufficient cpu")
+    expect(page.locator(".chart canvas")).to_be_visible()
+    shot("overview-light")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(300)
+    shot("overview-dark")
+
+
+def test_a_pod_arrives_changes_and_goes_without_a_reload(page: Any, site: Site) -> None:
+    page.goto("c/local/pods?ns=default")
+    expect(page.locator(".empty")).to_contain_text("There are no pods in default")
+    pod = world.pod("arrival", "default")
+    started = time.monotonic()
+    world.create(site.store, pod)
+    expect(rows(page)).to_have_count(1)
+    took = time.monotonic() - started
+    assert took < 1, f"{took:.3f} s"
+    expect(rows(page).first).to_contain_text("Running")
+    pod["status"] = world.crashing("tool")
+    world.update(site.store, pod)
+    expect(rows(page).first).to_contain_text("CrashLoopBackOff")
+    world.delete(site.store, pod)
+    expect(rows(page)).to_have_count(0)
+
+
+def test_a_change_is_on_the_screen_within_300_ms(page: Any, site: Site) -> None:
+    page.goto("c/local/configmaps?ns=default")
+    expect(page.locator(".live")).to_contain_text("Live")
+    expect(page.locator(".empty")).to_be_visible()
+    delays = []
+    for number in range(5):
+        name = f"probe-{number}"
+        page.evaluate("""name => { window.seen = new Promise(found => new MutationObserver((_, watch) => {
+            if ([...document.querySelectorAll('.grid-row a')].some(a => a.textContent === name)) { watch.disconnect(); found(Date.now()); }
+        }).observe(document.querySelector('.grid'), { childList: true, subtree: true, characterData: true })); }""", name)
+        obj = world.config_map(name, "default", {})
+        world.create(site.store, obj)
+        written = time.time() * 1000
+        delays.append(page.evaluate("window.seen") - written)
+        world.delete(site.store, obj)
+    assert sorted(delays)[2] < 300, delays
+
+
+def test_filters_sorting_and_rows_live_in_the_url(page: Any, shot: Any) -> None:
+    page.goto("c/local/pods")
+    expect(rows(page)).to_have_count(6)
+    page.keyboard.press("/")
+    page.keyboard.type("ledger")
+    expect(rows(page)).to_have_count(2)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile("failing")).click()
+    page.get_by_role("columnheader", name="Restarts").get_by_role("button").click()
+    page.get_by_role("columnheader", name="Restarts").get_by_role("button").click()
+    expect(rows(page).first).to_contain_text("CrashLoopBackOff")
+    assert page.url.endswith("c/local/pods?level=2&sort=-restarts")
+    page.reload()
+    expect(rows(page)).to_have_count(2)
+    expect(rows(page).first).to_contain_text("CrashLoopBackOff")
+    page.fill("[aria-label='Label selector']", "app=web")
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(0)
+    assert "labels=app" in page.url
+    page.goto("c/local/pods")
+    expect(rows(page)).to_have_count(6)
+    shot("pods-light")
+
+
+def test_the_keyboard(page: Any, shot: Any) -> None:
+    page.goto("")
+    page.wait_for_selector(".verdict")
+    page.keyboard.press("g")
+    page.keyboard.press("p")
+    expect(rows(page)).to_have_count(6)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("j")
+    expect(page.locator(".grid-row.on")).to_contain_text("web-7c9d6b5f44-9mzqd")
+    page.keyboard.press("Enter")
+    expect(page.locator(".object-name")).to_contain_text("web-7c9d6b5f44-9mzqd")
+    page.keyboard.press("]")
+    page.keyboard.press("]")
+    expect(page.locator(".yaml")).to_contain_text("apiVersion: v1")
+    page.keyboard.press("u")
+    expect(rows(page)).to_have_count(6)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("go to Pods")
+    shot("keys")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("service web")
+    expect(page.locator(".found")).to_contain_text("guestbook")
+    page.keyboard.press("Enter")
+    expect(page.locator(".object-name")).to_contain_text("web")
+    expect(page.locator("section[aria-label='Pods that it selects'] li")).to_have_count(3)
+
+
+def test_why_a_pod_fails_and_its_log_follows(page: Any, shot: Any) -> None:
+    page.goto(BROKEN)
+    expect(page.locator(".why")).to_contain_text("CrashLoopBackOff")
+    expect(page.locator(".tree").first).to_contain_text("Deployment")
+    shot("pod-light")
+    page.locator(".why").get_by_text("Log of the run before").click()
+    expect(page.locator(".log-state")).to_contain_text("The log has ended")
+    page.get_by_role("button", name="Previous run").click()
+    expect(page.locator(".log-state")).to_contain_text("Following")
+    expect(page.locator(".log-box")).to_contain_text("live line 3")
+    page.fill("[aria-label='Find in the log']", "attempt")
+    page.get_by_role("button", name="Only matches").click()
+    expect(page.locator("mark").first).to_have_text("attempt")
+    expect(page.locator(".log-line")).to_have_count(8)
+    page.get_by_role("button", name="Only matches").click()
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(200)
+    shot("log-dark")
+    page.get_by_role("button", name="Pause").click()
+    shown = page.locator(".log-line").last.inner_text()
+    page.wait_for_timeout(600)
+    assert page.locator(".log-line").last.inner_text() == shown
+    expect(page.locator(".status-line")).to_contain_text("paused")
+
+
+def test_history_shows_the_difference_of_two_moments(page: Any, site: Site, shot: Any) -> None:
+    obj = world.config_map("settings", "ledger", {"level": "info", "workers": "4"})
+    world.create(site.store, obj)
+    for level in ("debug", "warn"):
+        obj["data"]["level"] = level
+        world.update(site.store, obj)
+    page.goto("c/local/configmaps/ledger/settings?tab=history")
+    expect(page.locator(".moments li")).to_have_count(3)
+    expect(page.locator(".diff .minus")).to_have_text(re.compile("level: debug"))
+    expect(page.locator(".diff .plus")).to_have_text(re.compile("level: warn"))
+    page.locator(".moments li").last.get_by_text("from").click()
+    expect(page.locator(".diff .minus")).to_have_text(re.compile("level: info"))
+    shot("history-light")
+    obj["data"]["level"] = "error"
+    world.update(site.store, obj)
+    expect(page.locator(".moments li")).to_have_count(4)
+    world.delete(site.store, obj)
+    expect(page.locator(".object-name")).to_contain_text("deleted")
+
+
+def test_hostile_strings_stay_text(page: Any, site: Site) -> None:
+    pod = world.pod("hostile", "default", labels={"app": "x"})
+    pod["metadata"]["annotations"] = {"note": HOSTILE}
+    pod["status"]["message"] = HOSTILE
+    pod["status"]["containerStatuses"][0].update(ready=False, state={"waiting": {"reason": "CrashLoopBackOff", "message": HOSTILE}})
+    world.create(site.store, pod, world.event(pod, "hostile-event", "Failed", HOSTILE, "Warning"),
+                 world.config_map("hostile", "default", {HOSTILE: HOSTILE}))
+    for path in ("", "c/local/events", "c/local/pods/default/hostile", "c/local/pods/default/hostile?tab=yaml",
+                 "c/local/pods/default/hostile?tab=events", "c/local/pods/default/hostile?tab=history",
+                 "c/local/configmaps/default/hostile", "c/local/pods/default/hostile?tab=log"):
+        page.goto(path)
+        expect(page.locator("main")).to_contain_text("onerror=" if "log" not in path else "<b>bold</b>")
+        assert page.evaluate("window.pwned") is None
+        assert page.locator("main img").count() == 0
+    world.delete(site.store, pod)
+
+
+def test_a_lost_connection_is_said_and_heals_without_a_reload(page: Any, site: Site, shot: Any) -> None:
+    page.errors.allowed = ("WebSocket connection", "ERR_CONNECTION_REFUSED")
+    page.goto("c/local/pods?ns=ledger")
+    expect(rows(page)).to_have_count(2)
+    page.evaluate("window.untouched = true")
+    site.stop()
+    expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=5_000)
+    expect(page.locator(".live")).to_contain_text(re.compile(r"\d+s old"))
+    page.wait_for_timeout(2_500)
+    shot("lost-light")
+    world.create(site.store, world.pod("while-away", "ledger"))
+    site.start()
+    expect(page.locator(".live")).to_have_text("Live", timeout=15_000)
+    expect(rows(page)).to_have_count(3)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert page.evaluate("window.untouched") is True
+
+
+def test_a_silent_server_is_noticed_within_five_seconds(page: Any, site: Site) -> None:
+    import signal
+
+    page.errors.allowed = ("WebSocket connection",)
+    page.goto("c/local/pods")
+    expect(page.locator(".live")).to_have_text("Live")
+    assert site.process
+    site.process.send_signal(signal.SIGSTOP)
+    try:
+        expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=5_000)
+    finally:
+        site.process.send_signal(signal.SIGCONT)
+    expect(page.locator(".live")).to_have_text("Live", timeout=15_000)
+
+
+def test_narrow_screens_and_dark(page: Any, shot: Any) -> None:
+    page.set_viewport_size({"width": 400, "height": 820})
+    page.emulate_media(color_scheme="dark")
+    page.goto("")
+    page.wait_for_selector(".verdict")
+    shot("overview-narrow-dark")
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("link", name="Pods").first.click()
+    expect(rows(page).first).to_be_visible()
+    shot("pods-narrow-dark")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("d")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+@pytest.mark.parametrize("group", ["nodes", "workloads", "services", "configmaps", "persistentvolumeclaims", "serviceaccounts", "events", "kinds"])
+def test_every_page_of_the_navigation_opens(page: Any, group: str) -> None:
+    page.goto(f"c/local/{group}")
+    expect(page.locator(".grid, .plain").first).to_be_visible()
+    expect(page.locator(".failure")).to_have_count(0)
+
+
+def test_the_diff_and_yaml_modules(page: Any) -> None:
+    page.goto("c/local/pods")
+    found = page.evaluate("""async () => {
+        const base = document.querySelector('script[type=module]').src;
+        const { diffLines, yamlText } = await import(new URL('yaml.js', base).href);
+        let seed = 7; const random = n => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
+        for (let run = 0; run < 300; run++) {
+            const a = Array.from({ length: random(12) }, () => 'abc'[random(3)]), b = Array.from({ length: random(12) }, () => 'abc'[random(3)]);
+            const parts = diffLines(a, b);
+            const left = parts.filter(([op]) => op !== '+').map(([, t]) => t), right = parts.filter(([op]) => op !== '-').map(([, t]) => t);
+            if (left.join() !== a.join() || right.join() !== b.join()) return JSON.stringify([a, b, parts]);
+        }
+        return yamlText({ a: { b: [1, { c: 'x: y', d: [] }], e: 'true' }, f: 'one\\ntwo\\n', g: null, h: '10m', i: '5' });
+    }""")
+    assert found == 'a:\n  b:\n  - 1\n  - c: "x: y"\n    d: []\n  e: "true"\nf: |\n  one\n  two\ng: null\nh: 10m\ni: "5"\n'

@@ -71,6 +71,9 @@ class Amount:
     def of(self, name: str, where: Where) -> Array:
         return self.cells[self.row(name)][where]
 
+    def at(self, name: str, slot: int) -> int:
+        return int(self.cells[self.row(name), slot])
+
     def put(self, slot: int, amounts: dict[str, int]) -> None:
         """Replace all amounts of a slot."""
         self.cells[:, slot] = 0

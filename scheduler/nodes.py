@@ -28,6 +28,7 @@ class NodeTable:
 
     def __init__(self, capacity: int = 64) -> None:
         self.size = 0
+        self.version = 0  # raised when a node changes; placements of pods leave it as it is
         self.alive: Array = np.zeros(capacity, dtype=bool)
         self.unschedulable: Array = np.zeros(capacity, dtype=bool)
         self.allocatable = Amount(capacity)
@@ -65,6 +66,7 @@ class NodeTable:
     def put_node(self, node: Json) -> int:
         """Add a node or take over its changes; returns its slot."""
         name = node["metadata"]["name"]
+        self.version += 1
         slot = self.slots.get(name)
         if slot is None:
             slot = self._claim_slot(name)
@@ -82,6 +84,7 @@ class NodeTable:
         slot = self.slots.pop(name, None)
         if slot is None:
             return
+        self.version += 1
         for pod in list(self.pods[slot].values()):
             self._uncount(slot, pod)
             self._homeless.setdefault(name, {})[pod.uid] = pod

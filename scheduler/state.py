@@ -55,13 +55,25 @@ class SchedulerState:
         """Take over one event; returns the change that waiting pods may care about, or ""."""
         storage, gone = event.key.storage, event.type == "DELETED"
         if storage == "pods":
-            return self._drop_pod(event.entry) if gone else self._put_pod(event.entry)
+            return self._drop_pod(event.entry) if gone else self._confirm(event.entry) or self._put_pod(event.entry)
         if storage == "nodes":
             return self._drop_node(event.key.name) if gone else self._put_node(event.entry)
         if storage == "namespaces":
             self.table.counts.put_namespace(event.key.name, None if gone else event.entry.labels)
             return "Pod/Labels"
         return WAKING[storage]
+
+    def _confirm(self, entry: Entry) -> str:
+        """Our own binding as it comes back from the log: known already, so it need not be decoded."""
+        known = self.table.pod(entry.meta.uid)
+        if known is None or known.bound or known.node != entry.node or entry.meta.deletionTimestamp:
+            return ""
+        if (entry.meta.labels or {}) != known.cls.labels:
+            return ""
+        known.bound = True
+        self.queue.remove(known.key)
+        self.nominated.pop(known.uid, None)
+        return "Pod/Add"
 
     def _put_pod(self, entry: Entry) -> str:
         pod = pod_info(entry.object())

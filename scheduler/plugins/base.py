@@ -51,10 +51,10 @@ class Listers(Protocol):
 class View:
     """The slots of the node table that are asked about: all of them, or one."""
 
-    __slots__ = ("table", "where")
+    __slots__ = ("single", "table", "where")
 
     def __init__(self, table: NodeTable, slot: int | None = None) -> None:
-        self.table = table
+        self.table, self.single = table, slot is not None
         self.where = slice(0, table.size) if slot is None else slice(slot, slot + 1)
 
     @property

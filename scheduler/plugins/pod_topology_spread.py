@@ -11,7 +11,7 @@ from scheduler.counts import Question
 from scheduler.plugins.base import MAX_SCORE, Changes, Listers, Objection, Plugin, View
 from scheduler.plugins.node_affinity import required_mask
 from scheduler.plugins.taint_toleration import TaintToleration
-from scheduler.plugins.topology import domain_sums
+from scheduler.plugins.topology import domain_sums, spread_out
 from scheduler.pods import PodClass, PodInfo, Spread
 from scheduler.selection import Selection
 
@@ -46,18 +46,11 @@ class PodTopologySpread(Plugin):
         soft = self._soft(pod.cls)
         if not soft or not feasible.any():
             return None
-        # Only a pod's own constraints make nodes without the label worth nothing.
-        labelled = self._labelled(soft, view) if pod.cls.spreads else view.alive
+        labelled, shares = self._shares(pod, soft, view, feasible)
         considered = feasible & labelled
         if not considered.any():
             return None
-        raw = np.zeros(view.alive.shape)
-        for spread in soft:
-            ids = view.ids(spread.topology)
-            counted = self._counted(pod, spread, view, labelled)
-            sums = domain_sums(ids, view.table.counts.of(_question(spread))[view.where], counted)
-            domains = len(np.unique(ids[considered & (ids > 0)])) if spread.topology != HOSTNAME else considered.sum()
-            raw += np.where(ids > 0, sums[ids] * np.log(domains + 2) + (spread.max_skew - 1), 0.0)
+        raw = np.sum([share.cost(view) for share in shares], axis=0)
         low, high = raw[considered].min(), raw[considered].max()
         if high == 0:
             return np.where(labelled, MAX_SCORE, 0.0)
@@ -65,6 +58,20 @@ class PodTopologySpread(Plugin):
 
     def changes(self, pod: PodInfo, view: View) -> Changes:
         return Changes.ALL if pod.cls.spreads or self._soft(pod.cls) else Changes.NOTHING
+
+    def _shares(self, pod: PodInfo, soft: list[Spread], view: View, feasible: Array) -> tuple[Array, list[_Share]]:
+        """(nodes that have the labels, the part of each constraint), remembered until a node changes."""
+        known = pod.cls.memo.get("shares")
+        if known is not None and known[0] is view.table and known[1] == view.table.version:
+            return known[2], known[3]
+        # Only a pod's own constraints make nodes without the label worth nothing.
+        labelled = self._labelled(soft, view) if pod.cls.spreads else view.alive.copy()
+        shares = []
+        for spread in soft:
+            counted = self._counted(pod, spread, view, labelled)
+            shares.append(_Share(spread, view.ids(spread.topology).copy(), counted, feasible & labelled))
+        pod.cls.memo["shares"] = (view.table, view.table.version, labelled, shares)
+        return labelled, shares
 
     @staticmethod
     def _labelled(spreads: list[Spread], view: View) -> Array:
@@ -124,6 +131,25 @@ class PodTopologySpread(Plugin):
         labels |= selector.get("matchLabels") or {}
         expressions += selector.get("matchExpressions") or []
         return {"matchLabels": labels, "matchExpressions": expressions} if labels or expressions else None
+
+
+class _Share:
+    """What one constraint adds to the cost of each node: pods of the set in its domain, weighted."""
+
+    def __init__(self, spread: Spread, ids: Array, counted: Array, considered: Array) -> None:
+        self._question = _question(spread)
+        self._ids, self._counted = ids, counted & (ids > 0)
+        present = ids[considered & (ids > 0)]
+        domains = int(considered.sum()) if spread.topology == HOSTNAME else len(np.unique(present))
+        self._weight = np.log(domains + 2)
+        self._base = np.where(ids > 0, float(spread.max_skew - 1), 0.0)
+        # Where every node is a domain of its own there is nothing to sum.
+        self._alone = bool(len(np.unique(ids[ids > 0])) == (ids > 0).sum())
+
+    def cost(self, view: View) -> Array:
+        counts = view.table.counts.of(self._question)[view.where]
+        near = counts * self._counted if self._alone else spread_out(self._ids, counts, self._counted)
+        return near * self._weight + self._base
 
 
 def _question(spread: Spread) -> Question:

@@ -74,14 +74,14 @@ def backends(options: argparse.Namespace) -> list[Backend]:
     return [nftables.Nftables(table, options.pod_cidr, options.service_cidr), userspace]
 
 
-async def run(options: argparse.Namespace) -> None:
+async def run(options: argparse.Namespace, chosen: Sequence[Backend]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Client.from_file(options.kubeconfig) as client:
         # At the end the rules stay: a restart of kube-proxy must not cut connections. `kubeproxy.stop` removes them.
-        proxy = asyncio.ensure_future(Proxy(client, options.node_name, backends(options)).run())
+        proxy = asyncio.ensure_future(Proxy(client, options.node_name, chosen).run())
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait({proxy, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if proxy.done():
@@ -92,4 +92,5 @@ async def run(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
                         format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(run(parse()))
+    parsed = parse()
+    asyncio.run(run(parsed, backends(parsed)))

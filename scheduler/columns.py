@@ -69,10 +69,12 @@ class Amount:
         return number
 
     def of(self, name: str, where: Where) -> Array:
-        return self.cells[self.row(name)][where]
+        row = self.row(name)  # first: a new row may replace the array
+        return self.cells[row][where]
 
     def at(self, name: str, slot: int) -> int:
-        return int(self.cells[self.row(name), slot])
+        row = self.row(name)
+        return int(self.cells[row, slot])
 
     def put(self, slot: int, amounts: dict[str, int]) -> None:
         """Replace all amounts of a slot."""
@@ -81,7 +83,8 @@ class Amount:
 
     def add(self, slot: int, amounts: dict[str, int], sign: int) -> None:
         for name, value in amounts.items():
-            self.cells[self.row(name), slot] += sign * value
+            row = self.row(name)
+            self.cells[row, slot] += sign * value
 
     def grow(self, size: int) -> None:
         self.cells = grown(self.cells, size)

@@ -114,11 +114,11 @@ def _check_ports(ports: list[Json], path: str) -> list[FieldError]:
 
 
 def _check_host_ports(ports: list[Json], path: str, taken: set[str], host_network: bool) -> list[FieldError]:
-    """No host port twice within a pod; with the host's network it must be the container's port."""
+    """No host port twice within a pod; with the host's network it must be the container's port (a pod gets it by default)."""
     errors: list[FieldError] = []
     for i, port in enumerate(ports):
         number = port.get("hostPort")
-        if host_network and number != port.get("containerPort"):
+        if host_network and number and number != port.get("containerPort"):
             errors.append(invalid(f"{path}[{i}].containerPort", port.get("containerPort"),
                                   "must match `hostPort` when `hostNetwork` is true"))
         if not number:

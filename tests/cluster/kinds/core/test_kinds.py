@@ -179,13 +179,13 @@ def test_pod_template_generation() -> None:
 
 
 def test_event_rows() -> None:
-    body = {"involvedObject": {"kind": "Pod", "name": "p", "namespace": "ns"}, "reason": "R", "message": " m\n",
+    body: Json = {"involvedObject": {"kind": "Pod", "name": "p", "namespace": "ns"}, "reason": "R", "message": " m\n",
             "source": {"component": "kubelet", "host": "h"}, "firstTimestamp": clock.stamp(NOW - 600),
             "lastTimestamp": clock.stamp(NOW - 5), "count": 4}
     cells = row(create(V1, "Event", **body))
     assert (cells["Last Seen"], cells["First Seen"], cells["Object"], cells["Source"], cells["Count"], cells["Message"]) == (
         "5s", "10m", "pod/p", "kubelet, h", 4, "m")
-    series = {"eventTime": "2027-01-01T00:00:00.000000Z", "reportingComponent": "x", "reportingInstance": "y", "action": "a",
+    series: Json = {"eventTime": "2027-01-01T00:00:00.000000Z", "reportingComponent": "x", "reportingInstance": "y", "action": "a",
               "reason": "R", "involvedObject": {"kind": "Node", "namespace": "ns"},
               "series": {"count": 7, "lastObservedTime": clock.stamp(NOW - 1)}}
     cells = row(create(V1, "Event", **series))

@@ -39,8 +39,8 @@ async def _root(request: Request) -> Answer:
     known = discovery.catalogue(request.state.registry)
     groups = [f"/apis/{group}" for group in known.groups()]
     versions = [f"/apis/{group}/{v}" for group in known.groups() for v in known.versions[group]]
-    fixed = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
-    return response.json_response({"paths": sorted([*fixed, *groups, *versions])})
+    fixed = ["/api", "/api/v1", "/apis", "/openapi/v2", "/openapi/v3", *EXACT, *(f"/{name}" for name in BELOW)]
+    return response.json_response({"paths": sorted({*fixed, *groups, *versions} - {"", "/openapi"})})
 
 
 EXACT: dict[str, Handler] = {"": _root, "/version": _version, "/metrics": metrics.handle, "/api": discovery.api,

@@ -157,7 +157,8 @@ def _resources(resource: Kind) -> Iterable[Json]:
     if "delete" in resource.verbs:  # what is only asked and answered has no stored version
         item["storageVersionHash"] = _hash(resource)
     yield item
-    for name in sorted(resource.subresources):
+    custom = schema.is_custom(resource.definition)
+    for name in resource.subresources if custom else sorted(resource.subresources):
         kind, group, version, verbs = subresource(resource, name)
         extra = {"group": group, "version": version} if group else {}
         yield {"name": f"{resource.plural}/{name}", "singularName": "", "namespaced": resource.namespaced, **extra,

@@ -64,10 +64,11 @@ class Stream:
 class Taken:
     """The handler took the connection over (an upgrade): nothing is left to send."""
 
-    __slots__ = ("status",)
+    __slots__ = ("status", "warnings")
 
     def __init__(self, status: int = 101) -> None:
         self.status = status
+        self.warnings: list[str] = []
 
     async def send(self, send: Send, accept_encoding: str = "") -> None:
         return None

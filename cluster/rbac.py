@@ -45,7 +45,7 @@ def rule_allows(rule: dict[str, Any], want: Attributes) -> bool:
 
 
 def _holds(values: list[str] | None, value: str) -> bool:
-    return bool(values) and (value in values or "*" in values)
+    return values is not None and (value in values or "*" in values)
 
 
 def _path_matches(pattern: str, path: str) -> bool:

@@ -9,7 +9,8 @@ from apiserver.request import Request
 from apiserver.resources import delete, get, lists, watch, write
 from apiserver.response import Answer, Response
 from apiserver.subresources import HANDLERS, VIRTUAL
-from cluster.errors import ApiError, MethodNotAllowed
+from cluster import schema
+from cluster.errors import ApiError, MethodNotAllowed, NotFound
 from cluster.registry import Kind
 
 Handler = Callable[[Request, Kind], Awaitable[Answer]]
@@ -58,6 +59,8 @@ async def _checked(request: Request, kind: Kind, handlers: dict[str, Handler]) -
 
 async def _subresource(request: Request, kind: Kind) -> Answer:
     name = request.info.subresource
+    if name not in kind.subresources and schema.is_custom(kind.definition):
+        raise NotFound(kind.plural, request.info.name, kind.group)
     if name not in kind.subresources or not request.info.name:
         raise resource_not_found()
     handler = HANDLERS.get((kind.storage, name)) or HANDLERS.get(("*", name))
@@ -75,7 +78,8 @@ async def _part(request: Request, kind: Kind) -> Answer:
 
 def _unknown(request: Request) -> Answer:
     info = request.info
-    if info.group and not any(kind.group == info.group for kind in request.state.registry.all()):
+    served = [kind for kind in request.state.registry.all() if kind.group == info.group]
+    if info.group and all(schema.is_custom(kind.definition) for kind in served):
         return response.page_not_found()
     raise resource_not_found()
 

@@ -15,6 +15,7 @@ from apiserver.request import Request
 from apiserver.resources import options, render
 from apiserver.resources.get import parse_revision
 from apiserver.response import Answer
+from cluster import schema
 from cluster.cache import Entry
 from cluster.errors import BadRequest
 from cluster.registry import Kind, identity
@@ -112,7 +113,7 @@ def decode_token(token: str) -> tuple[int, tuple[str, str]]:
 def encode(kind: Kind, view: View, page: Page, include: str = "") -> bytes:
     """A page in a view."""
     metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
-    if page.next:
+    if page.next or schema.is_custom(kind.definition):
         metadata["continue"] = page.next
     if page.remaining is not None:
         metadata["remainingItemCount"] = page.remaining
@@ -129,7 +130,7 @@ def join(kind: Kind, entries: Sequence[Entry], metadata: bytes) -> bytes:
     """A list as JSON. Items of built-in kinds come without kind and apiVersion, as Kubernetes sends them."""
     if kind.from_storage is not identity:
         items = [orjson.dumps(headless(kind, kind.from_storage(entry.object()))) for entry in entries]
-    elif kind.definition:
+    elif not schema.is_custom(kind.definition):
         cut = len(head(kind)) - 1
         items = [b"{" + entry.body[cut + 1:] for entry in entries]
     else:
@@ -144,7 +145,7 @@ def head(kind: Kind) -> bytes:
 
 
 def headless(kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
-    if kind.definition:
+    if not schema.is_custom(kind.definition):
         obj.pop("kind", None)
         obj.pop("apiVersion", None)
     return obj

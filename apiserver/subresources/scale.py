@@ -10,8 +10,8 @@ from apiserver.request import Request
 from apiserver.resources import get, render, write
 from apiserver.response import Answer
 from apiserver.subresources.verbs import only
-from cluster import selectors
-from cluster.errors import BadRequest, Invalid, invalid
+from cluster import schema, selectors
+from cluster.errors import BadRequest, InternalError, Invalid, invalid
 from cluster.patch import jsonpatch, merge
 from cluster.registry import Kind, Scale
 from cluster.verbs import update
@@ -25,7 +25,11 @@ async def handle(request: Request, kind: Kind) -> Answer:
     only(request, "get", "update", "patch")
     view, paths = request.view, kind.scale or Scale()
     if request.info.verb == "get":
-        scale = of_object(get.find(request, kind).object(), paths)
+        found = get.find(request, kind).object()
+        if schema.is_custom(kind.definition) and fetch(found, paths.replicas) is None:
+            text = f'the spec replicas field ".{paths.replicas}" does not exist'
+            raise InternalError(f"Internal error occurred: {text}", details={"causes": [{"message": text}]})
+        scale = of_object(found, paths)
         return render.finish(view, orjson.dumps(scale))
     wanted = await _wanted(request)
     call = write.call_of(request, kind)
@@ -33,8 +37,10 @@ async def handle(request: Request, kind: Kind) -> Answer:
 
     def transform(obj: Json) -> Json:
         scale = wanted(of_object(obj, paths))
-        _check(request, scale)
-        obj["metadata"]["resourceVersion"] = (scale.get("metadata") or {}).get("resourceVersion") or ""
+        _check(request, kind, scale)
+        sent = (scale.get("metadata") or {}).get("resourceVersion")
+        if sent or kind.strategy.unconditional_update:
+            obj["metadata"]["resourceVersion"] = sent or ""
         put(obj, paths.replicas, (scale.get("spec") or {}).get("replicas", 0))
         return obj
 
@@ -53,12 +59,16 @@ async def _wanted(request: Request) -> Any:
     return lambda present: merge.apply(present, body)
 
 
-def _check(request: Request, scale: Json) -> None:
+def _check(request: Request, kind: Kind, scale: Json) -> None:
     meta = scale.get("metadata") or {}
     name = request.info.name
     if meta.get("name", name) != name:
         raise BadRequest(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
     replicas = (scale.get("spec") or {}).get("replicas", 0)
+    if (not isinstance(replicas, int) or replicas < 0) and schema.is_custom(kind.definition):
+        paths = kind.scale or Scale()
+        raise Invalid(kind.kind, name, [invalid(f".{paths.replicas}", replicas, "should be a non-negative integer")],
+                      kind.group)
     if not isinstance(replicas, int) or replicas < 0:
         raise Invalid("Scale", name, [invalid("spec.replicas", replicas, "must be greater than or equal to 0")],
                       "autoscaling")

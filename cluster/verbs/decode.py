@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cluster import schema
-from cluster.errors import ApiError, BadRequest
+from cluster.errors import ApiError, BadRequest, Invalid, invalid
 from cluster.registry import Kind
 from cluster.verbs.call import Call
 
@@ -15,6 +15,8 @@ Json = dict[str, Any]
 def incoming(call: Call, obj: Json) -> Json:
     """The object in its storage version with defaults. Raises BadRequest, Invalid."""
     kind = call.kind
+    if schema.is_custom(kind.definition):
+        check_custom_kind(call, obj)
     check_kind(obj, kind.api_version, kind.kind)
     check_schema(call, obj)
     obj.setdefault("metadata", {})
@@ -66,6 +68,18 @@ def check_kind(obj: Json, api_version: str, kind: str) -> None:
                          f"({api_version})")
     else:
         raise BadRequest(f'no kind "{sent_kind}" is registered for version "{sent_version}" at this path: it takes {kind}')
+
+
+def check_custom_kind(call: Call, obj: Json) -> None:
+    """Bodies of custom kinds name their kind; another one is an invalid value, not an unknown type."""
+    sent = obj.get("kind")
+    if not sent:
+        text = orjson.dumps(obj).decode()
+        raise BadRequest(f"the object provided is unrecognized (must be of type {call.kind.kind}): Object 'Kind' is missing "
+                         f"in '{text[:200]}'")
+    if sent != call.kind.kind and obj.get("apiVersion") == call.kind.api_version:
+        raise Invalid(str(sent), str((obj.get("metadata") or {}).get("name", "")),
+                      [invalid("kind", sent, f"must be {call.kind.kind}")], call.kind.group)
 
 
 def check_namespace(call: Call, meta: Json) -> None:

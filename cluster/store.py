@@ -363,7 +363,8 @@ class Store:
         where, parameters = _storages(storages)
         with self.database.reading():
             compacted = self.compacted()
-            rows = self.database.rows(_CHANGE + f"WHERE cluster_id = ? AND revision > ?{where} ORDER BY revision LIMIT ?",
+            # The plus keeps SQLite from the index that begins with the cluster: it would read and sort the whole log.
+            rows = self.database.rows(_CHANGE + f"WHERE +cluster_id = ? AND revision > ?{where} ORDER BY revision LIMIT ?",
                                       (self.cluster, revision, *parameters, limit))
         if revision < compacted:
             raise Gone(f"too old resource version: {revision} ({compacted})")

@@ -5,6 +5,7 @@ A task only wakes a worker that drains a work queue (see `controllers.runtime`);
 
 from __future__ import annotations
 
+import logging
 import os
 
 from celery import Celery
@@ -29,3 +30,7 @@ app.conf.update(
     imports=("controllers.tasks",),  # both roles: see controllers.manifest
     task_routes={"controllers.*": {"queue": "controllers"}, "scheduler.*": {"queue": "scheduler"}},
 )
+
+# Wake-ups come many times a second: a line for each would bury what the controllers have to say.
+for name in ("celery.worker.strategy", "celery.app.trace"):
+    logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,6 +1,6 @@
 """The Lua scripts of the work queue: every change of a queue is one atomic script, one round trip for many keys.
 
-A queue is six Redis keys under one prefix (see `controllers.workqueue.names`):
+A queue is seven Redis keys under one prefix (see `controllers.workqueue.names`):
 
 ready       zset   key -> score; smallest score is served first. score = enqueue time (ms) - priority * 1e13
 again       zset   keys that were added while they were being processed; they become ready when they are done
@@ -23,16 +23,16 @@ local function add(key, score)
   if added > 0 then redis.call('HINCRBY', stats, 'adds', 1) end
   return added
 end
-local function release(key)
+local function later(key, due)
+  if redis.call('ZADD', delayed, 'NX', due, key) == 0 then redis.call('ZADD', delayed, 'LT', due, key) end
+end
+local function release(key, due)
   redis.call('HDEL', processing, key)
   local score = redis.call('ZSCORE', again, key)
   if score then
     redis.call('ZREM', again, key)
-    redis.call('ZADD', ready, score, key)
+    if due then later(key, due) else redis.call('ZADD', ready, score, key) end
   end
-end
-local function later(key, due)
-  if redis.call('ZADD', delayed, 'NX', due, key) == 0 then redis.call('ZADD', delayed, 'LT', due, key) end
 end
 local function promote(now)
   local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 5000)
@@ -72,19 +72,27 @@ return 0
 """
 )
 
-# ARGV: now max token wake_ttl_ms  ->  {key, score, key, score, ...}; ends the wake when nothing is left
+# ARGV: now max token wake_ttl_ms horizon_ms  ->  {time of the next delayed key or '', key, score, key, score, ...}
+#   With nothing ready and nothing due within the horizon the wake ends; else the caller is expected to come again.
 GET = (
     _PRELUDE
     + """
 promote(ARGV[1])
 local popped = redis.call('ZPOPMIN', ready, ARGV[2])
 for i = 1, #popped, 2 do redis.call('HSET', processing, popped[i], ARGV[3]) end
-if #popped > 0 then redis.call('SET', wake, '1', 'PX', ARGV[4]) else redis.call('DEL', wake) end
+local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
+if #popped > 0 or (first and tonumber(first) <= ARGV[1] + ARGV[5]) then
+  redis.call('SET', wake, '1', 'PX', ARGV[4])
+else
+  redis.call('DEL', wake)
+end
+table.insert(popped, 1, first or '')
 return popped
 """
 )
 
-# ARGV: now token base_ms cap_ms jitter, then per key: key, outcome (ok|fail), number
+# ARGV: now token base_ms cap_ms jitter pause_ms, then per key: key, outcome (ok|fail), number
+#   pause: keys that were added again meanwhile become ready only after it
 #   ok:   number = requeue after (ms), -1 = not at all;   fail: number = random in [0, 1) for the jitter
 # -> failures in a row of each key, in order
 DONE = (
@@ -92,10 +100,11 @@ DONE = (
     + """
 local now, token = tonumber(ARGV[1]), ARGV[2]
 local base, cap, jitter = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local due = tonumber(ARGV[6]) > 0 and now + ARGV[6]
 local counts = {}
-for i = 6, #ARGV, 3 do
+for i = 7, #ARGV, 3 do
   local key, outcome, number = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
-  if redis.call('HGET', processing, key) == token then release(key) end
+  if redis.call('HGET', processing, key) == token then release(key, due) end
   if outcome == 'ok' then
     redis.call('HDEL', failures, key)
     if number >= 0 then later(key, now + number) end
@@ -112,40 +121,44 @@ return counts
 """
 )
 
-# ARGV: prefix of the worker leases, now, this worker, its batches under way (tokens)...
-#   ->  number of keys taken back from workers without a lease, and from batches that this worker no longer knows
-RECOVER = (
-    _PRELUDE
-    + """
-local alive, taken = {}, 0
+# KEYS: those of many queues; ARGV: prefix of the worker leases, now, this worker, its batches under way (tokens)...
+#   ->  per queue the number of keys taken back from workers without a lease, and from batches this worker forgot
+RECOVER = """
+local alive, result = {}, {}
 for i = 4, #ARGV do alive[ARGV[i]] = true end
-local held = redis.call('HGETALL', processing)
-for i = 1, #held, 2 do
-  local token = held[i + 1]
-  if alive[token] == nil then
-    local worker = string.match(token, '^(.*)#')
-    alive[token] = worker ~= ARGV[3] and redis.call('EXISTS', ARGV[1] .. worker) == 1
+for base = 0, #KEYS - 1, 7 do
+  local ready, again, processing = KEYS[base + 1], KEYS[base + 2], KEYS[base + 3]
+  local held, taken = redis.call('HGETALL', processing), 0
+  for i = 1, #held, 2 do
+    local token = held[i + 1]
+    if alive[token] == nil then
+      local worker = string.match(token, '^(.*)#')
+      alive[token] = worker ~= ARGV[3] and redis.call('EXISTS', ARGV[1] .. worker) == 1
+    end
+    if not alive[token] then
+      redis.call('HDEL', processing, held[i])
+      redis.call('ZADD', ready, redis.call('ZSCORE', again, held[i]) or ARGV[2], held[i])
+      redis.call('ZREM', again, held[i])
+      taken = taken + 1
+    end
   end
-  if not alive[token] then
-    redis.call('ZADD', again, 'NX', ARGV[2], held[i])
-    release(held[i])
-    taken = taken + 1
-  end
+  result[#result + 1] = taken
 end
-return taken
+return result
 """
-)
 
-# ARGV: now wake_ttl_ms  ->  {1 if the caller must send a wake-up, time of the next delayed key or '', ready, again,
-#                             processing, delayed}
-POLL = (
-    _PRELUDE
-    + """
-promote(ARGV[1])
-local woken = 0
-if redis.call('ZCARD', ready) > 0 and redis.call('SET', wake, '1', 'NX', 'PX', ARGV[2]) then woken = 1 end
-local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
-return {woken, first[2] or '', redis.call('ZCARD', ready), redis.call('ZCARD', again),
-        redis.call('HLEN', processing), redis.call('ZCARD', delayed)}
+# KEYS: those of many queues; ARGV: now wake_ttl_ms  ->  per queue
+#   {1 if the caller must send a wake-up, time of the next delayed key or '', sizes: ready, again, processing, delayed}
+POLL = """
+local result = {}
+for base = 0, #KEYS - 1, 7 do
+  local ready, delayed, wake = KEYS[base + 1], KEYS[base + 4], KEYS[base + 7]
+  local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
+  local due = first and tonumber(first) <= tonumber(ARGV[1])
+  local woken = 0
+  if (due or redis.call('ZCARD', ready) > 0) and redis.call('SET', wake, '1', 'NX', 'PX', ARGV[2]) then woken = 1 end
+  result[#result + 1] = {woken, first or '', redis.call('ZCARD', ready), redis.call('ZCARD', KEYS[base + 2]),
+                         redis.call('HLEN', KEYS[base + 3]), redis.call('ZCARD', delayed)}
+end
+return result
 """
-)

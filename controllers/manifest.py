@@ -25,6 +25,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "controllers.endpoints.controller:EndpointsController",
         "controllers.endpoints.slice_controller:EndpointSliceController",
         "controllers.endpoints.mirroring:EndpointSliceMirroringController",
+        "controllers.autoscaler.controller:HorizontalPodAutoscalerController",
         "controllers.disruption:DisruptionController",
         "controllers.resourcequota:ResourceQuotaController",
         "controllers.volumes.protection:ClaimProtectionController",

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from cluster.errors import ApiError, NotFound
 from cluster.events import Recorder
 from controllers import owners
@@ -101,6 +103,12 @@ def from_template(template: Json, owner: Json, name: str = "") -> Json:
         "metadata": {key: value for key, value in pod_meta.items() if value},
         "spec": copy.deepcopy(template["spec"]),
     }
+
+
+def copies(pod: Json, count: int) -> list[Json]:
+    """Independent copies of a pod (decoding is several times faster than `copy.deepcopy`)."""
+    body = orjson.dumps(pod)
+    return [orjson.loads(body) for _ in range(count)]
 
 
 def generate_prefix(owner_name: str) -> str:

@@ -16,7 +16,7 @@ from cluster.errors import ApiError, Conflict, NotFound
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import conditions, owners, pods, ranking
-from controllers.podcontrol import BURST, PodControl, from_template, namespace_ends
+from controllers.podcontrol import BURST, PodControl, copies, from_template, namespace_ends
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 
@@ -72,8 +72,7 @@ class ReplicaSetController(Controller):
         if difference == 0:
             return None, False
         if difference < 0:
-            template = rs["spec"]["template"]
-            wanted = [from_template(template, rs) for _ in range(min(-difference, BURST))]
+            wanted = copies(from_template(rs["spec"]["template"], rs), min(-difference, BURST))
             return self._pods.create(ctx, rs, wanted)[1], True
         active = [pod for pod in held if pod.active]
         chosen = ranking.doomed(active, self._related(ctx, rs, active), min(difference, BURST), ctx.now())

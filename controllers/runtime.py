@@ -38,6 +38,10 @@ Result = float | None  # seconds after which to look at the key again
 Outcomes = dict[str, "Result | Exception"]
 
 
+HORIZON = 0.1  # seconds for which a drain waits for a delayed key instead of leaving it to the timer
+LONGEST_PAUSE = 0.1
+
+
 class Terminal(Exception):
     """Trying again does not help before something changes: the key is dropped, the message logged."""
 
@@ -139,20 +143,27 @@ class Runtime:
         """
         controller, queue = self.controllers[name], self.queues[name]
         until, processed = time.monotonic() + seconds, 0
-        while (batch := queue.get(controller.batch)).items:
-            self._process(controller, queue, batch)
-            processed += len(batch.items)
+        while True:
+            batch = queue.get(controller.batch, HORIZON)
+            if batch.items:
+                self._process(controller, queue, batch)
+                processed += len(batch.items)
+            elif batch.due is not None and (wait := batch.due - time.time()) <= HORIZON:
+                time.sleep(max(wait, 0.0))
+            else:
+                return processed
             if time.monotonic() > until:
                 self.wake(name)
-                break
-        return processed
+                return processed
 
     def _process(self, controller: Controller, queue: WorkQueue, batch: Batch) -> None:
         started = time.monotonic()
         outcomes = self._reconcile(controller, [item.key for item in batch.items])
         results = [self._outcome(controller, item.key, outcomes.get(item.key)) for item in batch.items]
-        failures = queue.done(batch.token, results)
-        self.durations[controller.name].observe([item.waited for item in batch.items], time.monotonic() - started)
+        worked = time.monotonic() - started
+        # A key that changes faster than it can be reconciled takes a quarter of the time at most, and sees more at once.
+        failures = queue.done(batch.token, results, pause=min(3 * worked, LONGEST_PAUSE))
+        self.durations[controller.name].observe([item.waited for item in batch.items], worked)
         for result, count in zip(results, failures, strict=True):
             if count in (5, 10) or (count and count % 20 == 0):
                 log.warning("%s: %s has failed %d times in a row", controller.name, result.key, count)

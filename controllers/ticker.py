@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from controllers.feeder import Feeder
 from controllers.runtime import Runtime
-from controllers.workqueue import drop_lease, hold_lease, workers
+from controllers.workqueue import drop_lease, hold_lease, poll, recover, workers
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -109,11 +109,11 @@ class Ticker:
             self._beat()
             self._next_beat = now + INTERVAL
         wait = INTERVAL
-        for name, queue in self._runtime.queues.items():
-            state = queue.poll()
+        queues = self._runtime.queues
+        for name, state in zip(queues, poll(self._redis, list(queues.values())), strict=True):
             if state.wake:
                 self._runtime.wake(name)
-            if state.due is not None:
+            elif state.due is not None:
                 wait = min(wait, state.due - time.time())
         return max(wait, SHORTEST_WAIT)
 
@@ -127,9 +127,11 @@ class Ticker:
             self._feeder.resync()
         self._feeder.lead(leading)
         self._run_id = run_id
-        for name, queue in self._runtime.queues.items():
-            if count := queue.recover():
+        queues = self._runtime.queues
+        for name, count in zip(queues, recover(self._redis, self._worker, list(queues.values())), strict=True):
+            if count:
                 log.warning("%s: took back %d keys of a worker that is gone", name, count)
+        for name, queue in queues.items():
             self._runtime.durations[name].flush(self._redis, queue.name)
         self._feeder.catch_up()
 

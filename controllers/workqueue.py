@@ -26,6 +26,7 @@ PRIORITY_STEP = 10**13  # more than any time in ms, so that priority comes befor
 LOW_PRIORITY = -100  # keys of a resync: behind everything that just changed
 LEASE_PREFIX = "binnacle:worker:"
 WORKERS = "binnacle:workers"
+WAKE_TTL = 5_000  # ms after which a wake-up that nobody followed counts as lost
 _PARTS = ("ready", "again", "processing", "delayed", "failures", "stats", "wake")
 
 
@@ -37,10 +38,11 @@ class Taken(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Keys taken in one call; `token` gives them back."""
+    """Keys taken in one call; `token` gives them back. `due`: when the next delayed key is (epoch seconds)."""
 
     token: str
     items: list[Taken]
+    due: float | None = None
 
 
 class Outcome(NamedTuple):
@@ -108,7 +110,7 @@ class WorkQueue:
         *,
         limit: int = 1_000_000,
         backoff: Backoff = Backoff(),
-        wake_ttl: float = 5.0,
+        wake_ttl: float = WAKE_TTL / 1000,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -119,11 +121,11 @@ class WorkQueue:
         self._wake_ttl = int(wake_ttl * 1000)
         self._clock = clock
         self._numbers = itertools.count()
-        self._under_way: set[str] = set()
-        self._names = names(name)
+        self.under_way: set[str] = set()
+        self.names = names(name)
         self._scripts = {
             script: redis.register_script(script)
-            for script in (lua.ADD, lua.ADD_LATER, lua.GET, lua.DONE, lua.RECOVER, lua.POLL)
+            for script in (lua.ADD, lua.ADD_LATER, lua.GET, lua.DONE)
         }
 
     def add(self, keys: Iterable[str], priority: int = 0) -> Added:
@@ -146,51 +148,56 @@ class WorkQueue:
         if arguments:
             self._run(lua.ADD_LATER, *arguments)
 
-    def get(self, maximum: int) -> Batch:
-        """Take up to `maximum` ready keys. An empty answer also ends this queue's wake-up (see `Added.wake`)."""
-        token = f"{self.worker}#{next(self._numbers)}"
-        self._under_way.add(token)
+    def get(self, maximum: int, horizon: float = 0.0) -> Batch:
+        """Take up to `maximum` ready keys.
+
+        An empty batch also ends this queue's wake-up (see `Added.wake`), unless a delayed key is due within `horizon`
+        seconds: then the caller is expected to come again at that time.
+        """
+        token = f"{self.worker}#{self.name}.{next(self._numbers)}"
+        self.under_way.add(token)
         try:
             now = self._now()
-            flat = self._run(lua.GET, now, maximum, token, self._wake_ttl)
+            due, *flat = self._run(lua.GET, now, maximum, token, self._wake_ttl, horizon * 1000)
         except BaseException:
-            self._under_way.discard(token)
+            self.under_way.discard(token)
             raise
         if not flat:
-            self._under_way.discard(token)
-        return Batch(token, [Taken(flat[i], _waited(now, float(flat[i + 1]))) for i in range(0, len(flat), 2)])
+            self.under_way.discard(token)
+        items = [Taken(flat[i], _waited(now, float(flat[i + 1]))) for i in range(0, len(flat), 2)]
+        return Batch(token, items, float(due) / 1000 if due else None)
 
-    def done(self, token: str, outcomes: Sequence[Outcome]) -> list[int]:
+    def done(self, token: str, outcomes: Sequence[Outcome], pause: float = 0.0) -> list[int]:
         """Give the keys of a batch back. Returns the failures in a row of each.
 
-        When Redis does not answer, the keys count as abandoned: `recover` makes them ready again.
+        Keys that were added again meanwhile become ready after `pause` seconds. When Redis does not answer, the keys
+        count as abandoned: `recover` makes them ready again.
         """
         arguments = [item for outcome in outcomes for item in _outcome_arguments(outcome)]
         backoff = self._backoff
-        limits = (backoff.base * 1000, backoff.cap * 1000, backoff.jitter)
+        limits = (backoff.base * 1000, backoff.cap * 1000, backoff.jitter, pause * 1000)
         try:
             return self._run(lua.DONE, self._now(), token, *limits, *arguments)
         finally:
-            self._under_way.discard(token)
+            self.under_way.discard(token)
 
     def recover(self) -> int:
-        """Make keys ready again that are held by workers without a lease or by abandoned batches. Returns how many."""
-        return self._run(lua.RECOVER, LEASE_PREFIX, self._now(), self.worker, *self._under_way.copy())
+        """`recover` for this queue alone."""
+        return recover(self._redis, self.worker, [self])[0]
 
     def poll(self) -> State:
-        """Move due keys to ready; tell sizes and whether a wake-up is needed."""
-        wake, due, *sizes = self._run(lua.POLL, self._now(), self._wake_ttl)
-        return State(bool(wake), float(due) / 1000 if due else None, *sizes)
+        """`poll` for this queue alone."""
+        return poll(self._redis, [self], self._now(), self._wake_ttl)[0]
 
     def forget_wake(self) -> None:
         """Drop a wake-up that was sent to a worker which is gone."""
-        self._redis.delete(self._names[-1])
+        self._redis.delete(self.names[-1])
 
     def _now(self) -> float:
         return round(self._clock() * 1000, 3)
 
     def _run(self, script: str, *arguments: Any) -> Any:
-        return self._scripts[script](keys=self._names, args=arguments)
+        return self._scripts[script](keys=self.names, args=arguments)
 
 
 def _waited(now: float, score: float) -> float:
@@ -202,6 +209,20 @@ def _outcome_arguments(outcome: Outcome) -> tuple[str, str, float]:
     if outcome.failed:
         return outcome.key, "fail", random.random()
     return outcome.key, "ok", -1 if outcome.after is None else max(outcome.after, 0) * 1000
+
+
+def recover(redis: Redis, worker: str, queues: Sequence[WorkQueue]) -> list[int]:
+    """Make keys ready again that are held by workers without a lease or by abandoned batches. How many, per queue."""
+    under_way = [token for queue in queues for token in queue.under_way.copy()]
+    keys = [name for queue in queues for name in queue.names]
+    return redis.register_script(lua.RECOVER)(keys, [LEASE_PREFIX, time.time() * 1000, worker, *under_way])
+
+
+def poll(redis: Redis, queues: Sequence[WorkQueue], now: float | None = None, wake_ttl: int = WAKE_TTL) -> list[State]:
+    """Sizes of queues, what is due next, and whether a wake-up is needed (the caller has to send it). `now` in ms."""
+    keys = [name for queue in queues for name in queue.names]
+    answers = redis.register_script(lua.POLL)(keys, [time.time() * 1000 if now is None else now, wake_ttl])
+    return [State(bool(wake), float(due) / 1000 if due else None, *sizes) for wake, due, *sizes in answers]
 
 
 def hold_lease(redis: Redis, worker: str, seconds: float) -> None:

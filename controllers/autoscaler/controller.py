@@ -1,0 +1,243 @@
+"""Looks at each HorizontalPodAutoscaler every 15 s: metrics, recommendation, limits, scale."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster import clock, selectors
+from cluster.cache import Entry
+from cluster.errors import ApiError, NotFound
+from cluster.events import Recorder
+from cluster.registry import Kind
+from cluster.store import Key
+from controllers import conditions, options, pods
+from controllers.autoscaler import metrics, replicas
+from controllers.autoscaler.metrics import Unavailable
+from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
+
+Json = dict[str, Any]
+
+STORAGE = "horizontalpodautoscalers.autoscaling"
+HISTORY = 256  # recommendations remembered for one autoscaler
+SOURCES = {"Resource": "FailedGetResourceMetric", "ContainerResource": "FailedGetContainerResourceMetric",
+           "Pods": "FailedGetPodsMetric", "Object": "FailedGetObjectMetric", "External": "FailedGetExternalMetric"}
+
+
+@dataclass
+class _Look:
+    """One look at one autoscaler: the objects, and the status that is being made."""
+
+    ctx: Context
+    hpa: Json
+    kind: Kind
+    scale: Entry
+    status: Json
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def current(self) -> int:
+        return int((self.scale.object().get("spec") or {}).get("replicas", 1))
+
+    def condition(self, type: str, value: bool, reason: str, message: str) -> None:
+        conditions.put(self.status, type, "True" if value else "False", reason, message, self.ctx.now())
+
+
+class HorizontalPodAutoscalerController(Controller):
+    """Key: an autoscaler. The history for the stabilization windows is in memory and starts anew with the process."""
+
+    name = "horizontalpodautoscaler"
+    user = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
+    watches = (Watch(STORAGE, own_key, lambda event: event.type != "MODIFIED" or event.previous is None
+                     or event.previous.meta.generation != event.entry.meta.generation),)
+
+    def __init__(self) -> None:
+        self._recorder = Recorder("horizontal-pod-autoscaler")
+        self._history: dict[str, deque[tuple[float, int]]] = {}
+
+    def reconcile(self, key: str, ctx: Context) -> Result:
+        entry = ctx.cache.get(Key(STORAGE, *split_key(key)))
+        if entry is None or entry.meta.deletionTimestamp:
+            self._history.pop(key, None)
+            return None
+        # The first look comes a period after the creation: the workload it was made with should run by then.
+        wait = clock.parse(entry.meta.creationTimestamp or clock.now()) + options.metrics_period() - ctx.now()
+        if wait > 0:
+            return wait
+        self._look(key, entry.object(), ctx)
+        return options.metrics_period()
+
+    def _look(self, key: str, hpa: Json, ctx: Context) -> None:
+        status = dict(hpa.get("status") or {})
+        target = hpa["spec"]["scaleTargetRef"]
+        kind = ctx.session.registry.by_gvk(target.get("apiVersion", ""), target["kind"])
+        scale = ctx.cache.get(Key(kind.storage, hpa["metadata"]["namespace"], target["name"])) if kind else None
+        if kind is None or scale is None:
+            plural = f"{kind.plural}.{kind.group}" if kind else target["kind"]
+            message = f'the HPA controller was unable to get the target\'s current scale: {plural} "{target["name"]}" not found'
+            conditions.put(status, "AbleToScale", "False", "FailedGetScale", message, ctx.now())
+            self._tell(ctx, hpa, "FailedGetScale", f'{plural} "{target["name"]}" not found')
+            self._write(ctx, hpa, status)
+            return
+        look = _Look(ctx, hpa, kind, scale, status)
+        look.condition("AbleToScale", True, "SucceededGetScale",
+                       "the HPA controller was able to get the target's current scale")
+        status["currentReplicas"] = look.current
+        status.setdefault("desiredReplicas", 0)
+        self._scale(key, look)
+        self._write(ctx, hpa, status)
+
+    def _scale(self, key: str, look: _Look) -> None:
+        """Decide and, where needed, change the replicas of the target."""
+        spec, current = look.hpa["spec"], look.current
+        lowest, highest = spec.get("minReplicas", 1), spec["maxReplicas"]
+        if current == 0 and lowest != 0:
+            look.condition("ScalingActive", False, "ScalingDisabled",
+                           "scaling is disabled since the replica count of the target is zero")
+            look.status["desiredReplicas"] = 0
+            return
+        if current > highest or current < lowest:
+            wanted, reason = (highest, "Current number of replicas above Spec.MaxReplicas") if current > highest else (
+                lowest, "Current number of replicas below Spec.MinReplicas")
+        else:
+            found = self._recommend(look)
+            if found is None:
+                return
+            wanted, reason = found
+            history = self._history.setdefault(key, deque(maxlen=HISTORY))
+            steady = replicas.stabilized(wanted, current, history, look.ctx.now(), spec.get("behavior") or {})
+            history.append((look.ctx.now(), wanted))
+            wanted, why, message = replicas.limited(steady, current, lowest, highest)
+            look.condition("ScalingLimited", why != "DesiredWithinRange", why, message)
+        look.status["desiredReplicas"] = wanted
+        if wanted != current:
+            self._rescale(look, wanted, reason)
+
+    def _recommend(self, look: _Look) -> tuple[int, str] | None:
+        """(highest recommendation of all metrics, reason); None when it can not be trusted."""
+        found: list[tuple[int, str]] = []
+        statuses = []
+        specs = look.hpa["spec"].get("metrics") or []
+        reason = ""
+        for metric in specs:
+            try:
+                wanted, status, name = self._one(look, metric)
+            except Unavailable as error:
+                reason = reason or SOURCES.get(metric["type"], "InvalidMetricSourceType")
+                look.failures.append(str(error))
+                self._tell(look.ctx, look.hpa, SOURCES.get(metric["type"], "InvalidMetricSourceType"), str(error))
+                continue
+            found.append((wanted, f"{name} above target" if wanted > look.current else "All metrics below target"))
+            statuses.append(status)
+        if statuses:
+            look.status["currentMetrics"] = statuses
+        if look.failures and (not found or max(found)[0] < look.current):
+            self._failed(look, len(specs), reason)
+            return None
+        best = max(found, default=(look.current, ""))
+        look.condition("ScalingActive", True, "ValidMetricFound",
+                       "the HPA was able to successfully calculate a replica count")
+        return best
+
+    def _failed(self, look: _Look, metrics_total: int, reason: str) -> None:
+        first = look.failures[0]
+        look.condition("ScalingActive", False, reason, f"the HPA was unable to compute the replica count: {first}")
+        kind = "cpu resource metric value: " if reason == "FailedGetResourceMetric" and "cpu" in first else ""
+        self._tell(look.ctx, look.hpa, "FailedComputeMetricsReplicas",
+                   f"invalid metrics ({len(look.failures)} invalid out of {metrics_total}), first error is: failed to get "
+                   f"{kind}{first}")
+
+    def _one(self, look: _Look, metric: Json) -> tuple[int, Json, str]:
+        """(replicas, status, description) by one metric. Raises Unavailable."""
+        source = metric.get("resource") or metric.get("containerResource")
+        if source is None:
+            raise Unavailable(f"unable to get {metric['type'].lower()} metric: no custom metrics API is registered")
+        resource, target, container = source["name"], source["target"], source.get("container", "")
+        try:
+            load = self._load(look, resource, container)
+        except Unavailable as error:
+            what = f"{resource} utilization" if target["type"] == "Utilization" else f"{resource} usage"
+            raise Unavailable(f"failed to get {what}: unable to get metrics for resource {resource}: {error}") from error
+        if target["type"] == "Utilization":
+            wanted, percent = replicas.by_utilization(load, target["averageUtilization"], look.current)
+            now: Json = {"averageUtilization": percent}
+            name = f"{resource} resource utilization (percentage of request)"
+        else:
+            wanted, now, name = look.current, {}, f"{resource} resource"
+        ready = [amount for pod, amount in load.use.items() if pod not in load.unready]
+        average = sum(ready) // len(ready) if ready else 0
+        if target["type"] == "AverageValue":
+            wanted, average = replicas.by_value(load, _amount(resource, target["averageValue"]), look.current)
+        now["averageValue"] = f"{average}m" if resource == "cpu" else str(average)
+        field_name = "resource" if metric.get("resource") else "containerResource"
+        entry = {"name": resource, "current": now, **({"container": container} if container else {})}
+        return wanted, {"type": metric["type"], field_name: entry}, name
+
+    @staticmethod
+    def _load(look: _Look, resource: str, container: str) -> replicas.Load:
+        namespace = look.hpa["metadata"]["namespace"]
+        selector = _selector(look)
+        use = metrics.pod_usage(look.ctx.cache, namespace, str(selector), resource, container)
+        entries = [e for e in look.ctx.cache.select("pods", namespace, selector.matches)
+                   if not e.meta.deletionTimestamp and pods.view(e).phase != "Failed"]
+        ask = {e.key.name: _asked(e, resource, container) for e in entries}
+        unready = frozenset(e.key.name for e in entries if not pods.view(e).ready and resource == "cpu")
+        known = {name: amount for name, amount in use.items() if name in ask}
+        missing = frozenset(ask.keys() - known.keys() - unready)
+        return replicas.Load(known, ask, unready, missing)
+
+    def _rescale(self, look: _Look, wanted: int, reason: str) -> None:
+        meta, target = look.hpa["metadata"], look.hpa["spec"]["scaleTargetRef"]
+        try:
+            look.ctx.session.mutate(look.kind.storage, meta["namespace"], target["name"],
+                                    lambda obj: obj["spec"].update(replicas=wanted))
+        except ApiError as error:
+            look.condition("AbleToScale", False, "FailedUpdateScale",
+                           f"the HPA controller was unable to update the target scale: {error}")
+            self._tell(look.ctx, look.hpa, "FailedRescale", f"New size: {wanted}; reason: {reason}; error: {error}")
+            return
+        look.status["lastScaleTime"] = clock.stamp(look.ctx.now())
+        look.condition("AbleToScale", True, "SucceededRescale",
+                       f"the HPA controller was able to update the target scale to {wanted}")
+        self._tell(look.ctx, look.hpa, "SuccessfulRescale", f"New size: {wanted}; reason: {reason}", "Normal")
+
+    def _tell(self, ctx: Context, hpa: Json, reason: str, message: str, type: str = "Warning") -> None:
+        about = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", **hpa}
+        self._recorder.event(ctx.session, about, type, reason, message)
+
+    @staticmethod
+    def _write(ctx: Context, hpa: Json, status: Json) -> None:
+        meta = hpa["metadata"]
+        status["observedGeneration"] = meta.get("generation", 1)
+        if status == hpa.get("status"):
+            return
+        try:
+            ctx.session.mutate(STORAGE, meta["namespace"], meta["name"], lambda o: o.update(status=status), "status")
+        except NotFound:
+            return
+
+
+def _selector(look: _Look) -> selectors.Selector:
+    wanted = (look.scale.object().get("spec") or {}).get("selector")
+    plain = look.kind.storage == "replicationcontrollers"
+    return selectors.from_map(wanted) if plain else selectors.from_object(wanted)
+
+
+def _amount(resource: str, value: Any) -> int:
+    from cluster import quantity
+
+    return quantity.milli(value) if resource == "cpu" else quantity.units(value)
+
+
+def _asked(entry: Entry, resource: str, container: str) -> int:
+    """What the pod (or one of its containers) requests. Raises Unavailable for one that requests nothing."""
+    total = 0
+    for spec in (entry.object().get("spec") or {}).get("containers") or []:
+        if container and spec["name"] != container:
+            continue
+        value = ((spec.get("resources") or {}).get("requests") or {}).get(resource)
+        if value is None:
+            raise Unavailable(f"missing request for {resource} in container {spec['name']} of Pod {entry.key.name}")
+        total += _amount(resource, value)
+    return total

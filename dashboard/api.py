@@ -59,7 +59,8 @@ async def probe(timeout: float = 1.5) -> str:
             reader, writer = await asyncio.open_connection(
                 parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), ssl=_context(where))
             try:
-                writer.write(f"GET {parts.path}/readyz HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
+                head = f"GET {parts.path}/readyz HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+                writer.write(head.encode())
                 status = (await reader.readline()).split()
             finally:
                 writer.transport.abort()
@@ -137,11 +138,11 @@ async def open_log(namespace: str, pod: str, params: dict[str, str]) -> AsyncIte
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=3)
     url = f"{where.url}/api/v1/namespaces/{namespace}/pods/{pod}/log"
     try:
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=where.headers()) as client:
-            async with client.get(url, params=params) as answer:
-                if answer.status != 200:
-                    raise LogError(_message(await answer.content.read(20_000), answer.status))
-                yield answer.content.iter_any()
+        async with (aiohttp.ClientSession(connector=connector, timeout=timeout, headers=where.headers()) as client,
+                    client.get(url, params=params) as answer):
+            if answer.status != 200:
+                raise LogError(_message(await answer.content.read(20_000), answer.status))
+            yield answer.content.iter_any()
     except aiohttp.ClientError as error:
         raise LogError(f"the API server cannot be reached: {error}") from error
 

@@ -80,8 +80,8 @@ class ObjectFeed:
         if any(owner.uid in self.family for owner in entry.owners):
             return True
         # Pods come and go on a node, and under a service's selector.
-        return key.storage == "pods" and (self.key.storage == "nodes" and entry.node == self.key.name
-                                          or self.key.storage == "services" and key.namespace == self.key.namespace)
+        return key.storage == "pods" and ((self.key.storage == "nodes" and entry.node == self.key.name)
+                                          or (self.key.storage == "services" and key.namespace == self.key.namespace))
 
     async def frames(self) -> AsyncIterator[bytes]:
         if not self.access.can_get(self.key):

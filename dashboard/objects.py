@@ -74,7 +74,7 @@ def brief(entry: Entry, kind: Kind | None) -> Json:
 
 def _owners(access: Access, entry: Entry) -> list[Json]:
     """The chain of controllers above, nearest first; an owner that is gone is named without a link."""
-    source, chain, seen = access.source, [], {entry.key}
+    source, chain, seen = access.source, list[Json](), {entry.key}
     while (owner := entry.controller or next(iter(entry.owners), None)) and len(chain) < 10:
         kind = source.registry.by_gvk(owner.apiVersion, owner.kind)
         key = Key(kind.storage, entry.key.namespace if kind.namespaced else "", owner.name) if kind else None
@@ -227,5 +227,5 @@ def _moment(change: Change) -> Json:
 
     obj = _clean(change.key.storage, orjson.loads(change.body), len(change.body))
     managers = obj["metadata"].pop("managedFields", None) or []
-    newest = max(managers, key=lambda m: m.get("time") or "", default={})
+    newest: Json = max(managers, key=lambda m: m.get("time") or "", default={})
     return {"rev": change.revision, "type": change.type, "at": change.at, "by": newest.get("manager") or "", "object": obj}

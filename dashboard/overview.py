@@ -225,12 +225,10 @@ def _capacity(nodes: Iterable[tuple[Key, Facts]], pods: Iterable[tuple[Key, Fact
 def _warnings(source: Source, access: Access, namespaces: frozenset[str] | None) -> list[Json]:
     kind = source.kind("events")
     scope: Scope = access.scope(kind) if kind else frozenset()
-    found = []
-    for entry in source.cache.list("events"):
-        # A cheap look at the bytes first: most events are Normal, and decoding thousands of them would take long.
-        if b'"type":"Warning"' in entry.body and within(scope, entry.key.namespace) and (
-                namespaces is None or entry.key.namespace in namespaces):
-            found.append(entry)
+    # A cheap look at the bytes first: most events are Normal, and decoding thousands of them would take long.
+    found = [entry for entry in source.cache.list("events")
+             if b'"type":"Warning"' in entry.body and within(scope, entry.key.namespace)
+             and (namespaces is None or entry.key.namespace in namespaces)]
     found.sort(key=lambda entry: -entry.revision)
     return [summary(entry.object()) for entry in found[:MAX_WARNINGS]]
 

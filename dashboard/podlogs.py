@@ -79,6 +79,8 @@ async def frames(access: Access, query: Mapping[str, str]) -> AsyncIterator[byte
         namespace, pod, params = params_of(query)
         if not access.can_read_log(namespace, pod):
             raise PermissionError(f"you may not read the log of {namespace}/{pod}")
+        if not access.source.local:
+            raise ValueError("the logs of an attached cluster cannot be read from here")
         async with api.open_log(namespace, pod, params) as chunks:
             yield b'{"t":"open"}'
             splitter = Splitter()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from cluster import registry
 from cluster.authz import Authorizer
@@ -39,9 +38,9 @@ class History:
 class Source:
     """One cluster as this process sees it; made on the event loop that its listeners run on."""
 
-    def __init__(self, name: str, number: int) -> None:
+    def __init__(self, name: str, number: int, local: bool = True) -> None:
         store = Store.of(number)
-        self.name, self.number = name, number
+        self.name, self.number, self.local = name, number, local
         self.cache = Cache(store)
         self.history = History(store)
         self.registry = registry.of_cluster(number)
@@ -101,17 +100,17 @@ class Sources:
             raise
 
     async def _open(self, name: str) -> Source:
-        source = Source(name, await self._number(name))
+        source = Source(name, *await self._find(name))
         await asyncio.to_thread(source.start)
         return source
 
-    async def _number(self, name: str) -> int:
+    async def _find(self, name: str) -> tuple[int, bool]:
         from cluster.models import Cluster
 
-        found: Any = await Cluster.objects.filter(name=name).values_list("id", flat=True).afirst()
+        found = await Cluster.objects.filter(name=name).values_list("id", "mode").afirst()
         if found is None:
             raise KeyError(f"there is no cluster named {name!r}")
-        return int(found)
+        return int(found[0]), found[1] == Cluster.LOCAL
 
     def opened(self) -> list[Source]:
         """The clusters loaded so far."""

@@ -14,7 +14,8 @@ def _line(text: str) -> bytes:
 
 
 def _past() -> bytes:
-    words = [f"INFO GET /ready 200 {i} ms" if i % 17 else f"ERROR cannot reach the database, attempt {i}" for i in range(TOLD)]
+    words = [f"INFO GET /ready 200 {i} ms" if i % 17 else f"ERROR cannot reach the database, attempt {i}"
+             for i in range(TOLD)]
     return b"".join(_line(text) for text in [*words, "<img src=x onerror=alert(1)> <b>bold</b>", "x" * 40_000])
 
 

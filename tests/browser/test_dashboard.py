@@ -79,7 +79,9 @@ def test_a_change_is_on_the_screen_within_300_ms(page: Any, site: Site) -> None:
     for number in range(5):
         name = f"probe-{number}"
         page.evaluate("""name => { window.seen = new Promise(found => new MutationObserver((_, watch) => {
-            if ([...document.querySelectorAll('.grid-row a')].some(a => a.textContent === name)) { watch.disconnect(); found(Date.now()); }
+            if (![...document.querySelectorAll('.grid-row a')].some(a => a.textContent === name)) return;
+            watch.disconnect();
+            found(Date.now());
         }).observe(document.querySelector('.grid'), { childList: true, subtree: true, characterData: true })); }""", name)
         obj = world.config_map(name, "default", {})
         world.create(site.store, obj)
@@ -193,7 +195,8 @@ def test_hostile_strings_stay_text(page: Any, site: Site) -> None:
     pod = world.pod("hostile", "default", labels={"app": "x"})
     pod["metadata"]["annotations"] = {"note": HOSTILE}
     pod["status"]["message"] = HOSTILE
-    pod["status"]["containerStatuses"][0].update(ready=False, state={"waiting": {"reason": "CrashLoopBackOff", "message": HOSTILE}})
+    waiting = {"reason": "CrashLoopBackOff", "message": HOSTILE}
+    pod["status"]["containerStatuses"][0].update(ready=False, state={"waiting": waiting})
     world.create(site.store, pod, world.event(pod, "hostile-event", "Failed", HOSTILE, "Warning"),
                  world.config_map("hostile", "default", {HOSTILE: HOSTILE}))
     for path in ("", "c/local/events", "c/local/pods/default/hostile", "c/local/pods/default/hostile?tab=yaml",
@@ -254,7 +257,8 @@ def test_narrow_screens_and_dark(page: Any, shot: Any) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
 
 
-@pytest.mark.parametrize("group", ["nodes", "workloads", "services", "configmaps", "persistentvolumeclaims", "serviceaccounts", "events", "kinds"])
+@pytest.mark.parametrize("group", ["nodes", "workloads", "services", "configmaps", "persistentvolumeclaims",
+                                   "serviceaccounts", "events", "kinds"])
 def test_every_page_of_the_navigation_opens(page: Any, group: str) -> None:
     page.goto(f"c/local/{group}")
     expect(page.locator(".grid, .plain").first).to_be_visible()
@@ -268,9 +272,11 @@ def test_the_diff_and_yaml_modules(page: Any) -> None:
         const { diffLines, yamlText } = await import(new URL('yaml.js', base).href);
         let seed = 7; const random = n => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
         for (let run = 0; run < 300; run++) {
-            const a = Array.from({ length: random(12) }, () => 'abc'[random(3)]), b = Array.from({ length: random(12) }, () => 'abc'[random(3)]);
+            const a = Array.from({ length: random(12) }, () => 'abc'[random(3)]);
+            const b = Array.from({ length: random(12) }, () => 'abc'[random(3)]);
             const parts = diffLines(a, b);
-            const left = parts.filter(([op]) => op !== '+').map(([, t]) => t), right = parts.filter(([op]) => op !== '-').map(([, t]) => t);
+            const left = parts.filter(([op]) => op !== '+').map(([, t]) => t);
+            const right = parts.filter(([op]) => op !== '-').map(([, t]) => t);
             if (left.join() !== a.join() || right.join() !== b.join()) return JSON.stringify([a, b, parts]);
         }
         return yamlText({ a: { b: [1, { c: 'x: y', d: [] }], e: 'true' }, f: 'one\\ntwo\\n', g: null, h: '10m', i: '5' });

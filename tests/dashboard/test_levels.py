@@ -36,7 +36,8 @@ def test_nodes_deployments_and_others() -> None:
     assert judge("deployments.apps", world.deployment("a", "d", 2, 2))[0] == OK
     assert judge("deployments.apps", world.deployment("a", "d", 2, 0))[0] == BAD
     assert judge("replicasets.apps", {"metadata": {}, "spec": {"replicas": 0}, "status": {}}) == (DONE, "Scaled to 0")
-    assert judge("jobs.batch", {"metadata": {}, "status": {"conditions": [{"type": "Complete", "status": "True"}]}})[0] == DONE
+    complete = {"metadata": {}, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    assert judge("jobs.batch", complete) == (DONE, "Complete")
 
 
 def test_custom_resources_with_anything_for_a_status() -> None:

@@ -16,11 +16,11 @@ LOOKER = User("looker", groups=(AUTHENTICATED,))
 Peopled = tuple[Store, dict[str, Any]]
 
 
-def grant(store: Store, resources: list[str], namespace: str = "guestbook", verbs: tuple[str, ...] = ("get", "list")) -> dict[str, Any]:
+def grant(store: Store, resources: list[str], namespace: str = "guestbook") -> dict[str, Any]:
     """Let LOOKER read some kinds in one namespace; returns the binding."""
     api = "rbac.authorization.k8s.io/v1"
     role = {"apiVersion": api, "kind": "Role", "metadata": world.meta("look", namespace),
-            "rules": [{"apiGroups": ["", "apps"], "resources": resources, "verbs": list(verbs)}]}
+            "rules": [{"apiGroups": ["", "apps"], "resources": resources, "verbs": ["get", "list"]}]}
     binding = {"apiVersion": api, "kind": "RoleBinding", "metadata": world.meta("look", namespace),
                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "look"},
                "subjects": [{"kind": "User", "name": "looker", "apiGroup": "rbac.authorization.k8s.io"}]}
@@ -33,7 +33,7 @@ def names(frame: dict[str, Any]) -> list[str]:
 
 
 def test_a_list_arrives_whole_and_then_moves(peopled: Peopled) -> None:
-    store, things = peopled
+    store, _ = peopled
 
     async def story(page: Page) -> None:
         await page.ask(op="sub", id=1, feed="list", kind="pods")
@@ -101,10 +101,11 @@ def test_all_workloads_leave_out_replica_sets_that_a_deployment_stands_for(peopl
 
 def test_who_may_see_nothing_sees_nothing(peopled: Peopled) -> None:
     async def story(page: Page) -> None:
-        for number, ask in enumerate([
-                {"feed": "list", "kind": "pods"}, {"feed": "list", "kind": "secrets"}, {"feed": "list", "kind": "workloads"},
-                {"feed": "object", "key": ["secrets", "guestbook", "web-db"]},
-                {"op": "history", "key": ["secrets", "guestbook", "web-db"]}]):
+        asks: list[dict[str, Any]] = [
+            {"feed": "list", "kind": "pods"}, {"feed": "list", "kind": "secrets"}, {"feed": "list", "kind": "workloads"},
+            {"feed": "object", "key": ["secrets", "guestbook", "web-db"]},
+            {"op": "history", "key": ["secrets", "guestbook", "web-db"]}]
+        for number, ask in enumerate(asks):
             await page.ask(**{"op": "sub", "id": number + 1, **ask})
             assert (await page.wait_for("error", number + 1))["code"] == 403
         await page.ask(op="find", id=20, text="web")
@@ -174,7 +175,8 @@ def test_an_object_page_moves_with_its_family_and_says_when_it_is_gone(peopled: 
 
 def test_credentials_never_leave_by_object_history_or_list(peopled: Peopled) -> None:
     async def story(page: Page) -> None:
-        asks = [{"feed": "object", "key": ["pods", "guestbook", "web-7c9d6b5f44-4xk2p"]},
+        asks: list[dict[str, Any]] = [
+                {"feed": "object", "key": ["pods", "guestbook", "web-7c9d6b5f44-4xk2p"]},
                 {"feed": "object", "key": ["secrets", "guestbook", "web-db"]}, {"feed": "list", "kind": "secrets"},
                 {"op": "history", "key": ["secrets", "guestbook", "web-db"]},
                 {"op": "history", "key": ["pods", "guestbook", "web-7c9d6b5f44-4xk2p"]}]
@@ -233,7 +235,8 @@ def test_beats_tell_the_age_of_what_lies_behind(peopled: Peopled, monkeypatch: p
 
 
 def test_bad_requests_are_answered_and_the_page_lives_on(peopled: Peopled) -> None:
-    bad = [({"op": "delete", "id": 1}, 400), ({"op": "sub", "id": 1, "feed": "x"}, 400), ({"op": "sub"}, 400),
+    bad: list[tuple[dict[str, Any], int]] = [
+           ({"op": "delete", "id": 1}, 400), ({"op": "sub", "id": 1, "feed": "x"}, 400), ({"op": "sub"}, 400),
            ({"op": "sub", "id": 1, "feed": "list", "kind": "nope"}, 404), ({"op": "sub", "id": -1}, 400),
            ({"op": "sub", "id": 1, "feed": "object", "key": "pods"}, 400),
            ({"op": "sub", "id": 1, "feed": "object", "key": ["pods", "x", 7]}, 400),

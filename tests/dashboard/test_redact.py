@@ -19,8 +19,8 @@ def test_last_applied_is_masked_whatever_the_kind() -> None:
     assert redact("configmaps", obj)["metadata"]["annotations"] == {LAST_APPLIED: "•••••• (24 bytes)", "note": "kept"}
 
 
-@pytest.mark.parametrize("name", ["DB_PASSWORD", "password", "clientSecret", "API_KEY", "github-token", "AWS_SECRET_ACCESS_KEY",
-                                  "redisPassword", "privateKey", "PGPASSWORD"])
+@pytest.mark.parametrize("name", ["DB_PASSWORD", "password", "clientSecret", "API_KEY", "github-token",
+                                  "AWS_SECRET_ACCESS_KEY", "redisPassword", "privateKey", "PGPASSWORD"])
 def test_names_of_credentials(name: str) -> None:
     assert is_credential_name(name)
 

@@ -26,7 +26,7 @@ def test_every_import_leads_to_a_file() -> None:
 @pytest.mark.parametrize("path", OURS, ids=lambda p: p.name)
 def test_no_script_makes_markup_from_strings_or_calls_elsewhere(path: Path) -> None:
     text = path.read_text()
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|\beval\(|new Function", text)
+    assert not re.search(r"(inner|outer|Adjacent|SetInner)HTML|document\.write|\beval\(|new Function", text)
     assert not re.search(r"https?://", text)
 
 
@@ -40,7 +40,8 @@ def test_templates_hold_no_inline_script_or_style() -> None:
 def test_nothing_in_the_dashboard_writes_cluster_state() -> None:
     for path in HERE.glob("*.py"):
         text = path.read_text()
-        assert not re.search(r"\b(Write|awrite|write_many|cluster\.verbs|Session)\b|store\.write|\.compact\(", text), path.name
+        found = re.search(r"\b(Write|awrite|write_many|cluster\.verbs|Session)\b|store\.write|\.compact\(", text)
+        assert not found, path.name
     # The one POST to the API asks who a token is, with that token.
     posts = [p.name for p in HERE.glob("*.py") if re.search(r'"(POST|PUT|PATCH|DELETE)"', p.read_text())]
     assert posts == ["api.py"]

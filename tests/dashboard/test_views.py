@@ -129,7 +129,8 @@ def test_forms_of_other_sites_are_refused(browser: Any) -> None:
     assert browser.post("/login", fields, **OURS).status_code == 303
 
 
-@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "\\\\evil", "c/..//evil\r\nX: y", "javascript:x"])
+@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "\\\\evil", "c/..//evil\r\nX: y",
+                                    "javascript:x"])
 def test_a_login_leads_nowhere_else(browser: Any, wanted: str) -> None:
     answer = browser.post("/login", {**form(browser), "next": wanted, "token": login.issue_one_time_token()}, **OURS)
     assert answer["Location"] == "./"

@@ -16,10 +16,10 @@ export function cycleTheme() {
   try { localStorage.setItem("theme", next); } catch { /* private mode: the choice lasts as long as the page */ }
 }
 
-export function Sidebar({ kinds, health }) {
+export function Sidebar({ kinds, health, stale }) {
   const { page } = route.value;
   const current = groupOf(page).id;
-  return html`<aside class="sidebar ${menu.value ? "open" : ""}">
+  return html`<aside class="sidebar ${menu.value ? "open" : ""} ${stale ? "stale" : ""}">
     <a class="brand" href=${pageUrl("overview", { ns: "" })}><img src=${new URL("../img/mark.svg", import.meta.url).href} alt="" width="22" height="22" />Binnacle</a>
     <nav aria-label="Pages">${GROUPS.filter((group) => !group.kinds || !kinds || group.kinds.some((s) => kinds.some((k) => k.storage === s))).map((group) => html`
       <a key=${group.id} href=${pageUrl(group.id)} aria-current=${group.id === current ? "page" : undefined} title=${`${group.title}   g ${group.key}`}
@@ -32,10 +32,12 @@ export function Sidebar({ kinds, health }) {
 // What lies behind the page: each part with a light, and its age when it is gone.
 function Behind({ health }) {
   if (!health) return null;
+  // Without a connection nothing is known of them.
+  const live = link.value.state === "live";
   const parts = [["store", "Change log"], ["api", "API server"], ["redis", "Redis"]].filter(([name]) => health[name].why !== "none is configured");
   return html`<ul class="behind">${parts.map(([name, title]) => html`<li key=${name} title=${health[name].why}>
-    <span class="dot ${health[name].up === null ? "none" : health[name].up ? "ok" : "bad"}"></span>${title}
-    ${health[name].up === false && html`<span class="tone bad">${health[name].age === null ? "not seen" : human(health[name].age)}</span>`}</li>`)}</ul>`;
+    <span class="dot ${!live || health[name].up === null ? "none" : health[name].up ? "ok" : "bad"}"></span>${title}
+    ${live && health[name].up === false && html`<span class="tone bad">${health[name].age === null ? "not seen" : human(health[name].age)}</span>`}</li>`)}</ul>`;
 }
 
 function Account() {

@@ -19,8 +19,12 @@ function widths(columns, rows) {
   });
 }
 
-const template = (columns, sizes) => `22px ${columns.map((column, i) =>
-  column.grow ? `minmax(${sizes[i] * 7.4 + 18}px, 1fr)` : `${Math.round(sizes[i] * 7.4 + 18)}px`).join(" ")}`;
+// The tracks of every row, and the least width of all: rows must agree, whatever their content.
+function layout(columns, sizes) {
+  const pixels = sizes.map((size) => Math.round(size * 7.4 + 18));
+  const tracks = columns.map((column, i) => (column.grow ? `minmax(${pixels[i]}px, 1fr)` : `${pixels[i]}px`));
+  return { gridTemplateColumns: `22px ${tracks.join(" ")}`, minWidth: `${pixels.reduce((sum, one) => sum + one, 38)}px` };
+}
 
 function useWindow(ref, total) {
   const [view, setView] = useState({ top: 0, height: 800 });
@@ -70,17 +74,17 @@ export function Grid({ columns, rows, sort, onSort, label, sampleKey, badCell })
   const cursor = useCursor(ref, rows);
   // Measured when the kind or the columns change, and again as the first hundreds of rows come in; not at every change.
   const grown = Math.min(4, Math.floor(Math.log10(rows.length + 1) * 1.5));
-  const style = useMemo(() => template(columns, widths(columns, rows)), [sampleKey, columns.map((c) => c.id).join(), grown]);
+  const style = useMemo(() => layout(columns, widths(columns, rows)), [sampleKey, columns.map((c) => c.id).join(), grown]);
   const shown = [];
   for (let i = first; i < last; i++) shown.push(html`<${Row} key=${rows[i].id} row=${rows[i]} index=${i} columns=${columns}
-    template=${style} on=${i === cursor} now=${Math.floor(clock.value / 1000)} badCell=${badCell} />`);
+    layout=${style} on=${i === cursor} now=${Math.floor(clock.value / 1000)} badCell=${badCell} />`);
   return html`<div class="grid" ref=${ref} role="grid" aria-label=${label} aria-rowcount=${rows.length + 1} tabindex="0"
       aria-activedescendant=${cursor >= 0 ? `row-${cursor}` : undefined}>
-    <div class="grid-head" role="row" aria-rowindex="1" style=${{ gridTemplateColumns: style }}>
+    <div class="grid-head" role="row" aria-rowindex="1" style=${style}>
       <span role="columnheader" aria-label="health"></span>
       ${columns.map((column) => html`<${Head} key=${column.id} column=${column} sort=${sort} onSort=${onSort} />`)}
     </div>
-    <div class="grid-body" role="rowgroup" style=${{ height: `${rows.length * HEIGHT}px` }}>${shown}</div>
+    <div class="grid-body" role="rowgroup" style=${{ height: `${rows.length * HEIGHT}px`, minWidth: style.minWidth }}>${shown}</div>
   </div>`;
 }
 
@@ -92,10 +96,10 @@ function Head({ column, sort, onSort }) {
     </button></span>`;
 }
 
-function Row({ row, index, columns, template: style, on, badCell }) {
+function Row({ row, index, columns, layout: style, on, badCell }) {
   const fresh = row.fresh && performance.now() - row.fresh < 1500;
   return html`<div class="grid-row ${on ? "on" : ""} ${fresh ? "fresh" : ""}" role="row" id=${`row-${index}`} aria-rowindex=${index + 2}
-      aria-selected=${on} style=${{ top: `${index * HEIGHT}px`, gridTemplateColumns: style }}>
+      aria-selected=${on} style=${{ top: `${index * HEIGHT}px`, ...style }}>
     <span role="gridcell" class="health"><${Dot} level=${row.level} title=${row.reason} /></span>
     ${columns.map((column) => {
       const text = column.text(row);
@@ -120,9 +124,11 @@ export function columnsOf(list, { wide, chosen, manyNamespaces }) {
   const growing = own.find((column) => column.id === "message");
   if (growing) growing.grow = true;
   const name = { id: "name", title: "Name", link: true, grow: !growing, text: (row) => row.name, value: (row) => row.name,
-    bounds: growing ? [12, 28] : narrow.matches ? [14, 30] : [18, 64] };
+    bounds: growing ? [12, 28] : narrow.matches ? [14, 25] : [18, 64] };
   const ns = { id: "namespace", title: "Namespace", text: (row) => row.ns, value: (row) => row.ns, bounds: [9, 24] };
   const age = { id: "age", title: "Age", numeric: true, text: (row) => (row.created ? since(row.created, clock.peek()) : ""),
     value: (row) => -row.created, hint: (row) => fullMoment(row.created), bounds: [6, 8] };
-  return [...(manyNamespaces ? [ns] : []), name, ...own, age];
+  const where = manyNamespaces ? [ns] : [];
+  // On a narrow screen what an object does comes before where it is.
+  return narrow.matches ? [name, ...own, ...where, age] : [...where, name, ...own, age];
 }

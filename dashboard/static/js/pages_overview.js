@@ -1,6 +1,7 @@
 // The overview: what is wrong now, what changed lately, how full the cluster is.
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { namespaces, pageUrl } from "./router.js";
+import { theme } from "./chrome.js";
 import { useDoc } from "./feeds.js";
 import { kindTitle } from "./nav.js";
 import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch } from "./format.js";
@@ -54,8 +55,8 @@ function Card({ storage, health, kinds }) {
 
 function Problems({ doc, kinds }) {
   return html`<${Panel} title="What is wrong now" count=${doc.problem_count ? count(doc.problem_count) : undefined}>
-    ${doc.problems.length ? html`<table class="plain"><tbody>${doc.problems.map((row) => html`<tr key=${row.key.join("/")}>
-      <td class="fit"><${Dot} level=${row.level} title=${row.reason} /></td><td class="fit dim">${singular(row.key[0], kinds)}</td>
+    ${doc.problems.length ? html`<table class="plain wrong"><tbody>${doc.problems.map((row) => html`<tr key=${row.key.join("/")}>
+      <td class="fit"><${Dot} level=${row.level} title=${row.reason} /></td><td class="fit dim what">${singular(row.key[0], kinds)}</td>
       <td class="name"><${ObjectLink} to=${row.key} /><span class="dim where">${row.key[1]}</span></td><td class="tone ${LEVELS[row.level]}">${row.reason}</td>
       <td class="numeric dim fit"><${Age} at=${row.since} /></td></tr>`)}</tbody></table>
       ${doc.problem_count > doc.problems.length && html`<p class="more dim">and ${count(doc.problem_count - doc.problems.length)} more</p>`}`
@@ -106,7 +107,7 @@ function Chart({ rate }) {
   const box = useRef(null), plot = useRef(null);
   const [draw, setDraw] = useState(null);
   useEffect(() => { import("./chart.js").then((found) => setDraw(() => found.drawRate)); }, []);
-  useEffect(() => { if (draw) plot.current = draw(box.current, rate, plot.current); }, [draw, rate]);
+  useEffect(() => { if (draw) plot.current = draw(box.current, rate, plot.current); }, [draw, rate, theme.value]);
   useEffect(() => () => plot.current?.destroy(), []);
   return html`<div class="chart" ref=${box} role="img" aria-label="Changes a second over the last 15 minutes" />`;
 }

@@ -13,6 +13,7 @@ from typing import Any
 from apiserver import negotiation, response
 from apiserver.request import Request
 from apiserver.response import Answer, Response
+from cluster import schema
 from cluster.errors import ApiError
 from cluster.registry import Kind, Registry
 

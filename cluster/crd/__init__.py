@@ -1,8 +1,7 @@
 """Custom resource definitions: from a CRD object to kinds like any other.
 
 `kinds(crd)` makes the kinds of a CRD's served versions, and registers their schemas with `cluster.schema`; `Follower`
-(in `cluster.crd.follow`) does that for a registry as CRD objects come and go. `published` is what OpenAPI shows,
-`deprecation` the warning that every request to a deprecated version gets.
+(in `cluster.crd.follow`) does that for a registry as CRD objects come and go. `published` is what OpenAPI shows.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ Json = dict[str, Any]
 _PREFIX = "#/components/schemas/"
 _LIST_META = _PREFIX + "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
 _published: dict[str, tuple[str, Json]] = {}
-_deprecated: dict[str, str] = {}
+# In the order in which discovery lists them.
+VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 
 
 def kinds(crd: Json) -> list[Kind]:
@@ -34,8 +34,7 @@ def kinds(crd: Json) -> list[Kind]:
 
 def forget(kind: Kind) -> None:
     """Drop what `kinds` remembered about a kind."""
-    for known in (_published, _deprecated):
-        known.pop(kind.definition, None)
+    _published.pop(kind.definition, None)
     schema.remove_custom(kind.definition)
 
 
@@ -59,11 +58,6 @@ def published_mark(definition: str) -> str:
     return _published[definition][0] if definition in _published else ""
 
 
-def deprecation(kind: Kind) -> str:
-    """The warning for every request to a deprecated version, or nothing."""
-    return _deprecated.get(kind.definition, "")
-
-
 def _kind(spec: Json, version: Json) -> Kind:
     group, names, name = spec["group"], spec["names"], version["name"]
     definition = ".".join([*reversed(group.split(".")), name, names["kind"]])
@@ -74,6 +68,7 @@ def _kind(spec: Json, version: Json) -> Kind:
     return Kind(
         group, name, names["kind"], names["plural"], namespaced, names.get("singular", ""),
         tuple(names.get("shortNames") or ()), tuple(names.get("categories") or ()),
+        verbs=VERBS, deprecation=_deprecation(spec, version) if version.get("deprecated") else "",
         subresources=tuple(part for part in ("status", "scale") if part in subresources), definition=definition,
         strategy=CustomStrategy(_schema(version), "status" in subresources, namespaced),
         columns=columns.columns(version), cells=columns.cells(version), fields=_fields(version),
@@ -94,13 +89,12 @@ def _register(spec: Json, version: Json, definition: str) -> None:
     _published[definition] = (mark, shown)
     definitions.put(definition, structural.type_of(custom, definition, root=True))
     schema.add_custom(definition, lambda obj: structural.prune(obj, custom))
-    _deprecated.pop(definition, None)
-    if version.get("deprecated"):
-        _deprecated[definition] = version.get("deprecationWarning") or _default_warning(spec, version)
 
 
-def _default_warning(spec: Json, version: Json) -> str:
-    """Names the newest served version that is not deprecated, where there is one."""
+def _deprecation(spec: Json, version: Json) -> str:
+    """The warning for every request to a deprecated version; names the newest one that is not, where there is one."""
+    if version.get("deprecationWarning"):
+        return str(version["deprecationWarning"])
     text = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
     others = sorted((v["name"] for v in spec["versions"] if v.get("served") and not v.get("deprecated")),
                     key=version_rank)

@@ -38,6 +38,16 @@ class CustomStrategy(Strategy):
             keep(obj, old, "status")
         carry_generation(obj, old, changed=self.spec_of(obj) != self.spec_of(old))
 
+    def prepare_status_update(self, obj: Json, old: Json, ctx: Context) -> None:
+        """Only the status passes; of the metadata, what only says who wrote."""
+        meta = {**old["metadata"], **{k: v for k, v in obj["metadata"].items() if k == "managedFields"}}
+        status = obj.get("status")
+        obj.clear()
+        obj.update({**old, "metadata": meta})
+        obj.pop("status", None)
+        if status is not None:
+            obj["status"] = status
+
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
         return validate_meta(obj["metadata"], self.namespaced) + self._check(obj, values.MISSING)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from cluster import schema
 from cluster.errors import ApiError, BadRequest, Invalid, invalid
 from cluster.registry import Kind

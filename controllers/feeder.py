@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from controllers.runtime import Controller, Runtime, Watch
@@ -76,7 +76,7 @@ class Feeder:
             log.warning("work queues were full, adding all keys again: %s", ", ".join(sorted(names)))
             self.resync(names)
 
-    def _on_events(self, events: list[Event]) -> None:
+    def _on_events(self, events: Sequence[Event]) -> None:
         """Called by the cache, maybe from a reconcile: maps only, and leaves Redis to the thread."""
         if not self._leading:
             return
@@ -132,7 +132,16 @@ def _index(controllers: Iterable[Controller]) -> dict[str, list[tuple[str, Watch
     return index
 
 
-def _states(event: Event) -> list[Entry]:
-    """The states an event tells of: the new one (the last one of a deletion), and the one before."""
-    entries = [event.entry, event.previous]
-    return [entry for entry in entries if entry is not None]
+def _states(event: Event) -> Sequence[Entry]:
+    """The states an event tells of: the new one (the last one of a deletion), and the one before if it may matter.
+
+    Pods change most, and hardly ever in what mappers look at: then the old state names the same keys.
+    """
+    entry, previous = event.entry, event.previous
+    if previous is None:
+        return (entry,)
+    if entry.key.storage == "pods" and entry.node == previous.node:
+        new, old = entry.meta, previous.meta
+        if (new.labels, new.ownerReferences, new.uid) == (old.labels, old.ownerReferences, old.uid):
+            return (entry,)
+    return entry, previous

@@ -38,23 +38,22 @@ def owner_key(kind: str) -> Callable[[Entry, Cache], Iterable[str]]:
 
     def keys(entry: Entry, cache: Cache) -> Iterable[str]:
         owner = entry.controller
-        if owner is not None and owner.kind == kind:
-            yield join_key(entry.key.namespace, owner.name)
+        return (join_key(entry.key.namespace, owner.name),) if owner is not None and owner.kind == kind else ()
 
     return keys
 
 
 def owner_or_matching_keys(kind: str, storage: str, selector: Callable[[Json], Selector]) -> Callable[..., Iterable[str]]:
     """Mapper: the managing owner; for an orphan with labels, every object of `storage` whose selector matches it."""
-    managed = owner_key(kind)
 
     def keys(entry: Entry, cache: Cache) -> Iterable[str]:
-        if entry.controller is not None:
-            yield from managed(entry, cache)
-        elif entry.labels:
-            for candidate in cache.list(storage, entry.key.namespace):
-                if selector(candidate.object()).matches(entry.labels):
-                    yield join_key(*candidate.key[1:])
+        owner = entry.controller
+        if owner is not None:
+            return (join_key(entry.key.namespace, owner.name),) if owner.kind == kind else ()
+        if not entry.labels:
+            return ()
+        candidates = cache.list(storage, entry.key.namespace)
+        return [join_key(*c.key[1:]) for c in candidates if selector(c.object()).matches(entry.labels)]
 
     return keys
 
@@ -65,15 +64,14 @@ def claim(ctx: Context, owner: Json, storage: str, selector: Selector) -> list[E
     An owner that is being deleted adopts nothing. A change in between is left to the next look.
     """
     meta = owner["metadata"]
+    alive = not meta.get("deletionTimestamp")
     held, changed = [], False
-    for entry in ctx.cache.by_owner(meta["uid"]):
-        if entry.key.storage != storage or entry.controller is None or entry.controller.uid != meta["uid"]:
-            continue
+    for entry in owned(ctx.cache, meta["uid"], storage):
         if selector.matches(entry.labels):
             held.append(entry)
-        elif not meta.get("deletionTimestamp"):
+        elif alive:
             changed |= _release(ctx, owner, entry)
-    if not meta.get("deletionTimestamp"):
+    if alive:
         for entry in orphans(ctx.cache, storage, meta["namespace"], selector):
             changed |= _adopt(ctx, owner, entry)
     if not changed:
@@ -84,11 +82,7 @@ def claim(ctx: Context, owner: Json, storage: str, selector: Selector) -> list[E
 
 def owned(cache: Cache, uid: str, storage: str) -> list[Entry]:
     """The objects of `storage` that the owner with this uid manages."""
-    return [
-        entry
-        for entry in cache.by_owner(uid)
-        if entry.key.storage == storage and entry.controller is not None and entry.controller.uid == uid
-    ]
+    return [entry for entry in cache.by_owner(uid) if entry.key.storage == storage and _manager(entry) == uid]
 
 
 def orphans(cache: Cache, storage: str, namespace: str, selector: Selector) -> list[Entry]:
@@ -96,10 +90,16 @@ def orphans(cache: Cache, storage: str, namespace: str, selector: Selector) -> l
     return [
         entry
         for entry in cache.list(storage, namespace)
-        if not entry.meta.deletionTimestamp
-        and (not entry.meta.ownerReferences or entry.controller is None)
-        and selector.matches(entry.labels)
+        if not _manager(entry) and not entry.meta.deletionTimestamp and selector.matches(entry.labels)
     ]
+
+
+def _manager(entry: Entry) -> str:
+    """The uid of the managing owner, "" without (`Entry.controller`, for loops over thousands)."""
+    for reference in entry.meta.ownerReferences or ():
+        if reference.controller:
+            return reference.uid
+    return ""
 
 
 def _adopt(ctx: Context, owner: Json, entry: Entry) -> bool:

@@ -75,9 +75,10 @@ class HorizontalPodAutoscalerController(Controller):
         scale = ctx.cache.get(Key(kind.storage, hpa["metadata"]["namespace"], target["name"])) if kind else None
         if kind is None or scale is None:
             plural = f"{kind.plural}.{kind.group}" if kind else target["kind"]
-            message = f'the HPA controller was unable to get the target\'s current scale: {plural} "{target["name"]}" not found'
-            conditions.put(status, "AbleToScale", "False", "FailedGetScale", message, ctx.now())
-            self._tell(ctx, hpa, "FailedGetScale", f'{plural} "{target["name"]}" not found')
+            missing = f'{plural} "{target["name"]}" not found'
+            conditions.put(status, "AbleToScale", "False", "FailedGetScale",
+                           f"the HPA controller was unable to get the target's current scale: {missing}", ctx.now())
+            self._tell(ctx, hpa, "FailedGetScale", missing)
             self._write(ctx, hpa, status)
             return
         look = _Look(ctx, hpa, kind, scale, status)

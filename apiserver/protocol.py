@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from apiserver.authn.authenticator import of_certificate
 from cluster.users import User
@@ -37,8 +37,48 @@ class Tunnel:
         self.protocol.transport.close()
 
 
+class Whole:
+    """Sends an answer that is complete, head and body in one write: ASGI's two messages cost two TLS records."""
+
+    __slots__ = ("cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self.cycle = cycle
+
+    async def send(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """The headers must be valid and hold the content's type; its length is added here."""
+        cycle = self.cycle
+        if cycle.flow.write_paused and not cycle.disconnected:
+            await cycle.flow.drain()
+        if cycle.disconnected:
+            return
+        cycle.keep_alive = cycle.keep_alive and (b"connection", b"close") not in headers
+        head = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            head += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive and (b"connection", b"close") not in headers:
+            head.append(b"connection: close\r\n")
+        head.append(b"content-length: %d\r\n\r\n" % len(body))
+        if cycle.scope["method"] != "HEAD":
+            head.append(body)
+        cycle.transport.write(b"".join(head))
+        self._finish()
+
+    def _finish(self) -> None:
+        cycle = self.cycle
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+
+
 class Protocol(HttpToolsProtocol):
-    """One connection. The scope gets `client_certificate` (a User or None), and `tunnel` for requests to upgrade."""
+    """One connection.
+
+    The scope gets `client_certificate` (a User or None), `whole` to send a complete answer, and `tunnel` for requests to
+    upgrade.
+    """
 
     certificate: User | None = None
     tunnel: Tunnel | None = None
@@ -59,6 +99,7 @@ class Protocol(HttpToolsProtocol):
             self.tunnel = Tunnel(self, b"")
             self.scope["tunnel"] = self.tunnel  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
+        self.scope["whole"] = Whole(self.cycle)  # type: ignore[typeddict-unknown-key]
 
     def _should_upgrade(self) -> bool:
         # WebSockets too are handed on as raw bytes: this server ends none of them.

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from apiserver import negotiation
 from cluster.errors import ApiError
 
+if TYPE_CHECKING:
+    from apiserver.protocol import Whole
+
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+NO_CACHE = (b"cache-control", b"no-cache, private")
 GZIP_FROM = 128 * 1024  # bytes; below, compressing costs more than it saves
 
 
@@ -27,14 +31,18 @@ class Response:
         self.body, self.status, self.content_type = body, status, content_type
         self.headers, self.warnings = headers or [], warnings or []
 
-    async def send(self, send: Send, accept_encoding: str = "") -> None:
-        body, extra = self.body, []
+    async def send(self, send: Send, accept_encoding: str = "", whole: Whole | None = None) -> None:
+        body = self.body
+        headers = [(b"content-type", self.content_type.encode()), NO_CACHE, *self.headers,
+                   *map(warning_header, self.warnings)]
         if len(body) >= GZIP_FROM and "gzip" in accept_encoding:
             body = await asyncio.to_thread(gzip, body)
-            extra = [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
-        await send({"type": "http.response.start", "status": self.status, "headers": [
-            (b"content-type", self.content_type.encode()), (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-cache, private"), *extra, *self.headers, *map(warning_header, self.warnings)]})
+            headers += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
+        if whole is not None:
+            await whole.send(self.status, headers, body)
+            return
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
@@ -48,9 +56,9 @@ class Stream:
         self.chunks, self.content_type, self.status, self.headers = chunks, content_type, status, headers or []
         self.warnings: list[str] = []
 
-    async def send(self, send: Send, accept_encoding: str = "") -> None:
+    async def send(self, send: Send, accept_encoding: str = "", whole: Whole | None = None) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": [
-            (b"content-type", self.content_type.encode()), (b"cache-control", b"no-cache, private"), *self.headers]})
+            (b"content-type", self.content_type.encode()), NO_CACHE, *self.headers]})
         try:
             async for chunk in self.chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -70,7 +78,7 @@ class Taken:
         self.status = status
         self.warnings: list[str] = []
 
-    async def send(self, send: Send, accept_encoding: str = "") -> None:
+    async def send(self, send: Send, accept_encoding: str = "", whole: Whole | None = None) -> None:
         return None
 
 
@@ -83,7 +91,7 @@ def gzip(body: bytes) -> bytes:
 
 
 def warning_header(text: str) -> tuple[bytes, bytes]:
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    quoted = "".join(c if c.isprintable() else " " for c in text).replace("\\", "\\\\").replace('"', '\\"')
     return b"warning", f'299 - "{quoted}"'.encode()
 
 

@@ -85,8 +85,9 @@ def serve(options: Options) -> None:
     state = open_state(options.var, port=options.port, enabled=options.enabled, disabled=options.disabled)
     bootstrap.ensure(state, options.addresses[-1], options.port)
     Follower(state.registry, state.cache, state.session(bootstrap.SYSTEM)).start()
-    config = uvicorn.Config(App(state), http=Protocol, ws="none", lifespan="off", loop="uvloop", log_level="warning",
-                            access_log=False, server_header=False, timeout_keep_alive=90, timeout_graceful_shutdown=3)
+    config = uvicorn.Config(App(state), http=Protocol, ws="none", lifespan="off", loop="uvloop",
+                            log_level="warning", access_log=False, proxy_headers=False, server_header=False,
+                            timeout_keep_alive=90, timeout_graceful_shutdown=3)
     config.load()
     config.ssl = None if options.insecure else tls_context(state.pki)
     server = Server(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def now() -> str:
@@ -18,6 +19,11 @@ def now_micro() -> str:
 
 def stamp(seconds: float) -> str:
     """Epoch seconds as RFC 3339, whole seconds."""
+    return _stamp(int(seconds))
+
+
+@lru_cache(maxsize=256)
+def _stamp(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 

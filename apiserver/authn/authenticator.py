@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hmac
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ class Authenticator:
         self.tokens_file = pki / "tokens.csv"
         self._tokens: dict[str, User] = {}
         self._tokens_stamp = 0.0
+        self._tokens_looked = float("-inf")
         # Signatures are checked once: token → claims that were found good. Liveness is checked every time.
         self._verified: dict[str, dict[str, Any]] = {}
 
@@ -56,14 +58,20 @@ class Authenticator:
         return user
 
     def _static(self, token: str) -> User | None:
-        # The file is small and rarely changes: a look at its time per request keeps rotation simple.
+        now = time.monotonic()
+        if now - self._tokens_looked > 1.0:
+            self._tokens_looked = now
+            self._reload()
+        return self._tokens.get(token)
+
+    def _reload(self) -> None:
         try:
             stamp = self.tokens_file.stat().st_mtime
         except FileNotFoundError:
-            return None
+            self._tokens, self._tokens_stamp = {}, 0.0
+            return
         if stamp != self._tokens_stamp:
             self._tokens, self._tokens_stamp = read_tokens(self.tokens_file), stamp
-        return self._tokens.get(token)
 
     def _service_account(self, token: str, audiences: list[str]) -> User | None:
         try:

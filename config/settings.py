@@ -15,7 +15,8 @@ sys.path.append(str(BASE_DIR / "logging"))
 VAR = environment.var()
 SECRET_KEY = environment.secret_key(VAR)
 DEBUG = False
-ALLOWED_HOSTS = environment.words("BINNACLE_ALLOWED_HOSTS") or ["127.0.0.1", "localhost", "[::1]", "testserver"]
+ALLOWED_HOSTS = environment.words("BINNACLE_ALLOWED_HOSTS") or [
+    "127.0.0.1", "localhost", "[::1]", "testserver", os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1")]
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -20,6 +20,8 @@ from cluster.schema.indexed import cache_folder, write_cached
 
 JSON = "application/json"
 PROTOBUF_V2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+# What the answer is called: "@" is allowed where clients accept it, but not in a media type.
+PROTOBUF_V2_ANSWER = PROTOBUF_V2.replace("@", ".")
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -56,8 +58,8 @@ def _index(groups: dict[str, list[Kind]]) -> Answer:
 
 def _v2(headers: Mapping[str, str], kinds: list[Kind]) -> Answer:
     mark = documents.fingerprint(kinds)
-    if PROTOBUF_V2 in headers.get("accept", ""):
-        return _document(f"v2-{mark}.pb", mark, headers, PROTOBUF_V2,
+    if PROTOBUF_V2 in headers.get("accept", "") or PROTOBUF_V2_ANSWER in headers.get("accept", ""):
+        return _document(f"v2-{mark}.pb", mark, headers, PROTOBUF_V2_ANSWER,
                          lambda: protobuf.encode(documents.version_2(kinds)))
     if not _accepts(headers, JSON):
         return _not_acceptable(f"{JSON}, {PROTOBUF_V2}")

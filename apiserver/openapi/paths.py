@@ -213,6 +213,7 @@ class _Paths:
         for verb in verbs:
             body = "" if verb == "get" or not definition else _META + "Patch" if verb == "patch" else definition
             options = {"get": (), "patch": (*CHANGE, "force")}.get(verb, CHANGE)
+            # A client that asks whether a kind can be patched must not find its proxy: that is not the object itself.
             operations[methods[verb]] = self._verb(verb, definition, options if definition else (), body=body,
-                                                   name=name.capitalize())
+                                                   name=name.capitalize(), gvk=bool(definition))
         return self._item(operations, (), "name", *self._namespace())

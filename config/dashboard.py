@@ -1,0 +1,27 @@
+"""`python -m config.dashboard`: serves the dashboard; what the addon's pod runs."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import uvicorn
+
+from config import environment
+
+
+def sockets(port: int) -> list[socket.socket]:
+    """Listen on loopback, and on the address under which pods and the service proxy reach this machine."""
+    addresses = ["127.0.0.1", os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1")]
+    return [socket.create_server((address, port), backlog=512) for address in dict.fromkeys(addresses)]
+
+
+def main() -> None:
+    config = uvicorn.Config("config.asgi:application", loop="uvloop", http="httptools", ws="websockets-sansio",
+                            lifespan="off", log_level="warning", access_log=False, server_header=False,
+                            timeout_graceful_shutdown=2, ws_max_size=1 << 20)
+    uvicorn.Server(config).run(sockets(environment.port("BINNACLE_PORT", 8080)))
+
+
+if __name__ == "__main__":
+    main()

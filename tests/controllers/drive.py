@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import Any
 
@@ -69,8 +70,9 @@ class Drive:
             self.session.create("serviceaccounts", name, {"metadata": {"name": "default"}})
 
     def create(self, storage: str, name: str, body: Json | None = None, namespace: str = "default", **meta: Any) -> Json:
-        status = (body or {}).pop("status", None)
-        made = self.session.create(storage, namespace, {"metadata": {"name": name, **meta}, **(body or {})})
+        body = copy.deepcopy(body or {})
+        status = body.pop("status", None)
+        made = self.session.create(storage, namespace, {"metadata": {"name": name, **meta}, **body})
         if status is not None:
             made["status"] = {**(made.get("status") or {}), **status}
             made = self.session.update(storage, namespace, name, made, "status")

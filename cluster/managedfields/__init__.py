@@ -111,9 +111,12 @@ def accepted(entries: Any) -> list[Json]:
     """The managedFields that a client sent, if they may stand for the object's own; else none."""
     if not isinstance(entries, list):
         return []
-    good = [entry for entry in entries if isinstance(entry, dict) and entry.get("operation") in ("Apply", "Update")
-            and entry.get("apiVersion") and entry.get("fieldsType") == "FieldsV1" and isinstance(entry.get("fieldsV1"), dict)]
-    return good if len(good) == len(entries) else []
+    return entries if all(map(_is_entry, entries)) else []
+
+
+def _is_entry(entry: Any) -> bool:
+    return (isinstance(entry, dict) and entry.get("operation") in ("Apply", "Update") and bool(entry.get("apiVersion"))
+            and entry.get("fieldsType") == "FieldsV1" and isinstance(entry.get("fieldsV1"), dict))
 
 
 def update(old: Json | None, new: Json, writer: Writer, definition: str, has_status: bool, now: str = "") -> list[Json]:

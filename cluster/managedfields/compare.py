@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from cluster.managedfields.sets import SELF, Node, union
+from cluster.managedfields.whole import element, everything
 from cluster.schema.definitions import resolve
 from cluster.schema.scalars import ZERO
 from cluster.schema.types import ALWAYS, NULL, Field, ListOf, MapOf, Ref, Scalar, Struct, Type
@@ -18,17 +17,6 @@ from cluster.schema.types import ALWAYS, NULL, Field, ListOf, MapOf, Ref, Scalar
 Json = dict[str, Any]
 Change = tuple[Node | None, Node | None]
 _UNKNOWN = Field(Scalar("any"))
-
-
-def element(kind: ListOf, item: Any, index: int) -> str:
-    """The path element of a list item: its keys, or its value."""
-    if kind.merge == "map" and isinstance(item, dict):
-        target = resolve(kind.item)
-        defaults = target.key_defaults if isinstance(target, Struct) else {}
-        keys = {key: item.get(key, defaults.get(key)) for key in sorted(kind.keys)
-                if item.get(key, defaults.get(key)) is not None}
-        return "k:" + orjson.dumps(keys).decode()
-    return "v:" + orjson.dumps(item).decode() if kind.merge == "set" else f"i:{index}"
 
 
 def is_leaf(kind: Type, value: Any) -> bool:
@@ -40,27 +28,6 @@ def is_leaf(kind: Type, value: Any) -> bool:
 
 def field_of(kind: Struct | MapOf, key: str) -> Field:
     return kind.fields.get(key, _UNKNOWN) if isinstance(kind, Struct) else Field(kind.value)
-
-
-def everything(kind: Type, value: Any) -> Node:
-    """The set of a value that is new: all of it, containers included."""
-    kind = resolve(kind)
-    if is_leaf(kind, value):
-        return {}
-    node: Node = {}
-    if isinstance(kind, ListOf):
-        for i, item in enumerate(value):
-            node[element(kind, item, i)] = everything(kind.item, item)
-    elif isinstance(kind, Struct):
-        for key, item in value.items():
-            node["f:" + key] = everything(field_of(kind, key).type, item)
-        for key, field in kind.fields.items():
-            if field.encoding in (ALWAYS, NULL) and key not in value:
-                node["f:" + key] = {}
-    elif isinstance(kind, MapOf):
-        for key, item in value.items():
-            node["f:" + key] = everything(kind.value, item)
-    return {SELF: {}, **node} if node else node
 
 
 def contents(kind: Type, value: Any) -> Node | None:

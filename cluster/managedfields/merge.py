@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.managedfields.compare import element, field_of, is_leaf
+from cluster.managedfields.compare import field_of, is_leaf
 from cluster.managedfields.sets import SELF, Node, is_member
+from cluster.managedfields.whole import element
 from cluster.schema.definitions import resolve
 from cluster.schema.types import ListOf, Type
 

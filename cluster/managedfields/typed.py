@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.errors import BadRequest
-from cluster.managedfields.compare import element, field_of
+from cluster.managedfields.compare import field_of
 from cluster.managedfields.sets import paths
+from cluster.managedfields.whole import element
 from cluster.schema.definitions import resolve
 from cluster.schema.types import ListOf, MapOf, Scalar, Struct, Type
 

@@ -1,0 +1,128 @@
+"""The set of all paths of a new value, compiled: one closure per definition. This is on the path of every creation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from cluster.managedfields.sets import SELF, Node
+from cluster.schema import definitions
+from cluster.schema.types import ALWAYS, NULL, ListOf, MapOf, Ref, Struct, Type
+
+Step = Callable[[Any], Node]
+# The one node of all leaves: sets are never changed in place.
+LEAF: Node = {}
+_lock = threading.RLock()
+_steps: dict[str, tuple[Type, Step | None]] = {}
+
+
+def step_of(kind: Type) -> Step | None:
+    """The function from a value of a type to its set; None for leaves, whose set is the path itself."""
+    if isinstance(kind, Ref):
+        return _late(kind.name)
+    if isinstance(kind, Struct):
+        return None if kind.atomic else _struct(kind)
+    if isinstance(kind, MapOf):
+        return None if kind.atomic else _map(kind)
+    if isinstance(kind, ListOf) and kind.merge != "atomic":
+        return _set if kind.merge == "set" else _list(kind)
+    return None
+
+
+def everything(kind: Type, value: Any) -> Node:
+    """The set of a value that is new: all of it, containers included."""
+    step = step_of(kind)
+    return LEAF if step is None else step(value)
+
+
+def _late(name: str) -> Step | None:
+    """A definition's step, compiled when first needed; again when a custom kind's type was replaced."""
+    target = definitions.get(name)
+    known = _steps.get(name)
+    if known is None or known[0] is not target:
+        with _lock:
+            if isinstance(target, Struct) and not target.atomic:
+                _steps[name] = (target, lambda value: _compiled(name, target)(value))
+                _steps[name] = (target, _struct(target))
+            else:
+                _steps[name] = (target, step_of(target))
+    return _steps[name][1]
+
+
+def _compiled(name: str, target: Type) -> Step:
+    """For definitions that refer to themselves: the finished step, looked up when it runs."""
+    step = _steps[name][1]
+    assert step is not None and _steps[name][0] is target
+    return step
+
+
+def _struct(kind: Struct) -> Step:
+    known = {key: ("f:" + key, step_of(field.type)) for key, field in kind.fields.items()}
+    always = tuple((key, "f:" + key) for key, field in kind.fields.items() if field.encoding in (ALWAYS, NULL))
+
+    def run(value: Any) -> Node:
+        if value.__class__ is not dict:
+            return LEAF
+        node: Node = {SELF: LEAF}
+        for key, item in value.items():
+            name, step = known.get(key) or ("f:" + key, None)
+            node[name] = LEAF if step is None else step(item)
+        for key, name in always:
+            if key not in value:
+                node[name] = LEAF
+        return node if len(node) > 1 else LEAF
+
+    return run
+
+
+def _map(kind: MapOf) -> Step:
+    step = step_of(kind.value)
+
+    def run(value: Any) -> Node:
+        if value.__class__ is not dict or not value:
+            return LEAF
+        return {SELF: LEAF, **{"f:" + key: LEAF if step is None else step(item) for key, item in value.items()}}
+
+    return run
+
+
+def _set(value: Any) -> Node:
+    if value.__class__ is not list or not value:
+        return LEAF
+    return {SELF: LEAF, **{"v:" + orjson.dumps(item).decode(): LEAF for item in value}}
+
+
+def _list(kind: ListOf) -> Step:
+    step = step_of(kind.item)
+
+    def run(value: Any) -> Node:
+        if value.__class__ is not list or not value:
+            return LEAF
+        node: Node = {SELF: LEAF}
+        for place, item in enumerate(value):
+            node[element(kind, item, place)] = LEAF if step is None else step(item)
+        return node
+
+    return run
+
+
+def element(kind: ListOf, item: Any, index: int) -> str:
+    """The path element of a list item: its keys, or its value."""
+    if kind.merge == "set":
+        return "v:" + orjson.dumps(item).decode()
+    if kind.merge != "map" or item.__class__ is not dict:
+        return f"i:{index}"
+    if len(kind.keys) == 1 and (only := item.get(kind.keys[0])) is not None:
+        return "k:" + orjson.dumps({kind.keys[0]: only}).decode()
+    return "k:" + orjson.dumps(_keys(kind, item)).decode()
+
+
+def _keys(kind: ListOf, item: Any) -> dict[str, Any]:
+    """The keys of an item, by name; one that is left out has its default: `protocol` of a port is TCP."""
+    target = definitions.resolve(kind.item)
+    defaults = target.key_defaults if isinstance(target, Struct) else {}
+    found = {key: item.get(key, defaults.get(key)) for key in sorted(kind.keys)}
+    return {key: value for key, value in found.items() if value is not None}

@@ -118,13 +118,14 @@ class _Sink:
     def __init__(self) -> None:
         self._queue: deque[tuple[Session, Happening]] = deque(maxlen=QUEUE)
         self._correlators: dict[int, Correlator] = {}
+        self._dropped = 0
         self._wanted = threading.Event()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def put(self, session: Session, happening: Happening) -> None:
         if len(self._queue) == QUEUE:
-            log.warning("more than %d events wait to be written, dropping the oldest", QUEUE)
+            self._dropped += 1
         self._queue.append((session, happening))
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -135,6 +136,9 @@ class _Sink:
         """Write what waits."""
         with self._writing:
             batch = [self._queue.popleft() for _ in range(len(self._queue))]
+            dropped, self._dropped = self._dropped, 0
+            if dropped:
+                log.warning("dropped %d events: more than %d waited to be written", dropped, QUEUE)
             for cluster in {session.cluster for session, _ in batch}:
                 session = next(session for session, _ in batch if session.cluster == cluster)
                 correlator = self._correlators.setdefault(cluster, Correlator())

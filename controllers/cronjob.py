@@ -82,9 +82,7 @@ class CronJobController(Controller):
             else:
                 active.append(about)
         known = {about.get("uid") for about in active}
-        for job in jobs:
-            if finished(job) is None and job["metadata"]["uid"] not in known:
-                active.append(reference(job))
+        active += [reference(j) for j in jobs if finished(j) is None and j["metadata"]["uid"] not in known]
         _put_active(cj, active)
 
     def _clean_up(self, ctx: Context, cj: Json, jobs: list[Json]) -> None:

@@ -1,4 +1,4 @@
-"""ControllerRevisions: the past templates of DaemonSets and StatefulSets, as `kubectl rollout history` and `undo` use them."""
+"""ControllerRevisions: the past templates of DaemonSets and StatefulSets, for `kubectl rollout history` and `undo`."""
 
 from __future__ import annotations
 

@@ -7,11 +7,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cluster import selectors
-
 from cluster.errors import ApiError, Conflict, NotFound
 from cluster.events import Recorder
 from cluster.store import Key
@@ -33,9 +32,8 @@ class ReplicaSetController(Controller):
     name = "replicaset"
     user = "system:serviceaccount:kube-system:replicaset-controller"
     storage = "replicasets.apps"
-    kind = "ReplicaSet"
     component = "replicaset-controller"
-    selector = staticmethod(rs_selector)
+    selector: Callable[[Json], selectors.Selector] = staticmethod(rs_selector)
     watches: tuple[Watch, ...] = (
         Watch("replicasets.apps", own_key),
         Watch("pods", owners.owner_or_matching_keys("ReplicaSet", "replicasets.apps", rs_selector)),

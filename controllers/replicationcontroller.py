@@ -20,7 +20,6 @@ class ReplicationControllerController(ReplicaSetController):
     name = "replicationcontroller"
     user = "system:serviceaccount:kube-system:replication-controller"
     storage = "replicationcontrollers"
-    kind = "ReplicationController"
     component = "replication-controller"
     selector = staticmethod(rc_selector)
     watches = (

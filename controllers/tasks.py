@@ -100,9 +100,11 @@ def start(sender: Any = None, **_: Any) -> None:
             log.info("%s: %d controllers run", role, len(service.runtime.controllers))
 
 
-@signals.worker_shutting_down.connect
+@signals.worker_shutdown.connect
 def stop(**_: Any) -> None:
-    """Give up leases and leadership at an orderly end."""
-    while _services:
-        _, service = _services.popitem()
-        service.stop()
+    """Give up leases and leadership at an orderly end, when no task runs any more; write the events that wait."""
+    from cluster import events
+
+    for role in list(_services):
+        _services.pop(role).stop()
+    events.flush()

@@ -87,7 +87,9 @@ def _by_deletion(look: Look, unavailable: int) -> list[Pod]:
 
 def _by_surge(look: Look, surge: int) -> tuple[list[str], list[Pod]]:
     """A new pod beside the old one; when it is available, the old one goes."""
-    nodes, candidates, delete, busy = [], [], [], 0
+    nodes: list[str] = []
+    candidates: list[str] = []
+    delete, busy = [], 0
     for node, suits in look.fits.items():
         if not suits.run:
             continue

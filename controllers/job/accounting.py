@@ -52,7 +52,7 @@ def note(status: Json, facts: Facts, ending_failed: bool) -> list[Pod]:
         if TRACKING not in (pod.metadata.finalizers or ()) or len(release) >= BURST:
             continue
         failed = facts.failed(pod) or (ending_failed and pod.terminating and pod.phase != "Succeeded")
-        if pod.phase != "Succeeded" and not failed or pod.metadata.uid in held:
+        if (pod.phase != "Succeeded" and not failed) or pod.metadata.uid in held:
             continue
         release.append(pod)
         if pod.metadata.uid in facts.counted:

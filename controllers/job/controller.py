@@ -67,7 +67,8 @@ class JobController(Controller):
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)
         if name.startswith(STRAY):
-            return _release_stray(ctx, namespace, name.removeprefix(STRAY))
+            _release_stray(ctx, namespace, name.removeprefix(STRAY))
+            return None
         entry = ctx.cache.get(Key(STORAGE, namespace, name))
         if entry is None:
             return None

@@ -13,7 +13,16 @@ from kubelet.runtimes.process.shimclient import call
 
 async def stop(root: Path) -> int:
     """Kills every pod's processes and removes the pod network; how many pods there were."""
-    records = Records(root)
+    records, count = Records(root), 0
+    # Twice: a pod may just have been starting when the kubelet was ended.
+    for _ in range(2):
+        count += await _stop_all(records)
+        await asyncio.sleep(0.2)
+    await Network.remove(f"bn{digest(str(root), 8)}")
+    return count
+
+
+async def _stop_all(records: Records) -> int:
     alive = [uid for uid in records.uids() if records.alive(uid) is not None]
     results = await asyncio.gather(
         *(call(str(records.directory(uid)), {"op": "stop"}) for uid in alive), return_exceptions=True
@@ -21,7 +30,6 @@ async def stop(root: Path) -> int:
     for uid, result in zip(alive, results, strict=True):
         if isinstance(result, BaseException):
             print(f"pod {uid}: {result}")
-    await Network.remove(f"bn{digest(str(root), 8)}")
     return len(alive)
 
 

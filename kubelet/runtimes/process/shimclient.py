@@ -36,10 +36,13 @@ class Zygote:
         self._socket: socket.socket | None = None
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._next = 0
+        self._starting = asyncio.Lock()
 
     async def _open(self) -> socket.socket:
-        if self._socket is not None:
-            return self._socket
+        async with self._starting:
+            return self._socket or await self._start()
+
+    async def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with theirs:

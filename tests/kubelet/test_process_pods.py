@@ -1,0 +1,65 @@
+"""Real processes as pods: as root in a network namespace of the test's own, and as an ordinary user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NOBODY = 65534
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # Not tmp_path: below it another user may not go.
+    with tempfile.TemporaryDirectory(prefix="kubelet-test-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+
+
+def run(command: list[str], folder: Path) -> None:
+    site = next(path for path in sys.path if path.endswith("site-packages"))
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{site}", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+
+
+def scenario(python: str, folder: Path, cidr: str) -> list[str]:
+    return [python, "-m", "tests.kubelet.scenario", str(folder), cidr]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="needs root and iproute2")
+def test_pods_of_root_have_namespaces(folder: Path) -> None:
+    inside = " ".join(scenario(sys.executable, folder, "10.244.7.0/24"))
+    run(["unshare", "-n", "sh", "-c", f"ip link set lo up && {inside}"], folder)
+
+
+def _usable_python() -> str | None:
+    """A Python that user nobody may execute; one below root's home is not."""
+    site = next(path for path in sys.path if path.endswith("site-packages"))
+    for candidate in (sys.executable, "/usr/bin/python3.11", "/usr/bin/python3"):
+        command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", candidate, "-c",
+                   "import aiohttp, orjson, cryptography, os, sys; os.stat(sys.executable)"]  # fmt: skip
+        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": site}, capture_output=True)
+        if done.returncode == 0:
+            return candidate
+    return None
+
+
+def test_pods_of_an_ordinary_user(folder: Path) -> None:
+    if os.geteuid() != 0:
+        run(scenario(sys.executable, folder, "127.244.7.0/24"), folder)
+        return
+    python = _usable_python()
+    if python is None:
+        pytest.skip("no Python that an ordinary user may execute")
+    os.chown(folder, NOBODY, NOBODY)
+    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    run([*drop, *scenario(python, folder, "127.244.7.0/24")], folder)

@@ -26,7 +26,7 @@ token: .venv/installed
 	@BINNACLE_PORT=$(PORT) $(BIN)/python manage.py login_token --skip-checks
 
 # First what can run side by side, then what measures or kills processes, one after another.
-test: lint
+test: .venv/installed-dev
 	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not serial"
 	$(BIN)/pytest -q -m serial
 

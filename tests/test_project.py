@@ -1,0 +1,48 @@
+"""Rules of the project itself: imports go one way, types and style hold, the sources are where they may be."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("tool", [["ruff", "check", "."], ["mypy"], ["lint-imports"]], ids=["ruff", "mypy", "imports"])
+def test_the_linters_are_silent(tool: list[str]) -> None:
+    path = Path(sys.executable).parent / tool[0]
+    done = subprocess.run([str(path), *tool[1:]], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_folder_logging_is_no_package() -> None:
+    """With an `__init__.py` it would hide Python's own `logging` from everything that starts at the root."""
+    assert not (ROOT / "logging" / "__init__.py").exists()
+    assert (ROOT / "tests" / "__init__.py").exists()
+
+
+def test_requirements_are_pinned() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            if line and not line.startswith(("#", "-r")):
+                assert re.fullmatch(r"[A-Za-z0-9_.\[\]-]+==[\w.]+", line), f"{name}: {line}"
+
+
+def test_every_addon_has_the_same_shape() -> None:
+    from addons.catalogue import catalogue
+
+    assert catalogue(), "there is at least one addon"
+    for name in catalogue():
+        folder = ROOT / "addons" / name
+        assert (folder / "README.md").exists() and list((folder / "manifests").glob("*.yaml")), name
+
+
+def test_files_that_the_documents_name_exist() -> None:
+    """README and docs link files; a renamed one must not leave a dead link."""
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -6,6 +6,7 @@
 | `BINNACLE_PORT` / `BINNACLE_API_PORT` | ports of the dashboard and of the API | 8080 / 6443 |
 | `DATABASE_URL` | `sqlite:///PATH` or `postgresql://…` | a SQLite file in the state folder |
 | `BINNACLE_REDIS` | URL of Redis, `unix://PATH` or `redis://…` | none: the socket under `run/`, where there is one |
+| `BINNACLE_WITHOUT` | processes that are not started, with commas: `kubelet,kubeproxy` gives a control plane alone | none |
 | `BINNACLE_ALLOWED_HOSTS` | host names under which the dashboard may be called, with commas | this machine's loopback names |
 """
 

@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from config import environment
 from config.installation import Installation
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +43,15 @@ def redis_server() -> str:
 
 
 def processes(at: Installation) -> list[Process]:
-    """Every process of an installation, in the order in which they are started."""
+    """The processes of an installation, in the order in which they are started; without those in BINNACLE_WITHOUT."""
+    known, without = _known(at), environment.words("BINNACLE_WITHOUT")
+    names = [process.name for process in known]
+    if unknown := set(without) - set(names):
+        raise ValueError(f"BINNACLE_WITHOUT: there is no process {sorted(unknown)[0]!r}: choose from {', '.join(names)}")
+    return [process for process in known if process.name not in without]
+
+
+def _known(at: Installation) -> list[Process]:
     python, run = sys.executable, at.path / "run"
     addresses = "127.0.0.1" if at.node_address == "127.0.0.1" else f"127.0.0.1,{at.node_address}"
     return [
@@ -76,12 +85,12 @@ def _celery(python: str, queue: str, threads: int) -> tuple[str, ...]:
 def supervisor_config(at: Installation) -> str:
     """The text of supervisord's configuration file."""
     run, logs = at.path / "run", at.path / "log"
-    environment = {**at.environment(), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1",
+    variables = {**at.environment(), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1",
                    # Threads of an arena each would hold memory that nothing uses.
                    "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
     if "DATABASE_URL" in os.environ:
-        environment["DATABASE_URL"] = os.environ["DATABASE_URL"]
-    pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in environment.items())
+        variables["DATABASE_URL"] = os.environ["DATABASE_URL"]
+    pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in variables.items())
     parts = [
         f"[supervisord]\nnodaemon=true\nlogfile={logs}/supervisord.log\nlogfile_maxbytes=5MB\nlogfile_backups=2\n"
         f"pidfile={run}/supervisord.pid\nchildlogdir={logs}\ndirectory={ROOT}\nenvironment={pairs}\nminfds=4096\n",

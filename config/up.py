@@ -104,15 +104,19 @@ def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
 
 
 def node_state(at: Installation, token: str) -> str:
-    """Empty when the node is Ready since this start, else what is missing."""
-    request = urllib.request.Request(f"https://127.0.0.1:{at.api_port}/api/v1/nodes/{at.node}",
+    """Empty when the node is Ready since this start (without a kubelet: when the API is ready), else what is missing."""
+    alone = "kubelet" in environment.words("BINNACLE_WITHOUT")
+    path = "/readyz" if alone else f"/api/v1/nodes/{at.node}"
+    request = urllib.request.Request(f"https://127.0.0.1:{at.api_port}{path}",
                                      headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
     context = ssl.create_default_context(cafile=str(at.path / "pki" / "ca.crt"))
     try:
         with urllib.request.urlopen(request, context=context, timeout=2) as answer:
+            if alone:
+                return ""
             node = json.load(answer)
     except urllib.error.HTTPError as error:
-        return f"the node {at.node} is not registered ({error.code})"
+        return f"the API is not ready ({error.code})" if alone else f"the node {at.node} is not registered ({error.code})"
     except (OSError, ValueError) as error:
         return f"the API does not answer ({error})"
     conditions = node.get("status", {}).get("conditions", [])

@@ -17,6 +17,7 @@ from cluster.store import Key
 from dashboard import objects, overview
 from dashboard.access import Access
 from dashboard.lists import ListFeed
+from dashboard.source import CRDS
 
 Json = dict[str, Any]
 RIGHTS = frozenset(rbac.STORAGES)
@@ -124,7 +125,7 @@ class KindsFeed:
         self.counts: dict[str, int] = {}
 
     def offer(self, events: Sequence[Event]) -> bool:
-        return any(event.type != "MODIFIED" or event.key.storage in RIGHTS for event in events)
+        return any(event.type != "MODIFIED" or event.key.storage in RIGHTS or event.key.storage == CRDS for event in events)
 
     async def frames(self) -> AsyncIterator[bytes]:
         body = orjson.dumps({"kinds": list(self._kinds()), "namespaces": self._namespaces()})

@@ -37,7 +37,7 @@ class Boards:
     def take(self, kind: Kind, together: bool) -> Rows:
         rows, users = self._boards.pop((kind.storage, together), (None, 0))
         if rows is None or rows.kind is not kind:
-            rows = WorkloadRows(kind) if together else Rows(kind)
+            rows = (WorkloadRows if together else Rows)(kind, self.cache)
         elif not users:
             rows.prune(self.cache)
         self._boards[kind.storage, together] = (rows, users + 1)

@@ -34,7 +34,7 @@ def document(access: Access, key: Key) -> Json | None:
     events = events_about(access, entry, kind)
     found: Json = {
         "object": obj, "level": level, "reason": reason, "rev": entry.revision, "kind": kind.kind,
-        "apiVersion": kind.api_version, "columns": _facts(kind, obj),
+        "apiVersion": kind.api_version, "columns": _facts(access, kind, obj),
         "owners": _owners(access, entry), "children": _children(access, entry),
         "events": [summary(event) for event in events[:MAX_EVENTS]], "event_count": len(events),
         "related": _related(access, entry, obj),
@@ -58,9 +58,9 @@ def _clean(storage: str, obj: Json, size: int) -> Json:
             "note": f"This object has {size} bytes, more than the {MAX_BODY} that are shown."}
 
 
-def _facts(kind: Kind, obj: Json) -> list[list[Any]]:
+def _facts(access: Access, kind: Kind, obj: Json) -> list[list[Any]]:
     """What the printer columns say, as name and value; wide ones included."""
-    rows = Rows(kind)
+    rows = Rows(kind, access.source.cache)
     return [[column["name"], cell] for column, cell in zip(rows.columns, rows.cells(obj), strict=True)]
 
 

@@ -71,6 +71,23 @@ _GROWING: dict[tuple[str, str], Callable[[Json, Any], Any]] = {
 }
 
 
+def _growing_dates(kind: Kind, cache: Cache) -> dict[str, Callable[[Json, Any], Any]]:
+    """The columns of a custom kind that tell an age: what its definition says of them, by column name."""
+    entry = cache.get(Key("customresourcedefinitions.apiextensions.k8s.io", "", f"{kind.plural}.{kind.group}"))
+    versions = entry.object()["spec"]["versions"] if entry else ()
+    columns = next((v.get("additionalPrinterColumns") or () for v in versions if v["name"] == kind.version), ())
+    return {c["name"]: _date_at(c["jsonPath"]) for c in columns if c.get("type") == "date"}
+
+
+def _date_at(path: str) -> Callable[[Json, Any], Any]:
+    from cluster.crd import jsonpath
+
+    def grow(obj: Json, cell: Any) -> Any:
+        when = _epoch(next(iter(jsonpath.find(obj, path)), None))
+        return ["@", when, "", ""] if when else cell
+    return grow
+
+
 def header(columns: tuple[Column, ...]) -> list[Json]:
     """The columns as the page gets them, in the order of a row's cells."""
     return [{"name": c.name, "type": c.type, "wide": c.priority > 0, "description": c.description[:400]}
@@ -84,11 +101,13 @@ def _own(column: Column) -> bool:
 class Rows:
     """Encodes rows of one kind; remembers each by revision, as long as someone looks at the kind."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, cache: Cache) -> None:
         self.kind = kind
         self.columns = header(kind.columns)
-        self._kept = [(i, _GROWING.get((kind.storage, c.name))) for i, c in enumerate(kind.columns) if not _own(c)]
         self._custom = BUILT_IN.by_storage(kind.storage) is None
+        dates = _growing_dates(kind, cache) if self._custom else {}
+        self._kept = [(i, dates.get(c.name) or _GROWING.get((kind.storage, c.name)))
+                      for i, c in enumerate(kind.columns) if not _own(c)]
         self._rows: dict[tuple[str, str], tuple[int, bytes]] = {}
 
     def row(self, entry: Entry, place: int = 0) -> bytes:
@@ -136,8 +155,8 @@ def _bound(cell: Any) -> Any:
 class WorkloadRows(Rows):
     """Rows of the page that shows all kinds of workloads together."""
 
-    def __init__(self, kind: Kind) -> None:
-        super().__init__(kind)
+    def __init__(self, kind: Kind, cache: Cache) -> None:
+        super().__init__(kind, cache)
         self.columns = workload_header()
 
     def cells(self, obj: Json) -> list[Any]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from cluster import registry
 from cluster.authz import Authorizer
 from cluster.cache import Cache, Event
 from cluster.store import Change, Key, Store
 
+CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 Listener = Callable[[Sequence[Event]], None]
 
 
@@ -47,14 +49,26 @@ class Source:
         self.authorizer = Authorizer(self.cache)
         self.loop = asyncio.get_running_loop()
         self._listeners: set[Listener] = set()
+        self._follower: Any = None
 
     def start(self) -> None:
         """Load the cluster's state and follow it. Blocking: run it in a thread."""
         self.cache.start()
+        if self.cache.count(CRDS):
+            self._follow_definitions()
         self.cache.subscribe(self._arrived)
+
+    def _follow_definitions(self) -> None:
+        # Schemas take memory: they are loaded when the first custom kind is there.
+        from cluster.crd.follow import Follower
+
+        self._follower = Follower(self.registry, self.cache)
+        self._follower.start()
 
     def close(self) -> None:
         self.cache.close()
+        if self._follower is not None:
+            self._follower.close()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` on the event loop with every batch of events; returns what ends it."""
@@ -63,6 +77,8 @@ class Source:
 
     def _arrived(self, events: Sequence[Event]) -> None:
         # Runs in the cache's thread, under its lock: hand over and return.
+        if self._follower is None and any(event.key.storage == CRDS for event in events):
+            self._follow_definitions()
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._deliver, events)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.store import Store
+from cluster.store import Key, Store, Write
 from cluster.users import AUTHENTICATED, MASTERS, User
 from tests.dashboard import world
 from tests.dashboard.drive import Page, live
@@ -247,5 +247,34 @@ def test_bad_requests_are_answered_and_the_page_lives_on(peopled: Peopled) -> No
             await page.ask(**message)
             assert (await page.wait_for("error"))["code"] == code, message
         await page.wait_for("beat")
+
+    live(ADMIN, story)
+
+
+def test_a_custom_kind_appears_with_its_printer_columns_and_goes(peopled: Peopled) -> None:
+    store, _ = peopled
+    definition = world.definition("ships", "Ship", [
+        {"name": "Captain", "type": "string", "jsonPath": ".spec.captain"},
+        {"name": "Sailed", "type": "date", "jsonPath": ".status.sailed"}])
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="kinds")
+        doc = (await page.wait_for("doc", 1))["doc"]
+        assert "ships.example.com" not in {kind["storage"] for kind in doc["kinds"]}
+        world.create(store, definition)
+        doc = (await page.wait_for("doc", 1))["doc"]
+        assert "ships.example.com" in {kind["storage"] for kind in doc["kinds"]}
+        ship = {"apiVersion": "example.com/v1", "kind": "Ship", "metadata": world.meta("beagle", "default"),
+                "spec": {"captain": "FitzRoy", "adminPassword": "hunter2"}, "status": {"sailed": "2026-01-02T03:04:05Z"}}
+        store.write(Write("create", Key("ships.example.com", "default", "beagle"), ship))
+        await page.ask(op="sub", id=2, feed="list", kind="ships.example.com")
+        found = await page.wait_for("rows", 2)
+        assert [column["name"] for column in found["columns"]] == ["Captain", "Sailed"]
+        assert found["rows"][0][6] == ["FitzRoy", ["@", 1767323045.0, "", ""]]
+        await page.ask(op="sub", id=3, feed="object", key=["ships.example.com", "default", "beagle"])
+        assert "hunter2" not in str(await page.wait_for("doc", 3))
+        world.delete(store, definition)
+        while "ships.example.com" in str((await page.wait_for("doc", 1))["doc"]["kinds"]):
+            pass
 
     live(ADMIN, story)

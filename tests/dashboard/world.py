@@ -151,7 +151,21 @@ def secret(name: str, namespace: str) -> Json:
             "data": {"password": "aHVudGVyMi12ZXJ5LXNlY3JldA==", "user": "YWRtaW4="}}
 
 
-STORAGES = {"Namespace": "namespaces", "Node": "nodes", "Deployment": "deployments.apps", "ReplicaSet": "replicasets.apps",
+def definition(plural: str, kind: str, columns: list[Json]) -> Json:
+    """An established CustomResourceDefinition in the group example.com."""
+    names = {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"}
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": meta(f"{plural}.example.com"),
+            "spec": {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [
+                {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema},
+                 "additionalPrinterColumns": columns}]},
+            "status": {"acceptedNames": names, "storedVersions": ["v1"],
+                       "conditions": [{"type": "Established", "status": "True", "lastTransitionTime": ago(1)}]}}
+
+
+STORAGES = {"CustomResourceDefinition": "customresourcedefinitions.apiextensions.k8s.io",
+            "Namespace": "namespaces", "Node": "nodes", "Deployment": "deployments.apps", "ReplicaSet": "replicasets.apps",
             "Pod": "pods", "Event": "events", "Service": "services", "ConfigMap": "configmaps", "Secret": "secrets",
             "ServiceAccount": "serviceaccounts", "Role": "roles.rbac.authorization.k8s.io",
             "RoleBinding": "rolebindings.rbac.authorization.k8s.io"}

@@ -99,8 +99,8 @@ function Data({ object }) {
   return html`<${Panel} title="Data" count=${rows.length}>${rows.length === 0 && html`<p class="empty">It holds no keys.</p>`}${rows.map(([name, value]) => html`<details key=${name} class="data" open=${rows.length <= 4}><summary><code>${name}</code></summary><pre class="code">${String(value).slice(0, 20_000)}</pre></details>`)}<//>`;
 }
 
-const Rules = ({ rules }) => html`<${Panel} title="Rules" count=${rules.length}><table class="plain"><thead><tr><th>Verbs</th><th>Resources</th><th>Groups</th><th>Names</th></tr></thead>
-  <tbody>${rules.map((rule, i) => html`<tr key=${i}><td>${list(rule.verbs)}</td><td>${list(rule.resources ?? rule.nonResourceURLs)}</td><td class="dim">${list((rule.apiGroups ?? []).map((group) => group || "core"))}</td><td>${list(rule.resourceNames)}</td></tr>`)}</tbody></table><//>`;
+const Rules = ({ rules }) => html`<${Panel} title="Rules" count=${rules.length}><table class="plain"><thead><tr><th>Verbs</th><th>Resources</th><th>Groups</th>${rules.some((rule) => rule.resourceNames) && html`<th>Names</th>`}</tr></thead>
+  <tbody>${rules.map((rule, i) => html`<tr key=${i}><td>${list(rule.verbs)}</td><td>${list(rule.resources ?? rule.nonResourceURLs)}</td><td class="dim">${list((rule.apiGroups ?? []).map((group) => group || "core"))}</td>${rules.some((one) => one.resourceNames) && html`<td>${list(rule.resourceNames)}</td>`}</tr>`)}</tbody></table><//>`;
 
 const Subjects = ({ object }) => html`<${Panel} title="Who" count=${object.subjects?.length ?? 0}><p>Role <b>${object.roleRef?.kind} ${object.roleRef?.name}</b></p><table class="plain"><tbody>${(object.subjects ?? []).map((one, i) => html`<tr key=${i}><td class="dim">${one.kind}</td><td>${one.namespace ? `${one.namespace}/` : ""}${one.name}</td></tr>`)}</tbody></table><//>`;
 

@@ -141,8 +141,8 @@ export function KindsPage({ kinds }) {
     .sort((a, b) => compare(a.group.includes("."), b.group.includes(".")) || compare(a.group, b.group) || compare(a.kind, b.kind));
   return html`<div class="page"><div class="tools"><input type="search" class="filter" data-key="filter" placeholder="Filter kinds   /" value=${query.q ?? ""}
       aria-label="Filter kinds" onInput=${(event) => setQuery({ q: event.target.value })} /></div>
-    <table class="plain"><thead><tr><th>Kind</th><th>API group</th><th>Version</th><th>Scope</th><th>Short</th><th class="numeric">Objects</th></tr></thead>
+    <div class="panel"><table class="plain"><thead><tr><th>Kind</th><th>API group</th><th>Version</th><th>Scope</th><th>Short</th><th class="numeric">Objects</th></tr></thead>
       <tbody>${shown.map((kind) => html`<tr key=${kind.storage}><td><a href=${pageUrl(kind.storage, { q: "" })}>${kind.kind}</a></td><td class="dim">${kind.group || "core"}</td>
         <td class="dim">${kind.version}</td><td class="dim">${kind.namespaced ? "Namespaced" : "Cluster"}</td><td class="dim">${kind.short.join(", ")}</td>
-        <td class="numeric ${kind.count ? "" : "dim"}">${count(kind.count)}</td></tr>`)}</tbody></table></div>`;
+        <td class="numeric ${kind.count ? "" : "dim"}">${count(kind.count)}</td></tr>`)}</tbody></table></div></div>`;
 }

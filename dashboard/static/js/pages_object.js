@@ -44,20 +44,22 @@ function Tabs({ objectKey, doc, tab }) {
 
 function Summary({ doc, kinds, objectKey }) {
   const object = doc.object, meta = object.metadata;
+  // Kinds that nothing happens to, such as roles, get the whole width.
+  const aside = doc.level !== 4 || doc.owners.length || doc.children.nodes.length || doc.related.length || doc.event_count;
   return html`<div class="summary">
     ${doc.why?.length > 0 && html`<${Why} findings=${doc.why} objectKey=${objectKey} />`}
-    <div class="columns"><div>
+    <div class=${aside ? "columns" : ""}><div>
       <${Panel} title="Facts"><${Facts} rows=${[...factsOf(objectKey[0], object, doc.columns), ...metaFacts(meta)]} />
         ${meta.labels && html`<div class="labelled"><span class="dim">Labels</span><${Labels} pairs=${meta.labels} /></div>`}
         ${meta.annotations && html`<details class="labelled"><summary class="dim">Annotations ${Object.keys(meta.annotations).length}</summary><${Labels} pairs=${meta.annotations} /></details>`}<//>
       <${Specifics} storage=${objectKey[0]} object=${object} objectKey=${objectKey} />
       <${Conditions} object=${object} />
-    </div><div>
+    </div>${aside && html`<div>
       <${Family} doc=${doc} />
       ${doc.related.map((group) => html`<${Panel} key=${group.title} title=${group.title} count=${group.total}><ul class="tree">${group.items.map((item) => html`<li key=${item.key.join("/")}><${Brief} item=${item} /></li>`)}</ul>
         ${group.total > group.items.length && html`<p class="more dim">and ${count(group.total - group.items.length)} more</p>`}<//>`)}
       <${Panel} title="Events" count=${doc.event_count || undefined} aside=${doc.event_count > 8 && html`<a href=${objectUrl(objectKey, { tab: "events" })}>All</a>`}><${EventRows} rows=${doc.events.slice(0, 8)} kinds=${kinds} /><//>
-    </div></div></div>`;
+    </div>`}</div></div>`;
 }
 
 const metaFacts = (meta) => [["Created", html`<${Age} at=${meta.creationTimestamp} suffix=" ago" />`], ["Deletion asked", meta.deletionTimestamp && html`<${Age} at=${meta.deletionTimestamp} suffix=" ago" />`],

@@ -35,7 +35,8 @@ class Response:
         body = self.body
         headers = [(b"content-type", self.content_type.encode()), NO_CACHE, *self.headers,
                    *map(warning_header, self.warnings)]
-        if len(body) >= GZIP_FROM and "gzip" in accept_encoding:
+        packed = any(name == b"content-encoding" for name, _ in headers)
+        if len(body) >= GZIP_FROM and "gzip" in accept_encoding and not packed:
             body = await asyncio.to_thread(gzip, body)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
         if whole is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import orjson
 
@@ -87,13 +86,3 @@ def _schemas(kinds: list[Kind], served: bytes, every: bool = False) -> bytes:
 def _references(text: bytes) -> Iterable[str]:
     return {match.decode() for match in _REFERENCE.findall(text)} | {
         match.decode() for match in re.findall(rb'"#/definitions/([^"]+)"', text)}
-
-
-def list_definition(kind: Kind) -> str:
-    """The name of the definition of a list of the kind."""
-    return paths.list_definition(kind)
-
-
-def parsed(document: bytes) -> dict[str, Any]:
-    result: dict[str, Any] = orjson.loads(document)
-    return result

@@ -23,7 +23,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
     "django.contrib.admin",
     "cluster",
     "addons",
@@ -52,7 +51,7 @@ ASGI_APPLICATION = "config.asgi.application"
 DATABASES = {"default": environment.database(VAR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CHANNEL_LAYERS = {"default": environment.channel_layer()}
-STATIC_URL = "static/"
+STATIC_URL = "/admin/static/"  # of the admin pages; the dashboard serves its own
 USE_TZ = True
 TIME_ZONE = "UTC"
 SESSION_COOKIE_HTTPONLY = True

@@ -90,6 +90,7 @@ def by_account(request: Any, name: str, password: str) -> User | None:
 def open_session(session: Any, user: User) -> None:
     """Put an identity into a fresh session (a new key, so that a planted one is worthless)."""
     session.flush()
+    type(session).clear_expired()
     session[SESSION_KEY] = {"name": user.name, "uid": user.uid, "groups": list(user.groups), "at": time.time()}
     session.set_expiry(SESSION_LIFE)
 

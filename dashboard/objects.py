@@ -20,7 +20,8 @@ from dashboard.redact import redact
 from dashboard.rows import Rows
 
 Json = dict[str, Any]
-MAX_TREE, MAX_EVENTS, MAX_RELATED, MAX_BODY, MAX_HISTORY = 200, 100, 100, 1_500_000, 100
+MAX_TREE, MAX_EVENTS, MAX_RELATED, MAX_BODY, MAX_HISTORY, MAX_HISTORY_BYTES = (
+    200, 100, 100, 1_500_000, 100, 4_000_000)
 
 
 def document(access: Access, key: Key) -> Json | None:
@@ -218,8 +219,18 @@ _RELATED: dict[str, Any] = {"services": _of_service, "nodes": _of_node, "pods": 
 
 
 def history(access: Access, key: Key) -> list[Json]:
-    """The changes of one object that the log still has, newest first, each with its redacted state. Blocking."""
-    return [_moment(change) for change in access.source.history.of(key, MAX_HISTORY)]
+    """The changes of one object that the log still has, newest first, each with its redacted state. Blocking.
+
+    Of large objects fewer are told: together they stay near `MAX_HISTORY_BYTES`, but there are always two to compare.
+    """
+    moments: list[Json] = []
+    size = 0
+    for change in access.source.history.of(key, MAX_HISTORY):
+        size += len(change.body)
+        if size > MAX_HISTORY_BYTES and len(moments) >= 2:
+            break
+        moments.append(_moment(change))
+    return moments
 
 
 def _moment(change: Change) -> Json:

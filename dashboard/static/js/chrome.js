@@ -65,6 +65,7 @@ export function Banner() {
   if (state === "lost") return html`<div class="banner bad" role="alert">Connection lost. What you see is <b>${human(age.value)}</b> old; it will come back by itself.</div>`;
   if (health?.store.up === false) return html`<div class="banner bad" role="alert">The cluster's store cannot be read. What you see is <b>${human(health.store.age)}</b> old.</div>`;
   if (health?.api.up === false) return html`<div class="banner warn" role="alert">${sentence(health.api.why)}${health.api.age !== null ? html` for <b>${human(health.api.age)}</b>` : ""}: kubectl and the cluster's parts cannot change anything now.</div>`;
+  if (health?.redis.up === false) return html`<div class="banner warn" role="alert">${sentence(health.redis.why)}${health.redis.age !== null ? html` for <b>${human(health.redis.age)}</b>` : ""}: changes arrive up to a second late.</div>`;
   return null;
 }
 

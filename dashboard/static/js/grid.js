@@ -48,14 +48,19 @@ function useWindow(ref, total) {
 // j/k and the arrows move a cursor, Enter opens.
 function useCursor(ref, rows) {
   const [cursor, setCursor] = useState(-1);
+  // Keys come faster than renderings: the handler reads what is newest, not what was rendered.
+  const now = useRef({ cursor: -1, rows });
+  now.current.rows = rows;
   useEffect(() => {
     const move = (event) => {
+      const { rows, cursor } = now.current;
       const step = { next: 1, previous: -1, first: -Infinity, last: Infinity }[event.detail];
       if (step === undefined) {
         if (event.detail === "open" && rows[cursor]) go(objectUrl(rows[cursor].key));
         return;
       }
       const to = Math.max(0, Math.min(rows.length - 1, cursor + step));
+      now.current.cursor = to;
       setCursor(to);
       const box = ref.current, top = to * HEIGHT;
       if (top < box.scrollTop) box.scrollTop = top;
@@ -63,7 +68,7 @@ function useCursor(ref, rows) {
     };
     addEventListener("binnacle:row", move);
     return () => removeEventListener("binnacle:row", move);
-  }, [rows, cursor]);
+  }, []);
   return cursor;
 }
 

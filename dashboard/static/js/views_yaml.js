@@ -74,8 +74,10 @@ export function HistoryTab({ object, rev }) {
   const [error, setError] = useState("");
   useEffect(() => {
     let wanted = true;
-    question("history", { key: object }).then((found) => wanted && (setMoments(found), setError("")), (problem) => wanted && setError(problem.message));
-    return () => { wanted = false; };
+    const read = () => question("history", { key: object }).then((found) => wanted && (setMoments(found), setError("")), (problem) => wanted && setError(problem.message));
+    // An object that changes all the time is read anew at most about once a second.
+    const timer = setTimeout(read, moments ? 800 : 0);
+    return () => { wanted = false; clearTimeout(timer); };
   }, [object.join("/"), rev]);
   const { from, to } = route.value.query;
   if (error && !moments) return html`<${Empty}>The history could not be read: ${error}.<//>`;

@@ -10,7 +10,9 @@ import sys
 from client import Client, KubeconfigError
 from kubelet.agent import Agent
 from kubelet.options import Options, parse
+from kubelet.runtimes.base import Runtime
 from kubelet.runtimes.process.runtime import ProcessRuntime
+from kubelet.runtimes.simulated import SimulatedRuntime
 
 
 def main() -> None:
@@ -23,6 +25,12 @@ def main() -> None:
         sys.exit(f"kubelet: {error}")
 
 
+def make_runtime(options: Options) -> Runtime:
+    if options.runtime == "simulated":
+        return SimulatedRuntime()
+    return ProcessRuntime(str(options.root_dir))
+
+
 async def serve(options: Options) -> None:
     """Until SIGTERM or SIGINT; the pods stay."""
     task = asyncio.current_task()
@@ -30,8 +38,7 @@ async def serve(options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with Client.from_file(options.kubeconfig, user_agent="kubelet/v1.36.3", connections=128) as client:
-        runtime = ProcessRuntime(str(options.root_dir))
-        agent = Agent(client, options, runtime)
+        agent = Agent(client, options, make_runtime(options))
         try:
             await agent.run()
         except asyncio.CancelledError:

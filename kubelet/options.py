@@ -26,6 +26,7 @@ class Options:
     client_ca: str = ""
     pod_logs_dir: Path | None = None
     node_labels: str = ""
+    runtime: str = "process"
 
     @property
     def logs(self) -> Path:
@@ -54,6 +55,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--client-ca", default="", help="CA whose client certificates may use the HTTPS server")
     parser.add_argument("--pod-logs-dir", type=Path, help="default: log/pods below the root directory")
     parser.add_argument("--node-labels", default="", help="key=value,… put on the node when it registers")
+    parser.add_argument("--runtime", default="process", choices=["process", "simulated"], help="what runs containers")
     values = vars(parser.parse_args(arguments))
     values["root_dir"] = values["root_dir"].absolute()
     try:

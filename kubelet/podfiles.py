@@ -94,6 +94,7 @@ class PodFiles:
     def mounts(self, pod: Json, container: Json, address: str, attempt: int) -> list[Mount]:
         """The mounts of the files into one container, leaving out what the pod mounts itself."""
         folder = self._root / "pods" / podspec.uid(pod)
+        folder.mkdir(parents=True, exist_ok=True)
         taken = {mount["mountPath"] for mount in container.get("volumeMounts") or ()}
         files = {
             "/etc/hosts": (folder / "etc-hosts", hosts(pod, address, self._node, self._domain, _read("/etc/hosts"))),

@@ -135,6 +135,13 @@ def last_lines(path: str, count: int) -> list[str]:
     return [entry.render(False).decode("utf-8", "replace") for entry in entries]
 
 
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
+
+
 class Follower:
     """Reads what is appended to a log, through rotations."""
 
@@ -150,20 +157,23 @@ class Follower:
     def read(self) -> list[bytes]:
         """Whole lines that are new."""
         data = self._file.read(BLOCK)
-        if not data and self._rotated():
+        if not data and (successor := self._successor()) is not None:
+            # Once more: it may have been written to between the read and its renaming.
             data = self._file.read(BLOCK)
+            if not data:
+                self._file.close()
+                self._file = open(successor, "rb")  # noqa: SIM115
+                data = self._file.read(BLOCK)
         *lines, self._rest = (self._rest + data).split(b"\n")
         return lines
 
-    def _rotated(self) -> bool:
-        try:
-            if os.stat(self._path).st_ino == os.fstat(self._file.fileno()).st_ino:
-                return False
-        except FileNotFoundError:
-            return False
-        self._file.close()
-        self._file = open(self._path, "rb")  # noqa: SIM115
-        return True
+    def _successor(self) -> str | None:
+        """The file after ours, when ours was renamed; the oldest one kept when ours is already removed."""
+        ours = os.fstat(self._file.fileno()).st_ino
+        found = [(file, _inode(file)) for file in _files(self._path)]
+        kept = [(file, inode) for file, inode in found if inode is not None]
+        position = next((n for n, (_, inode) in enumerate(kept) if inode == ours), -1)
+        return kept[position + 1][0] if position + 1 < len(kept) else None
 
     def close(self) -> None:
         self._file.close()

@@ -91,9 +91,10 @@ class LogFile:
     def _rotate(self) -> None:
         os.close(self._fd)
         name = f"{self.path}.{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-        while os.path.exists(name):
-            # Twice in one second; names must still sort in order of time.
-            name += "x"
+        kept = rotated(self.path)
+        if kept and name <= kept[-1]:
+            # Twice in one second (or the clock went back): names must still sort in order of rotation.
+            name = kept[-1] + "x"
         os.rename(self.path, name)
         for old in rotated(self.path)[: -(self._max_files - 1) or None]:
             os.unlink(old)

@@ -1,0 +1,91 @@
+"""Writing CRI logs with rotation, and reading them with the options of kubectl logs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+from kubelet.logs.reader import Options, history, last_lines, stream
+from kubelet.shim.logs import PARTIAL, Clock, LogFile, rotated
+
+
+def collect(path: Path, options: Options) -> bytes:
+    async def read() -> bytes:
+        return b"".join([chunk async for chunk in stream(str(path), options, lambda: False)])
+
+    return asyncio.run(read())
+
+
+def test_stamp_is_rfc3339_with_nanoseconds() -> None:
+    assert Clock().stamp(1_700_000_000_000_000_042) == "2023-11-14T22:13:20.000000042Z"
+
+
+def test_lines_streams_and_the_unfinished_line(tmp_path: Path) -> None:
+    log = LogFile(str(tmp_path / "0.log"))
+    log.feed("stdout", b"one\ntw")
+    log.feed("stderr", b"err\n")
+    log.feed("stdout", b"o\nrest")
+    log.close()
+    lines = (tmp_path / "0.log").read_text().splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == ["stdout F one", "stderr F err", "stdout F two", "stdout F rest"]
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ", line) for line in lines)
+
+
+def test_long_lines_are_cut_at_16_kib_and_read_whole(tmp_path: Path) -> None:
+    text = b"x" * (2 * PARTIAL + 5) + b"\nend\n"
+    log = LogFile(str(tmp_path / "0.log"))
+    for start in range(0, len(text), 1000):
+        log.feed("stdout", text[start : start + 1000])
+    log.close()
+    tags = [line.split(" ")[2] for line in (tmp_path / "0.log").read_text().splitlines()]
+    assert tags == ["P", "P", "F", "F"]
+    assert collect(tmp_path / "0.log", Options()) == text
+    assert collect(tmp_path / "0.log", Options(tail=2)) == text
+
+
+def test_rotation_keeps_a_bounded_number_and_the_order(tmp_path: Path) -> None:
+    log = LogFile(str(tmp_path / "0.log"), max_bytes=500, max_files=3)
+    for number in range(60):
+        log.feed("stdout", b"line %d\n" % number)
+    log.close()
+    assert len(rotated(log.path)) == 2
+    assert all(re.search(r"0\.log\.\d{8}-\d{6}x*$", name) for name in rotated(log.path))
+    numbers = [int(entry.text.split()[1]) for entry in history(log.path, Options())]
+    assert numbers == list(range(numbers[0], 60)) and len(numbers) > 12
+    assert last_lines(log.path, 20) == [f"line {n}\n" for n in range(40, 60)]
+
+
+def test_options(tmp_path: Path) -> None:
+    file = tmp_path / "0.log"
+    file.write_text("2026-01-01T00:00:00.000000001Z stdout F a\n2026-01-01T00:00:10.000000001Z stderr F b\ntorn")
+    since = 1767225605.0
+    assert collect(file, Options(since=since)) == b"b\n"
+    assert collect(file, Options(timestamps=True, tail=1)) == b"2026-01-01T00:00:10.000000001Z b\n"
+    assert collect(file, Options(limit_bytes=3)) == b"a\nb"
+    assert collect(file, Options(stream="stdout")) == b"a\n"
+    assert collect(file, Options(tail=0)) == b""
+
+
+def test_following_sees_each_line_once_through_a_rotation(tmp_path: Path) -> None:
+    log = LogFile(str(tmp_path / "0.log"), max_bytes=2000, max_files=50)
+    log.feed("stdout", b"0\n")
+
+    async def main() -> list[bytes]:
+        alive = True
+        received = bytearray()
+
+        async def follow() -> None:
+            async for chunk in stream(log.path, Options(follow=True), lambda: alive):
+                received.extend(chunk)
+
+        task = asyncio.create_task(follow())
+        for number in range(1, 300):
+            log.feed("stdout", b"%d\n" % number)
+            if number % 20 == 0:
+                await asyncio.sleep(0.25 if number % 100 == 0 else 0.01)
+        alive = False
+        await asyncio.wait_for(task, 10)
+        return bytes(received).split()
+
+    assert asyncio.run(main()) == [b"%d" % n for n in range(300)]

@@ -1,0 +1,129 @@
+"""The sync loop against the fake API, with containers that are simulated."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client import Client, Config
+from kubelet.agent import Agent
+from kubelet.options import Options
+from kubelet.runtimes.simulated import SimulatedRuntime
+from tests.kubelet.fakeapi import FakeApi, pod
+
+
+class World:
+    def __init__(self, api: FakeApi, agent: Agent, runtime: SimulatedRuntime) -> None:
+        self.api, self.agent, self.runtime = api, agent, runtime
+
+    async def until(self, check: Callable[[], Any]) -> Any:
+        async with asyncio.timeout(10):
+            while True:
+                with contextlib.suppress(KeyError, IndexError):
+                    if value := check():
+                        return value
+                await asyncio.sleep(0.01)
+
+    def status(self, name: str) -> Any:
+        return self.api.get("pods", name)["status"]
+
+    def state(self, name: str) -> Any:
+        return self.status(name)["containerStatuses"][0]["state"]
+
+
+@contextlib.asynccontextmanager
+async def world(folder: Path) -> AsyncIterator[World]:
+    api, runtime = FakeApi(), SimulatedRuntime()
+    async with Client(Config(server=await api.start())) as client:
+        options = Options("", folder, "n1", port=0, pod_cidr="10.9.0.0/24")
+        agent = Agent(client, options, runtime)
+        task = asyncio.create_task(agent.run())
+        try:
+            yield World(api, agent, runtime)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await api.stop()
+
+
+def play(folder: Path, story: Callable[[World], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with world(folder) as made:
+            await story(made)
+
+    asyncio.run(main())
+
+
+def test_a_pod_runs_ends_and_is_started_again(tmp_path: Path) -> None:
+    async def story(w: World) -> None:
+        w.api.put("pods", pod("a", {"name": "c", "command": ["serve"]}))
+        await w.until(lambda: w.status("a")["phase"] == "Running" and "running" in w.state("a"))
+        assert w.status("a")["podIP"].startswith("10.9.0.")
+        w.runtime.end(w.api.get("pods", "a")["metadata"]["uid"], "c", 3)
+        await w.until(lambda: w.status("a")["containerStatuses"][0]["restartCount"] == 1)
+        assert w.status("a")["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 3
+
+    play(tmp_path, story)
+
+
+def test_deletion_ends_the_containers_then_the_object(tmp_path: Path) -> None:
+    async def story(w: World) -> None:
+        w.api.put("pods", pod("a", {"name": "c", "command": ["serve"]}))
+        await w.until(lambda: "running" in w.state("a"))
+        w.api.delete_pod("a")
+        await w.until(lambda: ("pods", "default", "a") not in w.api.objects)
+        await w.until(lambda: not w.agent.workers and not w.runtime.pods())
+        await w.until(lambda: w.api.events("Killing") == ["Stopping container c"])
+
+    play(tmp_path, story)
+
+
+def test_a_deadline_fails_the_pod(tmp_path: Path) -> None:
+    async def story(w: World) -> None:
+        w.api.put("pods", pod("a", {"name": "c", "command": ["serve"]}, activeDeadlineSeconds=1))
+        await w.until(lambda: w.status("a")["phase"] == "Failed")
+        assert w.status("a")["reason"] == "DeadlineExceeded"
+
+    play(tmp_path, story)
+
+
+def test_one_broken_pod_does_not_stop_the_others(tmp_path: Path) -> None:
+    async def story(w: World) -> None:
+        broken = pod("broken", {"name": "c", "command": ["serve"], "resources": {"limits": {"cpu": "what"}}})
+        w.api.put("pods", broken)
+        missing = [{"name": "v", "configMap": {"name": "none"}}]
+        w.api.put("pods", pod("mount", {"name": "c", "command": ["serve"]}, volumes=missing))
+        w.api.put("pods", pod("ok", {"name": "c", "command": ["serve"]}))
+        await w.until(lambda: "running" in w.state("ok"))
+        await w.until(lambda: any('configmap "none" not found' in text for text in w.api.events("FailedMount")))
+        assert w.status("mount")["phase"] == "Pending"
+        w.api.put("configmaps", {"metadata": {"name": "none", "namespace": "default"}, "data": {}})
+        await w.until(lambda: "running" in w.state("mount"))
+
+    play(tmp_path, story)
+
+
+def test_a_pod_removed_from_the_api_is_ended(tmp_path: Path) -> None:
+    async def story(w: World) -> None:
+        w.api.put("pods", pod("a", {"name": "c", "command": ["serve"]}))
+        await w.until(lambda: "running" in w.state("a"))
+        w.api.remove("pods", "default", "a")
+        await w.until(lambda: not w.runtime.pods())
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("policy", ["Never", "IfNotPresent"])
+def test_images_that_are_not_there(tmp_path: Path, policy: str) -> None:
+    async def story(w: World) -> None:
+        w.api.put("pods", pod("a", {"name": "c", "image": "never:1", "imagePullPolicy": policy}))
+        reasons = ["ErrImageNeverPull"] if policy == "Never" else ["ErrImagePull", "ImagePullBackOff"]
+        for reason in reasons:
+            await w.until(lambda reason=reason: w.state("a")["waiting"]["reason"] == reason)
+
+    play(tmp_path, story)

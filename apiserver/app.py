@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -30,7 +31,9 @@ async def _openapi(request: Request) -> Answer:
     query = request.scope["query_string"].decode("latin-1")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
     path = request.info.path + (f"?{query}" if query else "")
-    status, answered, body = openapi.respond(path, headers, request.state.registry.all())
+    # In a thread: a document is built when it is first asked for, which takes half a second.
+    kinds = list(request.state.registry.all())
+    status, answered, body = await asyncio.to_thread(openapi.respond, path, headers, kinds)
     kind = answered.pop("content-type", "application/json")
     return Response(body, status, kind, [(k.encode(), v.encode()) for k, v in answered.items()])
 

@@ -19,7 +19,7 @@ INFO = {"title": "Kubernetes", "version": "v1.36.3"}
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 COMMON = tuple(_META + name for name in ("APIResourceList", "DeleteOptions", "Patch", "Status", "WatchEvent"))
 _REFERENCE = re.compile(rb'"#/components/schemas/([^"]+)"')
-_FORMAT = "2"
+_FORMAT = "3"
 
 
 def by_path(kinds: Iterable[Kind]) -> dict[str, list[Kind]]:

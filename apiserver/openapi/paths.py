@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cluster import schema
 from cluster.registry import Kind
 
 Json = dict[str, Any]
@@ -114,7 +115,7 @@ def _operation(kind: Kind, dialect: Dialect, verb: str, definition: str, options
                               "401": {"description": "Unauthorized"}}
     parameters = [dialect.parameter(option, "query", *_TEXT[option]) for option in options]
     if body:
-        operation.update(dialect.body(body, PATCHES if verb == "patch" else READ))
+        operation.update(dialect.body(body, _patches(kind) if verb == "patch" else READ))
     if parameters:
         operation["parameters"] = operation.get("parameters", []) + parameters
     if gvk:
@@ -122,6 +123,11 @@ def _operation(kind: Kind, dialect: Dialect, verb: str, definition: str, options
         operation["x-kubernetes-group-version-kind"] = {"group": kind.group, "kind": kind.kind,
                                                         "version": kind.version}
     return operation
+
+
+def _patches(kind: Kind) -> tuple[str, ...]:
+    """The patches a kind takes. `kubectl apply` reads here that custom kinds take no strategic ones."""
+    return PATCHES[:-1] if schema.is_custom(kind.definition) else PATCHES
 
 
 def _tag(kind: Kind) -> str:

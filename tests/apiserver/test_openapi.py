@@ -168,6 +168,8 @@ def test_custom_kinds_are_published_and_change_the_hash(kinds: list[Kind]) -> No
     assert shown["x-kubernetes-group-version-kind"] == [{"group": "example.com", "version": "v1", "kind": "X"}]
     assert "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" in found["components"]["schemas"]
     assert "com.example.v1.XList" in found["components"]["schemas"]
+    patch = found["paths"]["/apis/example.com/v1/namespaces/{namespace}/xs/{name}"]["patch"]
+    assert "application/strategic-merge-patch+json" not in patch["requestBody"]["content"]
     before = document("/openapi/v3", kinds + custom)["paths"]["apis/example.com/v1"]
     CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = "changed"
     after = document("/openapi/v3", kinds + crd.kinds(CRD))["paths"]["apis/example.com/v1"]

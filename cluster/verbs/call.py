@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# How often a write is tried again when somebody else's came first.
-ATTEMPTS = 12
+# How often a write is tried again when somebody else's came first: among many writers of one object somebody always
+# wins, so that the bound only ends what can never succeed.
+ATTEMPTS = 100
 
 
 @dataclass(slots=True)

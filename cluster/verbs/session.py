@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import orjson
+
 from cluster import registry, users
 from cluster.admission.chain import Chain, default_chain
 from cluster.cache import Cache, Entry
@@ -69,11 +71,11 @@ class Session:
 
     def create(self, kind: KindLike, namespace: str, obj: Json, dry_run: bool = False) -> Json:
         """Create an object; returns it as stored. Raises AlreadyExists, Invalid, Forbidden."""
-        return run(create.plan(self.call(kind, namespace, dry_run=dry_run), obj), self.store).obj
+        return run(create.plan(self.call(kind, namespace, dry_run=dry_run), copied(obj)), self.store).obj
 
     def update(self, kind: KindLike, namespace: str, name: str, obj: Json, subresource: str | None = None) -> Json:
         """Replace an object. With a resourceVersion in it, only that version (Conflict otherwise)."""
-        return run(update.replace(self.call(kind, namespace, name, subresource), obj), self.store).obj
+        return run(update.replace(self.call(kind, namespace, name, subresource), copied(obj)), self.store).obj
 
     def mutate(self, kind: KindLike, namespace: str, name: str, change: Callable[[Json], Json | None],
                subresource: str | None = None) -> Json:
@@ -107,12 +109,12 @@ class Session:
 
     def create_many(self, objects: Iterable[tuple[KindLike, str, Json]]) -> list[Json | ApiError]:
         """Create (kind, namespace, object) triples; each one's object or error."""
-        return self._many(create.plan(self.call(kind, namespace), obj) for kind, namespace, obj in objects)
+        return self._many(create.plan(self.call(kind, namespace), copied(obj)) for kind, namespace, obj in objects)
 
     def update_many(self, objects: Iterable[tuple[KindLike, str, Json]],
                     subresource: str | None = None) -> list[Json | ApiError]:
         """Replace (kind, namespace, object) triples; each one's object or error."""
-        return self._many(update.replace(self.call(kind, namespace, obj["metadata"]["name"], subresource), obj)
+        return self._many(update.replace(self.call(kind, namespace, obj["metadata"]["name"], subresource), copied(obj))
                           for kind, namespace, obj in objects)
 
     def delete_many(self, keys: Iterable[tuple[KindLike, str, str]], options: Json | None = None) -> list[Json | ApiError]:
@@ -127,3 +129,8 @@ class Session:
     def _many(self, plans: Iterable[Any]) -> list[Json | ApiError]:
         results: list[Outcome | ApiError] = run(together(plans), self.store)
         return [r if isinstance(r, ApiError) else r.obj for r in results]
+
+
+def copied(obj: Json) -> Json:
+    """A deep copy: callers make many objects of one template, and the pipeline changes what it is given."""
+    return orjson.loads(orjson.dumps(obj))

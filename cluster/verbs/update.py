@@ -52,7 +52,7 @@ def plan(call: Call, transform: Transform) -> Plan[Outcome]:
             raise call.not_found()
         old = entry.object()
         new = transform(entry.object())
-        pinned = _check_revision(call, new, entry)
+        _check_revision(call, new, entry)
         new, request = prepare(call, new, old)
         if _same(new, old):
             return Outcome(entry.body)
@@ -64,7 +64,8 @@ def plan(call: Call, transform: Transform) -> Plan[Outcome]:
         except NotFound as error:
             raise call.not_found() from error
         except (Conflict, ClaimTaken) as error:
-            if attempt == ATTEMPTS - 1 or (pinned and isinstance(error, Conflict) and not request.writes):
+            # Once more, on the newer object; a client that named the version it replaces is refused there.
+            if attempt == ATTEMPTS - 1:
                 raise call.conflict() from error
     raise call.conflict()
 
@@ -107,18 +108,16 @@ def is_finished(obj: Json) -> bool:
                 and not (obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers")))
 
 
-def _check_revision(call: Call, new: Json, entry: Entry) -> bool:
-    """Whether the client named the version it wants to replace; raises when that is not the newest."""
+def _check_revision(call: Call, new: Json, entry: Entry) -> None:
+    """Raises Conflict when the client names a version to replace, and that is not the newest; Invalid when it must."""
     sent = new["metadata"].pop("resourceVersion", None)
     revision = decode.parse_revision(sent)
     if revision == 0:
         if not call.storage_kind.strategy.unconditional_update:
             raise Invalid(call.kind.plural, call.name, [
                 invalid("metadata.resourceVersion", 0, "must be specified for an update")], call.kind.group)
-        return False
-    if revision != entry.revision:
+    elif revision != entry.revision:
         raise call.conflict()
-    return True
 
 
 def _same(new: Json, old: Json) -> bool:
@@ -130,5 +129,6 @@ def _same(new: Json, old: Json) -> bool:
 
 def _commit(call: Call, new: Json, entry: Entry, request: Request) -> Commit:
     kind = call.storage_kind
-    write = Write("delete" if is_finished(new) else "update", entry.key, ordered(new, kind), entry.revision, kind.strategy.claims(new))
+    write = Write("delete" if is_finished(new) else "update", entry.key, ordered(new, kind), entry.revision,
+                  kind.strategy.claims(new))
     return Commit([write, *request.writes], atomic=bool(request.writes))

@@ -27,14 +27,15 @@ def free_port() -> int:
 class Server:
     """`python -m apiserver --standalone` in a folder of its own; ends with the `with` block."""
 
-    def __init__(self, var: Path, *arguments: str) -> None:
-        self.var, self.port, self.arguments = var, free_port(), arguments
+    def __init__(self, var: Path, *arguments: str, **environment: str) -> None:
+        self.var, self.port, self.arguments, self.environment = var, free_port(), arguments, environment
         self.url = f"https://127.0.0.1:{self.port}"
         self.ca = str(var / "pki" / "ca.crt")
         self.token = ""
 
     def __enter__(self) -> Server:
         environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "BINNACLE_REDIS")}
+        environment.update(self.environment)
         self.log = (self.var.parent / f"{self.var.name}.log").open("w")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "apiserver", "--standalone", str(self.var), "--port", str(self.port), *self.arguments],

@@ -29,6 +29,7 @@ class AddonAdminSite(AdminSite):
 
     site_header = site_title = "Binnacle addons"
     index_title = "Addons"
+    enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.has_perm(PERMISSION)

@@ -23,9 +23,9 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "addons",  # before the admin, whose base page it extends
     "django.contrib.admin",
     "cluster",
-    "addons",
     "dashboard",
 ]
 MIDDLEWARE = [

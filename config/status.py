@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 from config import preflight
 from config.installation import Installation
 from config.up import node_state
+
+SILENT = 40.0  # seconds without a sign of life after which a kubelet counts as gone
 
 
 def status(var: Path) -> int:
@@ -24,7 +27,7 @@ def status(var: Path) -> int:
         print(f"{process['name']:<12} {process['statename']:<9} {memory}  {process['description']}")
     token = next(line.split(",")[0] for line in (var / "pki" / "tokens.csv").read_text().splitlines()
                  if line.split(",")[1] == "admin")
-    trouble = node_state(at, token)
+    trouble = node_state(at, token, since=time.time() - SILENT)
     print(f"node         {trouble or 'Ready'}")
     print(f"dashboard    http://127.0.0.1:{at.port}/\nkubernetes   https://127.0.0.1:{at.api_port}")
     return 0 if well and not trouble else 1

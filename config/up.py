@@ -11,7 +11,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from config import environment, installation, preflight
 from config.bootstrap import kubeconfig_path, prepare
@@ -89,41 +91,45 @@ class Stop:
 
 def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
     """Return when this machine's node is Ready; raises Refused when that takes too long or the supervisor ends."""
-    deadline = time.monotonic() + READY_TIMEOUT
+    started, deadline = time.time(), time.monotonic() + READY_TIMEOUT
     token = next(line.split(",")[0] for line in (at.path / "pki" / "tokens.csv").read_text().splitlines()
                  if line.split(",")[1] == "admin")
     state = "the API does not answer"
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise Refused(f"the supervisor ended with status {child.returncode}; see {at.path}/log/supervisord.out")
-        state = node_state(at, token)
+        state = node_state(at, token, since=started)
         if not state:
             return
         time.sleep(0.1)
     raise Refused(f"not ready after {READY_TIMEOUT:.0f} s: {state}; see the logs in {at.path}/log")
 
 
-def node_state(at: Installation, token: str) -> str:
-    """Empty when the node is Ready since this start (without a kubelet: when the API is ready), else what is missing."""
-    alone = "kubelet" in environment.words("BINNACLE_WITHOUT")
-    path = "/readyz" if alone else f"/api/v1/nodes/{at.node}"
-    request = urllib.request.Request(f"https://127.0.0.1:{at.api_port}{path}",
-                                     headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
-    context = ssl.create_default_context(cafile=str(at.path / "pki" / "ca.crt"))
+def node_state(at: Installation, token: str, since: float) -> str:
+    """Empty when the node is Ready and its kubelet was heard of after `since` (epoch seconds), else what is missing."""
     try:
-        with urllib.request.urlopen(request, context=context, timeout=2) as answer:
-            if alone:
-                return ""
-            node = json.load(answer)
+        node = _get(at, token, f"/api/v1/nodes/{at.node}")
+        lease = _get(at, token, f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{at.node}")
     except urllib.error.HTTPError as error:
-        return f"the API is not ready ({error.code})" if alone else f"the node {at.node} is not registered ({error.code})"
+        return f"the node {at.node} is not registered ({error.code})"
     except (OSError, ValueError) as error:
         return f"the API does not answer ({error})"
     conditions = node.get("status", {}).get("conditions", [])
     ready: dict[str, str] = next((c for c in conditions if c["type"] == "Ready"), {})
     if ready.get("status") != "True":
         return f"the node {at.node} is not Ready: {ready.get('message', 'no condition yet')}"
+    # The condition may be of an earlier run: the lease tells whether the kubelet lives.
+    if datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() < since:
+        return f"the kubelet of {at.node} has not been heard of since {lease['spec']['renewTime']}"
     return ""
+
+
+def _get(at: Installation, token: str, path: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"https://127.0.0.1:{at.api_port}{path}",
+                                     headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
+    context = ssl.create_default_context(cafile=str(at.path / "pki" / "ca.crt"))
+    with urllib.request.urlopen(request, context=context, timeout=2) as answer:
+        return json.load(answer)
 
 
 def announce(at: Installation) -> None:

@@ -109,7 +109,7 @@ def test_what_goes_wrong_is_written_down_and_cleared(
 
 def test_a_wrong_mode_names_the_object(sample: Addon) -> None:
     text = f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: x, labels: {{{MODE_LABEL}: Sometimes}}}}}}"
-    with pytest.raises(AddonError, match="ConfigMap x: label .* 'Sometimes'"):
+    with pytest.raises(AddonError, match=r"ConfigMap x: label .* 'Sometimes'"):
         list(Addon("a", "A", "", "1", True, (), (text,)).objects({}))
 
 

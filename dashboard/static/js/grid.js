@@ -1,5 +1,5 @@
 // A table of any length: only the rows on screen exist. Columns are as wide as their content, measured on a sample.
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
 import { clock } from "./socket.js";
 import { cellText, since, fullMoment } from "./format.js";
 import { Dot } from "./parts.js";
@@ -51,7 +51,7 @@ function useCursor(ref, rows) {
   // Keys come faster than renderings: the handler reads what is newest, not what was rendered.
   const now = useRef({ cursor: -1, rows });
   now.current.rows = rows;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const move = (event) => {
       const { rows, cursor } = now.current;
       const step = { next: 1, previous: -1, first: -Infinity, last: Infinity }[event.detail];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import os
@@ -83,5 +84,7 @@ class Server:
             raw = answer.read()
         finally:
             connection.close()
+        if answer.headers.get("content-encoding") == "gzip":
+            raw = gzip.decompress(raw)
         is_json = answer.headers.get("content-type", "").startswith("application/json")
         return answer.status, json.loads(raw) if is_json and raw else raw

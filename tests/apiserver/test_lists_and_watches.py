@@ -1,0 +1,134 @@
+"""Lists in pages at one revision, tables, and watches that miss nothing."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.apiserver.standalone import Server
+
+PAGES = "/api/v1/namespaces/pages/configmaps"
+
+
+class Watch:
+    """An open watch; `next()` is its next event."""
+
+    def __init__(self, server: Server, path: str, accept: str = "application/json") -> None:
+        self.connection = server.connection()
+        self.connection.request("GET", path, headers={"Authorization": f"Bearer {server.token}", "Accept": accept})
+        self.answer = self.connection.getresponse()
+
+    def next(self) -> dict[str, Any]:
+        return json.loads(self.answer.readline())
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+@pytest.fixture
+def ten(server: Server) -> Iterator[list[str]]:
+    names = [f"p{i}" for i in range(10)]
+    for name in names:
+        server.request("POST", PAGES, {"metadata": {"name": name, "labels": {"parity": str(int(name[1:]) % 2)}}})
+    yield names
+    server.request("DELETE", PAGES)
+
+
+def test_pages_show_one_moment(server: Server, ten: list[str]) -> None:
+    _, first = server.request("GET", f"{PAGES}?limit=4")
+    server.request("DELETE", f"{PAGES}/p7")
+    server.request("POST", PAGES, {"metadata": {"name": "p99"}})
+    seen, token = [i["metadata"]["name"] for i in first["items"]], first["metadata"]["continue"]
+    assert first["metadata"]["remainingItemCount"] == 6
+    while token:
+        _, page = server.request("GET", f"{PAGES}?limit=4&continue={token}")
+        assert page["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+        seen += [i["metadata"]["name"] for i in page["items"]]
+        token = page["metadata"].get("continue")
+    assert seen == ten
+
+
+def test_a_list_sees_every_acknowledged_write(server: Server, ten: list[str]) -> None:
+    for i in range(20):
+        server.request("POST", PAGES, {"metadata": {"name": f"n{i}"}})
+        _, found = server.request("GET", f"{PAGES}?fieldSelector=metadata.name%3Dn{i}")
+        assert len(found["items"]) == 1
+
+
+def test_tables_of_a_list(server: Server, ten: list[str]) -> None:
+    accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+    for _ in range(2):  # the second comes from rows already rendered
+        _, table = server.request("GET", f"{PAGES}?labelSelector=parity%3D0", Accept=accept)
+        assert [row["cells"][0] for row in table["rows"]] == ten[::2]
+        assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+    server.request("PATCH", f"{PAGES}/p0", {"data": {"a": "b"}}, Content_Type="application/merge-patch+json")
+    _, table = server.request("GET", f"{PAGES}?labelSelector=parity%3D0", Accept=accept)
+    assert table["rows"][0]["cells"][1] == 1, "a row is rendered again when its object changed"
+
+
+def test_a_watch_goes_on_where_a_list_ended(server: Server, ten: list[str]) -> None:
+    _, listed = server.request("GET", PAGES)
+    server.request("DELETE", f"{PAGES}/p1")
+    watch = Watch(server, f"{PAGES}?watch=1&resourceVersion={listed['metadata']['resourceVersion']}")
+    assert watch.next()["type"] == "DELETED"
+    server.request("PATCH", f"{PAGES}/p2", {"data": {"a": "b"}}, Content_Type="application/merge-patch+json")
+    event = watch.next()
+    watch.close()
+    assert (event["type"], event["object"]["metadata"]["name"], event["object"]["data"]) == ("MODIFIED", "p2", {"a": "b"})
+
+
+def test_watchers_see_every_change_once_in_order(server: Server, ten: list[str]) -> None:
+    _, listed = server.request("GET", PAGES)
+    watches = [Watch(server, f"{PAGES}?watch=1&resourceVersion={listed['metadata']['resourceVersion']}") for _ in range(5)]
+
+    def write(worker: int) -> None:
+        for i in range(20):
+            server.request("POST", PAGES, {"metadata": {"name": f"w{worker}-{i}"}})
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(3)]
+    for thread in threads:
+        thread.start()
+    for watch in watches:
+        events = [watch.next() for _ in range(60)]
+        revisions = [int(e["object"]["metadata"]["resourceVersion"]) for e in events]
+        assert revisions == sorted(set(revisions))
+        assert {e["object"]["metadata"]["name"] for e in events} == {f"w{w}-{i}" for w in range(3) for i in range(20)}
+        watch.close()
+    for thread in threads:
+        thread.join()
+
+
+def test_objects_enter_and_leave_a_selection(server: Server, ten: list[str]) -> None:
+    watch = Watch(server, f"{PAGES}?watch=1&labelSelector=parity%3D1&fieldSelector=metadata.name%3Dp0&timeoutSeconds=20")
+    for value in ("1", "0"):
+        server.request("PATCH", f"{PAGES}/p0", {"metadata": {"labels": {"parity": value}}},
+                       Content_Type="application/merge-patch+json")
+    assert [watch.next()["type"] for _ in range(2)] == ["ADDED", "DELETED"]
+    watch.close()
+
+
+def test_a_list_by_watch_ends_with_a_bookmark(server: Server, ten: list[str]) -> None:
+    watch = Watch(server, f"{PAGES}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+                          "&allowWatchBookmarks=true&timeoutSeconds=20")
+    events = [watch.next() for _ in range(11)]
+    watch.close()
+    assert [e["object"]["metadata"]["name"] for e in events[:-1]] == ten
+    assert events[-1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+def test_a_client_that_leaves_is_forgotten(server: Server, ten: list[str]) -> None:
+    watch = Watch(server, f"{PAGES}?watch=1")
+    assert watch.next()["type"] == "ADDED"
+    sock = watch.connection.sock
+    assert isinstance(sock, socket.socket)
+    watch.close()
+    for _ in range(50):
+        _, text = server.request("GET", "/metrics")
+        if b'apiserver_longrunning_requests{verb="WATCH"} 0.0' in text:
+            return
+    raise AssertionError("the watch is still counted")

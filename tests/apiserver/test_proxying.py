@@ -1,0 +1,146 @@
+"""What is passed on: to services and pods over HTTP, to kubelets over TLS, upgrades as raw bytes."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver.standalone import Server
+
+WORK = "/api/v1/namespaces/work"
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    """Answers with what it was asked; upgrades to an echo."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Tests print nothing."""
+
+    def _answer(self) -> None:
+        if self.headers.get("Upgrade"):
+            self._echo()
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        said = f"{self.command} {self.path} {body.decode()} auth={self.headers.get('Authorization')}".encode()
+        if self.path == "/move":
+            self.send_response(302)
+            self.send_header("Location", "/moved")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(said), said))
+
+    def _echo(self) -> None:
+        self.send_response(101)
+        self.send_header("Upgrade", self.headers["Upgrade"])
+        self.send_header("Connection", "Upgrade")
+        self.end_headers()
+        self.wfile.write(b"hello " + self.path.encode() + b"\n")
+        self.wfile.write(self.rfile.readline())
+        self.close_connection = True
+
+    do_GET = do_POST = _answer
+
+
+def serve(pki: Path | None) -> Iterator[int]:
+    backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    if pki:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(pki / "ca.crt"))
+        context.load_cert_chain(pki / "kubelet.crt", pki / "kubelet.key")
+        context.verify_mode = ssl.CERT_REQUIRED
+        backend.socket = context.wrap_socket(backend.socket, server_side=True)
+    threading.Thread(target=backend.serve_forever, daemon=True).start()
+    yield backend.server_port
+    backend.shutdown()
+    backend.server_close()
+
+
+@pytest.fixture(scope="module")
+def service(server: Server) -> Iterator[str]:
+    for port in serve(None):
+        server.request("POST", f"{WORK}/services", {"metadata": {"name": "front"}, "spec": {
+            "ports": [{"name": "http", "port": 80}]}})
+        server.request("POST", "/apis/discovery.k8s.io/v1/namespaces/work/endpointslices", {
+            "metadata": {"name": "front-1", "labels": {"kubernetes.io/service-name": "front"}}, "addressType": "IPv4",
+            "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
+            "ports": [{"name": "http", "port": port}]})
+        yield f"{WORK}/services/front:http/proxy"
+
+
+@pytest.fixture(scope="module")
+def node(server: Server) -> Iterator[str]:
+    for port in serve(Path(server.ca).parent):
+        server.request("POST", "/api/v1/nodes", {"metadata": {"name": "n1"}, "status": {
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}}}})
+        server.request("POST", f"{WORK}/pods", {"metadata": {"name": "far"}, "spec": {
+            "nodeName": "n1", "containers": [{"name": "c", "image": "host"}]}})
+        yield f"{WORK}/pods/far"
+
+
+def test_a_service_gets_the_request_without_our_credentials(server: Server, service: str) -> None:
+    status, body = server.request("POST", f"{service}/a%20b?x=1", b"text", Content_Type="text/plain")
+    assert (status, body) == (200, b"POST /a%20b?x=1 text auth=None")
+
+
+def test_redirects_lead_back_through_the_proxy(server: Server, service: str) -> None:
+    connection = server.connection()
+    for path, location in ((f"{service}/move", f"{service}/moved"), (service, f"{service}/")):
+        connection.request("GET", path, headers={"Authorization": f"Bearer {server.token}"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.headers["Location"] == location
+    connection.close()
+
+
+def test_a_service_without_endpoints(server: Server) -> None:
+    server.request("POST", f"{WORK}/services", {"metadata": {"name": "empty"}, "spec": {"ports": [{"port": 80}]}})
+    status, body = server.request("GET", f"{WORK}/services/empty/proxy/")
+    assert status == 503 and body["message"] == 'no endpoints available for service "empty"'
+    assert server.request("GET", f"{WORK}/services/absent/proxy/")[0] == 404
+
+
+def upgrade(server: Server, path: str) -> bytes:
+    """Upgrade, say a line, and return all that came back."""
+    context = ssl.create_default_context(cafile=server.ca)
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", server.port), 10), server_hostname="localhost") as sock:
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
+                     "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nping\n".encode())
+        found = b""
+        while chunk := sock.recv(4096):
+            found += chunk
+        return found
+
+
+def test_upgrades_pass_as_raw_bytes(server: Server, service: str) -> None:
+    found = upgrade(server, f"{service}/ws?a=b")
+    assert found.startswith(b"HTTP/1.1 101 ") and found.endswith(b"hello /ws?a=b\nping\n")
+
+
+def test_exec_reaches_the_kubelet_with_our_certificate(server: Server, node: str) -> None:
+    found = upgrade(server, f"{node}/exec?command=ls&command=-l&stdout=true&container=c")
+    assert found.endswith(b"hello /exec/work/far/c?command=ls&command=-l&stdout=true\nping\n")
+
+
+def test_a_refused_upgrade_is_a_status(server: Server, node: str) -> None:
+    found = upgrade(server, f"{node}/exec?command=ls&container=none")
+    assert b" 400 " in found.splitlines()[0] and b"container none is not valid for pod far" in found
+
+
+def test_logs_come_from_the_kubelet(server: Server, node: str) -> None:
+    status, body = server.request("GET", f"{node}/log?tailLines=5")
+    assert (status, body) == (200, b"GET /containerLogs/work/far/c?tailLines=5  auth=None")
+    assert server.request("GET", f"{node}/log?tailLines=-5")[0] == 422
+    assert server.request("GET", "/api/v1/nodes/n1/proxy/healthz")[1] == b"GET /healthz  auth=None"

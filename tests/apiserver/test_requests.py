@@ -1,0 +1,107 @@
+"""Requests over HTTPS: who one is, what goes in, what comes out."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver.standalone import Server
+
+CONFIGS = "/api/v1/namespaces/work/configmaps"
+
+
+def test_anonymous_reads_health_and_version_only(server: Server) -> None:
+    assert server.request("GET", "/healthz", Authorization="")[0] == 200
+    assert server.request("GET", "/version", Authorization="")[1]["gitVersion"] == "v1.36.3"
+    status, body = server.request("GET", "/api/v1/namespaces", Authorization="")
+    assert status == 403 and 'User "system:anonymous" cannot list resource "namespaces"' in body["message"]
+
+
+def test_a_wrong_token_is_unauthorized(server: Server) -> None:
+    assert server.request("GET", "/api", Authorization="Bearer wrong")[0] == 401
+
+
+def test_a_client_certificate_names_user_and_groups(server: Server) -> None:
+    context = ssl.create_default_context(cafile=server.ca)
+    pki = Path(server.ca).parent
+    context.load_cert_chain(pki / "apiserver-kubelet-client.crt", pki / "apiserver-kubelet-client.key")
+    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=10)
+    connection.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", b"{}",
+                       {"Content-Type": "application/json"})
+    info = json.loads(connection.getresponse().read())["status"]["userInfo"]
+    connection.close()
+    assert info["username"] == "kube-apiserver-kubelet-client"
+    assert info["groups"] == ["system:masters", "system:authenticated"]
+
+
+def test_a_bound_token_dies_with_its_pod(server: Server) -> None:
+    pod = {"metadata": {"name": "bound"}, "spec": {"containers": [{"name": "c", "image": "host"}]}}
+    server.request("POST", "/api/v1/namespaces/work/pods", pod)
+    reference = {"kind": "Pod", "apiVersion": "v1", "name": "bound"}
+    _, made = server.request("POST", "/api/v1/namespaces/work/serviceaccounts/default/token",
+                             {"spec": {"boundObjectRef": reference}})
+    token = f"Bearer {made['status']['token']}"
+    review = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    status, body = server.request("POST", review, {}, Authorization=token)
+    assert status == 201 and body["status"]["userInfo"]["username"] == "system:serviceaccount:work:default"
+    assert server.request("POST", review, {}, Authorization=token[:-4] + "AAAA")[0] == 401
+    server.request("DELETE", "/api/v1/namespaces/work/pods/bound")
+    assert server.request("POST", review, {}, Authorization=token)[0] == 401
+
+
+@pytest.mark.parametrize(("body", "content_type", "status"), [
+    (b"{", "application/json", 400), (b"[]", "application/json", 400), (b"x", "text/plain", 415),
+    (b"\0", "application/vnd.kubernetes.protobuf", 415), (b"metadata: {name: [}", "application/yaml", 400),
+    (b" " * (3 * 1024 * 1024 + 1), "application/json", 413)])
+def test_bodies_that_can_not_be_read(server: Server, body: bytes, content_type: str, status: int) -> None:
+    answered, found = server.request("POST", CONFIGS, body, Content_Type=content_type)
+    assert answered == status and found["kind"] == "Status" and found["code"] == status
+
+
+def test_yaml_goes_in_and_out(server: Server) -> None:
+    status, _ = server.request("POST", CONFIGS, b"metadata:\n  name: from-yaml\ndata:\n  a: b\n",
+                               Content_Type="application/yaml")
+    assert status == 201
+    _, text = server.request("GET", f"{CONFIGS}/from-yaml", Accept="application/yaml")
+    assert b"name: from-yaml" in text
+
+
+def test_large_answers_are_compressed_for_those_who_ask(server: Server) -> None:
+    for i in range(4):
+        server.request("POST", CONFIGS, {"metadata": {"name": f"large-{i}"}, "data": {"x": "y" * 60_000}})
+    connection = server.connection()
+    connection.request("GET", CONFIGS, headers={"Authorization": f"Bearer {server.token}", "Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    packed = answer.read()
+    connection.close()
+    assert answer.headers["Content-Encoding"] == "gzip" and len(packed) < 50_000
+    items = json.loads(gzip.decompress(packed))["items"]
+    assert sum(item["metadata"]["name"].startswith("large-") for item in items) == 4
+
+
+def test_connections_are_kept_and_pipelined_errors_do_not_break_them(server: Server) -> None:
+    connection = server.connection()
+    headers = {"Authorization": f"Bearer {server.token}"}
+    for path, status in ((CONFIGS, 200), ("/nothing", 404), (f"{CONFIGS}/absent", 404), ("/version", 200)):
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        assert (answer.status, bool(answer.read())) == (status, True)
+    connection.close()
+
+
+def test_health_names_each_check(server: Server) -> None:
+    _, text = server.request("GET", "/readyz?verbose")
+    assert b"[+]etcd ok" in text and b"readyz check passed" in text
+    assert server.request("GET", "/readyz/etcd")[0] == 200 and server.request("GET", "/readyz/none")[0] == 404
+
+
+def test_metrics_count_requests(server: Server) -> None:
+    server.request("GET", CONFIGS)
+    _, text = server.request("GET", "/metrics")
+    assert b'apiserver_request_total{code="200",group="",resource="configmaps",scope="namespace",subresource=""' in text
+    assert b"process_resident_memory_bytes" in text

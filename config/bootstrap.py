@@ -28,6 +28,7 @@ def prepare(at: Installation) -> None:
                        (at.path / "kubeproxy" / "kubeconfig", "system:kube-proxy")):
         pki.write_kubeconfig(path, server=server, ca=folder / "ca.crt", user=user, token=tokens[user])
     migrate(at)
+    condense_definitions(at)
     (at.path / "supervisord.conf").write_text(supervisor_config(at))
 
 
@@ -39,6 +40,14 @@ def migrate(at: Installation) -> None:
     subprocess.run([sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"], cwd=ROOT, check=True,
                    env={**os.environ, **at.environment()})
     path.write_text(stamp)
+
+
+def condense_definitions(at: Installation) -> None:
+    """Make the files of OpenAPI definitions that every process reads, so that none has to at its start."""
+    from cluster.schema import definitions
+
+    os.environ["BINNACLE_VAR"] = at.var
+    definitions.prepare()
 
 
 def _migrations_stamp() -> str:

@@ -98,7 +98,7 @@ def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise Refused(f"the supervisor ended with status {child.returncode}; see {at.path}/log/supervisord.out")
-        state = node_state(at, token, since=started)
+        state = api_state(at, token) if without_kubelet() else node_state(at, token, since=started)
         if not state:
             return
         time.sleep(0.1)
@@ -121,6 +121,20 @@ def node_state(at: Installation, token: str, since: float) -> str:
     # The condition may be of an earlier run: the lease tells whether the kubelet lives.
     if datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() < since:
         return f"the kubelet of {at.node} has not been heard of since {lease['spec']['renewTime']}"
+    return ""
+
+
+def without_kubelet() -> bool:
+    """Whether this start is of a control plane alone: then there is no node to wait for."""
+    return "kubelet" in environment.words("BINNACLE_WITHOUT")
+
+
+def api_state(at: Installation, token: str) -> str:
+    """Empty when the API answers, else why not."""
+    try:
+        _get(at, token, "/api/v1/namespaces/default")
+    except OSError as error:
+        return f"the API does not answer ({error})"
     return ""
 
 

@@ -49,7 +49,11 @@ class Service:
         self._ticker = Ticker(redis, role, worker, self.runtime, self._feeder)
 
     def start(self) -> None:
+        from cluster import registry
+        from cluster.crd.follow import Follower
+
         self.cache.start()
+        Follower(registry.of_cluster(CLUSTER), self.cache).start()
         self._feeder.start()
         self._ticker.start()
 
@@ -59,10 +63,12 @@ class Service:
         self.cache.close()
 
     def _context(self, controller: Controller) -> Context:
+        from cluster.registry import Settings
         from cluster.verbs import Session
         from controllers.runtime import Context
 
-        return Context(Session(CLUSTER, controller.user, self.cache, self.store), self.cache)
+        settings = Settings.from_environment()
+        return Context(Session(CLUSTER, controller.user, self.cache, self.store, settings=settings), self.cache)
 
 
 def load(path: str) -> Controller:

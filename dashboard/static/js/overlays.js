@@ -1,5 +1,5 @@
 // The two things that lie over the page: search by name over all kinds, and the list of keys.
-import { html, useEffect, useRef, useState } from "./lib.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
 import { go, objectUrl, pageUrl } from "./router.js";
 import { question } from "./socket.js";
 import { GROUPS } from "./nav.js";
@@ -9,7 +9,7 @@ addEventListener("binnacle:open", (event) => { overlay.value = event.detail; });
 
 function Dialog({ label, children }) {
   const ref = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     ref.current.showModal();
     return () => before?.focus?.();

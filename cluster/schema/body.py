@@ -1,4 +1,4 @@
-"""Request bodies: JSON or YAML to an object, with errors in the words of kube-apiserver."""
+"""Request bodies: JSON, YAML or protobuf to an object, with errors in the words of kube-apiserver."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cluster.errors import BadRequest, UnsupportedMediaType
 from cluster.schema import duplicates
 
 _HEADER = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 _GO_TYPES = {str: "string", list: "array", int: "number", float: "number", bool: "bool"}
 
 
@@ -22,6 +23,10 @@ def parse(raw: bytes, content_type: str, kind: str) -> tuple[dict[str, Any], lis
     media = content_type.split(";", 1)[0].strip().lower()
     if media in ("application/yaml", "application/x-yaml", "text/yaml"):
         return _object(raw, _yaml(raw, kind), kind), []
+    if media == PROTOBUF:
+        from cluster import protobuf  # only in processes that are sent such bodies
+
+        return protobuf.decode(raw), []
     if media not in ("", "application/json", "*/*"):
         raise UnsupportedMediaType("the body of the request was in an unknown format - accepted media types include: "
                                    "application/json, application/yaml")

@@ -50,7 +50,8 @@ class Reflector:
         self._on_add, self._on_update, self._on_delete, self._on_sync = on_add, on_update, on_delete, on_sync
         self._transform = transform
         self._watch_seconds = watch_seconds
-        self._backoff = Backoff()
+        # Not longer: a server that is back should be noticed within seconds, and jitter spreads its clients.
+        self._backoff = Backoff(longest=4.0)
 
     async def run(self) -> None:
         """Runs until cancelled."""

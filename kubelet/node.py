@@ -46,7 +46,7 @@ class NodeManager:
 
     async def register(self) -> None:
         """Creates the node, or takes up the one of that name; retried until the API answers."""
-        backoff = Backoff(first=0.2, longest=5.0)
+        backoff = Backoff(first=0.2, longest=2.0)
         while True:
             try:
                 self.obj = await self._create_or_get()

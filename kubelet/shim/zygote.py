@@ -6,6 +6,7 @@ When the kubelet goes away the socket closes and the zygote ends; the shims do n
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -22,6 +23,9 @@ MESSAGE = 64 * 1024
 
 def main(control: socket.socket) -> None:
     control.set_inheritable(False)
+    # What is loaded by now is never garbage: the collector of a shim need not touch, and so copy, the shared pages.
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the foreground is for the kubelet to act on
     while data := control.recv(MESSAGE):

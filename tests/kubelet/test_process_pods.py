@@ -27,8 +27,11 @@ def folder() -> Iterator[Path]:
 def run(command: list[str], folder: Path) -> None:
     site = next(path for path in sys.path if path.endswith("site-packages"))
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{site}", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-8000:]
+    # A file, not a pipe: a pod that a failure left behind may hold it open.
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, timeout=90)
+        output.seek(0)
+        assert done.returncode == 0, output.read()[-12000:]
 
 
 def scenario(python: str, folder: Path, cidr: str) -> list[str]:

@@ -22,6 +22,7 @@ from kubelet.runtimes.process.records import Records
 from kubelet.shim import files
 
 log = logging.getLogger("kubelet.process")
+STOP_SECONDS = 5.0
 
 
 class ProcessRuntime:
@@ -37,6 +38,7 @@ class ProcessRuntime:
         self._pids_limit = pids_limit
         self._zygote = shimclient.Zygote()
         self._watches: dict[str, shimclient.Watch] = {}
+        self._dying: set[asyncio.Task[None]] = set()
         self._changed: Callable[[str], None] = lambda uid: None
         self._network: Network | None = None
         self.cgroups: Cgroups | None = None
@@ -103,6 +105,17 @@ class ProcessRuntime:
 
     def _lost(self, uid: str) -> None:
         self._watches.pop(uid, None)
+        task = asyncio.create_task(self._await_death(uid))
+        self._dying.add(task)
+        task.add_done_callback(self._dying.discard)
+
+    async def _await_death(self, uid: str) -> None:
+        """A process closes its sockets a moment before it is gone; only then its pod can be seen as lost."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._records.alive(uid) is not None and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        if self._records.alive(uid) is not None:
+            await self._watch(uid)  # it lives: only the connection broke
         self._changed(uid)
 
     async def close(self) -> None:
@@ -258,7 +271,7 @@ class ProcessRuntime:
         except (OSError, TimeoutError) as error:
             log.warning("pod %s: its shim did not stop when asked (%s), killing it", uid, error)
             os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + STOP_SECONDS
         while self._records.alive(uid) is not None and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
 

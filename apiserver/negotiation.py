@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from cluster.errors import ApiError, BadRequest, NotAcceptable, UnsupportedMediaType
 
-JSON, YAML = "application/json", "application/yaml"
+JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
 ACCEPTED = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 _TRANSFORMS = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
 
@@ -82,6 +82,8 @@ def decode(content_type: str, body: bytes) -> Any:
         return from_json(body)
     if kind == YAML:
         return from_yaml(body)
+    if kind == PROTOBUF:
+        return from_protobuf(body)
     raise UnsupportedMediaType("the body of the request was in an unknown format - accepted media types include: "
                                + ACCEPTED)
 
@@ -93,6 +95,12 @@ def from_json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body of the request is not valid JSON: {error}") from error
+
+
+def from_protobuf(body: bytes) -> Any:
+    from cluster import protobuf  # only in processes that are sent such bodies
+
+    return protobuf.decode(body)
 
 
 def from_yaml(body: bytes) -> Any:

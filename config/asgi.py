@@ -10,12 +10,11 @@ from django.core.asgi import get_asgi_application
 
 _pages = get_asgi_application()
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 
 from dashboard.routing import websocket_urlpatterns
 
 application = ProtocolTypeRouter({
     "http": _pages,
-    "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns)),
+    "websocket": URLRouter(websocket_urlpatterns),  # its consumers check origin and session themselves
 })

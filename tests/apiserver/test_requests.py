@@ -56,7 +56,7 @@ def test_a_bound_token_dies_with_its_pod(server: Server) -> None:
 
 @pytest.mark.parametrize(("body", "content_type", "status"), [
     (b"{", "application/json", 400), (b"[]", "application/json", 400), (b"x", "text/plain", 415),
-    (b"\0", "application/vnd.kubernetes.protobuf", 415), (b"metadata: {name: [}", "application/yaml", 400),
+    (b"\0", "application/vnd.kubernetes.protobuf", 400), (b"metadata: {name: [}", "application/yaml", 400),
     (b" " * (3 * 1024 * 1024 + 1), "application/json", 413)])
 def test_bodies_that_can_not_be_read(server: Server, body: bytes, content_type: str, status: int) -> None:
     answered, found = server.request("POST", CONFIGS, body, Content_Type=content_type)

@@ -1,11 +1,14 @@
-"""`python -m kubelet.stop --root-dir D`: ends all pods of a node agent that is not running any more."""
+"""`python -m kubelet.stop --root-dir D`: ends all pods of a node agent that does not run any more, and removes their
+network and control groups."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from pathlib import Path
 
+from kubelet.runtimes.process.cgroups import Cgroups
 from kubelet.runtimes.process.network import Network, digest
 from kubelet.runtimes.process.records import Records
 from kubelet.runtimes.process.shimclient import call
@@ -19,6 +22,8 @@ async def stop(root: Path) -> int:
         count += await _stop_all(records)
         await asyncio.sleep(0.2)
     await Network.remove(f"bn{digest(str(root), 8)}")
+    if os.geteuid() == 0:
+        Cgroups(f"binnacle-{digest(str(root), 8)}", pids_limit=0).remove_all()
     return count
 
 

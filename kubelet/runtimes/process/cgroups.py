@@ -102,6 +102,14 @@ class Cgroups:
                 with contextlib.suppress(OSError):
                     folder.rmdir()
 
+    def remove_all(self) -> None:
+        """Removes every group of this kubelet in which nothing runs any more."""
+        for root in self.roots.values():
+            for pod in _children(root):
+                self.remove(pod.name)
+            with contextlib.suppress(OSError):
+                root.rmdir()
+
 
 def _children(folder: Path) -> list[Path]:
     return [entry for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []

@@ -21,6 +21,8 @@ from controllers.runtime import Context, Controller, Result, Watch, join_key, ow
 Json = dict[str, Any]
 
 STORAGE = "daemonsets.apps"
+LONGEST_DELAY = 900.0
+REMEMBERED = 20_000  # nodes whose daemon pods ended, over all daemon sets
 
 
 class _NodeMeta(msgspec.Struct, frozen=True):
@@ -70,6 +72,8 @@ class DaemonSetController(Controller):
     def __init__(self) -> None:
         self._recorder = Recorder("daemonset-controller")
         self._pods = PodControl(self._recorder)
+        self._ends: dict[tuple[str, str], tuple[int, float]] = {}
+        self._retry: Result = None
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         entry = ctx.cache.get(Key(STORAGE, *split_key(key)))
@@ -88,6 +92,7 @@ class DaemonSetController(Controller):
         newest, collisions = history.newest(ctx, ds, revisions, history.REVISION_LABEL, collisions)
         owners.claim(ctx, ds, "pods", selector)
         look = _look(ctx, ds, history.hash_of(newest))
+        self._retry = None
         tried, error = self._manage(ctx, look)
         if not tried:
             tried, error = self._roll(ctx, look)
@@ -99,15 +104,32 @@ class DaemonSetController(Controller):
         history.trim(ctx, ds, revisions, live)
         if error is not None:
             raise error
-        return _look_again(look)
+        waits = [wait for wait in (_look_again(look), self._retry) if wait is not None]
+        return min(waits, default=None)
 
     def _manage(self, ctx: Context, look: update.Look) -> tuple[bool, ApiError | None]:
         """Bring pods to the nodes that need one; away from those that must not have one."""
         rolling = update.limits(look.ds, look.desired)
         change = placement.changes(look.fits, look.pods, bool(rolling and rolling.surge), look.current)
-        for pod in change.finished:
+        finished = [pod for pod in change.finished if self._may_replace(look, pod)]
+        for pod in finished:
             self._report_finished(ctx, look.ds, pod)
-        return self._sync(ctx, look, change.create, [*change.delete, *change.finished])
+        return self._sync(ctx, look, change.create, [*change.delete, *finished])
+
+    def _may_replace(self, look: update.Look, pod: Pod) -> bool:
+        """A node on which daemon pods end again and again gets new ones ever more slowly: after 1, 2, 4 … 900 s."""
+        place = (look.ds["metadata"]["uid"], pod.spec.nodeName or "")
+        count, last = self._ends.get(place, (0, 0.0))
+        if look.now - last > 2 * LONGEST_DELAY:
+            count = 0
+        left = last + min(2.0 ** (count - 1), LONGEST_DELAY) - look.now if count else 0.0
+        if left > 0:
+            self._retry = min(left, self._retry) if self._retry is not None else left
+            return False
+        if len(self._ends) >= REMEMBERED:
+            self._ends.clear()
+        self._ends[place] = count + 1, look.now
+        return True
 
     def _roll(self, ctx: Context, look: update.Look) -> tuple[bool, ApiError | None]:
         rolling = update.limits(look.ds, look.desired)

@@ -121,3 +121,22 @@ def test_history_is_kept_to_its_limit(world: World) -> None:
         world.settle()
     assert [r["revision"] for r in world.list("controllerrevisions.apps")] != []
     assert sorted(r["revision"] for r in world.list("controllerrevisions.apps")) == [3, 4]
+
+
+def test_a_pod_that_ends_is_replaced_ever_more_slowly(world: World) -> None:
+    def broken(pod: Json) -> Json:
+        return {"phase": "Failed"} if pod["spec"]["nodeName"] == "node-1" else ready(pod)
+
+    world.behave = broken
+    daemon_set(world)
+    for _ in range(12):
+        world.step()
+        world.kubelets()
+    assert world.reasons("agent").count("FailedDaemonPod") == 1
+    assert 0 < (world.after["default/agent"] or 0) <= 1
+    world.offset += 1.5
+    for _ in range(6):
+        world.step()
+        world.kubelets()
+    assert world.reasons("agent").count("FailedDaemonPod") == 2
+    assert 1 < (world.after["default/agent"] or 0) <= 2

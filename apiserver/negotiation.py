@@ -40,10 +40,20 @@ def view(accept: str, transforms: bool = True) -> View:
                 parameters.get("v") in ("v1", "v1beta1")):
             return View(kind, wanted.removesuffix("List"), parameters["v"])
         refused = True
+    if only_protobuf(accept):
+        return View()  # `apiserver.protobuf` encodes it
     if refused:
         error: ApiError = NotAcceptable(f"only the following media types are accepted: {ACCEPTED}")
         raise error
     raise NotAcceptable(f"406: Not Acceptable\n\nAvailable representations: {ACCEPTED}")
+
+
+@lru_cache(maxsize=512)
+def only_protobuf(accept: str) -> bool:
+    """Whether a client takes protobuf and no other form. What it wants transformed (`as=`) has no such form."""
+    clauses = [_clause(clause) for clause in accept.split(",")] if PROTOBUF in accept else []
+    return (any(kind == PROTOBUF and not parameters.get("as") for kind, parameters in clauses)
+            and not any(_serves(kind) for kind, _ in clauses))
 
 
 def _clause(text: str) -> tuple[str, dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from apiserver import response
+from apiserver import negotiation, response
 from apiserver.request import Request
 from apiserver.resources import delete, get, lists, watch, write
 from apiserver.response import Answer, Response
@@ -25,6 +25,14 @@ DEPRECATED = {("", "v1", "endpoints"): "v1 Endpoints is deprecated in v1.33+; us
 
 async def handle(request: Request) -> Answer:
     """Answer a resource request. Raises ApiError."""
+    if negotiation.only_protobuf(request.header(b"accept")):
+        from apiserver import protobuf  # only in processes that are asked for it
+
+        return await protobuf.answered(request, _handle)
+    return await _handle(request)
+
+
+async def _handle(request: Request) -> Answer:
     info, registry = request.info, request.state.registry
     virtual = VIRTUAL.get((info.group, info.version, info.resource))
     if virtual is not None and not info.subresource:

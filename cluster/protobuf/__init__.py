@@ -8,6 +8,6 @@ object as a message. `fields.json` holds the field numbers: package -> message -
 from __future__ import annotations
 
 from cluster.protobuf.decode import Malformed
-from cluster.protobuf.envelope import MAGIC, decode, encode, knows
+from cluster.protobuf.envelope import MAGIC, decode, encode, knows, watch_event
 
-__all__ = ["MAGIC", "Malformed", "decode", "encode", "knows"]
+__all__ = ["MAGIC", "Malformed", "decode", "encode", "knows", "watch_event"]

@@ -73,3 +73,8 @@ def encode(obj: Json) -> bytes:
     meta = {key: obj[key] for key in ("apiVersion", "kind")}
     return MAGIC + writer("Unknown")({"typeMeta": meta, "raw": writer(name)(obj), "contentEncoding": "",
                                       "contentType": ""})
+
+
+def watch_event(kind: str, obj: Json) -> bytes:
+    """A WatchEvent, bare as it stands in a stream, around an object in its envelope. Raises KeyError as `encode`."""
+    return writer("WatchEvent")({"type": kind, "object": {"raw": encode(obj)}})

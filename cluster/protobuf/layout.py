@@ -22,11 +22,9 @@ from cluster.schema.types import (
     INT_OR_STRING,
     MICROTIME,
     OMIT,
-    POINTER,
     QUANTITY,
     STRING,
     TIME,
-    Field,
     ListOf,
     MapOf,
     Ref,
@@ -67,6 +65,8 @@ SPECIAL: dict[str, tuple[Slot, ...]] = {
     "TypeMeta": _message((1, "apiVersion", Scalar(STRING)), (2, "kind", Scalar(STRING))),
     "Unknown": _message((1, "typeMeta", Ref("TypeMeta")), (2, "raw", Scalar(RAW)),
                         (3, "contentEncoding", Scalar(STRING)), (4, "contentType", Scalar(STRING))),
+    "RawExtension": _message((1, "raw", Scalar(RAW))),
+    "WatchEvent": _message((1, "type", Scalar(STRING)), (2, "object", Ref("RawExtension"))),
     QUANTITY: _message((1, "string", Scalar(STRING))),
     INT_OR_STRING: _message((1, "type", Scalar(INT64)), (2, "intVal", Scalar(INT32)), (3, "strVal", Scalar(STRING))),
     TIME: _TIME, MICROTIME: _TIME,
@@ -111,7 +111,8 @@ def slots(name: str, owner: str = "") -> tuple[Slot, ...]:
         if word.isdigit():
             number = int(word)
             continue
-        found.append(_slot(number, word, package, kind))
+        if word[0] == ">" or word.rstrip("*") in kind.fields:  # definitions of another version may lack a field
+            found.append(_slot(number, word, package, kind))
         number += 1
     return tuple(found)
 
@@ -120,6 +121,6 @@ def _slot(number: int, word: str, package: str, kind: Struct) -> Slot:
     if word[0] == ">":
         return Slot(number, "", Ref(kind.name), inline=f"{package}.{word[1:]}")
     key = word.rstrip("*")
-    field = kind.fields.get(key) or Field(Scalar(ANY), POINTER)
+    field = kind.fields[key]
     special = _SCHEMA_FIELDS.get(key) if kind.name == _SCHEMA.name else None
     return Slot(number, key, special or field.type, field.encoding == OMIT, word.endswith("*"))

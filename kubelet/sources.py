@@ -32,7 +32,8 @@ class Sources:
             self._watched[key] = self._watch(key)
         reflector, _ = self._watched[key]
         try:
-            await asyncio.wait_for(reflector.synced.wait(), self._patience)
+            async with asyncio.timeout(self._patience):
+                await reflector.synced.wait()
         except TimeoutError:
             raise TimeoutError(f"{kind} {namespace}/{name} could not be read from the API in time") from None
         return reflector.items.get((namespace, name))

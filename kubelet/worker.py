@@ -127,7 +127,9 @@ class PodWorker:
                 self._close()
                 return
             try:
-                await asyncio.wait_for(self._wake.wait(), delay)
+                # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the event.
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

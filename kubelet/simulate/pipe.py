@@ -72,7 +72,8 @@ class Pipe:
             try:
                 if connection is None or connection.closed:
                     connection = await self._connect()
-                code = await asyncio.wait_for(connection.ask(self._encode(request)), 60)
+                async with asyncio.timeout(60):
+                    code = await connection.ask(self._encode(request))
             except (OSError, TimeoutError, httptools.HttpParserError) as error:
                 if connection is not None:
                     connection.close()

@@ -40,7 +40,7 @@ class World:
             "--tls-cert", f"{pem}/server.crt", "--tls-key", f"{pem}/server.key", "--client-ca", f"{pem}/ca.crt",
         )  # fmt: skip
 
-    async def until(self, check: Callable[[], Any], seconds: float = 15) -> Any:
+    async def until(self, check: Callable[[], Any], seconds: float = 30) -> Any:
         """The first true value of `check`; a look at a pod that is not there yet counts as false."""
         for _ in range(int(seconds * 20)):
             with contextlib.suppress(KeyError, IndexError):
@@ -87,7 +87,8 @@ async def world(folder: Path, cidr: str) -> AsyncIterator[World]:
     finally:
         if made.process is not None and made.process.returncode is None:
             made.process.terminate()
-            await made.process.wait()
+            async with asyncio.timeout(10):
+                await made.process.wait()
         stop = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "kubelet.stop", "--root-dir", str(made.root), stdout=asyncio.subprocess.DEVNULL
         )

@@ -74,7 +74,8 @@ class Zygote:
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         ours.send(json.dumps({"id": number, "dir": directory}).encode())
         try:
-            answer = await asyncio.wait_for(future, 20)
+            async with asyncio.timeout(20):
+                answer = await future
         finally:
             self._waiting.pop(number, None)
         if "error" in answer:
@@ -120,7 +121,8 @@ async def call(directory: str, request: dict[str, Any], timeout: float = 20.0) -
     sock = await connect(directory)
     with sock:
         sock.send(json.dumps(request).encode())
-        answer = await asyncio.wait_for(receive(sock), timeout)
+        async with asyncio.timeout(timeout):
+            answer = await receive(sock)
     if "error" in answer:
         raise OSError(answer["error"])
     return answer
@@ -169,7 +171,8 @@ class ShimExec:
         sock = await connect(directory)
         try:
             socket.send_fds(sock, [json.dumps(request).encode()], list(fds))
-            answer = await asyncio.wait_for(receive(sock), 20)
+            async with asyncio.timeout(20):
+                answer = await receive(sock)
             if "error" in answer:
                 raise StartError(answer["error"])
         except BaseException:

@@ -35,6 +35,7 @@ class Feeder:
         self._wanted = threading.Event()
         self._stopping = threading.Event()
         self._leading = False
+        self._failing = False
         self._overflow: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
 
@@ -110,12 +111,15 @@ class Feeder:
             try:
                 self._put(name, pending[name], 0)
             except Exception as error:  # Redis is away, or came back as another: keep the keys
-                log.warning("cannot reach the work queue of %s: %s", name, error)
+                if not self._failing:
+                    log.warning("cannot reach the work queue of %s, trying on: %s", name, error)
+                self._failing = True
                 with self._lock:
                     for rest, keys in pending.items():
                         self._pending[rest] = {**keys, **self._pending.get(rest, {})}
                 return False
             del pending[name]
+            self._failing = False
         return True
 
     def _put(self, name: str, keys: Iterable[str], priority: int) -> None:

@@ -130,7 +130,7 @@ class Ticker:
         queues = self._runtime.queues
         for name, count in zip(queues, recover(self._redis, self._worker, list(queues.values())), strict=True):
             if count:
-                log.warning("%s: took back %d keys of a worker that is gone", name, count)
+                log.warning("%s: took back %d keys that a worker held and did not finish", name, count)
         for name, queue in queues.items():
             self._runtime.durations[name].flush(self._redis, queue.name)
         self._feeder.catch_up()

@@ -7,7 +7,7 @@ object as a message. `fields.json` holds the field numbers: package -> message -
 
 from __future__ import annotations
 
-from cluster.protobuf.decode import Malformed
 from cluster.protobuf.envelope import MAGIC, decode, encode, knows, watch_event
+from cluster.protobuf.wire import Malformed
 
 __all__ = ["MAGIC", "Malformed", "decode", "encode", "knows", "watch_event"]

@@ -6,9 +6,9 @@ from typing import Any
 
 from cluster.errors import BadRequest, UnsupportedMediaType
 from cluster.protobuf import layout
-from cluster.protobuf.decode import reader
-from cluster.protobuf.encode import writer
+from cluster.protobuf.reading import reader
 from cluster.protobuf.wire import Malformed
+from cluster.protobuf.writing import writer
 
 Json = dict[str, Any]
 

@@ -164,9 +164,10 @@ class _Table:
 
 
 class Cache:
-    """See the module's docstring. `storages` limits what is held (None: everything)."""
+    """See the module's docstring. `storages` limits what is held (None: everything); `history` is how many recent events
+    `events_since` can give without the store (a process that serves no watches needs none)."""
 
-    def __init__(self, store: Store, storages: Iterable[str] | None = None) -> None:
+    def __init__(self, store: Store, storages: Iterable[str] | None = None, history: int = LOG_EVENTS) -> None:
         self.store = store
         self.storages = None if storages is None else tuple(storages)
         self.revision = 0
@@ -175,7 +176,7 @@ class Cache:
         self._tables: defaultdict[str, _Table] = defaultdict(_Table)
         self._owners: defaultdict[str, dict[Key, Entry]] = defaultdict(dict)
         self._nodes: defaultdict[str, dict[Key, Entry]] = defaultdict(dict)
-        self._log: deque[Event] = deque(maxlen=LOG_EVENTS)
+        self._log: deque[Event] = deque(maxlen=history)
         self._log_start = 0  # the log holds every event after this revision
         self._subscribers: list[Subscriber] = []
         self._stop = threading.Event()
@@ -295,7 +296,7 @@ class Cache:
         self._notify(events)
 
     def _remember(self, events: Sequence[Event]) -> None:
-        overflow = len(self._log) + len(events) - LOG_EVENTS
+        overflow = len(self._log) + len(events) - (self._log.maxlen or 0)
         if overflow > 0:
             dropped = list(islice(self._log, min(overflow, len(self._log)))) or events[:overflow]
             self._log_start = dropped[-1].revision

@@ -38,7 +38,7 @@ class Service:
         controllers = [load(path) for path in ROLES[role]]
         redis, worker = workqueue.connect(), worker_id()
         self.store = Store.of(CLUSTER)
-        self.cache = Cache(self.store)
+        self.cache = Cache(self.store, history=0)  # nobody watches through this process
         self.runtime: Runtime = Runtime(
             controllers,
             lambda name: workqueue.WorkQueue(redis, queue_name(name), worker),
@@ -93,7 +93,12 @@ def drain(role: str, name: str) -> None:
     service = _services.get(role)
     if service is None:  # sent before this worker was ready: its ticker wakes the queue again
         return
-    service.runtime.drain(name)
+    from redis import RedisError
+
+    try:
+        service.runtime.drain(name)
+    except RedisError as error:  # keys held are recovered and the queue is woken again once Redis answers
+        log.warning("%s: the work queue went away: %s", name, error)
 
 
 @signals.worker_ready.connect

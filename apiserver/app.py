@@ -68,7 +68,7 @@ class App:
         if "tunnel" in scope and isinstance(answer, Response):
             # Nothing can follow a refused upgrade: the client may already have sent what was meant for the other side.
             answer.headers.append((b"connection", b"close"))
-        await answer.send(send, request.header(b"accept-encoding"), scope.get("whole"))
+        await answer.send(send, request.header(b"accept-encoding"), scope.get("direct"))
 
     async def answer(self, request: Request) -> Answer:
         """The answer to a request, whatever happens. Its warnings are given even if it fails."""

@@ -40,7 +40,7 @@ def observe(request: Request, answer: Answer, seconds: float) -> None:
         known = _children[what] = (DURATION.labels(*what), SIZES.labels(*what))
     known[0].observe(seconds)
     if isinstance(answer, Response):
-        known[1].observe(len(answer.body))
+        known[1].observe(answer.size)
     counted = (*what, str(answer.status))
     counter = _counters.get(counted)
     if counter is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 import httptools
@@ -10,6 +11,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from apiserver.authn.authenticator import of_certificate
 from cluster.users import User
+
+Header = tuple[bytes, bytes]
+Buffer = bytes | memoryview
 
 BUFFER = 256 * 1024
 
@@ -37,46 +41,88 @@ class Tunnel:
         self.protocol.transport.close()
 
 
-class Whole:
-    """Sends an answer that is complete, head and body in one write: ASGI's two messages cost two TLS records."""
+class Direct:
+    """Sends an answer past ASGI's messages: small ones in one write, long ones piece by piece as the client reads.
+
+    Headers must be valid and hold the content's type; how the body's length is told is added here.
+    """
 
     __slots__ = ("cycle",)
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self.cycle = cycle
 
-    async def send(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        """The headers must be valid and hold the content's type; its length is added here."""
+    async def whole(self, status: int, headers: list[Header], pieces: Sequence[Buffer]) -> None:
+        """Send a complete answer, given in pieces."""
+        cycle = self.cycle
+        head = self._head(status, headers, b"content-length: %d\r\n\r\n" % sum(map(len, pieces)))
+        body: Iterable[bytes] = chunks(pieces) if cycle.scope["method"] != "HEAD" else ()
+        for chunk in body:
+            await self._write(head + chunk if head else chunk)
+            head = b""
+        if head:
+            await self._write(head)
+        self._finish()
+
+    async def stream(self, status: int, headers: list[Header], body: AsyncIterator[bytes]) -> None:
+        """Send an answer of unknown length as it comes."""
+        await self._write(self._head(status, headers, b"transfer-encoding: chunked\r\n\r\n"))
+        async for chunk in body:
+            if self.cycle.disconnected:
+                return
+            await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        await self._write(b"0\r\n\r\n")
+        self._finish()
+
+    def _head(self, status: int, headers: list[Header], length: bytes) -> bytes:
+        cycle = self.cycle
+        closes = (b"connection", b"close") in headers
+        cycle.keep_alive = cycle.keep_alive and not closes
+        cycle.response_started = True
+        lines = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            lines += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive and not closes:
+            lines.append(b"connection: close\r\n")
+        lines.append(length)
+        return b"".join(lines)
+
+    async def _write(self, data: bytes) -> None:
         cycle = self.cycle
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
-        if cycle.disconnected:
-            return
-        cycle.keep_alive = cycle.keep_alive and (b"connection", b"close") not in headers
-        head = [STATUS_LINE[status]]
-        for name, value in (*cycle.default_headers, *headers):
-            head += (name, b": ", value, b"\r\n")
-        if not cycle.keep_alive and (b"connection", b"close") not in headers:
-            head.append(b"connection: close\r\n")
-        head.append(b"content-length: %d\r\n\r\n" % len(body))
-        if cycle.scope["method"] != "HEAD":
-            head.append(body)
-        cycle.transport.write(b"".join(head))
-        self._finish()
+        if not cycle.disconnected:
+            cycle.transport.write(data)
 
     def _finish(self) -> None:
         cycle = self.cycle
-        cycle.response_started = cycle.response_complete = True
+        if cycle.disconnected:
+            return
+        cycle.response_complete = True
         cycle.message_event.set()
         if not cycle.keep_alive:
             cycle.transport.close()
         cycle.on_response()
 
 
+def chunks(pieces: Iterable[Buffer]) -> Iterator[bytes]:
+    """The pieces joined to chunks of a bounded size, so that a long answer is never in memory twice."""
+    waiting: list[Buffer] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= BUFFER:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
 class Protocol(HttpToolsProtocol):
     """One connection.
 
-    The scope gets `client_certificate` (a User or None), `whole` to send a complete answer, and `tunnel` for requests to
+    The scope gets `client_certificate` (a User or None), `direct` to send an answer, and `tunnel` for requests to
     upgrade.
     """
 
@@ -99,7 +145,7 @@ class Protocol(HttpToolsProtocol):
             self.tunnel = Tunnel(self, b"")
             self.scope["tunnel"] = self.tunnel  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
-        self.scope["whole"] = Whole(self.cycle)  # type: ignore[typeddict-unknown-key]
+        self.scope["direct"] = Direct(self.cycle)  # type: ignore[typeddict-unknown-key]
 
     def _should_upgrade(self) -> bool:
         # WebSockets too are handed on as raw bytes: this server ends none of them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,7 +13,7 @@ from apiserver import negotiation
 from cluster.errors import ApiError
 
 if TYPE_CHECKING:
-    from apiserver.protocol import Whole
+    from apiserver.protocol import Buffer, Direct
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -22,26 +22,42 @@ GZIP_FROM = 128 * 1024  # bytes; below, compressing costs more than it saves
 
 
 class Response:
-    """A whole answer. `warnings` become Warning headers."""
+    """A whole answer, its body in one or many pieces. `warnings` become Warning headers."""
 
-    __slots__ = ("body", "content_type", "headers", "status", "warnings")
+    __slots__ = ("content_type", "headers", "pieces", "status", "warnings")
 
-    def __init__(self, body: bytes = b"", status: int = 200, content_type: str = negotiation.JSON,
+    def __init__(self, body: bytes | Sequence[Buffer] = b"", status: int = 200, content_type: str = negotiation.JSON,
                  headers: list[tuple[bytes, bytes]] | None = None, warnings: list[str] | None = None) -> None:
-        self.body, self.status, self.content_type = body, status, content_type
+        self.pieces: Sequence[Buffer] = [body] if isinstance(body, bytes) else body
+        self.status, self.content_type = status, content_type
         self.headers, self.warnings = headers or [], warnings or []
 
-    async def send(self, send: Send, accept_encoding: str = "", whole: Whole | None = None) -> None:
-        body = self.body
+    @property
+    def body(self) -> bytes:
+        """The body in one piece."""
+        return b"".join(self.pieces)
+
+    @body.setter
+    def body(self, body: bytes) -> None:
+        self.pieces = [body]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return sum(map(len, self.pieces))
+
+    async def send(self, send: Send, accept_encoding: str = "", direct: Direct | None = None) -> None:
+        pieces = self.pieces
         headers = [(b"content-type", self.content_type.encode()), NO_CACHE, *self.headers,
                    *map(warning_header, self.warnings)]
         packed = any(name == b"content-encoding" for name, _ in headers)
-        if len(body) >= GZIP_FROM and "gzip" in accept_encoding and not packed:
-            body = await asyncio.to_thread(gzip, body)
+        if "gzip" in accept_encoding and not packed and self.size >= GZIP_FROM:
+            pieces = await asyncio.to_thread(gzip, pieces)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
-        if whole is not None:
-            await whole.send(self.status, headers, body)
+        if direct is not None:
+            await direct.whole(self.status, headers, pieces)
             return
+        body = b"".join(pieces)
         headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -57,17 +73,20 @@ class Stream:
         self.chunks, self.content_type, self.status, self.headers = chunks, content_type, status, headers or []
         self.warnings: list[str] = []
 
-    async def send(self, send: Send, accept_encoding: str = "", whole: Whole | None = None) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": [
-            (b"content-type", self.content_type.encode()), NO_CACHE, *self.headers]})
+    async def send(self, send: Send, accept_encoding: str = "", direct: Direct | None = None) -> None:
+        headers = [(b"content-type", self.content_type.encode()), NO_CACHE, *self.headers]
         try:
+            if direct is not None:
+                await direct.stream(self.status, headers, self.chunks)
+                return
+            await send({"type": "http.response.start", "status": self.status, "headers": headers})
             async for chunk in self.chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
         finally:
             close = getattr(self.chunks, "aclose", None)
             if close is not None:
                 await close()
-        await send({"type": "http.response.body", "body": b""})
 
 
 class Taken:
@@ -79,16 +98,17 @@ class Taken:
         self.status = status
         self.warnings: list[str] = []
 
-    async def send(self, send: Send, accept_encoding: str = "", whole: Whole | None = None) -> None:
+    async def send(self, send: Send, accept_encoding: str = "", direct: Direct | None = None) -> None:
         return None
 
 
 Answer = Response | Stream | Taken
 
 
-def gzip(body: bytes) -> bytes:
+def gzip(pieces: Iterable[Buffer]) -> list[bytes]:
+    """The pieces compressed, quickly rather than tightly."""
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
+    return [*(packed for piece in pieces if (packed := packer.compress(piece))), packer.flush()]
 
 
 def warning_header(text: str) -> tuple[bytes, bytes]:

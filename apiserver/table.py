@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from apiserver import partial
+from cluster import clock
 from cluster.cache import Entry
 from cluster.registry import Kind
 
 Json = dict[str, Any]
 
 INCLUDE = ("", "None", "Metadata", "Object")
+_FAR = 1e9  # seconds: whatever depends on the time looks different then
+_MARK = f"age-{secrets.token_hex(16)}"  # nobody can write it into an object, since nobody knows it
+_ENCODED_MARK = orjson.dumps(_MARK)
 
 
 def definitions(kind: Kind) -> list[Json]:
@@ -43,24 +48,38 @@ def of_object(kind: Kind, obj: Json, version: str = "v1", include: str = "", hea
             "rows": [row(kind, obj, time.time(), version, include)]}
 
 
-def of_list(kind: Kind, entries: list[Entry], metadata: bytes, version: str, include: str) -> bytes:
-    """The table of a list, encoded; `metadata` is the list's, encoded."""
+def of_list(kind: Kind, entries: list[Entry], metadata: bytes, version: str, include: str) -> tuple[bytes, list[bytes]]:
+    """The table of a list, encoded: its beginning, and the rows; `metadata` is the list's, encoded."""
     rows = RENDERED.rows(kind, entries, time.time(), version, include)
     return b"".join((b'{"kind":"Table","apiVersion":"meta.k8s.io/', version.encode(), b'","metadata":', metadata,
-                     b',"columnDefinitions":', _definitions_text(kind), b',"rows":[', b",".join(rows), b"]}"))
+                     b',"columnDefinitions":', _definitions_text(kind), b',"rows":[')), rows
+
+
+class Row(NamedTuple):
+    """An encoded row of one revision. `pieces` are what stands around its ages; `until` is when the rest turns stale."""
+
+    revision: int
+    created: float
+    pieces: list[bytes]
+    until: float
+
+    def at(self, now: float) -> bytes:
+        if len(self.pieces) == 1:
+            return self.pieces[0]
+        return f'"{clock.human(now - self.created)}"'.encode().join(self.pieces)
 
 
 class Rendered:
     """Rows already rendered, per object and revision.
 
-    Cells depend on the time only in ages, which change slowly: a row is made anew when its object changed, or when it
-    is older than a fraction of the object's age, so that no age shown is off by what a reader could see.
+    Cells depend on the time only in ages. The age of the object itself is filled in at each use; a row with another
+    time in it (a restart "5m ago", a running job's duration) is made anew after a second.
     """
 
     LIMIT = 50_000
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[Any, ...], tuple[int, float, bytes]] = {}
+        self._rows: dict[tuple[Any, ...], Row] = {}
 
     def rows(self, kind: Kind, entries: list[Entry], now: float, version: str, include: str) -> list[bytes]:
         """The encoded rows of these objects, in order."""
@@ -68,28 +87,29 @@ class Rendered:
         for entry in entries:
             key = (kind, entry.key, version, include)
             known = rows.get(key)
-            if known is None or known[0] != entry.revision or known[1] < now:
-                known = self._render(kind, entry, now, version, include)
+            if known is None or known.revision != entry.revision or known.until < now:
+                known = render(kind, entry, now, version, include)
                 if len(rows) >= self.LIMIT:
                     rows.clear()
                 rows[key] = known
-            made.append(known[2])
+            made.append(known.at(now))
         return made
 
-    def _render(self, kind: Kind, entry: Entry, now: float, version: str, include: str) -> tuple[int, float, bytes]:
-        obj = kind.from_storage(entry.object())
-        return entry.revision, now + _lasts(entry, now), orjson.dumps(row(kind, obj, now, version, include))
 
-
-def _lasts(entry: Entry, now: float) -> float:
-    """Seconds for which a row's ages stay right: seconds are shown up to ten minutes, then minutes, then hours."""
-    from cluster import clock
-
-    created = entry.meta.creationTimestamp
-    age = now - clock.parse(created) if created else 0.0
-    if age < 600:
-        return 1.0
-    return 20.0 if age < 3 * 3600 else 60.0
+def render(kind: Kind, entry: Entry, now: float, version: str, include: str) -> Row:
+    """The row of an object, with a mark in place of every cell that shows its age."""
+    obj = kind.from_storage(entry.object())
+    made = row(kind, obj, now, version, include)
+    cells = made["cells"]
+    created = clock.parse(entry.meta.creationTimestamp) if entry.meta.creationTimestamp else now
+    age, lasts = clock.human(now - created), float("inf")
+    for at, later in enumerate(kind.cells(obj, now + _FAR)):
+        if later != cells[at]:
+            if cells[at] == age:
+                cells[at] = _MARK
+            else:
+                lasts = 1.0
+    return Row(entry.revision, created, orjson.dumps(made).split(_ENCODED_MARK), now + lasts)
 
 
 RENDERED = Rendered()

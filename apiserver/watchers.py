@@ -7,7 +7,6 @@ watcher that does not keep up is cut: its client resumes from the last revision 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
@@ -86,11 +85,10 @@ class Watcher:
             self.size += len(line)
         self._wake.set()
 
-    async def take(self, timeout: float) -> bytes:
-        """All that waits, joined; empty after `timeout` seconds without anything."""
+    async def take(self) -> bytes:
+        """All that waits, joined; empty when `wake` was called for another reason."""
         if not self.pending and not self.overrun:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), timeout)
+            await self._wake.wait()
         self._wake.clear()
         chunk = b"".join(self.pending)
         self.pending.clear()

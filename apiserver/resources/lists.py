@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -21,7 +22,11 @@ from cluster.errors import BadRequest
 from cluster.registry import Kind, identity
 from cluster.verbs import select
 
+if TYPE_CHECKING:
+    from apiserver.protocol import Buffer
+
 MAX_LIMIT = 1_000_000
+IN_LOOP = 500  # objects to decode; more are left to a thread, so that watches go on meanwhile
 
 
 class Page(NamedTuple):
@@ -38,7 +43,10 @@ async def handle(request: Request, kind: Kind) -> Answer:
     view = request.view
     options.check_list(request)
     page = select_page(request, kind)
-    return render.finish(view, encode(kind, view, page, request.query("includeObject")))
+    include = request.query("includeObject")
+    if view.transform and len(page.entries) > IN_LOOP:
+        return render.finish(view, await asyncio.to_thread(encode, kind, view, page, include))
+    return render.finish(view, encode(kind, view, page, include))
 
 
 def select_page(request: Request, kind: Kind) -> Page:
@@ -110,8 +118,8 @@ def decode_token(token: str) -> tuple[int, tuple[str, str]]:
         raise BadRequest(f"invalid continue token: continue key is not valid: {error}") from error
 
 
-def encode(kind: Kind, view: View, page: Page, include: str = "") -> bytes:
-    """A page in a view."""
+def encode(kind: Kind, view: View, page: Page, include: str = "") -> list[Buffer]:
+    """A page in a view, in pieces."""
     metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
     if page.next or schema.is_custom(kind.definition):
         metadata["continue"] = page.next
@@ -120,23 +128,50 @@ def encode(kind: Kind, view: View, page: Page, include: str = "") -> bytes:
     if view.transform == "Table":
         if include not in table.INCLUDE:
             raise BadRequest(f'includeObject: Unsupported value: "{include}": supported values: "None", "Metadata", "Object"')
-        return table.of_list(kind, list(page.entries), orjson.dumps(metadata), view.version, include)
+        opening, rows = table.of_list(kind, list(page.entries), orjson.dumps(metadata), view.version, include)
+        return enclose(opening, rows, b"", b",")
     if view.transform:
-        return orjson.dumps(partial.of_list([entry.object() for entry in page.entries], metadata, view.version))
+        return [orjson.dumps(partial.of_list([entry.object() for entry in page.entries], metadata, view.version))]
     return join(kind, page.entries, orjson.dumps(metadata))
 
 
-def join(kind: Kind, entries: Sequence[Entry], metadata: bytes) -> bytes:
+def join(kind: Kind, entries: Sequence[Entry], metadata: bytes) -> list[Buffer]:
     """A list as JSON. Items of built-in kinds come without kind and apiVersion, as Kubernetes sends them."""
+    items: Sequence[Buffer]
     if kind.from_storage is not identity:
         items = [orjson.dumps(headless(kind, kind.from_storage(entry.object()))) for entry in entries]
     elif not schema.is_custom(kind.definition):
-        cut = len(head(kind)) - 1
-        items = [b"{" + entry.body[cut + 1:] for entry in entries]
+        # Views, not copies: what is sent is the cache's own bytes.
+        prefix = head(kind)
+        items = [_rest(entry.body, prefix) for entry in entries]
+        return enclose(_opening(kind, metadata), items, b"{", b",{")
     else:
         items = [entry.body for entry in entries]
+    return enclose(_opening(kind, metadata), items, b"", b",")
+
+
+def _rest(body: bytes, prefix: bytes) -> Buffer:
+    """What follows kind and apiVersion, and the opening brace."""
+    if body.startswith(prefix):
+        return memoryview(body)[len(prefix):]
+    obj = orjson.loads(body)
+    return orjson.dumps({name: value for name, value in obj.items() if name not in ("kind", "apiVersion")})[1:]
+
+
+def _opening(kind: Kind, metadata: bytes) -> bytes:
     return b"".join((b'{"kind":', orjson.dumps(kind.list_kind), b',"apiVersion":', orjson.dumps(kind.api_version),
-                     b',"metadata":', metadata, b',"items":[', b",".join(items), b"]}"))
+                     b',"metadata":', metadata, b',"items":['))
+
+
+def enclose(opening: bytes, items: Sequence[Buffer], before: bytes, between: bytes) -> list[Buffer]:
+    """The pieces of a list: `before` the first item, `between` items, and the end."""
+    pieces: list[Buffer] = [opening]
+    lead = before
+    for item in items:
+        pieces += (lead, item)
+        lead = between
+    pieces.append(b"]}")
+    return pieces
 
 
 def head(kind: Kind) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -12,6 +12,9 @@ from apiserver.response import Response
 from cluster.cache import Entry
 from cluster.registry import Kind, identity
 from cluster.verbs.call import Outcome
+
+if TYPE_CHECKING:
+    from apiserver.protocol import Buffer
 
 Json = dict[str, Any]
 
@@ -43,8 +46,9 @@ def outcome(kind: Kind, view: View, result: Outcome, status: int, warnings: list
     return finish(view, body(kind, view, result.body), status, warnings)
 
 
-def finish(view: View, data: bytes, status: int = 200, warnings: list[str] | None = None) -> Response:
+def finish(view: View, data: bytes | list[Buffer], status: int = 200, warnings: list[str] | None = None) -> Response:
     """The last step: YAML for those who asked for it."""
+    pieces: list[Buffer] = [data] if isinstance(data, bytes) else data
     if view.yaml:
-        return Response(negotiation.to_yaml(orjson.loads(data)), status, negotiation.YAML, warnings=warnings)
-    return Response(data + b"\n", status, warnings=warnings)
+        return Response(negotiation.to_yaml(orjson.loads(b"".join(pieces))), status, negotiation.YAML, warnings=warnings)
+    return Response([*pieces, b"\n"], status, warnings=warnings)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
-import time
 from collections.abc import AsyncIterator, Iterable
 
 import orjson
 
 from apiserver import negotiation
+from apiserver.protocol import chunks
 from apiserver.request import Request
 from apiserver.resources import options
 from apiserver.resources.get import parse_revision
@@ -43,8 +44,11 @@ async def handle(request: Request, kind: Kind) -> Answer:
     return Stream(_stream(request, watcher, initial, lasts), content_type)
 
 
-def begin(request: Request, watcher: Watcher, revision: int) -> bytes:
-    """Register the watcher; returns the lines that come first. No change is missed or told twice in between."""
+def begin(request: Request, watcher: Watcher, revision: int) -> Iterable[bytes]:
+    """Register the watcher; returns the lines that come first, made as they are sent.
+
+    No change is missed or told twice in between.
+    """
     state = request.state
     bookmarks = request.flag("allowWatchBookmarks")
     with_state = request.flag("sendInitialEvents") if request.has_query("sendInitialEvents") else revision <= 0
@@ -57,11 +61,10 @@ def begin(request: Request, watcher: Watcher, revision: int) -> bytes:
         entries = state.cache.list(watcher.kind.storage, watcher.namespace) if with_state else []
         remembered = None if with_state or revision <= 0 else state.cache.events_since(revision)
     if with_state:
-        lines = [watcher.line("ADDED", e) for e in entries if watcher.matches is None or watcher.matches(e)]
-        if bookmarks and request.flag("sendInitialEvents"):
-            lines.append(bookmark(watcher, present, initial_end=True))
-        return b"".join(lines)
-    return b"".join(_replay(request, watcher, remembered, revision, present)) if revision > 0 else b""
+        closing = [bookmark(watcher, present, initial_end=True)] if bookmarks and request.flag("sendInitialEvents") else []
+        chosen = (e for e in entries if watcher.matches is None or watcher.matches(e))
+        return itertools.chain((watcher.line("ADDED", e) for e in chosen), closing)
+    return _replay(request, watcher, remembered, revision, present) if revision > 0 else ()
 
 
 def _replay(request: Request, watcher: Watcher, remembered: list[Event] | None, revision: int,
@@ -110,33 +113,36 @@ def bookmark(watcher: Watcher, revision: int, initial_end: bool = False) -> byte
     return b'{"type":"BOOKMARK","object":' + orjson.dumps(obj) + b"}\n"
 
 
-async def _stream(request: Request, watcher: Watcher, initial: bytes, lasts: float) -> AsyncIterator[bytes]:
+async def _stream(request: Request, watcher: Watcher, initial: Iterable[bytes], lasts: float) -> AsyncIterator[bytes]:
     """The lines of a watch until it times out, is cut, or the client goes away."""
-    end = time.monotonic() + lasts
-    bookmarks = request.flag("allowWatchBookmarks")
+    loop = asyncio.get_running_loop()
+    end = loop.time() + lasts
+    timer = loop.call_later(lasts, watcher.wake)
     gone = asyncio.ensure_future(_disconnected(request, watcher))
-    next_bookmark = time.monotonic() + BOOKMARK_EVERY
+    bookmarks = asyncio.ensure_future(_bookmark(request, watcher)) if request.flag("allowWatchBookmarks") else None
     try:
-        if initial:
-            yield initial
-        while not gone.done() and not watcher.overrun:
-            left = min(end, next_bookmark if bookmarks else end) - time.monotonic()
-            chunk = await watcher.take(max(left, 0.0))
+        for chunk in chunks(initial):
+            yield chunk
+        while not gone.done() and not watcher.overrun and loop.time() < end:
+            chunk = await watcher.take()
             if chunk:
                 yield chunk
-            if time.monotonic() >= end:
-                return
-            if bookmarks and time.monotonic() >= next_bookmark:
-                next_bookmark = time.monotonic() + BOOKMARK_EVERY
-                yield bookmark(watcher, max(watcher.since, _told(request, watcher)))
     finally:
         request.state.hub.remove(watcher)
+        timer.cancel()
         gone.cancel()
+        if bookmarks:
+            bookmarks.cancel()
 
 
-def _told(request: Request, watcher: Watcher) -> int:
-    """The revision up to which nothing is outstanding for this watcher: only when its queue is empty."""
-    return 0 if watcher.pending else watcher.since
+async def _bookmark(request: Request, watcher: Watcher) -> None:
+    """Tell the client from time to time how far it has seen, so that it can resume there after a break."""
+    while True:
+        await asyncio.sleep(BOOKMARK_EVERY)
+        # Events are handed out in this thread in their order: what the cache had a moment ago is all in the queue.
+        seen = request.state.cache.revision
+        await asyncio.sleep(0.1)
+        watcher.put(bookmark(watcher, max(watcher.since, seen)))
 
 
 async def _disconnected(request: Request, watcher: Watcher) -> None:

@@ -4,8 +4,8 @@
     addons/<name>/README.md      its man page
     addons/<name>/manifests/     what is applied to kube-system; `${option}` is replaced by the option's value
 
-Besides its options a manifest may use the facts of the installation: `${port}`, `${api_port}`, `${dns_address}`,
-`${cluster_domain}`.
+Besides its options a manifest may use the facts of the installation: `${port}`, `${api_port}`, `${node_address}`,
+`${service_cidr}`, `${pod_cidr}`, `${dns_address}`, `${dns_port}`, `${cluster_domain}`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,20 @@ def installation_facts() -> dict[str, str]:
     settings = Settings.from_environment()
     network = settings.service_cidr.split("/")[0].rsplit(".", 1)[0]
     return {"port": os.environ.get("BINNACLE_PORT", "8080"), "api_port": os.environ.get("BINNACLE_API_PORT", "6443"),
-            "dns_address": f"{network}.10", "cluster_domain": settings.cluster_domain}
+            "node_address": os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1"),
+            "service_cidr": settings.service_cidr, "pod_cidr": settings.pod_cidr,
+            "dns_address": f"{network}.10", "dns_port": str(dns_port()), "cluster_domain": settings.cluster_domain}
+
+
+def dns_port() -> int:
+    """The port of the cluster's DNS server: 53, and 10053 where this user may not listen on low ports."""
+    if os.geteuid() == 0:
+        return 53
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    except OSError:
+        first = 1024  # a kernel without the setting
+    return 53 if first <= 53 else 10053
 
 
 def _loader() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -108,19 +108,27 @@ class Client:
     async def get(self, path: str, params: Params | None = None) -> Json:
         return orjson.loads(await self.raw("GET", path, params))
 
-    async def list(self, path: str, params: Params | None = None, page: int = 500) -> Json:
+    async def list(
+        self,
+        path: str,
+        params: Params | None = None,
+        page: int = 500,
+        transform: Callable[[Json], Json] | None = None,
+    ) -> Json:
         """The whole list, fetched in pages of `page` objects; metadata is that of the last page.
 
-        Items get the list's apiVersion and kind, which the API leaves out of them.
+        Items get the list's apiVersion and kind, which the API leaves out of them. `transform` is applied page by page,
+        so that what it leaves out is never in memory as a whole.
         """
         query: dict[str, str | int] = {**(params or {}), "limit": page}
         items: list[Json] = []
         while True:
             answer = await self.get(path, query)
-            items += answer.get("items") or ()
+            found = _typed(answer.get("items") or [], answer)
+            items += map(transform, found) if transform else found
             token = (answer.get("metadata") or {}).get("continue")
             if not token:
-                return {**answer, "items": _typed(items, answer)}
+                return {**answer, "items": items}
             query["continue"] = token
 
     async def create(self, path: str, obj: Json, params: Params | None = None) -> Json:

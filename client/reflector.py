@@ -27,7 +27,8 @@ class Reflector:
     4. After an error wait (exponential, with jitter) and go on; `items` stays as it was, `synced` stays set.
 
     Callbacks are plain functions and must not block; one that raises is logged and does not stop the others.
-    `on_add(obj)`, `on_update(old, new)`, `on_delete(last)`, `on_sync()`.
+    `on_add(obj)`, `on_update(old, new)`, `on_delete(last)`, `on_sync()`. `transform` makes what is kept of an object: at
+    least its metadata's name, namespace, uid and resourceVersion.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Reflector:
         await asyncio.sleep(delay)
 
     async def _list(self) -> None:
-        answer = await self._client.list(self._path, self._params)
+        answer = await self._client.list(self._path, self._params, transform=self._transform)
         seen: dict[Key, Json] = {}
         for obj in answer["items"]:
             seen[object_key(obj)] = obj
@@ -114,12 +115,10 @@ class Reflector:
         if kind == "DELETED":
             self._remove(object_key(obj), obj)
         elif kind != "BOOKMARK":
-            self._store(object_key(obj), obj)
+            self._store(object_key(obj), self._transform(obj) if self._transform else obj)
         self.version = obj["metadata"]["resourceVersion"]
 
     def _store(self, key: Key, obj: Json) -> None:
-        if self._transform is not None:
-            obj = self._transform(obj)
         old = self.items.get(key)
         self.items[key] = obj
         if old is None:

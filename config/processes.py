@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from addons.catalogue import dns_port
 from config import environment
 from config.installation import Installation
 
@@ -65,7 +66,9 @@ def _known(at: Installation) -> list[Process]:
             python, "-m", "kubelet", "--kubeconfig", f"{at.path}/kubelet/kubeconfig",
             "--root-dir", f"{at.path}/kubelet", "--node-name", at.node, "--address", at.node_address,
             "--port", str(at.kubelet_port),
-            "--pod-cidr", at.node_pod_cidr, "--service-cidr", at.service_cidr, "--cluster-dns", at.dns_address,
+            "--pod-cidr", at.node_pod_cidr, "--service-cidr", at.service_cidr,
+            # A resolv.conf can not name a port: where DNS has no port 53, pods use the machine's servers.
+            *(("--cluster-dns", at.dns_address) if dns_port() == 53 else ()),
             "--tls-cert", f"{at.path}/pki/kubelet.crt", "--tls-key", f"{at.path}/pki/kubelet.key",
             "--client-ca", f"{at.path}/pki/ca.crt"), stop=8),
         Process("kubeproxy", (

@@ -1,0 +1,150 @@
+"""`python -m dnsserver`: serves the cluster's names until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+
+import uvloop
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import Metric
+
+from client import Client
+from client.kubeconfig import KubeconfigError
+from dnsserver import config, listeners, web
+from dnsserver.metrics import Metrics, gauge
+from dnsserver.options import Options, api, parse
+from dnsserver.records import Records
+from dnsserver.server import Server
+from dnsserver.sources import Sources
+
+log = logging.getLogger("dnsserver")
+
+LOOK = 2.0      # seconds between looks at the configuration
+LEAVE = 1.0     # seconds that questions are still answered after SIGTERM, while the service's rules turn to others
+
+
+class Program:
+    """The parts together. Raises ConfigError when the configuration can not be used at the start."""
+
+    def __init__(self, options: Options, client: Client) -> None:
+        self.options = options
+        self._seen = self._files()
+        self.metrics = Metrics(f"dns://:{options.port}")
+        self.records = Records()
+        self.server = Server(self.records, options.domain, list(options.ranges), self._config(), self.metrics,
+                             lambda: self.sources.synced)
+        self.sources = Sources(client, self.records, self.metrics, self.server.forget, self.server.forget_all)
+        self.metrics.gauges = self._gauges
+        self.registry = CollectorRegistry()
+        self.registry.register(self.metrics)
+        ProcessCollector(registry=self.registry)
+        self.stopping = asyncio.Event()
+
+    # -- configuration --------------------------------------------------------------------------------------------------
+
+    def _files(self) -> tuple[dict[str, str], str]:
+        try:
+            machine = self.options.resolv_conf.read_text()
+        except OSError:
+            machine = ""
+        return config.read(self.options.config_dir), machine
+
+    def _config(self) -> config.Config:
+        return config.make(self._seen[0], self.options.resolv_conf, self.options.own, alone=self.options.alone)
+
+    async def _follow_config(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            try:
+                files = self._files()
+                if files == self._seen:
+                    continue
+                self._seen = files
+                self.server.use(self._config())
+                log.info("took the changed configuration")
+            except (OSError, ValueError) as error:
+                self.metrics.reloads_failed += 1
+                log.error("the changed configuration can not be used, going on with the old one: %s", error)
+
+    # -- pages ----------------------------------------------------------------------------------------------------------
+
+    def pages(self) -> dict[str, web.Page]:
+        return {"/metrics": lambda: (200, web.METRICS, generate_latest(self.registry)),
+                "/health": lambda: (200, "text/plain", b"OK"), "/ready": self._ready}
+
+    def _ready(self) -> tuple[int, str, bytes]:
+        if self.stopping.is_set():
+            return 503, "text/plain", b"stopping\n"
+        if not self.sources.synced:
+            return 503, "text/plain", b"services, endpointslices or namespaces are not read yet\n"
+        return 200, "text/plain", b"OK"
+
+    def _gauges(self) -> Iterator[Metric]:
+        services, endpoints = self.records.count()
+        version = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+        yield gauge("coredns_build_info", "What is running; the value is always 1.",
+                    ({"version": "binnacle", "revision": "", "pythonversion": version}, 1))
+        rows = [({"server": self.metrics.server, "type": kind, "zones": ".", "view": ""}, float(count))
+                for kind, count in self.server.upstream.cache.sizes()]
+        yield gauge("coredns_cache_entries", "Replies of upstream servers that are kept.", *rows)
+        yield gauge("binnacle_dns_services", "Services known.", ({}, services))
+        yield gauge("binnacle_dns_endpoints", "Ready endpoints known.", ({}, endpoints))
+        yield gauge("binnacle_dns_api_up", "Whether the API answers; while it does not, answers may be stale.",
+                    ({}, float(self.sources.reachable)))
+        yield gauge("binnacle_dns_api_last_contact_timestamp_seconds", "When the API last answered; 0: never.",
+                    ({}, self.sources.contact))
+
+    # -- running --------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. Raises OSError when it can not listen."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        for address in self.options.addresses:
+            try:
+                await listeners.listen(self.server, address, self.options.port)
+                await web.listen(web.Web(self.pages()), address, self.options.http_port)
+            except OSError:
+                if address != "::":  # a machine without IPv6 is served by IPv4
+                    raise
+        tasks = [asyncio.ensure_future(self.sources.run()), asyncio.ensure_future(self._follow_config()),
+                 asyncio.ensure_future(self._settle())]
+        stopped = asyncio.ensure_future(self.stopping.wait())
+        await asyncio.wait({*tasks[:2], stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks[:2]:
+            if task.done():
+                task.result()
+        await asyncio.sleep(LEAVE)
+
+    async def _settle(self) -> None:
+        """What is in memory once everything is read stays there: the collector need not look at it again."""
+        while not self.sources.synced:
+            await asyncio.sleep(0.05)
+        log.info("ready: %d services, %d endpoints", *self.records.count())
+        gc.collect()
+        gc.freeze()
+
+
+async def main(options: Options) -> None:
+    async with Client(api(options), connections=8, user_agent="binnacle-dns") as client:
+        await Program(options, client).run()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
+                        format="%(asctime)s %(levelname)s %(message)s")
+    started = time.monotonic()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(main(parse()))
+        except (OSError, config.ConfigError, KubeconfigError) as error:
+            sys.exit(f"dnsserver: {error}")
+    log.info("stopped after %.0f s", time.monotonic() - started)

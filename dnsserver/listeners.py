@@ -1,0 +1,133 @@
+"""UDP and TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from typing import cast
+
+from dnsserver.server import Channel, Server
+
+log = logging.getLogger("dnsserver")
+
+BUFFER = 4 << 20     # bytes of the UDP socket's buffer that are asked for; the kernel may give less
+MAX_CONNECTIONS = 512
+MAX_PENDING = 64     # questions of one connection that are not answered yet, before no more are read
+IDLE = 10.0          # seconds that a connection may be silent
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """The fast path: an answer that is packed already goes out without the question being looked at."""
+
+    def __init__(self, server: Server, family: str) -> None:
+        self._server = server
+        self._channel = Channel("udp", family, server.new_cache())
+        assert self._channel.cache is not None
+        self._entries = self._channel.cache.entries
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._sendto = cast(asyncio.DatagramTransport, transport).sendto
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        entry = self._entries.get(data[2:])
+        if entry is None:
+            self._server.ask(data, self._channel, lambda answer: self._sendto(answer, addr))
+            return
+        entry.hits += 1
+        tails = entry.tails
+        self._sendto(data[:2] + (tails[0] if len(tails) == 1 else tails[entry.hits % len(tails)]), addr)
+
+    def error_received(self, exc: Exception) -> None:
+        log.debug("an asker went away: %s", exc)
+
+
+class Connection(asyncio.Protocol):
+    """One TCP connection: questions with their length before them, answered in the order they are ready."""
+
+    open = 0
+
+    def __init__(self, server: Server, family: str) -> None:
+        self._server, self._channel = server, Channel("tcp", family)
+        self._pending, self._blocked = 0, False
+        self._data = bytearray()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        Connection.open += 1
+        if Connection.open > MAX_CONNECTIONS:
+            self._transport.abort()
+        self._touch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        Connection.open -= 1
+        if self._timer:
+            self._timer.cancel()
+
+    def _touch(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(IDLE, self._transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        self._touch()
+        self._next()
+
+    def _next(self) -> None:
+        while len(self._data) >= 2 and self._pending < MAX_PENDING and not self._blocked:
+            size = struct.unpack_from("!H", self._data)[0]
+            if len(self._data) < 2 + size:
+                break
+            packet = bytes(self._data[2:2 + size])
+            del self._data[:2 + size]
+            self._pending += 1
+            if not self._server.ask(packet, self._channel, self._answer):
+                self._transport.abort()  # no question: nobody to talk to
+                return
+        self._hold()
+
+    def _hold(self) -> None:
+        """Read no more from who does not read, or asks faster than answers come."""
+        if self._blocked or self._pending >= MAX_PENDING:
+            self._transport.pause_reading()
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _answer(self, answer: bytes) -> None:
+        was_full = self._pending >= MAX_PENDING
+        self._pending -= 1
+        if not self._transport.is_closing():
+            self._transport.write(struct.pack("!H", len(answer)) + answer)
+            if was_full:
+                asyncio.get_running_loop().call_soon(self._next)
+
+    def pause_writing(self) -> None:
+        self._blocked = True
+        self._hold()
+
+    def resume_writing(self) -> None:
+        self._blocked = False
+        self._next()
+
+
+async def listen(server: Server, address: str, port: int) -> list[asyncio.BaseTransport | asyncio.AbstractServer]:
+    """Listen on an address for UDP and TCP; raises OSError with the address in it."""
+    version = socket.AF_INET6 if ":" in address else socket.AF_INET
+    family = "2" if version == socket.AF_INET6 else "1"
+    loop = asyncio.get_running_loop()
+    try:
+        datagrams = socket.socket(version, socket.SOCK_DGRAM)
+        if version == socket.AF_INET6:
+            datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        datagrams.setblocking(False)
+        datagrams.bind((address, port))
+        transport, _ = await loop.create_datagram_endpoint(lambda: Datagrams(server, family), sock=datagrams)
+        streams = await loop.create_server(lambda: Connection(server, family), address, port, family=version,
+                                           backlog=512)
+    except OSError as error:
+        raise OSError(error.errno, f"can not listen on {address} port {port}: {error.strerror or error}") from error
+    return [transport, streams]

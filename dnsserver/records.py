@@ -1,0 +1,156 @@
+"""What DNS needs of services, endpoint slices and namespaces: compact, indexed by name and by address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from sys import intern
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+Name = tuple[str, str]  # namespace, service
+SERVICE_LABEL = "kubernetes.io/service-name"
+TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"
+
+
+class Port(NamedTuple):
+    """`name` is empty for a port without one; `protocol` in lower case."""
+
+    name: str
+    protocol: str
+    number: int
+
+
+class Service(NamedTuple):
+    """`addresses` are the cluster IPs, none for a headless service; `external` is the name an ExternalName points at."""
+
+    namespace: str
+    name: str
+    addresses: tuple[str, ...]
+    ports: tuple[Port, ...]
+    headless: bool
+    external: str
+    selector: bool
+
+
+class Slice(NamedTuple):
+    """The ready endpoints of one slice. `hostnames` by position in `addresses`, for those that have one."""
+
+    service: Name
+    name: str
+    addresses: tuple[str, ...]
+    hostnames: dict[int, str]
+    ports: tuple[Port, ...]
+    triggered: str  # when what the slice tells of happened, RFC 3339; empty when unknown
+
+
+class Endpoint(NamedTuple):
+    """`label` is its name below the service: the pod's hostname, else the address with dashes."""
+
+    address: str
+    label: str
+    ports: tuple[Port, ...]
+
+
+def service_of(obj: Json) -> Service:
+    """The record of a Service object."""
+    meta, spec = obj["metadata"], obj.get("spec") or {}
+    external = (spec.get("externalName") or "").rstrip(".").lower() if spec.get("type") == "ExternalName" else ""
+    ips = [ip for ip in spec.get("clusterIPs") or [spec.get("clusterIP") or ""] if ip]
+    headless = not external and "None" in ips
+    addresses = () if headless or external else tuple(ips)
+    return Service(intern(meta["namespace"]), intern(meta["name"]), addresses, _ports(spec.get("ports")), headless,
+                   external, bool(spec.get("selector")))
+
+
+def slice_of(obj: Json) -> Slice:
+    """The record of an EndpointSlice object; empty when it holds no addresses, or those of no service."""
+    meta = obj["metadata"]
+    owner = (meta.get("labels") or {}).get(SERVICE_LABEL) or ""
+    addresses: list[str] = []
+    hostnames: dict[int, str] = {}
+    if owner and obj.get("addressType") in ("IPv4", "IPv6"):
+        for endpoint in obj.get("endpoints") or ():
+            # An unknown condition counts as ready.
+            if (endpoint.get("conditions") or {}).get("ready") is False:
+                continue
+            for address in endpoint.get("addresses") or ():
+                if endpoint.get("hostname"):
+                    hostnames[len(addresses)] = endpoint["hostname"]
+                addresses.append(address)
+    return Slice((intern(meta["namespace"]), intern(owner)), meta["name"], tuple(addresses), hostnames,
+                 _ports(obj.get("ports")), (meta.get("annotations") or {}).get(TRIGGER) or "")
+
+
+def _ports(ports: list[Json] | None) -> tuple[Port, ...]:
+    return tuple(Port(intern(p.get("name") or ""), intern((p.get("protocol") or "TCP").lower()), p.get("port") or 0)
+                 for p in ports or ())
+
+
+class Records:
+    """All of them. `put_*` and `drop_*` are called on each change."""
+
+    def __init__(self) -> None:
+        self.namespaces: set[str] = set()
+        self.services: dict[Name, Service] = {}
+        self._slices: dict[Name, dict[str, Slice]] = {}
+        self._by_address: dict[str, set[Name]] = {}
+
+    def put_service(self, service: Service) -> None:
+        key = (service.namespace, service.name)
+        self.drop_service(key)
+        self.services[key] = service
+        for address in service.addresses:
+            self._by_address.setdefault(address, set()).add(key)
+
+    def drop_service(self, key: Name) -> None:
+        old = self.services.pop(key, None)
+        for address in old.addresses if old else ():
+            self._forget(address, key)
+
+    def put_slice(self, piece: Slice) -> None:
+        self.drop_slice(piece.service, piece.name)
+        self._slices.setdefault(piece.service, {})[piece.name] = piece
+        for at in piece.hostnames:
+            self._by_address.setdefault(piece.addresses[at], set()).add(piece.service)
+
+    def drop_slice(self, key: Name, name: str) -> None:
+        kept = self._slices.get(key, {})
+        old = kept.pop(name, None)
+        if not kept:
+            self._slices.pop(key, None)
+        for at in old.hostnames if old else ():
+            self._forget(old.addresses[at], key)  # type: ignore[union-attr]
+
+    def _forget(self, address: str, key: Name) -> None:
+        names = self._by_address.get(address, set())
+        names.discard(key)
+        if not names:
+            self._by_address.pop(address, None)
+
+    def endpoints(self, key: Name) -> Iterator[Endpoint]:
+        """The ready endpoints of a service, each address with each label and set of ports once."""
+        slices = self._slices.get(key, {}).values()
+        seen: set[tuple[str, tuple[Port, ...]]] = set()
+        for piece in slices:
+            for at, address in enumerate(piece.addresses):
+                if (address, piece.ports) not in seen:
+                    seen.add((address, piece.ports))
+                    yield Endpoint(address, piece.hostnames.get(at) or dashed(address), piece.ports)
+
+    def names(self, address: str) -> Iterator[tuple[str, Name]]:
+        """(label, service) for each name of an address: label empty for a service's own."""
+        for key in sorted(self._by_address.get(address, ())):
+            service = self.services.get(key)
+            if service and address in service.addresses:
+                yield "", key
+            for piece in self._slices.get(key, {}).values():
+                yield from ((label, key) for at, label in piece.hostnames.items() if piece.addresses[at] == address)
+
+    def count(self) -> tuple[int, int]:
+        """(services, endpoints)"""
+        return len(self.services), sum(len(s.addresses) for held in self._slices.values() for s in held.values())
+
+
+def dashed(address: str) -> str:
+    """An address as a DNS label: 10.244.0.7 -> 10-244-0-7."""
+    return address.replace(".", "-").replace(":", "-")

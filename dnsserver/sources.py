@@ -1,0 +1,124 @@
+"""Services, endpoint slices and namespaces of the API -> `Records`, and word of what changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from client import ApiStatusError, Client, Reflector, resource_path
+from dnsserver.metrics import Metrics
+from dnsserver.records import Name, Records, Service, Slice, service_of, slice_of
+
+Json = dict[str, Any]
+CONTACT = 10.0  # seconds between looks whether the API answers
+
+
+class Sources:
+    """Follows the API. When it goes away the records stay as they were: stale rather than nothing.
+
+    `changed(service)` is called after each change, `everything()` when namespaces changed.
+    """
+
+    def __init__(self, client: Client, records: Records, metrics: Metrics, changed: Callable[[Name], None],
+                 everything: Callable[[], None]) -> None:
+        self._client, self._records, self._metrics = client, records, metrics
+        self._changed, self._everything = changed, everything
+        self.contact = 0.0  # epoch seconds when the API last answered; 0 when it never did
+        self.reachable = False
+        self._reflectors = (
+            Reflector(client, resource_path("v1", "namespaces"), transform=_slim(lambda obj: None),
+                      on_add=self._namespace_added, on_delete=self._namespace_gone),
+            Reflector(client, resource_path("v1", "services"), transform=_slim(service_of),
+                      on_add=lambda new: self._service(None, new), on_update=self._service,
+                      on_delete=self._service_gone),
+            Reflector(client, resource_path("discovery.k8s.io/v1", "endpointslices"), transform=_slim(slice_of),
+                      on_add=lambda new: self._slice(None, new), on_update=self._slice, on_delete=self._slice_gone))
+
+    @property
+    def synced(self) -> bool:
+        """Whether everything has been read once."""
+        return all(reflector.synced.is_set() for reflector in self._reflectors)
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(reflector.run())
+            group.create_task(self._look())
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                await self._client.get("/version")
+                self.reachable, self.contact = True, time.time()
+            except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError):
+                self.reachable = False
+            await asyncio.sleep(CONTACT if self.reachable else 1.0)
+
+    # -- changes --------------------------------------------------------------------------------------------------------
+
+    def _namespace_added(self, obj: Json) -> None:
+        self._records.namespaces.add(obj["metadata"]["name"])
+        self._everything()
+
+    def _namespace_gone(self, obj: Json) -> None:
+        self._records.namespaces.discard(obj["metadata"]["name"])
+        self._everything()
+
+    def _service(self, old: Json | None, new: Json) -> None:
+        service: Service = new["record"]
+        if old is None or old["record"] != service:
+            self._records.put_service(service)
+            self._changed((service.namespace, service.name))
+
+    def _service_gone(self, obj: Json) -> None:
+        key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+        self._records.drop_service(key)
+        self._changed(key)
+
+    def _slice(self, old: Json | None, new: Json) -> None:
+        before: Slice | None = old["record"] if old else None
+        piece: Slice = new["record"]
+        if before == piece:
+            return
+        if before is not None and before.service != piece.service:
+            self._records.drop_slice(before.service, before.name)
+            self._changed(before.service)
+        self._records.put_slice(piece)
+        self._changed(piece.service)
+        self._note_delay(before, piece)
+
+    def _slice_gone(self, obj: Json) -> None:
+        piece: Slice = obj["record"] if "record" in obj else slice_of(obj)
+        self._records.drop_slice(piece.service, piece.name)
+        self._changed(piece.service)
+
+    def _note_delay(self, before: Slice | None, piece: Slice) -> None:
+        service = self._records.services.get(piece.service)
+        if not (self.synced and service and service.headless and piece.triggered):
+            return
+        if before is not None and before.triggered == piece.triggered:
+            return
+        try:
+            happened = datetime.fromisoformat(piece.triggered)
+        except ValueError:
+            return  # an annotation that anybody may write
+        kind = "headless_with_selector" if service.selector else "headless_without_selector"
+        if happened.tzinfo is not None:
+            self._metrics.programmed(kind, max((datetime.now(UTC) - happened).total_seconds(), 0.0))
+
+
+def _slim(record: Callable[[Json], object]) -> Callable[[Json], Json]:
+    """Keeps of an object what a reflector compares, and the record made of it."""
+
+    def transform(obj: Json) -> Json:
+        meta = obj["metadata"]
+        kept = {name: meta[name] for name in ("namespace", "name", "uid", "resourceVersion") if name in meta}
+        return {"metadata": kept, "record": record(obj)}
+
+    return transform

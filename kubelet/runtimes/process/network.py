@@ -40,6 +40,10 @@ class Network:
             await _ip(f"link add {self.bridge} type bridge")
         await _ip(f"address replace {address} dev {self.bridge}", f"link set {self.bridge} up")
         _write_sysctl("net/ipv4/ip_forward", "1")
+        # Between pods, too, packets pass through this machine's stack: the answer of a service's endpoint must meet the
+        # rule that rewrote the question. Isolated ports keep them from taking the short way over the bridge, and this
+        # machine answers ARP for all pods.
+        _write_sysctl(f"net/ipv4/conf/{self.bridge}/proxy_arp_pvlan", "1")
 
     def _veth(self, uid: str) -> str:
         return f"v{self._cluster}{digest(uid, 8)}"
@@ -53,7 +57,7 @@ class Network:
             f"link set {name} master {self.bridge}",
             f"link set {name} up",
             # A pod may reach itself through its service's address.
-            f"link set {name} type bridge_slave hairpin on",
+            f"link set {name} type bridge_slave hairpin on isolated on",
         )
 
     async def detach(self, uid: str) -> None:

@@ -4,7 +4,7 @@ A queue is seven Redis keys under one prefix (see `controllers.workqueue.names`)
 
 ready       zset   key -> score; smallest score is served first. score = enqueue time (ms) - priority * 1e13
 again       zset   keys that were added while they were being processed; they become ready when they are done
-processing  hash   key -> token of the batch that holds it, "<worker>#<number>"
+processing  hash   key -> token of the batch that holds it, "<worker>#<number>.<queue>"
 delayed     zset   key -> time (ms) at which it becomes ready
 failures    hash   key -> failures in a row, for the back-off
 stats       hash   counters behind the workqueue_* metrics
@@ -121,19 +121,26 @@ return counts
 """
 )
 
-# KEYS: those of many queues; ARGV: prefix of the worker leases, now, this worker, its batches under way (tokens)...
-#   ->  per queue the number of keys taken back from workers without a lease, and from batches this worker forgot
+# KEYS: those of many queues; ARGV: prefix of the worker leases, now, this worker, per queue the number of the next batch
+#   that this worker takes from it, then its batches under way (tokens)...
+#   ->  per queue the number of keys taken back from workers without a lease, and from batches this worker forgot.
+#   A batch may have been taken since the list was made: its number tells.
 RECOVER = """
 local alive, result = {}, {}
-for i = 4, #ARGV do alive[ARGV[i]] = true end
+for i = 4 + #KEYS / 7, #ARGV do alive[ARGV[i]] = true end
 for base = 0, #KEYS - 1, 7 do
+  local next_number = tonumber(ARGV[4 + base / 7])
   local ready, again, processing = KEYS[base + 1], KEYS[base + 2], KEYS[base + 3]
   local held, taken = redis.call('HGETALL', processing), 0
   for i = 1, #held, 2 do
     local token = held[i + 1]
     if alive[token] == nil then
-      local worker = string.match(token, '^(.*)#')
-      alive[token] = worker ~= ARGV[3] and redis.call('EXISTS', ARGV[1] .. worker) == 1
+      local worker, number = string.match(token, '^(.*)#(%d+)')
+      if worker == ARGV[3] then
+        alive[token] = tonumber(number) >= next_number
+      else
+        alive[token] = redis.call('EXISTS', ARGV[1] .. worker) == 1
+      end
     end
     if not alive[token] then
       redis.call('HDEL', processing, held[i])

@@ -9,9 +9,9 @@ The queue is a hint, not the truth: Redis may lose it, and the feeder in `contro
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -120,8 +120,9 @@ class WorkQueue:
         self._backoff = backoff
         self._wake_ttl = int(wake_ttl * 1000)
         self._clock = clock
-        self._numbers = itertools.count()
-        self.under_way: set[str] = set()
+        self._guard = threading.Lock()
+        self._next_number = 0
+        self._under_way: set[str] = set()
         self.names = names(name)
         self._scripts = {
             script: redis.register_script(script)
@@ -154,16 +155,15 @@ class WorkQueue:
         An empty batch also ends this queue's wake-up (see `Added.wake`), unless a delayed key is due within `horizon`
         seconds: then the caller is expected to come again at that time.
         """
-        token = f"{self.worker}#{self.name}.{next(self._numbers)}"
-        self.under_way.add(token)
+        token = self._begin()
         try:
             now = self._now()
             due, *flat = self._run(lua.GET, now, maximum, token, self._wake_ttl, horizon * 1000)
         except BaseException:
-            self.under_way.discard(token)
+            self._under_way.discard(token)
             raise
         if not flat:
-            self.under_way.discard(token)
+            self._under_way.discard(token)
         items = [Taken(flat[i], _waited(now, float(flat[i + 1]))) for i in range(0, len(flat), 2)]
         return Batch(token, items, float(due) / 1000 if due else None)
 
@@ -179,7 +179,7 @@ class WorkQueue:
         try:
             return self._run(lua.DONE, self._now(), token, *limits, *arguments)
         finally:
-            self.under_way.discard(token)
+            self._under_way.discard(token)
 
     def recover(self) -> int:
         """`recover` for this queue alone."""
@@ -192,6 +192,18 @@ class WorkQueue:
     def forget_wake(self) -> None:
         """Drop a wake-up that was sent to a worker which is gone."""
         self._redis.delete(self.names[-1])
+
+    def under_way(self) -> tuple[int, list[str]]:
+        """The number that the next batch gets, and the tokens of the batches that are not given back."""
+        with self._guard:
+            return self._next_number, list(self._under_way)
+
+    def _begin(self) -> str:
+        with self._guard:
+            token = f"{self.worker}#{self._next_number}.{self.name}"
+            self._next_number += 1
+            self._under_way.add(token)
+        return token
 
     def _now(self) -> float:
         return round(self._clock() * 1000, 3)
@@ -213,9 +225,10 @@ def _outcome_arguments(outcome: Outcome) -> tuple[str, str, float]:
 
 def recover(redis: Redis, worker: str, queues: Sequence[WorkQueue]) -> list[int]:
     """Make keys ready again that are held by workers without a lease or by abandoned batches. How many, per queue."""
-    under_way = [token for queue in queues for token in queue.under_way.copy()]
+    states = [queue.under_way() for queue in queues]
+    numbers, tokens = [number for number, _ in states], [token for _, held in states for token in held]
     keys = [name for queue in queues for name in queue.names]
-    return redis.register_script(lua.RECOVER)(keys, [LEASE_PREFIX, time.time() * 1000, worker, *under_way])
+    return redis.register_script(lua.RECOVER)(keys, [LEASE_PREFIX, time.time() * 1000, worker, *numbers, *tokens])
 
 
 def poll(redis: Redis, queues: Sequence[WorkQueue], now: float | None = None, wake_ttl: int = WAKE_TTL) -> list[State]:

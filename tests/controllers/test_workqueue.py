@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -114,9 +115,19 @@ def test_an_abandoned_batch_of_this_worker_is_recovered(redis: Redis) -> None:
     queue.add(["a"])
     token = queue.get(1).token
     assert queue.recover() == 0
-    queue.under_way.discard(token)  # what a failed `done` leaves behind
+    queue._under_way.discard(token)  # what a failed `done` leaves behind
     assert queue.recover() == 1
     assert keys_of(queue) == ["a"]
+
+
+def test_a_batch_taken_while_recovery_looks_is_not_taken_back(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = make(redis)
+    hold_lease(redis, "w", 5)
+    queue.add(["a"])
+    before = queue.under_way()
+    queue.get(1)
+    monkeypatch.setattr(queue, "under_way", lambda: before)
+    assert queue.recover() == 0
 
 
 def test_only_one_wake_up_until_the_queue_was_found_empty(redis: Redis) -> None:

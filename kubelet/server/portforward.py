@@ -1,7 +1,8 @@
-"""/portForward: TCP connections to a pod's ports over a WebSocket.
+"""/portForward: TCP connections to a pod's ports.
 
-For the n-th port asked for, channel 2n carries data and 2n+1 errors; the first message on each is the port number,
-two bytes, little endian.
+kubectl speaks SPDY, on the connection or within a WebSocket; other clients the channels of a WebSocket: for the n-th
+port asked for, channel 2n carries data and 2n+1 errors; the first message on each is the port number, two bytes,
+little endian.
 """
 
 from __future__ import annotations
@@ -14,18 +15,34 @@ from aiohttp import web
 from kubelet import podspec
 from kubelet.server import channels
 from kubelet.server.containers import agent, pod
+from kubelet.server.portforward_spdy import Forwarding
+from kubelet.server.spdy import carrier
+
+PROTOCOL = "portforward.k8s.io"
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
     found = pod(request)
-    text = ",".join([*request.query.getall("ports", []), *request.query.getall("port", [])])
-    ports = [int(part) for part in text.split(",") if part.isdigit() and 0 < int(part) < 65536]
-    if not ports:
-        raise web.HTTPBadRequest(text="the query parameter ports has to name at least one port\n")
     state = agent(request).runtime.state(podspec.uid(found))
     if state is None or not state.ready:
         raise web.HTTPBadRequest(text=f"pod {podspec.full_name(found)} is not running\n")
     address = agent(request).options.address if found["spec"].get("hostNetwork") else state.ip
+    if carrier.tunnelled(request):
+        carried, tunnel = await carrier.WebSocketCarrier.open(request)
+        await Forwarding(carried, address, podspec.full_name(found)).run()
+        return tunnel
+    if carrier.plain(request):
+        connection = carrier.ConnectionCarrier.open(request, {"X-Stream-Protocol-Version": PROTOCOL})
+        await Forwarding(connection, address, podspec.full_name(found)).run()
+        return carrier.Answered()
+    return await _channels(request, address)
+
+
+async def _channels(request: web.Request, address: str) -> web.StreamResponse:
+    text = ",".join([*request.query.getall("ports", []), *request.query.getall("port", [])])
+    ports = [int(part) for part in text.split(",") if part.isdigit() and 0 < int(part) < 65536]
+    if not ports:
+        raise web.HTTPBadRequest(text="the query parameter ports has to name at least one port\n")
     socket = await channels.open_socket(request)
     forward = Forward(socket, address, ports)
     try:

@@ -1,0 +1,104 @@
+"""SPDY: the dictionary of the specification, frames both ways, forwarding of ports over streams."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kubelet.server.portforward_spdy import Forwarding
+from kubelet.server.spdy import frames
+
+
+def test_the_dictionary_is_that_of_the_specification() -> None:
+    assert zlib.adler32(frames.DICTIONARY) == 0xE3C6A7C2
+
+
+def test_frames_survive_any_cut_of_the_bytes() -> None:
+    encoder, decoder = frames.Encoder(), frames.Decoder()
+    data = encoder.syn_stream(1, {"streamtype": "data", "port": "80"}) + encoder.data(1, b"hello", fin=True)
+    data += encoder.syn_stream(3, {"streamtype": "data", "port": "81"}) + encoder.ping(b"\0\0\0\7")
+    found = [frame for byte in data for frame in decoder.feed(bytes([byte]))]
+    assert [(f.kind, f.stream, f.flags) for f in found] == [
+        (frames.SYN_STREAM, 1, 0), (frames.DATA, 1, frames.FIN), (frames.SYN_STREAM, 3, 0), (frames.PING, 0, 0),
+    ]
+    assert found[2].headers == {"streamtype": "data", "port": "81"}
+
+
+@pytest.mark.parametrize("data", [b"\x80\x02\0\1\0\0\0\0", b"\x80\x03\0\1\0\0\0\x0c" + b"x" * 12, b"\0\0\0\1\0\xff\xff\xff"])
+def test_what_is_no_spdy_is_refused(data: bytes) -> None:
+    with pytest.raises(frames.ProtocolError):
+        list(frames.Decoder().feed(data))
+
+
+class Client:
+    """The client's side of a session, in memory."""
+
+    def __init__(self) -> None:
+        self.encoder, self._decoder = frames.Encoder(), frames.Decoder()
+        self._out: asyncio.Queue[bytes] = asyncio.Queue()
+        self.got: dict[int, bytes] = {}
+        self.ended: set[int] = set()
+
+    def write(self, data: bytes) -> None:
+        self._out.put_nowait(data)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while data := await self._out.get():
+            yield data
+
+    async def send(self, data: bytes) -> None:
+        for frame in self._decoder.feed(data):
+            if frame.kind == frames.DATA:
+                self.got[frame.stream] = self.got.get(frame.stream, b"") + frame.body
+                if frame.flags & frames.FIN:
+                    self.ended.add(frame.stream)
+
+    def open(self, port: int) -> None:
+        """Streams 1 (errors) and 3 (data)."""
+        headers = {"port": str(port), "requestid": "0"}
+        self.write(self.encoder.syn_stream(1, {"streamtype": "error", **headers}, fin=True))
+        self.write(self.encoder.syn_stream(3, {"streamtype": "data", **headers}))
+
+    async def finished(self) -> None:
+        async with asyncio.timeout(5):
+            while not {1, 3} <= self.ended:
+                await asyncio.sleep(0.01)
+        self.write(b"")
+
+
+async def _forward(client: Client) -> None:
+    async with asyncio.timeout(10):
+        await asyncio.gather(Forwarding(client, "127.0.0.1", "default/web").run(), client.finished())
+
+
+def test_a_connection_is_forwarded_both_ways_and_half_closed() -> None:
+    async def upper(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.read()).upper())  # only after the client ended its side
+        writer.close()
+
+    async def run() -> Client:
+        server = await asyncio.start_server(upper, "127.0.0.1", 0)
+        client = Client()
+        client.open(server.sockets[0].getsockname()[1])
+        client.write(client.encoder.data(3, b"abc" * 100_000))
+        client.write(client.encoder.data(3, b"", fin=True))
+        await _forward(client)
+        server.close()
+        return client
+
+    client = asyncio.run(run())
+    assert client.got[3] == b"ABC" * 100_000
+    assert client.got[1] == b""
+
+
+def test_a_closed_port_is_told_on_the_error_stream() -> None:
+    async def run() -> Client:
+        client = Client()
+        client.open(1)
+        await _forward(client)
+        return client
+
+    assert b"error forwarding port 1 to pod default/web" in asyncio.run(run()).got[1]

@@ -260,6 +260,10 @@ def _int32(value: int) -> int:
     return value if value < 1 << 31 else value - (1 << 32)
 
 
+def _null() -> None:
+    return None
+
+
 _INTEGERS: dict[str, Callable[[int], Any]] = {t.INT64: _int64, t.INT32: _int32, t.BOOL: bool}
 _LEAVES: dict[str, Reader] = {
     t.STRING: lambda buffer, at, stop, depth: str(buffer[at:stop], "utf-8"),
@@ -267,4 +271,5 @@ _LEAVES: dict[str, Reader] = {
     layout.RAW: lambda buffer, at, stop, depth: bytes(buffer[at:stop]),
 }
 _ZERO: dict[str, Callable[[], Any]] = {t.STRING: str, t.BYTES: str, t.INT32: int, t.INT64: int, t.BOOL: bool,
-                                       t.QUANTITY: lambda: "0", t.INT_OR_STRING: int}
+                                       t.QUANTITY: lambda: "0", t.INT_OR_STRING: int, t.TIME: _null, t.MICROTIME: _null,
+                                       t.ANY: _null, t.OBJECT: _null}

@@ -194,7 +194,8 @@ class Rollout:
         def put(d: Json) -> None:
             d["metadata"].setdefault("annotations", {})[sizes.REVISION] = revision
 
-        self._take(self._ctx.session.mutate(STORAGE, self._namespace, self._name, put))
+        # Through the status: what a user declared did not change, and neither may the generation.
+        self._take(self._ctx.session.mutate(STORAGE, self._namespace, self._name, put, "status"))
 
     def _begin_progress(self, reason: str, message: str, value: str = "True", only_first: bool = False) -> None:
         from controllers import conditions

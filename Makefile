@@ -25,10 +25,12 @@ clean: .venv/installed
 token: .venv/installed
 	@BINNACLE_PORT=$(PORT) $(BIN)/python manage.py login_token --skip-checks
 
-# First what can run side by side, then what measures or kills processes, one after another.
+# First what can run side by side; then the browser, whose driver keeps an event loop in its process; then what measures
+# or kills processes, one after another.
 test: .venv/installed-dev
-	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not serial"
-	$(BIN)/pytest -q -m serial
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not serial" --ignore tests/browser
+	$(BIN)/pytest -q tests/browser
+	$(BIN)/pytest -q -m serial --ignore tests/browser
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -55,7 +55,8 @@ def _wait(port: int) -> None:
 def cluster() -> Iterator[tuple[Target, Path]]:
     """A whole cluster, with its state folder."""
     var = Path(tempfile.mkdtemp(prefix="bench-")) / "var"
-    environment = {**os.environ, "BINNACLE_VAR": str(var), "PORT": str(free_port()), "API_PORT": str(free_port() % 50000 + 2000)}
+    environment = {**os.environ, "BINNACLE_VAR": str(var), "PORT": str(free_port()),
+                   "API_PORT": str(free_port() % 50000 + 2000)}
     config = [sys.executable, "-m", "config"]
     subprocess.run([*config, "up", "--detach"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     try:

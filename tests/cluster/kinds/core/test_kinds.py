@@ -185,8 +185,8 @@ def test_event_rows() -> None:
     cells = row(create(V1, "Event", **body))
     assert (cells["Last Seen"], cells["First Seen"], cells["Object"], cells["Source"], cells["Count"], cells["Message"]) == (
         "5s", "10m", "pod/p", "kubelet, h", 4, "m")
-    series: Json = {"eventTime": "2027-01-01T00:00:00.000000Z", "reportingComponent": "x", "reportingInstance": "y", "action": "a",
-              "reason": "R", "involvedObject": {"kind": "Node", "namespace": "ns"},
+    series: Json = {"eventTime": "2027-01-01T00:00:00.000000Z", "reportingComponent": "x", "reportingInstance": "y",
+              "action": "a", "reason": "R", "involvedObject": {"kind": "Node", "namespace": "ns"},
               "series": {"count": 7, "lastObservedTime": clock.stamp(NOW - 1)}}
     cells = row(create(V1, "Event", **series))
     assert (cells["Last Seen"], cells["Count"], cells["Object"], cells["Source"]) == ("1s", 7, "node", "x, y")

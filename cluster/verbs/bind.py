@@ -6,11 +6,14 @@ from typing import Any
 
 from cluster import clock
 from cluster.errors import BadRequest, Conflict
+from cluster.store import Key
 from cluster.verbs import update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan
 
 Json = dict[str, Any]
+# Where a pod runs, told to the pod itself (by the downward API, for one): from the labels of its node.
+TOPOLOGY = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
 def plan(call: Call, binding: Json) -> Plan[Outcome]:
@@ -20,16 +23,23 @@ def plan(call: Call, binding: Json) -> Plan[Outcome]:
         raise BadRequest(f'target.kind: Unsupported value: "{target["kind"]}": supported values: "Node", "<empty>"')
     if not target.get("name"):
         raise BadRequest("target.name: Required value")
-    return (yield from update.plan(call, lambda pod: bound(pod, binding, target["name"])))
+    given = (binding.get("metadata") or {}).get("labels") or {}
+    labels = {**_topology(call, target["name"]), **given}
+    return (yield from update.plan(call, lambda pod: bound(pod, binding, target["name"], labels)))
 
 
-def bound(pod: Json, binding: Json, node: str) -> Json:
-    """The pod on its node, with the condition that says so, and the labels and annotations of the binding."""
+def _topology(call: Call, node: str) -> dict[str, str]:
+    entry = call.session.cache.get(Key("nodes", "", node))
+    return {name: entry.labels[name] for name in TOPOLOGY if name in entry.labels} if entry else {}
+
+
+def bound(pod: Json, binding: Json, node: str, labels: dict[str, str]) -> Json:
+    """The pod on its node, with the condition that says so, these labels and the annotations of the binding."""
     meta, spec, status = pod["metadata"], pod["spec"], pod.setdefault("status", {})
     _check(pod)
     spec["nodeName"] = node
-    for name in ("labels", "annotations"):
-        if given := (binding.get("metadata") or {}).get(name):
+    for name, given in (("labels", labels), ("annotations", (binding.get("metadata") or {}).get("annotations"))):
+        if given:
             meta.setdefault(name, {}).update(given)
     condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": clock.now()}
     others = [c for c in status.get("conditions") or () if c.get("type") != "PodScheduled"]

@@ -11,12 +11,11 @@ A kind is given as a `Kind` or by its storage name (`pods`, `deployments.apps`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from cluster import registry, users
-from cluster.admission.chain import Chain, default_chain
 from cluster.cache import Cache, Entry
 from cluster.errors import ApiError
 from cluster.registry import Context, Kind, Settings
@@ -25,6 +24,9 @@ from cluster.users import User
 from cluster.verbs import bind, create, delete, delete_collection, evict, patch, update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import run, together
+
+if TYPE_CHECKING:
+    from cluster.admission.chain import Chain
 
 Json = dict[str, Any]
 KindLike = Kind | str
@@ -37,6 +39,9 @@ class Session:
                  settings: Settings | None = None, chain: Chain | None = None) -> None:
         self.cluster, self.user, self.cache, self.store = cluster, users.of(user), cache, store
         self.settings = settings or Settings.from_environment()
+        # Here, because plugins of the chain use helpers of this package.
+        from cluster.admission.chain import default_chain
+
         self.chain = chain or default_chain()
         self.registry = registry.of_cluster(cluster)
 

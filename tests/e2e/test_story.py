@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -181,7 +182,8 @@ def test_edit_patch_label_annotate(cluster: Cluster) -> None:
     assert "configmap/guestbook edited" in edited
     assert cluster.path("configmap/guestbook", "{.data.TITLE}") == "Log"
     for kind in ("strategic", "merge"):
-        cluster.kubectl("patch", "service", "frontend", "--type", kind, "-p", json.dumps({"metadata": {"labels": {"by": kind}}}))
+        body = json.dumps({"metadata": {"labels": {"by": kind}}})
+        cluster.kubectl("patch", "service", "frontend", "--type", kind, "-p", body)
         assert cluster.path("service/frontend", "{.metadata.labels.by}") == kind
     cluster.kubectl("patch", "service", "frontend", "--type=json", "-p", '[{"op": "remove", "path": "/metadata/labels/by"}]')
     cluster.kubectl("label", "pods", "-l", "tier=frontend", "watch=starboard")
@@ -206,7 +208,7 @@ def test_what_kubectl_tells(cluster: Cluster) -> None:
 
 
 def test_a_silent_node_loses_its_pods(cluster: Cluster) -> None:
-    command = ["python", "-m", "kubelet.simulate", "--kubeconfig", f"{cluster.var}/kubeconfig", "--nodes", "1"]
+    command = [sys.executable, "-m", "kubelet.simulate", "--kubeconfig", f"{cluster.var}/kubeconfig", "--nodes", "1"]
     with simulator(cluster, command):
         cluster.until(lambda: cluster.kubectl("wait", "--for=condition=Ready", "node/sim-0", "--timeout=30s"))
         cluster.kubectl("create", "-f", "-", stdin=json.dumps(crew()))

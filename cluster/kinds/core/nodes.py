@@ -112,7 +112,12 @@ def _cells(obj: Json, now: float) -> list[Any]:
     info = (obj.get("status") or {}).get("nodeInfo") or {}
     return [obj["metadata"]["name"], _state(obj), ",".join(roles(obj)) or c.NONE, c.age(obj, now),
             info.get("kubeletVersion", ""), _address(obj, "InternalIP"), _address(obj, "ExternalIP"),
-            *(info.get(name) or c.UNKNOWN for name in ("osImage", "kernelVersion", "containerRuntimeVersion"))]
+            info.get("osImage") or c.UNKNOWN, _kernel(info), info.get("containerRuntimeVersion") or c.UNKNOWN]
+
+
+def _kernel(info: dict[str, str]) -> str:
+    version, machine = info.get("kernelVersion"), info.get("architecture")
+    return f"{version} ({machine})" if version and machine else version or c.UNKNOWN
 
 
 def _unschedulable(obj: Json) -> str:

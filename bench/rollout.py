@@ -69,7 +69,7 @@ def main() -> dict[str, object]:
 def simulate(var: Path, nodes: int) -> subprocess.Popen[bytes]:
     """The kubelets of so many simulated nodes."""
     return subprocess.Popen([sys.executable, "-m", "kubelet.simulate", "--kubeconfig", str(var / "kubeconfig"),
-                             "--nodes", str(nodes)], cwd=ROOT)
+                             "--nodes", str(nodes), "--adopt-label", "type=simulated"], cwd=ROOT)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 _redis = environment.redis_url() or f"unix://{environment.var()}/run/redis.sock"
 
 # kombu spells a Unix socket differently from redis-py.
-app = Celery("binnacle", broker=_redis.replace("unix://", "redis+socket://", 1))
+# No fixups: the workers need no Django, which Celery would load because its settings are named in the environment.
+app = Celery("binnacle", broker=_redis.replace("unix://", "redis+socket://", 1), fixups=[])
 app.conf.update(
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,

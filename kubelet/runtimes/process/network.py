@@ -28,6 +28,7 @@ class Network:
         self._cluster = digest(root_dir, 5)
         self.bridge = f"bn{digest(root_dir, 8)}"
         self._pool = pool
+        self._isolated: bool | None = None
 
     @staticmethod
     def available() -> bool:
@@ -40,10 +41,31 @@ class Network:
             await _ip(f"link add {self.bridge} type bridge")
         await _ip(f"address replace {address} dev {self.bridge}", f"link set {self.bridge} up")
         _write_sysctl("net/ipv4/ip_forward", "1")
-        # Between pods, too, packets pass through this machine's stack: the answer of a service's endpoint must meet the
-        # rule that rewrote the question. Isolated ports keep them from taking the short way over the bridge, and this
-        # machine answers ARP for all pods.
-        _write_sysctl(f"net/ipv4/conf/{self.bridge}/proxy_arp_pvlan", "1")
+        await self._lead_through_stack()
+
+    async def _lead_through_stack(self) -> None:
+        """Between pods, too, packets meet this machine's rules: those that rewrote a question have to see the answer.
+
+        Where bridged packets are given to the rules anyhow (br_netfilter), nothing is needed, and isolation would drop
+        what they rewrote.  Elsewhere isolated ports keep pods from taking the short way over the bridge, and this
+        machine answers ARP for all of them.
+        """
+        isolated = not _bridged_packets_meet_rules()
+        if isolated == self._isolated:
+            return
+        _write_sysctl(f"net/ipv4/conf/{self.bridge}/proxy_arp_pvlan", "1" if isolated else "0")
+        ports = [name for _, name in socket.if_nameindex() if name.startswith(f"v{self._cluster}")]
+        self._isolated = isolated
+        for port in ports:
+            await self._set_port(port)
+
+    async def _set_port(self, name: str) -> None:
+        # A pod may reach itself through its service's address: hairpin.
+        try:
+            await _ip(f"link set {name} type bridge_slave hairpin on isolated {'on' if self._isolated else 'off'}")
+        except OSError:
+            if _exists(name):  # else its pod ended meanwhile
+                raise
 
     def _veth(self, uid: str) -> str:
         return f"v{self._cluster}{digest(uid, 8)}"
@@ -56,9 +78,8 @@ class Network:
             f"link add {name} type veth peer name eth0 netns {pid}",
             f"link set {name} master {self.bridge}",
             f"link set {name} up",
-            # A pod may reach itself through its service's address.
-            f"link set {name} type bridge_slave hairpin on isolated on",
         )
+        await self._set_port(name)
 
     async def detach(self, uid: str) -> None:
         if _exists(self._veth(uid)):
@@ -73,6 +94,13 @@ class Network:
     async def remove(bridge: str) -> None:
         if _exists(bridge):
             await _ip(f"link delete {bridge}")
+
+
+def _bridged_packets_meet_rules() -> bool:
+    try:
+        return Path("/proc/sys/net/bridge/bridge-nf-call-iptables").read_text().strip() == "1"
+    except OSError:
+        return False  # no br_netfilter
 
 
 def _exists(interface: str) -> bool:

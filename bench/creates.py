@@ -5,10 +5,11 @@ Prints creates/s, p50 and p99 in ms; the seconds of a list of 10,000 pods as JSO
 
 from __future__ import annotations
 
-import asyncio
 import json
 import statistics
 import time
+
+import uvloop
 
 from bench.pods import COLLECTION, create_all, wait_for_account
 from bench.servers import api_server
@@ -42,7 +43,7 @@ async def measure(target: Target, pid: int) -> dict[str, object]:
 
 def main() -> dict[str, object]:
     with api_server() as (target, pid):
-        return asyncio.run(measure(target, pid))
+        return uvloop.run(measure(target, pid))
 
 
 if __name__ == "__main__":

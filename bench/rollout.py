@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import orjson
+import uvloop
 
 from bench.servers import ROOT, cluster
 from bench.wire import Connection, Target
@@ -60,7 +61,7 @@ def main() -> dict[str, object]:
     with cluster() as (target, var):
         fleet = simulate(var, NODES)
         try:
-            return asyncio.run(measure(target))
+            return uvloop.run(measure(target))
         finally:
             fleet.terminate()
             fleet.wait(20)

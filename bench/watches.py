@@ -7,6 +7,8 @@ import json
 import re
 import time
 
+import uvloop
+
 from bench.pods import COLLECTION, pod, wait_for_account
 from bench.servers import api_server
 from bench.wire import Connection, Target
@@ -60,7 +62,7 @@ async def both(target: Target) -> dict[str, object]:
 
 def main() -> dict[str, object]:
     with api_server() as (target, _):
-        return asyncio.run(both(target))
+        return uvloop.run(both(target))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ERROR = "addons.binnacle/error"      # why the manifests could not be applied; absent when they were
 VERSION = "addons.binnacle/version"  # the version of the addon that was applied
+MANAGER = "addon-manager"            # owner of the fields that manifests set
 RESYNC = 60.0                        # seconds: what somebody changed by hand is put right after this at the latest
 
 
@@ -100,11 +101,11 @@ def apply(addon: Addon, want: Wanted, ctx: Context) -> Iterator[Key]:
 
 
 def _apply_one(kind: Kind, key: Key, obj: dict[str, Any], ctx: Context) -> None:
-    present = ctx.cache.get(key)
-    if present is None:
-        ctx.session.create(kind, key.namespace, obj)
-    elif obj["metadata"]["labels"][MODE_LABEL] != ENSURE_EXISTS:
-        ctx.session.patch(kind, key.namespace, key.name, orjson.dumps(obj), "application/strategic-merge-patch+json")
+    if obj["metadata"]["labels"][MODE_LABEL] == ENSURE_EXISTS and ctx.cache.get(key) is not None:
+        return
+    # Not a strategic merge patch: that takes two ports of one number, UDP and TCP, for the same; and here what a manifest
+    # no longer says goes away.
+    ctx.session.patch(kind, key.namespace, key.name, obj, "application/apply-patch+yaml", field_manager=MANAGER, force=True)
 
 
 def prune(addon: Addon, kept: set[Key], ctx: Context) -> None:

@@ -10,19 +10,21 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import uvloop
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.metrics_core import Metric
 
 from client import Client
 from client.kubeconfig import KubeconfigError
 from dnsserver import config, listeners, web
-from dnsserver.metrics import Metrics, gauge
+from dnsserver.metrics import Metrics
 from dnsserver.options import Options, api, parse
 from dnsserver.records import Records
 from dnsserver.server import Server
 from dnsserver.sources import Sources
+
+if TYPE_CHECKING:
+    from dnsserver.exposition import Exposition, Row
 
 log = logging.getLogger("dnsserver")
 
@@ -41,10 +43,7 @@ class Program:
         self.server = Server(self.records, options.domain, list(options.ranges), self._config(), self.metrics,
                              lambda: self.sources.synced)
         self.sources = Sources(client, self.records, self.metrics, self.server.forget, self.server.forget_all)
-        self.metrics.gauges = self._gauges
-        self.registry = CollectorRegistry()
-        self.registry.register(self.metrics)
-        ProcessCollector(registry=self.registry)
+        self._exposition: Exposition | None = None
         self.stopping = asyncio.Event()
 
     # -- configuration --------------------------------------------------------------------------------------------------
@@ -76,8 +75,14 @@ class Program:
     # -- pages ----------------------------------------------------------------------------------------------------------
 
     def pages(self) -> dict[str, web.Page]:
-        return {"/metrics": lambda: (200, web.METRICS, generate_latest(self.registry)),
-                "/health": lambda: (200, "text/plain", b"OK"), "/ready": self._ready}
+        return {"/metrics": self._metrics, "/health": lambda: (200, "text/plain", b"OK"), "/ready": self._ready}
+
+    def _metrics(self) -> tuple[int, str, bytes]:
+        if self._exposition is None:
+            from dnsserver.exposition import Exposition  # late: see there
+
+            self._exposition = Exposition(self.metrics, self._gauges)
+        return 200, web.METRICS, self._exposition.text()
 
     def _ready(self) -> tuple[int, str, bytes]:
         if self.stopping.is_set():
@@ -86,20 +91,20 @@ class Program:
             return 503, "text/plain", b"services, endpointslices or namespaces are not read yet\n"
         return 200, "text/plain", b"OK"
 
-    def _gauges(self) -> Iterator[Metric]:
+    def _gauges(self) -> Iterator[Row]:
         services, endpoints = self.records.count()
         version = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
-        yield gauge("coredns_build_info", "What is running; the value is always 1.",
-                    ({"version": "binnacle", "revision": "", "pythonversion": version}, 1))
-        rows = [({"server": self.metrics.server, "type": kind, "zones": ".", "view": ""}, float(count))
-                for kind, count in self.server.upstream.cache.sizes()]
-        yield gauge("coredns_cache_entries", "Replies of upstream servers that are kept.", *rows)
-        yield gauge("binnacle_dns_services", "Services known.", ({}, services))
-        yield gauge("binnacle_dns_endpoints", "Ready endpoints known.", ({}, endpoints))
-        yield gauge("binnacle_dns_api_up", "Whether the API answers; while it does not, answers may be stale.",
-                    ({}, float(self.sources.reachable)))
-        yield gauge("binnacle_dns_api_last_contact_timestamp_seconds", "When the API last answered; 0: never.",
-                    ({}, self.sources.contact))
+        yield ("coredns_build_info", "What is running; the value is always 1.",
+               {"version": "binnacle", "revision": "", "pythonversion": version}, 1)
+        for kind, count in self.server.upstream.cache.sizes():
+            yield ("coredns_cache_entries", "Replies of upstream servers that are kept.",
+                   {"server": self.metrics.server, "type": kind, "zones": ".", "view": ""}, count)
+        yield "binnacle_dns_services", "Services known.", {}, services
+        yield "binnacle_dns_endpoints", "Ready endpoints known.", {}, endpoints
+        yield ("binnacle_dns_api_up", "Whether the API answers; while it does not, answers may be stale.", {},
+               float(self.sources.reachable))
+        yield ("binnacle_dns_api_last_contact_timestamp_seconds", "When the API last answered; 0: never.", {},
+               self.sources.contact)
 
     # -- running --------------------------------------------------------------------------------------------------------
 

@@ -92,9 +92,10 @@ class Session:
         return run(update.plan(self.call(kind, namespace, name, subresource), transform), self.store).obj
 
     def patch(self, kind: KindLike, namespace: str, name: str, body: Any, content_type: str,
-              subresource: str | None = None) -> Json:
-        """Apply a patch of one of the content types of the API."""
-        return run(patch.plan(self.call(kind, namespace, name, subresource), body, content_type), self.store).obj
+              subresource: str | None = None, **options: Any) -> Json:
+        """Apply a patch of one of the content types of the API. `options`: field_manager, force for server-side apply."""
+        call = self.call(kind, namespace, name, subresource, **options)
+        return run(patch.plan(call, body, content_type), self.store).obj
 
     def delete(self, kind: KindLike, namespace: str, name: str, options: Json | None = None) -> Json:
         """Delete, or mark for deletion; returns the last state. `options` are DeleteOptions. Raises NotFound, Conflict."""

@@ -124,7 +124,9 @@ def test_a_folder_without_what_it_needs_is_named(tmp_path: Path) -> None:
 def test_each_addon_applies_to_a_cluster(name: str, ctx: Context) -> None:
     addon = catalogue()[name]
     keys = list(manager.apply(addon, manager.Wanted(True, {}), ctx))
-    assert keys
+    before = ctx.cache.refresh()
+    assert keys and keys == list(manager.apply(addon, manager.Wanted(True, {}), ctx))
+    assert ctx.cache.refresh() == before, "applied again, it changes nothing"
     for key in keys:
         entry = ctx.cache.get(key)
         assert entry is not None and entry.labels[ADDON_LABEL] == name

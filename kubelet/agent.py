@@ -18,6 +18,7 @@ from kubelet.podfiles import PodFiles
 from kubelet.runtimes.base import Runtime
 from kubelet.server import app
 from kubelet.sources import Sources
+from kubelet.stats.sampler import Sampler
 from kubelet.tokens import TokenManager
 from kubelet.volumes.base import Context
 from kubelet.volumes.manager import layout
@@ -47,6 +48,9 @@ class Agent:
             on_update=lambda old, new: self._add(new),
             on_delete=self._delete,
         )
+        self.sampler = Sampler(
+            options.node_name, options.root_dir, self.pods.items.values, self.runtime.measurable
+        )
         self.tools: Tools | None = None
 
     # -- start ----------------------------------------------------------------------------------------------------------
@@ -65,6 +69,7 @@ class Agent:
             background += [
                 asyncio.create_task(lease.run(self.client, self.options.node_name, uid)),
                 asyncio.create_task(self.node.run()),
+                asyncio.create_task(self.sampler.run()),
             ]
             # A container started before the services are known would miss their variables for good.
             await self._services.synced.wait()

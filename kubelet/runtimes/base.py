@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 
@@ -125,6 +126,25 @@ class PodState:
         return max(older, key=lambda c: c.attempt, default=None)
 
 
+@dataclass(frozen=True)
+class Running:
+    """A running container as it can be measured: its first process (0: none), its control groups by controller."""
+
+    state: ContainerState
+    pid: int = 0
+    groups: dict[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measurable:
+    """`network_pid` is a process in the pod's own network namespace, 0 when it has none; `folder` holds its files."""
+
+    state: PodState
+    running: list[Running]
+    network_pid: int = 0
+    folder: Path | None = None
+
+
 class Exec(Protocol):
     """A command running in a container."""
 
@@ -156,6 +176,9 @@ class Runtime(Protocol):
         """The uids of all pods of which anything is left."""
 
     def state(self, uid: str) -> PodState | None: ...
+
+    def measurable(self, uid: str) -> Measurable | None:
+        """Where the pod's use of the machine can be read; None when it does not run."""
 
     def has_image(self, image: str) -> bool: ...
 

@@ -10,7 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from kubelet.runtimes.base import ContainerSpec, ContainerState, ImageError, PodState, SandboxSpec, StartError
+from kubelet.runtimes.base import (
+    ContainerSpec,
+    ContainerState,
+    ImageError,
+    Measurable,
+    PodState,
+    Running,
+    SandboxSpec,
+    StartError,
+)
 
 
 @dataclass
@@ -61,6 +70,12 @@ class SimulatedRuntime:
             return None
         kept = list(pod.containers.values())
         return PodState(uid, pod.spec.namespace, pod.spec.name, pod.ready, pod.address, kept, pod.since)
+
+    def measurable(self, uid: str) -> Measurable | None:
+        state = self.state(uid)
+        if state is None or not state.ready:
+            return None
+        return Measurable(state, [Running(container) for container in state.containers if container.running])
 
     def has_image(self, image: str) -> bool:
         return image != "never:1"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubelet.server import attach, execs, logs, metrics, portforward, state
+from kubelet.server import attach, execs, logs, metrics, portforward, state, stats
 from kubelet.server.containers import AGENT
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ def build(agent: Agent) -> web.Application:
     app.router.add_get("/healthz", state.healthz)
     app.router.add_get("/pods", state.pods)
     app.router.add_get("/metrics", metrics.handle)
+    app.router.add_get("/metrics/cadvisor", stats.cadvisor)
+    app.router.add_get("/metrics/resource", stats.resource)
+    app.router.add_get("/stats/summary", stats.summary)
     app.router.add_get("/containerLogs" + target, logs.handle)
     app.router.add_post("/run" + target, execs.run)
     app.router.add_route("*", "/exec" + target, execs.handle)

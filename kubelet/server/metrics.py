@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
+from pathlib import Path
 
 from aiohttp import web
 
 from kubelet import podspec
 from kubelet.node import VERSION
 from kubelet.server.containers import agent
+from kubelet.stats.exposition import CONTENT_TYPE, Page
+
+FAMILIES = {
+    "kubelet_node_name": ("gauge", "The node's name. The count is always 1."),
+    "kubernetes_build_info": ("gauge", "The version that this kubelet is compatible with."),
+    "kubelet_running_containers": ("gauge", "Number of containers that run."),
+    "kubelet_running_pods": ("gauge", "Number of pods whose sandbox runs."),
+    "kubelet_pods": ("gauge", "Number of pods bound to the node, by phase."),
+    "process_cpu_seconds_total": ("counter", "Total user and system CPU time spent in seconds."),
+    "process_resident_memory_bytes": ("gauge", "Resident memory size in bytes."),
+    "process_max_resident_memory_bytes": ("gauge", "Largest resident memory size in bytes."),
+}
 
 
 async def handle(request: web.Request) -> web.Response:
@@ -18,27 +31,20 @@ async def handle(request: web.Request) -> web.Response:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     states = [found.runtime.state(uid) for uid in found.workers]
     running = sum(c.running for state in states if state and state.ready for c in state.containers)
-    lines = [
-        "# HELP kubelet_node_name The node's name. The count is always 1.",
-        "# TYPE kubelet_node_name gauge",
-        f'kubelet_node_name{{node="{found.options.node_name}"}} 1',
-        "# HELP kubernetes_build_info The version that this kubelet is compatible with.",
-        "# TYPE kubernetes_build_info gauge",
-        f'kubernetes_build_info{{git_version="{VERSION}"}} 1',
-        "# HELP kubelet_running_containers Number of containers that run.",
-        "# TYPE kubelet_running_containers gauge",
-        f'kubelet_running_containers{{container_state="running"}} {running}',
-        "# HELP kubelet_running_pods Number of pods whose sandbox runs.",
-        "# TYPE kubelet_running_pods gauge",
-        f"kubelet_running_pods {sum(bool(state and state.ready) for state in states)}",
-        "# HELP kubelet_pods Number of pods bound to the node, by phase.",
-        "# TYPE kubelet_pods gauge",
-        *(f'kubelet_pods{{phase="{phase}"}} {count}' for phase, count in sorted(phases.items())),
-        "# HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.",
-        "# TYPE process_cpu_seconds_total counter",
-        f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.2f}",
-        "# HELP process_max_resident_memory_bytes Largest resident memory size in bytes.",
-        "# TYPE process_max_resident_memory_bytes gauge",
-        f"process_max_resident_memory_bytes {usage.ru_maxrss * 1024}",
-    ]
-    return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
+    page = Page()
+    for name, (kind, text) in FAMILIES.items():
+        page.declare(name, kind, text)
+    page.add("kubelet_node_name", 1, {"node": found.options.node_name})
+    page.add("kubernetes_build_info", 1, {"git_version": VERSION})
+    page.add("kubelet_running_containers", running, {"container_state": "running"})
+    page.add("kubelet_running_pods", sum(bool(state and state.ready) for state in states))
+    for phase, count in sorted(phases.items()):
+        page.add("kubelet_pods", count, {"phase": phase})
+    page.add("process_cpu_seconds_total", usage.ru_utime + usage.ru_stime)
+    page.add("process_resident_memory_bytes", _resident())
+    page.add("process_max_resident_memory_bytes", usage.ru_maxrss * 1024)
+    return web.Response(body=page.text().encode(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -11,7 +11,8 @@ from kubelet.runtimes.base import Limits
 
 log = logging.getLogger("kubelet.cgroups")
 PERIOD = 100_000
-V1_CONTROLLERS = ("cpu", "memory", "pids")
+CONTROLLERS = ("cpu", "memory", "pids")
+V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
 
 
 class Cgroups:
@@ -41,7 +42,7 @@ class Cgroups:
         folder = root / name
         if not _make(folder):
             return {}
-        wanted = " ".join(f"+{controller}" for controller in V1_CONTROLLERS)
+        wanted = " ".join(f"+{controller}" for controller in CONTROLLERS)
         for level in (root, folder):
             if not _write(level / "cgroup.subtree_control", wanted):
                 return {}
@@ -76,7 +77,12 @@ class Cgroups:
             return [("cpu.shares", str(limits.shares)), ("cpu.cfs_quota_us", str(quota or -1))]
         if controller == "memory":
             return [("memory.limit_in_bytes", str(limits.memory_bytes or -1))]
-        return [("pids.max", str(self._pids))]
+        return [("pids.max", str(self._pids))] if controller == "pids" else []
+
+    def folders(self, uid: str, container: str) -> dict[str, Path]:
+        """The groups of a container by controller ("" in version 2), where they are."""
+        found = {controller: root / uid / container for controller, root in self.roots.items()}
+        return {controller: folder for controller, folder in found.items() if folder.is_dir()}
 
     def oom_killed(self, uid: str, container: str) -> bool:
         """Whether the kernel killed a process of the container for want of memory."""

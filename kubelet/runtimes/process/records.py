@@ -55,6 +55,11 @@ class Records:
             if attempt.name.isdigit()
         ]
 
+    def first_process(self, uid: str, name: str, attempt: int) -> int:
+        """The pid of a container's first process, 0 before it has one."""
+        state = files.read_json(str(self.directory(uid) / self.folder(name, attempt) / "state.json"))
+        return int((state or {}).get("pid") or 0)
+
     def container(self, uid: str, name: str, attempt: int, alive: bool) -> ContainerState | None:
         """What the shim wrote of a start; a start that its dead shim left unfinished is finished here."""
         folder = self.directory(uid) / self.folder(name, attempt)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kubelet.runtimes.base import ContainerSpec, PodState, SandboxSpec, StartError
+from kubelet.runtimes.base import ContainerSpec, Measurable, PodState, Running, SandboxSpec, StartError
 from kubelet.runtimes.process import images, shimclient
 from kubelet.runtimes.process.addresses import AddressPool
 from kubelet.runtimes.process.cgroups import Cgroups
@@ -143,6 +143,20 @@ class ProcessRuntime:
                 state["oomKilled"] = state["exitCode"] != 0 and self.cgroups.oom_killed(uid, f"{name}-{attempt}")
                 files.write_json(file, state)
                 self.cgroups.remove(uid, f"{name}-{attempt}")
+
+    def measurable(self, uid: str) -> Measurable | None:
+        state, sandbox = self.state(uid), self._records.sandbox(uid)
+        if state is None or sandbox is None or not state.ready:
+            return None
+        running = []
+        for container in state.containers:
+            pid = self._records.first_process(uid, container.name, container.attempt) if container.running else 0
+            if pid:
+                name = f"{container.name}-{container.attempt}"
+                running.append(Running(container, pid, self.cgroups.folders(uid, name) if self.cgroups else {}))
+        own = "network" in sandbox["namespaces"]
+        pid = self._records.alive(uid) or 0
+        return Measurable(state, running, pid if own else 0, self._records.directory(uid))
 
     def has_image(self, image: str) -> bool:
         return images.known(image)

@@ -1,0 +1,42 @@
+"""/metrics/cadvisor, /metrics/resource and /stats/summary: the newest sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from kubelet.node import VERSION
+from kubelet.server.containers import agent
+from kubelet.stats import cadvisor as cadvisor_page
+from kubelet.stats import resources as resource_page
+from kubelet.stats import summary as summary_page
+from kubelet.stats.exposition import CONTENT_TYPE
+
+Json = dict[str, Any]
+
+
+async def cadvisor(request: web.Request) -> web.Response:
+    found = agent(request)
+    text = cadvisor_page.render(await found.sampler.latest(), VERSION, found.machine.kernel, found.machine.os_image)
+    return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def resource(request: web.Request) -> web.Response:
+    text = resource_page.render(await agent(request).sampler.latest())
+    return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def summary(request: web.Request) -> web.Response:
+    """`?only_cpu_and_memory=true` leaves out the rest."""
+    made = summary_page.render(await agent(request).sampler.latest())
+    if request.query.get("only_cpu_and_memory") == "true":
+        made = {"node": _brief(made["node"]), "pods": [_brief(pod) for pod in made["pods"]]}
+    return web.Response(body=orjson.dumps(made), content_type="application/json")
+
+
+def _brief(part: Json) -> Json:
+    kept: Json = {key: part[key] for key in ("nodeName", "podRef", "name", "startTime", "cpu", "memory") if key in part}
+    containers = part.get("containers")
+    return {**kept, "containers": [_brief(c) for c in containers]} if isinstance(containers, list) else kept

@@ -1,0 +1,181 @@
+"""Takes a sample of everything each 10 s, and makes rates of the difference to the one before."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from kubelet import podspec, quantity
+from kubelet.runtimes.base import Measurable, Running
+from kubelet.stats import groups, machine
+from kubelet.stats.model import Container, Node, Pod, Snapshot, Usage
+from kubelet.stats.processes import Table
+
+log = logging.getLogger("kubelet.stats")
+Json = dict[str, Any]
+
+PERIOD = 10.0
+SHORTEST = 1.0  # seconds: a rate over less says little
+VOLUMES_EVERY = 60.0  # folders of volumes are walked that seldom
+
+
+class Sampler:
+    """`pods` gives the node's pods, `measurable` where one's figures are.  One sample is kept, and totals to compare."""
+
+    def __init__(
+        self,
+        node_name: str,
+        root_dir: Path,
+        pods: Callable[[], Iterable[Json]],
+        measurable: Callable[[str], Measurable | None],
+        proc: Path = Path("/proc"),
+    ) -> None:
+        self._node_name, self._root, self._proc = node_name, root_dir, proc
+        self._pods, self._measurable = pods, measurable
+        self._booted = machine.booted(proc)
+        self._last: Snapshot | None = None
+        self._totals: dict[str, tuple[float, float, float | None]] = {}  # id -> (at, CPU seconds, rate)
+        self._volumes: dict[str, tuple[float, int]] = {}
+        self._lock = asyncio.Lock()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._take()
+            except (OSError, ValueError) as error:
+                log.warning("no sample was taken: %s", error)
+            await asyncio.sleep(PERIOD)
+
+    async def latest(self) -> Snapshot:
+        """The sample of the last 10 s; a fresh one when that is late."""
+        last = self._last
+        if last is None or time.time() - last.node.at > PERIOD * 1.5:
+            return await self._take()
+        return last
+
+    async def _take(self) -> Snapshot:
+        async with self._lock:
+            found = []
+            for pod in list(self._pods()):
+                source = self._measurable(podspec.uid(pod))
+                if source is not None:
+                    found.append((pod, source))
+                await asyncio.sleep(0)  # reading the records of many pods must not hold up their probes
+            self._last = await asyncio.to_thread(self.sample, found)
+            return self._last
+
+    def sample(self, sources: list[tuple[Json, Measurable]]) -> Snapshot:
+        """Reads everything now.  Blocking: a few files for each container."""
+        snapshot = Snapshot(self._node())
+        table: Table | None = None
+        seen = {self._node_name}
+        for pod, source in sources:
+            if table is None and any(_needs_table(running) for running in source.running):
+                table = Table(self._proc)
+            try:
+                made = self._pod(pod, source, table)
+            except (OSError, ValueError) as error:
+                snapshot.failed += 1
+                log.debug("%s not measured: %s", podspec.full_name(pod), error)
+                continue
+            snapshot.pods.append(made)
+            seen.update(container.id for container in made.containers)
+        self._forget(seen, {pod.uid for pod in snapshot.pods})
+        return snapshot
+
+    def _forget(self, ids: set[str], uids: set[str]) -> None:
+        self._totals = {key: value for key, value in self._totals.items() if key in ids}
+        self._volumes = {key: value for key, value in self._volumes.items() if key in uids}
+
+    def _node(self) -> Node:
+        usage, total = machine.usage(self._proc)
+        now = time.time()
+        return Node(
+            name=self._node_name,
+            started_at=self._booted,
+            at=now,
+            usage=usage,
+            memory_total=total,
+            cpus=len(os.sched_getaffinity(0)),
+            rate=self._rate(self._node_name, now, usage),
+            interfaces=machine.interfaces("self", self._proc),
+            files=machine.file_system(self._root),
+        )
+
+    def _pod(self, pod: Json, source: Measurable, table: Table | None) -> Pod:
+        state = source.state
+        made = Pod(state.uid, state.namespace, state.name, state.since, time.time())
+        if source.network_pid:
+            made.interfaces = machine.interfaces(source.network_pid, self._proc)
+        for running in source.running:
+            with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
+                made.containers.append(self._container(pod, running, table))
+        made.volumes = self._volume_bytes(state.uid, source.folder)
+        return made
+
+    def _container(self, pod: Json, running: Running, table: Table | None) -> Container:
+        state = running.state
+        usage = _usage(running, table)
+        now = time.time()
+        limits = ((podspec.container(pod, state.name) or {}).get("resources") or {}).get("limits") or {}
+        return Container(
+            name=state.name,
+            id=state.id,
+            image=state.image,
+            started_at=state.started_at,
+            usage=usage,
+            at=now,
+            rate=self._rate(state.id, now, usage),
+            logs=machine.disk_usage(Path(state.log).parent) if state.log else 0,
+            cpu_limit=quantity.millis(limits["cpu"]) / 1000 if "cpu" in limits else 0.0,
+            memory_limit=quantity.units(limits["memory"]) if "memory" in limits else 0,
+        )
+
+    def _rate(self, key: str, now: float, usage: Usage) -> float | None:
+        """Cores since the last sample.  A total never falls: processes that ended take theirs out of /proc with them."""
+        before = self._totals.get(key)
+        if before is None:
+            self._totals[key] = (now, usage.cpu, None)
+            return None
+        at, total, rate = before
+        usage.cpu = max(usage.cpu, total)
+        if now - at < SHORTEST:
+            return rate
+        rate = (usage.cpu - total) / (now - at)
+        self._totals[key] = (now, usage.cpu, rate)
+        return rate
+
+    def _volume_bytes(self, uid: str, folder: Path | None) -> int:
+        if folder is None:
+            return 0
+        at, size = self._volumes.get(uid, (0.0, 0))
+        now = time.monotonic()
+        if not at or now - at > VOLUMES_EVERY:
+            size = machine.disk_usage(folder / "volumes" / "kubernetes.io~empty-dir")
+            self._volumes[uid] = (now, size)
+        return size
+
+
+def _needs_table(running: Running) -> bool:
+    return running.pid > 0 and groups.measures(running.groups) != (True, True)
+
+
+def _usage(running: Running, table: Table | None) -> Usage:
+    """From the control groups; what those do not tell, from the processes."""
+    cpu, memory = groups.measures(running.groups)
+    usage = groups.read(running.groups) if cpu or memory else Usage()
+    if table is None or (cpu and memory):
+        return usage
+    processes = table.usage(running.pid)
+    if not memory:
+        for name in ("memory", "working_set", "rss", "page_faults", "major_page_faults", "processes"):
+            setattr(usage, name, getattr(processes, name))
+    if not cpu:
+        usage.cpu = processes.cpu
+    return usage

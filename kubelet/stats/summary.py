@@ -1,0 +1,109 @@
+"""/stats/summary: a sample as the Summary of `stats/v1alpha1`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from kubelet.stats.model import Container, FileSystem, Interface, Node, Pod, Snapshot, Usage
+
+Json = dict[str, Any]
+
+
+def render(snapshot: Snapshot) -> Json:
+    files = snapshot.node.files
+    return {"node": _node(snapshot.node), "pods": [_pod(pod, files) for pod in snapshot.pods]}
+
+
+def _node(node: Node) -> Json:
+    made: Json = {
+        "nodeName": node.name,
+        "startTime": _time(node.started_at),
+        "cpu": _cpu(node.at, node.usage, node.rate),
+        "memory": _memory(node.at, node.usage, node.memory_total),
+        "fs": _files(node.at, node.files, node.files.used),
+        "runtime": {"imageFs": _files(node.at, node.files, 0)},
+    }
+    if node.interfaces:
+        made["network"] = _network(node.at, node.interfaces)
+    return made
+
+
+def _pod(pod: Pod, files: FileSystem) -> Json:
+    storage = pod.volumes + sum(container.logs for container in pod.containers)
+    made: Json = {
+        "podRef": {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid},
+        "startTime": _time(pod.started_at),
+        "containers": [_container(container, files) for container in pod.containers],
+        "cpu": _cpu(pod.at, pod.usage, pod.rate),
+        "memory": _memory(pod.at, pod.usage, 0),
+        "ephemeral-storage": _files(pod.at, files, storage),
+        "process_stats": {"process_count": pod.usage.processes},
+    }
+    if pod.interfaces:
+        made["network"] = _network(pod.at, pod.interfaces)
+    return made
+
+
+def _container(container: Container, files: FileSystem) -> Json:
+    return {
+        "name": container.name,
+        "startTime": _time(container.started_at),
+        "cpu": _cpu(container.at, container.usage, container.rate),
+        "memory": _memory(container.at, container.usage, container.memory_limit),
+        "rootfs": _files(container.at, files, 0),
+        "logs": _files(container.at, files, container.logs),
+    }
+
+
+def _cpu(at: float, usage: Usage, rate: float | None) -> Json:
+    made: Json = {"time": _time(at), "usageCoreNanoSeconds": int(usage.cpu * 1e9)}
+    if rate is not None:
+        made["usageNanoCores"] = int(rate * 1e9)
+    return made
+
+
+def _memory(at: float, usage: Usage, limit: int) -> Json:
+    """`limit`: what there is of it, 0 for no bound."""
+    available = {"availableBytes": max(0, limit - usage.working_set)} if limit else {}
+    return {
+        "time": _time(at),
+        **available,
+        "usageBytes": usage.memory,
+        "workingSetBytes": usage.working_set,
+        "rssBytes": usage.rss,
+        "pageFaults": usage.page_faults,
+        "majorPageFaults": usage.major_page_faults,
+    }
+
+
+def _files(at: float, files: FileSystem, used: int) -> Json:
+    return {
+        "time": _time(at),
+        "availableBytes": files.available,
+        "capacityBytes": files.capacity,
+        "usedBytes": used,
+        "inodesFree": files.inodes_free,
+        "inodes": files.inodes,
+        "inodesUsed": files.inodes - files.inodes_free,
+    }
+
+
+def _network(at: float, interfaces: list[Interface]) -> Json:
+    all_of_them = [_interface(one) for one in interfaces]
+    main = next((one for one in all_of_them if one["name"] == "eth0"), all_of_them[0])
+    return {"time": _time(at), **main, "interfaces": all_of_them}
+
+
+def _interface(one: Interface) -> Json:
+    return {
+        "name": one.name,
+        "rxBytes": one.rx_bytes,
+        "rxErrors": one.rx_errors,
+        "txBytes": one.tx_bytes,
+        "txErrors": one.tx_errors,
+    }
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

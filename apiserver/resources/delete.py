@@ -11,12 +11,15 @@ from apiserver.request import Request, check_dry_run
 from apiserver.resources import render, write
 from apiserver.resources.lists import Page, encode
 from apiserver.response import Answer
+from apiserver.subresources.verbs import check_types
 from cluster.cache import Entry
 from cluster.errors import BadRequest
 from cluster.registry import Kind
 from cluster.verbs import delete, delete_collection
 from cluster.verbs.call import Call
 from cluster.verbs.plan import arun
+
+_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 
 
 async def handle(request: Request, kind: Kind) -> Answer:
@@ -49,6 +52,7 @@ async def read_options(request: Request, call: Call) -> dict[str, Any]:
         kind = options.get("kind")
         if kind not in (None, "", "DeleteOptions"):
             raise BadRequest(f'no kind "{kind}" is registered for version "{options.get("apiVersion", "")}"')
+        check_types(_OPTIONS, "DeleteOptions", options)
         if check_dry_run(options.get("dryRun") or []):
             call.dry_run = True
     if request.query("propagationPolicy"):

@@ -105,3 +105,17 @@ def test_metrics_count_requests(server: Server) -> None:
     _, text = server.request("GET", "/metrics")
     assert b'apiserver_request_total{code="200",group="",resource="configmaps",scope="namespace",subresource=""' in text
     assert b"process_resident_memory_bytes" in text
+
+
+@pytest.mark.parametrize(("method", "path", "body", "said"), [
+    ("DELETE", "/api/v1/namespaces/work/configmaps/any", {"gracePeriodSeconds": "x"}, "gracePeriodSeconds"),
+    ("POST", "/api/v1/namespaces/work/pods/any/binding", {"target": 5}, "target"),
+    ("POST", "/api/v1/namespaces/work/pods/any/eviction", {"deleteOptions": []}, "deleteOptions"),
+    ("POST", "/api/v1/namespaces/work/serviceaccounts/any/token", {"spec": {"audiences": 1}}, "audiences"),
+    ("POST", "/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": 5}}, "token"),
+    ("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": {"groups": "x"}}, "groups"),
+])
+def test_fields_of_a_wrong_type_are_named(server: Server, method: str, path: str, body: object, said: str) -> None:
+    status, answer = server.request(method, path, body)
+    assert status == 400
+    assert "cannot unmarshal" in answer["message"] and said in answer["message"]

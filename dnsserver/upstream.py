@@ -11,7 +11,7 @@ import time
 from dnsserver.cache import Kept, Key, ReplyCache, denies
 from dnsserver.config import Config, Server
 from dnsserver.metrics import Metrics
-from dnsserver.wire import CD, NXDOMAIN, RD, SOA, Labels, Reply, make_query, parse_reply
+from dnsserver.wire import CD, FORMERR, NXDOMAIN, RD, SOA, Labels, Reply, make_query, parse_reply
 
 # A client's resolver waits 5 s in all: an answer after that is for nobody.
 TRY, TOTAL = 1.5, 4.5      # seconds for one server, and for the question
@@ -100,6 +100,8 @@ class Upstream:
         try:
             async with asyncio.timeout(seconds):
                 reply = await _over_udp(server, question, do=do, cd=cd)
+                if reply.rcode == FORMERR:  # a server that does not know EDNS
+                    reply = await _over_udp(server, question, do=False, cd=cd, edns=False)
                 if reply.truncated:
                     reply = await _over_tcp(server, question, do=do, cd=cd)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, Unanswered) as error:
@@ -145,13 +147,13 @@ class _Question(asyncio.DatagramProtocol):
             self.reply.set_exception(exc)
 
 
-async def _over_udp(server: Server, question: bytes, *, do: bool, cd: bool) -> Reply:
+async def _over_udp(server: Server, question: bytes, *, do: bool, cd: bool, edns: bool = True) -> Reply:
     # A fresh socket has a random port: with the number, what a forger has to guess.
     number = secrets.randbits(16)
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_datagram_endpoint(lambda: _Question(number, question), remote_addr=server)
     try:
-        transport.sendto(make_query(number, question, RD | (CD if cd else 0), do=do))
+        transport.sendto(make_query(number, question, RD | (CD if cd else 0), do=do, edns=edns))
         return await protocol.reply
     finally:
         transport.close()

@@ -147,9 +147,9 @@ def encode_name(labels: Iterable[str]) -> bytes:
     return b"".join(bytes((len(part),)) + part for part in parts) + b"\0"
 
 
-def make_query(number: int, question: bytes, flags: int, *, do: bool) -> bytes:
-    """A query of ours to another server, with EDNS."""
-    return HEADER.pack(number, flags, 1, 0, 0, 1) + question + _opt(NOERROR, do)
+def make_query(number: int, question: bytes, flags: int, *, do: bool, edns: bool = True) -> bytes:
+    """A query of ours to another server."""
+    return HEADER.pack(number, flags, 1, 0, 0, int(edns)) + question + (_opt(NOERROR, do) if edns else b"")
 
 
 # -- answers ------------------------------------------------------------------------------------------------------------
@@ -282,10 +282,14 @@ class Reply:
 def parse_reply(data: bytes, number: int, question: bytes) -> Reply | None:
     """The reply to the query with this number and question; None when it is none, or is broken."""
     head = 12 + len(question)
-    if len(data) < head or data[12:head].lower() != question.lower():
+    if len(data) < 12:
         return None
     found, flags, questions, *counts = HEADER.unpack_from(data)
-    if found != number or not flags & QR or questions != 1:
+    if found != number or not flags & QR:
+        return None
+    if not questions and flags & (TC | 15):
+        return Reply(flags, question, b"", ())  # some say no more than that it went wrong, or is too long
+    if questions != 1 or data[12:head].lower() != question.lower():
         return None
     records: list[tuple[int, int, int, int, int]] = []
     at = head

@@ -39,7 +39,7 @@ async def _openapi(request: Request) -> Answer:
 
 
 async def _root(request: Request) -> Answer:
-    known = discovery.catalogue(request.state.registry)
+    known = discovery.catalogue(request.state)
     groups = [f"/apis/{group}" for group in known.groups()]
     versions = [f"/apis/{group}/{v}" for group in known.groups() for v in known.versions[group]]
     fixed = ["/api", "/api/v1", "/apis", "/openapi/v2", "/openapi/v3", *EXACT, *(f"/{name}" for name in BELOW)]

@@ -8,14 +8,18 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apiserver import negotiation, response
 from apiserver.request import Request
+from apiserver.resourcemetrics import kinds as resourcemetrics
 from apiserver.response import Answer, Response
 from cluster import schema
 from cluster.errors import ApiError
-from cluster.registry import Kind, Registry
+from cluster.registry import Kind
+
+if TYPE_CHECKING:
+    from apiserver.state import State
 
 Json = dict[str, Any]
 
@@ -24,7 +28,8 @@ Json = dict[str, Any]
 GROUP_ORDER = ("", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
                "autoscaling", "batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io",
                "storage.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io",
-               "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io")
+               "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io",
+               resourcemetrics.GROUP)
 
 _READ_WRITE = ("get", "patch", "update")
 _PROXY = ("create", "delete", "get", "patch", "update")
@@ -52,12 +57,12 @@ def subresource(kind: Kind, name: str) -> tuple[str, str, str, tuple[str, ...]]:
 
 
 class Catalogue:
-    """Everything discovery says about the kinds of one registry at one moment."""
+    """Everything discovery says about these kinds."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, kinds: Iterable[Kind]) -> None:
         self.versions: dict[str, list[str]] = {}
         self.resources: dict[tuple[str, str], list[Kind]] = {}
-        for resource in registry.all():
+        for resource in kinds:
             self._add(resource)
         for found in self.resources.values():
             found.sort(key=lambda resource: resource.plural)
@@ -90,19 +95,21 @@ def version_priority(version: str) -> tuple[int, int, int, str]:
 _catalogues: dict[int, tuple[tuple[int, ...], Catalogue]] = {}
 
 
-def catalogue(registry: Registry) -> Catalogue:
-    """The catalogue of a registry, made when its kinds changed."""
-    stamp = tuple(id(kind) for kind in registry.all())
+def catalogue(state: State) -> Catalogue:
+    """The catalogue of a cluster, made when its kinds changed."""
+    registry = state.registry
+    kinds = (*registry.all(), *(resourcemetrics.KINDS if resourcemetrics.served(state.cache) else ()))
+    stamp = tuple(map(id, kinds))
     known = _catalogues.get(id(registry))
     if known is None or known[0] != stamp:
-        known = _catalogues[id(registry)] = (stamp, Catalogue(registry))
+        known = _catalogues[id(registry)] = (stamp, Catalogue(kinds))
     return known[1]
 
 
 async def api(request: Request) -> Answer:
     """/api: the versions of the core group."""
     if negotiation.discovery_version(request.header(b"accept")):
-        return _aggregated(catalogue(request.state.registry), [""])
+        return _aggregated(catalogue(request.state), [""])
     address = f"127.0.0.1:{request.state.port}"
     return response.json_response({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [
         {"clientCIDR": "0.0.0.0/0", "serverAddress": address}]})
@@ -110,7 +117,7 @@ async def api(request: Request) -> Answer:
 
 async def apis(request: Request) -> Answer:
     """/apis: all other groups."""
-    known = catalogue(request.state.registry)
+    known = catalogue(request.state)
     if negotiation.discovery_version(request.header(b"accept")):
         return _aggregated(known, known.groups())
     groups = [_group(known, name) for name in known.groups()]
@@ -119,12 +126,12 @@ async def apis(request: Request) -> Answer:
 
 async def below_api(request: Request, path: list[str]) -> Answer:
     """/api/VERSION."""
-    return _resource_list(catalogue(request.state.registry), "", path[0])
+    return _resource_list(catalogue(request.state), "", path[0])
 
 
 async def below_apis(request: Request, path: list[str]) -> Answer:
     """/apis/GROUP and /apis/GROUP/VERSION."""
-    known = catalogue(request.state.registry)
+    known = catalogue(request.state)
     if path[0] not in known.versions:
         return response.page_not_found()
     if len(path) == 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from apiserver.resourcemetrics.scraper import Scraper
 from cluster import registry
 from cluster.authz import Authorizer
 from cluster.cache import Cache
@@ -38,6 +39,7 @@ class State:
     port: int = 6443
     started: float = field(default_factory=time.time)
     stopping: bool = False
+    scraper: Scraper = field(default_factory=Scraper)
 
     @property
     def registry(self) -> Registry:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from apiserver import negotiation, response
 from apiserver.request import Request
+from apiserver.resourcemetrics import kinds, serve
 from apiserver.resources import delete, get, lists, watch, write
 from apiserver.response import Answer, Response
 from apiserver.subresources import HANDLERS, VIRTUAL
@@ -34,6 +35,8 @@ async def handle(request: Request) -> Answer:
 
 async def _handle(request: Request) -> Answer:
     info, registry = request.info, request.state.registry
+    if info.group == kinds.GROUP and kinds.served(request.state.cache):
+        return await serve.handle(request)
     virtual = VIRTUAL.get((info.group, info.version, info.resource))
     if virtual is not None and not info.subresource:
         return await virtual(request)

@@ -1,0 +1,101 @@
+"""The answers of metrics.k8s.io: get and list, by namespace, name and labels."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+
+from apiserver import partial, table
+from apiserver.backend import Target
+from apiserver.negotiation import View
+from apiserver.request import Request
+from apiserver.resourcemetrics import kinds
+from apiserver.resourcemetrics.scraper import Figures, Round
+from apiserver.resources import render
+from apiserver.response import Answer
+from apiserver.subresources.nodes import node_target
+from apiserver.subresources.verbs import only
+from cluster import clock
+from cluster.cache import Entry
+from cluster.errors import ApiError, NotFound
+from cluster.registry import Kind
+from cluster.verbs import select
+
+Json = dict[str, Any]
+
+
+async def handle(request: Request) -> Answer:
+    """Answer a request for this group's resources. Raises ApiError."""
+    info = request.info
+    kind = next((k for k in kinds.KINDS if (k.version, k.plural) == (info.version, info.resource)), None)
+    if kind is None or info.subresource or (info.namespace and not kind.namespaced):
+        raise ApiError("the server could not find the requested resource", code=404, reason="NotFound", details={})
+    only(request, "get", "list")
+    view = request.view
+    entries = _wanted(request, kind)
+    figures = await request.state.scraper.latest(targets(request))
+    items = [made for entry in entries if (made := _made(kind, entry, figures)) is not None]
+    if not info.name:
+        return render.finish(view, _list(kind, items, view, request.query("includeObject")))
+    if not items:
+        name = f"{info.namespace}/{info.name}" if kind.namespaced else info.name
+        raise NotFound(f"{kind.kind.lower()}", name, kind.group)
+    return render.finish(view, _one(kind, items[0], view, request.query("includeObject")))
+
+
+def targets(request: Request) -> dict[str, Target]:
+    """The kubelets that serve figures. A node that does not name its port runs none."""
+    found = {}
+    for entry in request.state.cache.list("nodes"):
+        status = entry.object().get("status") or {}
+        endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
+        if endpoint.get("Port") and status.get("addresses"):
+            found[entry.key.name] = node_target(request, entry.key.name)
+    return found
+
+
+def _wanted(request: Request, kind: Kind) -> list[Entry]:
+    """The nodes or pods that are asked about; their labels are selected by."""
+    info, cache = request.info, request.state.cache
+    cache.refresh()
+    matches = select.matcher(kind, request.query("labelSelector"), request.query("fieldSelector"))
+    found = cache.list(kind.plural, info.namespace or None)
+    if info.name:
+        return [entry for entry in found if entry.key.name == info.name]
+    return [entry for entry in found if matches is None or matches(entry)]
+
+
+def _made(kind: Kind, entry: Entry, figures: Round) -> Json | None:
+    """The object about one node or pod; None without figures."""
+    name, namespace = entry.key.name, entry.key.namespace
+    found: Figures | None = figures.pods.get((namespace, name)) if kind.namespaced else figures.nodes.get(name)
+    if found is None:
+        return None
+    metadata: Json = {"name": name, **({"namespace": namespace} if namespace else {}),
+                      "creationTimestamp": clock.now()}
+    if entry.labels:
+        metadata["labels"] = dict(entry.labels)
+    made = {"metadata": metadata, "timestamp": found.timestamp, "window": kinds.WINDOW}
+    if not kind.namespaced:
+        return {**made, "usage": kinds.usage(*found.usage[""])}
+    return {**made, "containers": [{"name": part, "usage": kinds.usage(*use)} for part, use in found.usage.items()]}
+
+
+def _one(kind: Kind, obj: Json, view: View, include: str) -> bytes:
+    if view.transform == "Table":
+        return orjson.dumps(table.of_object(kind, obj, view.version, include))
+    if view.transform:
+        return orjson.dumps(partial.of_object(obj, view.version))
+    return orjson.dumps({"kind": kind.kind, "apiVersion": kind.api_version, **obj})
+
+
+def _list(kind: Kind, items: list[Json], view: View, include: str) -> bytes:
+    if view.transform == "Table":
+        rows = [table.row(kind, item, time.time(), view.version, include) for item in items]
+        return orjson.dumps({"kind": "Table", "apiVersion": f"meta.k8s.io/{view.version}", "metadata": {},
+                             "columnDefinitions": table.definitions(kind), "rows": rows})
+    if view.transform:
+        return orjson.dumps(partial.of_list(items, {}, view.version))
+    return orjson.dumps({"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": {}, "items": items})

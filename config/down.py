@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from config import preflight
+from config import orphans, preflight
 from config.preflight import Refused
 from config.processes import ROOT
 
@@ -20,11 +20,12 @@ STOP_TIMEOUT = 30.0  # seconds for the supervisor and what it runs
 def down(var: Path, quiet: bool = False) -> int:
     """Stop the supervisor with its processes, then the pods' processes. Nothing of the state is lost."""
     pid = preflight.running(var)
-    if pid is None and not quiet:
-        print("Binnacle is not running.")
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
         _wait(pid, var)
+    left = orphans.end(var)
+    if pid is None and not quiet:
+        print(f"The supervisor had died; {left} processes that it left were ended." if left else "Binnacle is not running.")
     if (var / "kubelet").exists():
         subprocess.run([sys.executable, "-m", "kubelet.stop", "--root-dir", str(var / "kubelet")], cwd=ROOT, check=False)
     if (var / "kubeproxy").exists():

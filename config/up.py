@@ -15,8 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from config import environment, installation, preflight
+from config import environment, installation, orphans, preflight
 from config.bootstrap import kubeconfig_path, prepare
+from config.down import down
 from config.installation import Installation
 from config.preflight import Refused
 from config.processes import ROOT
@@ -33,14 +34,26 @@ def up(var: Path, *, detach: bool) -> int:
         print("Binnacle is already running.")
         announce(at)
         return 0
+    if left := orphans.end(var):
+        print(f"Note: the supervisor had died; {left} processes that it left were ended.")
     at = installation.load(var, port, api_port)
-    for number, name, what in ((port, "PORT", "dashboard"), (api_port, "API_PORT", "Kubernetes API"),
-                               (at.kubelet_port, "API_PORT", f"kubelet, API_PORT{at.kubelet_port - api_port:+d}")):
-        preflight.check_port(number, name, what)
+    try:
+        check_ports(at)
+    except Refused:
+        # Perhaps it is a pod of ours (the dashboard) that outlived its supervisor: then it is there no more.
+        down(var, quiet=True)
+        check_ports(at)
     for sentence in preflight.limits():
         print(f"Note: {sentence}.")
     prepare(at)
     return supervise(at, detach=detach)
+
+
+def check_ports(at: Installation) -> None:
+    """Nobody listens where the cluster will."""
+    for number, name, what in ((at.port, "PORT", "dashboard"), (at.api_port, "API_PORT", "Kubernetes API"),
+                               (at.kubelet_port, "API_PORT", f"kubelet, API_PORT{at.kubelet_port - at.api_port:+d}")):
+        preflight.check_port(number, name, what)
 
 
 def supervise(at: Installation, *, detach: bool) -> int:
@@ -76,8 +89,6 @@ class Stop:
         sys.exit(0)
 
     def now(self) -> None:
-        from config.down import down
-
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         down(self.at.path, quiet=True)

@@ -1,0 +1,135 @@
+"""Start, stop, start again, and what is said when that cannot be."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import machine
+from tests.e2e.cluster import Cluster
+
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(240)]
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: keeper}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: keeper, image: host, command: [sleep, "1000"]}]
+"""
+
+
+def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """One sentence on stderr, with these words, a failing exit status, and nothing else."""
+    sentence = done.stderr.strip()
+    assert done.returncode not in (0, None), done
+    assert sentence.startswith("binnacle: ") and "\n" not in sentence and "Traceback" not in sentence, done.stderr
+    assert all(word in sentence for word in words), sentence
+
+
+def test_a_life(stopped: Cluster) -> None:
+    """Everything on one cluster, because starts take their time."""
+    cluster = stopped
+    assert cluster.config("status").returncode == 3
+    cluster.up()
+    cluster.kubectl("apply", "-f", "-", stdin=POD)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=30s")
+    told_while_running(cluster)
+
+    revision, uid = cluster.path("pod/keeper", "{.metadata.resourceVersion} {.metadata.uid}").split()
+    assert "Stopped" in cluster.down()
+    assert not cluster.leftovers(), "processes outlive `down`"
+    assert cluster.config("status").returncode == 3
+    assert "not running" in cluster.down()
+
+    since = time.monotonic()
+    cluster.up()
+    again = time.monotonic() - since
+    assert cluster.path("pod/keeper", "{.metadata.uid}") == uid
+    cluster.until(lambda: cluster.path("pod/keeper", "{.status.containerStatuses[0].restartCount}"),
+                  lambda count: int(count) >= 1, timeout=30, what="the pod runs again and says that it was restarted")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=30s")
+    assert int(cluster.path("pod/keeper", "{.metadata.resourceVersion}")) > int(revision)
+    print(f"second start: {again:.1f} s")
+
+    assert cluster.config("clean").returncode == 0
+    assert not cluster.var.exists() and not cluster.leftovers()
+    assert "holds no Binnacle cluster" in clean_of_something_else(cluster)
+
+
+def told_while_running(cluster: Cluster) -> None:
+    status = cluster.config("status")
+    for name in ("redis", "apiserver", "controllers", "scheduler", "kubelet", "kubeproxy"):
+        assert re.search(rf"^{name} +RUNNING +\d+ MiB", status.stdout, re.M), status.stdout
+    assert status.returncode == 0 and re.search("^node +Ready", status.stdout, re.M), status.stdout
+    twice = cluster.config("up", "--detach")
+    assert twice.returncode == 0 and "already running" in twice.stdout
+    refused(cluster.config("up", "--detach", BINNACLE_VAR=str(cluster.folder / "home" / "other")), "in use", "PORT=")
+
+
+def clean_of_something_else(cluster: Cluster) -> str:
+    other = cluster.folder / "precious"
+    other.mkdir(mode=0o755)
+    done = cluster.config("clean", BINNACLE_VAR=str(other))
+    refused(done)
+    assert other.exists()
+    return done.stderr
+
+
+def test_a_port_in_use_is_named(stopped: Cluster) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        for variable in ("PORT", "API_PORT"):
+            refused(stopped.config("up", "--detach", **{variable: str(port)}), str(port), "in use", f"{variable}=")
+    assert not stopped.leftovers(0), "something was half started"
+
+
+def test_a_port_that_is_no_port(stopped: Cluster) -> None:
+    refused(stopped.config("up", "--detach", PORT="http"), "PORT", "http")
+    refused(stopped.config("up", "--detach", API_PORT="70000"), "API_PORT", "70000")
+
+
+def test_a_path_too_long_for_sockets(stopped: Cluster) -> None:
+    refused(stopped.config("up", "--detach", BINNACLE_VAR=str(stopped.home / ("deep" * 25))), "too long", "VAR=")
+    assert not stopped.leftovers(0)
+
+
+def test_a_folder_that_cannot_be_written(stopped: Cluster) -> None:
+    folder = stopped.folder / "closed"
+    if stopped.ordinary:
+        folder.mkdir(mode=0o555)
+        if os.geteuid() == 0:
+            os.chown(folder, 0, 0)
+    else:
+        folder.write_text("no folder at all")  # root may write into any folder
+    refused(stopped.config("up", "--detach", BINNACLE_VAR=str(folder / "var")), "can not be written", "VAR=")
+    assert not stopped.leftovers(0)
+
+
+def test_a_state_folder_of_another_kind_of_user(stopped: Cluster) -> None:
+    stopped.var.mkdir()
+    made_by = "false" if os.geteuid() == 0 and not stopped.ordinary else "true"
+    (stopped.var / "config.json").write_text(f'{{"privileged": {made_by}, "slot": 1}}')
+    if stopped.prefix:
+        for path in (stopped.var, stopped.var / "config.json"):
+            os.chown(path, machine.USER, machine.USER)
+    refused(stopped.config("up", "--detach"), "root", "ordinary user", "VAR=")
+    assert not stopped.leftovers(0)
+
+
+def test_a_python_too_old_is_told(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\ncase "$*" in *version_info*) exit 1;; *) echo Python 3.8.1;; esac\n')
+    old.chmod(0o755)
+    done = subprocess.run(["make", "-s", "-f", str(machine.ROOT / "Makefile"), "up", f"PYTHON={old}", f"VAR={tmp_path}/var"],
+                          cwd=tmp_path, text=True, capture_output=True, timeout=30, check=False)
+    assert done.returncode != 0 and "needs Python 3.11 or newer" in done.stderr and "3.8.1" in done.stderr, done
+    assert not (tmp_path / ".venv").exists() and not (tmp_path / "var").exists()

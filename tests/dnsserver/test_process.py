@@ -1,0 +1,190 @@
+"""`python -m dnsserver` as a process: sockets, the API coming, changing and going, configuration, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import dnslib
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.conftest import ROOT
+from tests.dnsserver.api import FakeApi
+from tests.dnsserver.conftest import piece, rcode, rows, service
+
+SVC = "default.svc.cluster.local"
+
+
+class Program:
+    """The running server; `ask` blocks, so call it in a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.api_port, self.port, self.http = free(), free(), free()
+        self.config = folder / "config"
+        self.config.mkdir()
+        (folder / "resolv.conf").write_text("")
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.write_text(json.dumps({
+            "current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a"}}],
+            "clusters": [{"name": "a", "cluster": {"server": f"http://127.0.0.1:{self.api_port}"}}]}))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dnsserver", "--address", "127.0.0.1", "--port", str(self.port), "--http-port",
+             str(self.http), "--range", "10.96.0.0/16", "--kubeconfig", str(kubeconfig), "--config-dir", str(self.config),
+             "--resolv-conf", str(folder / "resolv.conf")], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+    def ask(self, name: str, kind: str = "A", tcp: bool = False) -> dnslib.DNSRecord:
+        query = dnslib.DNSRecord.question(name, kind)
+        return dnslib.DNSRecord.parse(query.send("127.0.0.1", self.port, timeout=3, tcp=tcp))
+
+    def page(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=3) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples that have these labels."""
+        families = text_string_to_metric_families(self.page("/metrics")[1])
+        return sum(sample.value for family in families for sample in family.samples
+                   if sample.name == name and labels.items() <= sample.labels.items())
+
+
+def free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(check: Callable[[], object], seconds: float = 15.0) -> float:
+    """Seconds until `check` holds; fails after `seconds`."""
+    started = time.monotonic()
+    while not check():
+        assert time.monotonic() - started < seconds, "it took too long"
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    made = Program(tmp_path)
+    yield made
+    if made.process.poll() is None:
+        made.process.kill()
+    made.process.communicate()
+
+
+def with_api(program: Program, test: Callable[[FakeApi], Awaitable[None]]) -> None:
+    async def run() -> None:
+        api = FakeApi()
+        for name in ("default", "kube-system"):
+            api.put("namespaces", {"metadata": {"name": name}})
+        api.put("services", service("web", "10.96.0.20", (("http", "TCP", 80),)))
+        api.put("services", service("db", "None"))
+        api.put("endpointslices", piece("db", "10.244.0.5"))
+        await api.start(program.api_port)
+        try:
+            await test(api)
+        finally:
+            await api.stop()
+
+    asyncio.run(run())
+
+
+def test_life_of_the_server(program: Program) -> None:
+    until(lambda: program.page("/health")[0] == 200)
+    assert program.page("/ready")[0] == 503, "without the API it has nothing to say"
+    assert rcode(program.ask(f"web.{SVC}")) == "SERVFAIL"
+
+    async def test(api: FakeApi) -> None:
+        thread = asyncio.to_thread
+        await thread(until, lambda: program.page("/ready")[0] == 200)
+        assert rows(await thread(program.ask, f"web.{SVC}")) == ["10.96.0.20"]
+        assert rows(await thread(program.ask, f"web.{SVC}", "A", True)) == ["10.96.0.20"]
+        # An answer changes within a second of an endpoint's change.
+        assert rows(await thread(program.ask, f"db.{SVC}")) == ["10.244.0.5"]
+        api.put("endpointslices", piece("db", "10.244.0.6"))
+        took = await thread(until, lambda: rows(program.ask(f"db.{SVC}")) == ["10.244.0.6"])
+        assert took < 1
+        api.remove("services", "web")
+        assert await thread(until, lambda: rcode(program.ask(f"web.{SVC}")) == "NXDOMAIN") < 1
+        assert await thread(program.metric, "binnacle_dns_services") == 1
+        await thread(until, lambda: program.metric("binnacle_dns_api_up") == 1)
+
+    with_api(program, test)
+    # The API is gone: stale rather than nothing, and it says so.
+    assert rows(program.ask(f"db.{SVC}")) == ["10.244.0.6"] and program.page("/ready")[0] == 200
+    until(lambda: program.metric("binnacle_dns_api_up") == 0)
+    assert program.metric("coredns_dns_requests_total", type="A", zone="cluster.local.") > 3
+    assert program.metric("coredns_dns_responses_total", rcode="NXDOMAIN") >= 1
+    assert program.metric("coredns_dns_request_duration_seconds_count") == program.metric("coredns_dns_requests_total")
+    assert program.metric("coredns_panics_total") == 0
+
+    program.process.send_signal(signal.SIGTERM)
+    until(lambda: program.page("/ready")[0] == 503)
+    assert rows(program.ask(f"db.{SVC}")) == ["10.244.0.6"], "it still answers while the service turns away from it"
+    assert program.process.wait(5) == 0
+
+
+def test_a_changed_configuration_is_taken_without_a_restart(program: Program) -> None:
+    async def test(api: FakeApi) -> None:
+        thread = asyncio.to_thread
+        await thread(until, lambda: program.page("/ready")[0] == 200)
+        assert (await thread(program.ask, f"db.{SVC}")).rr[0].ttl == 5
+        (program.config / "ttl").write_text("x")
+        await thread(until, lambda: program.metric("coredns_reload_failed_total") == 1)
+        assert (await thread(program.ask, f"db.{SVC}")).rr[0].ttl == 5, "what can not be used changes nothing"
+        (program.config / "ttl").write_text("30")
+        await thread(until, lambda: program.ask(f"db.{SVC}").rr[0].ttl == 30)
+
+    with_api(program, test)
+
+
+def test_hostile_connections_do_not_stop_it(program: Program) -> None:
+    until(lambda: program.page("/health")[0] == 200)
+    with socket.create_connection(("127.0.0.1", program.port)) as idle, \
+            socket.create_connection(("127.0.0.1", program.port)) as garbage, \
+            socket.create_connection(("127.0.0.1", program.port)) as many:
+        idle.sendall(b"\xff")
+        garbage.sendall(b"\0\x0c" + os.urandom(2) + b"\x80" + bytes(9))
+        query = bytes(dnslib.DNSRecord.question(f"db.{SVC}").pack())
+        many.sendall((struct.pack("!H", len(query)) + query) * 500)
+        garbage.settimeout(3)
+        with pytest.raises(ConnectionError):
+            assert not garbage.recv(10), "no question, no answer"
+            raise ConnectionAbortedError
+        many.settimeout(3)
+        got = b""
+        while len(got) < 500 * (2 + len(query)):
+            got += many.recv(65536)
+        assert rcode(dnslib.DNSRecord.parse(got[2:2 + len(query)])) == "SERVFAIL"
+    assert program.page("/nosuch")[0] == 404 and program.page("/health")[0] == 200
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--address", "192.0.2.1"], "can not listen on 192.0.2.1 port"),
+    (["--port", "0"], "'0' is no port"),
+    (["--range", "10.96.0.1/16"], "'10.96.0.1/16' is no range of addresses"),
+])
+def test_what_can_not_work_is_said(arguments: list[str], message: str, tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(json.dumps({
+        "current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a"}}],
+        "clusters": [{"name": "a", "cluster": {"server": "http://127.0.0.1:1"}}]}))
+    done = subprocess.run([sys.executable, "-m", "dnsserver", "--port", "29053", "--kubeconfig", str(kubeconfig), *arguments],
+                          cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode and message in done.stderr and "Traceback" not in done.stderr

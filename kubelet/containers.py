@@ -60,6 +60,8 @@ class Builder:
             groups=_groups(pod, gid),
             limits=limits(container),
             no_new_privileges=security.get("allowPrivilegeEscalation") is False,
+            stdin=bool(container.get("stdin")),
+            tty=bool(container.get("tty")),
         )
 
     async def _environment(self, pod: Json, container: Json, address: str) -> dict[str, str]:

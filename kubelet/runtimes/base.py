@@ -81,6 +81,8 @@ class ContainerSpec:
     groups: tuple[int, ...] = ()
     limits: Limits = Limits()
     no_new_privileges: bool = False
+    stdin: bool = False
+    tty: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,12 @@ class Runtime(Protocol):
 
     async def exec(self, uid: str, name: str, args: list[str], fds: tuple[int, int, int], tty: bool = False) -> Exec:
         """Runs a command with these standard streams; raises StartError."""
+
+    async def attach(self, uid: str, name: str, fds: tuple[int, int]) -> int:
+        """Output from now on goes to `fds`, too; returns a descriptor for input or -1.  Raises StartError."""
+
+    async def end_input(self, uid: str, name: str) -> None:
+        """Standard input of the container ends (a terminal's does not)."""
 
     async def remove_container(self, uid: str, name: str, attempt: int) -> None: ...
 

@@ -121,6 +121,12 @@ class SimulatedRuntime:
             raise StartError(f"container {name} is not running")
         return SimulatedExec()
 
+    async def attach(self, uid: str, name: str, fds: tuple[int, int]) -> int:
+        raise StartError("a simulated container has no streams")
+
+    async def end_input(self, uid: str, name: str) -> None:
+        return
+
     async def remove_container(self, uid: str, name: str, attempt: int) -> None:
         self._pods[uid].containers.pop((name, attempt), None)
 

@@ -1,40 +1,73 @@
-"""/attach: what a container writes from now on.  Containers of this runtime read no input."""
+"""/attach: what a container writes from now on, and its standard input."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+import orjson
 from aiohttp import web
 
 from kubelet import podspec
-from kubelet.logs.reader import Options, stream
+from kubelet.runtimes.base import StartError
 from kubelet.server import channels
-from kubelet.server.containers import agent, running, start
+from kubelet.server.containers import agent, flag, running
+from kubelet.server.pipes import Streams
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
     found, wanted = running(request)
-    run = start(request, found, wanted["name"], previous=False)
-    assert run is not None, "running() found it"
+    runtime, uid, name = agent(request).runtime, podspec.uid(found), wanted["name"]
     socket = await channels.open_socket(request)
-    runtime, uid = agent(request).runtime, podspec.uid(found)
+    streams = Streams(tty=False, stdin=False)
+    try:
+        streams.set_input(await runtime.attach(uid, name, streams.child[1:]), bool(wanted.get("tty")))
+    except StartError as error:
+        streams.handed_over()
+        streams.close()
+        await channels.finish(socket, channels.failure(str(error)))
+        return socket
+    streams.handed_over()
+    takes_input = flag(request, "stdin") and bool(wanted.get("stdin"))
 
-    def alive() -> bool:
-        state = runtime.state(uid)
-        return state is not None and any(c.id == run.id and c.running for c in state.containers)
+    async def end_input() -> None:
+        streams.end_input()
+        if takes_input and wanted.get("stdinOnce"):
+            await runtime.end_input(uid, name)
 
-    async def send(name: str, channel: int) -> None:
-        async for chunk in stream(run.log, Options(follow=True, tail=0, stream=name), alive):
-            await socket.send_bytes(bytes([channel]) + chunk)
+    try:
+        await _converse(socket, streams, takes_input, end_input)
+    finally:
+        await end_input()
+        streams.close()
+    return socket
 
-    async def ignore(channel: int, payload: bytes) -> None:
-        return
 
-    incoming = asyncio.create_task(channels.receive(socket, ignore, lambda channel: None))
+async def _converse(
+    socket: web.WebSocketResponse, streams: Streams, takes_input: bool, end_input: Callable[[], Awaitable[None]]
+) -> None:
+    closing: set[asyncio.Task[None]] = set()
+
+    def closed(channel: int) -> None:
+        if channel == channels.STDIN:
+            closing.add(asyncio.ensure_future(end_input()))
+
+    async def data(channel: int, payload: bytes) -> None:
+        if channel == channels.STDIN and takes_input:
+            await streams.write(payload)
+        elif channel == channels.RESIZE:
+            size: dict[str, Any] = orjson.loads(payload)
+            streams.resize(int(size.get("Width", 80)), int(size.get("Height", 24)))
+
+    incoming = asyncio.create_task(channels.receive(socket, data, closed))
+    out, err = await streams.reader("out"), await streams.reader("err")
 
     async def both() -> None:
-        await asyncio.gather(send("stdout", channels.STDOUT), send("stderr", channels.STDERR))
+        await asyncio.gather(
+            channels.pump(socket, channels.STDOUT, out), channels.pump(socket, channels.STDERR, err)
+        )
 
     output = asyncio.create_task(both())
     await asyncio.wait([incoming, output], return_when=asyncio.FIRST_COMPLETED)
@@ -43,5 +76,4 @@ async def handle(request: web.Request) -> web.StreamResponse:
             await channels.finish(socket, channels.exit_status(0))
     incoming.cancel()
     output.cancel()
-    await asyncio.gather(incoming, output, return_exceptions=True)
-    return socket
+    await asyncio.gather(incoming, output, *closing, return_exceptions=True)

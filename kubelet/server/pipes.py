@@ -31,6 +31,12 @@ class Streams:
         self._transports: list[asyncio.BaseTransport] = []
         self._writer: asyncio.StreamWriter | None = None
 
+    def set_input(self, fd: int, tty: bool) -> None:
+        """Input goes to `fd` (-1: nowhere), which is closed in the end; a terminal can be resized and has no end."""
+        self._tty = tty
+        self._master = fd if tty and fd >= 0 else None
+        self._ours["in"] = fd
+
     def names(self) -> set[str]:
         """Those of `in`, `out`, `err` that are still to be opened."""
         return set(self._ours)

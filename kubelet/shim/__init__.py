@@ -7,6 +7,7 @@ zygote.py  forks shims on request, dies with the kubelet
 pod.py     the shim: namespaces of the pod, its control socket, its event loop
 container.py  starting one container, and its end
 execs.py   commands inside a running container
+taps.py    output for attached clients
 mounts.py  the container's view of the file system
 logs.py    CRI log files with rotation
 syscalls.py, procs.py, files.py  what the standard library lacks

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
+import termios
 import time
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -25,7 +27,15 @@ class Container:
     config: dict[str, Any]
     log: LogFile
     pid: int = 0
+    input: int = -1
+    """Where its standard input is written: a pipe, or its terminal; -1 when it has none or it was ended."""
     state: dict[str, Any] = field(default_factory=dict)
+
+    def end_input(self) -> None:
+        """It reads end of file, once nobody else holds the descriptor."""
+        if self.input >= 0:
+            os.close(self.input)
+            self.input = -1
 
     def save(self) -> None:
         files.write_json(os.path.join(self.folder, "state.json"), self.state)
@@ -39,25 +49,39 @@ def start(folder: str, log_options: dict[str, int] | None = None) -> tuple[Conta
     """
     config = files.read_json(os.path.join(folder, "config.json"))
     container = Container(folder, config, LogFile(config["log"], **(log_options or {})))
-    out_read, out_write = os.pipe()
-    err_read, err_write = os.pipe()
-    container.pid, error = _fork(config, folder, out_write, err_write)
-    os.close(out_write)
-    os.close(err_write)
+    streams, pipes = _streams(container)
+    container.pid, error = _fork(config, folder, streams)
+    for fd in set(streams):
+        os.close(fd)
     container.state = {"pid": container.pid, "ticks": procs.started(container.pid), "startedAt": time.time_ns()}
     if error:
         container.state.update(exitCode=NOT_STARTED, finishedAt=time.time_ns(), error=error)
     container.save()
-    for fd in (out_read, err_read):
+    for fd in pipes:
         os.set_blocking(fd, False)
-    return container, {out_read: "stdout", err_read: "stderr"}, error
+    return container, pipes, error
 
 
-def _fork(config: dict[str, Any], folder: str, out: int, err: int) -> tuple[int, str]:
+def _streams(container: Container) -> tuple[tuple[int, int, int], dict[int, str]]:
+    """The standard streams for the program, and our ends of its output."""
+    if container.config.get("tty"):
+        master, slave = os.openpty()
+        container.input = os.dup(master)
+        return (slave, slave, slave), {master: "stdout"}
+    if container.config.get("stdin"):
+        stdin, container.input = os.pipe()
+    else:
+        stdin = os.open("/dev/null", os.O_RDONLY)
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    return (stdin, out_write, err_write), {out_read: "stdout", err_read: "stderr"}
+
+
+def _fork(config: dict[str, Any], folder: str, streams: tuple[int, int, int]) -> tuple[int, str]:
     """Forks, waits until the program was executed (or failed to be): (pid, error text)."""
     status_read, status_write = os.pipe()
     go_read, go_write = os.pipe()
-    pid = _spawn(config, lambda: _child(config, folder, out, err, status_write, go_read, go_write))
+    pid = _spawn(config, lambda: _child(config, folder, streams, status_write, go_read, go_write))
     os.close(status_write)
     os.close(go_read)
     os.write(go_write, b"g")
@@ -106,15 +130,18 @@ def _between(child: Any, write: int) -> NoReturn:
 
 
 def _child(
-    config: dict[str, Any], folder: str, out: int, err: int, status: int, go_read: int, go_write: int
+    config: dict[str, Any], folder: str, streams: tuple[int, int, int], status: int, go_read: int, go_write: int
 ) -> NoReturn:
     """In the new process: never returns."""
     try:
         os.close(go_write)
         os.read(go_read, 1)  # from here on the shim is the parent, which the death signal below is bound to
         os.setsid()
-        for fd, source in ((0, os.open("/dev/null", os.O_RDONLY)), (1, out), (2, err)):
+        for fd, source in enumerate(streams):
             os.dup2(source, fd)
+        if config.get("tty"):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            config["env"] = {"TERM": "xterm", **config["env"]}
         prepare(config, folder)
         execute(config)
     except BaseException as error:

@@ -56,6 +56,10 @@ class LogFile:
         if out:
             self._write(out)
 
+    def unfinished(self, stream: str) -> bytes:
+        """The line that waits for its newline: a prompt, perhaps."""
+        return self._rest[stream]
+
     def flush(self, stream: str) -> None:
         """The end of a stream: an unfinished line is written as it is."""
         rest, self._rest[stream] = self._rest[stream], b""

@@ -7,6 +7,9 @@ It serves requests on `shim.sock` in the pod's directory, one JSON message each 
     {"op": "start", "folder"}                start a container                       -> {"pid"} or {"error"}
     {"op": "kill", "folder", "signal"}       a signal to its first process
     {"op": "exec", "folder", "args", "tty"}  with three descriptors  -> {"pid"}, then {"exit": code}
+    {"op": "attach", "folder"}               with two descriptors: its output from now on goes there, too
+                                             -> {"input": whether a descriptor for its input comes with the answer}
+    {"op": "end_input", "folder"}            its standard input ends
     {"op": "watch"}                          -> {"exited": folder} for each end, until the connection closes
     {"op": "stop"}                           ends everything, then itself
 """
@@ -20,10 +23,11 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from kubelet.shim import container as containers
-from kubelet.shim import execs, files, procs, syscalls
+from kubelet.shim import execs, files, procs, syscalls, taps
 
 CHUNK = 64 * 1024
 _NAMESPACES = {
@@ -66,6 +70,7 @@ class Shim:
         self._listener = self._listen()
         self._clients: dict[int, socket.socket] = {}
         self._watchers: set[int] = set()
+        self._taps = taps.Taps()
         self._pipes: dict[int, tuple[containers.Container, str]] = {}
         self._running: dict[int, containers.Container] = {}
         self._execs: dict[int, int] = {}
@@ -130,14 +135,15 @@ class Shim:
         finally:
             for received in fds:
                 os.close(received)
-        self._send(fd, answer)
+        self._send(fd, answer, answer.pop("descriptors", ()))
 
-    def _send(self, fd: int, message: dict[str, Any]) -> None:
+    def _send(self, fd: int, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         client = self._clients.get(fd)
         if client is None:
             return
         try:
-            client.send(json.dumps(message).encode(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            data, flags = [json.dumps(message).encode()], socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+            socket.send_fds(client, data, list(descriptors), flags)
         except OSError:
             self._hang_up(fd)  # nobody reads: state files hold what it would have been told
 
@@ -190,6 +196,19 @@ class Shim:
         self._execs[pid] = fd
         return {"pid": pid}
 
+    def _op_attach(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        found = self._find(request["folder"])
+        if found is None:
+            return {"error": "container not running"}
+        self._taps.add(found, fds)
+        return {"input": found.input >= 0, "descriptors": [found.input] if found.input >= 0 else []}
+
+    def _op_end_input(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
+        found = self._find(request["folder"])
+        if found is not None and not found.config.get("tty"):
+            found.end_input()
+        return {}
+
     def _op_watch(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
         self._watchers.add(fd)
         return {}
@@ -216,6 +235,9 @@ class Shim:
             data = os.read(fd, CHUNK)
         except BlockingIOError:
             return
+        except OSError:
+            data = b""  # EIO: nobody has the terminal open any more
+        self._taps.feed(owner, stream, data)
         try:
             if data:
                 owner.log.feed(stream, data)
@@ -251,6 +273,8 @@ class Shim:
         if not ended.config.get("pidNamespace"):
             procs.kill_leftovers(ended.pid, ended.config["id"])
         self._drain(ended)
+        self._taps.close(ended)
+        ended.end_input()
         if "exitCode" not in ended.state:
             ended.state["exitCode"] = code if code >= 0 else 128 - code
             ended.state["finishedAt"] = time.time_ns()

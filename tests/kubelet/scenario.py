@@ -214,6 +214,32 @@ async def logs_and_commands_over_https(w: World) -> None:
         assert json.loads(messages[1][1:])["details"]["causes"][0]["message"] == "4"
 
 
+async def a_container_reads_from_who_attaches(w: World) -> None:
+    reader = {"name": "c", "command": ["sh", "-c", "cat; exit 3"], "stdin": True, "stdinOnce": True}
+    # A prompt is no whole line; who attaches sees it all the same.
+    shell = {"name": "c", "command": ["sh", "-c", "printf '> '; read word; stty size; exit 4"], "stdin": True, "tty": True}
+    for name, container in (("reader", reader), ("shell", shell)):
+        w.api.put("pods", pod(name, container, restartPolicy="Never"))
+        await w.until(lambda name=name: w.ready(name))
+    context = ssl.create_default_context(cafile=str(w.folder / "ca.crt"))
+    context.load_cert_chain(w.folder / "client.crt", w.folder / "client.key")
+    async with aiohttp.ClientSession(base_url=f"https://127.0.0.1:{w.port}") as session:
+        for name, sent, got in (
+            ("reader", [b"\0hello\n", b"\xff\0"], b"hello\n"),
+            ("shell", [b'\4{"Width":99,"Height":33}', b"\0go\n"], b"> go\r\n33 99\r\n"),
+        ):
+            url = f"/attach/default/{name}/c?stdin=true&stdout=true"
+            async with session.ws_connect(url, ssl=context, protocols=["v5.channel.k8s.io"]) as socket:
+                for message in sent:
+                    await socket.send_bytes(message)
+                messages = [message.data async for message in socket]
+            assert b"".join(m[1:] for m in messages if m[0] == 1) == got
+            assert json.loads(messages[-1][1:])["status"] == "Success"
+    for name, code in (("reader", 3), ("shell", 4)):
+        await w.until(lambda name=name: w.status(name).get("phase") == "Failed")
+        assert w.container(name)["state"]["terminated"]["exitCode"] == code
+
+
 async def the_node_is_registered(w: World) -> None:
     node = w.api.get("nodes", "n1", "")
     ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
@@ -232,6 +258,7 @@ async def main(folder: Path, cidr: str) -> None:
             pods_that_end_and_pods_that_can_not_start(w),
             a_failed_liveness_probe_restarts(w),
             logs_and_commands_over_https(w),
+            a_container_reads_from_who_attaches(w),
         )
         await the_node_is_registered(w)
         await the_kubelet_may_die(w)

@@ -38,6 +38,8 @@ def container_config(
         "pidNamespace": pid_namespace,
         "cgroups": cgroups,
         "noNewPrivileges": spec.no_new_privileges,
+        "stdin": spec.stdin,
+        "tty": spec.tty,
     }
 
 

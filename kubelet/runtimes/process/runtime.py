@@ -265,6 +265,18 @@ class ProcessRuntime:
         except OSError as error:
             raise StartError(str(error)) from error
 
+    async def attach(self, uid: str, name: str, fds: tuple[int, int]) -> int:
+        try:
+            return await shimclient.attach(str(self._records.directory(uid)), self._running(uid, name), fds)
+        except OSError as error:
+            raise StartError(str(error)) from error
+
+    async def end_input(self, uid: str, name: str) -> None:
+        try:
+            await self._call(uid, {"op": "end_input", "folder": self._running(uid, name)})
+        except (StartError, OSError):
+            self._changed(uid)  # it ended meanwhile
+
     async def remove_container(self, uid: str, name: str, attempt: int) -> None:
         self._records.forget_container(uid, name, attempt)
 

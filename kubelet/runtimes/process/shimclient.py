@@ -128,6 +128,25 @@ async def call(directory: str, request: dict[str, Any], timeout: float = 20.0) -
     return answer
 
 
+async def attach(directory: str, folder: str, fds: tuple[int, int]) -> int:
+    """The container's output goes to `fds` too; returns a descriptor for its input, -1 when it has none."""
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
+    sock = await connect(directory)
+    with sock:
+        socket.send_fds(sock, [json.dumps({"op": "attach", "folder": folder}).encode()], list(fds))
+        loop.add_reader(sock, readable.set)
+        try:
+            async with asyncio.timeout(20):
+                await readable.wait()
+        finally:
+            loop.remove_reader(sock)
+        data, received, _, _ = socket.recv_fds(sock, MESSAGE, 1, socket.MSG_CMSG_CLOEXEC)
+    answer = json.loads(data or b'{"error": "the shim closed the connection"}')
+    if "error" in answer:
+        raise StartError(answer["error"])
+    return received[0] if received else -1
+
+
 class Watch:
     """Calls `changed()` for each container that ended, `lost()` once when the shim is gone."""
 

@@ -171,6 +171,7 @@ class Cache:
         self.store = store
         self.storages = None if storages is None else tuple(storages)
         self.revision = 0
+        self._mark: int | None = None  # `Database.mark` before the last look
         self.checked = 0.0  # time.monotonic() of the last successful look at the log: the age of what is read here
         self.lock = threading.RLock()
         self._tables: defaultdict[str, _Table] = defaultdict(_Table)
@@ -216,11 +217,16 @@ class Cache:
 
     def refresh(self) -> int:
         """Read the log to its newest revision; returns that. Cheap when nothing is new."""
+        mark = self.store.database.mark
+        return self.revision if mark is not None and mark == self._mark else self._refresh(mark)
+
+    def _refresh(self, mark: int | None) -> int:
+        """Ask the database; `mark` was read before."""
         newest = self.store.revision()
         if newest > self.revision or not self.checked:
             with self.lock:
                 self._catch_up(newest)
-        self.checked = time.monotonic()
+        self.checked, self._mark = time.monotonic(), mark
         return self.revision
 
     def _catch_up(self, newest: int) -> None:
@@ -247,6 +253,9 @@ class Cache:
                 wanted = self.storages
                 self._apply([c for c in changes if wanted is None or c.key.storage in wanted])
                 self.revision = changes[-1].revision
+                mark = self.store.mark
+                if mark is not None and self._mark == mark - 1:  # nobody else wrote in between
+                    self._mark = mark
             elif changes[-1].revision > self.revision:
                 self._catch_up(changes[-1].revision)
 
@@ -261,7 +270,7 @@ class Cache:
 
     def _look(self) -> None:
         try:
-            self.refresh()
+            self._refresh(self.store.database.mark)
         except Exception as error:  # `checked` stays behind, which readers of `age` see
             log.warning("the store can not be read: %s", error)
 

@@ -8,7 +8,9 @@ SQL here is written with `?` and runs on both databases.
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import mmap
 import os
 import re
 import sqlite3
@@ -23,6 +25,8 @@ Row = tuple[Any, ...]
 
 # One advisory lock for every writer of one PostgreSQL database; the number only has to be the same everywhere.
 WRITER_LOCK = 0x62696E6E
+
+_FULL = ("disk is full", "No space left", "could not extend file")
 
 
 def default_url() -> str:
@@ -50,6 +54,8 @@ class Database:
         self._local = threading.local()
         self._connections: list[Any] = []
         self._guard = threading.Lock()
+        self._commits: memoryview | None = None
+        self.marked: int | None = None  # `mark` right after this thread of control's last commit
 
     # -- connections -------------------------------------------------------------------------------------------------
 
@@ -73,7 +79,7 @@ class Database:
                                      cached_statements=256)
         # FULL: a commit is on the disk before it is acknowledged. A larger WAL keeps checkpoints out of most commits.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4000", "foreign_keys=OFF",
-                       "cache_size=-4000", "temp_store=MEMORY"):
+                       "cache_size=-4000", "temp_store=MEMORY", "journal_size_limit=33554432"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
@@ -90,11 +96,64 @@ class Database:
             self._connections.clear()
         self._local = threading.local()
 
+    # -- commits of all processes ------------------------------------------------------------------------------------
+
+    @property
+    def mark(self) -> int | None:
+        """A number that every commit of every process changes: as long as it stays, there is nothing new to read.
+
+        It costs a look at shared memory. None where there is none (PostgreSQL): then only a query tells.
+        """
+        if self.postgres:
+            return None
+        return self._counter()[0]
+
+    def _counter(self) -> memoryview:
+        """The count of commits, in the file that is the writer's lock, mapped by all processes."""
+        if self._commits is None:
+            with self._guard, open(self.path + ".lock", "a+b") as file:
+                if file.tell() < 8:
+                    file.write(bytes(8))  # written, not a hole: a full disk must not turn up at an access to memory
+                    file.flush()
+                self._commits = memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
+        return self._commits
+
+    def _count_commit(self) -> None:
+        if not self.postgres:
+            counter = self._counter()
+            counter[0] = self.marked = (counter[0] + 1) % (1 << 63)
+
+    # -- what went wrong ---------------------------------------------------------------------------------------------
+
+    def full(self, error: BaseException) -> bool:
+        """Whether an error says that the disk has no room."""
+        return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
+            words in str(error) for words in _FULL)
+
+    def lost(self, error: BaseException) -> bool:
+        """Whether an error says that the database server is away."""
+        if not self.postgres:
+            return False
+        import psycopg
+
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+
     # -- statements --------------------------------------------------------------------------------------------------
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        """Run one statement on this thread's connection; returns the cursor."""
-        return self.connection().execute(_for_postgres(sql) if self.postgres else sql, parameters)
+        """Run one statement on this thread's connection; returns the cursor.
+
+        A connection that broke while it was idle is replaced; inside a transaction the break is the caller's to know.
+        """
+        if not self.postgres:
+            return self.connection().execute(sql, parameters)
+        connection = self.connection()
+        try:
+            return connection.execute(_for_postgres(sql), parameters)
+        except Exception:
+            if not connection.closed or getattr(self._local, "busy", False):
+                raise
+        return self.connection().execute(_for_postgres(sql), parameters)
 
     def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
         if not parameters:
@@ -118,16 +177,29 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """The write transaction: exclusive over all processes; commits at the end, rolls back on an exception."""
-        with self._turn():
-            self.execute("BEGIN" if self.postgres else "BEGIN IMMEDIATE")
-            try:
-                if self.postgres:
-                    self.execute("SELECT pg_advisory_xact_lock(?)", (WRITER_LOCK,))
-                yield
-            except BaseException:
-                self._rollback()
-                raise
+        with self._turn(), self._transaction("BEGIN" if self.postgres else "BEGIN IMMEDIATE"):
+            if self.postgres:
+                self.execute("SELECT pg_advisory_xact_lock(?)", (WRITER_LOCK,))
+            yield
             self.execute("COMMIT")
+            self._count_commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """A transaction that sees one moment of the database."""
+        with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.postgres else "BEGIN"):
+            yield
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        """From `begin` to what the block does at its end; what it left open is rolled back."""
+        self.execute(begin)
+        self._local.busy = True
+        try:
+            yield
+        finally:
+            self._local.busy = False
+            self._rollback()
 
     def _rollback(self) -> None:
         connection = self.connection()
@@ -136,15 +208,6 @@ class Database:
                 connection.rollback()
         elif connection.in_transaction:
             connection.execute("ROLLBACK")
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """A transaction that sees one moment of the database."""
-        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.postgres else "BEGIN")
-        try:
-            yield
-        finally:
-            self._rollback()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -230,5 +230,11 @@ class ServiceUnavailable(ApiError):
     code, reason = 503, "ServiceUnavailable"
 
 
+class StorageFull(ApiError):
+    """The disk of the database has no room: reads go on, writes must wait until somebody frees some."""
+
+    code, reason = 507, "StorageFull"
+
+
 class Timeout(ApiError):
     code, reason = 504, "Timeout"

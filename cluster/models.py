@@ -1,7 +1,8 @@
 """The tables of the store, and a proxy model per kind over them.
 
-`Object` holds each object's newest state, `Change` every state it had since the last compaction: one log for all
-clusters, ordered by `revision`. Only `cluster.store` writes them; models are for reading, for the admin and for migrations.
+`Change` holds every state an object had since the last compaction: one log for all clusters, ordered by `revision`.
+`Object` says which of them is the newest of each object. Only `cluster.store` writes them; models are for reading, for
+the admin and for migrations.
 """
 
 from __future__ import annotations
@@ -28,27 +29,61 @@ class Cluster(models.Model):
         return self.name
 
 
+class RevisionField(models.BigIntegerField):
+    """A 64-bit number that SQLite takes as the row's own id, so that the log is one table in order, without an index."""
+
+    def db_type(self, connection: Any) -> str | None:
+        return "integer" if connection.vendor == "sqlite" else super().db_type(connection)
+
+
+class Change(models.Model):
+    """One entry of the change log. `type` is A (added), M (modified) or D (deleted; `body` is the last state).
+
+    `body` is the object's JSON, encrypted for secrets; `previous` the revision of the state that was replaced, 0 if none.
+    """
+
+    revision = RevisionField(primary_key=True)
+    cluster = models.ForeignKey(Cluster, models.CASCADE, db_constraint=False, db_index=False)
+    storage = models.CharField(max_length=255)
+    namespace = models.CharField(max_length=63, blank=True)
+    name = models.CharField(max_length=253)
+    type = models.CharField(max_length=1)
+    at = models.FloatField(help_text="When it was committed, epoch seconds.")
+    previous = models.BigIntegerField()
+    body = models.BinaryField()
+
+    class Meta:
+        # Only deletions are indexed: the history of what is gone begins there, and other writes pay nothing for it.
+        indexes = [models.Index(fields=["cluster", "storage", "namespace", "name", "revision"], name="change_deleted",
+                                condition=models.Q(type="D"))]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The object at this revision as a JSON document."""
+        import orjson
+
+        return orjson.loads(crypto.reveal(bytes(self.body)))
 
 
 class ObjectManager(models.Manager["Object"]):
     """Restricts a proxy model to its kind's storage."""
 
     def get_queryset(self) -> models.QuerySet[Object]:
-        found = super().get_queryset()
+        found = super().get_queryset().select_related("state")
         storage = getattr(self.model, "storage_name", "")
         return found.filter(storage=storage) if storage else found
 
 
 class Object(models.Model):
-    """The newest state of one object; `body` is its JSON, encrypted for secrets."""
+    """An object that exists, and the change that made it what it is now."""
 
-    cluster = models.ForeignKey(Cluster, models.CASCADE, db_constraint=False)
+    cluster = models.ForeignKey(Cluster, models.CASCADE, db_constraint=False, db_index=False)
     storage = models.CharField(max_length=255)
     namespace = models.CharField(max_length=63, blank=True)
     name = models.CharField(max_length=253)
     uid = models.CharField(max_length=64)
-    revision = models.BigIntegerField()
-    body = models.BinaryField()
+    state = models.ForeignKey(Change, models.DO_NOTHING, db_column="revision", db_constraint=False, db_index=False,
+                              related_name="+")
 
     objects = ObjectManager()
 
@@ -59,27 +94,13 @@ class Object(models.Model):
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
     @property
+    def revision(self) -> int:
+        return int(self.state_id)
+
+    @property
     def document(self) -> dict[str, Any]:
         """The object as a JSON document."""
-        import orjson
-
-        return orjson.loads(crypto.reveal(bytes(self.body)))
-
-
-class Change(models.Model):
-    """One entry of the change log. `type` is A (added), M (modified) or D (deleted; `body` is the last state)."""
-
-    revision = models.BigIntegerField(primary_key=True)
-    cluster = models.ForeignKey(Cluster, models.CASCADE, db_constraint=False, db_index=False)
-    storage = models.CharField(max_length=255)
-    namespace = models.CharField(max_length=63, blank=True)
-    name = models.CharField(max_length=253)
-    type = models.CharField(max_length=1)
-    at = models.FloatField(help_text="When it was committed, epoch seconds.")
-    body = models.BinaryField()
-
-    class Meta:
-        indexes = [models.Index(fields=["cluster", "storage", "namespace", "name", "revision"], name="change_key")]
+        return self.state.document
 
 
 class Claim(models.Model):

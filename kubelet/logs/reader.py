@@ -157,21 +157,38 @@ class Follower:
     def read(self) -> list[bytes]:
         """Whole lines that are new."""
         data = self._file.read(BLOCK)
-        if not data and (successor := self._successor()) is not None:
+        while not data and (successor := self._successor()) is not None:
             # Once more: it may have been written to between the read and its renaming.
             data = self._file.read(BLOCK)
-            if not data:
-                self._file.close()
-                self._file = open(successor, "rb")  # noqa: SIM115
-                data = self._file.read(BLOCK)
+            if not data and not self._go_on(successor):
+                continue
+            data = data or self._file.read(BLOCK)
         *lines, self._rest = (self._rest + data).split(b"\n")
         return lines
+
+    def _go_on(self, path: str) -> bool:
+        """False when the file was rotated away meanwhile."""
+        try:
+            file = open(path, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            return False
+        self._file.close()
+        self._file = file
+        return True
+
+    def _kept(self) -> list[tuple[str, int]]:
+        """The files with their inodes, oldest first; seen the same twice, so that no rotation fell in between."""
+        before: list[tuple[str, int]] | None = None
+        while True:
+            found = [(file, inode) for file in _files(self._path) if (inode := _inode(file)) is not None]
+            if found == before:
+                return found
+            before = found
 
     def _successor(self) -> str | None:
         """The file after ours, when ours was renamed; the oldest one kept when ours is already removed."""
         ours = os.fstat(self._file.fileno()).st_ino
-        found = [(file, _inode(file)) for file in _files(self._path)]
-        kept = [(file, inode) for file, inode in found if inode is not None]
+        kept = self._kept()
         position = next((n for n, (_, inode) in enumerate(kept) if inode == ours), -1)
         return kept[position + 1][0] if position + 1 < len(kept) else None
 

@@ -6,7 +6,10 @@ import asyncio
 import re
 from pathlib import Path
 
-from kubelet.logs.reader import Options, history, last_lines, stream
+import pytest
+
+from kubelet.logs import reader
+from kubelet.logs.reader import Follower, Options, history, last_lines, stream
 from kubelet.shim.logs import PARTIAL, Clock, LogFile, rotated
 
 
@@ -89,3 +92,28 @@ def test_following_sees_each_line_once_through_a_rotation(tmp_path: Path) -> Non
         return bytes(received).split()
 
     assert asyncio.run(main()) == [b"%d" % n for n in range(300)]
+
+
+def test_a_slow_follower_survives_files_that_vanish_under_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = LogFile(str(tmp_path / "0.log"), max_bytes=400, max_files=3)
+    log.feed("stdout", b"0\n")
+    follower = Follower(log.path)
+    seen = 0
+
+    def inode(path: str) -> int | None:
+        # The writer goes on between any two looks of the reader.
+        nonlocal seen
+        if seen < 60:
+            seen += 1
+            log.feed("stdout", b"".join(b"%d\n" % (seen * 5 + n) for n in range(5)))
+        return real(path)
+
+    real = reader._inode
+    monkeypatch.setattr(reader, "_inode", inode)
+    numbers: list[int] = []
+    while lines := follower.read():
+        numbers += [int(line.split(b" ")[3]) for line in lines]
+    follower.close()
+    log.close()
+    assert numbers == sorted(set(numbers)), "no line twice"
+    assert numbers[-1] == 304, "up to the newest"

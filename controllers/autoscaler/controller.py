@@ -106,7 +106,9 @@ class HorizontalPodAutoscalerController(Controller):
             if found is None:
                 return
             wanted, reason = found
-            history = self._history.setdefault(key, deque(maxlen=HISTORY))
+            # The first look counts what is there as a recommendation: nothing shrinks before its window is over.
+            first = [(look.ctx.now(), current)]
+            history = self._history.setdefault(key, deque(first, maxlen=HISTORY))
             steady = replicas.stabilized(wanted, current, history, look.ctx.now(), spec.get("behavior") or {})
             history.append((look.ctx.now(), wanted))
             wanted, why, message = replicas.limited(steady, current, lowest, highest)
@@ -156,7 +158,7 @@ class HorizontalPodAutoscalerController(Controller):
             raise Unavailable(f"unable to get {metric['type'].lower()} metric: no custom metrics API is registered")
         resource, target, container = source["name"], source["target"], source.get("container", "")
         try:
-            load = self._load(look, resource, container)
+            load = self._load(look, resource, container, asking=target["type"] == "Utilization")
         except Unavailable as error:
             what = f"{resource} utilization" if target["type"] == "Utilization" else f"{resource} usage"
             raise Unavailable(f"failed to get {what}: unable to get metrics for resource {resource}: {error}") from error
@@ -176,13 +178,14 @@ class HorizontalPodAutoscalerController(Controller):
         return wanted, {"type": metric["type"], field_name: entry}, name
 
     @staticmethod
-    def _load(look: _Look, resource: str, container: str) -> replicas.Load:
+    def _load(look: _Look, resource: str, container: str, asking: bool) -> replicas.Load:
+        """`asking`: the target is relative to what the pods request, so each has to."""
         namespace = look.hpa["metadata"]["namespace"]
         selector = _selector(look)
         use = metrics.pod_usage(look.ctx.cache, namespace, str(selector), resource, container)
         entries = [e for e in look.ctx.cache.select("pods", namespace, selector.matches)
                    if not e.meta.deletionTimestamp and pods.view(e).phase != "Failed"]
-        ask = {e.key.name: _asked(e, resource, container) for e in entries}
+        ask = {e.key.name: _asked(e, resource, container) if asking else 0 for e in entries}
         unready = frozenset(e.key.name for e in entries if not pods.view(e).ready and resource == "cpu")
         known = {name: amount for name, amount in use.items() if name in ask}
         missing = frozenset(ask.keys() - known.keys() - unready)

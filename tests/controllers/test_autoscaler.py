@@ -57,6 +57,35 @@ def test_scales_up_by_utilization_and_says_why(drive, monkeypatch):
         "SuccessfulRescale", "New size: 4; reason: cpu resource utilization (percentage of request) above target")
 
 
+def test_nothing_shrinks_before_the_window_is_over(drive, monkeypatch):
+    monkeypatch.setattr(metrics, "pod_usage", lambda *_: {"web-0": 1, "web-1": 1})
+    drive.offset = 20
+    drive.again("default/web")
+    assert drive.get("deployments.apps", "web")["spec"]["replicas"] == 2, "its size at the first look still counts"
+    drive.offset = 20 + replicas.DOWN_WINDOW + 1
+    drive.again("default/web")
+    assert drive.get("deployments.apps", "web")["spec"]["replicas"] == 1
+
+
+def test_an_average_value_needs_no_requests(drive, monkeypatch):
+    monkeypatch.setattr(metrics, "pod_usage", lambda *_: {"bare-0": 300})
+    template = {"metadata": {"labels": {"app": "bare"}}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}}
+    drive.create("deployments.apps", "bare", {"spec": {"replicas": 1, "template": template,
+                                                      "selector": {"matchLabels": {"app": "bare"}}}})
+    drive.pod("bare-0", node="n", ip="10.0.0.9", labels={"app": "bare"}, spec=template["spec"])
+    targets = {"share": {"type": "Utilization", "averageUtilization": 50},
+               "value": {"type": "AverageValue", "averageValue": "100m"}}
+    for name, wanted in (("share", 1), ("value", 3)):
+        drive.create("horizontalpodautoscalers.autoscaling", name, {"spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "bare"}, "maxReplicas": 10,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": targets[name]}}]}})
+        drive.offset += 20
+        drive.again(f"default/{name}")
+        assert drive.get("deployments.apps", "bare")["spec"]["replicas"] == wanted
+        if name == "share":
+            assert any("missing request for cpu in container a of Pod bare-0" in text for _, _, text in drive.events)
+
+
 @pytest.mark.parametrize(("use", "unready", "missing", "expected"), [
     ({"a": 50, "b": 50}, "", "", 2),           # on target
     ({"a": 54, "b": 54}, "", "", 2),           # within tolerance

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xmlrpc.client import Fault
 
 from config import orphans, preflight
+from config.control import supervisor
 from config.preflight import Refused
 from config.processes import ROOT
 
@@ -21,6 +23,7 @@ def down(var: Path, quiet: bool = False) -> int:
     """Stop the supervisor with its processes, then the pods' processes. Nothing of the state is lost."""
     pid = preflight.running(var)
     if pid is not None:
+        _stop_together(var)
         os.kill(pid, signal.SIGTERM)
         _wait(pid, var)
     left = orphans.end(var)
@@ -34,6 +37,16 @@ def down(var: Path, quiet: bool = False) -> int:
     if pid is not None and not quiet:
         print("Stopped.")
     return 0
+
+
+def _stop_together(var: Path) -> None:
+    """Ask all but Redis, which the others need to end well, at once: by itself the supervisor asks one after another."""
+    try:
+        for process in supervisor(var).getAllProcessInfo():
+            if process["name"] != "redis" and process["statename"] == "RUNNING":
+                supervisor(var).stopProcess(process["name"], False)
+    except (OSError, Fault):  # it is ending already: then it asks them
+        return
 
 
 def _wait(pid: int, var: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from config import preflight
+from config.control import supervisor
 from config.installation import Installation
 from config.up import node_state
 
@@ -34,12 +35,7 @@ def status(var: Path) -> int:
 
 
 def _supervised(var: Path) -> list[dict[str, Any]]:
-    from xmlrpc.client import ServerProxy
-
-    from supervisor.xmlrpc import SupervisorTransport
-
-    transport = SupervisorTransport(None, None, f"unix://{var}/run/supervisor.sock")
-    found: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor.getAllProcessInfo()
+    found: Any = supervisor(var).getAllProcessInfo()
     return sorted(found, key=lambda process: process["start"])
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from config.control import supervisor
 from tests.e2e import machine
 from tests.e2e.machine import ROOT
 
@@ -95,12 +96,7 @@ class Cluster:
 
     def supervisor(self) -> Any:
         """The supervisor's XML-RPC interface."""
-        from xmlrpc.client import ServerProxy
-
-        from supervisor.xmlrpc import SupervisorTransport
-
-        transport = SupervisorTransport(None, None, f"unix://{self.var}/run/supervisor.sock")
-        return ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        return supervisor(self.var)
 
     def pid(self, name: str) -> int:
         """The process id of a supervised process, once it runs."""

@@ -129,7 +129,9 @@ def test_a_python_too_old_is_told(tmp_path: Path) -> None:
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\ncase "$*" in *version_info*) exit 1;; *) echo Python 3.8.1;; esac\n')
     old.chmod(0o755)
-    done = subprocess.run(["make", "-s", "-f", str(machine.ROOT / "Makefile"), "up", f"PYTHON={old}", f"VAR={tmp_path}/var"],
-                          cwd=tmp_path, text=True, capture_output=True, timeout=30, check=False)
+    for name in ("Makefile", "requirements.txt"):
+        (tmp_path / name).write_text((machine.ROOT / name).read_text())
+    done = subprocess.run(["make", "-s", "up", f"PYTHON={old}", f"VAR={tmp_path}/var"], cwd=tmp_path,
+                          text=True, capture_output=True, timeout=30, check=False)
     assert done.returncode != 0 and "needs Python 3.11 or newer" in done.stderr and "3.8.1" in done.stderr, done
     assert not (tmp_path / ".venv").exists() and not (tmp_path / "var").exists()

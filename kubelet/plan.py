@@ -33,7 +33,23 @@ def make(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) 
     1. Init containers run one after the other; a sidecar among them only has to have started.
     2. Then all others start, and again as the restart policy says.
     3. When none is left to run, sidecars stop, and the pod is finished.
+
+    Ephemeral containers start once each, as long as the pod is not finished.
     """
+    plan = _regular(pod, state, has_started)
+    if not plan.phase and not plan.stop:
+        plan.start += [c["name"] for c in podspec.ephemerals(pod) if _is_new(pod, state, c["name"])]
+    return plan
+
+
+def _is_new(pod: Json, state: PodState | None, name: str) -> bool:
+    if _latest(state, name) is not None:
+        return False
+    before = (podspec.reported(pod, name) or {}).get("state") or {}
+    return "running" not in before and "terminated" not in before
+
+
+def _regular(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) -> Plan:
     plan = Plan()
     policy = podspec.restart_policy(pod)
     _init(pod, state, policy, has_started, plan)

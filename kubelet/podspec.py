@@ -27,6 +27,11 @@ def inits(pod: Json) -> list[Json]:
     return pod["spec"].get("initContainers") or []
 
 
+def ephemerals(pod: Json) -> list[Json]:
+    """Containers that `kubectl debug` added to a pod that runs: started once, never again, and no part of its phase."""
+    return pod["spec"].get("ephemeralContainers") or []
+
+
 def is_sidecar(container: Json) -> bool:
     """An init container that goes on running beside the others."""
     return bool(container.get("restartPolicy") == "Always")
@@ -35,6 +40,7 @@ def is_sidecar(container: Json) -> bool:
 def all_containers(pod: Json) -> Iterator[Json]:
     yield from inits(pod)
     yield from mains(pod)
+    yield from ephemerals(pod)
 
 
 def container(pod: Json, name: str) -> Json | None:
@@ -43,7 +49,11 @@ def container(pod: Json, name: str) -> Json | None:
 
 def field_path(pod: Json, name: str) -> str:
     """How events point at a container."""
-    section = "initContainers" if any(c["name"] == name for c in inits(pod)) else "containers"
+    section = "containers"
+    if any(c["name"] == name for c in inits(pod)):
+        section = "initContainers"
+    elif any(c["name"] == name for c in ephemerals(pod)):
+        section = "ephemeralContainers"
     return f"spec.{section}{{{name}}}"
 
 
@@ -79,7 +89,7 @@ def start_time(pod: Json) -> float | None:
 def reported(pod: Json, name: str) -> Json | None:
     """The container's status as the API holds it."""
     status = pod.get("status") or {}
-    for section in ("containerStatuses", "initContainerStatuses"):
+    for section in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
         for entry in status.get(section) or ():
             if entry["name"] == name:
                 found: Json = entry

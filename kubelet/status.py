@@ -52,6 +52,8 @@ def compute(pod: Json, seen: Observed) -> Json:
     }
     if inits:
         status["initContainerStatuses"] = inits
+    if podspec.ephemerals(pod):
+        status["ephemeralContainerStatuses"] = [_ephemeral(pod, c, seen) for c in podspec.ephemerals(pod)]
     if before.get("qosClass"):
         status["qosClass"] = before["qosClass"]
     address = _address(pod, seen)
@@ -96,6 +98,13 @@ def _container(pod: Json, container: Json, seen: Observed, init: bool) -> Json:
         if resources.get("requests"):
             status["allocatedResources"] = resources["requests"]
     return status
+
+
+def _ephemeral(pod: Json, container: Json, seen: Observed) -> Json:
+    """They have no probes: they are never ready, and nothing waits for their start."""
+    status = _container(pod, container, seen, init=False)
+    del status["started"]
+    return {**status, "ready": False}
 
 
 def _mount(mount: Json) -> Json:

@@ -14,7 +14,7 @@ from kubelet import podspec
 
 log = logging.getLogger("kubelet.status")
 Json = dict[str, Any]
-NULLABLE = ("podIP", "podIPs", "reason", "message", "initContainerStatuses")
+NULLABLE = ("podIP", "podIPs", "reason", "message", "initContainerStatuses", "ephemeralContainerStatuses")
 
 
 class StatusWriter:

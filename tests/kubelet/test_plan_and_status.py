@@ -83,6 +83,22 @@ def condition(found: Any, kind: str) -> tuple[str, str]:
     return entry["status"], entry.get("reason", "")
 
 
+def test_ephemeral_containers_start_once_and_do_not_count() -> None:
+    debugged = made("a", restartPolicy="Never")
+    debugged["spec"]["ephemeralContainers"] = [{"name": "debugger", "image": "host"}]
+    assert plan.make(debugged, state(run("a")), yes).start == ["debugger"]
+    assert plan.make(debugged, state(run("a"), run("debugger", 1)), yes).start == []
+    ended = plan.make(debugged, state(run("a", 0), run("debugger")), yes)
+    assert (ended.start, ended.phase) == ([], "Succeeded")
+    status = compute(debugged, Observed(state(run("a"), run("debugger")), "10.0.0.1", "process", 200.0, ready={"a": True}))
+    entry = status["ephemeralContainerStatuses"][0]
+    assert (entry["name"], entry["ready"], "running" in entry["state"]) == ("debugger", False, True)
+    assert [c["name"] for c in status["containerStatuses"]] == ["a"]
+    # What the API knows to have run is not started again by a node that lost its records.
+    debugged["status"] = {"ephemeralContainerStatuses": [{"name": "debugger", "state": {"terminated": {"exitCode": 0}}}]}
+    assert plan.make(debugged, state(run("a")), yes).start == []
+
+
 def test_a_running_pod() -> None:
     found = status(made("a", "b"), run("a"), run("b"))
     assert (found["phase"], found["podIP"], found["observedGeneration"]) == ("Running", "10.0.0.9", 2)

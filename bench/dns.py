@@ -67,7 +67,8 @@ def _start(folder: Path, api_port: int) -> tuple[subprocess.Popen[bytes], int, i
     port, http = free_port(), free_port()
     command = [sys.executable, "-m", "dnsserver", "--address", "127.0.0.1", "--port", str(port), "--http-port", str(http),
                "--kubeconfig", str(kubeconfig), "--range", "10.96.0.0/12"]
-    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "MALLOC_ARENA_MAX": "1"}, stderr=subprocess.DEVNULL), port, http
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL), port, http
 
 
 def _fill(api: FakeApi) -> None:

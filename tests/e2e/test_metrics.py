@@ -26,7 +26,8 @@ def deployment(name: str, stop: str) -> str:
 
 def autoscaler(name: str) -> str:
     target = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
-    return json.dumps({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name}, "spec": {
+    return json.dumps({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name},
+                       "spec": {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}, "minReplicas": 1, "maxReplicas": 2,
         "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}, "metrics": [target]}})
 

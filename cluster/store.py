@@ -12,31 +12,20 @@ Revisions count commits in their order, over all processes and clusters of a dat
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from typing import Any, ClassVar, Literal, NamedTuple
-
-import orjson
+from typing import Any, ClassVar
 
 from cluster import crypto, hints
+from cluster.changes import TYPES, Change, Key, Stored, Write
 from cluster.database import Database
-from cluster.errors import (
-    AlreadyExists,
-    ApiError,
-    ClaimTaken,
-    Conflict,
-    Gone,
-    InternalError,
-    NotFound,
-    ServiceUnavailable,
-    StorageFull,
-    TooManyRequests,
-)
+from cluster.errors import ApiError, Gone, InternalError, ServiceUnavailable, StorageFull, TooManyRequests
+from cluster.group import Group, Request, answer
+
+__all__ = ["Change", "Key", "Store", "Stored", "Write"]
 
 log = logging.getLogger(__name__)
 
@@ -44,153 +33,8 @@ MAX_GROUP = 1000    # writes in one transaction: bounds the latency of the first
 MAX_QUEUE = 20_000  # requests that wait: beyond, callers are told to come back
 
 
-class Key(NamedTuple):
-    """Where an object lives; `namespace` is empty for cluster-scoped kinds."""
-
-    storage: str
-    namespace: str
-    name: str
-
-    @property
-    def group_resource(self) -> tuple[str, str]:
-        resource, _, group = self.storage.partition(".")
-        return group, resource
-
-
-class Write(NamedTuple):
-    """One wanted change.
-
-    `expect`: the revision to replace; None replaces whatever is there (not for create). `claims`: the unique values the
-    object holds from now on, None to leave them as they are.
-    """
-
-    op: Literal["create", "update", "delete"]
-    key: Key
-    body: dict[str, Any] | None = None
-    expect: int | None = None
-    claims: Sequence[tuple[str, str]] | None = None
-
-
-class Change(NamedTuple):
-    """One entry of the log. `type` is ADDED, MODIFIED or DELETED; `body` the JSON with its resourceVersion.
-
-    `previous` is the revision of the state that was replaced, 0 when there was none.
-    """
-
-    revision: int
-    type: str
-    key: Key
-    body: bytes
-    at: float
-    previous: int = 0
-
-
-class Stored(NamedTuple):
-    """What a write left behind: the object's revision and JSON."""
-
-    key: Key
-    revision: int
-    body: bytes
-
-    @property
-    def obj(self) -> dict[str, Any]:
-        return orjson.loads(self.body)
-
-
-TYPES = {"A": "ADDED", "M": "MODIFIED", "D": "DELETED"}
 _CHANGE = "SELECT revision, type, storage, namespace, name, body, at, previous FROM cluster_change "
 _KEY = "cluster_id = ? AND storage = ? AND namespace = ? AND name = ?"
-Results = list["Stored | ApiError"]
-
-
-class _Request:
-    """Writes of one caller, answered together. `atomic`: all of them or none. A coroutine's caller waits in `loop`."""
-
-    __slots__ = ("atomic", "future", "loop", "writes")
-
-    def __init__(self, writes: Sequence[Write], atomic: bool, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self.writes, self.atomic, self.loop = writes, atomic, loop
-        self.future: Future[Results] | asyncio.Future[Results] = loop.create_future() if loop else Future()
-
-
-class _Group:
-    """What one transaction is going to do: results of each write, and the rows that follow from them."""
-
-    def __init__(self, cluster: int, revision: int, current: dict[Key, int], stamp: bool) -> None:
-        self.cluster, self.revision, self.current, self.stamp = cluster, revision, current, stamp
-        self.present = frozenset(current)  # what was there before the group
-        self.now = time.time()
-        self.changes: list[Change] = []
-        self.claims: dict[str, Sequence[tuple[str, str]]] = {}
-        self.uids: dict[Key, str] = {}
-
-    def plan(self, request: _Request, taken: dict[tuple[str, str], str]) -> list[Stored | ApiError]:
-        results: list[Stored | ApiError] = []
-        mark, revision, before = len(self.changes), self.revision, dict(self.current) if request.atomic else {}
-        held, claimed = (dict(self.claims), dict(taken)) if request.atomic else ({}, {})
-        for write in request.writes:
-            try:
-                results.append(self._apply(write, taken))
-            except ApiError as error:
-                results.append(error)
-        if request.atomic and any(isinstance(r, ApiError) for r in results):
-            del self.changes[mark:]
-            self.revision, self.current, self.claims = revision, before, held
-            taken.clear()
-            taken.update(claimed)
-            first = next(r for r in results if isinstance(r, ApiError))
-            return [r if isinstance(r, ApiError) else first for r in results]
-        return results
-
-    def _apply(self, write: Write, taken: dict[tuple[str, str], str]) -> Stored:
-        key = write.key
-        present = self.current.get(key)
-        self._check(write, present)
-        body = self._encode(write, self.revision + 1)
-        self._claim(write, taken)
-        self.revision += 1
-        kind = "ADDED" if write.op == "create" else "DELETED" if write.op == "delete" else "MODIFIED"
-        self.changes.append(Change(self.revision, kind, key, body, self.now, present or 0))
-        if write.op == "delete":
-            del self.current[key]
-        else:
-            self.current[key] = self.revision
-            self.uids[key] = (write.body or {})["metadata"].get("uid", "")
-        return Stored(key, self.revision, body)
-
-    def _check(self, write: Write, present: int | None) -> None:
-        group, resource = write.key.group_resource
-        if write.op == "create":
-            if present is not None:
-                raise AlreadyExists(resource, write.key.name, group)
-        elif present is None:
-            raise NotFound(resource, write.key.name, group)
-        elif write.expect is not None and write.expect != present:
-            raise Conflict(resource, write.key.name, group)
-
-    def _claim(self, write: Write, taken: dict[tuple[str, str], str]) -> None:
-        owner = "/".join(write.key)
-        if write.op == "delete":
-            self.claims[owner] = ()
-        elif write.claims is not None:
-            for claim in write.claims:
-                if taken.get(claim, owner) != owner:
-                    raise ClaimTaken(*claim)
-            for claim in write.claims:
-                taken[claim] = owner
-            if write.claims or write.op != "create":  # what is new holds nothing that would have to be given up
-                self.claims[owner] = write.claims
-
-    def _encode(self, write: Write, revision: int) -> bytes:
-        body = write.body
-        if body is None:
-            raise InternalError(f"a write of {'/'.join(write.key)} needs the object's body")
-        if self.stamp:
-            body["metadata"]["resourceVersion"] = str(revision)
-        try:
-            return orjson.dumps(body)
-        except TypeError as error:  # this write's fault: the others of the group go on
-            raise InternalError(f"{'/'.join(write.key)} can not be written as JSON: {error}") from error
 
 
 class Store:
@@ -204,7 +48,7 @@ class Store:
         self.cluster = cluster
         # A mirror of an attached cluster keeps the resourceVersion that the real one gave.
         self.stamp = stamp
-        self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
         self._listeners: list[Callable[[int, list[Change]], None]] = []
@@ -244,7 +88,7 @@ class Store:
         """
         if not writes:
             return []
-        request = _Request(writes, atomic)
+        request = Request(writes, atomic)
         self._submit(request)
         assert isinstance(request.future, Future)
         return request.future.result()
@@ -257,7 +101,7 @@ class Store:
         """As `write_many`, for a coroutine."""
         if not writes:
             return []
-        request = _Request(writes, atomic, asyncio.get_running_loop())
+        request = Request(writes, atomic, asyncio.get_running_loop())
         self._submit(request)
         assert isinstance(request.future, asyncio.Future)
         return await request.future
@@ -266,7 +110,7 @@ class Store:
         """Call `listener(revision before, changes)` in the writer thread after each commit made by this process."""
         self._listeners.append(listener)
 
-    def _submit(self, request: _Request) -> None:
+    def _submit(self, request: Request) -> None:
         if self._queue.qsize() > MAX_QUEUE:
             raise TooManyRequests("too many writes are waiting for the store; please try again later")
         if self._thread is None:
@@ -293,16 +137,16 @@ class Store:
             if last:
                 return
 
-    def _commit(self, requests: list[_Request]) -> None:
+    def _commit(self, requests: list[Request]) -> None:
         try:
             before, changes, results = self._transact(requests)
         except Exception as error:  # the database refused: nothing was committed, every caller is told so
-            _answer(requests, [self._failure(error)] * len(requests))
+            answer(requests, [self._failure(error)] * len(requests))
             return
         self.groups += 1
         if changes:
             self._tell(before, changes)
-        _answer(requests, results)
+        answer(requests, results)
         if changes:
             hints.publish(self.cluster, changes[-1].revision)
 
@@ -325,11 +169,11 @@ class Store:
             except Exception:  # a reader's fault must not stop the writer; the reader finds the changes in the log
                 log.exception("a listener of the store failed")
 
-    def _transact(self, requests: list[_Request]) -> tuple[int, list[Change], list[list[Stored | ApiError]]]:
+    def _transact(self, requests: list[Request]) -> tuple[int, list[Change], list[list[Stored | ApiError]]]:
         writes = [write for request in requests for write in request.writes]
         with self.database.writing():
             before = self.revision()
-            group = _Group(self.cluster, before, self._current({w.key for w in writes}), self.stamp)
+            group = Group(self.cluster, before, self._current({w.key for w in writes}), self.stamp)
             taken = self._taken({claim for w in writes if w.claims for claim in w.claims})
             results = [group.plan(request, taken) for request in requests]
             self._save(group)
@@ -355,7 +199,7 @@ class Store:
             " cluster_claim WHERE cluster_id = ? AND scope = s AND value = v", [*parameters, self.cluster])
         return {(scope, value): owner for scope, value, owner in rows}
 
-    def _save(self, group: _Group) -> None:
+    def _save(self, group: Group) -> None:
         newest = {change.key: change for change in group.changes}
         self.database.executemany(
             "INSERT INTO cluster_change (revision, cluster_id, storage, namespace, name, type, at, previous, body)"
@@ -495,33 +339,6 @@ def _one(result: Stored | ApiError) -> Stored:
     if isinstance(result, ApiError):
         raise result
     return result
-
-
-def _answer(requests: Sequence[_Request], results: Sequence[Results | ApiError]) -> None:
-    """Hand each caller its results; an event loop is woken once for all that wait in it."""
-    loops: dict[asyncio.AbstractEventLoop, list[tuple[Any, Results | ApiError]]] = {}
-    for request, result in zip(requests, results, strict=True):
-        if request.loop is not None:
-            loops.setdefault(request.loop, []).append((request.future, result))
-        else:
-            _settle(request.future, result)
-    for loop, pairs in loops.items():
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(_settle_all, pairs)
-
-
-def _settle_all(pairs: Iterable[tuple[Any, Results | ApiError]]) -> None:
-    for future, result in pairs:
-        _settle(future, result)
-
-
-def _settle(future: Any, result: Results | ApiError) -> None:
-    if future.done():  # a coroutine that was cancelled meanwhile
-        return
-    if isinstance(result, ApiError):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
 
 
 def _padded(parameters: list[str], width: int) -> list[str]:

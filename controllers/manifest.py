@@ -32,6 +32,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "controllers.volumes.protection:VolumeProtectionController",
         "controllers.podgc:PodGCController",
         "controllers.garbagecollector:GarbageCollector",
+        "controllers.retention:EventExpiryController",
+        "controllers.retention:ChangeLogController",
     ),
     "scheduler": ("scheduler.controller:SchedulerController",),
 }

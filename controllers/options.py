@@ -31,3 +31,18 @@ def terminated_pods() -> int:
 def metrics_period() -> float:
     """Seconds between two looks of the horizontal pod autoscaler."""
     return _number("BINNACLE_AUTOSCALER_PERIOD", 15.0)
+
+
+def history_hours() -> float:
+    """How long the change log keeps what was replaced."""
+    return _number("BINNACLE_HISTORY_HOURS", 24.0)
+
+
+def history_changes() -> int:
+    """How many of the newest changes the log keeps at most, beside the newest state of each object."""
+    return int(_number("BINNACLE_HISTORY_CHANGES", 200_000))
+
+
+def event_seconds() -> float:
+    """How long an Event object is kept after it was last written, as kube-apiserver's `--event-ttl`."""
+    return _number("BINNACLE_EVENT_TTL", 3600.0)

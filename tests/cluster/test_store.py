@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from cluster.cache import Cache
+from cluster.compaction import Compactor
 from cluster.database import Database
 from cluster.errors import AlreadyExists, ApiError, ClaimTaken, Conflict, Gone, NotFound
 from cluster.store import Change, Key, Store, Stored, Write
@@ -171,6 +173,51 @@ def test_compaction_keeps_later_moments_exact_and_refuses_earlier_ones(both: Sto
         both.at(2, "pods")
     assert both.compact(5) >= 2
     assert both.revision() == 5, "the counter survives the compaction of everything"
+
+
+def test_a_compactor_keeps_the_wanted_history_and_no_more(both: Store) -> None:
+    create(both, "a", x=0)
+    for x in range(300):
+        both.write_many([Write("update", key("a"), pod("a", x=x)), Write("create", key(f"b{x}"), pod(f"b{x}")),
+                         Write("delete", key(f"b{x}"), pod(f"b{x}"))])
+    young = Compactor(both, hours=1, changes=1000)
+    assert young.run() and both.compacted() == 0
+    assert Compactor(both, hours=1, changes=100).run(30)
+    newest = both.revision()
+    assert both.compacted() == newest - 100
+    assert [(c.key.name, c.revision) for c in both.at(newest - 100, "pods")] == [("a", newest - 101), ("b266", newest - 100)]
+    assert both.database.value("SELECT count(*) FROM cluster_change") == 2 + 100
+    old = Compactor(both, hours=1, changes=1000, clock=lambda: time.time() + 4000)
+    assert old.run(30)
+    assert both.compacted() == newest and both.get(key("a")) is not None
+    assert create(both, "c").revision == newest + 1
+
+
+def test_history_reaches_over_deletions(both: Store) -> None:
+    create(both, "a", x=1)
+    both.write(Write("update", key("a"), pod("a", x=2)))
+    both.write(Write("delete", key("a"), pod("a", x=2)))
+    assert [c.type for c in both.history(key("a"))] == ["DELETED", "MODIFIED", "ADDED"]
+    create(both, "b")
+    create(both, "a", x=3)
+    found = both.history(key("a"))
+    assert [c.revision for c in found] == [5, 3, 2, 1]
+    before = both.before(found[2])
+    assert before is not None and before.revision == 1 and both.before(found[3]) is None
+    assert [c.revision for c in both.history(key("a"), 2)] == [5, 3]
+
+
+def test_the_revision_of_a_moment(both: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for second in range(1, 9):
+        monkeypatch.setattr(time, "time", lambda now=float(second): now)
+        create(both, f"p{second}")
+    assert [both.revision_at(at) for at in (0.5, 1.0, 1.5, 4.0, 7.5, 99.0)] == [0, 0, 1, 3, 7, 8]
+
+
+def test_a_write_that_is_no_json_fails_alone(both: Store) -> None:
+    results = both.write_many([Write("create", key("a"), pod("a", x=object())), Write("create", key("b"), pod("b"))])
+    assert isinstance(results[0], ApiError) and isinstance(results[1], Stored)
+    assert results[1].revision == 1
 
 
 def test_a_failing_database_fails_the_callers_and_recovers(both: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 KEEP = float(os.environ.get("BINNACLE_METRICS_RESOLUTION") or 15)  # seconds, as a metrics-server scrapes
-TIMEOUT = 5.0       # seconds for one kubelet
+TIMEOUT = 3.0       # seconds for one kubelet: autoscalers wait 5 for the whole
 TOGETHER = 32       # kubelets asked at once
 LIMIT = 16 << 20    # bytes of an answer
 PATH = "/stats/summary?only_cpu_and_memory=true"

@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
+import time
 from pathlib import Path
 
 from kubelet.runtimes.process.cgroups import Cgroups
@@ -13,18 +15,39 @@ from kubelet.runtimes.process.network import Network, digest
 from kubelet.runtimes.process.records import Records
 from kubelet.runtimes.process.shimclient import call
 
+PATIENCE = 5.0  # seconds for pods that were just starting, and for the holders of pods to end
+
 
 async def stop(root: Path) -> int:
     """Kills every pod's processes and removes the pod network; how many pods there were."""
     records, count = Records(root), 0
-    # Twice: a pod may just have been starting when the kubelet was ended.
-    for _ in range(2):
+    # Again and again: a pod may just have been starting when the kubelet was ended.
+    deadline = time.monotonic() + PATIENCE
+    while True:
         count += await _stop_all(records)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.1)
+        if not (left := shims(records.pods)) or time.monotonic() > deadline:
+            break
+    for pid in left:
+        print(f"process {pid}, which holds a pod, did not end when asked: killed")
+        os.kill(pid, signal.SIGKILL)
     await Network.remove(f"bn{digest(str(root), 8)}")
     if os.geteuid() == 0:
         Cgroups(f"binnacle-{digest(str(root), 8)}", pids_limit=0).remove_all()
     return count
+
+
+def shims(pods: Path) -> list[int]:
+    """Process ids of the living holders of pods below a folder; they work in their pod's folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and b"kubelet/shim/zygote.py" in (entry / "cmdline").read_bytes() and (
+                    os.readlink(entry / "cwd").startswith(f"{pods}/")):
+                found.append(int(entry.name))
+        except OSError:  # it ended meanwhile, or is somebody else's
+            continue
+    return found
 
 
 async def _stop_all(records: Records) -> int:

@@ -46,7 +46,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
 
 
 async def _converse(
-    socket: web.WebSocketResponse, streams: Streams, takes_input: bool, end_input: Callable[[], Awaitable[None]]
+    socket: channels.Socket, streams: Streams, takes_input: bool, end_input: Callable[[], Awaitable[None]]
 ) -> None:
     closing: set[asyncio.Task[None]] = set()
 

@@ -11,17 +11,24 @@ from collections.abc import Awaitable, Callable
 import orjson
 from aiohttp import WSMessage, WSMsgType, web
 
+from kubelet.server.spdy import carrier
+from kubelet.server.spdy.streams import StreamSocket
+
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 PING = 30.0
 
 
-async def open_socket(request: web.Request) -> web.WebSocketResponse:
-    """426 for the SPDY of old clients, which no maintained library speaks."""
+Socket = web.WebSocketResponse | StreamSocket
+
+
+async def open_socket(request: web.Request) -> Socket:
+    """A WebSocket, or what older clients (and many operators) speak: SPDY. 426 for all others."""
+    if carrier.plain(request):
+        return await StreamSocket.open(request)
     if request.headers.get("Upgrade", "").lower() != "websocket":
         raise web.HTTPUpgradeRequired(
-            text="this server streams over WebSocket (v4.channel.k8s.io, v5.channel.k8s.io): use kubectl 1.31 or "
-            "newer, which does so by default\n"
+            text="Upgrade request required: to websocket (v4.channel.k8s.io, v5.channel.k8s.io) or SPDY/3.1\n"
         )
     socket = web.WebSocketResponse(protocols=PROTOCOLS, heartbeat=PING, max_msg_size=16 * 1024 * 1024)
     await socket.prepare(request)
@@ -46,13 +53,13 @@ def failure(message: str) -> dict[str, object]:
     return {"metadata": {}, "status": "Failure", "reason": "InternalError", "message": message, "code": 500}
 
 
-async def finish(socket: web.WebSocketResponse, status: dict[str, object]) -> None:
+async def finish(socket: Socket, status: dict[str, object]) -> None:
     await socket.send_bytes(bytes([ERROR]) + orjson.dumps(status))
     await socket.close()
 
 
 async def receive(
-    socket: web.WebSocketResponse, on_data: Callable[[int, bytes], Awaitable[None]], on_close: Callable[[int], None]
+    socket: Socket, on_data: Callable[[int, bytes], Awaitable[None]], on_close: Callable[[int], None]
 ) -> None:
     """Until the client closes the connection."""
     message: WSMessage
@@ -66,7 +73,7 @@ async def receive(
             await on_data(data[0], bytes(data[1:]))
 
 
-async def pump(socket: web.WebSocketResponse, channel: int, reader: asyncio.StreamReader) -> None:
+async def pump(socket: Socket, channel: int, reader: asyncio.StreamReader) -> None:
     """Sends all that `reader` gives."""
     while chunk := await reader.read(32 * 1024):
         await socket.send_bytes(bytes([channel]) + chunk)

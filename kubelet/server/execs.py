@@ -58,7 +58,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     return socket
 
 
-async def _converse(socket: web.WebSocketResponse, streams: Streams, process: Exec) -> None:
+async def _converse(socket: channels.Socket, streams: Streams, process: Exec) -> None:
     async def data(channel: int, payload: bytes) -> None:
         if channel == channels.STDIN:
             await streams.write(payload)

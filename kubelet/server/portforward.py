@@ -55,7 +55,7 @@ async def _channels(request: web.Request, address: str) -> web.StreamResponse:
 class Forward:
     """The connections behind one WebSocket."""
 
-    def __init__(self, socket: web.WebSocketResponse, address: str, ports: list[int]) -> None:
+    def __init__(self, socket: channels.Socket, address: str, ports: list[int]) -> None:
         self._socket, self._address, self._ports = socket, address, ports
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._tasks: list[asyncio.Task[None]] = []

@@ -13,6 +13,7 @@ import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,9 @@ class World:
 
     def ready(self, name: str) -> bool:
         return any(c["type"] == "Ready" and c["status"] == "True" for c in self.status(name)["conditions"])
+
+    def failed(self, name: str) -> bool:
+        return bool(self.status(name).get("phase") == "Failed")
 
     def log(self, name: str, attempt: int = 0) -> str:
         (path,) = (self.root / "log" / "pods").glob(f"default_{name}_*/c/{attempt}.log")
@@ -220,7 +224,7 @@ async def a_container_reads_from_who_attaches(w: World) -> None:
     shell = {"name": "c", "command": ["sh", "-c", "printf '> '; read word; stty size; exit 4"], "stdin": True, "tty": True}
     for name, container in (("reader", reader), ("shell", shell)):
         w.api.put("pods", pod(name, container, restartPolicy="Never"))
-        await w.until(lambda name=name: w.ready(name))
+        await w.until(partial(w.ready, name))
     context = ssl.create_default_context(cafile=str(w.folder / "ca.crt"))
     context.load_cert_chain(w.folder / "client.crt", w.folder / "client.key")
     async with aiohttp.ClientSession(base_url=f"https://127.0.0.1:{w.port}") as session:
@@ -236,7 +240,7 @@ async def a_container_reads_from_who_attaches(w: World) -> None:
             assert b"".join(m[1:] for m in messages if m[0] == 1) == got
             assert json.loads(messages[-1][1:])["status"] == "Success"
     for name, code in (("reader", 3), ("shell", 4)):
-        await w.until(lambda name=name: w.status(name).get("phase") == "Failed")
+        await w.until(partial(w.failed, name))
         assert w.container(name)["state"]["terminated"]["exitCode"] == code
 
 

@@ -1,13 +1,16 @@
-"""SPDY: the dictionary of the specification, frames both ways, forwarding of ports over streams."""
+"""SPDY: the dictionary of the specification, frames both ways, ports and commands over streams."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import zlib
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 
+from kubelet.server import channels
 from kubelet.server.portforward_spdy import Forwarding
 from kubelet.server.spdy import frames
 
@@ -102,3 +105,55 @@ def test_a_closed_port_is_told_on_the_error_stream() -> None:
         return client
 
     assert b"error forwarding port 1 to pod default/web" in asyncio.run(run()).got[1]
+
+
+async def _exec_app(request: web.Request) -> web.StreamResponse:
+    """Answers each message of standard input in capitals, and ends with it."""
+    socket = await channels.open_socket(request)
+    async for message in socket:
+        if message.data[0] == channels.CLOSE:
+            break
+        await socket.send_bytes(bytes([channels.STDOUT]) + bytes(message.data[1:]).upper())
+    await channels.finish(socket, channels.exit_status(3))
+    return socket
+
+
+async def _exec_over_spdy(protocol: str) -> tuple[bytes, Client]:
+    app = web.Application()
+    app.router.add_post("/exec", _exec_app)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+    writer.write(
+        b"POST /exec?stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: Upgrade\r\n"
+        b"Upgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: " + protocol.encode() + b"\r\n\r\n"
+    )
+    head, client = await reader.readuntil(b"\r\n\r\n"), Client()
+    if b" 101 " in head:
+        for number, kind in ((1, "error"), (3, "stdin"), (5, "stdout")):
+            writer.write(client.encoder.syn_stream(number, {"streamtype": kind}))
+        writer.write(client.encoder.data(3, b"hello") + client.encoder.data(3, b"", fin=True))
+        while data := await reader.read(4096):
+            await client.send(data)
+    writer.close()
+    await runner.cleanup()
+    return head, client
+
+
+async def _within(seconds: float, protocol: str) -> tuple[bytes, Client]:
+    async with asyncio.timeout(seconds):
+        return await _exec_over_spdy(protocol)
+
+
+def test_a_command_over_spdy_looks_like_one_over_a_websocket() -> None:
+    head, client = asyncio.run(_within(10, "v4.channel.k8s.io"))
+    assert head.startswith(b"HTTP/1.1 101 ") and b"X-Stream-Protocol-Version: v4.channel.k8s.io" in head
+    assert client.got[5] == b"HELLO"
+    assert json.loads(client.got[1])["details"]["causes"][0]["message"] == "3"
+    assert {1, 3, 5} <= client.ended
+
+
+def test_other_protocols_of_commands_are_refused() -> None:
+    head, _ = asyncio.run(_within(10, "channel.k8s.io"))
+    assert head.startswith(b"HTTP/1.1 403 ")

@@ -6,9 +6,10 @@ import json
 import platform
 import sys
 
-from bench import creates, rollout, start, watches
+from bench import creates, dns, rollout, start, watches
 
-FIGURES = {"creates_lists_memory": creates.main, "watches": watches.main, "rollout": rollout.main, "start": start.main}
+FIGURES = {"creates_lists_memory": creates.main, "watches": watches.main, "rollout": rollout.main, "start": start.main,
+           "dns": dns.main}
 
 
 def main() -> int:

@@ -91,11 +91,14 @@ def _names(count: int) -> list[str]:
 
 
 def _dnsperf(port: int, questions: Path, seconds: int, rate: int) -> dict[str, Any]:
-    """One run; `rate` 0 is as fast as it goes. The tail comes from the answers' own times (-O verbose-interval-stats
-    gives means only), so they are read from the verbose output."""
+    """One run; `rate` 0 is as fast as it goes. The tail comes from the times of single answers, which dnsperf prints when
+    it is verbose: into a file, because reading them meanwhile would take the processor from what is measured."""
     command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(questions), "-l", str(seconds), "-c", str(CLIENTS),
                "-T", "1", "-q", "100", *(["-Q", str(rate), "-v"] if rate else [])]
-    text = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True).stdout
+    path = questions.with_name("output")
+    with path.open("w") as output:
+        subprocess.run(command, stdout=output, timeout=seconds + 60, check=True)
+    text = path.read_text()
     times = sorted(float(line.split()[-1]) for line in text.splitlines() if line.startswith("> "))
     return {"per_second": round(_number(r"Queries per second:\s+([\d.]+)", text)),
             "lost": round(_number(r"Queries lost:\s+(\d+)", text)),

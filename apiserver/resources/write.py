@@ -107,13 +107,14 @@ def check_apply_options(request: Request, applies: bool) -> None:
 
 
 async def patch_body(request: Request) -> tuple[str, Any]:
-    """The type and the decoded content of a patch. Raises UnsupportedMediaType, BadRequest."""
+    """The type and the content of a patch, decoded for an apply. Raises UnsupportedMediaType, BadRequest."""
     content_type = negotiation.media_type(request.header(b"content-type"))
     if content_type not in PATCHES[:4]:
         raise UnsupportedMediaType("415: Unsupported Media Type", details={})
     body = await request.body()
-    value = negotiation.from_yaml(body) if content_type == APPLY else negotiation.from_json(body)
-    if not isinstance(value, list if content_type == PATCHES[0] else dict):
-        shape = "array" if content_type == PATCHES[0] else "object"
-        raise BadRequest(f"a patch of type {content_type} must be a JSON {shape}")
+    if content_type != APPLY:
+        return content_type, body  # decoded where it is applied, with errors in the words of each type
+    value = negotiation.from_yaml(body)
+    if not isinstance(value, dict):
+        raise BadRequest(f"a patch of type {content_type} must be a JSON object")
     return content_type, value

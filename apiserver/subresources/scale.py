@@ -12,7 +12,7 @@ from apiserver.response import Answer
 from apiserver.subresources.verbs import only
 from cluster import schema, selectors
 from cluster.errors import BadRequest, InternalError, Invalid, invalid
-from cluster.patch import jsonpatch, merge
+from cluster.patch import decoded, jsonpatch, merge
 from cluster.registry import Kind, Scale
 from cluster.verbs import update
 from cluster.verbs.plan import arun
@@ -54,6 +54,7 @@ async def _wanted(request: Request) -> Any:
         sent = await request.json()
         return lambda present: sent
     content_type, body = await write.patch_body(request)
+    body = decoded(body, content_type)
     if content_type == write.PATCHES[0]:
         return lambda present: jsonpatch.apply(present, body)
     return lambda present: merge.apply(present, body)

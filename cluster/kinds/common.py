@@ -235,7 +235,7 @@ def check_labels(path: str, labels: Mapping[str, str] | None) -> list[FieldError
     errors: list[FieldError] = []
     for key, value in (labels or {}).items():
         if wrong := _qualified(key):
-            errors += [invalid(path, key, m) for m in wrong]
+            errors += [invalid(path, key, m.replace("a qualified name", "a valid label key")) for m in wrong]
         if len(value) > 63 or not _is_value(value):
             errors += check(path, value, label_value)
     return errors

@@ -32,7 +32,7 @@ def apply(kind: Kind, current: Json, patch: Any, content_type: str,
     no patch, 422 for one that does not fit the object, UnsupportedMediaType for a content type the kind does not take.
     """
     media = content_type.split(";", 1)[0].strip().lower()
-    patch = _decoded(patch, media)
+    patch = decoded(patch, media)
     if media == JSON:
         changed = jsonpatch.apply(current, patch)
     elif media == MERGE:
@@ -51,7 +51,7 @@ def unsupported(kind: Kind) -> ApiError:
                                 + ", ".join(accepted))
 
 
-def _decoded(patch: Any, media: str) -> Any:
+def decoded(patch: Any, media: str) -> Any:
     """The patch as JSON of the right shape: a list of operations, or an object."""
     prefix = "" if media == STRATEGIC else "error decoding patch: "
     if isinstance(patch, bytes | bytearray | memoryview | str):

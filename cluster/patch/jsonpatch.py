@@ -54,8 +54,10 @@ def _run(root: list[Any], operation: Any) -> int:
 
 
 def _refused(detail: str) -> ApiError:
-    return ApiError("the server rejected our request due to an error in our request: " + detail, code=422,
-                    reason="Invalid")
+    """kube-apiserver keeps to itself what does not fit, and so do we; `detail` tells it to who calls from Python."""
+    error = ApiError("the server rejected our request due to an error in our request", code=422, reason="Invalid")
+    error.add_note(detail)
+    return error
 
 
 def _value(operation: dict[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from cluster.admission.namespace_lifecycle import NamespaceLifecycle
 from cluster.admission.node_restriction import NodeRestriction
 from cluster.admission.plugin import Plugin
 from cluster.admission.pod_security import PodSecurity
+from cluster.admission.pod_topology import PodTopologyLabels
 from cluster.admission.priority import Priority
 from cluster.admission.request import Request
 from cluster.admission.resource_quota import ResourceQuota
@@ -30,6 +31,7 @@ ORDER: Sequence[tuple[type[Plugin], bool, str]] = (
     (NodeRestriction, False, "a kubelet is confined before its write can have effects; off unless asked for, as upstream"),
     (TaintNodes, True, "a new node is tainted not-ready before the scheduler can see it"),
     (PodSecurity, True, "after the account's mounts are in, on the pod as it will run"),
+    (PodTopologyLabels, True, "labels of the node; independent of the rest"),
     (Priority, True, "resolves the class to a number before quota scopes ask for it"),
     (DefaultTolerationSeconds, True, "after everything that may bring tolerations of its own"),
     (RuntimeClass, True, "adds overhead and tolerations; before quota, which counts overhead"),

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from cluster import clock
+from cluster.admission.pod_topology import topology
 from cluster.errors import BadRequest, Conflict
-from cluster.store import Key
 from cluster.verbs import update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan
 
 Json = dict[str, Any]
-# Where a pod runs, told to the pod itself (by the downward API, for one): from the labels of its node.
-TOPOLOGY = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
 def plan(call: Call, binding: Json) -> Plan[Outcome]:
@@ -24,13 +22,8 @@ def plan(call: Call, binding: Json) -> Plan[Outcome]:
     if not target.get("name"):
         raise BadRequest("target.name: Required value")
     given = (binding.get("metadata") or {}).get("labels") or {}
-    labels = {**_topology(call, target["name"]), **given}
+    labels = {**topology(call.session.cache, target["name"]), **given}
     return (yield from update.plan(call, lambda pod: bound(pod, binding, target["name"], labels)))
-
-
-def _topology(call: Call, node: str) -> dict[str, str]:
-    entry = call.session.cache.get(Key("nodes", "", node))
-    return {name: entry.labels[name] for name in TOPOLOGY if name in entry.labels} if entry else {}
 
 
 def bound(pod: Json, binding: Json, node: str, labels: dict[str, str]) -> Json:

@@ -6,6 +6,8 @@ import os
 import socket
 from pathlib import Path
 
+NODE_PORTS = range(30000, 32768)
+
 
 class Refused(Exception):
     """The command can not be carried out; the message says why and what to do."""
@@ -28,6 +30,9 @@ def check_folder(var: Path) -> None:
 
 def check_port(port: int, variable: str, what: str) -> None:
     """Nobody listens on the port."""
+    if port in NODE_PORTS:
+        raise Refused(f"port {port} ({what}) lies among the node ports of services ({NODE_PORTS[0]}-{NODE_PORTS[-1]}), "
+                      f"one of which could take it over: choose another with {variable}=…")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

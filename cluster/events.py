@@ -5,7 +5,8 @@
 
 The same event again raises `count` of the object that is there; ten different messages of one reason about one object
 within ten minutes become one "(combined from similar events)"; one object gets at most 25 events at once and one more
-every five minutes. Events are written in batches by a thread; when more than `QUEUE` wait, the oldest are dropped.
+every five minutes. Events are written in batches by a thread, at a pace that leaves the machine to what they tell of;
+when more than `QUEUE` wait, the oldest are dropped.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
-QUEUE = 2_000  # events that may wait to be written
+QUEUE = 10_000  # events that may wait to be written
 MEMORY = 4_096  # objects and messages remembered for correlation
 BURST, REFILL_SECONDS = 25, 300.0
 SIMILAR, SIMILAR_SECONDS = 10, 600.0
 GATHER_SECONDS = 0.02  # how long a batch is gathered before it is written
+BATCH, PAUSE_SECONDS = 200, 0.2  # events of one commit, and the pause after it when more wait
+COMPLAIN_SECONDS = 10.0  # between two log lines about dropped events
 COMBINED = "(combined from similar events): "
 
 
@@ -119,6 +122,7 @@ class _Sink:
         self._queue: deque[tuple[Session, Happening]] = deque(maxlen=QUEUE)
         self._correlators: dict[int, Correlator] = {}
         self._dropped = 0
+        self._complained = 0.0
         self._wanted = threading.Event()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -132,26 +136,33 @@ class _Sink:
             self._thread.start()
         self._wanted.set()
 
-    def flush(self) -> None:
-        """Write what waits."""
+    def flush(self, most: int = QUEUE) -> None:
+        """Write what waits, the oldest first."""
+        self._complain()
         with self._writing:
-            batch = [self._queue.popleft() for _ in range(len(self._queue))]
-            dropped, self._dropped = self._dropped, 0
-            if dropped:
-                log.warning("dropped %d events: more than %d waited to be written", dropped, QUEUE)
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), most))]
             for cluster in {session.cluster for session, _ in batch}:
                 session = next(session for session, _ in batch if session.cluster == cluster)
                 correlator = self._correlators.setdefault(cluster, Correlator())
                 found = (correlator.correlate(item) for owner, item in batch if owner.cluster == cluster)
                 _write(session, [item for item in found if item is not None])
 
+    def _complain(self) -> None:
+        """Say how many events were dropped, once for many of them."""
+        if self._dropped and time.monotonic() - self._complained > COMPLAIN_SECONDS:
+            dropped, self._dropped, self._complained = self._dropped, 0, time.monotonic()
+            log.warning("dropped %d events: more than %d waited to be written", dropped, QUEUE)
+
     def _run(self) -> None:
         while True:
-            self._wanted.wait()
-            time.sleep(GATHER_SECONDS)
+            if self._queue:
+                time.sleep(PAUSE_SECONDS)
+            else:
+                self._wanted.wait()
+                time.sleep(GATHER_SECONDS)
             self._wanted.clear()
             try:
-                self.flush()
+                self.flush(BATCH)
             except Exception:  # events are best effort; the next batch gets its own chance
                 log.exception("events could not be written")
 

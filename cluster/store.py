@@ -51,6 +51,7 @@ class Store:
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
+        self._closed = False
         self._listeners: list[Callable[[int, list[Change]], None]] = []
         self.groups = 0
         self.mark: int | None = None  # `Database.mark` after this process's last commit
@@ -67,11 +68,11 @@ class Store:
             return cls._stores[where]
 
     def close(self) -> None:
-        """Finish what is queued, then stop the writer thread and close the connections."""
+        """Finish what is queued, then stop the writer thread and close the connections. Later writes are refused."""
         with self._guard:
-            thread, self._thread = self._thread, None
-        if thread:
+            thread, self._thread, self._closed = self._thread, None, True
             self._queue.put(None)
+        if thread:
             thread.join()
         self.database.close()
 
@@ -113,12 +114,13 @@ class Store:
     def _submit(self, request: Request) -> None:
         if self._queue.qsize() > MAX_QUEUE:
             raise TooManyRequests("too many writes are waiting for the store; please try again later")
-        if self._thread is None:
-            with self._guard:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name=f"store-{self.cluster}", daemon=True)
-                    self._thread.start()
-        self._queue.put(request)
+        with self._guard:  # so that nothing is queued behind the end
+            if self._closed:
+                raise ServiceUnavailable("the store is closed: this process is ending")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=f"store-{self.cluster}", daemon=True)
+                self._thread.start()
+            self._queue.put(request)
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from cluster import clock
 from cluster.admission.pod_topology import topology
-from cluster.errors import BadRequest, Conflict
-from cluster.verbs import update
-from cluster.verbs.call import Call, Outcome
-from cluster.verbs.plan import Plan
+from cluster.errors import BadRequest, Conflict, NotFound
+from cluster.store import Write
+from cluster.verbs import metadata
+from cluster.verbs.call import ATTEMPTS, Call, Outcome
+from cluster.verbs.plan import Commit, Plan, first
 
 Json = dict[str, Any]
 
@@ -22,8 +25,12 @@ def plan(call: Call, binding: Json) -> Plan[Outcome]:
     if not target.get("name"):
         raise BadRequest("target.name: Required value")
     given = (binding.get("metadata") or {}).get("labels") or {}
-    labels = {**topology(call.session.cache, target["name"]), **given}
-    return (yield from update.plan(call, lambda pod: bound(pod, binding, target["name"], labels)))
+from cluster.admission.pod_topology import topology
+from cluster.errors import BadRequest, Conflict, NotFound
+from cluster.store import Write
+from cluster.verbs import metadata
+from cluster.verbs.call import ATTEMPTS, Call, Outcome
+from cluster.verbs.plan import Commit, Plan, first
 
 
 def bound(pod: Json, binding: Json, node: str, labels: dict[str, str]) -> Json:

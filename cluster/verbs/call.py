@@ -76,16 +76,18 @@ class Outcome:
     """What a write left: the JSON of the object, in its storage version.
 
     `created`: it did not exist before. `gone`: it does not exist any more. `status`: what to answer instead of the object.
+    `written`: the document that became the body, where the verb still has it.
     """
 
     body: bytes
     created: bool = False
     gone: bool = False
     status: Json | None = None
+    written: Json | None = None
 
     @property
     def obj(self) -> Json:
-        return orjson.loads(self.body)
+        return self.written if self.written is not None else orjson.loads(self.body)
 
 
 def ordered(obj: Json, kind: Kind) -> Json:

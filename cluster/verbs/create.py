@@ -1,7 +1,12 @@
-"""create: defaults, mutating admission, metadata, validation, validating admission, store."""
+"""create: defaults, mutating admission, metadata, validation, validating admission, store.
+
+Many objects that differ in their generated name only (the pods of a ReplicaSet) pass the pipeline once: `plans`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,8 +21,48 @@ from cluster.verbs.plan import Commit, Plan, first
 Json = dict[str, Any]
 
 
-def plan(call: Call, obj: Json) -> Plan[Outcome]:
-    """Create `obj` (of the call's API version; it is changed). Raises AlreadyExists, Invalid, Forbidden."""
+@dataclass(slots=True)
+class Template:
+    """What the pipeline made of an object with a generated name: JSON, empty when it does not hold for another one."""
+
+    text: bytes = b""
+
+
+def plans(objects: Iterable[tuple[Call, Json]]) -> Iterator[Plan[Outcome]]:
+    """A plan for each object, to be started in order: one equal to its predecessor takes over what became of that."""
+    before: tuple[Any, bytes] | None = None
+    template = Template()
+    for call, obj in objects:
+        text = orjson.dumps(obj)
+        same = (call.kind, call.namespace), text
+        if same == before and template.text:
+            yield like(call, template)
+        else:
+            before, template = same, Template()
+            yield plan(call, orjson.loads(text), template)
+
+
+def like(call: Call, template: Template) -> Plan[Outcome]:
+    """Create another one of what a template was made from a moment ago, under a name of its own."""
+    storage = call.storage_kind.storage
+    for _ in range(ATTEMPTS):
+        obj: Json = orjson.loads(template.text)
+        meta = obj["metadata"]
+        meta["name"] = metadata.generate_name(meta["generateName"])
+        metadata.identify(meta)
+        results = yield Commit([Write("create", Key(storage, meta.get("namespace", ""), meta["name"]), obj)])
+        try:
+            return Outcome(first(results).body, created=True, written=obj)
+        except AlreadyExists:
+            continue
+    raise call.exists(meta["name"])
+
+
+def plan(call: Call, obj: Json, template: Template | None = None) -> Plan[Outcome]:
+    """Create `obj` (of the call's API version; it is changed). Raises AlreadyExists, Invalid, Forbidden.
+
+    Fills in `template` if what is written would do for other objects too: no name, claim or count that is its own.
+    """
     if (obj.get("metadata") or {}).get("resourceVersion"):
         raise BadRequest("resourceVersion should not be set on objects to be created")
     obj = decode.incoming(call, obj)
@@ -29,9 +74,12 @@ def plan(call: Call, obj: Json) -> Plan[Outcome]:
         obj, request = prepare(call, obj)
         if call.dry_run:
             return Outcome(orjson.dumps(ordered(obj, call.storage_kind)), created=True)
-        results = yield _commit(call, obj, request)
+        commit = _commit(call, obj, request)
+        if template is not None and generated and len(commit.writes) == 1 and not commit.writes[0].claims:
+            template.text = orjson.dumps(commit.writes[0].body)
+        results = yield commit
         try:
-            return Outcome(first(results).body, created=True)
+            return Outcome(first(results).body, created=True, written=commit.writes[0].body)
         except AlreadyExists as error:
             if not generated:
                 raise call.exists(obj["metadata"]["name"]) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import uuid
 from typing import Any
 
@@ -22,7 +22,7 @@ _OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodS
 
 def generate_name(prefix: str) -> str:
     """A random name that begins with `prefix`."""
-    return prefix[:_MAX_PREFIX] + "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
+    return prefix[:_MAX_PREFIX] + "".join(random.choices(_ALPHABET, k=_SUFFIX))  # to be different, not to be secret
 
 
 def fill(meta: Json) -> None:
@@ -31,9 +31,14 @@ def fill(meta: Json) -> None:
         meta.pop(name, None)
     if not meta.get("name") and meta.get("generateName"):
         meta["name"] = generate_name(meta["generateName"])
+    identify(meta)
+    drop_empty(meta)
+
+
+def identify(meta: Json) -> None:
+    """A uid and the time of creation."""
     meta["uid"] = str(uuid.uuid4())
     meta["creationTimestamp"] = clock.now()
-    drop_empty(meta)
 
 
 def drop_empty(meta: Json) -> None:

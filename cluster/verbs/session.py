@@ -115,7 +115,7 @@ class Session:
 
     def create_many(self, objects: Iterable[tuple[KindLike, str, Json]]) -> list[Json | ApiError]:
         """Create (kind, namespace, object) triples; each one's object or error."""
-        return self._many(create.plan(self.call(kind, namespace), copied(obj)) for kind, namespace, obj in objects)
+        return self._many(create.plans((self.call(kind, namespace), obj) for kind, namespace, obj in objects))
 
     def update_many(self, objects: Iterable[tuple[KindLike, str, Json]],
                     subresource: str | None = None) -> list[Json | ApiError]:

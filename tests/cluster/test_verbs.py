@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
+import orjson
 import pytest
 
 from cluster.cache import Cache
 from cluster.errors import AlreadyExists, ApiError, BadRequest, Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from cluster.store import Store
 from cluster.verbs import Session
+from cluster.verbs.session import copied
 from tests.cluster.sessions import NS, config, make, pod
 
 
@@ -36,6 +39,29 @@ def test_create_twice_and_in_no_namespace(session: Session) -> None:
 def test_generated_names_differ_and_keep_the_prefix(session: Session) -> None:
     names = {session.create("configmaps", NS, {"metadata": {"generateName": "x-"}})["metadata"]["name"] for _ in range(5)}
     assert len(names) == 5 and all(name.startswith("x-") and len(name) == 7 for name in names)
+
+
+def test_many_of_one_template_are_each_what_one_alone_would_be(session: Session) -> None:
+    template = pod()
+    del template["metadata"]["name"]
+    template["metadata"]["generateName"] = "web-"
+    made = session.create_many([("pods", NS, template)] * 20)
+    alone = session.create("pods", NS, template)
+    metas = [p["metadata"] for p in made if not isinstance(p, ApiError)]
+    assert len({m["name"] for m in metas}) == len({m["uid"] for m in metas}) == 20
+    assert [int(m["resourceVersion"]) for m in metas] == list(range(int(metas[0]["resourceVersion"]), 20 + int(metas[0][
+        "resourceVersion"])))
+
+    def common(found: dict[str, Any]) -> dict[str, Any]:
+        found = copied(found)
+        for name in ("name", "uid", "resourceVersion", "creationTimestamp"):
+            del found["metadata"][name]
+        volume = found["spec"]["volumes"][0]["name"]
+        return orjson.loads(orjson.dumps(found).replace(volume.encode(), b"V"))
+
+    assert session.get("pods", NS, metas[7]["name"]) == made[7]
+    assert [common(p) for p in made if not isinstance(p, ApiError)] == [common(alone)] * 20
+    assert "name" not in template["metadata"] and "status" not in template
 
 
 def test_create_refuses_a_revision_and_a_foreign_namespace(session: Session) -> None:

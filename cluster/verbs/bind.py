@@ -25,12 +25,23 @@ def plan(call: Call, binding: Json) -> Plan[Outcome]:
     if not target.get("name"):
         raise BadRequest("target.name: Required value")
     given = (binding.get("metadata") or {}).get("labels") or {}
-from cluster.admission.pod_topology import topology
-from cluster.errors import BadRequest, Conflict, NotFound
-from cluster.store import Write
-from cluster.verbs import metadata
-from cluster.verbs.call import ATTEMPTS, Call, Outcome
-from cluster.verbs.plan import Commit, Plan, first
+    labels = {**topology(call.session.cache, target["name"]), **given}
+    for _ in range(ATTEMPTS):
+        entry = call.session.read(call.key)
+        if entry is None:
+            raise call.not_found()
+        pod = entry.object()
+        metadata.check_uid(call, binding.get("metadata") or {}, pod["metadata"])
+        bound(pod, binding, target["name"], labels)
+        if call.dry_run:
+            return Outcome(orjson.dumps(pod))
+        try:
+            return Outcome(first((yield Commit([Write("update", entry.key, pod, entry.revision)]))).body, written=pod)
+        except NotFound as error:
+            raise call.not_found() from error
+        except Conflict:  # somebody else wrote in between: once more, on the newer pod
+            continue
+    raise call.conflict()
 
 
 def bound(pod: Json, binding: Json, node: str, labels: dict[str, str]) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -73,6 +74,8 @@ def postgres() -> Iterator[str]:
     """A real PostgreSQL server; the URL of its first database."""
     with warnings.catch_warnings(action="ignore"):  # it complains of machines without a session
         import pgserver
+
+    logging.getLogger("pgserver").setLevel(logging.WARNING)  # it says goodbye when pytest's streams are closed
 
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         # The server refuses to run as root: the package starts it under a user of its own.

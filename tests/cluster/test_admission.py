@@ -136,11 +136,8 @@ def test_node_restriction_confines_a_kubelet(cache: Cache, store: Store) -> None
 
 def test_a_pod_carries_the_zone_of_its_node_whether_created_there_or_bound(session: Session) -> None:
     zone = {"topology.kubernetes.io/zone": "harbour"}
-    session.create("nodes", "", {"metadata": {"name": "n", "labels": {**zone, "other": "not taken over"}}})
-    placed, free = pod(), pod()
-    placed["metadata"]["name"], free["metadata"]["name"] = "placed", "free"
-    placed["spec"]["nodeName"] = "n"
-    assert session.create("pods", NS, placed)["metadata"]["labels"] == zone
-    session.create("pods", NS, free)
+    session.create("nodes", "", {"metadata": {"name": "n", "labels": {**zone, "disk": "ssd"}}})
+    assert session.create("pods", NS, pod("placed", nodeName="n"))["metadata"]["labels"] == {"app": "placed", **zone}
+    session.create("pods", NS, pod("free"))
     [bound] = session.bind_many([(NS, "free", "n")])
-    assert not isinstance(bound, ApiError) and bound["metadata"]["labels"] == zone
+    assert not isinstance(bound, ApiError) and bound["metadata"]["labels"] == {"app": "free", **zone}

@@ -158,8 +158,8 @@ def test_nothing_was_lost_and_all_was_seen_once(cluster: Cluster, load: Load) ->
         assert watcher.events == first, difference(first, watcher.events)
         assert watcher.resumed >= 2, "no watch was ever interrupted: the test did not test"
     consistent(first)
-    lost = [write for writer in load.writers for write in writer.acknowledged
-            if write.revision and write not in set(first)]
+    seen = set(first)
+    lost = [write for writer in load.writers for write in writer.acknowledged if write.revision and write not in seen]
     assert not lost, f"acknowledged, and never seen: {lost[:10]}"
     items = cluster.get("configmaps", "-n", NAMESPACE)["items"]
     stored = {item["metadata"]["name"]: int(item["data"]["value"]) for item in items

@@ -24,6 +24,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def api_port() -> int:
+    """A port for a cluster's API: neither it nor the kubelet's, some thousand above, is among the node ports."""
+    return free_port() % 10_000 + 12_000
+
+
 @contextmanager
 def api_server() -> Iterator[tuple[Target, int]]:
     """An API server alone, with its process id."""
@@ -56,7 +61,7 @@ def cluster() -> Iterator[tuple[Target, Path]]:
     """A whole cluster, with its state folder."""
     var = Path(tempfile.mkdtemp(prefix="bench-")) / "var"
     environment = {**os.environ, "BINNACLE_VAR": str(var), "PORT": str(free_port()),
-                   "API_PORT": str(free_port() % 50000 + 2000)}
+                   "API_PORT": str(api_port())}
     config = [sys.executable, "-m", "config"]
     subprocess.run([*config, "up", "--detach"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     try:

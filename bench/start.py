@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.servers import ROOT, free_port
+from bench.servers import ROOT, api_port, free_port
 from config.status import resident
 
 IDLE = 15.0  # seconds after the start until memory is read
@@ -24,7 +24,7 @@ def main() -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         var = Path(folder) / "var"
         environment = {**os.environ, "BINNACLE_VAR": str(var), "PORT": str(free_port()),
-                       "API_PORT": str(free_port() % 50000 + 2000)}
+                       "API_PORT": str(api_port())}
         first = _up(environment)
         time.sleep(IDLE)
         memory = processes(var)

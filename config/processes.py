@@ -60,8 +60,8 @@ def _known(at: Installation) -> list[Process]:
                           "--save", "", "--appendonly", "no", "--dir", str(run), "--maxmemory", "256mb",
                           "--maxmemory-policy", "noeviction", "--daemonize", "no")),
         Process("apiserver", (python, "-m", "apiserver", "--address", addresses, "--port", str(at.api_port))),
-        Process("controllers", _celery(python, "controllers", 4), stop=8),
-        Process("scheduler", _celery(python, "scheduler", 1), stop=8),
+        Process("controllers", _celery(python, "controllers"), stop=8),
+        Process("scheduler", _celery(python, "scheduler"), stop=8),
         Process("kubelet", (
             python, "-m", "kubelet", "--kubeconfig", f"{at.path}/kubelet/kubeconfig",
             "--root-dir", f"{at.path}/kubelet", "--node-name", at.node, "--address", at.node_address,
@@ -78,10 +78,10 @@ def _known(at: Installation) -> list[Process]:
     ]
 
 
-def _celery(python: str, queue: str, threads: int) -> tuple[str, ...]:
-    # Threads, not forked children: a worker waits for the store and Redis most of its time, and memory counts.
+def _celery(python: str, queue: str) -> tuple[str, ...]:
+    # A thread, not forked children: memory counts, and a task only hands queues to threads (see controllers.tasks).
     return (python, "-m", "celery", "-A", "config", "worker", "-Q", queue, "-n", f"{queue}@%%h", "--pool=threads",
-            f"--concurrency={threads}", "--without-gossip", "--without-mingle", "--without-heartbeat",
+            "--concurrency=1", "--without-gossip", "--without-mingle", "--without-heartbeat",
             "--loglevel=INFO")
 
 

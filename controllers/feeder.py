@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 EVERYTHING = "*"  # a watch of this storage sees every object, those of custom resources too
 RETRY_SECONDS = 0.2  # pause after Redis did not take the keys
+GATHER_SECONDS = 0.01  # between two hand-overs at least: in a burst of changes each key is handed over once
 
 
 class Feeder:
@@ -97,11 +99,14 @@ class Feeder:
         self._wanted.set()
 
     def _run(self) -> None:
+        flushed = 0.0
         while not self._stopping.is_set():
             self._wanted.wait()
+            self._stopping.wait(max(flushed + GATHER_SECONDS - time.monotonic(), 0.0))
             self._wanted.clear()
             with self._lock:
                 pending, self._pending = self._pending, {}
+            flushed = time.monotonic()
             if not self._flush(pending) and not self._stopping.wait(RETRY_SECONDS):
                 self._wanted.set()
 

@@ -1,7 +1,10 @@
 """Where Celery meets the controllers: one task that drains a queue, and the start of feeder and ticker with the worker.
 
 A role is the Celery queue that a worker consumes (`controllers` or `scheduler`); each role has its own controllers and
-its own feeder. The wake-up is the only message: `controllers.drain(role, queue)`.
+its own feeder. The wake-up is the only message: `controllers.drain(role, queues)`.
+
+A message costs Celery more than most reconciles cost us. So a worker with a thread to spare drains a queue that it filled
+itself; the wake-ups that are left go out as one message of a moment, to whichever worker of the role is free.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from celery import current_app, shared_task, signals
 
 from controllers import workqueue
 from controllers.manifest import ROLES
+from controllers.waking import Drains, Waker
 
 if TYPE_CHECKING:
     from controllers.runtime import Context, Controller, Runtime
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLUSTER = 1  # the cluster that runs here; attached ones are read-only and have no controllers
+THREADS = 4  # queues that are drained at once
 _services: dict[str, Service] = {}
 
 
@@ -37,13 +42,15 @@ class Service:
 
         controllers = [load(path) for path in ROLES[role]]
         redis, worker = workqueue.connect(), worker_id()
+        self._waker = Waker(partial(send, role))
+        self.drains = Drains(f"{role}-drain", self._drain, THREADS)
         self.store = Store.of(CLUSTER)
         self.cache = Cache(self.store, history=0)  # nobody watches through this process
         self.runtime: Runtime = Runtime(
             controllers,
             lambda name: workqueue.WorkQueue(redis, queue_name(name), worker),
             self._context,
-            partial(wake, role),
+            self.wake,
         )
         self._feeder = Feeder(self.runtime, self.cache)
         self._ticker = Ticker(redis, role, worker, self.runtime, self._feeder)
@@ -57,7 +64,21 @@ class Service:
         self._feeder.start()
         self._ticker.start()
 
+    def wake(self, name: str) -> None:
+        """Have a queue drained by a thread of this worker that is free, else by any worker."""
+        if not self.drains.take(name, THREADS):
+            self._waker.wake(name)
+
+    def _drain(self, name: str) -> None:
+        from redis import RedisError
+
+        try:
+            self.runtime.drain(name)
+        except RedisError as error:  # keys held are recovered and the queue is woken again once Redis answers
+            log.warning("%s: the work queue went away: %s", name, error)
+
     def stop(self) -> None:
+        self.drains.stop()
         self._ticker.stop()
         self._feeder.stop()
         self.cache.close()
@@ -82,23 +103,18 @@ def queue_name(controller: str) -> str:
     return f"{CLUSTER}:{controller}"
 
 
-def wake(role: str, name: str) -> None:
-    """Send the wake-up of a queue to whichever worker of the role is free."""
-    current_app.send_task("controllers.drain", args=(role, name), queue=role, ignore_result=True)
+def send(role: str, names: list[str]) -> None:
+    """Send the wake-up of queues to whichever worker of the role is free."""
+    current_app.send_task("controllers.drain", args=(role, names), queue=role, ignore_result=True)
 
 
 @shared_task(name="controllers.drain", ignore_result=True)
-def drain(role: str, name: str) -> None:
-    """Reconcile the keys of one queue until it is empty or its turn is over."""
+def drain(role: str, names: list[str]) -> None:
+    """Reconcile the keys of some queues until they are empty or their turn is over."""
     service = _services.get(role)
-    if service is None:  # sent before this worker was ready: its ticker wakes the queue again
-        return
-    from redis import RedisError
-
-    try:
-        service.runtime.drain(name)
-    except RedisError as error:  # keys held are recovered and the queue is woken again once Redis answers
-        log.warning("%s: the work queue went away: %s", name, error)
+    if service is not None:  # else: sent before this worker was ready; its ticker wakes the queues again
+        for name in names:
+            service.drains.take(name)
 
 
 @signals.worker_ready.connect

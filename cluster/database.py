@@ -26,6 +26,7 @@ Row = tuple[Any, ...]
 # One advisory lock for every writer of one PostgreSQL database; the number only has to be the same everywhere.
 WRITER_LOCK = 0x62696E6E
 
+_SQLITE_LOST = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_READONLY")
 _FULL = ("disk is full", "No space left", "could not extend file")
 
 
@@ -131,9 +132,9 @@ class Database:
             words in str(error) for words in _FULL)
 
     def lost(self, error: BaseException) -> bool:
-        """Whether an error says that the database server is away."""
+        """Whether an error says that the database is away, or its disk fails: what is right now may be better later."""
         if not self.postgres:
-            return False
+            return getattr(error, "sqlite_errorname", "").startswith(_SQLITE_LOST)
         import psycopg
 
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)

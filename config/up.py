@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def up(var: Path, *, detach: bool) -> int:
     if preflight.running(var):
         at = Installation(**json.loads((var / "config.json").read_text()))
         print("Binnacle is already running.")
-        announce(at)
+        announce(at, login_token(at))
         return 0
     if left := orphans.end(var):
         print(f"Note: the supervisor had died; {left} processes that it left were ended.")
@@ -63,12 +64,13 @@ def supervise(at: Installation, *, detach: bool) -> int:
                                   str(at.path / "supervisord.conf")], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
                                  stderr=output, start_new_session=True)
     stop = Stop(at, child)
+    token = login_token(at)  # made while the processes start
     try:
         wait_ready(at, child)
     except Refused:
         stop.now()
         raise
-    announce(at)
+    announce(at, token)
     if detach:
         return 0
     print("Press Ctrl-C to stop.", flush=True)
@@ -105,15 +107,26 @@ def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
     started, deadline = time.time(), time.monotonic() + READY_TIMEOUT
     token = next(line.split(",")[0] for line in (at.path / "pki" / "tokens.csv").read_text().splitlines()
                  if line.split(",")[1] == "admin")
-    state = "the API does not answer"
+    state, nudged = "the API does not answer", False
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise Refused(f"the supervisor ended with status {child.returncode}; see {at.path}/log/supervisord.out")
         state = api_state(at, token) if without_kubelet() else node_state(at, token, since=started)
         if not state:
             return
-        time.sleep(0.1)
+        nudged = nudged or nudge(at)
+        time.sleep(0.1 if nudged else 0.02)
     raise Refused(f"not ready after {READY_TIMEOUT:.0f} s: {state}; see the logs in {at.path}/log")
+
+
+def nudge(at: Installation) -> bool:
+    """Connect to the supervisor: it starts its processes at the first event, else after a second of waiting for one."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(at.path / "run" / "supervisor.sock"))
+        except OSError:  # it does not listen yet
+            return False
+    return True
 
 
 def node_state(at: Installation, token: str, since: float) -> str:
@@ -157,11 +170,16 @@ def _get(at: Installation, token: str, path: str) -> dict[str, Any]:
         return json.load(answer)
 
 
-def announce(at: Installation) -> None:
-    """Print the addresses, a login token and the kubeconfig's path."""
-    made = subprocess.run([sys.executable, "manage.py", "login_token", "--skip-checks"], cwd=ROOT, text=True,
-                          capture_output=True, env={**os.environ, **at.environment()}, check=False)
-    token = made.stdout.strip() or f"none could be made: {made.stderr.strip().splitlines()[-1:]}"
+def login_token(at: Installation) -> subprocess.Popen[str]:
+    """A process that makes a login token and prints it."""
+    return subprocess.Popen([sys.executable, "manage.py", "login_token", "--skip-checks"], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **at.environment()})
+
+
+def announce(at: Installation, making: subprocess.Popen[str]) -> None:
+    """Print the addresses, the login token that is being made, and the kubeconfig's path."""
+    made, error = making.communicate()
+    token = made.strip() or f"none could be made: {error.strip().splitlines()[-1:]}"
     print(f"""
   Dashboard    http://127.0.0.1:{at.port}/
   Login token  {token}   (once, within 15 minutes; `make token` gives another)

@@ -119,5 +119,3 @@ def test_a_cut_connection_is_made_anew(postgres_url: str, var: Path) -> None:
     finally:
         other.close()
         store.close()
-
-

@@ -14,6 +14,7 @@ from apiserver import bootstrap
 from apiserver.app import App
 from apiserver.protocol import Protocol
 from apiserver.state import State, open_state
+from cluster import memory
 from cluster.crd.follow import Follower
 
 log = logging.getLogger(__name__)
@@ -92,4 +93,5 @@ def serve(options: Options) -> None:
     config.ssl = None if options.insecure else tls_context(state.pki)
     server = Server(config)
     server.state = state
+    memory.settle()
     server.run(sockets)

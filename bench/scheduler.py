@@ -63,6 +63,7 @@ def fill(session: Any, nodes: int, pods: int) -> None:
 
 
 def measure(nodes: int, pods: int) -> Json:
+    from cluster import memory
     from cluster.cache import Cache
     from cluster.store import Store
     from cluster.verbs import Session
@@ -74,6 +75,7 @@ def measure(nodes: int, pods: int) -> Json:
     session = Session(1, "system:kube-scheduler", cache, store)
     fill(session, nodes, pods)
     scheduler = Scheduler(session, cache, seed=1)
+    memory.settle()  # as the worker does
     spent = {"plan": 0.0}
     place = scheduler.framework.place
 

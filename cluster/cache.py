@@ -31,7 +31,7 @@ LOG_EVENTS = 20_000  # recent events kept in memory for watches; older ones are 
 POLL = 1.0           # seconds between looks at the log when no hint comes
 
 
-class Owner(msgspec.Struct, frozen=True):
+class Owner(msgspec.Struct, frozen=True, gc=False):
     """An owner reference."""
 
     uid: str = ""
@@ -42,7 +42,7 @@ class Owner(msgspec.Struct, frozen=True):
     blockOwnerDeletion: bool = False
 
 
-class Metadata(msgspec.Struct, frozen=True):
+class Metadata(msgspec.Struct, frozen=True, gc=False):
     """What readers look at without decoding an object."""
 
     name: str = ""
@@ -56,15 +56,15 @@ class Metadata(msgspec.Struct, frozen=True):
     deletionTimestamp: str | None = None
 
 
-class Spec(msgspec.Struct, frozen=True):
+class Spec(msgspec.Struct, frozen=True, gc=False):
     nodeName: str | None = None
 
 
-class View(msgspec.Struct, frozen=True):
+class View(msgspec.Struct, frozen=True, gc=False):
     metadata: Metadata
 
 
-class PodView(msgspec.Struct, frozen=True):
+class PodView(msgspec.Struct, frozen=True, gc=False):
     metadata: Metadata
     spec: Spec = Spec()
 

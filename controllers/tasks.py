@@ -120,10 +120,13 @@ def drain(role: str, names: list[str]) -> None:
 @signals.worker_ready.connect
 def start(sender: Any = None, **_: Any) -> None:
     """Start the service of each role whose queue this worker consumes."""
+    from cluster import memory
+
     for role in ROLES.keys() & set(sender.app.amqp.queues.consume_from):
         if role not in _services:
             _services[role] = service = Service(role)
             service.start()
+            memory.settle()
             log.info("%s: %d controllers run", role, len(service.runtime.controllers))
 
 

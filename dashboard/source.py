@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cluster import registry
+from cluster import memory, registry
 from cluster.authz import Authorizer
 from cluster.cache import Cache, Event
 from cluster.store import Change, Key, Store
@@ -57,6 +57,7 @@ class Source:
         if self.cache.count(CRDS):
             self._follow_definitions()
         self.cache.subscribe(self._arrived)
+        memory.settle()
 
     def _follow_definitions(self) -> None:
         # Schemas take memory: they are loaded when the first custom kind is there.

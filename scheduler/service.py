@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
-BATCH = 1000  # pods a round, and so bindings a commit
+BATCH = 250  # pods a round, and so bindings a commit: kubelets start the first while the next are placed
 
 
 class CacheListers:

@@ -103,7 +103,7 @@ class Stop:
 
 
 def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
-    """Return when this machine's node is Ready; raises Refused when that takes too long or the supervisor ends."""
+    """Return when this machine's node is Ready and takes pods; raises Refused when that takes too long or the supervisor ends."""
     started, deadline = time.time(), time.monotonic() + READY_TIMEOUT
     token = next(line.split(",")[0] for line in (at.path / "pki" / "tokens.csv").read_text().splitlines()
                  if line.split(",")[1] == "admin")
@@ -112,6 +112,7 @@ def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
         if child.poll() is not None:
             raise Refused(f"the supervisor ended with status {child.returncode}; see {at.path}/log/supervisord.out")
         state = api_state(at, token) if without_kubelet() else node_state(at, token, since=started)
+        state = state or account_state(at, token)
         if not state:
             return
         nudged = nudged or nudge(at)
@@ -145,6 +146,17 @@ def node_state(at: Installation, token: str, since: float) -> str:
     # The condition may be of an earlier run: the lease tells whether the kubelet lives.
     if datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() < since:
         return f"the kubelet of {at.node} has not been heard of since {lease['spec']['renewTime']}"
+    return ""
+
+
+def account_state(at: Installation, token: str) -> str:
+    """Empty when a first pod can be created: its namespace has the account that the controllers make."""
+    if "controllers" in environment.words("BINNACLE_WITHOUT"):
+        return ""
+    try:
+        _get(at, token, "/api/v1/namespaces/default/serviceaccounts/default")
+    except OSError as error:
+        return f"the controllers have not made the service account default yet ({error})"
     return ""
 
 

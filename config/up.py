@@ -103,7 +103,10 @@ class Stop:
 
 
 def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
-    """Return when this machine's node is Ready and takes pods; raises Refused when that takes too long or the supervisor ends."""
+    """Return when this machine's node is Ready and a pod can be created.
+
+    Raises Refused when that takes too long, or the supervisor ends.
+    """
     started, deadline = time.time(), time.monotonic() + READY_TIMEOUT
     token = next(line.split(",")[0] for line in (at.path / "pki" / "tokens.csv").read_text().splitlines()
                  if line.split(",")[1] == "admin")

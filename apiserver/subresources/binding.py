@@ -27,6 +27,7 @@ async def handle(request: Request, kind: Kind) -> Answer:
 async def collection(request: Request) -> Answer:
     """Bind the pod that the Binding is named like."""
     binding = await posted(request, "Binding")
+    binding["metadata"].pop("uid", None)  # here it is the binding's own, no precondition: so the real server has it
     return await _bind(request, binding["metadata"].get("name", ""), binding)
 
 

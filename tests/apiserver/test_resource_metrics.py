@@ -15,6 +15,8 @@ import pytest
 from apiserver.resourcemetrics.scraper import Round, read
 from tests.apiserver.standalone import Server
 
+pytestmark = pytest.mark.xdist_group("resource-metrics")  # the last test counts what the others asked
+
 API = "/apis/metrics.k8s.io/v1beta1"
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"

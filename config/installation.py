@@ -75,6 +75,12 @@ class Installation:
         }
 
 
+def admin_token(var: Path) -> str:
+    """The administrator's static token, from the state folder."""
+    lines = (var / "pki" / "tokens.csv").read_text().splitlines()
+    return next(line.split(",")[0] for line in lines if line.split(",")[1] == "admin")
+
+
 def node_name() -> str:
     """This machine's name as a DNS label."""
     name = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname().lower()).strip("-.")

@@ -9,7 +9,7 @@ from typing import Any
 
 from config import preflight
 from config.control import supervisor
-from config.installation import Installation
+from config.installation import Installation, admin_token
 from config.up import node_state
 
 SILENT = 40.0  # seconds without a sign of life after which a kubelet counts as gone
@@ -26,9 +26,7 @@ def status(var: Path) -> int:
         memory = f"{resident(process['pid']) / 2**20:6.0f} MiB" if process["pid"] else " " * 10
         well = well and process["statename"] == "RUNNING"
         print(f"{process['name']:<12} {process['statename']:<9} {memory}  {process['description']}")
-    token = next(line.split(",")[0] for line in (var / "pki" / "tokens.csv").read_text().splitlines()
-                 if line.split(",")[1] == "admin")
-    trouble = node_state(at, token, since=time.time() - SILENT)
+    trouble = node_state(at, admin_token(var), since=time.time() - SILENT)
     print(f"node         {trouble or 'Ready'}")
     print(f"dashboard    http://127.0.0.1:{at.port}/\nkubernetes   https://127.0.0.1:{at.api_port}")
     return 0 if well and not trouble else 1

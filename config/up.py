@@ -108,8 +108,7 @@ def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
     Raises Refused when that takes too long, or the supervisor ends.
     """
     started, deadline = time.time(), time.monotonic() + READY_TIMEOUT
-    token = next(line.split(",")[0] for line in (at.path / "pki" / "tokens.csv").read_text().splitlines()
-                 if line.split(",")[1] == "admin")
+    token = installation.admin_token(at.path)
     state, nudged = "the API does not answer", False
     while time.monotonic() < deadline:
         if child.poll() is not None:

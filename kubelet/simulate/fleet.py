@@ -20,6 +20,9 @@ from kubelet.simulate.pipe import Pipe, Request
 
 log = logging.getLogger("kubelet.simulate")
 Json = dict[str, Any]
+STOPPING = 0.1
+"""Seconds that a played pod takes to stop. A real one takes longer; none at all would have a pod replaced between two reads of
+one client (`kubectl delete` reads the pod, then lists it, and waits for ever on the replacement)."""
 FIRST_ADDRESS, ADDRESSES = int(IPv4Address("10.128.0.1")), 1 << 22
 
 
@@ -66,8 +69,12 @@ class Fleet:
     def _delete(self, pod: Json) -> None:
         if pod["metadata"].get("finalizers") and pod["phase"] in ("Succeeded", "Failed"):
             return  # someone else has to let go of it first
-        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
-        self._send(pod, "DELETE", "", orjson.dumps(options), "application/json")
+        uid = pod["metadata"]["uid"]
+        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
+        self._busy.add(uid)
+        asyncio.get_running_loop().call_later(
+            STOPPING, self._send, pod, "DELETE", "", orjson.dumps(options), "application/json"
+        )
 
     def _send(self, pod: Json, method: str, subresource: str, body: bytes, content_type: str) -> None:
         metadata = pod["metadata"]

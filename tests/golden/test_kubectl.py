@@ -81,11 +81,7 @@ def results() -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("folder", SCENARIOS, ids=lambda folder: folder.name)
 def test_scenario(folder: Path, control_plane: Cluster, replay: ModuleType, results: dict[str, Any]) -> None:
-    # A second try: kubectl waits for ever when a played pod is deleted and replaced between its GET and its LIST.
-    for _ in range(2):
-        failures = replay.run_scenario(folder, f"{control_plane.var}/kubeconfig", cache=f"{control_plane.folder}/cache")
-        if not failures or folder.name not in PASSING.read_text().split():
-            break
+    failures = replay.run_scenario(folder, f"{control_plane.var}/kubeconfig", cache=f"{control_plane.folder}/cache")
     results[folder.name] = failures
     if failures and folder.name not in PASSING.read_text().split():
         pytest.xfail(f"{len(failures)} steps differ, as before")

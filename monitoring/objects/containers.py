@@ -1,0 +1,101 @@
+"""kube_pod_container_* and kube_pod_init_container_*: the containers of a pod."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from monitoring.objects.families import Families, Json, Maker, Sample, amounts, escape, find, labels, seconds
+
+Of = Callable[[Json], Iterable[tuple[str, float]]]   # of one status: further labels, value
+
+
+def declare(pods: Families) -> None:
+    """Add the families of both sorts of containers."""
+    for prefix, spec, status in (("kube_pod_container", "containers", "containerStatuses"),
+                                 ("kube_pod_init_container", "initContainers", "initContainerStatuses")):
+        word = "The container" if spec == "containers" else "The init container"
+        pods.add(f"{prefix}_info", f"Information about {word.lower()} in a pod.", _info(spec, status))
+        for name, text, of in _STATUS:
+            pods.add(f"{prefix}_{name}", f"{word} {text}", _each(status, of),
+                     "counter" if name.endswith("_total") else "gauge")
+        for kind in ("requests", "limits"):
+            pods.add(f"{prefix}_resource_{kind}", f"The number of resources that {word.lower()} {kind}.",
+                     _resources(spec, kind))
+
+
+def _info(spec: str, status: str) -> Maker:
+    def make(pod: Json) -> Iterator[Sample]:
+        images = {c["name"]: c["image"] for c in pod["spec"].get(spec) or ()}
+        for c in find(pod, "status", status) or ():
+            policy = {} if spec == "containers" else {"restart_policy": _restart_policy(pod, c["name"])}
+            yield labels(container=c["name"], image_spec=images.get(c["name"]), image=c.get("image"),
+                         image_id=c.get("imageID"), container_id=c.get("containerID"), **policy), 1
+
+    return make
+
+
+def _restart_policy(pod: Json, name: str) -> str:
+    return next((c.get("restartPolicy") or "" for c in pod["spec"].get("initContainers") or () if c["name"] == name), "")
+
+
+def _each(status: str, of: Of) -> Maker:
+    def make(pod: Json) -> Iterator[Sample]:
+        for c in find(pod, "status", status) or ():
+            own = f',container="{escape(c["name"])}"'
+            for more, value in of(c):
+                yield own + more, value
+
+    return make
+
+
+def _resources(spec: str, kind: str) -> Maker:
+    def make(pod: Json) -> Iterator[Sample]:
+        node = pod["spec"].get("nodeName")
+        for c in pod["spec"].get(spec) or ():
+            found = find(c, "resources", kind)
+            if found:
+                yield from amounts(found, labels(container=c["name"], node=node))
+
+    return make
+
+
+def _in(state: str) -> Of:
+    return lambda c: (("", state in (c.get("state") or ())),)
+
+
+def _reason(field: str, state: str) -> Of:
+    def of(c: Json) -> Iterable[tuple[str, float]]:
+        found = find(c, field, state)
+        return ((labels(reason=found.get("reason")), 1),) if found else ()
+
+    return of
+
+
+def _last_exit(c: Json) -> Iterable[tuple[str, float]]:
+    found = find(c, "lastState", "terminated")
+    return (("", found["exitCode"]),) if found else ()
+
+
+def _last_end(c: Json) -> Iterable[tuple[str, float]]:
+    at = find(c, "lastState", "terminated", "finishedAt")
+    return (("", seconds(at)),) if at else ()
+
+
+def _started(c: Json) -> Iterable[tuple[str, float]]:
+    at = find(c, "state", "running", "startedAt") or find(c, "state", "terminated", "startedAt")
+    return (("", seconds(at)),) if at else ()
+
+
+_STATUS: tuple[tuple[str, str, Of], ...] = (
+    ("status_waiting", "is in the waiting state.", _in("waiting")),
+    ("status_waiting_reason", "waits for this reason.", _reason("state", "waiting")),
+    ("status_running", "is in the running state.", _in("running")),
+    ("status_terminated", "is in the terminated state.", _in("terminated")),
+    ("status_terminated_reason", "terminated for this reason.", _reason("state", "terminated")),
+    ("status_last_terminated_reason", "was terminated before for this reason.", _reason("lastState", "terminated")),
+    ("status_last_terminated_exitcode", "had this exit code when it was terminated before.", _last_exit),
+    ("status_last_terminated_timestamp", "was terminated before at this unix timestamp.", _last_end),
+    ("status_ready", "succeeded in its readiness check.", lambda c: (("", bool(c.get("ready"))),)),
+    ("status_restarts_total", "was restarted so often.", lambda c: (("", c.get("restartCount") or 0),)),
+    ("state_started", "started at this unix timestamp.", _started),
+)

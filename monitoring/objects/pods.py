@@ -1,0 +1,158 @@
+"""kube_pod_*: a pod as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from monitoring.objects import containers
+from monitoring.objects.families import Families, Json, Sample, find, labels, number, one_of, seconds, truth
+
+PODS = Families("v1", "pods", namespace="namespace", pod="name", uid="uid")
+PHASES = ("Pending", "Succeeded", "Failed", "Unknown", "Running")
+REASONS = ("Evicted", "NodeAffinity", "NodeLost", "Shutdown", "UnexpectedAdmissionError")
+CONDITION_TIMES = {"Ready": "ready", "Initialized": "initialized", "ContainersReady": "container_ready",
+                   "PodScheduled": "scheduled"}
+
+
+@PODS.gauge("kube_pod_info", "Information about pod.")
+def info(pod: Json) -> Iterable[Sample]:
+    spec, status = pod["spec"], pod.get("status") or {}
+    owner = next((o for o in pod["metadata"].get("ownerReferences") or () if o.get("controller")), {})
+    return ((labels(host_ip=status.get("hostIP"), pod_ip=status.get("podIP"), node=spec.get("nodeName"),
+                    created_by_kind=owner.get("kind"), created_by_name=owner.get("name"),
+                    priority_class=spec.get("priorityClassName"),
+                    host_network="true" if spec.get("hostNetwork") else "false"), 1),)
+
+
+@PODS.gauge("kube_pod_ips", "Pod IP addresses.")
+def ips(pod: Json) -> Iterator[Sample]:
+    for each in find(pod, "status", "podIPs") or ():
+        yield labels(ip=each["ip"], ip_family="6" if ":" in each["ip"] else "4"), 1
+
+
+PODS.lifetime("kube_pod")
+PODS.owners("kube_pod_owner")
+PODS.time("kube_pod_start_time", "Start time in unix timestamp for a pod.", "status", "startTime")
+
+
+@PODS.gauge("kube_pod_completion_time", "Completion time in unix timestamp for a pod.")
+def completion(pod: Json) -> Iterable[Sample]:
+    ends = [end for c in find(pod, "status", "containerStatuses") or ()
+            if (end := find(c, "state", "terminated", "finishedAt"))]
+    finished = find(pod, "status", "phase") in ("Succeeded", "Failed")
+    return (("", max(map(seconds, ends))),) if finished and ends else ()
+
+
+@PODS.gauge("kube_pod_status_phase", "The pod's current phase.")
+def phase(pod: Json) -> Iterable[Sample]:
+    now = find(pod, "status", "phase")
+    return one_of("phase", now, PHASES) if now else ()
+
+
+@PODS.gauge("kube_pod_status_reason", "The pod status reasons.")
+def reason(pod: Json) -> Iterator[Sample]:
+    status = pod.get("status") or {}
+    found = {status.get("reason")} | {find(c, "state", "terminated", "reason") for c in status.get("containerStatuses") or ()}
+    return ((f',reason="{each}"', each in found) for each in REASONS)
+
+
+@PODS.gauge("kube_pod_status_qos_class", "The pod's current QoS class.")
+def qos(pod: Json) -> Iterable[Sample]:
+    found = find(pod, "status", "qosClass")
+    return one_of("qos_class", found, ("BestEffort", "Burstable", "Guaranteed")) if found else ()
+
+
+def _condition(pod: Json, kind: str) -> Json | None:
+    return next((c for c in find(pod, "status", "conditions") or () if c["type"] == kind), None)
+
+
+def _truth_of(kind: str, name: str, text: str) -> None:
+    def make(pod: Json) -> Iterable[Sample]:
+        found = _condition(pod, kind)
+        return truth(found["status"], "condition") if found else ()
+
+    PODS.add(name, text, make)
+
+
+def _since(kind: str, name: str) -> None:
+    def make(pod: Json) -> Iterable[Sample]:
+        found = _condition(pod, kind)
+        held = found and found["status"] == "True" and found.get("lastTransitionTime")
+        return (("", seconds(held)),) if held else ()
+
+    PODS.add(name, f"Unix timestamp since when the condition {kind} holds.", make)
+
+
+_truth_of("Ready", "kube_pod_status_ready", "Describes whether the pod is ready to serve requests.")
+_truth_of("PodScheduled", "kube_pod_status_scheduled", "Describes the status of the scheduling process for the pod.")
+for _kind, _word in CONDITION_TIMES.items():
+    _since(_kind, f"kube_pod_status_{_word}_time")
+
+
+@PODS.gauge("kube_pod_status_unschedulable", "Describes the unschedulable status for the pod.")
+def unschedulable(pod: Json) -> Iterable[Sample]:
+    found = _condition(pod, "PodScheduled")
+    return (("", 1),) if found and found["status"] == "False" and found.get("reason") == "Unschedulable" else ()
+
+
+@PODS.gauge("kube_pod_restart_policy", "Describes the restart policy in use by this pod.")
+def restart_policy(pod: Json) -> Iterable[Sample]:
+    return ((labels(type=pod["spec"].get("restartPolicy") or "Always"), 1),)
+
+
+@PODS.gauge("kube_pod_scheduler", "The scheduler for a pod.")
+def scheduler(pod: Json) -> Iterable[Sample]:
+    return ((labels(name=pod["spec"].get("schedulerName")), 1),)
+
+
+@PODS.gauge("kube_pod_service_account", "The service account for a pod.")
+def service_account(pod: Json) -> Iterable[Sample]:
+    return ((labels(service_account=pod["spec"].get("serviceAccountName")), 1),)
+
+
+@PODS.gauge("kube_pod_tolerations", "Information about the pod tolerations")
+def tolerations(pod: Json) -> Iterator[Sample]:
+    for each in {str(t): t for t in pod["spec"].get("tolerations") or ()}.values():
+        after = each.get("tolerationSeconds")
+        yield labels(key=each.get("key"), operator=each.get("operator"), value=each.get("value"),
+                     effect=each.get("effect"), toleration_seconds="" if after is None else str(after)), 1
+
+
+@PODS.gauge("kube_pod_runtimeclass_name_info", "The runtimeclass associated with the pod.")
+def runtime_class(pod: Json) -> Iterable[Sample]:
+    name = pod["spec"].get("runtimeClassName")
+    return ((labels(runtimeclass_name=name), 1),) if name else ()
+
+
+def _claims(pod: Json) -> Iterator[tuple[str, Json]]:
+    for volume in pod["spec"].get("volumes") or ():
+        claim = volume.get("persistentVolumeClaim")
+        if claim:
+            yield labels(volume=volume["name"], persistentvolumeclaim=claim["claimName"]), claim
+
+
+@PODS.gauge("kube_pod_spec_volumes_persistentvolumeclaims_info",
+            "Information about persistentvolumeclaim volumes in a pod.")
+def claims(pod: Json) -> Iterator[Sample]:
+    return ((which, 1) for which, _ in _claims(pod))
+
+
+@PODS.gauge("kube_pod_spec_volumes_persistentvolumeclaims_readonly",
+            "Describes whether a persistentvolumeclaim is mounted read only.")
+def claims_readonly(pod: Json) -> Iterator[Sample]:
+    return ((which, bool(claim.get("readOnly"))) for which, claim in _claims(pod))
+
+
+def _overhead(resource: str, name: str, text: str) -> None:
+    def make(pod: Json) -> Iterable[Sample]:
+        value = find(pod, "spec", "overhead", resource)
+        return () if value is None else (("", number(value)),)
+
+    PODS.add(name, text, make)
+
+
+_overhead("cpu", "kube_pod_overhead_cpu_cores", "The pod overhead in regards to cpu cores associated with running a pod.")
+_overhead("memory", "kube_pod_overhead_memory_bytes",
+          "The pod overhead in regards to memory associated with running a pod.")
+containers.declare(PODS)
+

@@ -20,9 +20,9 @@ from kubelet.simulate.pipe import Pipe, Request
 
 log = logging.getLogger("kubelet.simulate")
 Json = dict[str, Any]
-STOPPING = 0.1
-"""Seconds that a played pod takes to stop. A real one takes longer; none at all would have a pod replaced between two reads of
-one client (`kubectl delete` reads the pod, then lists it, and waits for ever on the replacement)."""
+STOPPING = 0.4
+"""Seconds that a played pod takes to stop. A real one takes longer; none at all would have a pod replaced between two reads
+of one client: `kubectl delete` reads the pod, then lists it, and waits for ever on the replacement that it finds then."""
 FIRST_ADDRESS, ADDRESSES = int(IPv4Address("10.128.0.1")), 1 << 22
 
 

@@ -48,15 +48,18 @@ class Cluster:
 
     # -- the commands of the Makefile
 
-    def config(self, *words: str, timeout: float = 100, **environment: str) -> subprocess.CompletedProcess[str]:
+    def config(self, *words: str, timeout: float = 180, **environment: str) -> subprocess.CompletedProcess[str]:
         """`python -m config …` as this cluster's user."""
         return subprocess.run([*self.prefix, sys.executable, "-m", "config", *words], cwd=ROOT, text=True,
                               env={**self.environment, **environment}, capture_output=True, timeout=timeout, check=False)
 
     def up(self) -> str:
-        """Start; what was printed."""
-        done = self.config("up", "--detach")
-        assert done.returncode == 0, f"up failed with {done.returncode}:\n{done.stdout}{done.stderr}\n{self.logs()}"
+        """Start; what was printed. Where it fails, all that is known of the processes is told."""
+        try:
+            done = self.config("up", "--detach")
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"up did not return:\n{_text(late.stdout)}{_text(late.stderr)}\n{self.state()}") from late
+        assert done.returncode == 0, f"up failed with {done.returncode}:\n{done.stdout}{done.stderr}\n{self.state()}"
         return done.stdout
 
     def down(self) -> str:
@@ -84,10 +87,20 @@ class Cluster:
             time.sleep(0.1)
         return found
 
+    def state(self) -> str:
+        """What `status` says, who listens, how busy the machine is, and the ends of the logs: for a failure's message."""
+        try:
+            status = self.config("status", timeout=30)
+            said = f"{status.stdout}{status.stderr}"
+        except subprocess.TimeoutExpired:
+            said = "status does not return"
+        load, ports = " ".join(map(str, os.getloadavg())), f"{self.port} and {self.api_port}"
+        return f"{said}\nload {load}, ports {ports}, listening: {machine.listening()}\n{self.logs(30)}"
+
     def logs(self, lines: int = 15) -> str:
         """The ends of all log files, for a failure's message."""
         parts = []
-        for path in sorted((self.var / "log").glob("*.log")):
+        for path in sorted((self.var / "log").glob("*[!0-9]")):
             tail = path.read_text(errors="replace").splitlines()[-lines:]
             parts.append(f"--- {path.name}\n" + "\n".join(tail))
         return "\n".join(parts)
@@ -142,12 +155,25 @@ class Cluster:
             except (AssertionError, OSError, KeyError, IndexError) as error:
                 seen = error
             if time.monotonic() > deadline:
-                raise AssertionError(f"{what or 'this'} did not come true in {timeout:.0f} s; last seen: {seen}\n"
-                                     f"{self.run('get', 'pods,events', '-A').stdout[-6000:]}")
+                raise AssertionError(f"{what or 'this'} did not come true in {timeout:.0f} s; last seen: "
+                                     f"{str(seen)[:3000]}\n{self._sight()}")
             time.sleep(0.15)
+
+    def _sight(self) -> str:
+        """Pods, events and logs, for a failure's message."""
+        try:
+            seen = self.run("get", "pods,events", "-A", "-o", "wide", timeout=20)
+        except subprocess.TimeoutExpired:
+            return f"kubectl get does not return\n{self.logs()}"
+        return f"{seen.stdout[-8000:]}{seen.stderr[-500:]}\n{self.logs()}"
 
     def fetch(self, url: str, data: bytes | None = None, timeout: float = 5, **headers: str) -> str:
         """The text behind an address, from this cluster's network."""
         with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=timeout) as answer:
             text: str = answer.read().decode()
         return text
+
+
+def _text(output: bytes | str | None) -> str:
+    """What a command that was ended had printed: bytes, whatever was asked for."""
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""

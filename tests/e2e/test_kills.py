@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import sqlite3
 import time
@@ -18,7 +19,8 @@ from tests.e2e.load import NAMESPACE, Load, Seen
 from tests.e2e.test_story import is_ready
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(180)]
-MARK = "e2e-crew-process"  # in the environment of each pod's process: finds them on the machine
+# In the environment of each pod's process: finds them on the machine, and no other run's.
+MARK = f"e2e-crew-process-{os.getpid()}"
 PORT = 30081
 CREW = {
     "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "crew"},

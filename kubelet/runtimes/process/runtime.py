@@ -180,11 +180,13 @@ class ProcessRuntime:
             "createdAt": time.time(),
             "namespaces": self._namespaces(spec),
         }
-        files.write_json(str(directory / "config.json"), config)
+        # Until it has its network and volumes: whoever finds it so, after a failure or our death, makes it anew.
+        files.write_json(str(directory / "config.json"), {**config, "preparing": True})
         pid = await self._zygote.fork(str(directory))
         if "network" in config["namespaces"]:
             await self._connect(spec.uid, pid, address)
         await self._memory_volumes(spec)
+        files.write_json(str(directory / "config.json"), config)
         await self._watch(spec.uid)
         return address
 

@@ -18,18 +18,21 @@ Maker = Callable[[Json], Iterable[Sample]]
 _SPECIAL = re.compile(r'[\\"\n]')
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _NOT_IN_LABELS = re.compile(r"[^a-zA-Z0-9_]")
-KEPT = ("namespace", "name", "uid", "resourceVersion")
 BYTES = ("memory", "storage", "ephemeral-storage")
 
 
 class Families:
-    """The families of the objects at `path`; `own` maps the labels that name an object to fields of its metadata."""
+    """The families of the objects at `path`; `own` maps the labels that name an object to fields of its metadata.
 
-    def __init__(self, api_version: str, plural: str, **own: str) -> None:
+    `note(obj)` makes what else is remembered of an object: small, and only of the few of which there is something to say.
+    """
+
+    def __init__(self, api_version: str, plural: str, *, note: Callable[[Json], Any] = lambda obj: None, **own: str) -> None:
         self.group, self.plural = api_version.rpartition("/")[0], plural
         self.path = resource_path(api_version, plural)
         self.heads: list[bytes] = []
         self.failed = 0
+        self.note = note
         self._own = tuple(own.items())
         self._makers: list[tuple[str, Maker]] = []
 
@@ -87,11 +90,6 @@ class Families:
                 log.warning("%s: no sample of %s: %r", name, obj["metadata"].get("name"), error)
             self.failed += 1
             return b""
-
-    def keep(self, obj: Json) -> Json:
-        """What a reflector remembers of an object."""
-        meta = obj["metadata"]
-        return {"metadata": {key: meta[key] for key in KEPT if key in meta}, "pieces": self.render(obj)}
 
 
 # -- parts of samples ---------------------------------------------------------------------------------------------------

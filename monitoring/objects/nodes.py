@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from monitoring.objects import wishes
 from monitoring.objects.families import Families, Json, Sample, amounts, conditions, find, labels
 
-NODES = Families("v1", "nodes", node="name")
+NODES = Families("v1", "nodes", note=wishes.of_node, node="name")
 ROLE = "node-role.kubernetes.io/"
 NODES.lifetime("kube_node")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from monitoring.objects import containers
+from monitoring.objects import containers, wishes
 from monitoring.objects.families import Families, Json, Sample, find, labels, number, one_of, seconds, truth
 
-PODS = Families("v1", "pods", namespace="namespace", pod="name", uid="uid")
+PODS = Families("v1", "pods", note=wishes.of_pod, namespace="namespace", pod="name", uid="uid")
 PHASES = ("Pending", "Succeeded", "Failed", "Unknown", "Running")
 REASONS = ("Evicted", "NodeAffinity", "NodeLost", "Shutdown", "UnexpectedAdmissionError")
 CONDITION_TIMES = {"Ready": "ready", "Initialized": "initialized", "ContainersReady": "container_ready",
@@ -17,7 +17,7 @@ CONDITION_TIMES = {"Ready": "ready", "Initialized": "initialized", "ContainersRe
 @PODS.gauge("kube_pod_info", "Information about pod.")
 def info(pod: Json) -> Iterable[Sample]:
     spec, status = pod["spec"], pod.get("status") or {}
-    owner = next((o for o in pod["metadata"].get("ownerReferences") or () if o.get("controller")), {})
+    owner: Json = next((o for o in pod["metadata"].get("ownerReferences") or () if o.get("controller")), {})
     return ((labels(host_ip=status.get("hostIP"), pod_ip=status.get("podIP"), node=spec.get("nodeName"),
                     created_by_kind=owner.get("kind"), created_by_name=owner.get("name"),
                     priority_class=spec.get("priorityClassName"),

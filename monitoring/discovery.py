@@ -1,0 +1,138 @@
+"""Prometheus' HTTP service discovery: where everything that has metrics can be scraped, the whole list each time.
+
+The control plane and what belongs to it carries `__meta_binnacle_credentials="true"`: it wants the caller's bearer token over
+a connection that the cluster's CA vouches for. What annotations name never does: a token sent there would be given away.
+Kubelets are reached through the API server (nodes/proxy), which reaches every node, simulated ones too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+
+from client import ApiStatusError, Client, resource_path
+from client.ports import beside
+from monitoring.objects.metrics import ObjectMetrics
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+
+CREDENTIALS = "__meta_binnacle_credentials"
+# Jobs of kubernetes-mixin, and the paths of a kubelet that they read.
+KUBELET_JOBS = {"kubelet": "/metrics", "cadvisor": "/metrics/cadvisor", "kubelet-resource": "/metrics/resource",
+                "node-exporter": "/metrics/node"}
+WORKERS = {"kube-controller-manager": "controllers", "kube-scheduler": "scheduler", "kube-proxy": "kubeproxy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the cluster is. `api`: the API server's URL; `own`: this process' URL, `http://10.244.0.7:9090`.
+
+    `credentials`: whether this process asks for a token too. `cluster` is the label of that name on every series.
+    """
+
+    api: str
+    own: str
+    credentials: bool = True
+    cluster: str = "binnacle"
+
+
+class Discovery:
+    """Makes the list of what `objects` holds, and the endpoints of annotated services, fetched when somebody asks."""
+
+    def __init__(self, client: Client, objects: ObjectMetrics, places: Places) -> None:
+        self._client, self._objects, self._places = client, objects, places
+        self._endpoints: dict[tuple[str, str], Json] = {}
+
+    async def targets(self) -> list[Json]:
+        """The target groups: `{"targets": ["host:port"], "labels": {…}}`."""
+        await self._fetch()
+        groups = [*self._control_plane(), *self._kubelets(), *self._own(), *self._services(), *self._pods()]
+        for group in groups:
+            group["labels"]["cluster"] = self._places.cluster
+        return groups
+
+    # -- what belongs to the cluster ------------------------------------------------------------------------------------
+
+    def _control_plane(self) -> Iterator[Json]:
+        api = urlsplit(self._places.api)
+        host, port = api.hostname or "", api.port or 443
+        yield group(f"{host}:{port}", "kube-apiserver", scheme=api.scheme, credentials=True)
+        for job, process in WORKERS.items():
+            yield group(f"{host}:{beside(port, process)}", job, scheme="https", credentials=True)
+
+    def _kubelets(self) -> Iterator[Json]:
+        api = urlsplit(self._places.api)
+        for meta, _ in self._objects.mirrors["nodes"].notes():
+            name = meta["name"]
+            for job, path in KUBELET_JOBS.items():
+                through = resource_path("v1", "nodes", "", quote(name), "proxy") + path
+                # The kubelet's own page names the node itself.
+                more = {"instance": name, "metrics_path": path, **({} if job == "kubelet" else {"node": name})}
+                yield group(api.netloc, job, more, api.scheme, through, credentials=True)
+
+    def _own(self) -> Iterator[Json]:
+        own, asks = urlsplit(self._places.own), self._places.credentials
+        yield group(own.netloc, "kube-state-metrics", scheme=own.scheme, path="/metrics/objects", credentials=asks)
+        yield group(own.netloc, "monitoring", scheme=own.scheme, credentials=asks)
+
+    # -- what is annotated ----------------------------------------------------------------------------------------------
+
+    def _services(self) -> Iterator[Json]:
+        for meta, wish in self._objects.mirrors["services"].notes():
+            namespace, name = meta["namespace"], meta["name"]
+            for subset in (self._endpoints.get((namespace, name)) or {}).get("subsets") or ():
+                ports = [p["port"] for p in subset.get("ports") or () if p.get("protocol", "TCP") == "TCP"]
+                for address in subset.get("addresses") or ():
+                    more = {"service": name, **_behind(address)}
+                    for port in [wish["port"]] if wish["port"] else ports:
+                        yield _wished(namespace, name, address["ip"], port, wish, more)
+
+    def _pods(self) -> Iterator[Json]:
+        for meta, wish in self._objects.mirrors["pods"].notes():
+            for port in wish["ports"]:
+                yield _wished(meta["namespace"], wish["app"], wish["ip"], port, wish,
+                              {"pod": meta["name"], "node": wish["node"]})
+
+    async def _fetch(self) -> None:
+        """Read the endpoints of annotated services; of one that can not be read, those known stay."""
+        wanted = [(meta["namespace"], meta["name"]) for meta, _ in self._objects.mirrors["services"].notes()]
+        self._endpoints = {key: found for key, found in self._endpoints.items() if key in wanted}
+        for key in wanted:
+            try:
+                self._endpoints[key] = await self._client.get(resource_path("v1", "endpoints", *key))
+            except ApiStatusError as error:
+                if error.not_found:
+                    self._endpoints.pop(key, None)
+                else:
+                    log.warning("endpoints of %s/%s: %s", *key, error)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                log.warning("endpoints of %s/%s: %r", *key, error)
+
+
+def group(address: str, job: str, more: Mapping[str, str] = MappingProxyType({}), scheme: str = "http",
+          path: str = "/metrics", *, credentials: bool = False) -> Json:
+    """One target group with its labels."""
+    labels = {"job": job, "__scheme__": scheme or "http", "__metrics_path__": path,
+              CREDENTIALS: "true" if credentials else "false", **more}
+    return {"targets": [address], "labels": labels}
+
+
+def _wished(namespace: str, name: str, ip: str, port: int, wish: Json, more: dict[str, str]) -> Json:
+    # Outside kube-system the job's name has the namespace, so that nobody's labels can pretend to be the control plane.
+    job = name if namespace == "kube-system" else f"{namespace}/{name}"
+    host = f"[{ip}]" if ":" in ip else ip
+    return group(f"{host}:{port}", job, {"namespace": namespace, **more}, wish["scheme"], wish["path"])
+
+
+def _behind(address: Json) -> dict[str, str]:
+    """Pod and node of an endpoint's address."""
+    target = address.get("targetRef") or {}
+    pod = {"pod": target["name"]} if target.get("kind") == "Pod" else {}
+    return {**pod, **({"node": address["nodeName"]} if address.get("nodeName") else {})}

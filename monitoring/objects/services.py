@@ -1,0 +1,59 @@
+"""kube_service_*, kube_endpoint_*"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from monitoring.objects import wishes
+from monitoring.objects.families import Families, Json, Sample, find, labels
+
+SERVICES = Families("v1", "services", note=wishes.of_service, namespace="namespace", service="name", uid="uid")
+ENDPOINTS = Families("v1", "endpoints", namespace="namespace", endpoint="name")
+
+SERVICES.lifetime("kube_service")
+
+
+@SERVICES.gauge("kube_service_info", "Information about service.")
+def info(service: Json) -> Iterable[Sample]:
+    spec = service["spec"]
+    return ((labels(cluster_ip=spec.get("clusterIP"), external_name=spec.get("externalName"),
+                    load_balancer_ip=spec.get("loadBalancerIP")), 1),)
+
+
+@SERVICES.gauge("kube_service_spec_type", "Type about service.")
+def kind(service: Json) -> Iterable[Sample]:
+    return ((labels(type=service["spec"].get("type") or "ClusterIP"), 1),)
+
+
+@SERVICES.gauge("kube_service_spec_external_ip", "Service external ips. One series for each ip")
+def external(service: Json) -> Iterator[Sample]:
+    return ((labels(external_ip=ip), 1) for ip in service["spec"].get("externalIPs") or ())
+
+
+@SERVICES.gauge("kube_service_status_load_balancer_ingress", "Service load balancer ingress status")
+def ingress(service: Json) -> Iterator[Sample]:
+    for each in find(service, "status", "loadBalancer", "ingress") or ():
+        yield labels(ip=each.get("ip"), hostname=each.get("hostname")), 1
+
+
+ENDPOINTS.lifetime("kube_endpoint")
+ENDPOINTS.add("kube_endpoint_info", "Information about endpoint.", lambda obj: (("", 1),))
+
+
+@ENDPOINTS.gauge("kube_endpoint_address", "Information about Endpoint available and non available addresses.")
+def address(endpoints: Json) -> Iterator[Sample]:
+    for subset in endpoints.get("subsets") or ():
+        unnamed: list[Json] = [{}]
+        for port in subset.get("ports") or unnamed:
+            about = labels(port_protocol=port.get("protocol"), port_number=str(port.get("port", "")),
+                           port_name=port.get("name"))
+            for field, ready in (("addresses", "true"), ("notReadyAddresses", "false")):
+                for each in subset.get(field) or ():
+                    yield about + labels(ip=each["ip"], ready=ready), 1
+
+
+@ENDPOINTS.gauge("kube_endpoint_ports", "Information about the Endpoint ports.")
+def ports(endpoints: Json) -> Iterator[Sample]:
+    found = {labels(port_name=port.get("name"), port_protocol=port.get("protocol"), port_number=str(port["port"]))
+             for subset in endpoints.get("subsets") or () for port in subset.get("ports") or ()}
+    return ((each, 1) for each in sorted(found))

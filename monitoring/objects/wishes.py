@@ -1,0 +1,45 @@
+"""Who wishes to be scraped: what annotations of pods and services say, and which nodes have a kubelet that answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+PREFIX = "prometheus.io/"
+APP = ("app.kubernetes.io/name", "k8s-app", "app")
+
+
+def wish(obj: Json) -> Json | None:
+    """What the annotations `prometheus.io/scrape`, `port`, `path` and `scheme` ask for; None when they ask for nothing.
+
+    An annotation that makes no sense counts as absent: it is another's to write.
+    """
+    found = obj["metadata"].get("annotations") or {}
+    if found.get(PREFIX + "scrape") != "true":
+        return None
+    port, path, scheme = (found.get(PREFIX + key) or "" for key in ("port", "path", "scheme"))
+    return {"port": int(port) if port.isascii() and port.isdigit() and 0 < int(port) < 65536 else 0,
+            "path": path if path.startswith("/") else "/metrics", "scheme": scheme if scheme == "https" else "http"}
+
+
+def of_pod(pod: Json) -> Json | None:
+    """The wish of a pod that has an address, with that, its ports, its node and the name of its application."""
+    found, status = wish(pod), pod.get("status") or {}
+    if found is None or not status.get("podIP") or status.get("phase") != "Running":
+        return None
+    declared = [port["containerPort"] for container in pod["spec"]["containers"]
+                for port in container.get("ports") or () if port.get("protocol", "TCP") == "TCP"]
+    labels = pod["metadata"].get("labels") or {}
+    return {**found, "ip": status["podIP"], "ports": [found["port"]] if found["port"] else declared,
+            "node": pod["spec"].get("nodeName") or "",
+            "app": next((labels[key] for key in APP if labels.get(key)), pod["metadata"]["name"])}
+
+
+def of_service(service: Json) -> Json | None:
+    return wish(service)
+
+
+def of_node(node: Json) -> bool | None:
+    """True for a node whose kubelet serves figures: it names its port."""
+    endpoint = ((node.get("status") or {}).get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
+    return True if endpoint.get("Port") else None

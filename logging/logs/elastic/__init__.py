@@ -1,0 +1,1 @@
+"""Elasticsearch 8 as the store of logs: template and daily indices, bulk writing, retention."""

@@ -5,7 +5,8 @@
     addons/<name>/manifests/     what is applied to kube-system; `${option}` is replaced by the option's value
 
 Besides its options a manifest may use the facts of the installation: `${port}`, `${api_port}`, `${node_address}`,
-`${service_cidr}`, `${pod_cidr}`, `${dns_address}`, `${dns_port}`, `${cluster_domain}`.
+`${service_cidr}`, `${pod_cidr}`, `${dns_address}`, `${dns_port}`, `${cluster_domain}`,
+`${state_folder}`.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ def installation_facts() -> dict[str, str]:
     return {"port": os.environ.get("BINNACLE_PORT", "8080"), "api_port": os.environ.get("BINNACLE_API_PORT", "6443"),
             "node_address": os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1"),
             "service_cidr": settings.service_cidr, "pod_cidr": settings.pod_cidr,
-            "dns_address": f"{network}.10", "dns_port": str(dns_port()), "cluster_domain": settings.cluster_domain}
+            "dns_address": f"{network}.10", "dns_port": str(dns_port()), "cluster_domain": settings.cluster_domain,
+            "state_folder": os.path.abspath(os.environ.get("BINNACLE_VAR", "var"))}
 
 
 def dns_port() -> int:

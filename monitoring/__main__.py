@@ -1,0 +1,48 @@
+"""`python -m monitoring`: measures, remembers and answers until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sqlite3
+import sys
+import time
+
+import uvloop
+
+from client import Client
+from client.kubeconfig import KubeconfigError
+from monitoring.options import Options, api, parse
+from monitoring.program import Program
+
+
+async def main(options: Options) -> None:
+    """Until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with Client(api(options), connections=48, user_agent="binnacle-monitoring") as client:
+        program = Program(options, client)
+        running = asyncio.ensure_future(program.run())
+        stopped = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        running.cancel()
+        await asyncio.wait({running})
+        program.history.close()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
+                        format="%(asctime)s %(levelname)s %(message)s")
+    started = time.monotonic()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(main(parse()))
+        except (OSError, sqlite3.Error, KubeconfigError) as error:
+            sys.exit(f"monitoring: {error}")
+    logging.getLogger("monitoring").info("stopped after %.0f s", time.monotonic() - started)

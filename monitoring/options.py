@@ -1,0 +1,89 @@
+"""The command line of `python -m monitoring`, and what of it depends on where the process runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from client.kubeconfig import SERVICE_ACCOUNT, Config, in_cluster, load
+
+EMBEDDED, PROMETHEUS = "embedded", "prometheus"
+LEAST_SIZE = 16 << 20
+_UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """See `--help`. `limit`: bytes; `interval`: seconds."""
+
+    address: str
+    port: int
+    data_dir: Path
+    backend: str
+    prometheus_url: str
+    limit: int
+    interval: int
+    api_server: str
+    kubeconfig: str
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Exits with a message when something can not be used."""
+    parser = argparse.ArgumentParser(prog="python -m monitoring", description="Figures of the cluster: now, and history.")
+    parser.add_argument("--address", help="the address to listen on; default: $POD_IP, which is set where pods share the "
+                                          "machine's network, else all")
+    parser.add_argument("--port", type=int, default=9090)
+    parser.add_argument("--data-dir", type=Path, default=Path("/var/lib/monitoring"), help="where the history is kept")
+    parser.add_argument("--backend", choices=(EMBEDDED, PROMETHEUS), default=EMBEDDED, help="who answers range queries")
+    parser.add_argument("--prometheus-url", type=_url, default="", help="as http://prometheus:9090, for that backend")
+    parser.add_argument("--max-size", type=size, default="2Gi", help="what the history may take on the disk")
+    parser.add_argument("--scrape-interval", type=_interval, default="15", help="seconds, 5 to 30")
+    parser.add_argument("--api-server", default="", help="URL of the API, with the pod's service account")
+    parser.add_argument("--kubeconfig", default="", help="instead of the pod's service account")
+    found = parser.parse_args(arguments)
+    if found.backend == PROMETHEUS and not found.prometheus_url:
+        parser.error("--prometheus-url is missing: --backend prometheus needs it, as http://prometheus:9090")
+    return Options(found.address or os.environ.get("POD_IP") or "", found.port, inside(found.data_dir), found.backend,
+                   found.prometheus_url, found.max_size, found.scrape_interval, found.api_server, found.kubeconfig)
+
+
+def size(text: str) -> int:
+    """Bytes of a quantity as 512Mi."""
+    match = re.fullmatch(r"(\d{1,15})(Ki|Mi|Gi|k|M|G)?", text)
+    if match is None or (number := int(match[1]) * _UNITS[match[2] or ""]) < LEAST_SIZE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write one of at least 16Mi, as 512Mi or 2Gi")
+    return number
+
+
+def _interval(text: str) -> int:
+    if not (text.isdigit() and 5 <= int(text) <= 30):
+        raise argparse.ArgumentTypeError(f"{text!r}: a number of seconds from 5 to 30")
+    return int(text)
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL: write one as http://prometheus:9090")
+    return text.rstrip("/")
+
+
+def inside(path: Path) -> Path:
+    """Where a mountPath is: without a mount namespace, below $BINNACLE_POD_ROOT."""
+    root = os.environ.get("BINNACLE_POD_ROOT")
+    return Path(root, str(path).lstrip("/")) if root and path.is_absolute() else path
+
+
+def api(options: Options) -> Config:
+    """Where the API is and who we are there; raises OSError or KubeconfigError."""
+    if options.kubeconfig:
+        return load(options.kubeconfig)
+    if not options.api_server:
+        return in_cluster()
+    account = inside(SERVICE_ACCOUNT)
+    return Config(options.api_server, ca=(account / "ca.crt").read_text(), token_file=str(account / "token"))

@@ -1,0 +1,144 @@
+"""The parts of the process together, and its pages."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import orjson
+
+from client import Client
+from monitoring import exposition
+from monitoring.access import Access, Refused
+from monitoring.discovery import Discovery, Places
+from monitoring.history.history import History
+from monitoring.objects import ObjectMetrics
+from monitoring.options import PROMETHEUS, Options
+from monitoring.queries import ask
+from monitoring.queries.answer import BackendError, Json
+from monitoring.queries.embedded import Embedded
+from monitoring.scraping.owners import Owners
+from monitoring.scraping.scraper import Scraper
+from monitoring.server import JSON, METRICS, Answer, Page, Request, Server, error, text
+
+log = logging.getLogger("monitoring")
+
+ANSWERS = 4        # range queries answered at once: each takes a thread and a copy of what it reads
+RANGE = "/api/v1/range"
+
+
+class Backend(Protocol):
+    """Who answers range queries. Raises AskError, BackendError."""
+
+    name: str
+
+    async def answer(self, asked: ask.Ask) -> Json: ...
+
+
+class Threaded:
+    """The embedded history, read in a thread."""
+
+    name = "embedded"
+
+    def __init__(self, history: History, interval: int) -> None:
+        self._embedded = Embedded(history, interval)
+
+    async def answer(self, asked: ask.Ask) -> Json:
+        return await asyncio.to_thread(self._embedded.answer, asked)
+
+
+class Program:
+    """Raises sqlite3.Error or OSError when the history can not be opened."""
+
+    def __init__(self, options: Options, client: Client) -> None:
+        self.options = options
+        self.history = History(options.data_dir, options.limit)
+        self.owners, self.objects, self.access = Owners(client), ObjectMetrics(client), Access(client)
+        self.scraper = Scraper(client, self.owners, self.history, options.interval)
+        own = f"http://{options.address or os.environ.get('MY_POD_IP') or '127.0.0.1'}:{options.port}"
+        self.discovery = Discovery(client, self.objects, Places(client.config.server, own))
+        self.backend = self._backend()
+        self.tally = exposition.Tally()
+        self._gate = asyncio.Semaphore(ANSWERS)
+
+    def _backend(self) -> Backend:
+        if self.options.backend == PROMETHEUS:
+            from monitoring.queries.prometheus import Prometheus
+
+            return Prometheus(self.options.prometheus_url, self.options.interval)
+        return Threaded(self.history, self.options.interval)
+
+    async def run(self) -> None:
+        """Until cancelled. Raises OSError when it can not listen."""
+        await Server(self.pages()).listen(self.options.address or "0.0.0.0", self.options.port)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.owners.run())
+            group.create_task(self.objects.run())
+            group.create_task(self.scraper.run())
+            group.create_task(self._settle())
+
+    async def _settle(self) -> None:
+        """What is in memory once everything is read stays there: the collector need not look at it again."""
+        while not (self.owners.synced and self.objects.synced and self.scraper.rounds):
+            await asyncio.sleep(0.1)
+        gc.collect()
+        gc.freeze()
+
+    # -- pages ---------------------------------------------------------------------------------------------------------
+
+    def pages(self) -> dict[str, Page]:
+        return {"/healthz": self._health, "/readyz": self._ready, "/metrics": self._metrics,
+                "/metrics/objects": self._guarded("/metrics", self._objects),
+                "/discovery": self._guarded("/metrics", self._discovery), RANGE: self._guarded(RANGE, self._range)}
+
+    def _guarded(self, right: str, page: Callable[[Request], Awaitable[Answer]]) -> Page:
+        async def checked(request: Request) -> Answer:
+            try:
+                await self.access.check(request.headers.get("authorization", ""), right)
+            except Refused as refusal:
+                return error(refusal.status, str(refusal))
+            return await page(request)
+
+        return checked
+
+    async def _health(self, request: Request) -> Answer:
+        return text(200, "ok")
+
+    async def _ready(self, request: Request) -> Answer:
+        if not self.owners.synced:
+            return text(503, "pods, replica sets and nodes are not read yet")
+        if not self.scraper.rounds:
+            return text(503, "no kubelet was asked yet")
+        return text(200, "ok")
+
+    async def _metrics(self, request: Request) -> Answer:
+        return Answer(200, METRICS, exposition.render(self.tally, self.scraper, self.history, self.backend.name))
+
+    async def _objects(self, request: Request) -> Answer:
+        if not self.objects.synced:
+            return text(503, "not all objects are read yet")
+        return Answer(200, METRICS, self.objects.render())
+
+    async def _discovery(self, request: Request) -> Answer:
+        if not self.objects.synced:
+            return text(503, "not all objects are read yet")  # a list that is not whole would end scrapes
+        return Answer(200, JSON, orjson.dumps(await self.discovery.targets()))
+
+    async def _range(self, request: Request) -> Answer:
+        started = time.monotonic()
+        try:
+            asked = ask.parse(request.query, time.time(), self.options.interval)
+            async with self._gate:
+                found = await self.backend.answer(asked)
+        except ask.AskError as refusal:
+            return error(400, str(refusal), refusal.parameter)
+        except BackendError as failure:
+            self.tally.failed += 1
+            return error(502, str(failure))
+        self.tally.answered(time.monotonic() - started)
+        return Answer(200, JSON, orjson.dumps(found))

@@ -1,0 +1,122 @@
+"""Asks every kubelet each 15 s, through the API's proxy, and hands what it says to the history."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from urllib.parse import quote
+
+import aiohttp
+
+from client import ApiStatusError, Client
+from monitoring.history.entities import CONTAINER, NODE, POD, Entity
+from monitoring.history.figures import MISSING, RESTARTS
+from monitoring.history.head import Sample
+from monitoring.history.history import History
+from monitoring.scraping.owners import Owners
+from monitoring.scraping.page import Place, Reader, Reading
+from monitoring.scraping.totals import Totals
+
+log = logging.getLogger("monitoring.scraping")
+
+TOGETHER = 16      # kubelets asked at once
+PATIENCE = 10.0    # seconds for one
+Found = tuple[Entity, int, list[int]]  # what, when (milliseconds), values
+
+
+class Scraper:
+    """`last` and `failed` tell how it fares: the time of the last round, and why nodes are silent, by name."""
+
+    def __init__(self, client: Client, owners: Owners, history: History, interval: float) -> None:
+        self._client, self._owners, self._history, self.interval = client, owners, history, interval
+        self._readers: dict[str, Reader] = {}
+        self._entities: dict[str, dict[Place, Entity]] = {}
+        self._totals = Totals()
+        self.last = 0.0            # epoch seconds of the end of the last round that reached a kubelet
+        self.took = 0.0            # seconds that it took
+        self.rounds = 0
+        self.samples = 0
+        self.failed: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while not self._owners.synced:
+            await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            await self.round()
+            due = max(due + self.interval, loop.time() + 0.5)
+            await asyncio.sleep(due - loop.time())
+
+    async def round(self) -> None:
+        """Asks all kubelets once."""
+        started, names = time.time(), self._owners.kubelets()
+        for gone in self._readers.keys() - set(names):
+            del self._readers[gone], self._entities[gone]
+            self.failed.pop(gone, None)
+        gate = asyncio.Semaphore(TOGETHER)
+        found: list[Found] = []
+
+        async def one(name: str) -> None:
+            async with gate:
+                found.extend(await self._ask(name))
+
+        await asyncio.gather(*(one(name) for name in names))
+        at = int(started * 1000)
+        await asyncio.to_thread(self._keep, at, found)
+        self.rounds += 1
+        if len(self.failed) < len(names):
+            self.last, self.took = time.time(), time.time() - started
+
+    async def _ask(self, name: str) -> list[Found]:
+        """What one kubelet says; nothing when it does not answer, which is told once."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                page = await self._client.raw("GET", f"/api/v1/nodes/{quote(name, safe='')}/proxy/metrics/cadvisor")
+            readings = self._readers.setdefault(name, Reader()).read(page)
+        except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            why = str(error) or type(error).__name__
+            if name not in self.failed:
+                log.warning("no figures of node %s: %s", name, why)
+            self.failed[name] = why
+            return []
+        if self.failed.pop(name, None):
+            log.info("node %s answers again", name)
+        return list(self._found(name, readings, int(time.time() * 1000)))
+
+    def _found(self, node: str, readings: dict[Place, Reading], now: int) -> Iterable[Found]:
+        known = self._entities.get(node, {})
+        self._entities[node] = held = {}
+        for place, reading in readings.items():
+            if place[1] and not self._owners.knows(place[0], place[1]):
+                continue  # whose it is will be known at the next round
+            entity = held[place] = known.get(place) or self._entity(node, place)
+            if entity.kind == CONTAINER:
+                count = self._owners.restarts(entity.namespace, entity.pod).get(entity.container, MISSING)
+                reading.values[RESTARTS] = count
+            yield entity, reading.at or now, reading.values
+
+    def _entity(self, node: str, place: Place) -> Entity:
+        namespace, pod, container = place
+        if not pod:
+            return Entity(NODE, node=node)
+        workload = self._owners.workload(namespace, pod)
+        return Entity(CONTAINER if container else POD, node, namespace, workload, pod, container)
+
+    def _keep(self, at: int, found: list[Found]) -> None:
+        """In a thread: the numbers of new things, the sums, and one commit."""
+        numbers = self._history.number((entity for entity, _, _ in found), at)
+        samples = []
+        for entity, when, values in found:
+            sample = Sample(numbers[entity], when, values)
+            samples.append(sample)
+            if entity.kind != NODE:
+                self._totals.take(entity, sample)
+        wholes = self._totals.now(at)
+        numbers = self._history.number(wholes, at)
+        samples += [Sample(numbers[whole], at, values) for whole, values in wholes.items()]
+        self.samples += len(samples)
+        self._history.add(at, samples)

@@ -1,0 +1,63 @@
+"""What namespaces and workloads use together, added up while their pods are measured.
+
+So a chart of a namespace reads one series, not thousands, and a pod that is gone has still done its part. What grows is
+carried on: the sum of what each pod's counters grew by, since this process began.
+"""
+
+from __future__ import annotations
+
+from monitoring.history.entities import CONTAINER, NAMESPACE, WORKLOAD, Entity
+from monitoring.history.figures import COUNTERS, FS, MISSING, NOTHING
+from monitoring.history.head import Sample
+
+FRESH = 60_000  # milliseconds that a reading counts for, when the next does not come
+
+
+class Totals:
+    """Fed with every sample of a container or pod."""
+
+    def __init__(self) -> None:
+        self._last: dict[Entity, tuple[Sample, tuple[Entity, ...]]] = {}
+        self._grown: dict[Entity, list[int]] = {}
+
+    def take(self, entity: Entity, sample: Sample) -> None:
+        """A newer sample of a container or pod."""
+        before, wholes = self._last.get(entity) or (None, _wholes(entity))
+        self._last[entity] = sample, wholes
+        for whole in wholes:
+            grown = self._grown.setdefault(whole, [0] * len(NOTHING))
+            if before is not None:
+                _grow(grown, before, sample)
+
+    def now(self, at: int) -> dict[Entity, list[int]]:
+        """The values of every namespace and workload of which something is fresh at `at` (milliseconds)."""
+        for entity in [e for e, (sample, _) in self._last.items() if at - sample.at > FRESH]:
+            del self._last[entity]
+        found: dict[Entity, list[int]] = {}
+        for entity, (sample, wholes) in self._last.items():
+            for whole in wholes:
+                values = found.setdefault(whole, list(NOTHING))
+                for place, value in enumerate(sample.values):
+                    # What a pod has on the disk is told of the pod; its containers' parts are in it.
+                    if value == MISSING or (place == FS and entity.kind == CONTAINER):
+                        continue
+                    if COUNTERS[place]:
+                        values[place] = self._grown[whole][place]
+                    else:
+                        values[place] = value if values[place] == MISSING else values[place] + value
+        self._grown = {whole: grown for whole, grown in self._grown.items() if whole in found}
+        return found
+
+
+def _grow(grown: list[int], before: Sample, sample: Sample) -> None:
+    for place, counter in enumerate(COUNTERS):
+        new, old = sample.values[place], before.values[place]
+        if counter and new != MISSING and old != MISSING:
+            grown[place] += new - old if new >= old else new
+
+
+def _wholes(entity: Entity) -> tuple[Entity, ...]:
+    namespace = Entity(NAMESPACE, namespace=entity.namespace)
+    if not entity.workload:
+        return (namespace,)
+    return namespace, Entity(WORKLOAD, namespace=entity.namespace, workload=entity.workload)

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-PROGRAMS = ("-m apiserver", "-m celery", "-m kubelet", "-m kubeproxy")
+PROGRAMS = ("-m apiserver", "-m config.worker", "-m kubelet", "-m kubeproxy")
 STOP_TIMEOUT = 10.0  # seconds from SIGTERM to SIGKILL
 
 

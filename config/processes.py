@@ -60,8 +60,8 @@ def _known(at: Installation) -> list[Process]:
                           "--save", "", "--appendonly", "no", "--dir", str(run), "--maxmemory", "256mb",
                           "--maxmemory-policy", "noeviction", "--daemonize", "no")),
         Process("apiserver", (python, "-m", "apiserver", "--address", addresses, "--port", str(at.api_port))),
-        Process("controllers", _celery(python, "controllers"), stop=8),
-        Process("scheduler", _celery(python, "scheduler"), stop=8),
+        Process("controllers", (python, "-m", "config.worker", "-Q", "controllers"), stop=8),
+        Process("scheduler", (python, "-m", "config.worker", "-Q", "scheduler"), stop=8),
         Process("kubelet", (
             python, "-m", "kubelet", "--kubeconfig", f"{at.path}/kubelet/kubeconfig",
             "--root-dir", f"{at.path}/kubelet", "--node-name", at.node, "--address", at.node_address,
@@ -76,13 +76,6 @@ def _known(at: Installation) -> list[Process]:
             "--service-cidr", at.service_cidr, "--pod-cidr", at.pod_cidr, "--node-name", at.node,
             "--state-dir", f"{at.path}/kubeproxy")),
     ]
-
-
-def _celery(python: str, queue: str) -> tuple[str, ...]:
-    # A thread, not forked children: memory counts, and a task only hands queues to threads (see controllers.tasks).
-    return (python, "-m", "celery", "-A", "config", "worker", "-Q", queue, "-n", f"{queue}@%%h", "--pool=threads",
-            "--concurrency=1", "--without-gossip", "--without-mingle", "--without-heartbeat",
-            "--loglevel=INFO")
 
 
 def supervisor_config(at: Installation) -> str:

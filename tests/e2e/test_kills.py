@@ -53,14 +53,14 @@ def pods(cluster: Cluster) -> list[Any]:
     return found
 
 
-def converge(cluster: Cluster, count: int, timeout: float = 45) -> list[Any]:
+def converge(cluster: Cluster, count: int, timeout: float = 60) -> list[Any]:
     """Scale to `count`, and see exactly that many pods, all ready, and exactly that many processes on the machine."""
     cluster.until(lambda: cluster.kubectl("scale", "deployment/crew", f"--replicas={count}"), what="scale is accepted")
     found = cluster.until(lambda: pods(cluster), lambda seen: len(seen) == count and all(map(is_ready, seen)), timeout,
                           what=f"exactly {count} ready pods")
     cluster.until(lambda: servers(cluster), lambda seen: len(seen) == count, 20, what=f"exactly {count} processes")
-    sets = cluster.path("replicasets", "-l", "app=crew", "{.items[*].status.replicas}")
-    assert sets == str(count)
+    cluster.until(lambda: cluster.path("replicasets", "-l", "app=crew", "{.items[*].status.replicas}"),
+                  lambda replicas: replicas == str(count), what="the ReplicaSet counts them")
     return list(found)
 
 

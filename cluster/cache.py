@@ -15,6 +15,7 @@ import time
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
@@ -110,6 +111,15 @@ class Entry:
     def object(self) -> dict[str, Any]:
         """The object decoded afresh: the caller may change it."""
         return orjson.loads(self.body)
+
+    def shared(self) -> dict[str, Any]:
+        """The object decoded once for many readers, who must not change it: for the few that every write looks at."""
+        return _shared(self.body)
+
+
+@lru_cache(maxsize=256)
+def _shared(body: bytes) -> dict[str, Any]:
+    return orjson.loads(body)
 
 
 class Event(NamedTuple):

@@ -26,6 +26,8 @@ Row = tuple[Any, ...]
 # One advisory lock for every writer of one PostgreSQL database; the number only has to be the same everywhere.
 WRITER_LOCK = 0x62696E6E
 
+_LARGEST_INSERT = 64  # rows of one statement
+
 _SQLITE_LOST = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_READONLY")
 _FULL = ("disk is full", "No space left", "could not extend file")
 
@@ -164,6 +166,20 @@ class Database:
                 cursor.executemany(_for_postgres(sql), parameters)
         else:
             self.connection().executemany(sql, parameters)
+
+    def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows into `table (column, …)`, many with one statement.
+
+        Each statement hands the interpreter's lock over twice, and waits for it: a row a statement would cost more in
+        waiting than in writing. The sizes are powers of two, so that few statements have to stay prepared.
+        """
+        done = 0
+        while done < len(rows):
+            size = min(_LARGEST_INSERT, 1 << (len(rows) - done).bit_length() - 1)
+            part = rows[done:done + size]
+            places = ",".join([f"({','.join('?' * len(part[0]))})"] * size)
+            self.execute(f"INSERT INTO {table} VALUES {places}", [value for row in part for value in row])
+            done += size
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self.execute(sql, parameters).fetchall()

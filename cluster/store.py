@@ -55,6 +55,7 @@ class Store:
         self._listeners: list[Callable[[int, list[Change]], None]] = []
         self.groups = 0
         self.mark: int | None = None  # `Database.mark` after this process's last commit
+        self._last = 0  # the newest revision then
 
     @classmethod
     def of(cls, cluster: int = 1) -> Store:
@@ -174,13 +175,19 @@ class Store:
     def _transact(self, requests: list[Request]) -> tuple[int, list[Change], list[list[Stored | ApiError]]]:
         writes = [write for request in requests for write in request.writes]
         with self.database.writing():
-            before = self.revision()
+            before = self._newest()
             group = Group(self.cluster, before, self._current({w.key for w in writes}), self.stamp)
             taken = self._taken({claim for w in writes if w.claims for claim in w.claims})
             results = [group.plan(request, taken) for request in requests]
             self._save(group)
-        self.mark = self.database.marked
+        self.mark, self._last = self.database.marked, group.revision
         return before, group.changes, results
+
+    def _newest(self) -> int:
+        """The newest revision, inside the write transaction; known without a query where nobody else has written since."""
+        if self.mark is not None and self.database.mark == self.mark:
+            return self._last
+        return self.revision()
 
     def _current(self, keys: Iterable[Key]) -> dict[Key, int]:
         """The revisions of those keys that exist."""
@@ -203,14 +210,13 @@ class Store:
 
     def _save(self, group: Group) -> None:
         newest = {change.key: change for change in group.changes}
-        self.database.executemany(
-            "INSERT INTO cluster_change (revision, cluster_id, storage, namespace, name, type, at, previous, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        self.database.insert(
+            "cluster_change (revision, cluster_id, storage, namespace, name, type, at, previous, body)",
             [(c.revision, self.cluster, *c.key, c.type[0], c.at, c.previous,
               crypto.conceal(c.key.storage, c.body)) for c in group.changes])
         exists = [(key, c) for key, c in newest.items() if c.type != "DELETED"]
-        self.database.executemany(
-            "INSERT INTO cluster_object (cluster_id, storage, namespace, name, uid, revision) VALUES (?, ?, ?, ?, ?, ?)",
+        self.database.insert(
+            "cluster_object (cluster_id, storage, namespace, name, uid, revision)",
             [(self.cluster, *key, group.uids[key], c.revision) for key, c in exists if key not in group.present])
         self.database.executemany(
             f"UPDATE cluster_object SET uid = ?, revision = ? WHERE {_KEY}",
@@ -220,8 +226,8 @@ class Store:
             [(self.cluster, *key) for key, c in newest.items() if c.type == "DELETED" and key in group.present])
         self.database.executemany("DELETE FROM cluster_claim WHERE cluster_id = ? AND owner = ?",
                                   [(self.cluster, owner) for owner in group.claims])
-        self.database.executemany(
-            "INSERT INTO cluster_claim (cluster_id, scope, value, owner) VALUES (?, ?, ?, ?)",
+        self.database.insert(
+            "cluster_claim (cluster_id, scope, value, owner)",
             [(self.cluster, *claim, owner) for owner, claims in group.claims.items() for claim in claims])
 
     # -- reading -----------------------------------------------------------------------------------------------------

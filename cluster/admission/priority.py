@@ -38,9 +38,9 @@ class Priority(Plugin):
         entry = request.find(CLASSES, name)
         if entry is None:
             raise request.forbid(f"no PriorityClass with name {name} was found")
-        return entry.object()
+        return entry.shared()
 
     def _default(self, request: Request) -> dict[str, Any]:
-        classes = [entry.object() for entry in request.cache.list(CLASSES)]
+        classes = [entry.shared() for entry in request.cache.list(CLASSES)]
         defaults = [c for c in classes if c.get("globalDefault")]
         return min(defaults, key=lambda c: c.get("value", 0), default={})

@@ -34,11 +34,11 @@ class ServiceAccount(Plugin):
         if entry is None:
             raise request.forbid(f"error looking up service account {request.namespace}/{name}: "
                                  f'serviceaccount "{name}" not found')
-        account = entry.object()
+        account = entry.shared()
         if self._mounts_token(account, spec):
             mount_token(spec)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
-            spec["imagePullSecrets"] = account["imagePullSecrets"]
+            spec["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]
 
     def _check_mirror(self, request: Request) -> None:
         if request.obj["spec"].get("serviceAccountName"):

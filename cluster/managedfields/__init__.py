@@ -14,7 +14,7 @@ from typing import Any
 
 from cluster import clock
 from cluster.errors import ApiError
-from cluster.managedfields import sets, typed
+from cluster.managedfields import created, sets, typed
 from cluster.managedfields.compare import applied, compare
 from cluster.managedfields.merge import merge, remove
 from cluster.managedfields.sets import Node
@@ -24,8 +24,10 @@ Json = dict[str, Any]
 BEFORE_APPLY = "before-first-apply"
 ANCIENT = "ancient-changes"
 MAX_UPDATERS = 10
-_OWNED_BY_SERVER = ("name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation",
-                    "managedFields", "resourceVersion")
+_OWNED_BY_SERVER = frozenset(("name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation",
+                              "managedFields", "resourceVersion"))
+_NOT_OWNED = frozenset(("apiVersion", "kind"))
+_NOT_OWNED_STATUS = _NOT_OWNED | {"status"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,15 @@ def update(old: Json | None, new: Json, writer: Writer, definition: str, has_sta
     return managers.finished()
 
 
+def creation(new: Json, writer: Writer, definition: str, has_status: bool) -> list[Json]:
+    """The managedFields of an object that is created: `update` over nothing, on the fast path."""
+    fields = created.fields_of(definition, new, _NOT_OWNED_STATUS if has_status else _NOT_OWNED, _OWNED_BY_SERVER)
+    if fields is None:
+        return []
+    return [{"manager": writer.manager, "operation": writer.operation, "apiVersion": writer.api_version,
+             "fieldsType": "FieldsV1", "fieldsV1": fields, "time": clock.now()}]
+
+
 def apply(live: Json | None, config: Json, writer: Writer, definition: str, has_status: bool, force: bool = False,
           now: str = "") -> Json:
     """The live object (None: it does not exist) with a configuration applied, managedFields included.
@@ -182,7 +193,7 @@ def _whole(wanted: Json, live: Json | None, config: Json, entries: list[Json]) -
 def _bare(obj: Json) -> Json:
     """The object without what nobody owns."""
     meta = {key: value for key, value in (obj.get("metadata") or {}).items() if key not in _OWNED_BY_SERVER}
-    return {**{key: value for key, value in obj.items() if key not in ("apiVersion", "kind")}, "metadata": meta}
+    return {**{key: value for key, value in obj.items() if key not in _NOT_OWNED}, "metadata": meta}
 
 
 def _relevant(fields: Node | None, writer: Writer, has_status: bool) -> Node | None:

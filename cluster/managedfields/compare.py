@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.managedfields.sets import SELF, Node, union
-from cluster.managedfields.whole import element, everything
+from cluster.managedfields.whole import elements, everything
 from cluster.schema.definitions import resolve
 from cluster.schema.scalars import ZERO
 from cluster.schema.types import ALWAYS, NULL, Field, ListOf, MapOf, Ref, Scalar, Struct, Type
@@ -56,8 +56,8 @@ def _replaced(kind: Type, old: Any, new: Any) -> Change:
 
 
 def _lists(kind: ListOf, old: list[Any], new: list[Any]) -> Change:
-    before = {element(kind, item, i): item for i, item in enumerate(old)}
-    after = {element(kind, item, i): item for i, item in enumerate(new)}
+    before = dict(zip(elements(kind, old), old, strict=True))
+    after = dict(zip(elements(kind, new), new, strict=True))
     changed: Node = {}
     removed: Node = {key: everything(kind.item, item) for key, item in before.items() if key not in after}
     for key, item in after.items():
@@ -114,8 +114,8 @@ def applied(kind: Type, value: Any) -> Node | None:
         return {}
     node: Node = {}
     if isinstance(kind, ListOf):
-        for i, item in enumerate(value):
-            node[element(kind, item, i)] = union({}, applied(kind.item, item))
+        for name, item in zip(elements(kind, value), value, strict=True):
+            node[name] = union({}, applied(kind.item, item))
     else:
         for key, item in value.items():
             node["f:" + key] = applied(field_of(kind, key).type, item)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.managedfields.compare import field_of, is_leaf
 from cluster.managedfields.sets import SELF, Node, is_member
-from cluster.managedfields.whole import element
+from cluster.managedfields.whole import elements
 from cluster.schema.definitions import resolve
 from cluster.schema.types import ListOf, Type
 
@@ -28,10 +28,9 @@ def merge(kind: Type, live: Any, config: Any) -> Any:
 
 def _lists(kind: ListOf, live: list[Any], config: list[Any]) -> list[Any]:
     """Items of the live list keep their places; new ones follow."""
-    wanted = {element(kind, item, i): item for i, item in enumerate(config)}
+    wanted = dict(zip(elements(kind, config), config, strict=True))
     result = []
-    for i, item in enumerate(live):
-        key = element(kind, item, i)
+    for key, item in zip(elements(kind, live), live, strict=True):
         result.append(merge(kind.item, item, wanted.pop(key)) if key in wanted else item)
     return result + [merge(kind.item, None, item) for item in wanted.values()]
 
@@ -62,8 +61,7 @@ def _has_strangers(node: Node, item: Any) -> bool:
 
 def _remove_items(kind: ListOf, value: list[Any], last: Node, owned: Node | None) -> list[Any]:
     result = []
-    for i, item in enumerate(value):
-        key = element(kind, item, i)
+    for key, item in zip(elements(kind, value), value, strict=True):
         node, mine = last.get(key), (owned or {}).get(key)
         if node is None:
             result.append(item)

@@ -7,7 +7,7 @@ from typing import Any
 from cluster.errors import BadRequest
 from cluster.managedfields.compare import field_of
 from cluster.managedfields.sets import paths
-from cluster.managedfields.whole import element
+from cluster.managedfields.whole import elements
 from cluster.schema.definitions import resolve
 from cluster.schema.types import ListOf, MapOf, Scalar, Struct, Type
 
@@ -52,8 +52,7 @@ def _list(kind: ListOf, value: Any, path: str) -> list[str]:
         return [f"{path}: expected list, got {value!r}"]
     problems: list[str] = []
     seen: set[str] = set()
-    for i, item in enumerate(value):
-        key = element(kind, item, i)
+    for key, item in zip(elements(kind, value), value, strict=True):
         if key in seen and kind.merge != "atomic":
             problems.append(f"{path}: duplicate entries for key {paths({key: {}})[0]}")
         seen.add(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -96,33 +97,52 @@ def _set(value: Any) -> Node:
 
 
 def _list(kind: ListOf) -> Step:
-    step = step_of(kind.item)
+    step, name_of = step_of(kind.item), namer(kind)
 
     def run(value: Any) -> Node:
         if value.__class__ is not list or not value:
             return LEAF
         node: Node = {SELF: LEAF}
         for place, item in enumerate(value):
-            node[element(kind, item, place)] = LEAF if step is None else step(item)
+            node[name_of(item, place)] = LEAF if step is None else step(item)
         return node
 
     return run
 
 
-def element(kind: ListOf, item: Any, index: int) -> str:
-    """The path element of a list item: its keys, or its value."""
+def namer(kind: ListOf) -> Callable[[Any, int], str]:
+    """The function from a list item and its index to its path element: its keys, its value, or its index."""
     if kind.merge == "set":
-        return "v:" + orjson.dumps(item).decode()
-    if kind.merge != "map" or item.__class__ is not dict:
-        return f"i:{index}"
-    if len(kind.keys) == 1 and (only := item.get(kind.keys[0])) is not None:
-        return "k:" + orjson.dumps({kind.keys[0]: only}).decode()
-    return "k:" + orjson.dumps(_keys(kind, item)).decode()
-
-
-def _keys(kind: ListOf, item: Any) -> dict[str, Any]:
-    """The keys of an item, by name; one that is left out has its default: `protocol` of a port is TCP."""
+        return lambda item, index: "v:" + orjson.dumps(item).decode()
+    if kind.merge != "map":
+        return lambda item, index: f"i:{index}"
     target = definitions.resolve(kind.item)
     defaults = target.key_defaults if isinstance(target, Struct) else {}
-    found = {key: item.get(key, defaults.get(key)) for key in sorted(kind.keys)}
-    return {key: value for key, value in found.items() if value is not None}
+    names = sorted(kind.keys)
+
+    def keyed(item: Any, index: int) -> str:
+        if item.__class__ is not dict:
+            return f"i:{index}"
+        values = tuple([item.get(name, defaults.get(name)) for name in names])
+        if len(names) == 1 and values[0].__class__ is str:
+            return _by_name(names[0], values[0])
+        return _key_element(names, values)
+
+    return keyed
+
+
+def elements(kind: ListOf, items: list[Any]) -> list[str]:
+    """The path elements of a list's items, in order."""
+    name_of = namer(kind)
+    return [name_of(item, index) for index, item in enumerate(items)]
+
+
+def _key_element(names: list[str], values: tuple[Any, ...]) -> str:
+    """Keys by name; one that is left out has its default: `protocol` of a port is TCP."""
+    return "k:" + orjson.dumps({name: value for name, value in zip(names, values, strict=True) if value is not None}).decode()
+
+
+@lru_cache(maxsize=4096)
+def _by_name(name: str, value: str) -> str:
+    """Most lists are keyed by one string, and most of those come again and again."""
+    return _key_element([name], (value,))

@@ -87,10 +87,16 @@ def _struct(kind: Struct) -> Filler:
     omitted = frozenset(key for key, f in kind.fields.items() if f.encoding == OMIT)
     blanks = tuple((key, _zero(f)) for key, f in kind.fields.items() if f.encoding in (ALWAYS, NULL))
     nested = frozenset(key for key, f in kind.fields.items() if f.encoding == ALWAYS and isinstance(f.type, Ref))
-    get_step = below.get
+    get_step, always = below.get, frozenset(key for key, _ in blanks)
 
     def struct(obj: Any) -> Any:
         if obj.__class__ is not dict:
+            return obj
+        if always <= obj.keys() and all(obj.values()):  # the common case, found out without a look at each field
+            if below:
+                for key, value in obj.items():
+                    if (step := get_step(key)) is not None:
+                        step(value)
             return obj
         dropped = None
         for key, blank in blanks:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cluster import managedfields
+from cluster.managedfields import Writer
 from cluster.verbs.call import Call
 
 Json = dict[str, Any]
@@ -18,10 +20,8 @@ def created(call: Call, obj: Json) -> None:
         return
     obj["metadata"].pop("managedFields", None)
     if call.field_manager and call.storage_kind.definition:
-        from cluster import managedfields
-
-        entries = managedfields.update(None, obj, writer(call), call.storage_kind.definition,
-                                       call.storage_kind.strategy.status)
+        kind = call.storage_kind
+        entries = managedfields.creation(obj, writer(call), kind.definition, kind.strategy.status)
         if entries:
             obj["metadata"]["managedFields"] = entries
 
@@ -34,8 +34,6 @@ def updated(call: Call, obj: Json, old: Json) -> None:
     held = old["metadata"].get("managedFields")
     if not held or sent == [{}] or not call.storage_kind.definition:  # [{}] is how a client asks to forget all owners
         return
-    from cluster import managedfields
-
     base = {**old, "metadata": {**old["metadata"], "managedFields": managedfields.accepted(sent) or held}}
     entries = managedfields.update(base, obj, writer(call), call.storage_kind.definition,
                                    call.storage_kind.strategy.status)
@@ -43,9 +41,7 @@ def updated(call: Call, obj: Json, old: Json) -> None:
         obj["metadata"]["managedFields"] = entries
 
 
-def writer(call: Call, operation: str = "Update") -> Any:
+def writer(call: Call, operation: str = "Update") -> Writer:
     """Who makes this call: the client's name for itself, in-process the last part of the user's."""
-    from cluster.managedfields import Writer
-
     manager = call.field_manager or call.session.user.name.rsplit(":", 1)[-1]
     return Writer(manager, call.storage_kind.api_version, operation, call.subresource)

@@ -124,7 +124,16 @@ def _same(new: Json, old: Json) -> bool:
     stamp = old["metadata"].get("resourceVersion")
     if stamp is not None:
         new["metadata"]["resourceVersion"] = stamp
-    return new == old
+    if new == old:
+        return True
+    owners, before = new["metadata"].get("managedFields"), old["metadata"].get("managedFields")
+    # That it was applied again at another time is no change: an apply that is repeated would never come to rest.
+    return owners != before and _timeless(new) == _timeless(old)
+
+
+def _timeless(obj: Json) -> Json:
+    owners = [{**entry, "time": ""} for entry in obj["metadata"].get("managedFields") or ()]
+    return {**obj, "metadata": {**obj["metadata"], "managedFields": owners}}
 
 
 def _commit(call: Call, new: Json, entry: Entry, request: Request) -> Commit:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.pods import pod as bench_pod
 from cluster import managedfields as mf
 from cluster.errors import ApiError, BadRequest
 from cluster.managedfields import sets
@@ -174,3 +176,18 @@ def test_sets_behave_as_sets(left: frozenset[tuple[str, ...]], right: frozenset[
     assert sorted(sets.paths(sets.union(tree(left), tree(right)))) == shown(left | right)
     assert sorted(sets.paths(sets.difference(tree(left), tree(right)))) == shown(left - right)
     assert sorted(sets.paths(sets.intersection(tree(left), tree(right)))) == shown(left & right)
+
+
+def test_the_fast_path_of_a_creation_finds_what_a_comparison_with_nothing_finds() -> None:
+    pod = orjson.loads(bench_pod("web"))
+    pod["spec"] |= {"dnsPolicy": "", "nodeSelector": {}, "tolerations": [{"operator": "Exists"}], "hostNetwork": False}
+    pod["metadata"] |= {"uid": "u", "finalizers": ["a/b"], "ownerReferences": [{"uid": "x", "kind": "K"}]}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "namespace": "n"},
+               "spec": {"ports": [{"port": 80}, {"port": 80, "protocol": "UDP"}], "selector": {}}, "status": {}}
+    empty = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+    for definition, obj in (("io.k8s.api.core.v1.Pod", pod), ("io.k8s.api.core.v1.Service", service), (CONFIG_MAP, empty),
+                            (DEPLOYMENT, config({"name": "a", "image": "", "resources": {}}, replicas=0, selector={}))):
+        for has_status in (True, False):
+            entries = mf.creation(obj, writer("m", "Update"), definition, has_status)
+            assert [e["fieldsV1"] for e in entries] == [
+                e["fieldsV1"] for e in mf.update(None, obj, writer("m", "Update"), definition, has_status)]

@@ -15,6 +15,8 @@ import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from client.ports import beside
+
 SLOTS = 24
 
 
@@ -101,11 +103,6 @@ def load(var: Path, port: int, api_port: int) -> Installation:
     else:
         # A slot follows from the folder's name: stable, and rarely the same for two clusters.
         slot = zlib.crc32(str(var).encode()) % SLOTS
-    made = Installation(str(var), port, api_port, kubelet_port(api_port), slot, node_name(), privileged)
+    made = Installation(str(var), port, api_port, beside(api_port, "kubelet"), slot, node_name(), privileged)
     path.write_text(json.dumps(asdict(made), indent=2) + "\n")
     return made
-
-
-def kubelet_port(api_port: int) -> int:
-    """Beside the API's port, so that clusters on one machine do not meet: 6443 gives the usual 10250."""
-    return api_port + 3807 if api_port + 3807 < 65536 else api_port - 3807

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from addons.catalogue import dns_port
+from client.ports import beside
 from config import environment
 from config.installation import Installation
 
@@ -74,7 +75,9 @@ def _known(at: Installation) -> list[Process]:
         Process("kubeproxy", (
             python, "-m", "kubeproxy", "--kubeconfig", f"{at.path}/kubeproxy/kubeconfig", "--mode", "auto",
             "--service-cidr", at.service_cidr, "--pod-cidr", at.pod_cidr, "--node-name", at.node,
-            "--state-dir", f"{at.path}/kubeproxy")),
+            "--state-dir", f"{at.path}/kubeproxy", "--metrics-port", str(beside(at.api_port, "kubeproxy")),
+            "--metrics-address", at.node_address,
+            "--tls-cert", f"{at.path}/pki/kubelet.crt", "--tls-key", f"{at.path}/pki/kubelet.key")),
     ]
 
 

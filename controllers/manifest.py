@@ -37,3 +37,6 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "scheduler": ("scheduler.controller:SchedulerController",),
 }
+
+# What each role's processes count of themselves (telemetry.counting.Metrics).
+METRICS = {"controllers": "controllers.metrics:METRICS", "scheduler": "scheduler.metrics:METRICS"}

@@ -1,20 +1,30 @@
-"""The workqueue_* metrics, under the names Kubernetes gives them.
+"""The metrics of controllers: workqueue_* as Kubernetes names them, controller_runtime_* as controller-runtime does.
 
-Counters live in Redis beside the queue, so that any process can show the sum over all workers: the scripts count adds
-and retries, each worker adds its durations every few seconds.
+The workqueue's counters live in Redis beside the queue, so that any process can show the sum over all workers: the scripts
+count adds and retries, each worker adds its durations every few seconds. The rest is of this process.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from controllers.workqueue import names
+from controllers.workqueue import Outcome, names
+from telemetry.counting import Metrics
 
 if TYPE_CHECKING:
     from redis import Redis
+
+METRICS = Metrics()
+RECONCILES = METRICS.counter("controller_runtime_reconcile_total", "Total number of reconciliations per controller.",
+                             "controller", "result")
+ERRORS = METRICS.counter("controller_runtime_reconcile_errors_total",
+                         "Total number of reconciliations that failed, per controller.", "controller")
 
 BUCKETS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 _HISTOGRAMS = {
@@ -33,6 +43,24 @@ class Durations:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pending: dict[str, float] = {}
+        self._turns = itertools.count()
+        self._working: dict[int, tuple[float, int]] = {}
+
+    @contextmanager
+    def working(self, keys: int) -> Iterator[None]:
+        """Around the work on a batch."""
+        turn = next(self._turns)
+        self._working[turn] = time.monotonic(), keys
+        try:
+            yield
+        finally:
+            del self._working[turn]
+
+    def unfinished(self) -> tuple[float, float]:
+        """Seconds of work that goes on here: summed over the keys, and of the longest."""
+        now = time.monotonic()
+        ages = [(now - started, keys) for started, keys in list(self._working.values())]
+        return sum(age * keys for age, keys in ages), max((age for age, _ in ages), default=0.0)
 
     def observe(self, waited: Sequence[float], worked: float) -> None:
         """Count a batch: seconds each key waited, seconds the whole batch took."""
@@ -65,6 +93,23 @@ class Durations:
         with self._lock:
             for field, value in pending.items():
                 self._pending[field] = self._pending.get(field, 0.0) + value
+
+
+def count(controller: str, results: Iterable[Outcome]) -> None:
+    """Count what became of a batch of keys."""
+    for result in results:
+        RECONCILES.add(controller, "error" if result.failed else "success" if result.after is None else "requeue_after")
+        if result.failed:
+            ERRORS.add(controller)
+
+
+def render_working(durations: dict[str, Durations]) -> Iterator[str]:
+    """Lines about the work that goes on in this process, by queue."""
+    found = {label: each.unfinished() for label, each in durations.items()}
+    yield from _family("workqueue_unfinished_work_seconds", "How many seconds of work is in progress and not yet counted in"
+                       " work_duration", "gauge", ((label, values[0]) for label, values in found.items()))
+    yield from _family("workqueue_longest_running_processor_seconds", "How many seconds the longest running processor has"
+                       " been running", "gauge", ((label, values[1]) for label, values in found.items()))
 
 
 def render(redis: Redis, queues: dict[str, str]) -> Iterator[str]:

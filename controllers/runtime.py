@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from controllers import metrics
 from controllers.metrics import Durations
 from controllers.workqueue import Batch, Outcome, WorkQueue
 
@@ -158,12 +159,14 @@ class Runtime:
 
     def _process(self, controller: Controller, queue: WorkQueue, batch: Batch) -> None:
         started = time.monotonic()
-        outcomes = self._reconcile(controller, [item.key for item in batch.items])
+        with self.durations[controller.name].working(len(batch.items)):
+            outcomes = self._reconcile(controller, [item.key for item in batch.items])
         results = [self._outcome(controller, item.key, outcomes.get(item.key)) for item in batch.items]
         worked = time.monotonic() - started
         # A key that changes faster than it can be reconciled takes a quarter of the time at most, and sees more at once.
         failures = queue.done(batch.token, results, pause=min(3 * worked, LONGEST_PAUSE))
         self.durations[controller.name].observe([item.waited for item in batch.items], worked)
+        metrics.count(controller.name, results)
         for result, count in zip(results, failures, strict=True):
             if count in (5, 10) or (count and count % 20 == 0):
                 log.warning("%s: %s has failed %d times in a row", controller.name, result.key, count)

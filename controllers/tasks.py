@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import current_app, shared_task, signals
 
-from controllers import workqueue
+from controllers import exporter, workqueue
 from controllers.manifest import ROLES
 from controllers.waking import Drains, Waker
 
@@ -54,6 +54,7 @@ class Service:
         )
         self._feeder = Feeder(self.runtime, self.cache)
         self._ticker = Ticker(redis, role, worker, self.runtime, self._feeder)
+        self._exporter = exporter.of_role(role, self.runtime, redis)
 
     def start(self) -> None:
         from cluster import registry
@@ -63,6 +64,8 @@ class Service:
         Follower(registry.of_cluster(CLUSTER), self.cache).start()
         self._feeder.start()
         self._ticker.start()
+        if self._exporter is not None:
+            self._exporter.start()
 
     def wake(self, name: str) -> None:
         """Have a queue drained by a thread of this worker that is free, else by any worker."""
@@ -78,6 +81,8 @@ class Service:
             log.warning("%s: the work queue went away: %s", name, error)
 
     def stop(self) -> None:
+        if self._exporter is not None:
+            self._exporter.close()
         self.drains.stop()
         self._ticker.stop()
         self._feeder.stop()

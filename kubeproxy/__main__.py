@@ -15,8 +15,11 @@ from pathlib import Path
 
 from client.api import Client
 from kubeproxy import nftables, routes
+from kubeproxy.metrics import METRICS
 from kubeproxy.proxy import Backend, Proxy
 from kubeproxy.userspace import Userspace
+from telemetry.access import Access
+from telemetry.exporter import Exporter, pages
 
 log = logging.getLogger("kubeproxy")
 
@@ -31,7 +34,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pod-cidr", type=cidr, required=True)
     parser.add_argument("--node-address", default="127.0.0.1", help="where userspace listens for node ports")
     parser.add_argument("--state-dir", type=Path, required=True)
-    return parser.parse_args(arguments)
+    parser.add_argument("--metrics-port", type=int, default=0, help="of the HTTPS server for metrics; 0 for none")
+    parser.add_argument("--metrics-address", default="127.0.0.1", help="where it listens, beside loopback")
+    parser.add_argument("--tls-cert", default="", help="its certificate")
+    parser.add_argument("--tls-key", default="")
+    options = parser.parse_args(arguments)
+    if options.metrics_port and not (options.tls_cert and options.tls_key):
+        parser.error("--tls-cert and --tls-key are needed to serve --metrics-port (or give --metrics-port 0)")
+    return options
 
 
 def cidr(text: str) -> str:
@@ -80,6 +90,9 @@ async def run(options: argparse.Namespace, chosen: Sequence[Backend]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Client.from_file(options.kubeconfig) as client:
+        if options.metrics_port:
+            Exporter(["127.0.0.1", options.metrics_address], options.metrics_port, options.tls_cert, options.tls_key,
+                     Access(client.config.server, client.config.ca), pages(METRICS)).start()
         # At the end the rules stay: a restart of kube-proxy must not cut connections. `kubeproxy.stop` removes them.
         proxy = asyncio.ensure_future(Proxy(client, options.node_name, chosen).run())
         stopped = asyncio.ensure_future(stop.wait())

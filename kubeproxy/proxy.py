@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from client.api import Client
 from client.reflector import Reflector
+from kubeproxy import metrics
 from kubeproxy.rules import ServicePort, service_ports
 
 log = logging.getLogger("kubeproxy")
+Json = dict[str, Any]
 
 SETTLE = 0.05   # seconds: changes that come together are applied together
 RETRY = 5.0     # seconds after a backend failed
@@ -33,12 +35,29 @@ class Proxy:
     def __init__(self, client: Client, node: str, backends: Sequence[Backend]) -> None:
         self.node, self.backends = node, backends
         self._changed = asyncio.Event()
-        note: dict[str, Any] = {"on_add": self._note, "on_update": self._note, "on_delete": self._note,
-                                "on_sync": self._changed.set}
-        self._services = Reflector(client, "/api/v1/services", **note)
-        self._slices = Reflector(client, "/apis/discovery.k8s.io/v1/endpointslices", **note)
+        self._programming = metrics.Programming()
+        self._services = Reflector(client, "/api/v1/services", **self._noting(self._service_changed))
+        self._slices = Reflector(client, "/apis/discovery.k8s.io/v1/endpointslices",
+                                 **{**self._noting(self._slice_changed), "on_delete": self._slice_gone})
 
-    def _note(self, *objects: Any) -> None:
+    def _noting(self, note: Callable[..., None]) -> dict[str, Any]:
+        return {"on_add": note, "on_update": note, "on_delete": note, "on_sync": self._changed.set}
+
+    def _service_changed(self, *states: Json) -> None:
+        metrics.SERVICES.add()
+        self._note()
+
+    def _slice_gone(self, last: Json) -> None:
+        metrics.ENDPOINTS.add()
+        self._note()
+
+    def _slice_changed(self, *states: Json) -> None:
+        metrics.ENDPOINTS.add()
+        self._programming.changed(states[0] if len(states) > 1 else None, states[-1])
+        self._note()
+
+    def _note(self) -> None:
+        metrics.QUEUED.set(time.time())
         self._changed.set()
 
     async def run(self) -> None:
@@ -52,6 +71,7 @@ class Proxy:
         # Nothing is applied before both are known: a half view would cut working services off.
         await self._services.synced.wait()
         await self._slices.synced.wait()
+        self._programming.forget()
         while True:
             self._changed.clear()
             pause = RESYNC if await self._sync() else RETRY
@@ -71,8 +91,18 @@ class Proxy:
             except (RuntimeError, OSError) as error:
                 log.error("%s: %s; trying again in %.0f s", type(backend).__name__, error, RETRY)
                 well = False
-        log.debug("%d service ports in %.1f ms", len(ports), (time.perf_counter() - started) * 1e3)
+        self._measured(len(ports), time.perf_counter() - started, well)
         return well
+
+    def _measured(self, ports: int, seconds: float, well: bool) -> None:
+        log.debug("%d service ports in %.1f ms", ports, seconds * 1e3)
+        metrics.SYNC.observe(seconds)
+        metrics.PORTS.set(ports)
+        if well:
+            metrics.LAST.set(time.time())
+            self._programming.applied()
+        else:
+            metrics.FAILURES.add()
 
     async def close(self) -> None:
         for backend in self.backends:

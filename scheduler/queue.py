@@ -23,10 +23,11 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Waiting:
-    """One pending pod in the queue. `token` invalidates older heap entries of it."""
+    """One pending pod in the queue, `entered` then. `token` invalidates older heap entries of it."""
 
     pod: PodInfo
     token: int
+    entered: float = 0.0
     attempts: int = 0
     plugins: frozenset[str] = frozenset()
     backoff_until: float = 0.0
@@ -56,7 +57,7 @@ class SchedulingQueue:
         waiting = self._pods.get(pod.key)
         if waiting is None or waiting.pod.uid != pod.uid:
             self.remove(pod.key)
-            waiting = self._pods[pod.key] = Waiting(pod, 0)
+            waiting = self._pods[pod.key] = Waiting(pod, 0, self._clock())
         elif waiting.pod.cls is pod.cls:
             pod.attempts = waiting.pod.attempts
             waiting.pod = pod
@@ -133,10 +134,15 @@ class SchedulingQueue:
         """All pods in the queue, gated ones included."""
         return [waiting.pod for waiting in self._pods.values()]
 
+    def age(self, key: Key) -> float:
+        """Seconds since a pod came into the queue."""
+        waiting = self._pods.get(key)
+        return self._clock() - waiting.entered if waiting is not None else 0.0
+
     def sizes(self) -> dict[str, int]:
-        """For metrics: pods by where they wait."""
-        parked = sum(map(len, self._parked.values()))
-        gated = sum(waiting.pod.cls.gated for waiting in self._pods.values())
+        """For metrics: pods by where they wait. Other threads may ask, so what changes meanwhile is copied first."""
+        parked = sum(map(len, list(self._parked.values())))
+        gated = sum(waiting.pod.cls.gated for waiting in list(self._pods.values()))
         return {"unschedulable": parked, "gated": gated, "backoff": len(self._backoff),
                 "active": len(self._pods) - parked - gated - len(self._backoff)}
 

@@ -22,7 +22,7 @@ from cluster.cache import Cache
 from cluster.errors import ApiError
 from cluster.events import Recorder
 from cluster.store import Key
-from scheduler import messages, preemption, volumes
+from scheduler import messages, metrics, preemption, volumes
 from scheduler.framework import Diagnosis, Framework
 from scheduler.plugins import default_plugins
 from scheduler.plugins.base import View
@@ -67,6 +67,7 @@ class Scheduler:
         self._recorder = Recorder(name)
         self._report = Reporter(session, cache, self._recorder)
         self._unsubscribe = cache.subscribe(self.state.feed, replay=True)
+        metrics.follow(self.state.queue.sizes)
 
     def close(self) -> None:
         self._unsubscribe()
@@ -86,7 +87,10 @@ class Scheduler:
         groups = self.state.queue.pop(BATCH)
         placed: list[PodInfo] = []
         for group in groups:
-            placed += self._schedule(group)
+            started = time.perf_counter()
+            found = self._schedule(group)
+            metrics.attempted(self.state.name, len(found), len(group), time.perf_counter() - started)
+            placed += found
         self._bind(placed)
         self._report.gated(pod for pod in self.state.queue.pending() if pod.cls.gated)
         self._report.flush()
@@ -148,7 +152,9 @@ class Scheduler:
             return preemption.Outcome()
         with self._reserved([pod]):
             outcome = preemption.plan(pod, self.state.table, self.framework, diagnosis, self._budgets(), self._random)
+        metrics.PREEMPTIONS.add()
         if outcome.node:
+            metrics.VICTIMS.observe(len(outcome.victims))
             self._nominate(pod, outcome)
         return outcome
 
@@ -183,6 +189,7 @@ class Scheduler:
             if isinstance(result, ApiError):
                 self._unbound(pod, result)
             else:
+                metrics.bound(pod.attempts, self.state.queue.age(pod.key))
                 self.state.queue.remove(pod.key)
                 self.state.nominated.pop(pod.uid, None)
                 self._recorder.event(self._session, result, "Normal", "Scheduled",
@@ -190,6 +197,7 @@ class Scheduler:
 
     def _unbound(self, pod: PodInfo, error: ApiError) -> None:
         log.info("%s/%s was not bound to %s: %s", pod.namespace, pod.name, pod.node, error)
+        metrics.failed(self.state.name)
         self._unassume(pod)
         if error.code == 404:
             self.state.queue.remove(pod.key)

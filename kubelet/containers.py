@@ -17,6 +17,7 @@ from kubelet.volumes import manager as volumes
 from kubelet.volumes.base import Ready
 
 Json = dict[str, Any]
+MAX_NAME = 255  # bytes of a folder's name
 
 
 class Builder:
@@ -77,8 +78,10 @@ class Builder:
         return self.log_folder(pod) / name / f"{attempt}.log"
 
     def log_folder(self, pod: Json) -> Path:
+        """`<namespace>_<name>_<uid>`; of a very long name only as much as a folder's name may hold."""
         metadata = pod["metadata"]
-        return self._logs / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
+        before, after = f"{metadata['namespace']}_", f"_{metadata['uid']}"
+        return self._logs / f"{before}{metadata['name'][:MAX_NAME - len(before) - len(after)]}{after}"
 
 
 def _identity(pod: Json, container: Json) -> tuple[int | None, int | None]:

@@ -83,9 +83,9 @@ async def http_get(container: Json, action: Json, address: str, timeout: float) 
     scheme = (action.get("scheme") or "HTTP").lower()
     headers = {"User-Agent": "kube-probe/1.36", "Accept": "*/*"}
     headers.update({h["name"]: h["value"] for h in action.get("httpHeaders") or ()})
-    url = ""
+    port = port_number(container, action["port"])
+    url = f"{scheme}://{host}:{port}{path if path[0] == '/' else '/' + path}"
     try:
-        url = f"{scheme}://{host}:{port_number(container, action['port'])}{path if path[0] == '/' else '/' + path}"
         limits = aiohttp.ClientTimeout(total=timeout)
         async with (
             aiohttp.ClientSession(timeout=limits, connector=aiohttp.TCPConnector(ssl=False)) as session,
@@ -98,4 +98,4 @@ async def http_get(container: Json, action: Json, address: str, timeout: float) 
     except TimeoutError:
         return False, f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
     except CONNECT_ERRORS as error:
-        return False, f'Get "{url}": dial tcp {host}:{action["port"]}: {_reason(error)}'
+        return False, f'Get "{url}": dial tcp {host}:{port}: {_reason(error)}'

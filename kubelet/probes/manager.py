@@ -15,6 +15,7 @@ from kubelet.runtimes.base import ContainerState
 
 Json = dict[str, Any]
 KINDS = {"startup": "startupProbe", "readiness": "readinessProbe", "liveness": "livenessProbe"}
+VERDICTS = {"startup": "started", "readiness": "ready"}  # as a container's status tells them
 EAGER = 0.2
 Unhealthy = Callable[[str, str], None]
 
@@ -22,11 +23,14 @@ Unhealthy = Callable[[str, str], None]
 class Probed:
     """One start of one container, and the verdicts on it."""
 
-    def __init__(self, container: Json, run: ContainerState, asker: Asker, changed: Callable[[], None], say: Unhealthy):
+    def __init__(self, container: Json, run: ContainerState, asker: Asker, changed: Callable[[], None], say: Unhealthy,
+                 reported: Json):
+        """`reported` is the container's status as the API holds it."""
         self.id = run.id
         self.failed = ""
         self._container, self._run, self._asker, self._changed, self._say = container, run, asker, changed, say
         self._states = {kind: ProbeState.of(kind, container[f]) for kind, f in KINDS.items() if container.get(f)}
+        self._take_over(reported)
         self._tasks = [asyncio.create_task(self._watch(kind)) for kind in self._states]
 
     @property
@@ -39,12 +43,21 @@ class Probed:
         state = self._states.get("readiness")
         return self.started and (state is None or state.verdict)
 
+    def _take_over(self, reported: Json) -> None:
+        """A kubelet that starts anew goes on from the verdicts of the one before: its restart stops no service."""
+        if reported.get("containerID", "").endswith(f"//{self.id}"):
+            for kind, field in VERDICTS.items():
+                if kind in self._states and reported.get(field):
+                    self._states[kind].verdict = True
+
     def close(self) -> None:
         for task in self._tasks:
             task.cancel()
 
     async def _watch(self, kind: str) -> None:
         probe, state = self._container[KINDS[kind]], self._states[kind]
+        if kind == "startup" and state.verdict:
+            return
         period = float(probe.get("periodSeconds") or 10)
         due = self._run.started_at + float(probe.get("initialDelaySeconds") or 0) - time.time()
         # A kubelet that starts anew must not ask all its containers in the same instant.
@@ -105,7 +118,8 @@ class PodProbes:
         for name, run in running.items():
             if name not in self._probed:
                 container = podspec.container(pod, name) or {"name": name}
-                self._probed[name] = Probed(container, run, asker, self._changed, self._say)
+                reported = podspec.reported(pod, name) or {}
+                self._probed[name] = Probed(container, run, asker, self._changed, self._say, reported)
 
     def started(self) -> dict[str, bool]:
         return {name: probed.started for name, probed in self._probed.items()}

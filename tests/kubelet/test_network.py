@@ -33,9 +33,10 @@ def test_ports_are_isolated_only_where_bridged_packets_miss_the_rules(
 
     async def run() -> None:
         await found.ensure()
-        await found.attach("uid-1", 1)
+        await found.attach("uid-1", 1, "10.1.0.9")
 
     asyncio.run(run())
+    assert any("peer name eth0 address 0a:58:0a:01:00:09 netns 1" in line for line in said)
     ports = [line for line in said if "bridge_slave" in line]
     assert [line.split()[2] for line in ports] == [old, found._veth("uid-1")]
     assert all(wanted in line for line in ports)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from kubelet.probes.actions import Asker, port_number
+from kubelet.probes.manager import PodProbes
 from kubelet.probes.state import ProbeState
+from kubelet.runtimes.base import ContainerState
 from kubelet.runtimes.simulated import SimulatedRuntime
+from tests.kubelet.fakeapi import pod
 
 
 @pytest.mark.parametrize(
@@ -81,3 +85,22 @@ def test_questions(probe: Any, ok: bool, words: str) -> None:
 def test_an_unknown_port_name() -> None:
     with pytest.raises(OSError, match="container c has no port named 'web'"):
         port_number({"name": "c"}, "web")
+
+
+@pytest.mark.parametrize(("identifier", "ready"), [("now", True), ("earlier", False)])
+def test_a_kubelet_that_starts_anew_goes_on_from_the_verdicts_of_the_one_before(identifier: str, ready: bool) -> None:
+    asked = {"exec": {"command": ["true"]}, "initialDelaySeconds": 3600}
+    obj = pod("p", {"name": "c", "readinessProbe": asked, "startupProbe": asked})
+    obj["status"] = {"containerStatuses": [
+        {"name": "c", "containerID": f"process://{identifier}", "ready": True, "started": True}]}
+    run = ContainerState(name="c", attempt=0, id="now", image="host", started_at=time.time())
+
+    async def main() -> tuple[dict[str, bool], dict[str, bool]]:
+        probes = PodProbes(lambda: None, lambda container, message: None)
+        probes.sync(obj, {"c": run}, Asker(SimulatedRuntime(), "u", "127.0.0.1"))
+        try:
+            return probes.started(), probes.ready()
+        finally:
+            probes.close()
+
+    assert asyncio.run(main()) == ({"c": ready}, {"c": ready})

@@ -29,7 +29,7 @@ def run(command: list[str], folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{site}", "PYTHONDONTWRITEBYTECODE": "1"}
     # A file, not a pipe: a pod that a failure left behind may hold it open.
     with tempfile.TemporaryFile("w+") as output:
-        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, timeout=90)
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, timeout=115)
         output.seek(0)
         assert done.returncode == 0, output.read()[-12000:]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kubelet import fields, podfiles, quantity, services
 from kubelet.backoff import CrashBackoff
-from kubelet.containers import limits
+from kubelet.containers import Builder, limits
 from kubelet.envs import Environment
 from kubelet.expand import expand
 from kubelet.fields import PodFacts
@@ -144,6 +145,10 @@ def test_addresses_are_not_used_again_at_once_and_run_out() -> None:
     assert pool.take("f") == "10.0.0.2"
     with pytest.raises(OSError, match=r"no free pod address in 10\.0\.0\.0/29"):
         pool.take("g")
+    # After a restart of the kubelet, too, an address that may just have been given back is the last to be used.
+    pool = AddressPool("10.0.0.0/24")
+    pool.claim("10.0.0.7", "a")
+    assert pool.take("b") == "10.0.0.8"
 
 
 @pytest.mark.parametrize(("image", "known"), [("host", True), ("host:v2", True), ("binnacle/dns:1", True),
@@ -170,3 +175,12 @@ def test_hosts_file_with_subdomain_and_aliases() -> None:
     text = podfiles.hosts(made, "10.0.0.9", "n1", "cluster.local", "")
     assert "10.0.0.9\tdb-0.db.default.svc.cluster.local\tdb-0\n" in text
     assert text.endswith("1.2.3.4\tx\ty\n")
+
+
+@pytest.mark.parametrize("length", [3, 253])
+def test_the_log_folder_of_a_pod_has_a_name_that_a_folder_may_have(length: int) -> None:
+    unused: Any = None
+    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True)
+    obj = pod("p" * length, {"name": "c"})
+    name = builder.log_folder(obj).name
+    assert name.startswith("default_ppp") and name.endswith(f"_{obj['metadata']['uid']}") and len(name) <= 255

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 
 class AddressPool:
@@ -20,8 +20,9 @@ class AddressPool:
         self._last = 1
 
     def claim(self, address: str, owner: str) -> None:
-        """Notes an address that a running pod already has."""
+        """Notes an address that a running pod already has; the next to be handed out comes after it."""
         self._used[address] = owner
+        self._last = max(self._last, int(IPv4Address(address)) - int(self.network.network_address))
 
     def take(self, owner: str) -> str:
         """A free address; OSError when there is none."""

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import shutil
 import socket
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from kubelet.runtimes.process.addresses import AddressPool
@@ -70,12 +71,12 @@ class Network:
     def _veth(self, uid: str) -> str:
         return f"v{self._cluster}{digest(uid, 8)}"
 
-    async def attach(self, uid: str, pid: int) -> None:
+    async def attach(self, uid: str, pid: int, address: str) -> None:
         """Gives the network namespace of process `pid` an interface eth0 on the bridge; its address is set inside."""
         name = self._veth(uid)
         await self.detach(uid)
         await _ip(
-            f"link add {name} type veth peer name eth0 netns {pid}",
+            f"link add {name} type veth peer name eth0 address {hardware_address(address)} netns {pid}",
             f"link set {name} master {self.bridge}",
             f"link set {name} up",
         )
@@ -94,6 +95,14 @@ class Network:
     async def remove(bridge: str) -> None:
         if _exists(bridge):
             await _ip(f"link delete {bridge}")
+
+
+def hardware_address(address: str) -> str:
+    """The same for each pod that ever has an IP address: who remembers it of an earlier pod still reaches the new one.
+
+    Else an address that is soon used again is out of reach for as long as neighbours are remembered, half a minute.
+    """
+    return ":".join(f"{byte:02x}" for byte in b"\x0a\x58" + IPv4Address(address).packed)
 
 
 def _bridged_packets_meet_rules() -> bool:

@@ -203,7 +203,7 @@ class ProcessRuntime:
     async def _connect(self, uid: str, pid: int, address: str) -> None:
         assert self._network is not None
         await self._network.ensure()
-        await self._network.attach(uid, pid)
+        await self._network.attach(uid, pid, address)
         request = {
             "op": "network",
             "interface": "eth0",

@@ -182,5 +182,6 @@ def test_the_log_folder_of_a_pod_has_a_name_that_a_folder_may_have(length: int) 
     unused: Any = None
     builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True)
     obj = pod("p" * length, {"name": "c"})
+    obj["metadata"]["uid"] = "0b7c9f6e-0000-4000-8000-000000000001"
     name = builder.log_folder(obj).name
     assert name.startswith("default_ppp") and name.endswith(f"_{obj['metadata']['uid']}") and len(name) <= 255

@@ -1,63 +1,164 @@
-"""The admin site of the addons: their state, and the switch. Separate from the dashboard, with a permission of its own.
+"""The admin site of the addons: how they are, their configuration, their switch, and the trail of what was done.
 
-It changes the ConfigMap that the addon manager follows, through the same pipeline as the API, and leaves an entry in
-Django's admin log for every change.
+Separate from the dashboard, with permissions of its own: `addons.view_switch` to look, `addons.change_switch` to change. It
+changes the ConfigMap that the addon manager follows, through the same pipeline as the API.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, URLResolver, path
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.static import serve
 
-from addons import status
+from addons import rollout, status
 from addons.catalogue import Addon, catalogue
-from addons.models import Switch
+from addons.forms import ConfigForm
+from addons.models import AuditEntry
+from addons.options import OptionError
+from addons.status import AddonStatus, Changed
+from addons.usage import charts as charts_of
+from addons.usage import cores, mebibytes, sampler
+from cluster.errors import ApiError
 
-PERMISSION = "addons.change_switch"
+VIEW, CHANGE = "addons.view_switch", "addons.change_switch"
+STATIC = Path(__file__).resolve().parent / "static" / "addons"
+BRIEF, PAGE = 12, 50  # entries of the audit trail on an addon's page, and on a page of the trail
+
+Context = dict[str, Any]
 
 
 class AddonAdminSite(AdminSite):
-    """Lists the addons, and switches them."""
+    """Lists the addons, configures and switches them."""
 
     site_header = site_title = "Binnacle addons"
     index_title = "Addons"
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_active and request.user.has_perm(PERMISSION)
+        return request.user.is_active and (request.user.has_perm(VIEW) or request.user.has_perm(CHANGE))
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [path("switch/<slug:name>/", self.admin_view(require_POST(self.switch)), name="switch"),
-                *super().get_urls()]
+        view = self.admin_view
+        return [
+            path("files/<path:path>", serve, {"document_root": STATIC}, name="file"),
+            path("switch/<slug:name>/", view(require_POST(self.switch)), name="switch"),
+            path("addon/<slug:name>/", view(require_http_methods(["GET", "HEAD", "POST"])(self.addon)), name="addon"),
+            path("addon/<slug:name>/live/", view(require_GET(self.live)), name="live"),
+            path("audit/", view(require_GET(self.audit)), name="audit"),
+            *super().get_urls()]
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {**self.each_context(request), "title": self.index_title, "addons": status.all_addons(),
-                   "log": LogEntry.objects.select_related("user")[:20], **(extra_context or {})}
-        return render(request, "addons/index.html", context)
+    def index(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
+        return render(request, "addons/index.html", {
+            **self._context(request, self.index_title), "addons": status.all_addons(), "log": AuditEntry.objects.order_by(
+                "-id")[:BRIEF], **(extra_context or {})})
+
+    def addon(self, request: HttpRequest, name: str) -> HttpResponse:
+        """One addon: its state, and the form of its configuration."""
+        found = status.of(_addon(name))
+        if request.method != "POST":
+            return self._page(request, found, ConfigForm(found.addon, found.values))
+        self._may_change(request)
+        posted = {key: str(value) for key, value in request.POST.items()}
+        if reset := posted.get("reset"):
+            return self._page(request, found, _reset(found, posted, reset), posted.get("seen", ""))
+        form = ConfigForm(found.addon, found.values, posted)
+        if not form.is_valid():
+            return self._page(request, found, form, posted.get("seen", ""), code=400)
+        return self._save(request, found, form, posted.get("seen", ""))
+
+    def _save(self, request: HttpRequest, found: AddonStatus, form: ConfigForm, seen: str) -> HttpResponse:
+        try:
+            changes = status.change(found.addon, form.cleaned_data, request.user.get_username(), seen or "-")
+        except Changed:
+            now = status.of(found.addon)
+            form.add_error(None, "Somebody else changed this configuration since you opened the page. Below is what you "
+                                 "entered, beside each field what it is now. Save again to replace it.")
+            return self._page(request, now, form, code=409)
+        except (OptionError, ApiError) as error:
+            form.add_error(None, str(error))
+            return self._page(request, found, form, seen, code=400)
+        words = ", ".join(f"{key} from {old} to {new}" for key, old, new in changes)
+        if changes:
+            messages.success(request, f"Changed {words}. It is being rolled out.")
+        else:
+            messages.info(request, "Nothing was changed: these are the values that were there.")
+        return redirect(f"{self.name}:addon", name=found.addon.name)
+
+    def live(self, request: HttpRequest, name: str) -> HttpResponse:
+        """The part of an addon's page that moves."""
+        return render(request, "addons/live.html", _moving(status.of(_addon(name))))
 
     def switch(self, request: HttpRequest, name: str) -> HttpResponse:
-        if not request.user.has_perm(PERMISSION):
-            raise PermissionDenied
+        self._may_change(request)
         addon = catalogue().get(name)
         if addon is None or request.POST.get("enabled") not in ("true", "false"):
-            return HttpResponse("enabled: must be true or false, for an addon that exists\n", status=400)
-        enabled = request.POST["enabled"] == "true"
-        status.switch(addon, enabled, user=request.user.get_username())
-        self._log(request, addon, "Switched on" if enabled else "Switched off")
+            return HttpResponse("enabled: must be true or false, for an addon that exists\n", status=400,
+                                content_type="text/plain")
+        try:
+            status.change(addon, {"enabled": request.POST["enabled"]}, request.user.get_username())
+        except (OptionError, ApiError, Changed) as error:
+            messages.error(request, f"{addon.title} was not switched: {error or 'others keep changing it; try again'}")
+        if request.POST.get("next") == "addon":
+            return redirect(f"{self.name}:addon", name=name)
         return redirect(f"{self.name}:index")
 
-    def _log(self, request: HttpRequest, addon: Addon, message: str) -> None:
-        LogEntry.objects.create(user=request.user, content_type=ContentType.objects.get_for_model(Switch),
-                                object_id=addon.name, object_repr=addon.title, action_flag=CHANGE,
-                                change_message=message)
+    def audit(self, request: HttpRequest) -> HttpResponse:
+        """The audit trail, newest first; `?addon=` picks one."""
+        rows = AuditEntry.objects.order_by("-id")
+        if chosen := request.GET.get("addon", ""):
+            rows = rows.filter(addon=chosen)
+        page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+        return render(request, "addons/audit.html", {
+            **self._context(request, "What was done"), "page": page, "names": list(catalogue()), "chosen": chosen})
+
+    def _page(self, request: HttpRequest, found: AddonStatus, form: ConfigForm, seen: str = "",
+              code: int = 200) -> HttpResponse:
+        now = found.values
+        rows = [{**row, "now": now[row["option"].name]} for row in form.rows()]
+        return render(request, "addons/addon.html", {
+            **self._context(request, found.addon.title), "form": form, "rows": rows, "seen": seen or found.digest,
+            "conflict": code == 409, **_moving(found),
+            "log": AuditEntry.objects.filter(addon=found.addon.name).order_by("-id")[:BRIEF]}, status=code)
+
+    def _context(self, request: HttpRequest, title: str) -> Context:
+        return {**self.each_context(request), "title": title, "may_change": request.user.has_perm(CHANGE)}
+
+    def _may_change(self, request: HttpRequest) -> None:
+        if not request.user.has_perm(CHANGE):
+            raise PermissionDenied
+
+
+def _addon(name: str) -> Addon:
+    if name not in catalogue():
+        raise Http404(f"there is no addon {name}")
+    return catalogue()[name]
+
+
+def _reset(found: AddonStatus, posted: dict[str, str], name: str) -> ConfigForm:
+    """The form as it was sent, with one option, or all, back at its default; nothing is saved yet."""
+    defaults = found.addon.defaults
+    back = defaults if name == "*" else {name: defaults[name]} if name in defaults else {}
+    return ConfigForm(found.addon, {**found.values, **{k: v for k, v in posted.items() if k in defaults}, **back})
+
+
+def _moving(found: AddonStatus) -> Context:
+    sampler.look()
+    pods = status.pods(found)
+    for pod in pods:
+        if used := sampler.pods.get(pod["name"]):
+            pod.update(cpu=cores(used.cpu), memory=mebibytes(used.memory))
+    return {"found": found, "pods": pods, "warnings": status.warnings(found, status.cache()),
+            "charts": charts_of(found.addon.name), "usage_problem": sampler.problem,
+            "ended": rollout.in_words(found.state.last)}
 
 
 site = AddonAdminSite(name="addon_admin")

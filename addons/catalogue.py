@@ -1,44 +1,42 @@
 """Which addons there are: one folder each, all of one shape.
 
-    addons/<name>/addon.yaml     title, description, version, enabled (by default), options with default and help
+    addons/<name>/addon.yaml     title, description, version, enabled (by default), options (see addons.options);
+                                 `when_off`: what whoever switches it off should know
     addons/<name>/README.md      its man page
     addons/<name>/manifests/     what is applied to kube-system; `${option}` is replaced by the option's value
 
 Besides its options a manifest may use the facts of the installation: `${port}`, `${api_port}`, `${node_address}`,
-`${service_cidr}`, `${pod_cidr}`, `${dns_address}`, `${dns_port}`, `${cluster_domain}`,
-`${state_folder}`.
+`${service_cidr}`, `${pod_cidr}`, `${dns_address}`, `${dns_port}`, `${cluster_domain}`, `${state_folder}`. A value only
+ever fills the scalar it stands in: nothing in it can add to the manifest.
+
+`BINNACLE_ADDONS` names another folder with addons of one's own.
 """
 
 from __future__ import annotations
 
 import os
-import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from addons import options as kinds
+from addons import templating
+from addons.options import Option, OptionError
 
 FOLDER = Path(__file__).resolve().parent
 NAMESPACE = "kube-system"
 ADDON_LABEL = "addons.binnacle/name"          # on every object that belongs to an addon
 MODE_LABEL = "addonmanager.kubernetes.io/mode"  # Reconcile: kept as in the manifest; EnsureExists: only created
 RECONCILE, ENSURE_EXISTS = "Reconcile", "EnsureExists"
+DEADLINE = Option(
+    "rollout_deadline", "120", "Seconds that a change may take to become healthy; then the configuration before it is put "
+    "back. Time in which the node is not ready does not count.", "integer", min=5, max=3600)
 
 
 class AddonError(ValueError):
     """An addon's folder is not as it should be; the message names file and field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting of an addon."""
-
-    name: str
-    default: str
-    help: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,17 @@ class Addon:
     enabled: bool
     options: tuple[Option, ...] = ()
     documents: tuple[str, ...] = field(default=(), repr=False)
+    when_off: str = ""
+
+    @property
+    def settings(self) -> tuple[Option, ...]:
+        """Its options and those that every addon has: the keys of its ConfigMap."""
+        enabled = Option("enabled", str(self.enabled).lower(), "Whether the addon runs.", "boolean")
+        return (enabled, *self.options, DEADLINE)
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        return {option.name: option.default for option in self.settings}
 
     @property
     def config_name(self) -> str:
@@ -60,11 +69,14 @@ class Addon:
 
     def objects(self, values: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """The addon's objects with these option values, each labelled with the addon's name."""
-        facts = {**{option.name: option.default for option in self.options}, **values, **installation_facts()}
+        facts = {**self.defaults, **values, **installation_facts()}
+        structured = {option.name for option in self.options if option.type in ("json", "addresses", "domains")}
         for document in self.documents:
-            for obj in yaml.load_all(string.Template(document).substitute(facts), Loader=_loader()):
-                if obj:
+            try:
+                for obj in templating.objects(document, facts, structured):
                     yield self._labelled(obj)
+            except templating.TemplateError as error:
+                raise AddonError(f"addon {self.name}: {error}") from error
 
     def _labelled(self, obj: dict[str, Any]) -> dict[str, Any]:
         labels = obj.setdefault("metadata", {}).setdefault("labels", {})
@@ -99,23 +111,29 @@ def dns_port() -> int:
     return 53 if first <= 53 else 10053
 
 
-def _loader() -> Any:
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 @cache
-def catalogue(folder: Path = FOLDER) -> dict[str, Addon]:
+def catalogue(folder: Path | None = None) -> dict[str, Addon]:
     """Every addon by name. Raises AddonError when a folder is not as it should be."""
-    return {path.parent.name: _read(path) for path in sorted(folder.glob("*/addon.yaml"))}
+    own = os.environ.get("BINNACLE_ADDONS")
+    folders = [folder] if folder else [FOLDER, *([Path(own)] if own else [])]
+    return {path.parent.name: _read(path) for place in folders for path in sorted(place.glob("*/addon.yaml"))}
 
 
 def _read(path: Path) -> Addon:
-    about = yaml.load(path.read_text(), Loader=_loader())
+    about = templating.load(path.read_text())
     missing = [name for name in ("title", "description", "version", "enabled") if name not in (about or {})]
     if missing:
         raise AddonError(f"{path}: {', '.join(missing)} missing")
-    options = tuple(Option(name, str(entry["default"]), entry["help"])
-                    for name, entry in (about.get("options") or {}).items())
     documents = tuple(file.read_text() for file in sorted((path.parent / "manifests").glob("*.yaml")))
     return Addon(path.parent.name, about["title"], about["description"].strip(), str(about["version"]), about["enabled"],
-                 options, documents)
+                 tuple(_options(path, about.get("options") or {})), documents, (about.get("when_off") or "").strip())
+
+
+def _options(path: Path, entries: dict[str, Any]) -> Iterator[Option]:
+    for name, entry in entries.items():
+        if name in ("enabled", DEADLINE.name):
+            raise AddonError(f"{path}: options: {name} is an option of every addon: choose another name")
+        try:
+            yield kinds.read(name, entry)
+        except OptionError as error:
+            raise AddonError(f"{path}: options: {error}") from error

@@ -1,18 +1,24 @@
 """The addon manager: keeps the objects of each addon in kube-system as its manifests and its ConfigMap say.
 
 The ConfigMap `addon-<name>` is the one place where an addon is switched (`enabled`) and configured (its options); the
-admin page and kubectl both write it. What the manager did, or why it could not, is in the ConfigMap's annotations.
+admin page and kubectl both write it. A turn of the manager:
+
+1. Data that it has not seen are written into the audit trail and checked. What can not be is refused, and the last good
+   configuration stays in force; anything else is a rollout. Both are noted in the annotations before anything is done.
+2. The objects are applied with the configuration that is being rolled out, else with the one in force.
+3. A rollout ends when the workloads are healthy, which puts its configuration in force; or when its deadline has passed or
+   its objects are refused: then the configuration in force is written back into the data, and applied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from addons import audit, health, rollout
 from addons.catalogue import ADDON_LABEL, ENSURE_EXISTS, MODE_LABEL, NAMESPACE, Addon, catalogue
+from addons.ledger import MANAGER, Ledger
+from addons.state import Rollout, State
 from cluster.errors import ApiError, NotFound
 from cluster.registry import Kind
 from cluster.store import Key
@@ -21,26 +27,10 @@ from controllers.runtime import Context, Controller, Result, Watch
 if TYPE_CHECKING:
     from cluster.cache import Cache, Entry
 
-ERROR = "addons.binnacle/error"      # why the manifests could not be applied; absent when they were
-VERSION = "addons.binnacle/version"  # the version of the addon that was applied
-MANAGER = "addon-manager"            # owner of the fields that manifests set
-RESYNC = 60.0                        # seconds: what somebody changed by hand is put right after this at the latest
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An addon's state as its ConfigMap says."""
-
-    enabled: bool
-    values: Mapping[str, str]
-
-
-def wanted(addon: Addon, config: Mapping[str, Any] | None) -> Wanted:
-    """What a ConfigMap asks for; the addon's defaults where it says nothing."""
-    data = (config or {}).get("data") or {}
-    known = {option.name for option in addon.options}
-    enabled = str(data.get("enabled", addon.enabled)).lower() == "true"
-    return Wanted(enabled, {name: value for name, value in data.items() if name in known})
+RESYNC = 60.0    # seconds: what somebody changed by hand is put right after this at the latest
+WATCHFUL = 10.0  # the same while something is wrong
+POLL = 1.0       # seconds between looks at a rollout
+REAPPLY = 5.0    # seconds in which further looks at a rollout do not apply again
 
 
 def affected(entry: Entry, cache: Cache) -> Iterable[str]:
@@ -57,40 +47,62 @@ def affected(entry: Entry, cache: Cache) -> Iterable[str]:
 class AddonManager(Controller):
     """Reconciles one addon per key."""
 
-    name = "addon-manager"
+    name = MANAGER
     user = "system:addon-manager"
     watches = tuple(Watch(storage, affected) for storage in (
         "namespaces", "configmaps", "services", "serviceaccounts", "deployments.apps", "daemonsets.apps",
-        "clusterroles.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"))
+        "statefulsets.apps", "clusterroles.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"))
+
+    def __init__(self) -> None:
+        self._applied: dict[str, tuple[Mapping[str, str], float]] = {}  # values, and when
+        self._met: dict[str, tuple[Rollout, float]] = {}  # the rollout, and when this process first saw it
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         addon = catalogue()[key]
-        config = _config(addon, ctx)
-        want = wanted(addon, config)
+        ledger = Ledger(addon, ctx)
+        ledger.notice()
+        failure = self._bring_about(addon, ledger.state, ctx)
+        fit = health.of(addon.name, ctx.cache)
+        if ledger.state.rollout is None:
+            ledger.save(rollout.standing(ledger.state, fit, failure))
+            if failure:
+                raise failure
+            return WATCHFUL if ledger.state.health else RESYNC
+        verdict = rollout.judge(ledger.state, fit, failure, health.nodes_ready_since(fit, ctx.cache), ctx.now(),
+                                self._met_at(addon, ledger.state.rollout, ctx.now()))
+        ledger.conclude(verdict)
+        if verdict.outcome == audit.ROLLED_BACK:
+            return self.reconcile(key, ctx)
+        if failure and ledger.state.in_force is None:
+            raise failure
+        return {None: POLL, audit.UNHEALTHY: WATCHFUL}.get(verdict.outcome, RESYNC)
+
+    def _bring_about(self, addon: Addon, known: State, ctx: Context) -> Exception | None:
+        """Apply the configuration; what went wrong is returned. A look at a rollout shortly after another does nothing."""
+        values, at = self._applied.get(addon.name, ({}, 0.0))
+        if known.rollout and values == known.values and 0 <= ctx.now() - at < REAPPLY:
+            return None
+        self._applied.pop(addon.name, None)
         try:
-            kept = set(apply(addon, want, ctx)) if want.enabled else set()
+            kept = set(apply(addon, known.values, ctx)) if known.enabled else set()
             prune(addon, kept, ctx)
         except (ApiError, LookupError, ValueError) as error:
-            note(addon, config, str(error), ctx)
-            raise
-        note(addon, config, "", ctx)
-        return RESYNC
+            return error
+        self._applied[addon.name] = (known.values, ctx.now())
+        return None
+
+    def _met_at(self, addon: Addon, current: Rollout, now: float) -> float:
+        """Since when this process knows of a rollout: one that was away must see for itself before it gives up."""
+        known, met = self._met.get(addon.name, (None, now))
+        if known is None or known.revision != current.revision:
+            met = now
+        self._met[addon.name] = (current, met)
+        return met
 
 
-def _config(addon: Addon, ctx: Context) -> dict[str, Any]:
-    """The addon's ConfigMap, made with the defaults when there is none."""
-    found = ctx.session.get("configmaps", NAMESPACE, addon.config_name)
-    if found is not None:
-        return dict(found)
-    data = {"enabled": str(addon.enabled).lower(), **{option.name: option.default for option in addon.options}}
-    return dict(ctx.session.create("configmaps", NAMESPACE, {
-        "apiVersion": "v1", "kind": "ConfigMap", "data": data,
-        "metadata": {"name": addon.config_name, "namespace": NAMESPACE}}))
-
-
-def apply(addon: Addon, want: Wanted, ctx: Context) -> Iterator[Key]:
+def apply(addon: Addon, values: Mapping[str, str], ctx: Context) -> Iterator[Key]:
     """Bring every object of the addon to its manifest; yields their keys."""
-    for obj in addon.objects(want.values):
+    for obj in addon.objects(values):
         kind = ctx.session.registry.by_gvk(obj.get("apiVersion", ""), obj.get("kind", ""))
         if kind is None:
             raise LookupError(f"addon {addon.name}: no kind {obj.get('kind')} in {obj.get('apiVersion')}")
@@ -118,12 +130,3 @@ def prune(addon: Addon, kept: set[Key], ctx: Context) -> None:
                     ctx.session.delete(storage, entry.key.namespace, entry.key.name, {"propagationPolicy": "Background"})
                 except NotFound:
                     continue
-
-
-def note(addon: Addon, config: dict[str, Any], error: str, ctx: Context) -> None:
-    """Write down how it went, where the admin page and kubectl show it; nothing is written when nothing changed."""
-    have = config["metadata"].get("annotations") or {}
-    if (have.get(ERROR, ""), have.get(VERSION)) == (error, addon.version):
-        return
-    patch = {"metadata": {"annotations": {ERROR: error or None, VERSION: addon.version}}}
-    ctx.session.patch("configmaps", NAMESPACE, addon.config_name, orjson.dumps(patch), "application/merge-patch+json")

@@ -1,4 +1,5 @@
-"""The dashboard's only line to the API server: whether it lives, whose a token is, and pod logs. Nothing here writes.
+"""The dashboard's only line to the API server: whether it lives, whose a token is, pod logs and what pods use. Nothing
+here writes.
 
 Address and credential are those of the dashboard's own service account where it runs as a pod; else they come from the
 environment (`BINNACLE_API_URL`, `BINNACLE_API_TOKEN_FILE`, `BINNACLE_API_CA`), which the supervisor and tests set.
@@ -93,6 +94,25 @@ def who_is(token: str, timeout: float = 5.0) -> dict[str, Any] | None:
 
     A SelfSubjectReview is sent with the token itself: it stores nothing, and needs no right of the dashboard's.
     """
+    body = b'{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}'
+    return _user_info(*_exchange("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body,
+                                 {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}, timeout))
+
+
+def pod_figures(namespace: str, timeout: float = 5.0) -> list[dict[str, Any]]:
+    """What the pods of a namespace use now: the items of metrics.k8s.io. Blocking. Raises Unreachable."""
+    import orjson
+
+    status, body = _exchange("GET", f"/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods", None,
+                             endpoint().headers(), timeout)
+    if status != 200:
+        raise Unreachable(_message(body, status))
+    found: list[dict[str, Any]] = orjson.loads(body).get("items") or []
+    return found
+
+
+def _exchange(method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float) -> tuple[int, bytes]:
+    """Status and body of an answer. Blocking. Raises Unreachable."""
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
     where = endpoint()
@@ -100,12 +120,10 @@ def who_is(token: str, timeout: float = 5.0) -> dict[str, Any] | None:
     connection: HTTPConnection = (
         HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout, context=_context(where))
         if parts.scheme == "https" else HTTPConnection(parts.hostname or "", parts.port, timeout=timeout))
-    body = b'{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}'
     try:
-        connection.request("POST", f"{parts.path}/apis/authentication.k8s.io/v1/selfsubjectreviews", body,
-                           {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+        connection.request(method, f"{parts.path}{path}", body, headers)
         answer = connection.getresponse()
-        return _user_info(answer.status, answer.read(1_000_000))
+        return answer.status, answer.read(4_000_000)
     except (OSError, HTTPException) as error:
         raise Unreachable(f"the API server does not answer ({type(error).__name__})") from error
     finally:

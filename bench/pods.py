@@ -1,4 +1,8 @@
-"""A pod of some 2 KB, as a ReplicaSet would make it, and many of them in a server."""
+"""A pod as a ReplicaSet would make it, and many of them in a server.
+
+With defaults and managedFields it is stored in 2.5 KB: 10,000 of them are the 24 to 26 MB of the list that the figures of
+the real API server were taken with.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,12 @@ COLLECTION = "/api/v1/namespaces/default/pods"
 def pod(name: str) -> bytes:
     return orjson.dumps({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": "bench", "tier": "web", "pod-template-hash": "6d4cf56db6"},
-                     "annotations": {"example.com/description": "x" * 200}},
+        "metadata": {"name": name, "labels": {"app": "bench", "pod-template-hash": "6d4cf56db6"}},
         "spec": {"nodeName": "node-1", "containers": [{
-            "name": "web", "image": "registry.example/web:1.27", "args": ["--listen", ":8080", "--verbose"],
-            "env": [{"name": f"SETTING_{i}", "value": "value of this setting"} for i in range(6)],
+            "name": "web", "image": "registry.example/web:1.27", "args": ["--listen", ":8080"],
+            "env": [{"name": "SETTING", "value": "value of this setting"}],
             "ports": [{"containerPort": 8080, "name": "http"}],
-            "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
-            "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}},
+            "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
         }]},
     })
 

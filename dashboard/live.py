@@ -1,8 +1,9 @@
 """One browser's conversation: its feeds, and the single task that sends.
 
-The page asks `{"op": "sub", "id", "feed", …}`, `{"op": "unsub", "id"}`, `{"op": "history", "id", "key"}` or
-`{"op": "find", "id", "text"}`; nothing else is understood, and none of them changes anything. Answers are frames with a
-`t`: rows, delta, doc, answer, error, and beat once a second with the health of what lies behind.
+The page asks `{"op": "sub", "id", "feed", …}`, `{"op": "unsub", "id"}`, `{"op": "history", "id", "key"}`,
+`{"op": "find", "id", "text"}` or `{"op": "figures", "id", …}`; nothing else is understood, and none of them changes
+anything. Answers are frames with a `t`: rows, delta, doc, answer, error, and beat once a second with the health of what
+lies behind.
 
 Only one task sends, one frame after the other, each awaited: a slow browser makes its changes collapse, never pile up.
 """
@@ -19,7 +20,7 @@ import orjson
 
 from cluster.cache import Event
 from cluster.errors import ApiError
-from dashboard import find, objects
+from dashboard import figures, find, objects
 from dashboard.access import Access
 from dashboard.feeds import FEEDS, key_of
 from dashboard.monitor import Monitor
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 Send = Callable[[bytes], Awaitable[None]]
 MAX_FEEDS = 16
+MAX_WAITING = 8   # questions to other programs
 BEAT = 1.0
 
 
@@ -41,13 +43,15 @@ class Live:
         self.sent: dict[int, float] = {}
         self.wake = asyncio.Event()
         self.answers: asyncio.Queue[bytes] = asyncio.Queue(maxsize=32)
+        self.waiting: set[asyncio.Task[None]] = set()
         self.seen = access.source.cache.revision
         self._end = access.source.listen(self._offer)
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         self._end()
-        self._task.cancel()
+        for task in (self._task, *self.waiting):
+            task.cancel()
         for number in list(self.feeds):
             self._drop(number)
 
@@ -57,11 +61,12 @@ class Live:
         """Carry out one request; a bad one is answered by an error frame that says what is wrong with it."""
         number = message.get("id")
         if not isinstance(number, int) or not 0 <= number < 2**31:
-            return await self._answer({"t": "error", "id": 0, "code": 400, "message": "a request needs an integer id"})
-        handler = _OPS.get(str(message.get("op")))
+            await self._answer({"t": "error", "id": 0, "code": 400, "message": "a request needs an integer id"})
+        else:
+            await self._carry_out(_OPS.get(str(message.get("op"))) or Live._unknown, number, message)
+
+    async def _carry_out(self, handler: Callable[[Live, int, Json], Awaitable[None]], number: int, message: Json) -> None:
         try:
-            if handler is None:
-                raise ValueError(f"unknown request {str(message.get('op'))[:40]!r}")
             await handler(self, number, message)
         except PermissionError as error:
             await self._answer({"t": "error", "id": number, "code": 403, "message": str(error)})
@@ -95,6 +100,21 @@ class Live:
             raise PermissionError(f"you may not get {key.storage} {key.name}")
         found = await asyncio.to_thread(objects.history, self.access, key)
         await self._answer({"t": "answer", "id": number, "found": found})
+
+    async def _figures(self, number: int, message: Json) -> None:
+        """Asked of another program: what else the page wants does not wait for that."""
+        if len(self.waiting) >= MAX_WAITING:
+            raise ValueError(f"at most {MAX_WAITING} questions at once")
+        task = asyncio.create_task(self._carry_out(Live._ask_figures, number, message))
+        self.waiting.add(task)
+        task.add_done_callback(self.waiting.discard)
+
+    async def _ask_figures(self, number: int, message: Json) -> None:
+        found = await figures.figures(self.access, message)
+        await self._answer({"t": "answer", "id": number, "found": found})
+
+    async def _unknown(self, number: int, message: Json) -> None:
+        raise ValueError(f"unknown request {str(message.get('op'))[:40]!r}")
 
     async def _find(self, number: int, message: Json) -> None:
         found = find.find(self.access, str(message.get("text") or ""))
@@ -170,4 +190,5 @@ class Live:
 
 
 _OPS: dict[str, Callable[[Live, int, Json], Awaitable[None]]] = {
-    "sub": Live._sub, "unsub": Live._unsub, "history": Live._history, "find": Live._find}
+    "sub": Live._sub, "unsub": Live._unsub, "history": Live._history, "find": Live._find,
+    "figures": Live._figures}

@@ -54,6 +54,7 @@ def render(snapshot: Snapshot, version: str = "", kernel: str = "", system: str 
     node = snapshot.node
     _usage(page, _labels("/"), node.usage, node.at)
     page.add("container_start_time_seconds", node.started_at, _labels("/"))
+    page.add("container_fs_usage_bytes", node.files.used, _labels("/"), node.at)
     _network(page, _labels("/"), node.interfaces, node.at)
     for pod in snapshot.pods:
         group = f"/kubepods/pod{pod.uid}"

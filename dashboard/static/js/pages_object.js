@@ -9,6 +9,7 @@ import { Specifics, factsOf } from "./facts.js";
 import { HistoryTab, YamlTab } from "./views_yaml.js";
 import { LogTab } from "./log.js";
 import { keyOf } from "./pages_overview.js";
+import { Figures, hasFigures } from "./figures.js";
 
 export function ObjectPage({ object: key, kinds }) {
   const { doc, error } = useDoc({ feed: "object", key }).value;
@@ -48,6 +49,7 @@ function Summary({ doc, kinds, objectKey }) {
   const aside = doc.level !== 4 || doc.owners.length || doc.children.nodes.length || doc.related.length || doc.event_count;
   return html`<div class="summary">
     ${doc.why?.length > 0 && html`<${Why} findings=${doc.why} objectKey=${objectKey} />`}
+    ${hasFigures(objectKey[0], object) && html`<${Figures} object=${objectKey} />`}
     <div class=${aside ? "columns" : ""}><div>
       <${Panel} title="Facts"><${Facts} rows=${[...factsOf(objectKey[0], object, doc.columns), ...metaFacts(meta)]} />
         ${meta.labels && html`<div class="labelled"><span class="dim">Labels</span><${Labels} pairs=${meta.labels} /></div>`}

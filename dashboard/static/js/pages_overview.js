@@ -5,6 +5,7 @@ import { theme } from "./chrome.js";
 import { useDoc } from "./feeds.js";
 import { kindTitle } from "./nav.js";
 import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch } from "./format.js";
+import { Figures } from "./figures.js";
 import { Age, Dot, Empty, Failure, ObjectLink, Panel } from "./parts.js";
 
 const ORDER = ["nodes", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "persistentvolumeclaims"];
@@ -16,6 +17,7 @@ export function OverviewPage({ kinds }) {
   return html`<div class="page overview">
     <${Verdict} doc=${doc} />
     <div class="cards">${ORDER.filter((storage) => doc.health[storage] && (doc.health[storage].total || ALWAYS.includes(storage))).map((storage) => html`<${Card} key=${storage} storage=${storage} health=${doc.health[storage]} kinds=${kinds} />`)}</div>
+    <${Figures} ns=${namespaces.value.join(",")} only=${["cpu", "memory"]} />
     <div class="columns">
       <div>
         <${Problems} doc=${doc} kinds=${kinds} />

@@ -1,0 +1,132 @@
+"""The charts of a page: what the user may see is checked here, before monitoring is asked; it answers the dashboard anything.
+
+A page asks `{"op": "figures", "id", "key": [storage, namespace, name] or null, "ns", "range"}`. The answer is what
+monitoring's `/api/v1/range` gives, with `lines` (requests and limits as they are now), or `{"silent": why, "text"}`.
+
+| page | right | parts of the chart |
+| --- | --- | --- |
+| pod | get the pod | containers |
+| workload | get it, and list pods in its namespace | pods |
+| namespace | list pods there | workloads |
+| node | get the node | pods, for who may list pods everywhere |
+| overview | list nodes | namespaces, for who may list pods everywhere; else nodes |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from cluster.cache import Entry
+from cluster.store import Key
+from dashboard import overview
+from dashboard.access import Access
+from dashboard.figures_source import Silent, line_of
+from dashboard.overview import Facts, milli, pod_requests
+
+Json = dict[str, Any]
+RANGES = ("15m", "1h", "6h", "24h", "7d", "30d")
+WORKLOADS = {"deployments.apps": "Deployment", "statefulsets.apps": "StatefulSet", "daemonsets.apps": "DaemonSet",
+             "jobs.batch": "Job", "replicasets.apps": "ReplicaSet", "replicationcontrollers": "ReplicationController"}
+METRICS = {"pods": "cpu,memory,rx,tx,fs,restarts", "nodes": "cpu,memory,rx,tx,fs"}
+OTHERS = "cpu,memory,rx,tx,restarts"
+
+
+class Wanted(NamedTuple):
+    """A question to monitoring, and the lines to draw beside its answer."""
+
+    query: dict[str, str]
+    lines: Json
+
+
+async def figures(access: Access, message: Json) -> Json:
+    """The answer to a page. Raises PermissionError, LookupError, ValueError."""
+    span = message.get("range")
+    if span not in RANGES:
+        raise ValueError(f"range: {str(span)[:20]!r} can not be; it may be {', '.join(RANGES)}")
+    wanted = await _wanted(access, message.get("key"), str(message.get("ns") or ""))
+    try:
+        found = await line_of(access.source).ask({**wanted.query, "range": span})
+    except Silent as silence:
+        return {"silent": silence.why, "text": str(silence)}
+    return {**found, "lines": wanted.lines}
+
+
+async def _wanted(access: Access, key: Any, namespace: str) -> Wanted:
+    from dashboard.feeds import key_of
+
+    if key is None:
+        return await (_of_namespace(access, namespace) if namespace else _of_cluster(access))
+    found = key_of(key)
+    if not access.can_get(found):
+        raise PermissionError(f"you may not get {found.storage} {found.name}")
+    if found.storage == "namespaces":
+        return await _of_namespace(access, found.name)
+    maker = {"pods": _of_pod, "nodes": _of_node}.get(found.storage, _of_workload)
+    if maker is _of_workload and found.storage not in WORKLOADS:
+        raise LookupError(f"of {found.storage} there are no figures")
+    return maker(access, found, access.source.cache.get(found))
+
+
+def _of_pod(access: Access, key: Key, entry: Entry | None) -> Wanted:
+    lines = _lines(entry.object().get("spec") or {}, 1) if entry else {}
+    return Wanted({"metric": METRICS["pods"], "namespace": key.namespace, "pod": key.name, "by": "container"}, lines)
+
+
+def _of_workload(access: Access, key: Key, entry: Entry | None) -> Wanted:
+    if not access.can_list("pods", key.namespace):
+        raise PermissionError(f"you may not list pods in {key.namespace}")
+    obj = entry.object() if entry else {}
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    count = spec.get("replicas", status.get("desiredNumberScheduled", spec.get("parallelism", 1)))
+    lines = _lines((spec.get("template") or {}).get("spec") or {}, count)
+    return Wanted({"metric": OTHERS, "namespace": key.namespace, "workload": f"{WORKLOADS[key.storage]}/{key.name}",
+                   "by": "pod"}, lines)
+
+
+def _of_node(access: Access, key: Key, entry: Entry | None) -> Wanted:
+    have = ((entry.object().get("status") or {}).get("allocatable") or {}) if entry else {}
+    lines = {"cpu": [["allocatable", milli(have.get("cpu")) / 1000]],
+             "memory": [["allocatable", milli(have.get("memory")) // 1000]]} if have else {}
+    query = {"metric": METRICS["nodes"], "node": key.name}
+    return Wanted({**query, "by": "pod"} if access.can_list("pods") else query, lines)
+
+
+async def _of_namespace(access: Access, namespace: str) -> Wanted:
+    if "," in namespace:
+        raise LookupError("Of several namespaces together there are no figures: choose one.")
+    if not access.can_list("pods", namespace):
+        raise PermissionError(f"you may not list pods in {namespace}")
+    tally = await overview.tally_of(access.source)
+    asked = [facts for key, facts in tally.facts["pods"].items() if key.namespace == namespace]
+    lines = _summed("requested", asked)
+    return Wanted({"metric": OTHERS, "namespace": namespace, "by": "workload"}, lines)
+
+
+async def _of_cluster(access: Access) -> Wanted:
+    if not access.can_list("nodes"):
+        raise PermissionError("you may not list nodes: choose a namespace to see its figures")
+    tally = await overview.tally_of(access.source)
+    lines = _summed("allocatable", tally.facts["nodes"].values())
+    return Wanted({"metric": OTHERS, "by": "namespace" if access.can_list("pods") else "node"}, lines)
+
+
+def _summed(name: str, facts: Iterable[Facts]) -> Json:
+    found = list(facts)
+    return {"cpu": [[name, sum(f.cpu for f in found) / 1000]], "memory": [[name, sum(f.memory for f in found)]]}
+
+
+def _lines(spec: Json, count: int) -> Json:
+    """Requests and limits of `count` pods of this spec; a limit only where every container has one."""
+    containers = spec.get("containers") or []
+    cpu, memory = pod_requests({"spec": spec})
+    found: Json = {}
+    for name, asked, unit in (("cpu", cpu, 1000), ("memory", memory, 1)):
+        limits = [((c.get("resources") or {}).get("limits") or {}).get(name) for c in containers]
+        lines = [["requested", asked * count / unit]] if asked else []
+        if limits and all(limits):
+            total = sum(milli(limit) for limit in limits) * count
+            lines.append(["limit", total / 1000])
+        if lines:
+            found[name] = lines
+    return found

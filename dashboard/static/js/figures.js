@@ -1,0 +1,148 @@
+// The charts of an object or of the cluster: asked for at intervals, drawn together, with one crosshair. They say how old
+// they are, and why, as soon as nothing new comes.
+import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
+import { clock, link, question, serverNow } from "./socket.js";
+import { route, setQuery } from "./router.js";
+import { theme } from "./chrome.js";
+import { bytes, count, fullMoment, human } from "./format.js";
+import { Panel } from "./parts.js";
+
+export const RANGES = ["15m", "1h", "6h", "24h", "7d", "30d"];
+const SECONDS = { "15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
+const PATIENCE = 12_000, RETRY = 3_000;   // milliseconds
+const OF_WORKLOADS = ["deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "replicationcontrollers"];
+
+// Whether a kind has figures.
+export const hasFigures = (storage, object) => ["pods", "nodes", "namespaces", ...OF_WORKLOADS].includes(storage)
+  || (storage === "replicasets.apps" && !object?.metadata.ownerReferences?.length);
+
+const digits = (value) => (value === 0 ? "0" : value >= 100 ? Math.round(value).toString() : value >= 1 ? +value.toFixed(2) + "" : +value.toPrecision(2) + "");
+const SHOW = {
+  cores: (value) => (value !== 0 && value < 0.1 ? `${digits(value * 1000)}m` : digits(value)), bytes, "bytes/s": (value) => `${bytes(value)}/s`,
+  restarts: (value) => digits(value),
+};
+const CHARTS = [
+  { id: "cpu", title: "CPU", metrics: ["cpu"], unit: "cores" }, { id: "memory", title: "Memory", metrics: ["memory"], unit: "working set" },
+  { id: "network", title: "Network", metrics: ["rx", "tx"], names: { rx: "received", tx: "sent" } },
+  { id: "fs", title: "File system", metrics: ["fs"], unit: "used" }, { id: "restarts", title: "Restarts", metrics: ["restarts"], unit: "in each step" },
+];
+
+// What of an answer becomes a line: the whole, its parts, the rest of them, and what is requested or allowed.
+function linesOf(chart, doc) {
+  const lines = [];
+  const found = chart.metrics.filter((name) => doc.figures[name]);
+  if (found.length > 1) found.forEach((name, i) => lines.push({ name: chart.names[name], values: doc.figures[name].total, colour: `--c${i + 1}`, fill: i ? "" : "--accent-soft" }));
+  else for (const name of found) {
+    const { total, series, other } = doc.figures[name];
+    const parts = series.map((one) => ({ name: nameOf(one.labels), values: one.values }));
+    if (other) parts.push({ name: "others", values: other });
+    if (parts.length !== 1) lines.push({ name: "total", values: total, colour: parts.length ? "--text-dim" : "--c1", fill: parts.length ? "" : "--accent-soft" });
+    parts.forEach((one, i) => lines.push({ ...one, colour: one.name === "others" ? "--none" : `--c${(i % 8) + 1}`, fill: parts.length === 1 ? "--accent-soft" : "" }));
+    for (const [title, value] of doc.lines?.[name] ?? []) lines.push({ name: title, values: doc.times.map(() => value), colour: title === "limit" ? "--bad" : "--progress", dash: title === "limit" ? [2, 3] : [6, 4], fixed: true });
+  }
+  return lines;
+}
+
+const nameOf = (labels) => labels.container ?? labels.pod ?? labels.workload?.split("/")[1] ?? labels.namespace ?? labels.node ?? "";
+const some = (lines) => lines.some((line) => !line.fixed && line.values.some((value) => value !== null));
+
+// Asks again and again; {doc, at, problem}: the last answer, when it came (server's time), why there is no newer one.
+function useFigures(key, ns, range) {
+  const [state, setState] = useState({ doc: null, at: 0, problem: null });
+  const about = JSON.stringify([key, ns, range]);
+  useEffect(() => {
+    let timer = 0, over = false;
+    setState({ doc: null, at: 0, problem: null });
+    const again = (wait) => { if (!over) timer = setTimeout(ask, wait); };
+    const failed = (why, text) => { if (!over) setState((now) => ({ ...now, problem: { why, text, since: now.problem?.since ?? serverNow() } })); again(RETRY); };
+    const ask = async () => {
+      if (document.hidden && !over) return again(RETRY);
+      const late = new Promise((_, reject) => { setTimeout(() => reject(new Error("the dashboard's server does not answer")), PATIENCE); });
+      try {
+        const doc = await Promise.race([question("figures", { key, ns, range }), late]);
+        if (over) return undefined;
+        if (doc.silent) return failed(doc.silent, doc.text);
+        setState({ doc, at: serverNow(), problem: null });
+        return again(Math.min(60, Math.max(2, doc.step, doc.interval)) * 1000);
+      } catch (error) { return failed("error", error.message); }
+    };
+    ask();
+    return () => { over = true; clearTimeout(timer); };
+  }, [about, link.value.state === "live"]);
+  return state;
+}
+
+export function Figures({ object = null, ns = "", title = "Usage", only }) {
+  const range = RANGES.includes(route.value.query.range) ? route.value.query.range : "1h";
+  const state = useFigures(object, ns, range);
+  const [point, setPoint] = useState(null);
+  const sync = useMemo(() => `figures-${Math.random()}`, []);
+  const { doc, problem } = state;
+  const charts = doc ? CHARTS.filter((chart) => !only || only.includes(chart.id)).map((chart) => ({ ...chart, lines: linesOf(chart, doc) })).filter(({ lines }) => lines.length) : [];
+  return html`<${Panel} title=${title} class="figures" aside=${html`<${Ranges} range=${range} />`}>
+    <${State} state=${state} />
+    ${doc ? html`<div class="figure-grid ${problem ? "old" : ""}">${charts.map((chart) => html`<${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />`)}</div>`
+    : !problem && html`<p class="empty" aria-busy="true">Asking for figures…</p>`}<//>`;
+}
+
+const Ranges = ({ range }) => html`<span class="ranges" role="group" aria-label="How far back">${RANGES.map((one) => html`<button key=${one} type="button" class="quiet"
+  aria-pressed=${one === range} onClick=${() => setQuery({ range: one === "1h" ? "" : one })}>${one}</button>`)}</span>`;
+
+// Why there is nothing, or nothing new. Grows by the second.
+function State({ state: { doc, at, problem } }) {
+  const now = clock.value;
+  if (problem?.why === "off" || problem?.why === "refused") return html`<p class="figure-state" role="status">${problem.text}</p>`;
+  if (problem && doc) return html`<p class="figure-state bad" role="alert">No answer from monitoring for ${human((now - at) / 1000)}: what is shown is that old. <span class="dim">${problem.text}</span></p>`;
+  if (problem) return html`<p class="figure-state bad" role="alert">${problem.text} <span class="dim">Asking again, for ${human(Math.max(0, now - problem.since) / 1000)}.</span></p>`;
+  const age = doc ? now / 1000 - doc.newest : 0;
+  if (doc && doc.newest === 0) return html`<p class="figure-state" role="status">Monitoring has no figures yet.</p>`;
+  if (age > 4 * doc?.interval + 5) return html`<p class="figure-state bad" role="alert">The newest figure is ${human(age)} old: the kubelets do not answer, or monitoring does not ask.</p>`;
+  return null;
+}
+
+function Chart({ chart, doc, range, sync, point, setPoint }) {
+  const box = useRef(null), plot = useRef(null);
+  const [made, setMade] = useState(0);
+  const show = SHOW[doc.figures[chart.metrics[0]].unit] ?? digits;
+  const full = some(chart.lines);
+  useEffect(() => {
+    let over = false;
+    import("./lazy/figures_plot.js").then(({ Plot }) => {
+      if (over) return;
+      plot.current = new Plot(box.current, { show, point: setPoint, sync, binary: show === SHOW.bytes || show === SHOW["bytes/s"] });
+      setMade(1);
+    });
+    return () => { over = true; plot.current?.destroy(); };
+  }, []);
+  const end = Math.max(doc.times.at(-1) ?? 0, 0);
+  useEffect(() => { plot.current?.draw(doc.times, chart.lines, [end - SECONDS[range], end]); }, [made, doc, range, theme.value]);
+  const last = doc.times.length - 1;
+  const keys = (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
+    const to = event.key === "Home" ? 0 : event.key === "End" ? last : event.key === "Escape" ? null : step ? Math.min(last, Math.max(0, (point ?? last) + step)) : undefined;
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    plot.current?.place(to);
+  };
+  return html`<figure class="figure"><figcaption><b>${chart.title}</b>${chart.unit && html`<span class="dim"> ${chart.unit}</span>`}
+      <span class="dim when">${point !== null && point <= last ? fullMoment(doc.times[point]) : ""}</span></figcaption>
+    <div class="plot" ref=${box} tabindex="0" role="img" aria-label=${spoken(chart, doc, range, show)} data-chart=${chart.id} data-points=${chart.lines[0]?.values.filter((value) => value !== null).length}
+      data-newest=${end} onKeyDown=${keys} onBlur=${() => plot.current?.place(null)}>${!full && html`<span class="none">nothing was measured in this time</span>`}</div>
+    <${Legend} lines=${chart.lines} at=${point} show=${show} speak=${point !== null} /></figure>`;
+}
+
+// The names of the lines with their values: at the crosshair, else the newest.
+function Legend({ lines, at, show, speak }) {
+  return html`<ul class="figure-legend" aria-live=${speak ? "polite" : "off"}>${lines.map((line) => {
+    const value = at === null ? line.values.findLast((one) => one !== null) : line.values[at];
+    return html`<li key=${line.name} title=${line.name}><i class=${`swatch ${line.colour.slice(2)} ${line.dash ? "dashed" : ""}`} /><span class="name">${line.name}</span>
+      <b>${value === null || value === undefined ? "–" : show(value)}</b></li>`;
+  })}</ul>`;
+}
+
+function spoken(chart, doc, range, show) {
+  const values = (chart.lines[0]?.values ?? []).filter((value) => value !== null);
+  if (!values.length) return `${chart.title} over ${range}: nothing was measured`;
+  return `${chart.title} over ${range}, ${count(values.length)} points: now ${show(values.at(-1))}, at most ${show(Math.max(...values))}. Left and right arrows read values.`;
+}

@@ -1,7 +1,7 @@
 """Prometheus' HTTP service discovery: where everything that has metrics can be scraped, the whole list each time.
 
-The control plane and what belongs to it carries `__meta_binnacle_credentials="true"`: it wants the caller's bearer token over
-a connection that the cluster's CA vouches for. What annotations name never does: a token sent there would be given away.
+The control plane and what belongs to it carries `__meta_binnacle_credentials="true"`: it wants the scraper's bearer token.
+What annotations name never does: a token sent there would be given away to whoever wrote the annotation.
 Kubelets are reached through the API server (nodes/proxy), which reaches every node, simulated ones too.
 """
 

@@ -1,0 +1,108 @@
+"""The list of scrape targets: what is in it, and who is sent credentials."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from client import ApiStatusError, Client, Config
+from monitoring.discovery import CREDENTIALS, Discovery, Places
+from monitoring.objects import ObjectMetrics
+
+Json = dict[str, Any]
+NODE = {"metadata": {"name": "n1", "uid": "n"}, "status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}}}}
+PROMETHEUS = {"prometheus.io/scrape": "true", "prometheus.io/port": "9153"}
+ENDPOINTS = {"subsets": [{"addresses": [{"ip": "10.244.0.4", "nodeName": "n1", "targetRef": {"kind": "Pod", "name": "dns-1"}}],
+                          "ports": [{"port": 53, "protocol": "UDP"}, {"port": 9153}]}]}
+
+
+class Endpoints(Client):
+    """Answers every get with these endpoints."""
+
+    def __init__(self, answer: Json | Exception) -> None:
+        super().__init__(Config("https://10.244.0.1:6443"))
+        self.answer = answer
+
+    async def get(self, path: str, params: Any = None) -> Json:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def service(name: str = "dns", namespace: str = "kube-system", **annotations: str) -> Json:
+    return {"metadata": {"name": name, "namespace": namespace, "uid": f"s-{name}", "annotations": {**PROMETHEUS, **annotations}},
+            "spec": {"clusterIP": "10.96.0.10"}}
+
+
+def pod(name: str = "web-1", **annotations: str) -> Json:
+    return {"metadata": {"name": name, "namespace": "shop", "uid": f"p-{name}", "labels": {"app": "kube-apiserver"},
+                         "annotations": {"prometheus.io/scrape": "true", **annotations}},
+            "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 8080}]}]},
+            "status": {"phase": "Running", "podIP": "10.244.0.9"}}
+
+
+def discovery(client: Client, **objects: list[Json]) -> Discovery:
+    metrics = ObjectMetrics(client)
+    for plural, found in objects.items():
+        mirror = metrics.mirrors[plural]
+        for obj in found:
+            mirror.reflector.items[obj["metadata"].get("namespace", ""), obj["metadata"]["name"]] = mirror.take(obj)
+    return Discovery(client, metrics, Places("https://10.244.0.1:6443", "http://10.244.0.7:9090"))
+
+
+def found(made: Discovery) -> dict[tuple[str, str, str], Json]:
+    """Labels by (job, address, path)."""
+    groups = asyncio.run(made.targets())
+    return {(g["labels"]["job"], g["targets"][0], g["labels"]["__metrics_path__"]): g["labels"] for g in groups}
+
+
+def test_an_empty_cluster_has_its_control_plane_and_ourselves() -> None:
+    targets = found(discovery(Endpoints({})))
+    assert {(job, address, path): labels["__scheme__"] for (job, address, path), labels in targets.items()} == {
+        ("kube-apiserver", "10.244.0.1:6443", "/metrics"): "https",
+        ("kube-controller-manager", "10.244.0.1:12257", "/metrics"): "https",
+        ("kube-scheduler", "10.244.0.1:13259", "/metrics"): "https",
+        ("kube-proxy", "10.244.0.1:14249", "/metrics"): "https",
+        ("kube-state-metrics", "10.244.0.7:9090", "/metrics/objects"): "http",
+        ("monitoring", "10.244.0.7:9090", "/metrics"): "http"}
+    assert {labels[CREDENTIALS] for labels in targets.values()} == {"true"}
+    assert {labels["cluster"] for labels in targets.values()} == {"binnacle"}
+
+
+def test_a_kubelet_is_reached_through_the_api() -> None:
+    mute = {"metadata": {"name": "mute", "uid": "m"}, "status": {}}
+    targets = found(discovery(Endpoints({}), nodes=[NODE, mute]))
+    through = "/api/v1/nodes/n1/proxy/metrics"
+    cadvisor = targets["cadvisor", "10.244.0.1:6443", through + "/cadvisor"]
+    assert (cadvisor["node"], cadvisor["instance"], cadvisor["metrics_path"]) == ("n1", "n1", "/metrics/cadvisor")
+    assert "node" not in targets["kubelet", "10.244.0.1:6443", through], "the kubelet names itself"
+    assert not [path for _, _, path in targets if "mute" in path]
+
+
+def test_annotated_services_and_pods_get_no_credentials() -> None:
+    targets = found(discovery(Endpoints(ENDPOINTS), services=[service()], pods=[
+        pod(), pod("odd", **{"prometheus.io/port": "99999", "prometheus.io/path": "nowhere"}),
+        pod("fine", **{"prometheus.io/port": "81", "prometheus.io/path": "/m", "prometheus.io/scheme": "https"}),
+        pod("silent", **{"prometheus.io/scrape": "false"})]))
+    dns = targets["dns", "10.244.0.4:9153", "/metrics"]
+    assert (dns["namespace"], dns["service"], dns["pod"], dns["node"]) == ("kube-system", "dns", "dns-1", "n1")
+    # Whatever a label says, a pod of a user is no job of the control plane.
+    assert targets["shop/kube-apiserver", "10.244.0.9:8080", "/metrics"]["pod"] in ("web-1", "odd")
+    assert targets["shop/kube-apiserver", "10.244.0.9:81", "/m"]["__scheme__"] == "https"
+    assert "silent" not in {labels.get("pod") for labels in targets.values()}
+    assert {labels[CREDENTIALS] for labels in targets.values() if "namespace" in labels} == {"false"}
+
+
+def test_without_a_port_all_of_an_endpoint_are_scraped() -> None:
+    targets = found(discovery(Endpoints(ENDPOINTS), services=[service(namespace="shop", **{"prometheus.io/port": ""})]))
+    assert [key for key in targets if key[0] == "shop/dns"] == [("shop/dns", "10.244.0.4:9153", "/metrics")], "UDP is none"
+
+
+def test_endpoints_that_can_not_be_read_stay_as_they_were() -> None:
+    client = Endpoints(ENDPOINTS)
+    made = discovery(client, services=[service()])
+    assert ("dns", "10.244.0.4:9153", "/metrics") in found(made)
+    client.answer = ApiStatusError({"code": 503})
+    assert ("dns", "10.244.0.4:9153", "/metrics") in found(made)
+    client.answer = ApiStatusError({"code": 404})
+    assert ("dns", "10.244.0.4:9153", "/metrics") not in found(made)

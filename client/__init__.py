@@ -3,12 +3,18 @@
 It knows no kinds: paths name resources, objects are JSON dicts.  Nothing of this project is imported here.
 """
 
-from client.api import Client
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from client.backoff import Backoff
 from client.errors import ApiStatusError
 from client.kubeconfig import Config, KubeconfigError, load
 from client.paths import object_key, resource_path
 from client.reflector import Reflector
+
+if TYPE_CHECKING:
+    from client.api import Client
 
 __all__ = [
     "ApiStatusError",
@@ -21,3 +27,12 @@ __all__ = [
     "object_key",
     "resource_path",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`Client` when it is first asked for: aiohttp takes 12 MiB, which programs with a transport of their own save."""
+    if name == "Client":
+        from client.api import Client
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,6 +29,8 @@ class Client:
     can not be reached.  Nothing is retried here: the callers know what may be repeated.
     """
 
+    failures: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError)
+
     def __init__(
         self, config: Config, *, timeout: float = 30.0, connections: int = 64, user_agent: str = "binnacle"
     ) -> None:

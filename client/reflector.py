@@ -5,17 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Protocol
 
-import aiohttp
-
-from client.api import Client, Json, Params
 from client.backoff import Backoff
 from client.errors import ApiStatusError
 from client.paths import Key, object_key
 
 log = logging.getLogger("client.reflector")
+
+Json = dict[str, Any]
+Params = Mapping[str, str | int]
+
+
+class Source(Protocol):
+    """What a reflector needs of a client: `client.Client`, or one with another transport."""
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What is raised when the server can not be reached."""
+
+    async def list(self, path: str, params: Params | None = None, page: int = 500,
+                   transform: Callable[[Json], Json] | None = None) -> Json: ...
+
+    def stream(self, path: str, params: Params, timeout: float) -> AsyncIterator[Json]: ...
 
 
 class Reflector:
@@ -33,7 +46,7 @@ class Reflector:
 
     def __init__(
         self,
-        client: Client,
+        client: Source,
         path: str,
         params: Params | None = None,
         *,
@@ -47,6 +60,7 @@ class Reflector:
         self.items: dict[Key, Json] = {}
         self.synced = asyncio.Event()
         self.version = ""
+        self._failures: tuple[type[Exception], ...] = (*client.failures, ValueError)
         self._client, self._path, self._params = client, path, dict(params or {})
         self._on_add, self._on_update, self._on_delete, self._on_sync = on_add, on_update, on_delete, on_sync
         self._transform = transform
@@ -63,7 +77,7 @@ class Reflector:
                 await self._watch()
             except ApiStatusError as error:
                 await self._after_refusal(error)
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            except self._failures as error:
                 await self._pause(repr(error))
 
     async def _after_refusal(self, error: ApiStatusError) -> None:

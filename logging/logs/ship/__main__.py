@@ -1,0 +1,155 @@
+"""`python -m logs.ship`: ships a node's logs until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine, Iterator
+from itertools import chain
+from typing import Any
+
+from client.kubeconfig import Config, KubeconfigError
+from dnsserver import web
+from logs.connection import Server
+from logs.record import Origin, Store
+from logs.ship import metrics
+from logs.ship.agent import Agent
+from logs.ship.api import Api
+from logs.ship.catalog import Where, containers, programs
+from logs.ship.deadletters import DeadLetters
+from logs.ship.events import KEY, Events
+from logs.ship.metadata import Pods
+from logs.ship.options import api, parse
+from logs.ship.positions import Positions
+from logs.ship.sending import Sender
+
+log = logging.getLogger("logs.ship")
+
+SYNC = 15.0         # seconds that the first lines wait for the pods of this node
+STUCK = 120.0       # seconds without a turn of the loop after which the process is not healthy
+UNREACHABLE = 60.0  # seconds without the store after which it is not ready
+
+
+class Program:
+    """The parts together. Raises OSError, ValueError or KubeconfigError when it can not start."""
+
+    def __init__(self, options: argparse.Namespace, config: Config | None) -> None:
+        self._options = options
+        self._metrics = metrics.Metrics()
+        self._positions = Positions(options.state_dir)
+        self._server = _server(options.elasticsearch or options.ingest)
+        self._sender = Sender(self._store(), DeadLetters(options.state_dir), self._metrics, self._positions.save)
+        self._api = Api(config) if config else None
+        self._pods = Pods(self._api, options.node, self._redescribe) if self._api else None
+        self._agent = Agent(self._find, self._describe, self._positions, self._sender, self._metrics)
+
+    def _store(self) -> Store:
+        if self._options.ingest:
+            from logs.ship.ingest import Ingest
+
+            return Ingest(self._server)
+        from logs.elastic.store import Elasticsearch
+
+        return Elasticsearch(self._server, self._options.refresh)
+
+    def _find(self) -> Iterator[Where]:
+        if self._options.pods_dir:
+            yield from containers(self._options.pods_dir)
+        yield from chain.from_iterable(map(programs, self._options.programs_dir))
+
+    def _describe(self, where: Where, alone: bool) -> Origin | None:
+        if self._pods is not None:
+            return self._pods.describe(where, (alone and self._pods.synced) or self._late())
+        known = {"namespace": where.namespace, "pod": where.pod, "pod_uid": where.uid, "container": where.container,
+                 "node": self._options.node}
+        return Origin(where.source, known)
+
+    def _late(self) -> bool:
+        return time.monotonic() - self._started > SYNC
+
+    def _redescribe(self, uid: str) -> None:
+        self._agent.redescribe(uid)
+
+    # -- pages
+
+    def pages(self) -> dict[str, web.Page]:
+        return {"/metrics": self._figures, "/health": self._health, "/ready": self._ready}
+
+    def _figures(self) -> tuple[int, str, bytes]:
+        return 200, web.METRICS, metrics.render(self._agent.rows())
+
+    def _health(self) -> tuple[int, str, bytes]:
+        if not self._sender.idle or time.monotonic() - self._agent.beat < STUCK:
+            return 200, "text/plain", b"OK"
+        return 503, "text/plain", b"nothing was read or sent for two minutes\n"
+
+    def _ready(self) -> tuple[int, str, bytes]:
+        if self._pods is not None and not self._pods.synced:
+            return 503, "text/plain", b"the pods of this node are not read yet\n"
+        if self._metrics.down_for() > UNREACHABLE:
+            return 503, "text/plain", f"the store takes nothing: {self._metrics.failing}\n".encode()
+        return 200, "text/plain", b"OK"
+
+    # -- running
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT."""
+        self._started = time.monotonic()
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await web.listen(web.Web(self.pages()), self._options.address or "0.0.0.0", self._options.http_port)
+        tasks = [asyncio.create_task(part) for part in self._parts()]
+        ending = asyncio.create_task(stopped.wait())
+        waited: set[asyncio.Task[Any]] = {*tasks, ending}
+        done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._agent.close()
+        for task in done - {ending}:
+            task.result()
+
+    def _parts(self) -> Iterator[Coroutine[None, None, None]]:
+        yield self._agent.run()
+        yield self._settle()
+        if self._pods is not None:
+            yield self._pods.run()
+        if self._api is not None and self._options.events:
+            yield Events(self._api, self._positions.get(KEY), self._agent.add).run()
+        if self._options.elasticsearch:
+            from logs.elastic.retention import keep_swept
+
+            yield keep_swept(self._server, self._options.retention_days, self._options.retention_bytes)
+
+    async def _settle(self) -> None:
+        """What is in memory now stays there: the collector need not look at it again."""
+        await asyncio.sleep(2)
+        gc.collect()
+        gc.freeze()
+        await asyncio.Event().wait()
+
+
+def _server(url: str) -> Server:
+    words = os.environ.get("LOG_STORE_AUTHORIZATION", "")  # such as `ApiKey …`
+    return Server(url, (lambda: {"Authorization": words}) if words else dict)
+
+
+def main() -> None:
+    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
+                        format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    options = parse()
+    try:
+        asyncio.run(Program(options, api(options)).run())
+    except (OSError, ValueError, KubeconfigError) as error:
+        sys.exit(f"logs.ship: {error}")
+
+
+if __name__ == "__main__":
+    main()

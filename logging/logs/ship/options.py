@@ -1,0 +1,66 @@
+"""The command line, and what of it depends on where the shipper runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from client.kubeconfig import SERVICE_ACCOUNT, Config, in_cluster, load
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """See `--help`. Paths are as this process sees them."""
+    parser = argparse.ArgumentParser(prog="python -m logs.ship", description="Ships the logs of a node to a store.")
+    parser.add_argument("--node", default=os.environ.get("NODE_NAME") or os.uname().nodename)
+    parser.add_argument("--pods-dir", type=Path, help="the kubelet's folder of container logs, such as /var/log/pods")
+    parser.add_argument("--programs-dir", type=Path, action="append", default=[],
+                        help="a folder of logs of the node's own programs, <program>.log; may be given several times")
+    parser.add_argument("--state-dir", type=Path, required=True, help="where positions and refused documents are kept")
+    store = parser.add_mutually_exclusive_group(required=True)
+    store.add_argument("--elasticsearch", metavar="URL", help="http(s)://[user:password@]host:port")
+    store.add_argument("--ingest", metavar="URL", help="the embedded log store's address")
+    parser.add_argument("--refresh", default="30s", help="Elasticsearch: how long a line may be unseen by searches")
+    parser.add_argument("--retention-days", type=_positive, default=14, help="Elasticsearch: older indices are deleted")
+    parser.add_argument("--retention-bytes", type=_positive, default=20 * 1024**3,
+                        help="Elasticsearch: the oldest indices are deleted while all hold more")
+    parser.add_argument("--events", action="store_true", help="ship Kubernetes Events too: on one node of a cluster")
+    parser.add_argument("--address", default=os.environ.get("POD_IP") or "", help="of /metrics, /health, /ready")
+    parser.add_argument("--http-port", type=_positive, default=9154)
+    parser.add_argument("--api-server", default="", help="URL of the API, with the pod's service account")
+    parser.add_argument("--kubeconfig", default="", help="instead of the pod's service account")
+    parser.add_argument("--without-api", action="store_true", help="names from the files' paths are enough")
+    found = parser.parse_args(arguments)
+    if found.pods_dir is None and not found.programs_dir:
+        parser.error("nothing to read: give --pods-dir or --programs-dir")
+    found.pods_dir = inside(found.pods_dir) if found.pods_dir else None
+    found.programs_dir = [inside(path) for path in found.programs_dir]
+    found.state_dir = inside(found.state_dir)
+    return found
+
+
+def inside(path: Path) -> Path:
+    """Where a mountPath is: without a mount namespace, below $BINNACLE_POD_ROOT."""
+    root = os.environ.get("BINNACLE_POD_ROOT")
+    mounted = Path(root, str(path).lstrip("/")) if root and path.is_absolute() else path
+    return mounted if mounted.exists() else path
+
+
+def api(options: argparse.Namespace) -> Config | None:
+    """Where the API is and who we are there; None with --without-api. Raises OSError or KubeconfigError."""
+    if options.without_api:
+        return None
+    if options.kubeconfig:
+        return load(options.kubeconfig)
+    if not options.api_server:
+        return in_cluster()
+    account = inside(SERVICE_ACCOUNT)
+    return Config(options.api_server, ca=(account / "ca.crt").read_text(), token_file=str(account / "token"))
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return int(text)
+

@@ -1,70 +1,138 @@
-"""/metrics, under the names of kube-apiserver."""
+"""/metrics, under the names of kube-apiserver; what is ours alone begins with `binnacle_`.
+
+A request costs two look-ups in dictionaries and no lock: all are counted in the event loop. What can be had when somebody
+asks is not counted before.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.process_collector import ProcessCollector
-
 from apiserver.response import Answer, Response
+from telemetry.counting import Histogram, Metrics, doubling
 
 if TYPE_CHECKING:
     from apiserver.request import Request
-
-REGISTRY = CollectorRegistry()
-ProcessCollector(registry=REGISTRY)
+    from apiserver.state import State
+    from cluster.cache import Event
+    from cluster.changes import Change
+    from telemetry.page import Page
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_WHAT = ("verb", "group", "version", "resource", "subresource", "scope")
+_WHAT = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
+_VERBS = {"create": "POST", "update": "PUT"}  # the others are shown as they are called
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
-REQUESTS = Counter("apiserver_request", "Requests, by what they were about and how they were answered.",
-                   (*_WHAT, "code"), registry=REGISTRY)
-DURATION = Histogram("apiserver_request_duration_seconds", "Seconds until the answer was ready.", _WHAT, buckets=_BUCKETS,
-                     registry=REGISTRY)
-SIZES = Histogram("apiserver_response_sizes", "Bytes of whole answers, before compression.", _WHAT,
-                  buckets=(1e3, 1e4, 1e5, 1e6, 1e7, 1e8), registry=REGISTRY)
-WATCHERS = Gauge("apiserver_longrunning_requests", "Watches that are open.", ("verb",), registry=REGISTRY)
-OBJECTS = Gauge("apiserver_resource_objects", "Objects in the store, per resource.", ("group", "resource"), registry=REGISTRY)
-REVISION = Gauge("apiserver_storage_revision", "The newest revision that this process has seen.", registry=REGISTRY)
+METRICS = Metrics()
+REQUESTS = METRICS.counter("apiserver_request_total", "Requests, by what they were about and how they were answered.",
+                           *_WHAT, "code")
+DURATION = METRICS.histogram("apiserver_request_duration_seconds", "Seconds until the answer was ready.", *_WHAT,
+                             bounds=_BUCKETS)
+SLI = METRICS.histogram("apiserver_request_sli_duration_seconds", "The same, without watches and connections.", *_WHAT,
+                        bounds=_BUCKETS)
+SIZES = METRICS.histogram("apiserver_response_sizes", "Bytes of whole answers, before compression.", *_WHAT,
+                          bounds=(1e3, 1e4, 1e5, 1e6, 1e7, 1e8))
+INFLIGHT = METRICS.gauge("apiserver_current_inflight_requests", "Requests that are being answered.", "request_kind")
+LONGRUNNING = METRICS.gauge("apiserver_longrunning_requests", "Watches that are open.", "verb")
+OBJECTS = METRICS.gauge("apiserver_storage_objects", "Objects in the store, by resource.", "resource")
+RESOURCES = METRICS.gauge("apiserver_resource_objects", "Objects in the store, by group and resource.", "group", "resource")
+REVISION = METRICS.gauge("apiserver_storage_revision", "The newest revision that this process has seen.")
+COMMITS = METRICS.counter("binnacle_store_commits_total", "Transactions that this process committed.")
+WRITES = METRICS.histogram("binnacle_store_commit_writes", "Changes in one transaction.", bounds=doubling(1, 11))
+COMMIT = METRICS.histogram("binnacle_store_commit_duration_seconds", "From the plan of a transaction to its end on the disk.",
+                           bounds=doubling(0.00025, 16))
+BEHIND = METRICS.gauge("binnacle_watch_revisions_behind", "Revisions in the log that watches have not been shown.")
+DELAY = METRICS.histogram("binnacle_watch_delay_seconds", "From the commit of a change to the watches of this process.",
+                          bounds=doubling(0.0005, 16))
 
-_children: dict[tuple[str, ...], tuple[Histogram, Histogram]] = {}
-_counters: dict[tuple[str, ...], Counter] = {}
+_histograms: dict[tuple[str, ...], tuple[Histogram, Histogram]] = {}
+_followed: list[State] = []
+_page: list[Page] = []
 
 
 def observe(request: Request, answer: Answer, seconds: float) -> None:
     """Count one answered request. Labels come from what the server knows, never from what a client may invent."""
+    if not _followed or _followed[0] is not request.state:
+        _follow(request.state)
     what = _labels(request)
-    known = _children.get(what)
+    known = _histograms.get(what)
     if known is None:
-        known = _children[what] = (DURATION.labels(*what), SIZES.labels(*what))
+        known = _histograms[what] = (DURATION.histogram(*what), SIZES.histogram(*what))
     known[0].observe(seconds)
     if isinstance(answer, Response):
         known[1].observe(answer.size)
-    counted = (*what, str(answer.status))
-    counter = _counters.get(counted)
-    if counter is None:
-        counter = _counters[counted] = REQUESTS.labels(*counted)
-    counter.inc()
+    counted, values = (*what, str(answer.status)), REQUESTS.values
+    values[counted] = values.get(counted, 0) + 1
 
 
 def _labels(request: Request) -> tuple[str, ...]:
     info = request.info
     kind = request.state.registry.lookup(info.group, info.version, info.resource) if info.is_resource else None
     if kind is None:
-        known = request.method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-        return (request.method if known else "other", "", "", "", "", "")
+        return (request.method if request.method in _METHODS else "other", "", "", "", "", "", "", "apiserver")
     scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
     part = info.subresource if info.subresource in kind.subresources else ""
-    return info.verb.upper(), kind.group, kind.version, kind.plural, part, scope
+    verb = _VERBS.get(info.verb) or info.verb.upper()
+    if verb == "PATCH" and request.header(b"content-type").startswith("application/apply-patch"):
+        verb = "APPLY"
+    dry_run = "All" if request.has_query("dryRun") else ""
+    return verb, dry_run, kind.group, kind.version, kind.plural, part, scope, "apiserver"
+
+
+def _follow(state: State) -> None:
+    """Hear of the commits and changes of this process' state from now on."""
+    _followed[:] = [state]
+    state.store.on_commit(_committed)
+    state.cache.subscribe(_changed)
+
+
+def _committed(revision: int, changes: list[Change]) -> None:
+    """In the writer's thread, which is the only one that counts these."""
+    WRITES.histogram().observe(len(changes))
+    COMMIT.histogram().observe(max(time.time() - changes[0].at, 0.0))
+
+
+def _changed(events: Sequence[Event]) -> None:
+    if events and events[-1].at:
+        DELAY.observe(max(time.time() - events[-1].at, 0.0))
 
 
 async def handle(request: Request) -> Answer:
     """The metrics in Prometheus' text format."""
-    state = request.state
-    WATCHERS.labels("WATCH").set(state.hub.count)
+    _look(request.state)
+    if not _page:
+        # Not before somebody asks: most servers are never scraped, and memory counts.
+        from telemetry.page import Page
+
+        _page.append(Page(METRICS))
+    return Response(_page[0].text(), 200, "text/plain; version=0.0.4; charset=utf-8")
+
+
+def _look(state: State) -> None:
+    """Set what is known only now."""
+    LONGRUNNING.set(state.hub.count, "WATCH")
     REVISION.set(state.cache.revision)
+    BEHIND.set(max(state.store.revision() - state.cache.revision, 0))
+    COMMITS.set(state.store.groups)
     for storage in state.cache.stored():
         resource, _, group = storage.partition(".")
-        OBJECTS.labels(group, resource).set(state.cache.count(storage))
-    return Response(generate_latest(REGISTRY), 200, "text/plain; version=0.0.4; charset=utf-8")
+        RESOURCES.set(state.cache.count(storage), group, resource)
+        OBJECTS.set(state.cache.count(storage), storage)
+    for kind, count in _inflight().items():
+        INFLIGHT.set(count, kind)
+    SLI.histograms = {what: each for what, each in DURATION.histograms.items() if what[0] not in ("WATCH", "CONNECT")}
+
+
+def _inflight() -> dict[str, int]:
+    """Requests whose answer has not begun, found among the tasks of the event loop: so no request pays for counting them."""
+    found = {"mutating": 0, "readOnly": 0}
+    for task in asyncio.all_tasks():
+        frame = getattr(task.get_coro(), "cr_frame", None)
+        cycle = frame.f_locals.get("self") if frame is not None else None
+        scope = getattr(cycle, "scope", None)
+        if isinstance(scope, dict) and not getattr(cycle, "response_started", True):
+            found["readOnly" if scope.get("method") in ("GET", "HEAD") else "mutating"] += 1
+    return found

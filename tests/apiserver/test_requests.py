@@ -103,8 +103,12 @@ def test_health_names_each_check(server: Server) -> None:
 def test_metrics_count_requests(server: Server) -> None:
     server.request("GET", CONFIGS)
     _, text = server.request("GET", "/metrics")
-    assert b'apiserver_request_total{code="200",group="",resource="configmaps",scope="namespace",subresource=""' in text
-    assert b"process_resident_memory_bytes" in text
+    labels = b'dry_run="",group="",resource="configmaps",scope="namespace",subresource="",verb="LIST",version="v1"'
+    assert b'apiserver_request_total{code="200",component="apiserver",' + labels + b"} " in text
+    assert b'apiserver_request_sli_duration_seconds_count{component="apiserver",' + labels + b"} " in text
+    # The one that is answered just now.
+    assert b'apiserver_current_inflight_requests{request_kind="readOnly"} 1.0\n' in text
+    assert b"binnacle_store_commit_duration_seconds_bucket" in text and b"process_resident_memory_bytes" in text
 
 
 @pytest.mark.parametrize(("method", "path", "body", "said"), [

@@ -12,14 +12,14 @@ A document is one JSON object:
                   A control plane's line has `container` (the program's name) and `node`; an event has what it is about.
     fields       what the line's JSON or an event says besides, flattened by the store; bounded by the shipper
 
-`_id` is 32 hexadecimal digits: BLAKE2b of container id, stream, identity of the file, and offsets in it. The same line
-has the same `_id` and the same `@timestamp`, however often it is read; a store keeps the first and calls the second a
-success. The day of `@timestamp` names the daily index, so both copies meet in one.
+`_id` is 32 hexadecimal digits: BLAKE2b of container (the pod's uid, name, start), stream, identity of the file, and offsets
+in it. The same line has the same `_id` and the same `@timestamp`, however often it is read; a store keeps the first and
+calls the second a success. The day of `@timestamp` names the daily index, so both copies meet in one.
 
 ## The two stores
 
 `Store.write` is the whole interface. `logs.elastic` posts to Elasticsearch's `_bulk`; `logs.ship.ingest` posts to the
-embedded store's service:
+embedded store's service, which is the Service `log-store` in `kube-system`, its first port:
 
     POST /ingest
     Content-Type: application/x-ndjson      Content-Encoding: gzip (or absent)

@@ -33,6 +33,7 @@ log = logging.getLogger("logs.ship")
 
 SYNC = 15.0         # seconds that the first lines wait for the pods of this node
 STUCK = 120.0       # seconds without a turn of the loop after which the process is not healthy
+SERVICE = "/api/v1/namespaces/kube-system/services/log-store"
 UNREACHABLE = 60.0  # seconds without the store after which it is not ready
 
 
@@ -43,20 +44,27 @@ class Program:
         self._options = options
         self._metrics = metrics.Metrics()
         self._positions = Positions(options.state_dir)
-        self._server = _server(options.elasticsearch or options.ingest)
-        self._sender = Sender(self._store(), DeadLetters(options.state_dir), self._metrics, self._positions.save)
         self._api = Api(config) if config else None
+        self._sender = Sender(self._store(), DeadLetters(options.state_dir), self._metrics, self._positions.save)
         self._pods = Pods(self._api, options.node, self._redescribe) if self._api else None
         self._agent = Agent(self._find, self._describe, self._positions, self._sender, self._metrics)
 
     def _store(self) -> Store:
-        if self._options.ingest:
+        if self._options.store == "embedded":
             from logs.ship.ingest import Ingest
 
-            return Ingest(self._server)
+            return Ingest(self._embedded)
         from logs.elastic.store import Elasticsearch
 
-        return Elasticsearch(self._server, self._options.refresh)
+        return Elasticsearch(_server(self._options.elasticsearch), self._options.refresh)
+
+    async def _embedded(self) -> Server:
+        """Where the embedded store listens. Raises ApiStatusError, OSError or LookupError while that is not known."""
+        if self._options.ingest or self._api is None:
+            return Server(self._options.ingest)
+        service = (await self._api.get(SERVICE))["spec"]
+        address = service["clusterIP"]
+        return Server(f"http://{f'[{address}]' if ':' in address else address}:{service['ports'][0]['port']}")
 
     def _find(self) -> Iterator[Where]:
         if self._options.pods_dir:
@@ -121,12 +129,17 @@ class Program:
         yield self._settle()
         if self._pods is not None:
             yield self._pods.run()
-        if self._api is not None and self._options.events:
+        if self._api is not None and self._has_events():
             yield Events(self._api, self._positions.get(KEY), self._agent.add).run()
-        if self._options.elasticsearch:
+        if self._options.store == "elasticsearch":
             from logs.elastic.retention import keep_swept
 
-            yield keep_swept(self._server, self._options.retention_days, self._options.retention_bytes)
+            yield keep_swept(_server(self._options.elasticsearch), self._options.retention_days,
+                             self._options.retention_size)
+
+    def _has_events(self) -> bool:
+        return self._options.events == "always" or (self._options.events == "auto" and any(
+            (folder / "apiserver.log").exists() for folder in self._options.programs_dir))
 
     async def _settle(self) -> None:
         """What is in memory now stays there: the collector need not look at it again."""

@@ -28,16 +28,21 @@ class Api:
         token = self._config.bearer()
         return {"User-Agent": "binnacle-log-shipper", **({"Authorization": "Bearer " + token} if token else {})}
 
+    async def get(self, path: str) -> Json:
+        """One object."""
+        answer = await self._server.request("GET", path)
+        if answer.status >= 400:
+            raise refused(answer, path)
+        found: Json = orjson.loads(answer.body)
+        return found
+
     async def list(self, path: str, params: Params | None = None, page: int = 500,
                    transform: Callable[[Json], Json] | None = None) -> Json:
         """As `client.Client.list`: all pages, each object through `transform`."""
         query: dict[str, str | int] = {**(params or {}), "limit": page}
         items: list[Json] = []
         while True:
-            answer = await self._server.request("GET", f"{path}?{urlencode(query)}")
-            if answer.status >= 400:
-                raise refused(answer, path)
-            found = orjson.loads(answer.body)
+            found = await self.get(f"{path}?{urlencode(query)}")
             items += map(transform, found.get("items") or []) if transform else found.get("items") or []
             token = (found.get("metadata") or {}).get("continue")
             if not token:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 
-from logs.connection import Server
+from client.errors import ApiStatusError
+from logs.connection import Answer, Server
 from logs.record import OK, Document, Result, Unavailable
 
 
 class Ingest:
-    """POST /ingest of NDJSON."""
+    """POST /ingest of NDJSON to the server that `find` tells of; asked again when that does not answer."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, find: Callable[[], Awaitable[Server]]) -> None:
+        self._find = find
+        self._server: Server | None = None
 
     async def write(self, batch: Sequence[Document]) -> list[Result]:
-        body = b"".join(document.line + b"\n" for document in batch)
-        try:
-            answer = await self._server.request("POST", "/ingest", body, {"Content-Type": "application/x-ndjson"})
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            raise Unavailable(f"no answer from the log store: {error!r}") from error
+        answer = await self._post(b"".join(document.line + b"\n" for document in batch))
         if answer.status != 200:
             after = answer.headers.get("retry-after", "")
             raise Unavailable(f"the log store answered {answer.status}: {answer.body[:300].decode('utf-8', 'replace')}",
@@ -32,5 +30,16 @@ class Ingest:
             results[entry["line"]] = Result(entry["status"], entry.get("reason") or "")
         return results
 
+    async def _post(self, body: bytes) -> Answer:
+        try:
+            if self._server is None:
+                self._server = await self._find()
+            return await self._server.request("POST", "/ingest", body, {"Content-Type": "application/x-ndjson"})
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ApiStatusError, LookupError) as error:
+            await self.close()
+            raise Unavailable(f"no answer from the log store: {error!r}") from error
+
     async def close(self) -> None:
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
+            self._server = None

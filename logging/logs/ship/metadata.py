@@ -50,7 +50,8 @@ class Pods:
             return None
         known |= {"namespace": where.namespace, "pod": where.pod, "pod_uid": where.uid}
         if pod is not None:
-            known |= pod["kubernetes"]
+            # The path has only the beginning of a very long name.
+            known |= {**pod["kubernetes"], "pod": pod["metadata"]["name"]}
             known["container_id"] = pod["containers"].get((where.container, where.attempt), "")
         return Origin(where.source, known)
 

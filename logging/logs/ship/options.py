@@ -18,14 +18,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--programs-dir", type=Path, action="append", default=[],
                         help="a folder of logs of the node's own programs, <program>.log; may be given several times")
     parser.add_argument("--state-dir", type=Path, required=True, help="where positions and refused documents are kept")
-    store = parser.add_mutually_exclusive_group(required=True)
-    store.add_argument("--elasticsearch", metavar="URL", help="http(s)://[user:password@]host:port")
-    store.add_argument("--ingest", metavar="URL", help="the embedded log store's address")
+    parser.add_argument("--store", choices=("embedded", "elasticsearch"), default="embedded")
+    parser.add_argument("--elasticsearch", metavar="URL", default="", help="http(s)://[user:password@]host:port")
+    parser.add_argument("--ingest", metavar="URL", default="",
+                        help="the embedded store's address; default: that of the service kube-system/log-store")
     parser.add_argument("--refresh", default="30s", help="Elasticsearch: how long a line may be unseen by searches")
     parser.add_argument("--retention-days", type=_positive, default=14, help="Elasticsearch: older indices are deleted")
-    parser.add_argument("--retention-bytes", type=_positive, default=20 * 1024**3,
+    parser.add_argument("--retention-size", type=_size, default=20 * 1024**3,
                         help="Elasticsearch: the oldest indices are deleted while all hold more")
-    parser.add_argument("--events", action="store_true", help="ship Kubernetes Events too: on one node of a cluster")
+    parser.add_argument("--events", choices=("auto", "always", "never"), default="auto",
+                        help="ship Kubernetes Events too; auto: where the API server's log is, so on one node")
     parser.add_argument("--address", default=os.environ.get("POD_IP") or "", help="of /metrics, /health, /ready")
     parser.add_argument("--http-port", type=_positive, default=9154)
     parser.add_argument("--api-server", default="", help="URL of the API, with the pod's service account")
@@ -34,6 +36,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     found = parser.parse_args(arguments)
     if found.pods_dir is None and not found.programs_dir:
         parser.error("nothing to read: give --pods-dir or --programs-dir")
+    if found.store == "elasticsearch" and not found.elasticsearch:
+        parser.error("--store elasticsearch needs --elasticsearch URL")
+    if found.store == "embedded" and not found.ingest and found.without_api:
+        parser.error("--store embedded needs --ingest URL, or the API to find it")
     found.pods_dir = inside(found.pods_dir) if found.pods_dir else None
     found.programs_dir = [inside(path) for path in found.programs_dir]
     found.state_dir = inside(found.state_dir)
@@ -64,3 +70,13 @@ def _positive(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
     return int(text)
 
+
+
+def _size(text: str) -> int:
+    """A quantity of bytes: `20Gi`."""
+    units = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
+    number, unit = (text[:-2], units[text[-2:]]) if text[-2:] in units else (text, 1)
+    try:
+        return int(float(number) * unit)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: a number of bytes, or one with Ki, Mi, Gi, Ti") from None

@@ -107,6 +107,7 @@ class Store:
             dropped += self._drop_before("chunks", oldest + 1) + self._drop_before("rollups", oldest + 1)
         with self._lock:
             self._db.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return dropped
 
     def _drop_before(self, table: str, start: float) -> int:
@@ -157,12 +158,11 @@ class Store:
                 yield from rows
 
     def used(self) -> int:
-        """Bytes of the file that hold something, and of its log."""
+        """Bytes of the file that hold something. Its write-ahead log comes on top: some MiB, emptied each half hour."""
         with self._lock:
             pages, free, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0]
                                  for name in ("page_count", "freelist_count", "page_size"))
-        log_file = self.path.with_name(self.path.name + "-wal")
-        return int((pages - free) * size) + (log_file.stat().st_size if log_file.exists() else 0)
+        return int((pages - free) * size)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

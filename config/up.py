@@ -23,7 +23,7 @@ from config.installation import Installation
 from config.preflight import Refused
 from config.processes import ROOT
 
-READY_TIMEOUT = 90.0  # seconds from the start of the processes to a Ready node
+READY_TIMEOUT = 150.0  # seconds from the start of the processes to a Ready node
 
 
 def up(var: Path, *, detach: bool) -> int:

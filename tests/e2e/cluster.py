@@ -19,6 +19,7 @@ from tests.e2e import machine
 from tests.e2e.machine import ROOT
 
 KUBECTL = shutil.which("kubectl")
+SLOW = 2.0  # a loaded machine takes longer: nobody waits for this who gets what he waits for
 
 
 class Cluster:
@@ -48,7 +49,7 @@ class Cluster:
 
     # -- the commands of the Makefile
 
-    def config(self, *words: str, timeout: float = 180, **environment: str) -> subprocess.CompletedProcess[str]:
+    def config(self, *words: str, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
         """`python -m config …` as this cluster's user."""
         return subprocess.run([*self.prefix, sys.executable, "-m", "config", *words], cwd=ROOT, text=True,
                               env={**self.environment, **environment}, capture_output=True, timeout=timeout, check=False)
@@ -80,7 +81,7 @@ class Cluster:
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def leftovers(self, patience: float = 3) -> dict[int, str]:
+    def leftovers(self, patience: float = 10) -> dict[int, str]:
         """Processes of this cluster that still live, after a little patience."""
         deadline = time.monotonic() + patience
         while (found := machine.processes_with(str(self.var))) and time.monotonic() < deadline:
@@ -119,7 +120,7 @@ class Cluster:
 
     # -- kubectl and HTTP
 
-    def run(self, *words: str, stdin: str | None = None, timeout: float = 60,
+    def run(self, *words: str, stdin: str | None = None, timeout: float = 150,
             **environment: str) -> subprocess.CompletedProcess[str]:
         """kubectl, whatever it answers."""
         return subprocess.run(["kubectl", *words], text=True, input=stdin, env=self.kubectl_environment(**environment),
@@ -129,7 +130,7 @@ class Cluster:
         return {**self.environment, "PATH": os.environ["PATH"], "KUBECONFIG": str(self.var / "kubeconfig"),
                 "KUBECACHEDIR": str(self.folder / "cache"), **environment}
 
-    def kubectl(self, *words: str, stdin: str | None = None, timeout: float = 60, **environment: str) -> str:
+    def kubectl(self, *words: str, stdin: str | None = None, timeout: float = 150, **environment: str) -> str:
         """kubectl's output; fails with all it said when it fails."""
         done = self.run(*words, stdin=stdin, timeout=timeout, **environment)
         assert done.returncode == 0, f"kubectl {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
@@ -145,6 +146,7 @@ class Cluster:
 
     def until(self, look: Callable[[], Any], good: Callable[[Any], Any] = bool, timeout: float = 30, what: str = "") -> Any:
         """What `look` returns as soon as `good` likes it; fails with the last sight (or error) after `timeout` seconds."""
+        timeout *= SLOW
         deadline = time.monotonic() + timeout
         seen: Any = None
         while True:
@@ -167,7 +169,7 @@ class Cluster:
             return f"kubectl get does not return\n{self.logs()}"
         return f"{seen.stdout[-8000:]}{seen.stderr[-500:]}\n{self.logs()}"
 
-    def fetch(self, url: str, data: bytes | None = None, timeout: float = 5, **headers: str) -> str:
+    def fetch(self, url: str, data: bytes | None = None, timeout: float = 20, **headers: str) -> str:
         """The text behind an address, from this cluster's network."""
         with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=timeout) as answer:
             text: str = answer.read().decode()

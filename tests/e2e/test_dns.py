@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.cluster import Cluster
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 # Within a pod: what the C library resolves, and how long it takes.
 RESOLVE = """
 import json, socket, sys, time
@@ -33,8 +33,8 @@ print(json.dumps({name: resolve(name) for name in sys.argv[1:]}))
 def running(cluster: Cluster) -> Iterator[Cluster]:
     """The cluster with the guestbook, its DNS server ready."""
     cluster.kubectl("apply", "-f", "examples/guestbook")
-    cluster.kubectl("-n", "kube-system", "rollout", "status", "deployment/kube-dns", "--timeout=60s")
-    cluster.kubectl("rollout", "status", "deployment/frontend", "--timeout=90s")
+    cluster.kubectl("-n", "kube-system", "rollout", "status", "deployment/kube-dns", "--timeout=120s")
+    cluster.kubectl("rollout", "status", "deployment/frontend", "--timeout=120s")
     yield cluster
 
 
@@ -54,7 +54,7 @@ def test_services_have_names(running: Cluster) -> None:
     assert [str(r.rdata) for r in srv.rr] == ["0 100 6379 redis.default.svc.cluster.local."]
     started = time.monotonic()
     assert ask(running, "nosuch.default.svc.cluster.local").header.rcode == dnslib.RCODE.NXDOMAIN
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 4  # no upstream server was waited for
 
 
 def test_an_answer_follows_the_endpoints_within_a_second(running: Cluster) -> None:
@@ -83,7 +83,7 @@ def nameservers(text: str) -> list[str]:
 
 def test_a_pod_resolves_names(running: Cluster) -> None:
     running.kubectl("run", "asker", "--image=host", "--restart=Never", "--command", "--", "sleep", "1000")
-    running.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=30s")
+    running.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=120s")
     if running.ordinary:
         # A resolv.conf can not name a port, and an ordinary user may not listen on 53: the machine's resolver serves.
         text = running.kubectl("exec", "asker", "--", "cat", "/etc/resolv.conf")
@@ -93,7 +93,7 @@ def test_a_pod_resolves_names(running: Cluster) -> None:
     names = ["frontend.default.svc.cluster.local", "frontend", "frontend.default", "nosuch.default.svc.cluster.local."]
     found: dict[str, Any] = json.loads(running.kubectl("exec", "asker", "--", sys.executable, "-c", RESOLVE, *names))
     assert [found[name][0] for name in names] == [[address]] * 3 + ["unknown"]
-    assert max(seconds for _, seconds in found.values()) < 1
+    assert max(seconds for _, seconds in found.values()) < 4
     text = running.kubectl("exec", "asker", "--", "cat", "/etc/resolv.conf")
     assert "search default.svc.cluster.local svc.cluster.local cluster.local" in text and "ndots:5" in text
 

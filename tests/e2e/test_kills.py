@@ -18,7 +18,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.load import NAMESPACE, Load, Seen
 from tests.e2e.test_story import is_ready
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 # In the environment of each pod's process: finds them on the machine, and no other run's.
 MARK = f"e2e-crew-process-{os.getpid()}"
 PORT = 30081

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e import machine
 from tests.e2e.cluster import Cluster
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 POD = """
 apiVersion: v1
 kind: Pod
@@ -39,7 +39,7 @@ def test_a_life(stopped: Cluster) -> None:
     assert cluster.config("status").returncode == 3
     cluster.up()
     cluster.kubectl("apply", "-f", "-", stdin=POD)
-    cluster.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=30s")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=120s")
     told_while_running(cluster)
 
     revision, uid = cluster.path("pod/keeper", "{.metadata.resourceVersion} {.metadata.uid}").split()
@@ -54,7 +54,7 @@ def test_a_life(stopped: Cluster) -> None:
     assert cluster.path("pod/keeper", "{.metadata.uid}") == uid
     cluster.until(lambda: cluster.path("pod/keeper", "{.status.containerStatuses[0].restartCount}"),
                   lambda count: int(count) >= 1, timeout=30, what="the pod runs again and says that it was restarted")
-    cluster.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=30s")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=120s")
     assert int(cluster.path("pod/keeper", "{.metadata.resourceVersion}")) > int(revision)
     print(f"second start: {again:.1f} s")
 

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.cluster import Cluster
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 ENVIRONMENT = {"BINNACLE_AUTOSCALER_PERIOD": "3", "BINNACLE_METRICS_RESOLUTION": "3"}
 SPIN = 'while [ ! -e "$0" ]; do :; done; exec sleep 1000'
 

@@ -21,10 +21,10 @@ import pytest
 from tests.e2e import machine
 from tests.e2e.cluster import Cluster
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 GUESTBOOK = "examples/guestbook"
-# A kubelet renews its lease every 10 s: less would call a good node dead.
-ENVIRONMENT = {"BINNACLE_NODE_GRACE": "13"}
+# A kubelet renews its lease every 10 s, on a loaded machine a little later: less would call a good node dead.
+ENVIRONMENT = {"BINNACLE_NODE_GRACE": "20"}
 NODE_PORT = "http://127.0.0.1:30080/"
 
 
@@ -60,7 +60,7 @@ def test_the_node_is_ready_and_the_addons_run(cluster: Cluster) -> None:
     [node] = cluster.get("nodes")["items"]
     ready = {c["type"]: c["status"] for c in node["status"]["conditions"]}
     assert ready["Ready"] == "True" and int(node["status"]["capacity"]["pods"]) == 110
-    cluster.until(lambda: cluster.kubectl("-n", "kube-system", "rollout", "status", "deployment/dashboard", "--timeout=60s"),
+    cluster.until(lambda: cluster.kubectl("-n", "kube-system", "rollout", "status", "deployment/dashboard", "--timeout=120s"),
                   what="the dashboard runs")
     table = cluster.kubectl("get", "nodes,pods", "-A")
     assert re.search(r"^node/\S+ +Ready +\S+ +\S+ +v1\.\d+\.\d+$", table, re.M), table
@@ -88,10 +88,10 @@ def test_the_dashboard_lets_in_who_has_the_token(cluster: Cluster) -> None:
 def test_the_guestbook_comes_up(cluster: Cluster) -> None:
     created = cluster.kubectl("apply", "-f", GUESTBOOK)
     assert "deployment.apps/frontend created" in created and "cronjob.batch/visitor created" in created
-    status = cluster.kubectl("rollout", "status", "deployment/frontend", "--timeout=60s")
+    status = cluster.kubectl("rollout", "status", "deployment/frontend", "--timeout=120s")
     assert 'deployment "frontend" successfully rolled out' in status
-    cluster.kubectl("rollout", "status", "statefulset/redis", "--timeout=60s")
-    cluster.kubectl("wait", "--for=condition=complete", "job/seed", "--timeout=90s", timeout=100)
+    cluster.kubectl("rollout", "status", "statefulset/redis", "--timeout=120s")
+    cluster.kubectl("wait", "--for=condition=complete", "job/seed", "--timeout=120s")
     assert cluster.kubectl("get", "deployment", "frontend", "--no-headers").split()[1:4] == ["3/3", "3", "3"]
     assert "seeded: Joshua Slocum, 1895" in cluster.kubectl("logs", "job/seed", "--prefix")
     assert "unchanged" in cluster.kubectl("apply", "-f", GUESTBOOK)
@@ -129,7 +129,7 @@ def test_an_entry_appears_and_its_log_line_follows(cluster: Cluster) -> None:
 
 def test_a_job_is_made_from_the_cron_job(cluster: Cluster) -> None:
     assert "created" in cluster.kubectl("create", "job", "first-visit", "--from=cronjob/visitor")
-    cluster.kubectl("wait", "--for=condition=complete", "job/first-visit", "--timeout=60s")
+    cluster.kubectl("wait", "--for=condition=complete", "job/first-visit", "--timeout=120s")
     assert "signed: A visitor at" in cluster.kubectl("logs", "job/first-visit")
     assert "A visitor at" in cluster.fetch(NODE_PORT)
     assert cluster.path("job/first-visit", "{.metadata.ownerReferences[0].kind}") == "CronJob"
@@ -153,7 +153,7 @@ def test_exec_passes_on_input_and_exit_status(cluster: Cluster) -> None:
 def test_scale_out_and_in(cluster: Cluster) -> None:
     for count in (5, 2, 3):
         assert cluster.kubectl("scale", "deployment/frontend", f"--replicas={count}").strip().endswith("scaled")
-        cluster.kubectl("rollout", "status", "deployment/frontend", "--timeout=60s")
+        cluster.kubectl("rollout", "status", "deployment/frontend", "--timeout=120s")
         cluster.until(lambda: cluster.get("pods", "-l", "tier=frontend")["items"], lambda pods, n=count: len(pods) == n,
                       what=f"{count} pods")
     ready = cluster.path("endpointslices", "-l", "kubernetes.io/service-name=frontend",
@@ -172,7 +172,7 @@ def test_a_bad_image_and_back(cluster: Cluster) -> None:
     available = cluster.path("deployment/frontend", "{.status.availableReplicas}")
     assert available == "3" and "Joshua Slocum" in cluster.fetch(NODE_PORT)
     assert "rolled back" in cluster.kubectl("rollout", "undo", "deployment/frontend")
-    cluster.kubectl("rollout", "status", "deployment/frontend", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "deployment/frontend", "--timeout=120s")
     assert cluster.path("deployment/frontend", "{.spec.template.spec.containers[0].image}") == "host"
     assert len(rows(cluster.kubectl("rollout", "history", "deployment/frontend"))) >= 3
 
@@ -203,18 +203,18 @@ def test_what_kubectl_tells(cluster: Cluster) -> None:
     assert "3 desired | 3 updated | 3 total | 3 available | 0 unavailable" in described and "NewReplicaSet" in described
     assert "Liveness:" in cluster.kubectl("describe", "pod", "-l", "tier=frontend")
     assert "Allocated resources" in cluster.kubectl("describe", "nodes")
-    cluster.kubectl("wait", "--for=condition=Available", "deployment/frontend", "--timeout=10s")
+    cluster.kubectl("wait", "--for=condition=Available", "deployment/frontend", "--timeout=60s")
     assert cluster.kubectl("auth", "can-i", "delete", "pods").strip() == "yes"
 
 
 def test_a_silent_node_loses_its_pods(cluster: Cluster) -> None:
     command = [sys.executable, "-m", "kubelet.simulate", "--kubeconfig", f"{cluster.var}/kubeconfig", "--nodes", "1"]
     with simulator(cluster, command):
-        cluster.until(lambda: cluster.kubectl("wait", "--for=condition=Ready", "node/sim-0", "--timeout=30s"))
+        cluster.until(lambda: cluster.kubectl("wait", "--for=condition=Ready", "node/sim-0", "--timeout=120s"))
         cluster.kubectl("create", "-f", "-", stdin=json.dumps(crew()))
         cluster.until(lambda: pods_on(cluster, "sim-0"), lambda pods: len(pods) == 2, what="both pods on the second node")
     # It is dead now and says nothing more.
-    cluster.kubectl("wait", "--for=condition=Ready=Unknown", "node/sim-0", "--timeout=40s")
+    cluster.kubectl("wait", "--for=condition=Ready=Unknown", "node/sim-0", "--timeout=120s")
     assert "NotReady" in cluster.kubectl("get", "node", "sim-0")
     taints = cluster.path("node/sim-0", "{.spec.taints[*].key}")
     assert "node.kubernetes.io/unreachable" in taints, taints
@@ -267,11 +267,11 @@ def is_ready(pod: Any) -> bool:
 
 def test_everything_goes(cluster: Cluster) -> None:
     since = time.monotonic()
-    deleted = cluster.kubectl("delete", "-f", GUESTBOOK, "--timeout=60s", timeout=90)
+    deleted = cluster.kubectl("delete", "-f", GUESTBOOK, "--timeout=120s")
     assert 'deployment.apps "frontend" deleted' in deleted
     cluster.until(lambda: cluster.run("get", "all,configmaps,secrets,jobs", "-l", "app=guestbook"),
                   lambda done: "No resources found" in done.stderr, timeout=40, what="everything of the guestbook is gone")
     cluster.until(lambda: cluster.get("pods")["items"], lambda pods: not pods, timeout=30, what="no pod is left")
     with pytest.raises((OSError, urllib.error.URLError)):
         cluster.fetch(NODE_PORT, timeout=2)
-    assert time.monotonic() - since < 60
+    assert time.monotonic() - since < 120

@@ -27,7 +27,7 @@ PASSING = Path(__file__).with_name("kubectl-passing.txt")
 RESULT = ROOT / "build" / "golden-kubectl.json"
 SCENARIOS = sorted(path.parent for path in GOLDEN.glob("scenarios/*/scenario.json"))
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(240),
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(400),
               pytest.mark.skipif(not SCENARIOS, reason=f"the recordings are not on this machine: {GOLDEN}")]
 
 
@@ -52,7 +52,7 @@ def control_plane() -> Iterator[Cluster]:
                    "--adopt-label", "sim=true"]
         simulator = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            cluster.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=30s")
+            cluster.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=120s")
             yield cluster
         finally:
             simulator.kill()

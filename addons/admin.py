@@ -72,7 +72,7 @@ class AddonAdminSite(AdminSite):
             return self._page(request, found, _reset(found, posted, reset), posted.get("seen", ""))
         form = ConfigForm(found.addon, found.values, posted)
         if not form.is_valid():
-            return self._page(request, found, form, posted.get("seen", ""), code=400)
+            return self._page(request, found, form, posted.get("seen", ""))
         return self._save(request, found, form, posted.get("seen", ""))
 
     def _save(self, request: HttpRequest, found: AddonStatus, form: ConfigForm, seen: str) -> HttpResponse:
@@ -82,10 +82,10 @@ class AddonAdminSite(AdminSite):
             now = status.of(found.addon)
             form.add_error(None, "Somebody else changed this configuration since you opened the page. Below is what you "
                                  "entered, beside each field what it is now. Save again to replace it.")
-            return self._page(request, now, form, code=409)
+            return self._page(request, now, form, conflict=True)
         except (OptionError, ApiError) as error:
             form.add_error(None, str(error))
-            return self._page(request, found, form, seen, code=400)
+            return self._page(request, found, form, seen)
         words = ", ".join(f"{key} from {old} to {new}" for key, old, new in changes)
         if changes:
             messages.success(request, f"Changed {words}. It is being rolled out.")
@@ -121,13 +121,13 @@ class AddonAdminSite(AdminSite):
             **self._context(request, "What was done"), "page": page, "names": list(catalogue()), "chosen": chosen})
 
     def _page(self, request: HttpRequest, found: AddonStatus, form: ConfigForm, seen: str = "",
-              code: int = 200) -> HttpResponse:
+              conflict: bool = False) -> HttpResponse:
         now = found.values
         rows = [{**row, "now": now[row["option"].name]} for row in form.rows()]
         return render(request, "addons/addon.html", {
             **self._context(request, found.addon.title), "form": form, "rows": rows, "seen": seen or found.digest,
-            "conflict": code == 409, **_moving(found),
-            "log": AuditEntry.objects.filter(addon=found.addon.name).order_by("-id")[:BRIEF]}, status=code)
+            "conflict": conflict, **_moving(found),
+            "log": AuditEntry.objects.filter(addon=found.addon.name).order_by("-id")[:BRIEF]})
 
     def _context(self, request: HttpRequest, title: str) -> Context:
         return {**self.each_context(request), "title": title, "may_change": request.user.has_perm(CHANGE)}

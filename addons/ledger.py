@@ -89,9 +89,14 @@ class Ledger:
             self._record(audit.ROLLED_BACK, current, audit.differences(current.values, before.in_force or {}), verdict.reason)
             self._tell("Warning", "AddonRolledBack", rollout.in_words(verdict.state.last))
         elif verdict.outcome == audit.ROLLED_OUT:
-            self._record(audit.ROLLED_OUT, current, audit.differences(before.in_force or {}, current.values))
-            if before.in_force is not None:  # that an addon came up for the first time is no news
-                self._tell("Normal", "AddonRolledOut", rollout.in_words(verdict.state.last))
+            self._rolled_out(current, before.in_force, rollout.in_words(verdict.state.last))
+
+    def _rolled_out(self, current: Rollout, before: Mapping[str, str] | None, words: str) -> None:
+        if before is None:  # that an addon came up for the first time is no news for an event
+            self._record(audit.ROLLED_OUT, current, [], "Its first configuration.")
+        else:
+            self._record(audit.ROLLED_OUT, current, audit.differences(before, current.values))
+            self._tell("Normal", "AddonRolledOut", words)
 
     def _record(self, action: str, about: Rollout, changes: list[audit.Change], note: str = "", actor: str = MANAGER) -> None:
         audit.record(self._ctx.session.store.database, self.addon.name, action, actor, about.revision, changes, note)

@@ -46,6 +46,8 @@ WORKING = Addon("sample", "Sample", "An addon.", "1", True, (
 class Cluster:
     """The addon's manager in a cluster whose clock and workloads the test moves."""
 
+    addon, workload = "sample", "worker"
+
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
         self.now = NOW
@@ -55,22 +57,22 @@ class Cluster:
     def turn(self, after: float = 0.0) -> float | None:
         self.now += after
         self.ctx.cache.refresh()
-        return self.manager.reconcile("sample", self.ctx)
+        return self.manager.reconcile(self.addon, self.ctx)
 
     def config(self) -> dict[str, Any]:
-        return self.ctx.session.get("configmaps", SYSTEM, "addon-sample")
+        return self.ctx.session.get("configmaps", SYSTEM, f"addon-{self.addon}")
 
-    def data(self, name: str = "addon-sample") -> dict[str, str] | None:
-        found = self.ctx.session.get("configmaps", SYSTEM, name)
+    def data(self, name: str = "") -> dict[str, str] | None:
+        found = self.ctx.session.get("configmaps", SYSTEM, name or f"addon-{self.addon}")
         return found["data"] if found else None
 
     def note(self, name: str) -> str:
         found: str = (self.config()["metadata"].get("annotations") or {}).get(f"addons.binnacle/{name}", "")
         return found
 
-    def edit(self, name: str = "addon-sample", manager: str = "kubectl-edit", **data: str | None) -> None:
-        self.ctx.session.patch("configmaps", SYSTEM, name, {"data": data}, "application/merge-patch+json",
-                               field_manager=manager)
+    def edit(self, name: str = "", **data: str | None) -> None:
+        self.ctx.session.patch("configmaps", SYSTEM, name or f"addon-{self.addon}", {"data": data},
+                               "application/merge-patch+json", field_manager="kubectl-edit")
 
     def node(self, ready: bool = True, since: float = NOW - 1000) -> None:
         session, condition = self.ctx.session, {"type": "Ready", "status": "True" if ready else "Unknown",
@@ -82,10 +84,10 @@ class Cluster:
     def work(self, ready: bool = True, since: float | None = None, crashed: bool = False) -> None:
         """The deployment's controller and the kubelet have done their part: one pod, ready since a time or not."""
         at, session = self.now if since is None else since, self.ctx.session
-        worker = session.get("deployments.apps", SYSTEM, "worker")
+        worker = session.get("deployments.apps", SYSTEM, self.workload)
         assert worker is not None
         desired = worker["spec"]["replicas"]
-        session.mutate("deployments.apps", SYSTEM, "worker", lambda obj: obj.update(status={
+        session.mutate("deployments.apps", SYSTEM, self.workload, lambda obj: obj.update(status={
             "observedGeneration": obj["metadata"]["generation"], "replicas": desired, "updatedReplicas": desired,
             "readyReplicas": desired if ready else 0, "availableReplicas": desired if ready else 0}), "status")
         if session.get("pods", SYSTEM, "worker-1") is None:
@@ -100,7 +102,7 @@ class Cluster:
                 {"type": "Ready", "status": str(ready), "lastTransitionTime": clock.stamp(at)}]}), "status")
 
     def _make_pod(self, worker: dict[str, Any]) -> None:
-        owner = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "worker", "uid": worker["metadata"]["uid"],
+        owner = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": self.workload, "uid": worker["metadata"]["uid"],
                   "controller": True}]
         self.ctx.session.create("pods", SYSTEM, {
             "metadata": {"name": "worker-1", "labels": {"app": "worker"}, "ownerReferences": owner},
@@ -119,4 +121,4 @@ class Cluster:
         self.ctx.cache.refresh()
         found = [entry.object() for entry in self.ctx.cache.list("events", SYSTEM)]
         return [(event["reason"], event["message"]) for event in found
-                if event["involvedObject"]["name"] == "addon-sample"]
+                if event["involvedObject"]["name"] == f"addon-{self.addon}"]

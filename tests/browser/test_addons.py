@@ -1,0 +1,164 @@
+"""The admin pages of the addons as one uses them, light and dark, with JavaScript and without."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.database import Database
+from cluster.store import Store
+from tests.addons.sample import Cluster
+from tests.browser.conftest import SHOTS, Site, free_port, watched
+from tests.conftest import ROOT
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
+
+HOSTILE = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>"
+
+
+class World(Cluster):
+    """A cluster with the DNS addon in it, its one pod running."""
+
+    addon, workload = "dns", "kube-dns"
+
+
+@pytest.fixture(scope="module")
+def place(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, World]]:
+    """Served admin pages over a small cluster, whose addon manager the tests drive."""
+    from cluster.cache import Cache
+    from cluster.verbs import Session
+    from controllers.runtime import Context
+    from tests.browser.conftest import chromium
+
+    if chromium() is None:
+        pytest.skip("no Chromium on this machine: .ci/run installs it, or BINNACLE_BROWSER names one")
+    var = tmp_path_factory.mktemp("admin") / "var"
+    shutil.copytree(migrated, var)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BINNACLE_VAR", str(var))
+        store = Store(Database(f"sqlite:///{var}/cluster.db"))
+        session = Session(1, "system:addon-manager", Cache(store), store)
+        session.create("namespaces", "", {"metadata": {"name": "kube-system"}})
+        session.create("serviceaccounts", "kube-system", {"metadata": {"name": "default"}})
+        world = World(Context(session, session.cache))
+        world.node()
+        world.turn()
+        world.work(since=world.now - 60)
+        world.turn(after=11)
+        site = Site(var, store, {}, free_port())
+        account(site)
+        try:
+            site.start()
+            yield site, world
+        finally:
+            site.stop()
+            store.close()
+
+
+def account(site: Site) -> None:
+    environment = {**os.environ, **site.environment, "DJANGO_SUPERUSER_PASSWORD": "a long one",
+                   "DJANGO_SUPERUSER_USERNAME": "anna", "DJANGO_SUPERUSER_EMAIL": "anna@example.org"}
+    subprocess.run([sys.executable, "manage.py", "createsuperuser", "--noinput", "--skip-checks", "-v", "0"], cwd=ROOT,
+                   env=environment, check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def cookies(place: tuple[Site, World], chrome: Any) -> Any:
+    context = chrome.new_context(base_url=place[0].url)
+    page = context.new_page()
+    page.goto("admin/")
+    page.fill("#id_username", "anna")
+    page.fill("#id_password", "a long one")
+    page.click("input[type=submit]")
+    expect(page.get_by_role("link", name="DNS")).to_be_visible(timeout=30_000)
+    found = context.storage_state()
+    context.close()
+    return found
+
+
+@pytest.fixture(params=[True, False], ids=["script", "plain"])
+def page(request: pytest.FixtureRequest, place: tuple[Site, World], chrome: Any, cookies: Any) -> Iterator[Any]:
+    """A page of somebody who is logged in, with JavaScript and without."""
+    context = chrome.new_context(viewport={"width": 1280, "height": 900}, storage_state=cookies, base_url=place[0].url,
+                                 java_script_enabled=request.param, color_scheme="light")
+    made, errors = watched(context, place[0])
+    made.set_default_timeout(30_000)
+    made.scripted, made.errors = request.param, errors
+    yield made
+    context.close()
+    assert errors == []
+
+
+def shoot(page: Any, name: str) -> None:
+    """Pictures of the whole page, light and dark."""
+    if page.scripted:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=str(SHOTS / f"{name}-{scheme}.png"), full_page=True)
+        page.emulate_media(color_scheme="light")
+
+
+def test_a_wrong_value_is_told_and_a_right_one_rolled_out_and_back(page: Any, place: tuple[Site, World]) -> None:
+    _, world = place
+    page.goto("admin/")
+    expect(page.locator("tr", has_text="forwarding of every other name")).to_contain_text("healthy")
+    shoot(page, "addons")
+    page.get_by_role("link", name="DNS").click()
+    page.get_by_label("ttl", exact=True).fill("4000")
+    page.get_by_role("button", name="Save and roll out").click()
+    expect(page.locator(".option.wrong")).to_contain_text('ttl: "4000" is out of range')
+    expect(page.locator(".errornote")).to_be_visible()
+    shoot(page, "addon-wrong")
+    page.get_by_label("ttl", exact=True).fill("9")
+    page.get_by_label("replicas").fill("2")
+    page.get_by_role("button", name="Save and roll out").click()
+    expect(page.locator(".messagelist")).to_contain_text("ttl from 5 to 9")
+    world.turn()
+    world.work(ready=False, crashed=True)
+    world.turn(after=1)
+    if not page.scripted:
+        page.reload()
+    expect(page.locator("#live .busy")).to_contain_text("Rolling out", timeout=30_000)
+    expect(page.locator("#live .pods")).to_contain_text("exit code 7: no such <file>")
+    shoot(page, "addon-rollout")
+    world.turn(after=121)
+    world.events()
+    if not page.scripted:
+        page.reload()
+    expect(page.locator("#live .box.warn")).to_contain_text("Rolled back replicas=2, ttl=9", timeout=30_000)
+    page.reload()
+    expect(page.get_by_label("ttl", exact=True)).to_have_value("5")
+    expect(page.locator(".trail tbody tr").first).to_contain_text("rolled back")
+    shoot(page, "addon-rolled-back")
+    world.work(since=world.now - 60)
+    world.turn(after=60)
+
+
+def test_a_reset_and_hostile_texts(page: Any, place: tuple[Site, World]) -> None:
+    _, world = place
+    world.edit(stub_domains=HOSTILE, ttl="8")
+    world.turn()
+    page.goto("admin/addon/dns/")
+    expect(page.locator("#live .box.bad")).to_contain_text("<img src=x")
+    expect(page.get_by_label("stub_domains")).to_have_value(HOSTILE)
+    page.locator(".option", has_text="Domains whose names").get_by_role("button", name="Reset to default").click()
+    expect(page.get_by_label("stub_domains")).to_have_value("{}")
+    expect(page.get_by_label("ttl", exact=True)).to_have_value("8")
+    page.get_by_role("button", name="Reset all to defaults").click()
+    page.get_by_role("button", name="Save and roll out").click()
+    expect(page.locator(".messagelist")).to_contain_text("stub_domains from")
+    world.turn()
+    page.goto("admin/audit/?addon=dns")
+    expect(page.locator(".trail")).to_contain_text("refused")
+    shoot(page, "addons-trail")
+    if page.scripted:
+        assert page.evaluate("window.pwned") is None

@@ -1,0 +1,70 @@
+"""`python -m logs`: the log store. Keeps lines and answers searches until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+
+from client.kubeconfig import Config, KubeconfigError
+from logs.access import Access
+from logs.exposition import Tally
+from logs.options import ELASTICSEARCH, parse
+from logs.server import Pages
+from logs.ship.options import api
+
+log = logging.getLogger("logs")
+
+
+def pages(options: argparse.Namespace, config: Config | None) -> Pages:
+    """The store that was chosen, behind its pages. Raises OSError or ValueError."""
+    if options.store == ELASTICSEARCH:
+        from logs.search.elastic import Elastic
+
+        return Pages(Elastic.at(options.elasticsearch_url), Access(config), Tally())
+    from logs.index.backend import Embedded
+    from logs.index.days import Bounds, Days
+    from logs.index.writer import Writer
+
+    loop = asyncio.get_running_loop()
+    days = Days(options.data_dir, Bounds(options.retention_days, options.max_size, options.keep_free))
+
+    def committed() -> None:
+        loop.call_soon_threadsafe(made.committed)
+
+    writer = Writer(days, committed)
+    made = Pages(Embedded(days, writer), Access(config), Tally(), writer)
+    return made
+
+
+async def main(options: argparse.Namespace, config: Config | None) -> None:
+    """Until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    made = pages(options, config)
+    web = made.web()
+    server = await web.listen(options.address or "0.0.0.0", options.port)
+    log.info("listening on port %d, lines are in %s", options.port, options.store)
+    gc.collect()
+    gc.freeze()
+    await stopping.wait()
+    server.close()
+    web.close()
+    await made.close()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
+                        format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    options = parse()
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(main(options, api(options)))
+    except (OSError, ValueError, KubeconfigError) as error:
+        sys.exit(f"logs: {error}")

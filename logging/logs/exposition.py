@@ -1,0 +1,84 @@
+"""The log store's own metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from logs.record import Result
+
+if TYPE_CHECKING:
+    from logs.index.days import Days
+
+Row = tuple[str, str, str, float]  # name, type, help, value
+STARTED = time.time()
+
+
+class Writes(Protocol):
+    """What takes lines, and counts them. `known`: came again, and were there."""
+
+    days: Days
+    added: int
+    known: int
+    rejected: int
+    commits: int
+    failed: int
+    waiting: int
+
+    async def write(self, lines: Sequence[bytes]) -> list[Result]: ...
+
+
+class Tally:
+    """Of questions: answered, failed, seconds spent, and who follows now."""
+
+    def __init__(self) -> None:
+        self.count = self.failed = self.following = 0
+        self.seconds = 0.0
+
+    def answered(self, seconds: float) -> None:
+        self.count += 1
+        self.seconds += seconds
+
+
+def render(tally: Tally, writes: Writes | None, backend: str) -> bytes:
+    """In Prometheus' text format, version 0.0.4."""
+    rows = [*_questions(tally), *_process(), *(_writing(writes) if writes else ())]
+    parts = [f"# HELP {name} {words}\n# TYPE {name} {kind}\n{name} {value!r}\n" for name, kind, words, value in rows]
+    parts.append("# HELP binnacle_log_store_info Where the lines are kept; the value is always 1.\n"
+                 f'# TYPE binnacle_log_store_info gauge\nbinnacle_log_store_info{{backend="{backend}"}} 1\n')
+    return "".join(parts).encode()
+
+
+def _questions(tally: Tally) -> Iterator[Row]:
+    yield "binnacle_log_store_questions_total", "counter", "Searches, counts and top values answered.", tally.count
+    yield ("binnacle_log_store_question_failures_total", "counter", "Questions that the backend could not answer.",
+           tally.failed)
+    yield "binnacle_log_store_question_seconds_total", "counter", "Seconds that answers took.", tally.seconds
+    yield "binnacle_log_store_followers", "gauge", "Live tails that are open.", tally.following
+
+
+def _writing(writes: Writes) -> Iterator[Row]:
+    yield "binnacle_log_store_lines_total", "counter", "Lines stored.", writes.added
+    yield "binnacle_log_store_known_lines_total", "counter", "Lines that came again and were there.", writes.known
+    yield "binnacle_log_store_rejected_lines_total", "counter", "Documents that could not be kept.", writes.rejected
+    yield "binnacle_log_store_commits_total", "counter", "Groups of lines written to the disk.", writes.commits
+    yield ("binnacle_log_store_commit_failures_total", "counter", "Groups that were refused: no room, or a broken disk.",
+           writes.failed)
+    yield "binnacle_log_store_waiting_bytes", "gauge", "What waits to be written.", writes.waiting
+    yield "binnacle_log_store_days", "gauge", "Daily indices.", len(writes.days.names())
+    yield ("binnacle_log_store_dropped_days_total", "counter", "Daily indices dropped by age or size.",
+           len(writes.days.dropped))
+    yield "binnacle_log_store_bytes", "gauge", "What the indices take on the disk.", sum(writes.days.measure().values())
+    yield "binnacle_log_store_limit_bytes", "gauge", "What they may take.", writes.days.bounds.size
+
+
+def _process() -> Iterator[Row]:
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    yield "process_cpu_seconds_total", "counter", "Seconds of processor time spent.", used.ru_utime + used.ru_stime
+    yield "process_resident_memory_bytes", "gauge", "Resident memory.", pages * resource.getpagesize()
+    yield "process_start_time_seconds", "gauge", "Start, in seconds since 1970.", STARTED

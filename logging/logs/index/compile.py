@@ -1,0 +1,160 @@
+"""A query's tree as tantivy's query."""
+
+from __future__ import annotations
+
+import re
+
+from tantivy import FieldType, Occur, Query, Schema, TextAnalyzer
+
+from logs.index.schema import COLUMNS, pair, sortable
+from logs.query import fields
+from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
+
+_ANY = r"(.|\n)"
+
+
+class Compiler:
+    """For one schema; `analyzer` is the one that messages are indexed with."""
+
+    def __init__(self, schema: Schema, analyzer: TextAnalyzer) -> None:
+        self._schema, self._analyzer = schema, analyzer
+
+    def compile(self, node: Node) -> Query:
+        match node:
+            case All():
+                return Query.all_query()
+            case And(parts):
+                return Query.boolean_query(self._parts(parts))
+            case Or(parts):
+                return (Query.boolean_query([(Occur.Should, self.compile(part)) for part in parts]) if parts
+                        else Query.empty_query())
+            case Not(part):
+                return Query.boolean_query([(Occur.Must, Query.all_query()), (Occur.MustNot, self.compile(part))])
+            case Words(text):
+                return self._words(text)
+            case AnyOf(field, values):
+                return self._any_of(field, values)
+            case Glob(field, pattern):
+                return self._glob(field, pattern)
+            case Exists(field):
+                return self._exists(field)
+            case Range():
+                return self._range(node)
+
+    def _parts(self, parts: tuple[Node, ...]) -> list[tuple[Occur, Query]]:
+        wanted = [(Occur.Must, self.compile(part)) for part in parts if not isinstance(part, Not)]
+        unwanted = [(Occur.MustNot, self.compile(part.part)) for part in parts if isinstance(part, Not)]
+        return (wanted or [(Occur.Must, Query.all_query())]) + unwanted
+
+    def _words(self, text: str) -> Query:
+        words = self._analyzer.analyze(text)
+        if not words:
+            return Query.empty_query()
+        if len(words) == 1:
+            return Query.term_query(self._schema, "message", words[0])
+        return Query.phrase_query(self._schema, "message", list(words))
+
+    def _any_of(self, field: fields.Field, values: tuple[str, ...]) -> Query:
+        if field.kind == "pair":
+            return Query.term_set_query(self._schema, "pairs", [f"{pair(field)}={value}" for value in values])
+        name = _column(field)
+        if len(values) == 1:
+            return Query.term_query(self._schema, name, values[0])
+        return Query.term_set_query(self._schema, name, list(values)) if values else Query.empty_query()
+
+    def _glob(self, field: fields.Field, pattern: str) -> Query:
+        if field.kind == "pair":
+            return self._regex("pairs", literal(f"{pair(field)}=") + regex(pattern))
+        return self._regex("message" if field.kind == "text" else _column(field), regex(pattern))
+
+    def _exists(self, field: fields.Field) -> Query:
+        if field.kind == "pair":
+            return self._regex("pairs", literal(f"{pair(field)}=") + f"{_ANY}*")
+        if field in COLUMNS:
+            return Query.exists_query(COLUMNS[field])
+        # What every document has; a message without a word counts as none.
+        return self._regex("message", f"{_ANY}+") if field.kind == "text" else Query.all_query()
+
+    def _range(self, node: Range) -> Query:
+        if node.field is fields.TIME:
+            return Query.range_query(self._schema, "time", FieldType.Integer, _integer(node.low), _integer(node.high),
+                                     node.with_low, node.with_high)
+        # A field may have several numbers, and one inside is enough: a bound that does not count moves to its neighbour.
+        low = _step(sortable(float("-inf") if node.low is None else node.low), 0 if node.with_low else 1)
+        high = _step(sortable(float("inf") if node.high is None else node.high), 0 if node.with_high else -1)
+        if low > high:
+            return Query.empty_query()
+        return self._regex("numbers", literal(f"{pair(node.field)}=") + hex_range(low, high))
+
+    def _regex(self, name: str, pattern: str) -> Query:
+        return Query.regex_query(self._schema, name, pattern)
+
+
+def _column(field: fields.Field) -> str:
+    return "id" if field is fields.ID else COLUMNS[field]
+
+
+def _integer(bound: float | None) -> int | None:
+    return None if bound is None else max(-(1 << 63), min((1 << 63) - 1, int(bound)))
+
+
+def _step(digits: str, by: int) -> str:
+    return f"{int(digits, 16) + by:016x}"
+
+
+def literal(text: str) -> str:
+    """As a part of a regular expression."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$#&\-~/])", r"\\\1", text)
+
+
+def regex(glob: str) -> str:
+    """A glob as a regular expression for whole terms."""
+    parts, escape = [], False
+    for char in glob:
+        if escape:
+            parts.append(literal(char))
+        elif char in "*?":
+            parts.append(_ANY + ("*" if char == "*" else ""))
+        elif char != "\\":
+            parts.append(literal(char))
+        escape = char == "\\" and not escape
+    return "".join(parts)
+
+
+def hex_range(low: str, high: str) -> str:
+    """A regular expression for the texts of hexadecimal digits from `low` to `high`, of one length, both included."""
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=True)) if a != b), len(low))
+    if same == len(low):
+        return low
+    rest = len(low) - same - 1
+    parts = [low[same] + _from(low[same + 1:]), *_between(low[same], high[same], rest), high[same] + _until(high[same + 1:])]
+    return f"{low[:same]}({'|'.join(parts)})"
+
+
+_DIGITS = "0123456789abcdef"
+
+
+def _between(low: str, high: str, rest: int) -> list[str]:
+    """One digit between both, and anything after it."""
+    inner = _DIGITS[_DIGITS.index(low) + 1:_DIGITS.index(high)]
+    return [f"[{inner}]{_any_digits(rest)}"] if inner else []
+
+
+def _any_digits(count: int) -> str:
+    return "[0-9a-f]" * count
+
+
+def _from(low: str) -> str:
+    if not low:
+        return ""
+    above = _DIGITS[_DIGITS.index(low[0]) + 1:]
+    more = f"|[{above}]{_any_digits(len(low) - 1)}" if above else ""
+    return f"({low[0]}{_from(low[1:])}{more})"
+
+
+def _until(high: str) -> str:
+    if not high:
+        return ""
+    below = _DIGITS[:_DIGITS.index(high[0])]
+    more = f"|[{below}]{_any_digits(len(high) - 1)}" if below else ""
+    return f"({high[0]}{_until(high[1:])}{more})"

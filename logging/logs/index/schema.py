@@ -1,0 +1,124 @@
+"""What of a document is indexed, and how. The document itself is stored as it came."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import tantivy
+
+from logs.index.leaves import at, leaves
+from logs.query import fields, moments
+from logs.query.values import NUMBER
+from logs.record import LEVELS, SOURCES
+
+MAX_VALUE = 1024    # characters of a value that can be searched for; Elasticsearch's template has the same
+MAX_WORD = 255
+MAX_PAIRS = 256     # labels, annotations and fields of one document that can be searched for
+MAX_MESSAGE = 1 << 20
+# Words as Unicode's rules cut them (UAX 29), which Elasticsearch's standard analyzer follows: 10.0.0.5 and a.b.C are one.
+WORD = r"(?:\p{L}(?:[.:'’·]\p{L})+|\p{Nd}(?:[.,;'’]\p{Nd})+|\w)+"
+COLUMNS = {field: field.path.removeprefix("kubernetes.").replace(".", "_") for field in fields.KEYWORDS}
+_PREFIX = {"kubernetes.labels": "l.", "kubernetes.annotations": "a.", "fields": "f."}
+
+
+class BadDocument(ValueError):
+    """A document that can not be kept; the text names the field."""
+
+
+def schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", tokenizer_name="raw", index_option="basic")
+    builder.add_integer_field("time", indexed=True, fast=True)   # nanoseconds
+    builder.add_integer_field("ms", fast=True)                   # histograms count in floats, which hold no nanoseconds
+    builder.add_unsigned_field("seq", indexed=True, fast=True)   # in the order of arrival, for who follows
+    builder.add_text_field("message", tokenizer_name="words", index_option="position")
+    for name in COLUMNS.values():
+        builder.add_text_field(name, tokenizer_name="raw", fast=True, index_option="basic")
+    builder.add_text_field("pairs", tokenizer_name="raw", index_option="basic")    # key=value
+    builder.add_text_field("numbers", tokenizer_name="raw", index_option="basic")  # key=number, in an order of texts
+    builder.add_bytes_field("body", stored=True)
+    return builder.build()
+
+
+def analyzer() -> tantivy.TextAnalyzer:
+    """Messages to words."""
+    filters = tantivy.Filter
+    return (tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(WORD)).filter(filters.lowercase())
+            .filter(filters.remove_long(MAX_WORD)).build())
+
+
+def document(line: bytes) -> tuple[str, int, tantivy.Document]:
+    """Id, time and index entry (without `seq`) of one line of `/ingest`. Raises BadDocument."""
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise BadDocument(f"no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise BadDocument("a document is a JSON object")
+    name = found.get("_id")
+    if not isinstance(name, str) or not 0 < len(name) <= 64:
+        raise BadDocument("_id: 1 to 64 characters are needed")
+    nanos = _time(found)
+    entry = tantivy.Document()
+    entry.add_text("id", name)
+    entry.add_integer("time", nanos)
+    entry.add_integer("ms", nanos // 1_000_000)
+    _add_message(entry, found)
+    _add_columns(entry, found)
+    _add_pairs(entry, found)
+    entry.add_bytes("body", line if line.startswith(b'{"_id":"') else orjson.dumps({"_id": name, **found}))
+    return name, nanos, entry
+
+
+def _time(found: Mapping[str, Any]) -> int:
+    written = found.get("@timestamp")
+    try:
+        return moments.nanoseconds(written) if isinstance(written, str) and written[:2].isdigit() else _no_time(written)
+    except ValueError as error:
+        raise BadDocument(f"@timestamp: {error}") from error
+
+
+def _no_time(written: object) -> int:
+    raise ValueError(f"{str(written)[:40]!r} is no time: RFC 3339 in UTC with nine digits is needed")
+
+
+def _add_message(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
+    message = found.get("message", "")
+    if not isinstance(message, str) or len(message) > MAX_MESSAGE:
+        raise BadDocument(f"message: a text of at most {MAX_MESSAGE} characters is needed")
+    entry.add_text("message", message)
+
+
+def _add_columns(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
+    if found.get("level", "info") not in LEVELS or found.get("source") not in SOURCES:
+        raise BadDocument(f"level is one of {', '.join(LEVELS)} or absent, source one of {', '.join(SOURCES)}")
+    for field, name in COLUMNS.items():
+        value = at(found, field.path)
+        if isinstance(value, str) and 0 < len(value) <= MAX_VALUE:
+            entry.add_text(name, value)
+
+
+def _add_pairs(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
+    count = 0
+    for path, prefix in _PREFIX.items():
+        for key, value in leaves(at(found, path)):
+            if count >= MAX_PAIRS or len(key) + len(value) > MAX_VALUE:
+                continue
+            count += 1
+            entry.add_text("pairs", f"{prefix}{key}={value}")
+            if NUMBER.fullmatch(value):
+                entry.add_text("numbers", f"{prefix}{key}={sortable(float(value))}")
+
+
+def pair(field: fields.Field) -> str:
+    """What the entries of this field begin with, before the `=`."""
+    return _PREFIX[field.path] + field.key
+
+
+def sortable(number: float) -> str:
+    """Sixteen hexadecimal digits whose order is that of the numbers."""
+    bits = int.from_bytes(struct.pack(">d", number + 0.0))  # -0.0 is 0.0
+    return f"{bits ^ (0xFFFFFFFFFFFFFFFF if bits >> 63 else 1 << 63):016x}"

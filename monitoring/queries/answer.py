@@ -28,7 +28,7 @@ def figure(ask: Ask, metric: str, total: Values, parts: Mapping[Labels, Values])
         sums = added((values for _, values in shown), len(total))
         rest = [None if whole is None else max(0.0, whole - (part or 0.0))
                 for whole, part in zip(total, sums, strict=True)]
-        # A node does more than its pods, a namespace has pods of no workload; of a workload or pod the parts are all there is.
+        # A node does more than its pods, a namespace has pods of no workload; of a workload or pod the parts are all.
         whole_is_more = not (ask.workload or ask.pod) and mean(rest) > LITTLE * mean(total)
         if len(ranked) <= ask.top and not whole_is_more:
             rest = None

@@ -77,7 +77,10 @@ def parse(query: Mapping[str, str], now: float, interval: int) -> Ask:
     start, end = _window(query, now)
     # What is drawn is mostly the same a moment later: steps begin at the same times whenever one asks.
     step, coarse = _step(query, start, end, now, interval)
-    return Ask(_metrics(query.get("metric", "")), start // step * step, -(-end // step) * step, step, coarse, by,
+    metrics = _metrics(query.get("metric", ""))
+    if "restarts" in metrics and (place["node"] or by == "node"):
+        raise AskError("metric", "restarts are of pods, not of nodes: leave it out, or ask for a namespace")
+    return Ask(metrics, start // step * step, -(-end // step) * step, step, coarse, by,
                _number(query, "top", 8, 1, MAX_SERIES), _one_of(query, "stat", STATS, "avg"), **place)
 
 

@@ -66,7 +66,7 @@ class Embedded:
         elif ask.namespace:
             found = self._find(ask, NAMESPACE, namespace=ask.namespace)
         elif number == RESTARTS:
-            found = self._find(ask, CONTAINER, node=ask.node) if ask.node else self._find(ask, NAMESPACE)
+            found = self._find(ask, NAMESPACE)
         else:
             found = self._find(ask, NODE, node=ask.node)
         return [n for n, _ in found]

@@ -55,7 +55,8 @@ class Scraper:
         """Asks all kubelets once."""
         started, names = time.time(), self._owners.kubelets()
         for gone in self._readers.keys() - set(names):
-            del self._readers[gone], self._entities[gone]
+            del self._readers[gone]
+            self._entities.pop(gone, None)
             self.failed.pop(gone, None)
         gate = asyncio.Semaphore(TOGETHER)
         found: list[Found] = []
@@ -66,7 +67,7 @@ class Scraper:
 
         await asyncio.gather(*(one(name) for name in names))
         at = int(started * 1000)
-        await asyncio.to_thread(self._keep, at, found)
+        await asyncio.to_thread(self.keep, at, found)
         self.rounds += 1
         if len(self.failed) < len(names):
             self.last, self.took = time.time(), time.time() - started
@@ -76,7 +77,7 @@ class Scraper:
         try:
             async with asyncio.timeout(PATIENCE):
                 page = await self._client.raw("GET", f"/api/v1/nodes/{quote(name, safe='')}/proxy/metrics/cadvisor")
-            readings = self._readers.setdefault(name, Reader()).read(page)
+            found = self.read(name, page, int(time.time() * 1000))
         except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             why = str(error) or type(error).__name__
             if name not in self.failed:
@@ -85,7 +86,11 @@ class Scraper:
             return []
         if self.failed.pop(name, None):
             log.info("node %s answers again", name)
-        return list(self._found(name, readings, int(time.time() * 1000)))
+        return found
+
+    def read(self, node: str, page: bytes, now: int) -> list[Found]:
+        """What a kubelet's page says; `now` (milliseconds) where it does not say when. Raises ValueError."""
+        return list(self._found(node, self._readers.setdefault(node, Reader()).read(page), now))
 
     def _found(self, node: str, readings: dict[Place, Reading], now: int) -> Iterable[Found]:
         known = self._entities.get(node, {})
@@ -106,8 +111,8 @@ class Scraper:
         workload = self._owners.workload(namespace, pod)
         return Entity(CONTAINER if container else POD, node, namespace, workload, pod, container)
 
-    def _keep(self, at: int, found: list[Found]) -> None:
-        """In a thread: the numbers of new things, the sums, and one commit."""
+    def keep(self, at: int, found: list[Found]) -> None:
+        """Blocking: the numbers of new things, the sums, and one commit."""
         numbers = self._history.number((entity for entity, _, _ in found), at)
         samples = []
         for entity, when, values in found:

@@ -1,0 +1,110 @@
+"""Pages of kubelets into readings; sums of workloads and namespaces; rounds over several nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client import ApiStatusError
+from monitoring.history.entities import NODE, WORKLOAD
+from monitoring.history.figures import CPU, FS, MEMORY, MISSING, RX
+from monitoring.history.history import History
+from monitoring.scraping.page import Reader
+from monitoring.scraping.scraper import Scraper
+from tests.monitoring import cluster
+
+START = 1_800_000_000
+PAGE = b"""# HELP cadvisor_version_info x
+# TYPE cadvisor_version_info gauge
+cadvisor_version_info{kernelVersion="6.1"} 1
+# HELP container_cpu_usage_seconds_total x
+# TYPE container_cpu_usage_seconds_total counter
+container_cpu_usage_seconds_total{cpu="total",container="",id="/",image="",name="",namespace="",pod=""} 12.5 1700000000123
+container_cpu_usage_seconds_total{cpu="cpu00",container="",id="/",image="",name="",namespace="",pod=""} 99 1700000000123
+container_cpu_usage_seconds_total{cpu="total",container="",id="/kubepods/pod1",namespace="shop",pod="web"} 7 1700000000456
+container_cpu_usage_seconds_total{container="app",id="/p",image="\\"b\\" }",pod="web",namespace="shop"} 1.000001 1700000000456
+container_cpu_usage_seconds_total{cpu="total",container="POD",id="/p/p",namespace="shop",pod="web"} 5 1700000000456
+# HELP container_memory_working_set_bytes x
+# TYPE container_memory_working_set_bytes gauge
+container_memory_working_set_bytes{container="app",id="/p/c",namespace="shop",pod="web"} 1.048576e+06 1700000000456
+# HELP container_network_receive_bytes_total x
+# TYPE container_network_receive_bytes_total counter
+container_network_receive_bytes_total{container="",id="/kubepods/pod1",interface="eth0",namespace="shop",pod="web"} 10
+container_network_receive_bytes_total{container="",id="/kubepods/pod1",interface="eth1",namespace="shop",pod="web"} 32
+"""
+
+
+def test_a_page_is_read() -> None:
+    reader = Reader()
+    for _ in range(2):  # the second time from what is remembered
+        found = reader.read(PAGE)
+        assert set(found) == {("", "", ""), ("shop", "web", "app"), ("shop", "web", "")}
+        app = found["shop", "web", "app"]
+        assert (app.at, app.values[CPU], app.values[MEMORY], app.values[FS]) == (1700000000456, 1000001, 1 << 20, MISSING)
+        assert found["", "", ""].values[CPU] == 12_500_000
+        assert found["shop", "web", ""].values[RX] == 42 and found["shop", "web", ""].at == 0
+
+
+def test_a_page_without_figures_gives_none() -> None:
+    assert Reader().read(b"") == {} == Reader().read(b"# nothing\nup 1\n")
+
+
+def test_a_broken_line_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a sample"):
+        Reader().read(b"\ncontainer_fs_usage_bytes{oops\n")
+
+
+class Nodes(cluster.Owners):
+    synced = True
+
+    def kubelets(self) -> list[str]:
+        return ["n1", "n2"]
+
+
+class Kubelets:
+    """A client whose kubelets answer with the pages of the test's cluster; those in `silent` do not."""
+
+    def __init__(self) -> None:
+        self.t, self.start, self.silent = 0.0, START, set[str]()
+
+    async def raw(self, method: str, path: str) -> bytes:
+        node = path.split("/")[4]
+        if node in self.silent:
+            raise ApiStatusError({"kind": "Status", "code": 503, "message": "the kubelet does not answer"})
+        return cluster.page(self.t, self.start + self.t, node)
+
+
+def test_a_silent_node_is_told_and_the_others_are_measured(tmp_path: Path) -> None:
+    kubelets, owners, history = Kubelets(), Nodes(), History(tmp_path, 1 << 30)
+    client: Any = kubelets
+    scraper = Scraper(client, owners, history, 15)  # type: ignore[arg-type]
+
+    async def story() -> None:
+        await scraper.round()
+        assert not scraper.failed and scraper.last
+        kubelets.silent, kubelets.t = {"n2"}, 15
+        await scraper.round()
+
+    asyncio.run(story())
+    assert "does not answer" in scraper.failed["n2"]
+    sizes = {}
+    for number, entity in history.entities(0, kind=NODE):
+        found = dict(history.samples([number], (CPU,), START * 1000, (START + 3600) * 1000))
+        sizes[entity.node] = len(found[number][CPU].times)
+    assert sizes == {"n1": 2, "n2": 1}
+    history.close()
+
+
+def test_a_workload_sums_what_its_pods_do_over_a_restart(tmp_path: Path) -> None:
+    history = History(tmp_path, 1 << 30)
+    cluster.record(history, START, 1500)  # within it web-2 starts anew
+    [number] = [n for n, e in history.entities(0, kind=WORKLOAD) if e.workload == "Deployment/web"]
+    read = history.samples([number], (CPU,), START * 1000, (START + 3600) * 1000)
+    values = [value for _, pieces in read for value in pieces[CPU].values]
+    assert values == sorted(values), "a sum that grows never falls"
+    expected = sum(pod.cpu(1485) - pod.cpu(0) for pod in cluster.PODS if pod.name.startswith("web"))
+    assert abs(values[-1] / 1e6 - expected) < 0.03 * expected
+    history.close()

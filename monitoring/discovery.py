@@ -2,7 +2,6 @@
 
 The control plane and what belongs to it carries `__meta_binnacle_credentials="true"`: it wants the scraper's bearer token.
 What annotations name never does: a token sent there would be given away to whoever wrote the annotation.
-Kubelets are reached through the API server (nodes/proxy), which reaches every node, simulated ones too.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from client import ApiStatusError, Client, resource_path
 from client.ports import beside
 from monitoring.objects.metrics import ObjectMetrics
+from monitoring.objects.wishes import joined
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -68,14 +68,11 @@ class Discovery:
             yield group(f"{host}:{beside(port, process)}", job, scheme="https", credentials=True)
 
     def _kubelets(self) -> Iterator[Json]:
-        api = urlsplit(self._places.api)
-        for meta, _ in self._objects.mirrors["nodes"].notes():
-            name = meta["name"]
+        for meta, address in self._objects.mirrors["nodes"].notes():
             for job, path in KUBELET_JOBS.items():
-                through = resource_path("v1", "nodes", "", quote(name), "proxy") + path
                 # The kubelet's own page names the node itself.
-                more = {"instance": name, "metrics_path": path, **({} if job == "kubelet" else {"node": name})}
-                yield group(api.netloc, job, more, api.scheme, through, credentials=True)
+                more = {"instance": meta["name"], "metrics_path": path, **({} if job == "kubelet" else {"node": meta["name"]})}
+                yield group(address, job, more, "https", path, credentials=True)
 
     def _own(self) -> Iterator[Json]:
         own, asks = urlsplit(self._places.own), self._places.credentials
@@ -127,8 +124,7 @@ def group(address: str, job: str, more: Mapping[str, str] = MappingProxyType({})
 def _wished(namespace: str, name: str, ip: str, port: int, wish: Json, more: dict[str, str]) -> Json:
     # Outside kube-system the job's name has the namespace, so that nobody's labels can pretend to be the control plane.
     job = name if namespace == "kube-system" else f"{namespace}/{name}"
-    host = f"[{ip}]" if ":" in ip else ip
-    return group(f"{host}:{port}", job, {"namespace": namespace, **more}, wish["scheme"], wish["path"])
+    return group(joined(ip, port), job, {"namespace": namespace, **more}, wish["scheme"], wish["path"])
 
 
 def _behind(address: Json) -> dict[str, str]:

@@ -39,7 +39,14 @@ def of_service(service: Json) -> Json | None:
     return wish(service)
 
 
-def of_node(node: Json) -> bool | None:
-    """True for a node whose kubelet serves figures: it names its port."""
-    endpoint = ((node.get("status") or {}).get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
-    return True if endpoint.get("Port") else None
+def of_node(node: Json) -> str | None:
+    """Address and port of a node's kubelet; None where it names no port: then it serves no figures."""
+    status = node.get("status") or {}
+    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
+    address = next((a["address"] for a in status.get("addresses") or () if a["type"] == "InternalIP"), "")
+    return joined(address, port) if port and address else None
+
+
+def joined(ip: str, port: int) -> str:
+    """An address as it stands in a URL."""
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

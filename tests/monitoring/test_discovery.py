@@ -10,7 +10,8 @@ from monitoring.discovery import CREDENTIALS, Discovery, Places
 from monitoring.objects import ObjectMetrics
 
 Json = dict[str, Any]
-NODE = {"metadata": {"name": "n1", "uid": "n"}, "status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}}}}
+NODE = {"metadata": {"name": "n1", "uid": "n"}, "status": {
+    "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}}, "addresses": [{"type": "InternalIP", "address": "10.0.0.3"}]}}
 PROMETHEUS = {"prometheus.io/scrape": "true", "prometheus.io/port": "9153"}
 ENDPOINTS = {"subsets": [{"addresses": [{"ip": "10.244.0.4", "nodeName": "n1", "targetRef": {"kind": "Pod", "name": "dns-1"}}],
                           "ports": [{"port": 53, "protocol": "UDP"}, {"port": 9153}]}]}
@@ -69,14 +70,16 @@ def test_an_empty_cluster_has_its_control_plane_and_ourselves() -> None:
     assert {labels["cluster"] for labels in targets.values()} == {"binnacle"}
 
 
-def test_a_kubelet_is_reached_through_the_api() -> None:
-    mute = {"metadata": {"name": "mute", "uid": "m"}, "status": {}}
+def test_a_kubelet_is_asked_for_each_of_its_pages() -> None:
+    mute = {"metadata": {"name": "mute", "uid": "m"}, "status": {"addresses": NODE["status"]["addresses"]}}
     targets = found(discovery(Endpoints({}), nodes=[NODE, mute]))
-    through = "/api/v1/nodes/n1/proxy/metrics"
-    cadvisor = targets["cadvisor", "10.244.0.1:6443", through + "/cadvisor"]
+    cadvisor = targets["cadvisor", "10.0.0.3:10250", "/metrics/cadvisor"]
     assert (cadvisor["node"], cadvisor["instance"], cadvisor["metrics_path"]) == ("n1", "n1", "/metrics/cadvisor")
-    assert "node" not in targets["kubelet", "10.244.0.1:6443", through], "the kubelet names itself"
-    assert not [path for _, _, path in targets if "mute" in path]
+    assert (cadvisor[CREDENTIALS], cadvisor["__scheme__"]) == ("true", "https")
+    assert "node" not in targets["kubelet", "10.0.0.3:10250", "/metrics"], "the kubelet names itself"
+    assert {path for job, address, path in targets if address == "10.0.0.3:10250"} == {
+        "/metrics", "/metrics/cadvisor", "/metrics/resource", "/metrics/node"}
+    assert "mute" not in {labels.get("instance") for labels in targets.values()}
 
 
 def test_annotated_services_and_pods_get_no_credentials() -> None:

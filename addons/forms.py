@@ -44,8 +44,8 @@ class ConfigForm(forms.Form):
 
 def note(option: Option) -> str:
     """What a value looks like, in a few words."""
-    unit = {"duration": " s", "size": " bytes"}.get(option.type, "")
-    return NOTES.get(option.type, "") + option.range(unit) or option.pattern_help
+    comma = "," if option.type in ("duration", "size") and option.range() else ""
+    return NOTES.get(option.type, "") + comma + option.range(" s" if option.type == "duration" else "") or option.pattern_help
 
 
 def _field(option: Option) -> forms.Field:
@@ -64,6 +64,6 @@ def _widget(option: Option) -> forms.Widget:
     if option.type in STRUCTURED:
         return forms.Textarea({**described, "rows": 2, "maxlength": LONGEST})
     if option.type == "integer":
-        bounds = {name: f"{bound:g}" for name, bound in (("min", option.min), ("max", option.max)) if bound is not None}
+        bounds = {name: f"{bound:.15g}" for name, bound in (("min", option.min), ("max", option.max)) if bound is not None}
         return forms.NumberInput({**described, **bounds, "step": "1"})
     return forms.TextInput({**described, "maxlength": LONGEST})

@@ -81,10 +81,18 @@ class Option:
 
     def range(self, unit: str = "") -> str:
         """The bounds in words: " from 0 to 3600", or nothing."""
-        low, high = (None if bound is None else f"{bound:g}{unit}" for bound in (self.min, self.max))
+        low, high = (None if bound is None else f"{_amount(bound)}{unit}" for bound in (self.min, self.max))
         if low and high:
             return f" from {low} to {high}"
         return f" of at least {low}" if low else f" of at most {high}" if high else ""
+
+
+def _amount(bound: float) -> str:
+    """A bound in words: whole numbers without an exponent, round binary ones as 16Mi."""
+    for unit, size in (("Gi", 1 << 30), ("Mi", 1 << 20)):
+        if bound >= size and bound % size == 0:
+            return f"{bound / size:g}{unit}"
+    return str(int(bound)) if bound == int(bound) else f"{bound:g}"
 
 
 def shown(text: str) -> str:
@@ -148,7 +156,7 @@ def _duration(option: Option, text: str) -> str:
 def _size(option: Option, text: str) -> str:
     from cluster import quantity
 
-    fix = f"an amount of bytes such as 512Mi or 10Gi{option.range(' bytes')}"
+    fix = f"an amount of bytes such as 512Mi or 10Gi{option.range()}"
     try:
         value = quantity.parse(text).nano / 1e9
     except ValueError:

@@ -99,7 +99,7 @@ def _is_done(current: Rollout, health: Health, now: float, deadline: float) -> b
 
 
 def _done(known: State, current: Rollout, now: float) -> Verdict:
-    last = _last(audit.ROLLED_OUT, current, known.in_force or {}, current.values, now)
+    last = _last(audit.ROLLED_OUT, current, known.in_force, current.values, now)
     enabled = current.values.get("enabled") == "true"
     return Verdict(known.but(state=state.HEALTHY if enabled else state.OFF, health="", error=_error(known, ""),
                              rollout=None, last=last, in_force=current.values), audit.ROLLED_OUT)
@@ -111,17 +111,17 @@ def _undone(known: State, current: Rollout, before: Values, now: float, why: str
                    why)
 
 
-def _last(result: str, current: Rollout, before: Values, after: Values, now: float, why: str = "") -> Last:
-    keys = [key for key, old, new in audit.differences(before, current.values)]
-    return Last(result, clock.stamp(now), {key: current.values[key] for key in keys},
-                {key: after[key] for key in keys if key in after}, why, current.revision)
+def _last(result: str, current: Rollout, before: Values | None, after: Values, now: float, why: str = "") -> Last:
+    keys = [key for key, _, new in audit.differences(before or current.values, current.values) if new is not None]
+    return Last(result, {key: current.values[key] for key in keys}, {key: after[key] for key in keys}, why,
+                clock.stamp(now), current.revision)
 
 
 def in_words(last: Last | None) -> str:
     """How a rollout ended, as a sentence."""
     if last is None:
         return ""
-    tried, kept = (", ".join(f"{key}={value}" for key, value in found.items()) or "nothing new"
+    tried, kept = (", ".join(f"{key}={value}" for key, value in found.items()) or "the first configuration"
                    for found in (last.tried, last.in_force))
     if last.result == audit.ROLLED_BACK:
         return f"Rolled back {tried}: {last.reason}. In force: {kept}."

@@ -52,10 +52,10 @@ class Last:
     """How a rollout ended. `tried` and `in_force` hold the keys that differ."""
 
     result: str
-    at: str
     tried: Values
     in_force: Values
     reason: str = ""
+    at: str = ""
     revision: int = 0
 
 
@@ -102,9 +102,8 @@ def read(config: Json) -> State:
 def notes(state: State) -> dict[str, str | None]:
     """The annotations of a state; None for one that is to be absent."""
     rollout = state.rollout and {**asdict(state.rollout), "started": clock.stamp(state.rollout.started)}
-    last = state.last and asdict(state.last)
-    if last:
-        last["inForce"] = last.pop("in_force")
+    # `kubectl describe` shows the beginning of an annotation: what was tried comes first.
+    last = state.last and {{"in_force": "inForce"}.get(name, name): value for name, value in asdict(state.last).items()}
     words = {STATE: state.state, ERROR: state.error[:LONGEST], REFUSED: state.refused, HEALTH: state.health[:LONGEST],
              OBSERVED: state.observed, VERSION: state.version}
     return {**{name: text or None for name, text in words.items()},
@@ -135,7 +134,7 @@ def _json(notes: Json, name: str) -> Json | None:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    return None if value is None else orjson.dumps(value).decode()
 
 
 def _values(found: Any) -> Values | None:

@@ -89,7 +89,7 @@ def cache() -> Cache:
 
 @once
 def _own_cache() -> Cache:
-    return Cache(Store.of(1), ("configmaps", *health.WORKLOADS, "replicasets.apps", "pods", "nodes", "events"))
+    return Cache(Store.of(1), ("configmaps", *health.WORKLOADS, "replicasets.apps", "pods", "nodes", "events", "services"))
 
 
 def all_addons() -> list[AddonStatus]:

@@ -1,27 +1,35 @@
-"""What the addons' pods use: CPU and memory, now and since somebody began to look at the pages.
+"""What the addons' pods use: CPU and memory, now and lately.
 
-A thread asks metrics.k8s.io every 15 s from the first look on, and ends when nobody has looked for ten minutes. At most
-half an hour is kept, in memory.
+A thread asks metrics.k8s.io every 15 s from the first look at a page on, and the monitoring addon for the last hour; it ends
+when nobody has looked for ten minutes. Without monitoring the lines begin with the first look, and go back half an hour at
+most.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from addons import health
 from addons.catalogue import NAMESPACE, catalogue
 from cluster import quantity
 from dashboard import api
+from dashboard.figures_source import Line, Silent
+
+if TYPE_CHECKING:
+    from dashboard.source import Source
 
 log = logging.getLogger(__name__)
 
 EVERY = 15.0
 POINTS = 120
+RECORDED = {"metric": "cpu,memory", "namespace": NAMESPACE, "by": "workload", "top": "20", "range": "1h", "step": "60"}
 UNSEEN = 600.0  # seconds without a look after which the thread ends
 
 
@@ -66,6 +74,10 @@ class Sampler:
                 if not self.problem:
                     log.warning("no figures of the addons' pods: %s", error)
                 self.problem = str(error)
+            try:
+                self.take_recorded(_recorded())
+            except (Silent, ValueError, KeyError, TypeError) as error:
+                log.debug("no history of the addons' pods: %s", error)
             time.sleep(EVERY)
 
     def take(self, items: list[dict[str, Any]]) -> None:
@@ -80,6 +92,35 @@ class Sampler:
             if found:
                 total = Usage(sum(one.cpu for one in found), sum(one.memory for one in found))
                 self.history.setdefault(name, deque(maxlen=POINTS)).append(Point(now, total))
+
+    def take_recorded(self, answer: dict[str, Any]) -> None:
+        """Take over one answer of monitoring: it knows more of the past than this thread."""
+        from addons import status
+
+        seen, figures = status.cache(), answer["figures"]
+        for name in catalogue():
+            of = {f"{w.kind}/{w.name}" for w in health.of(name, seen).workloads}
+            cpu, memory = (_added(figures[metric]["series"], of, len(answer["times"])) for metric in ("cpu", "memory"))
+            points = [Point(at, Usage(used * 1000, held)) for at, used, held in zip(answer["times"], cpu, memory, strict=True)
+                      if used is not None and held is not None]
+            if points:
+                self.history[name] = deque(points, maxlen=POINTS)
+
+
+def _recorded() -> dict[str, Any]:
+    """The answer of the monitoring addon. Raises Silent, ValueError."""
+    from addons import status
+
+    # The line needs of a source only where the Service is; the dashboard's own sources live on its event loop.
+    place = cast("Source", SimpleNamespace(cache=status.cache(), local=True, name="local"))
+    return asyncio.run(Line(place).ask(RECORDED))
+
+
+def _added(series: list[dict[str, Any]], workloads: set[str], length: int) -> list[float | None]:
+    """The sum of the series of some workloads, None where there is no figure."""
+    mine = [one["values"] for one in series if one["labels"].get("workload") in workloads]
+    columns = ([values[i] for values in mine if values[i] is not None] for i in range(length))
+    return [sum(column) if column else None for column in columns]
 
 
 def _sum(item: dict[str, Any]) -> Usage:

@@ -17,7 +17,7 @@ from cluster import clock, quantity
 from cluster.cache import Entry, Event
 from cluster.store import Change, Key
 from dashboard.access import Access, Scope, within
-from dashboard.levels import BAD, DONE, PROGRESS, conditions, judge
+from dashboard.levels import BAD, DONE, NONE, OK, PROGRESS, conditions, judge
 from dashboard.redact import clean_text
 from dashboard.source import Source
 
@@ -28,7 +28,10 @@ JUDGED = ("nodes", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.
 # Kinds that change all the time by themselves; a list of recent changes would hold nothing else.
 NOISE = frozenset({"events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints",
                    "endpointslices.discovery.k8s.io"})
-MAX_PROBLEMS, MAX_CHANGES, MAX_WARNINGS = 60, 60, 40
+MAX_PROBLEMS, MAX_CHANGES, MAX_WARNINGS, MAX_ADDONS = 60, 60, 40, 40
+# Where the addon manager says how an addon is: annotations of its ConfigMap.
+ADDONS, ADDON_NOTE = ("kube-system", "addon-"), "addons.binnacle/"
+ADDON_LEVELS = {"healthy": OK, "rolling out": PROGRESS, "not healthy": BAD, "off": DONE}
 BUCKET, BUCKETS = 5, 180  # seconds per point, and points, of the chart of changes
 
 
@@ -190,6 +193,7 @@ def document(tally: Tally, access: Access, namespaces: frozenset[str] | None) ->
         "problems": _problems(found[1] for found in health.values()),
         "problem_count": sum(len(found[1]) for found in health.values()),
         "capacity": _capacity(seen("nodes"), seen("pods")) if "nodes" in health and "pods" in health else None,
+        "addons": _addons(source, access, namespaces),
         "warnings": _warnings(source, access, namespaces),
         "changes": _recent(tally, access, namespaces),
         "rate": [list(point) for point in tally.rate],
@@ -220,6 +224,24 @@ def _capacity(nodes: Iterable[tuple[Key, Facts]], pods: Iterable[tuple[Key, Fact
     want = [facts for _, facts in pods]
     return {name: {"have": sum(getattr(f, name) for f in have), "asked": sum(getattr(f, name) for f in want)}
             for name in ("cpu", "memory", "pods")}
+
+
+def _addons(source: Source, access: Access, namespaces: frozenset[str] | None) -> list[Json]:
+    """How each addon is, as the manager says."""
+    namespace, prefix = ADDONS
+    if (namespaces is not None and namespace not in namespaces) or not access.can_list("configmaps", namespace):
+        return []
+    found = []
+    for entry in source.cache.list("configmaps", namespace):
+        if entry.key.name.startswith(prefix) and b"addons.binnacle/state" in entry.body:
+            notes = entry.object()["metadata"].get("annotations") or {}
+            state, refused = str(notes.get(f"{ADDON_NOTE}state"))[:40], notes.get(f"{ADDON_NOTE}refused")
+            level = ADDON_LEVELS.get(state, NONE)
+            why = notes.get(f"{ADDON_NOTE}error") or notes.get(f"{ADDON_NOTE}health") or ""
+            found.append({"key": list(entry.key), "name": entry.key.name.removeprefix(prefix), "why": clean_text(why[:400]),
+                          "level": max(level, PROGRESS) if refused and level < BAD else level,
+                          "state": f"{state}, a change is refused" if refused else state})
+    return found[:MAX_ADDONS]
 
 
 def _warnings(source: Source, access: Access, namespaces: frozenset[str] | None) -> list[Json]:

@@ -228,6 +228,11 @@ def test_figures_become_lines(cluster: Cluster, monkeypatch: pytest.MonkeyPatch)
     assert (cpu.now, memory.now) == ("12 m", "24 MiB") and len(cpu.line.split()) == 3
     assert len(usage.sampler.history["sample"]) == 3 and usage.sampler.history["sample"].maxlen == usage.POINTS
 
+    series = [{"labels": {"workload": name}, "values": [None, 0.5, 0.25]} for name in ("Deployment/worker", "Deployment/x")]
+    figures = {"cpu": {"series": series}, "memory": {"series": series}}
+    usage.sampler.take_recorded({"times": [60, 120, 180], "figures": figures})
+    assert [point[1].cpu for point in usage.sampler.history["sample"]] == [500, 250], "what monitoring knows goes first"
+
 
 def test_its_files_are_served(pages: Path) -> None:
     from django.test import Client

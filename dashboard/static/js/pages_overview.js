@@ -25,6 +25,7 @@ export function OverviewPage({ kinds }) {
       </div>
       <div>
         ${doc.capacity && html`<${Capacity} capacity=${doc.capacity} />`}
+        ${doc.addons?.length > 0 && html`<${Addons} rows=${doc.addons} />`}
         <${Changes} rows=${doc.changes} kinds=${kinds} rate=${doc.rate} />
       </div>
     </div>
@@ -91,6 +92,12 @@ function Capacity({ capacity }) {
     return html`<div key=${name}><div class="meter-head"><span>${titles[name]}</span><span><b>${show[name](asked)}</b> of ${show[name](have)} <span class="dim">${have ? `${Math.round(share * 100)} %` : ""}</span></span></div>
       <div class="meter" role="meter" aria-label=${titles[name]} aria-valuemin="0" aria-valuemax=${have} aria-valuenow=${asked}><i class=${share > 0.95 ? "bad" : share > 0.8 ? "progress" : ""} style=${{ width: `${Math.min(100, share * 100)}%` }} /></div></div>`;
   })}</div><//>`;
+}
+
+function Addons({ rows }) {
+  return html`<${Panel} title="Addons"><table class="plain addons"><tbody>${rows.map((row) => html`<tr key=${row.name}>
+    <td class="fit"><${Dot} level=${row.level} title=${row.state} /></td><td class="name fit"><${ObjectLink} to=${row.key}>${row.name}<//></td>
+    <td><span class="tone ${LEVELS[row.level]}">${row.state}</span>${row.why && html`<span class="message">${row.why}</span>`}</td></tr>`)}</tbody></table><//>`;
 }
 
 const VERBS = { ADDED: ["created", "+"], MODIFIED: ["changed", "~"], DELETED: ["deleted", "−"] };

@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,9 @@ def until(look: Callable[[], Any], what: str, patience: float = 150) -> Any:
 class Writers:
     """The logs of many containers, written as the kubelet's shim does."""
 
-    def __init__(self, pods: Path) -> None:
+    def __init__(self, pods: Path, containers: int = CONTAINERS) -> None:
         self._logs = []
-        for number in range(CONTAINERS):
+        for number in range(containers):
             folder = pods / f"default_writer-{number}_0000-{number}" / "main"
             folder.mkdir(parents=True)
             self._logs.append(LogFile(str(folder / "0.log"), FILE_BYTES, FILES))
@@ -139,16 +140,17 @@ def test_each_line_is_in_the_store_once_through_kills_and_stops(elasticsearch: E
     elasticsearch.wait()
     total = CONTAINERS * LINES
     until(lambda: elasticsearch.count() >= total, f"{total} lines in the store\n{shipper.output()}")
-    assert _lines(elasticsearch) == Counter({(line, number): 1 for line in range(LINES) for number in range(CONTAINERS)})
+    messages = (document["message"] for document in elasticsearch.documents("message"))
+    assert _lines(messages) == Counter({(line, number): 1 for line in range(LINES) for number in range(CONTAINERS)})
     figures = shipper.figures()
     assert figures["files_lost_total"] == figures["documents_rejected_total"] == figures["files_truncated_total"] == 0
 
 
-def _lines(elasticsearch: Elasticsearch) -> Counter[tuple[int, int]]:
+def _lines(messages: Iterable[str]) -> Counter[tuple[int, int]]:
     found: Counter[tuple[int, int]] = Counter()
-    for document in elasticsearch.documents("message"):
-        match = _LINE.match(document["message"].removeprefix("INFO "))
-        assert match, document
+    for message in messages:
+        match = _LINE.match(message.removeprefix("INFO "))
+        assert match, message
         found[int(match[1]), int(match[2])] += 1
     return found
 
@@ -168,3 +170,71 @@ def test_what_the_store_refuses_is_kept_aside_and_the_rest_goes_on(elasticsearch
     until(lambda: elasticsearch.count() == 1, "the other is kept")
     kept = orjson.loads((shipper.state / "rejected.ndjson").read_bytes())
     assert kept["document"]["message"] == "of web" and "kubernetes.pod" in kept["reason"]
+
+
+class Embedded:
+    """The embedded store's process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "logs", "--without-api", "--address=127.0.0.1", f"--port={self.port}",
+             f"--data-dir={self.folder}"], cwd=ROOT, env={**os.environ, "PYTHONPATH": "logging"})
+
+    def kill(self) -> None:
+        if self._process is not None:
+            kill(self._process.pid)
+            self._process.wait(10)
+            self._process = None
+
+    def messages(self) -> list[str]:
+        """Every line's message; none while the store does not answer."""
+        everything = {"logs": None, "events": None, "nodes": True}
+        question = {"query": "", "from": "now-1d", "to": "now", "format": "json", "scope": everything}
+        request = urllib.request.Request(self.url + "/download", orjson.dumps(question),
+                                         {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return [orjson.loads(line)["message"] for line in answer.read().splitlines()]
+        except OSError as error:
+            if isinstance(error, urllib.error.HTTPError) and error.code != 503:
+                raise
+            return []
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Embedded]:
+    made = Embedded(tmp_path / "store")
+    yield made
+    made.kill()
+
+
+def test_the_embedded_store_has_each_line_once_too(embedded: Embedded, tmp_path: Path) -> None:
+    """Shipper and store are killed in turns; the store has said yes to what it has on the disk only."""
+    shipper = Shipper(tmp_path / "shipper", "--store=embedded", f"--ingest={embedded.url}")
+    containers, lines = 5, 2000
+    writers = Writers(shipper.pods, containers)
+    try:
+        for turn in range(4):
+            embedded.start()
+            shipper.start()
+            writers.write(turn * lines // 4, (turn + 1) * lines // 4)
+            until(lambda: shipper.figures().get("documents_shipped_total"), "the store takes lines")
+            embedded.kill() if turn % 2 else shipper.kill()
+            if turn % 2:
+                until(lambda: shipper.figures().get("store_up") == 0 or shipper.figures().get("waiting_bytes") == 0,
+                      "the shipper notices, or has nothing more to send")
+                shipper.kill()
+            else:
+                embedded.kill()
+        writers.close()
+        embedded.start()
+        shipper.start()
+        until(lambda: len(embedded.messages()) >= containers * lines, "all lines in the store")
+        assert _lines(embedded.messages()) == Counter({(n, c): 1 for n in range(lines) for c in range(containers)})
+    finally:
+        shipper.kill()

@@ -61,10 +61,11 @@ class Program:
     async def _embedded(self) -> Server:
         """Where the embedded store listens. Raises ApiStatusError, OSError or LookupError while that is not known."""
         if self._options.ingest or self._api is None:
-            return Server(self._options.ingest)
+            return Server(self._options.ingest, self._api.headers if self._api else dict)
         service = (await self._api.get(SERVICE))["spec"]
         address = service["clusterIP"]
-        return Server(f"http://{f'[{address}]' if ':' in address else address}:{service['ports'][0]['port']}")
+        return Server(f"http://{f'[{address}]' if ':' in address else address}:{service['ports'][0]['port']}",
+                      self._api.headers)
 
     def _find(self) -> Iterator[Where]:
         if self._options.pods_dir:

@@ -21,10 +21,11 @@ class Api:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._server = Server(config.server, self._headers, config.ssl_context(), connections=2, timeout=30.0,
+        self._server = Server(config.server, self.headers, config.ssl_context(), connections=2, timeout=30.0,
                               server_name=config.server_name)
 
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
+        """Who we are, for a request."""
         token = self._config.bearer()
         return {"User-Agent": "binnacle-log-shipper", **({"Authorization": "Bearer " + token} if token else {})}
 

@@ -38,6 +38,8 @@ def parse(method: str, path: str, watch: bool) -> RequestInfo:
     else:
         return info
     info.is_resource = True
+    if parts[0] == "watch" and len(parts) > 1:  # the old way to ask for one, still in use by old clients
+        parts, watch = parts[1:], True
     _read_resource(info, parts)
     info.rest = _rest(info, path)
     info.verb = METHOD_VERBS.get(method, method.lower())

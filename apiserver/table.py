@@ -48,6 +48,13 @@ def of_object(kind: Kind, obj: Json, version: str = "v1", include: str = "", hea
             "rows": [row(kind, obj, time.time(), version, include)]}
 
 
+def of_items(kind: Kind, items: list[Json], version: str, include: str) -> Json:
+    """A table of objects that are not stored."""
+    return {"kind": "Table", "apiVersion": f"meta.k8s.io/{version}", "metadata": {},
+            "columnDefinitions": definitions(kind),
+            "rows": [row(kind, item, time.time(), version, include) for item in items]}
+
+
 def of_list(kind: Kind, entries: list[Entry], metadata: bytes, version: str, include: str) -> tuple[bytes, list[bytes]]:
     """The table of a list, encoded: its beginning, and the rows; `metadata` is the list's, encoded."""
     rows = RENDERED.rows(kind, entries, time.time(), version, include)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import orjson
@@ -93,9 +92,7 @@ def _one(kind: Kind, obj: Json, view: View, include: str) -> bytes:
 
 def _list(kind: Kind, items: list[Json], view: View, include: str) -> bytes:
     if view.transform == "Table":
-        rows = [table.row(kind, item, time.time(), view.version, include) for item in items]
-        return orjson.dumps({"kind": "Table", "apiVersion": f"meta.k8s.io/{view.version}", "metadata": {},
-                             "columnDefinitions": table.definitions(kind), "rows": rows})
+        return orjson.dumps(table.of_items(kind, items, view.version, include))
     if view.transform:
         return orjson.dumps(partial.of_list(items, {}, view.version))
     return orjson.dumps({"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": {}, "items": items})

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiserver import health, response
+import orjson
+
+from apiserver import health, table
 from apiserver.request import Request
+from apiserver.resources import render
 from apiserver.response import Answer
 from apiserver.subresources.verbs import only
 from cluster.errors import NotFound
@@ -16,15 +19,19 @@ NAMES = ("scheduler", "controller-manager", "etcd-0")
 async def handle(request: Request) -> Answer:
     """List them, or get one."""
     only(request, "get", "list")
-    items = [_status(name, health.run(health.store_answers, request.state)) for name in NAMES]
-    if request.info.name:
-        found = next((item for item in items if item["metadata"]["name"] == request.info.name), None)
-        if found is None:
-            raise NotFound("componentstatuses", request.info.name)
-        return response.json_response({"kind": "ComponentStatus", "apiVersion": "v1", **found})
-    warnings = ["v1 ComponentStatus is deprecated in v1.19+"]
-    return response.json_response({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": items},
-                                  warnings=warnings)
+    name = request.info.name
+    items = [_status(known, health.run(health.store_answers, request.state)) for known in NAMES if name in ("", known)]
+    if not items:
+        raise NotFound("componentstatuses", name)
+    warnings = [] if name else ["v1 ComponentStatus is deprecated in v1.19+"]
+    view, kind = request.view, request.state.registry.lookup("", "v1", "componentstatuses")
+    if view.transform == "Table" and kind is not None:
+        made = table.of_items(kind, items, view.version, request.query("includeObject"))
+        return render.finish(view, orjson.dumps(made), warnings=warnings)
+    if name:
+        return render.finish(view, orjson.dumps({"kind": "ComponentStatus", "apiVersion": "v1", **items[0]}))
+    return render.finish(view, orjson.dumps({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {},
+                                             "items": items}), warnings=warnings)
 
 
 def _status(name: str, problem: str) -> dict[str, Any]:

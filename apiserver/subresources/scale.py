@@ -6,18 +6,31 @@ from typing import Any
 
 import orjson
 
+from apiserver import table
+from apiserver.negotiation import View
 from apiserver.request import Request
 from apiserver.resources import get, render, write
 from apiserver.response import Answer
 from apiserver.subresources.verbs import only
 from cluster import schema, selectors
 from cluster.errors import BadRequest, InternalError, Invalid, invalid
+from cluster.kinds import columns
 from cluster.patch import decoded, jsonpatch, merge
 from cluster.registry import Kind, Scale
 from cluster.verbs import update
 from cluster.verbs.plan import arun
 
 Json = dict[str, Any]
+
+
+def _cells(scale: Json, now: float) -> list[Any]:
+    return [scale["metadata"]["name"], scale["spec"].get("replicas", 0), scale["status"].get("replicas", 0),
+            columns.age(scale, now)]
+
+
+KIND = Kind("autoscaling", "v1", "Scale", "scales", cells=_cells, columns=(
+    columns.NAME, columns.column("Desired", "integer", "How many replicas are wanted."),
+    columns.column("Available", "integer", "How many replicas there are."), columns.AGE))
 
 
 async def handle(request: Request, kind: Kind) -> Answer:
@@ -29,8 +42,7 @@ async def handle(request: Request, kind: Kind) -> Answer:
         if schema.is_custom(kind.definition) and fetch(found, paths.replicas) is None:
             text = f'the spec replicas field ".{paths.replicas}" does not exist'
             raise InternalError(f"Internal error occurred: {text}", details={"causes": [{"message": text}]})
-        scale = of_object(found, paths)
-        return render.finish(view, orjson.dumps(scale))
+        return render.finish(view, _body(of_object(found, paths), view, request.query("includeObject")))
     wanted = await _wanted(request)
     call = write.call_of(request, kind)
     call.subresource = ""
@@ -45,7 +57,11 @@ async def handle(request: Request, kind: Kind) -> Answer:
         return obj
 
     result = await arun(update.plan(call, transform), request.state.store)
-    return render.finish(view, orjson.dumps(of_object(result.obj, paths)), 200, call.warnings)
+    return render.finish(view, _body(of_object(result.obj, paths), view), 200, call.warnings)
+
+
+def _body(scale: Json, view: View, include: str = "") -> bytes:
+    return orjson.dumps(table.of_object(KIND, scale, view.version, include) if view.transform == "Table" else scale)
 
 
 async def _wanted(request: Request) -> Any:

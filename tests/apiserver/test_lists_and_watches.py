@@ -71,6 +71,30 @@ def test_tables_of_a_list(server: Server, ten: list[str]) -> None:
     assert table["rows"][0]["cells"][1] == 1, "a row is rendered again when its object changed"
 
 
+def test_tables_of_what_is_not_stored(server: Server) -> None:
+    accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+    _, table = server.request("GET", "/api/v1/componentstatuses", Accept=accept)
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Status", "Message", "Error"]
+    assert ["scheduler", "Healthy", "ok", ""] in [row["cells"] for row in table["rows"]]
+    path = "/apis/apps/v1/namespaces/pages/deployments"
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "replicas": 2, "template": {
+        "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "host"}]}}}
+    server.request("POST", path, {"metadata": {"name": "scaled"}, "spec": spec})
+    _, table = server.request("GET", f"{path}/scaled/scale", Accept=accept)
+    server.request("DELETE", f"{path}/scaled")
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+    assert table["rows"][0]["cells"][:3] == ["scaled", 2, 0]
+
+
+@pytest.mark.parametrize(("path", "count"), [("namespaces/pages/configmaps", 10), ("namespaces/pages/configmaps/p3", 1)])
+def test_the_old_paths_of_watches(server: Server, ten: list[str], path: str, count: int) -> None:
+    watch = Watch(server, f"/api/v1/watch/{path}?timeoutSeconds=20")
+    seen = [watch.next() for _ in range(count)]
+    watch.close()
+    assert {event["type"] for event in seen} == {"ADDED"}
+    assert {event["object"]["metadata"]["name"] for event in seen} == (set(ten) if count > 1 else {"p3"})
+
+
 def test_a_watch_goes_on_where_a_list_ended(server: Server, ten: list[str]) -> None:
     _, listed = server.request("GET", PAGES)
     server.request("DELETE", f"{PAGES}/p1")

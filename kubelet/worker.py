@@ -18,6 +18,7 @@ from kubelet.containers import Builder
 from kubelet.events import Recorder
 from kubelet.launching import Launcher
 from kubelet.messages import read as read_message
+from kubelet.metrics import WORKER
 from kubelet.podfiles import PodFiles
 from kubelet.probes.actions import Asker
 from kubelet.probes.manager import PodProbes
@@ -115,8 +116,10 @@ class PodWorker:
         """Never lets one failure end it: it waits a little longer each time, and looks again."""
         while True:
             self._wake.clear()
+            started, kind = time.perf_counter(), "kill" if self.ending else "sync"
             try:
                 delay = await self.sync()
+                WORKER.observe(time.perf_counter() - started, kind)
                 self._failures = 0
             except asyncio.CancelledError:
                 self._close()

@@ -71,7 +71,8 @@ class Discovery:
         for meta, address in self._objects.mirrors["nodes"].notes():
             for job, path in KUBELET_JOBS.items():
                 # The kubelet's own page names the node itself.
-                more = {"instance": meta["name"], "metrics_path": path, **({} if job == "kubelet" else {"node": meta["name"]})}
+                more = {} if job == "kubelet" else {"node": meta["name"]}
+                more |= {"instance": meta["name"], "metrics_path": path}
                 yield group(address, job, more, "https", path, credentials=True)
 
     def _own(self) -> Iterator[Json]:

@@ -1,6 +1,7 @@
 """Whether a bearer token may read a page: the API server is asked, with that token, by a SelfSubjectAccessReview.
 
-So whoever asks needs no rights of its own, and RBAC decides: the ClusterRole `system:monitoring` allows `get /metrics`.
+So whoever asks needs no rights of its own, and RBAC decides: the ClusterRole `system:monitoring` allows `get` of `/metrics`
+and of nodes/metrics.
 """
 
 from __future__ import annotations
@@ -32,14 +33,22 @@ class Access:
 
     def check(self, authorization: str, path: str) -> int:
         """The status for a request with this Authorization header: 200, 401, 403, or 503 when the API can not be asked."""
+        return self._check(authorization, {"nonResourceAttributes": {"path": path, "verb": "get"}})
+
+    def check_resource(self, authorization: str, resource: str, subresource: str, name: str) -> int:
+        """As `check`, for `get` of a cluster-scoped object's subresource."""
+        about = {"resource": resource, "subresource": subresource, "name": name, "verb": "get"}
+        return self._check(authorization, {"resourceAttributes": about})
+
+    def _check(self, authorization: str, spec: dict[str, dict[str, str]]) -> int:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             return UNAUTHORIZED
-        key = hashlib.sha256(token.strip().encode()).digest(), path
+        key = hashlib.sha256(token.strip().encode()).digest(), json.dumps(spec)
         known = self._known.get(key)
         if known is not None and time.monotonic() - known[0] < KEEP:
             return known[1]
-        status = self._ask(token.strip(), path)
+        status = self._ask(token.strip(), spec)
         if status != UNAVAILABLE:
             with self._lock:
                 while len(self._known) >= KEPT:
@@ -47,12 +56,11 @@ class Access:
                 self._known[key] = time.monotonic(), status
         return status
 
-    def _ask(self, token: str, path: str) -> int:
+    def _ask(self, token: str, spec: dict[str, dict[str, str]]) -> int:
         import urllib.error
         import urllib.request
 
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-                  "spec": {"nonResourceAttributes": {"path": path, "verb": "get"}}}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
         try:
             request = urllib.request.Request(self._server + PATH, json.dumps(review).encode(), {
                 "Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -10,20 +11,26 @@ from aiohttp import web
 
 from kubelet.server import attach, execs, logs, metrics, portforward, state, stats
 from kubelet.server.containers import AGENT
+from telemetry.access import Access
 
 if TYPE_CHECKING:
     from kubelet.agent import Agent
 
 
+ACCESS = web.AppKey("access", Access)
+
+
 def build(agent: Agent) -> web.Application:
     app = web.Application(middlewares=[only_known_clients])
     app[AGENT] = agent
+    app[ACCESS] = Access(agent.client.config.server, agent.client.config.ca)
     target = "/{namespace}/{pod}/{container}"
     app.router.add_get("/healthz", state.healthz)
     app.router.add_get("/pods", state.pods)
     app.router.add_get("/metrics", metrics.handle)
     app.router.add_get("/metrics/cadvisor", stats.cadvisor)
     app.router.add_get("/metrics/resource", stats.resource)
+    app.router.add_get("/metrics/node", stats.node)
     app.router.add_get("/stats/summary", stats.summary)
     app.router.add_get("/containerLogs" + target, logs.handle)
     app.router.add_post("/run" + target, execs.run)
@@ -37,12 +44,28 @@ def build(agent: Agent) -> web.Application:
 async def only_known_clients(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Everything but health needs a client certificate of the cluster's CA."""
+    """Everything but health needs a client certificate of the cluster's CA; figures can be had with a bearer token too."""
     transport = request.transport
     certificate = transport.get_extra_info("peercert") if transport is not None else None
     if not certificate and request.path != "/healthz":
-        raise web.HTTPUnauthorized(text="Unauthorized: a client certificate of the cluster's CA is needed\n")
+        await _check_token(request)
     return await handler(request)
+
+
+async def _check_token(request: web.Request) -> None:
+    """Whether the bearer may `get` nodes/metrics or nodes/stats of this node, as RBAC has it. Raises HTTPException."""
+    part = request.path.split("/")[1]
+    token = request.headers.get("Authorization", "")
+    if part not in ("metrics", "stats") or not token:
+        raise web.HTTPUnauthorized(text="Unauthorized: a client certificate of the cluster's CA is needed\n")
+    node = request.app[AGENT].options.node_name
+    status = await asyncio.to_thread(request.app[ACCESS].check_resource, token, "nodes", part, node)
+    if status == 403:
+        raise web.HTTPForbidden(text=f"Forbidden: the token may not get nodes/{part} of {node}\n")
+    if status == 401:
+        raise web.HTTPUnauthorized(text="Unauthorized: the API server does not know this token\n")
+    if status != 200:
+        raise web.HTTPServiceUnavailable(text="the API server could not be asked about the token\n")
 
 
 def tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:

@@ -1,50 +1,74 @@
-"""/metrics: the kubelet's own, few and cheap."""
+"""/metrics: the kubelet's own."""
 
 from __future__ import annotations
 
-import resource
+import asyncio
+import os
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from kubelet import podspec
+from kubelet import metrics, podspec
 from kubelet.node import VERSION
 from kubelet.server.containers import agent
-from kubelet.stats.exposition import CONTENT_TYPE, Page
+from kubelet.stats.exposition import CONTENT_TYPE
 
-FAMILIES = {
-    "kubelet_node_name": ("gauge", "The node's name. The count is always 1."),
-    "kubernetes_build_info": ("gauge", "The version that this kubelet is compatible with."),
-    "kubelet_running_containers": ("gauge", "Number of containers that run."),
-    "kubelet_running_pods": ("gauge", "Number of pods whose sandbox runs."),
-    "kubelet_pods": ("gauge", "Number of pods bound to the node, by phase."),
-    "process_cpu_seconds_total": ("counter", "Total user and system CPU time spent in seconds."),
-    "process_resident_memory_bytes": ("gauge", "Resident memory size in bytes."),
-    "process_max_resident_memory_bytes": ("gauge", "Largest resident memory size in bytes."),
-}
+if TYPE_CHECKING:
+    from kubelet.agent import Agent
+    from telemetry.page import Page
+
+Json = dict[str, Any]
+_page: list[Page] = []
 
 
 async def handle(request: web.Request) -> web.Response:
     found = agent(request)
+    _look(found)
+    await asyncio.to_thread(_look_at_volumes, dict(_claims(found)))
+    if not _page:
+        # Not before somebody asks: most kubelets are never scraped, and memory counts.
+        from telemetry.page import Page
+
+        _page.append(Page(metrics.METRICS))
+    return web.Response(body=_page[0].text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _look(found: Agent) -> None:
+    """Set what is known only now."""
     phases = Counter(podspec.phase(pod) for pod in found.pods.items.values())
-    usage = resource.getrusage(resource.RUSAGE_SELF)
     states = [found.runtime.state(uid) for uid in found.workers]
     running = sum(c.running for state in states if state and state.ready for c in state.containers)
-    page = Page()
-    for name, (kind, text) in FAMILIES.items():
-        page.declare(name, kind, text)
-    page.add("kubelet_node_name", 1, {"node": found.options.node_name})
-    page.add("kubernetes_build_info", 1, {"git_version": VERSION})
-    page.add("kubelet_running_containers", running, {"container_state": "running"})
-    page.add("kubelet_running_pods", sum(bool(state and state.ready) for state in states))
-    for phase, count in sorted(phases.items()):
-        page.add("kubelet_pods", count, {"phase": phase})
-    page.add("process_cpu_seconds_total", usage.ru_utime + usage.ru_stime)
-    page.add("process_resident_memory_bytes", _resident())
-    page.add("process_max_resident_memory_bytes", usage.ru_maxrss * 1024)
-    return web.Response(body=page.text().encode(), headers={"Content-Type": CONTENT_TYPE})
+    metrics.NAME.set(1, found.options.node_name)
+    metrics.BUILD.set(1, VERSION)
+    metrics.CONTAINERS.set(running, "running")
+    metrics.PODS.set(sum(bool(state and state.ready) for state in states))
+    metrics.PHASES.values = {(phase,): count for phase, count in phases.items()}
 
 
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def _claims(found: Agent) -> Iterator[tuple[tuple[str, str], str]]:
+    """Where the claims of running pods are mounted, by (namespace, name)."""
+    for worker in list(found.workers.values()):
+        for volume in worker.pod["spec"].get("volumes") or ():
+            claim = volume.get("persistentVolumeClaim")
+            ready = (worker.volumes or {}).get(volume["name"])
+            if claim and ready is not None:
+                yield (worker.pod["metadata"]["namespace"], claim["claimName"]), ready.path
+
+
+def _look_at_volumes(claims: dict[tuple[str, str], str]) -> None:
+    """Set the figures of their file systems. Blocking: a disk may be slow to answer."""
+    made: dict[str, dict[tuple[str, ...], float]] = {name: {} for name in metrics.VOLUMES}
+    for claim, path in claims.items():
+        try:
+            s = os.statvfs(path)
+        except OSError:
+            continue  # it went while we looked
+        values = {"capacity_bytes": s.f_blocks * s.f_frsize, "available_bytes": s.f_bavail * s.f_frsize,
+                  "used_bytes": (s.f_blocks - s.f_bfree) * s.f_frsize, "inodes": s.f_files, "inodes_free": s.f_ffree,
+                  "inodes_used": s.f_files - s.f_ffree}
+        for name, value in values.items():
+            made[name][claim] = value
+    for name, family in metrics.VOLUMES.items():
+        family.values = made[name]

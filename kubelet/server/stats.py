@@ -1,4 +1,4 @@
-"""/metrics/cadvisor, /metrics/resource and /stats/summary: the newest sample."""
+"""/metrics/cadvisor, /metrics/resource, /metrics/node and /stats/summary: the newest sample."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aiohttp import web
 from kubelet.node import VERSION
 from kubelet.server.containers import agent
 from kubelet.stats import cadvisor as cadvisor_page
+from kubelet.stats import nodepage
 from kubelet.stats import resources as resource_page
 from kubelet.stats import summary as summary_page
 from kubelet.stats.exposition import CONTENT_TYPE
@@ -25,6 +26,11 @@ async def cadvisor(request: web.Request) -> web.Response:
 
 async def resource(request: web.Request) -> web.Response:
     text = resource_page.render(await agent(request).sampler.latest())
+    return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def node(request: web.Request) -> web.Response:
+    text = nodepage.render(agent(request).options.root_dir)
     return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 

@@ -6,5 +6,6 @@ processes.py  from /proc, where there is no control group
 machine.py    of the whole machine; network interfaces; folders
 sampler.py    takes the samples and makes rates of them
 cadvisor.py, resources.py, summary.py   a sample as /metrics/cadvisor, /metrics/resource, /stats/summary
+nodepage.py   the machine as /metrics/node, as node-exporter shows it
 exposition.py Prometheus' text format
 """

@@ -49,8 +49,7 @@ def render(snapshot: Snapshot, version: str = "", kernel: str = "", system: str 
     page = Page()
     for name, (kind, text) in FAMILIES.items():
         page.declare(name, kind, text)
-    about = {"cadvisorRevision": "", "cadvisorVersion": version, "dockerVersion": "", "kernelVersion": kernel}
-    page.add("cadvisor_version_info", 1, {**about, "osVersion": system})
+    page.add("cadvisor_version_info", 1, {"cadvisor_version": version, "kernel_version": kernel, "os_version": system})
     node = snapshot.node
     _usage(page, _labels("/"), node.usage, node.at)
     page.add("container_start_time_seconds", node.started_at, _labels("/"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kubelet import podspec, quantity
+from kubelet.metrics import RELIST
 from kubelet.runtimes.base import Measurable, Running
 from kubelet.stats import groups, machine
 from kubelet.stats.model import Container, Node, Pod, Snapshot, Usage
@@ -61,12 +62,13 @@ class Sampler:
 
     async def _take(self) -> Snapshot:
         async with self._lock:
-            found = []
+            found, started = [], time.perf_counter()
             for pod in list(self._pods()):
                 source = self._measurable(podspec.uid(pod))
                 if source is not None:
                     found.append((pod, source))
                 await asyncio.sleep(0)  # reading the records of many pods must not hold up their probes
+            RELIST.observe(time.perf_counter() - started)
             self._last = await asyncio.to_thread(self.sample, found)
             return self._last
 

@@ -13,7 +13,8 @@ Json = dict[str, Any]
 NODE = {"metadata": {"name": "n1", "uid": "n"}, "status": {
     "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}}, "addresses": [{"type": "InternalIP", "address": "10.0.0.3"}]}}
 PROMETHEUS = {"prometheus.io/scrape": "true", "prometheus.io/port": "9153"}
-ENDPOINTS = {"subsets": [{"addresses": [{"ip": "10.244.0.4", "nodeName": "n1", "targetRef": {"kind": "Pod", "name": "dns-1"}}],
+POD = {"kind": "Pod", "name": "dns-1"}
+ENDPOINTS = {"subsets": [{"addresses": [{"ip": "10.244.0.4", "nodeName": "n1", "targetRef": POD}],
                           "ports": [{"port": 53, "protocol": "UDP"}, {"port": 9153}]}]}
 
 
@@ -31,7 +32,8 @@ class Endpoints(Client):
 
 
 def service(name: str = "dns", namespace: str = "kube-system", **annotations: str) -> Json:
-    return {"metadata": {"name": name, "namespace": namespace, "uid": f"s-{name}", "annotations": {**PROMETHEUS, **annotations}},
+    return {"metadata": {"name": name, "namespace": namespace, "uid": f"s-{name}",
+                         "annotations": {**PROMETHEUS, **annotations}},
             "spec": {"clusterIP": "10.96.0.10"}}
 
 

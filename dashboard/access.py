@@ -38,6 +38,13 @@ class Access:
     def can_list(self, storage: str, namespace: str = "") -> bool:
         return self.allows("list", storage) or (bool(namespace) and self.allows("list", storage, namespace))
 
+    def log_scope(self, verb: str, storage: str, subresource: str = "") -> Scope:
+        """The namespaces whose lines the user may read: where `verb` is allowed on all objects of a kind."""
+        if self.allows(verb, storage, subresource=subresource):
+            return None
+        return frozenset(entry.key.name for entry in self.source.cache.list("namespaces")
+                         if self.allows(verb, storage, entry.key.name, subresource=subresource))
+
     def can_read_log(self, namespace: str, pod: str) -> bool:
         return self.allows("get", "pods", namespace, pod, "log")
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from dashboard import views
+from dashboard import logsearch_download, views
 
 urlpatterns = [
     path("healthz", views.healthz),
@@ -11,5 +11,6 @@ urlpatterns = [
     path("logout", views.log_out),
     path("static/<slug:build>/<path:path>", views.static_file),
     path("", views.page),
+    path("c/<str:cluster>/logs/download", logsearch_download.download),
     re_path(r"^(?P<path>c/[a-z0-9][a-z0-9.-]{0,62}(/.*)?)$", views.page),
 ]

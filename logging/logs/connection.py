@@ -152,12 +152,13 @@ class Server:
         return {"Authorization": "Basic " + base64.b64encode(":".join(self._credentials).encode()).decode()}
 
     @contextlib.asynccontextmanager
-    async def open(self, path: str, timeout: float) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
-        """A GET whose body comes piece by piece, on a connection of its own."""
+    async def open(self, path: str, timeout: float | None, method: str = "GET", body: bytes = b"",
+                   headers: Mapping[str, str] | None = None) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
+        """A request whose answer comes piece by piece, on a connection of its own; `timeout` is for all of it."""
         async with asyncio.timeout(timeout):
             stream = await self._connect()
             try:
-                answer = await self._send(stream, "GET", path, b"", None)
+                answer = await self._send(stream, method, path, body, headers)
                 yield answer, stream.pieces(answer.headers)
             finally:
                 stream.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from logs.ship.options import inside
 
 EMBEDDED, ELASTICSEARCH = "embedded", "elasticsearch"
-_UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "k": 10**3, "M": 10**6, "G": 10**9}
+_UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -38,7 +38,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def size(text: str) -> int:
     """Bytes of a quantity as 512Mi."""
-    match = re.fullmatch(r"(\d{1,15})(Ki|Mi|Gi|k|M|G)?", text)
+    match = re.fullmatch(r"(\d{1,15})(Ki|Mi|Gi|Ti|k|M|G)?", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: write one as 512Mi or 2Gi")
     return int(match[1]) * _UNITS[match[2] or ""]

@@ -11,6 +11,7 @@ import { ListPage, KindsPage } from "./pages_list.js";
 import { OverviewPage } from "./pages_overview.js";
 import { ObjectPage } from "./pages_object.js";
 import { Toast } from "./toast.js";
+import { Lazy } from "./lazy.js";
 
 const KINDS = { feed: "kinds" };
 
@@ -18,10 +19,11 @@ function App() {
   const { page, key } = route.value;
   const { doc } = useDoc(KINDS).value;
   const kinds = doc?.kinds;
-  const title = key ? key[2] : page === "overview" ? "Overview" : groupOf(page).kinds?.includes(page) ? groupOf(page).title : page === "kinds" ? "All kinds" : kindTitle(page, kinds);
+  const title = key ? key[2] : page === "overview" ? "Overview" : page === "logs" ? "Logs" : groupOf(page).kinds?.includes(page) ? groupOf(page).title : page === "kinds" ? "All kinds" : kindTitle(page, kinds);
   useEffect(() => { document.title = `${title} · Binnacle`; }, [title]);
   const stale = link.value.state !== "live" || link.value.health?.store.up === false;
   const body = key ? html`<${ObjectPage} key=${key.join("/")} object=${key} kinds=${kinds} />`
+    : page === "logs" ? html`<${Lazy} load=${() => import("./lazy/logs_page.js")} name="LogsPage" />`
     : page === "overview" ? html`<${OverviewPage} kinds=${kinds} />`
     : page === "kinds" ? html`<${KindsPage} kinds=${kinds} />` : html`<${ListPage} key=${page} kinds=${kinds} />`;
   return html`<a class="skip" href="#main">Skip to the content</a>

@@ -16,6 +16,7 @@ export const GROUPS = [
     "rolebindings.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io",
     "clusterrolebindings.rbac.authorization.k8s.io"] },
   { id: "events", title: "Events", key: "e", kinds: ["events"] },
+  { id: "logs", title: "Logs", key: "l" },
   { id: "kinds", title: "All kinds", key: "k" },
 ];
 

@@ -10,6 +10,7 @@ import { HistoryTab, YamlTab } from "./views_yaml.js";
 import { LogTab } from "./log.js";
 import { keyOf } from "./pages_overview.js";
 import { Figures, hasFigures } from "./figures.js";
+import { LogsLink } from "./logs_link.js";
 
 export function ObjectPage({ object: key, kinds }) {
   const { doc, error } = useDoc({ feed: "object", key }).value;
@@ -35,7 +36,7 @@ function Head({ objectKey, doc, gone, kinds }) {
     <p class="crumbs"><a href=${pageUrl(storage)}>${kindTitle(storage, kinds)}</a>${ns && html`<span aria-hidden="true">/</span><a href=${pageUrl(storage, { ns })}>${ns}</a>`}</p>
     <h2 class="object-name">${doc && html`<${Dot} level=${gone ? 4 : doc.level} title=${doc.reason} />`}${name}
       ${gone ? html`<span class="tag none">${doc ? "deleted" : "does not exist"}</span>` : doc.reason && html`<span class="tag ${LEVELS[doc.level]}">${doc.reason}</span>`}
-      <span class="head-actions"><${Copy} text=${name} label="Copy name" /><${Copy} text=${() => location.href} label="Copy link" /></span></h2></div>`;
+      <span class="head-actions">${doc && html`<${LogsLink} object=${doc.object} objectKey=${objectKey} />`}<${Copy} text=${name} label="Copy name" /><${Copy} text=${() => location.href} label="Copy link" /></span></h2></div>`;
 }
 
 function Tabs({ objectKey, doc, tab }) {

@@ -1,0 +1,122 @@
+"""The socket of the page 'Logs', one for all its questions, so that a slow search holds up nothing else.
+
+The page sends `{"op": "search" | "histogram" | "top" | "around" | "tail", "id", …}` or `{"op": "stop", "id"}`. It is told
+`{"t": "answer", "id", "found"}`, `{"t": "tail", "id", "lines" | "beat"}`, or `{"t": "error", "id", "message"}` with `why`
+(off, away, refused) or, when the query is wrong, `column` and `length`. There is nothing that changes anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+
+from dashboard.consumers import Consumer
+from dashboard.logsearch import ASKS, SILENCE, BadQuestion, Silent, line_of, question, scope_of
+
+log = logging.getLogger(__name__)
+
+MAX_ASKS = 16          # at once
+MAX_MESSAGE = 20_000   # characters
+RECHECK = 5.0          # seconds between looks whether a tail's user still has the rights it began with
+RETRY = 2.0
+Json = dict[str, Any]
+
+
+class LogSearchConsumer(Consumer):
+    """`c/<cluster>/logsearch`"""
+
+    kind = "logsearch"
+
+    async def ready(self) -> None:
+        self.asks: dict[int, asyncio.Task[None]] = {}
+        self.writing = asyncio.Lock()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        try:
+            message = orjson.loads(text_data or b"") if len(text_data or "") < MAX_MESSAGE else None
+        except orjson.JSONDecodeError:
+            message = None
+        number = message.get("id") if isinstance(message, dict) else None
+        if not isinstance(message, dict) or not isinstance(number, int) or not 0 <= number < 2**31:
+            await self._tell(b'{"t":"error","id":0,"message":"a request is a JSON object with an integer id"}')
+            return
+        old = self.asks.pop(number, None)
+        if old is not None:
+            old.cancel()
+        if message.get("op") != "stop":
+            await self._start(number, message)
+
+    async def _start(self, number: int, message: Json) -> None:
+        if len(self.asks) >= MAX_ASKS:
+            await self._tell(orjson.dumps({"t": "error", "id": number, "message": f"at most {MAX_ASKS} questions at once"}))
+            return
+        task = self.asks[number] = asyncio.create_task(self._answer(number, message))
+        self.tasks.add(task)
+        task.add_done_callback(lambda done: self._over(number, done))
+
+    def _over(self, number: int, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if self.asks.get(number) is task:
+            del self.asks[number]
+
+    async def _answer(self, number: int, message: Json) -> None:
+        what = str(message.get("op"))
+        try:
+            if what == "tail":
+                await self._follow(number, message)
+            elif what in ASKS:
+                found = await line_of(self.access.source).ask(what, question(self.access, message))
+                await self._tell(b'{"t":"answer","id":%d,"found":%s}' % (number, found))
+            else:
+                raise BadQuestion({"error": f"unknown request {what[:40]!r}"})
+        except BadQuestion as error:
+            place = {name: error.body.get(name) for name in ("column", "length")}
+            await self._tell(orjson.dumps({"t": "error", "id": number, "message": str(error), **place}))
+        except Silent as silence:
+            await self._tell(orjson.dumps({"t": "error", "id": number, "message": str(silence), "why": silence.why}))
+        except OSError as error:  # the browser went away
+            log.debug("an answer was not sent: %s", error)
+        except Exception:
+            log.exception("a question to the log store failed")
+            await self.fail()
+
+    async def _tell(self, frame: bytes) -> None:
+        async with self.writing:
+            await self.send_frame(frame)
+
+    # -- following -----------------------------------------------------------------------------------------------------
+
+    async def _follow(self, number: int, message: Json) -> None:
+        """Lines as they come, for as long as the socket lives: a store that is gone is asked again, and the page told."""
+        while True:
+            scope = scope_of(self.access)
+            try:
+                async with line_of(self.access.source).stream("tail", question(self.access, message)) as pieces:
+                    await self._pass_on(number, pieces, scope)
+            except Silent as silence:
+                await self._tell(orjson.dumps({"t": "tail", "id": number, "message": str(silence), "why": silence.why}))
+                await asyncio.sleep(RETRY)
+
+    async def _pass_on(self, number: int, pieces: AsyncIterator[bytes], scope: Json) -> None:
+        """Until the stream ends, or the user's rights are others than those it began with."""
+        loop = asyncio.get_running_loop()
+        checked, rest = loop.time(), b""
+        iterator = aiter(pieces)
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE):
+                    piece = await anext(iterator)
+            except StopAsyncIteration:
+                return
+            if loop.time() - checked > RECHECK:
+                checked = loop.time()
+                if scope_of(self.access) != scope:
+                    return
+            *whole, rest = (rest + piece).split(b"\n")
+            for line in whole:
+                if line:
+                    await self._tell(b'{"t":"tail","id":%d,%s' % (number, line[1:]))

@@ -12,6 +12,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "controllers.serviceaccount:ServiceAccountController",
         "controllers.rootca:RootCAController",
         "controllers.clusterroleaggregation:ClusterRoleAggregationController",
+        "controllers.certificatesigning:CertificateSigningController",
         "controllers.nodeipam:NodeIPAMController",
         "controllers.nodelifecycle:NodeLifecycleController",
         "controllers.volumes.binder:PersistentVolumeController",

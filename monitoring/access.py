@@ -1,7 +1,6 @@
-"""Who may ask the monitoring API: a bearer token that the API server knows, of somebody who may `get` the same path.
+"""Who may ask the monitoring API: a bearer token that the API server knows, of somebody who may `get` a nonResourceURL.
 
-As with any page behind kube-rbac-proxy the right is one on a nonResourceURL: `/api/v1/range`. Answers are remembered for a
-minute, refusals for ten seconds; while the API server is away, what was allowed lately stays so.
+Answers are remembered for a minute, refusals for ten seconds; while the API server is away, what was allowed lately stays so.
 """
 
 from __future__ import annotations

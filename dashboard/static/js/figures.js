@@ -38,7 +38,9 @@ function linesOf(chart, doc) {
     if (other) parts.push({ name: "others", values: other });
     if (parts.length !== 1) lines.push({ name: "total", values: total, colour: parts.length ? "--text-dim" : "--c1", fill: parts.length ? "" : "--accent-soft" });
     parts.forEach((one, i) => lines.push({ ...one, colour: one.name === "others" ? "--none" : `--c${(i % 8) + 1}`, fill: parts.length === 1 ? "--accent-soft" : "" }));
-    for (const [title, value] of doc.lines?.[name] ?? []) lines.push({ name: title, values: doc.times.map(() => value), colour: title === "limit" ? "--bad" : "--progress", dash: title === "limit" ? [2, 3] : [6, 4], fixed: true });
+    // What a machine has may be far above what is used, and would leave a flat line of it; what a pod is allowed is not left out.
+    const most = Math.max(0, ...lines.flatMap((line) => line.values));
+    for (const [title, value] of doc.lines?.[name] ?? []) lines.push({ name: title, far: title === "allocatable" && value > 4 * most, values: doc.times.map(() => value), colour: title === "limit" ? "--bad" : "--progress", dash: title === "limit" ? [2, 3] : [6, 4], fixed: true });
   }
   return lines;
 }

@@ -19,7 +19,7 @@ function ticks(self, splits) {
   });
 }
 
-// `lines`: [{name, values, colour, fill, dash}] on `times`. `show` writes a value, `point(index)` is told where the pointer is.
+// `lines`: [{name, values, colour, fill, dash, far}] on `times`; what is far does not stretch the axis. `show` writes a value, `point(index)` is told where the pointer is.
 export class Plot {
   constructor(box, { show, point, sync, binary }) {
     this.box = box;
@@ -32,11 +32,15 @@ export class Plot {
     // An empty canvas must not hold its box open: the width is the page's to decide.
     this.watch = new ResizeObserver(() => { if (this.plot && box.clientWidth && box.clientWidth !== this.plot.width) this.plot.setSize({ width: box.clientWidth, height: HEIGHT }); });
     this.watch.observe(box);
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.again = () => { if (this.drawn) this.draw(...this.drawn); };
+    this.dark.addEventListener("change", this.again);
   }
 
   draw(times, lines, [from, to]) {
+    this.drawn = [times, lines, [from, to]];
     const data = [times, ...lines.map((line) => line.values)];
-    const look = JSON.stringify([lines.map(({ name, colour: one, dash }) => [name, one, dash]), colour("--text-dim"), colour("--accent"), colour("--surface")]);
+    const look = JSON.stringify([lines.map(({ name, colour: one, dash, far }) => [name, one, dash, far]), colour("--text-dim"), colour("--accent"), colour("--surface")]);
     if (this.plot && look === this.look) {
       this.plot.batch(() => { this.plot.setData(data, false); this.plot.setScale("x", { min: from, max: to }); });
       return;
@@ -55,7 +59,7 @@ export class Plot {
       axes: [{ ...axis, size: 22, space: 70, values: ticks }, { ...axis, size: 62, space: 34, ...(this.binary && { incrs: BINARY }), values: (self, all) => all.map((one) => this.show(one)) }],
       series: [{}, ...lines.map((line) => ({
         stroke: line.colour.startsWith("--") ? colour(line.colour) : line.colour, fill: line.fill && colour(line.fill), width: line.dash ? 1 : 1.5,
-        dash: line.dash, points: { show: (self, at) => alone(self.data[at]) }, spanGaps: false }))],
+        dash: line.dash, auto: !line.far, points: { show: (self, at) => alone(self.data[at]) }, spanGaps: false }))],
       hooks: { setCursor: [(self) => this.point(self.cursor.idx ?? null)] },
     };
   }
@@ -69,6 +73,7 @@ export class Plot {
 
   destroy() {
     this.watch.disconnect();
+    this.dark.removeEventListener("change", this.again);
     this.plot?.destroy();
     this.plot = null;
   }

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.wire import Target
+from config.installation import admin_token
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,9 +66,7 @@ def cluster() -> Iterator[tuple[Target, Path]]:
     config = [sys.executable, "-m", "config"]
     subprocess.run([*config, "up", "--detach"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     try:
-        tokens = (var / "pki" / "tokens.csv").read_text().splitlines()
-        token = next(line.split(",")[0] for line in tokens if line.split(",")[1] == "admin")
-        yield Target(int(environment["API_PORT"]), token, var / "pki" / "ca.crt"), var
+        yield Target(int(environment["API_PORT"]), admin_token(var), var / "pki" / "ca.crt"), var
     finally:
         subprocess.run([*config, "clean"], cwd=ROOT, env=environment, check=True)
         shutil.rmtree(var.parent, ignore_errors=True)

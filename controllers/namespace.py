@@ -10,7 +10,7 @@ from cluster.errors import ApiError, NotFound
 from cluster.registry import Kind
 from cluster.store import Key
 from controllers import conditions
-from controllers.runtime import Context, Controller, Result, Watch, own_key
+from controllers.runtime import Context, Controller, Result, Watch, going, is_going, own_key
 
 Json = dict[str, Any]
 
@@ -24,13 +24,11 @@ class NamespaceController(Controller):
 
     name = "namespace"
     user = "system:serviceaccount:kube-system:namespace-controller"
-    watches = (Watch("namespaces", own_key, lambda event: bool(event.entry.meta.deletionTimestamp)),)
+    watches = (Watch("namespaces", own_key, is_going),)
 
     def reconcile(self, key: str, ctx: Context) -> Result:
-        entry = ctx.cache.get(Key("namespaces", "", key))
-        if entry is None or not entry.meta.deletionTimestamp:
-            return None
-        if FINALIZER not in ((entry.object().get("spec") or {}).get("finalizers") or []):
+        entry = going(ctx, Key("namespaces", "", key))
+        if entry is None or FINALIZER not in ((entry.object().get("spec") or {}).get("finalizers") or []):
             return None
         failures = [message for kind, _ in content(ctx, key) for message in _delete_all(ctx, kind, key)]
         ctx.cache.refresh()

@@ -32,6 +32,7 @@ from controllers.workqueue import Batch, Outcome, WorkQueue
 
 if TYPE_CHECKING:
     from cluster.cache import Cache, Entry, Event
+    from cluster.store import Key
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +108,17 @@ def split_key(key: str) -> tuple[str, str]:
 def own_key(entry: Entry, cache: Cache) -> Iterable[str]:
     """Mapper: the object itself."""
     yield join_key(entry.key.namespace, entry.key.name)
+
+
+def is_going(event: Event) -> bool:
+    """For `Watch.when`: the object is marked for deletion, and waits for its finalizers."""
+    return bool(event.entry.meta.deletionTimestamp)
+
+
+def going(ctx: Context, key: Key) -> Entry | None:
+    """The object if it is marked for deletion."""
+    entry = ctx.cache.get(key)
+    return entry if entry is not None and entry.meta.deletionTimestamp else None
 
 
 class Runtime:

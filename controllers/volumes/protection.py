@@ -9,7 +9,7 @@ from cluster.cache import Cache, Entry, Event
 from cluster.errors import NotFound
 from cluster.store import Key
 from controllers import pods
-from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.runtime import Context, Controller, Result, Watch, going, is_going, join_key, own_key, split_key
 
 Json = dict[str, Any]
 
@@ -40,13 +40,13 @@ class ClaimProtectionController(Controller):
 
     name = "pvcprotection"
     user = "system:serviceaccount:kube-system:pvc-protection-controller"
-    watches = (Watch("persistentvolumeclaims", own_key, lambda event: bool(event.entry.meta.deletionTimestamp)),
+    watches = (Watch("persistentvolumeclaims", own_key, is_going),
                Watch("pods", _claim_keys, _pod_ends))
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)
-        entry = ctx.cache.get(Key("persistentvolumeclaims", namespace, name))
-        if entry is not None and entry.meta.deletionTimestamp and not _used(ctx.cache, namespace, name):
+        entry = going(ctx, Key("persistentvolumeclaims", namespace, name))
+        if entry is not None and not _used(ctx.cache, namespace, name):
             _lift(ctx, entry, CLAIM_FINALIZER)
         return None
 
@@ -56,13 +56,11 @@ class VolumeProtectionController(Controller):
 
     name = "pvprotection"
     user = "system:serviceaccount:kube-system:pv-protection-controller"
-    watches = (Watch("persistentvolumes", own_key, lambda event: bool(event.entry.meta.deletionTimestamp)),)
+    watches = (Watch("persistentvolumes", own_key, is_going),)
 
     def reconcile(self, key: str, ctx: Context) -> Result:
-        entry = ctx.cache.get(Key("persistentvolumes", "", key))
-        if entry is None or not entry.meta.deletionTimestamp:
-            return None
-        if (entry.object().get("status") or {}).get("phase") != "Bound":
+        entry = going(ctx, Key("persistentvolumes", "", key))
+        if entry is not None and (entry.object().get("status") or {}).get("phase") != "Bound":
             _lift(ctx, entry, VOLUME_FINALIZER)
         return None
 

@@ -231,3 +231,16 @@ def test_a_person_stands_for_the_name_of_the_client(working: Cluster) -> None:
     for actor, known in (("addon-admin", False), ("anna", True), ("addon-admin", False)):
         audit.record(database, "sample", audit.CHANGED, actor, 77, [], known=known)
     assert [row[1] for row in working.audit() if row[0] == "changed"] == ["anna"]
+
+
+def test_the_trail_is_kept_in_postgresql_too(postgres_url: str) -> None:
+    from addons import audit
+    from cluster.database import Database
+
+    database = Database(postgres_url)
+    try:
+        for actor, known in (("kubectl-edit", False), ("anna", True), ("ben", False)):
+            audit.record(database, "dns", audit.CHANGED, actor, 5, [("ttl", "5", None)], "note", known)
+        assert database.rows("SELECT actor, changes, note FROM addons_auditentry") == [("anna", '[["ttl","5",null]]', "note")]
+    finally:
+        database.close()

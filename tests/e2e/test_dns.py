@@ -57,7 +57,7 @@ def test_services_have_names(running: Cluster) -> None:
     assert time.monotonic() - started < 4  # no upstream server was waited for
 
 
-def test_an_answer_follows_the_endpoints_within_a_second(running: Cluster) -> None:
+def test_an_answer_follows_the_endpoints(running: Cluster) -> None:
     name = "frontend-pods.default.svc.cluster.local"
     selector = running.path("service", "frontend", "{.spec.selector}")
     running.kubectl("apply", "-f", "-", stdin=json.dumps({
@@ -67,8 +67,9 @@ def test_an_answer_follows_the_endpoints_within_a_second(running: Cluster) -> No
     running.until(lambda: sorted(str(r.rdata) for r in ask(running, name).rr), lambda found: found == pods, timeout=5)
     running.kubectl("delete", "pod", "-l", ",".join(f"{k}={v}" for k, v in json.loads(selector).items()), "--wait=false")
     changed = running.until(lambda: addresses(running), lambda found: found and found != pods, what="the endpoints change")
-    running.until(lambda: (sorted(str(r.rdata) for r in ask(running, name).rr), addresses(running)),
-                  lambda pair: pair[0] == pair[1] != pods, timeout=15, what=f"the answer is {changed}")
+    answer, there = running.until(lambda: (sorted(str(r.rdata) for r in ask(running, name).rr), addresses(running)),
+                                  lambda pair: pair[0] == pair[1] != pods, timeout=30, what=f"the answer is {changed}")
+    assert answer == there and set(answer) - set(pods), "new addresses are among them"
 
 
 def addresses(cluster: Cluster) -> list[str]:

@@ -95,6 +95,7 @@ def test_a_port_in_use_is_named(stopped: Cluster) -> None:
 def test_a_port_that_is_no_port(stopped: Cluster) -> None:
     refused(stopped.config("up", "--detach", PORT="http"), "PORT", "http")
     refused(stopped.config("up", "--detach", API_PORT="70000"), "API_PORT", "70000")
+    assert not stopped.leftovers(0)
 
 
 def test_a_path_too_long_for_sockets(stopped: Cluster) -> None:

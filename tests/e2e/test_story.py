@@ -142,6 +142,7 @@ def test_a_change_of_the_config_map_reaches_the_file(cluster: Cluster) -> None:
     read = ("exec", pod, "--", "sh", "-c", 'cat "$BINNACLE_POD_ROOT/etc/guestbook/greeting.txt"')
     cluster.until(lambda: cluster.kubectl(*read), lambda text: text == "Mind the boom.\n", timeout=70,
                   what="the new text in the mounted file")
+    assert cluster.path("pod", pod, "{.status.containerStatuses[0].restartCount}") == "0", "the container went on"
 
 
 def test_exec_passes_on_input_and_exit_status(cluster: Cluster) -> None:

@@ -78,7 +78,8 @@ def test_deletion_ends_the_containers_then_the_object(tmp_path: Path) -> None:
         w.api.delete_pod("a")
         await w.until(lambda: ("pods", "default", "a") not in w.api.objects)
         await w.until(lambda: not w.agent.workers and not w.runtime.pods())
-        await w.until(lambda: w.api.events("Killing") == ["Stopping container c"])
+        await w.until(lambda: w.api.events("Killing"))
+        assert w.api.events("Killing") == ["Stopping container c"]
 
     play(tmp_path, story)
 
@@ -114,6 +115,7 @@ def test_a_pod_removed_from_the_api_is_ended(tmp_path: Path) -> None:
         await w.until(lambda: "running" in w.state("a"))
         w.api.remove("pods", "default", "a")
         await w.until(lambda: not w.runtime.pods())
+        assert ("pods", "default", "a") not in w.api.objects, "and nobody wrote it back"
 
     play(tmp_path, story)
 
@@ -126,5 +128,6 @@ def test_images_that_are_not_there(tmp_path: Path, policy: str) -> None:
         await w.until(lambda: w.state("a")["waiting"]["reason"] == last)
         if policy != "Never":
             await w.until(lambda: {"Error: ErrImagePull", "Error: ImagePullBackOff"} <= set(w.api.events("Failed")))
+        assert w.status("a")["phase"] == "Pending" and not w.state("a").get("running")
 
     play(tmp_path, story)

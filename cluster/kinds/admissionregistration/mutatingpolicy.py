@@ -10,6 +10,7 @@ from cluster.kinds.admissionregistration.policy import (
     BINDING_COLUMNS,
     DEFINITION,
     BindingStrategy,
+    PolicyFrame,
     binding_cells,
     check_binding_frame,
     check_policy_frame,
@@ -17,25 +18,15 @@ from cluster.kinds.admissionregistration.policy import (
     param_kind,
     policy_variables,
 )
-from cluster.kinds.admissionregistration.rules import GROUP, REINVOCATION, default_matching
+from cluster.kinds.admissionregistration.rules import GROUP, REINVOCATION
 from cluster.kinds.common import check_choice
 from cluster.kinds.expressions import check_expression
-from cluster.kinds.metadata import ObjectStrategy
 from cluster.registry import Context, Json, Kind
 
 PATCH_TYPES = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
 
 
-class MutatingPolicyStrategy(ObjectStrategy):
-    namespaced = False
-    generation = True
-
-    def default(self, obj: Json) -> None:
-        spec = obj.setdefault("spec", {})
-        spec["failurePolicy"] = spec.get("failurePolicy") or "Fail"
-        if (match := spec.get("matchConstraints")) is not None:
-            default_matching(match)
-
+class MutatingPolicyStrategy(PolicyFrame):
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
         names, composed = policy_variables(spec), list[str]()

@@ -25,9 +25,10 @@ ACTIONS = ("Audit", "Deny", "Warn")
 POLICY_VARIABLES = (*REQUEST_VARIABLES, "namespaceObject")
 
 
-class PolicyStrategy(ObjectStrategy):
+class PolicyFrame(ObjectStrategy):
+    """What policies that validate and policies that mutate have in common; see also `check_policy_frame`."""
+
     namespaced = False
-    status = True
     generation = True
 
     def default(self, obj: Json) -> None:
@@ -35,6 +36,10 @@ class PolicyStrategy(ObjectStrategy):
         spec["failurePolicy"] = spec.get("failurePolicy") or "Fail"
         if (match := spec.get("matchConstraints")) is not None:
             default_matching(match)
+
+
+class PolicyStrategy(PolicyFrame):
+    status = True
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 
@@ -48,7 +49,8 @@ class Framework:
 
     def __init__(self, plugins: Sequence[Plugin], seed: int | None = None) -> None:
         self.plugins = tuple(plugins)
-        self._random = np.random.default_rng(seed)
+        # Not numpy.random, which takes 2 MiB.
+        self._random = Random(seed)
 
     def feasible(self, pod: PodInfo, view: View, plugins: Iterable[Plugin] | None = None) -> Array:
         """Where the pod can run. Raises `Rejected`."""
@@ -129,10 +131,15 @@ def _report(diagnosis: Diagnosis, plugin: Plugin, objections: Iterable[Objection
     return remaining & ~refused
 
 
+def jitter(random: Random, count: int) -> Array:
+    """Numbers from 0 to JITTER, which decide among nodes of the same score."""
+    return np.frombuffer(random.randbytes(4 * count), np.uint32) * (JITTER / 2**32)
+
+
 class _Run:
     """The masks and scores of one class while its pods are placed one by one."""
 
-    def __init__(self, framework: Framework, pod: PodInfo, table: NodeTable, random: np.random.Generator) -> None:
+    def __init__(self, framework: Framework, pod: PodInfo, table: NodeTable, random: Random) -> None:
         self._framework, self._pod, self._table = framework, pod, table
         view = View(table)
         groups: dict[Changes, list[Plugin]] = {change: [] for change in Changes}
@@ -144,7 +151,7 @@ class _Run:
         self._slot_fit = framework.feasible(pod, view, self._slot_plugins)
         self._all_fit = framework.feasible(pod, view, self._all_plugins)
         feasible = self._fixed_fit & self._slot_fit & self._all_fit
-        self._fixed_score = framework.scores(pod, view, feasible, fixed) + random.random(table.size) * JITTER
+        self._fixed_score = framework.scores(pod, view, feasible, fixed) + jitter(random, table.size)
         self._slot_score = framework.scores(pod, view, feasible, self._slot_plugins)
         self._all_score = framework.scores(pod, view, feasible, self._all_plugins)
         self._rank()

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from random import Random
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,13 +55,13 @@ class Outcome:
 
 
 def plan(pod: PodInfo, table: NodeTable, framework: Framework, diagnosis: Diagnosis,
-         budgets: Sequence[Budget], random: np.random.Generator) -> Outcome:
+         budgets: Sequence[Budget], random: Random) -> Outcome:
     """Choose node and victims for a refused pod. Nothing is changed; the table is as before."""
     refusal = _ineligible(pod, table)
     if refusal:
         return Outcome(message=f"{messages.NO_CLAIMS}, preemption: {refusal}")
     slots = np.flatnonzero(diagnosis.resolvable)
-    candidates, fruitless = _candidates(pod, table, framework, random.permutation(slots), budgets)
+    candidates, fruitless = _candidates(pod, table, framework, random.sample(slots.tolist(), len(slots)), budgets)
     if candidates:
         best = min(candidates, key=_cost)
         return Outcome(table.names[best.slot], best.victims)
@@ -77,14 +78,14 @@ def _ineligible(pod: PodInfo, table: NodeTable) -> str:
     return ""
 
 
-def _candidates(pod: PodInfo, table: NodeTable, framework: Framework, slots: Sequence[int] | np.ndarray[Any, Any],
+def _candidates(pod: PodInfo, table: NodeTable, framework: Framework, slots: Sequence[int],
                 budgets: Sequence[Budget]) -> tuple[list[Candidate], int]:
     """(candidates, number of nodes without one); stops when enough were found."""
     enough = max(FEWEST_CANDIDATES, len(table) // 10)
     found: list[Candidate] = []
     fruitless = 0
     for slot in slots:
-        candidate = _try_node(pod, table, framework, int(slot), budgets)
+        candidate = _try_node(pod, table, framework, slot, budgets)
         if candidate is None:
             fruitless += 1
         else:

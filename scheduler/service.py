@@ -13,9 +13,8 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from random import Random
 from typing import Any
-
-import numpy as np
 
 from cluster import selectors
 from cluster.cache import Cache
@@ -63,7 +62,7 @@ class Scheduler:
         self.framework = Framework(plugins, seed)
         self.state = SchedulerState(SchedulingQueue({p.name: p.wakes for p in plugins}), name)
         self._volumes = next(p for p in plugins if isinstance(p, VolumeBinding))
-        self._random = np.random.default_rng(seed)
+        self._random = Random(seed)
         self._recorder = Recorder(name)
         self._report = Reporter(session, cache, self._recorder)
         self._unsubscribe = cache.subscribe(self.state.feed, replay=True)

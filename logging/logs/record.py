@@ -102,13 +102,6 @@ class Origin:
 
     def encode(self, time: str, message: str, stream: str = "", level: str = "", fields: bytes = b"") -> bytes:
         """The body of a document; `fields` is an encoded JSON object."""
-        parts = [b'{"@timestamp":"', time.encode(), b'","message":', orjson.dumps(message)]
-        if stream:
-            parts += (b',"stream":"', stream.encode(), b'"')
-        if level:
-            parts += (b',"level":"', level.encode(), b'"')
-        parts.append(self._tail)
-        if fields:
-            parts += (b',"fields":', fields)
-        parts.append(b"}")
-        return b"".join(parts)
+        return b'{"@timestamp":"%b","message":%b%b%b%b%b}' % (
+            time.encode(), orjson.dumps(message), b',"stream":"%b"' % stream.encode() if stream else b"",
+            b',"level":"%b"' % level.encode() if level else b"", self._tail, b',"fields":' + fields if fields else b"")

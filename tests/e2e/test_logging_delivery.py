@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 
-from kubelet.shim.logs import LogFile
 from tests.e2e.elasticsearch import Elasticsearch
 from tests.e2e.machine import ROOT, free_port, kill
+from tests.e2e.shipping import Shipper, Writers, deliver, numbered, until
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(600)]
 
 CONTAINERS, LINES = 20, 10_000
 # What fits into a container's files is what may wait while the store is away: 20 files of 128 KiB here.
 FILE_BYTES, FILES = 128 * 1024, 20
-KILLS, STOPS = 10, {3: signal.SIGTERM, 7: signal.SIGKILL}
-_LINE = re.compile(r"line (\d+) of container (\d+) ")
 
 
 @pytest.fixture(scope="module")
@@ -41,43 +36,6 @@ def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elastics
         server.close()
 
 
-class Shipper:
-    """The shipper's process over a folder of pods' logs."""
-
-    def __init__(self, folder: Path, *store: str) -> None:
-        self.folder, self.store, self.port = folder, store, free_port()
-        self.pods, self.state = folder / "pods", folder / "state"
-        self.pods.mkdir(parents=True)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "logs.ship", "--without-api", "--node=node-1", f"--pods-dir={self.pods}",
-                   f"--state-dir={self.state}", "--address=127.0.0.1", f"--http-port={self.port}", *self.store]
-        with (self.folder / "output.log").open("ab") as output:
-            self._process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": "logging"},
-                                             stdout=output, stderr=subprocess.STDOUT)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            kill(self._process.pid)
-            self._process.wait(10)
-            self._process = None
-
-    def figures(self) -> dict[str, float]:
-        """Its metrics; none while it does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
-                text = answer.read().decode()
-        except OSError:
-            assert self._process is not None and self._process.poll() is None, self.output()
-            return {}
-        rows = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-        return {name.removeprefix("binnacle_log_shipper_"): float(value) for name, value in rows}
-
-    def output(self) -> str:
-        return (self.folder / "output.log").read_text(errors="replace")[-4000:]
-
-
 @pytest.fixture
 def shipper(tmp_path: Path, elasticsearch: Elasticsearch) -> Iterator[Shipper]:
     made = Shipper(tmp_path, "--store=elasticsearch", f"--elasticsearch={elasticsearch.url}")
@@ -86,73 +44,13 @@ def shipper(tmp_path: Path, elasticsearch: Elasticsearch) -> Iterator[Shipper]:
     elasticsearch.clear()
 
 
-def until(look: Callable[[], Any], what: str, patience: float = 150) -> Any:
-    """What `look` returns once it is true."""
-    deadline = time.monotonic() + patience
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"{what} did not come true in {patience:.0f} s"
-        time.sleep(0.1)
-    return seen
-
-
-class Writers:
-    """The logs of many containers, written as the kubelet's shim does."""
-
-    def __init__(self, pods: Path, containers: int = CONTAINERS) -> None:
-        self._logs = []
-        for number in range(containers):
-            folder = pods / f"default_writer-{number}_0000-{number}" / "main"
-            folder.mkdir(parents=True)
-            self._logs.append(LogFile(str(folder / "0.log"), FILE_BYTES, FILES))
-
-    def write(self, first: int, last: int) -> None:
-        """These lines of every container; every hundredth so long that it is written in pieces."""
-        for start in range(first, last, 50):
-            for number, log in enumerate(self._logs):
-                log.feed("stdout", b"".join(self._text(line, number) for line in range(start, start + 50)))
-
-    @staticmethod
-    def _text(line: int, number: int) -> bytes:
-        filler = "x" * (17_000 if line % 1000 == 500 else line % 40)
-        return f"INFO line {line} of container {number} {filler}\n".encode()
-
-    def close(self) -> None:
-        for log in self._logs:
-            log.close()
-
-
 def test_each_line_is_in_the_store_once_through_kills_and_stops(elasticsearch: Elasticsearch, shipper: Shipper) -> None:
-    writers = Writers(shipper.pods)
-    step = LINES // KILLS
-    for turn in range(KILLS):
-        shipper.start()
-        writers.write(turn * step, (turn + 1) * step)
-        if turn in STOPS:
-            until(lambda: shipper.figures().get("lines_read_total"), "the shipper reads")
-            elasticsearch.stop(STOPS[turn])
-            until(lambda: shipper.figures().get("retries_total"), "the shipper notices that the store is gone")
-            elasticsearch.launch()
-        else:
-            until(lambda: shipper.figures().get("lines_read_total"), "the shipper reads")
-        shipper.kill()
-    writers.close()
-    shipper.start()
-    elasticsearch.wait()
-    total = CONTAINERS * LINES
-    until(lambda: elasticsearch.count() >= total, f"{total} lines in the store\n{shipper.output()}")
+    writers = Writers(shipper.pods, CONTAINERS, FILE_BYTES, FILES)
+    deliver(elasticsearch, shipper, writers, LINES, CONTAINERS * LINES)
     messages = (document["message"] for document in elasticsearch.documents("message"))
-    assert _lines(messages) == Counter({(line, number): 1 for line in range(LINES) for number in range(CONTAINERS)})
+    assert numbered(messages) == Counter({(line, number): 1 for line in range(LINES) for number in range(CONTAINERS)})
     figures = shipper.figures()
     assert figures["files_lost_total"] == figures["documents_rejected_total"] == figures["files_truncated_total"] == 0
-
-
-def _lines(messages: Iterable[str]) -> Counter[tuple[int, int]]:
-    found: Counter[tuple[int, int]] = Counter()
-    for message in messages:
-        match = _LINE.match(message.removeprefix("INFO "))
-        assert match, message
-        found[int(match[1]), int(match[2])] += 1
-    return found
 
 
 def test_what_the_store_refuses_is_kept_aside_and_the_rest_goes_on(elasticsearch: Elasticsearch, shipper: Shipper) -> None:
@@ -217,7 +115,7 @@ def test_the_embedded_store_has_each_line_once_too(embedded: Embedded, tmp_path:
     """Shipper and store are killed in turns; the store has said yes to what it has on the disk only."""
     shipper = Shipper(tmp_path / "shipper", "--store=embedded", f"--ingest={embedded.url}")
     containers, lines = 5, 2000
-    writers = Writers(shipper.pods, containers)
+    writers = Writers(shipper.pods, containers, FILE_BYTES, FILES)
     try:
         for turn in range(4):
             embedded.start()
@@ -235,6 +133,6 @@ def test_the_embedded_store_has_each_line_once_too(embedded: Embedded, tmp_path:
         embedded.start()
         shipper.start()
         until(lambda: len(embedded.messages()) >= containers * lines, "all lines in the store")
-        assert _lines(embedded.messages()) == Counter({(n, c): 1 for n in range(lines) for c in range(containers)})
+        assert numbered(embedded.messages()) == Counter({(n, c): 1 for n in range(lines) for c in range(containers)})
     finally:
         shipper.kill()

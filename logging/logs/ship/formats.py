@@ -39,8 +39,24 @@ def cri(line: bytes) -> Piece | None:
     parts = line.split(b" ", 3)
     if len(parts) != 4 or parts[1] not in _STREAMS:
         return None
-    time = normal(parts[0].decode("ascii", "replace"))
-    return Piece(time, _STREAMS[parts[1]], parts[2][:1] == b"P", parts[3]) if time else None
+    raw = parts[0]
+    time = raw.decode("ascii", "replace")
+    if raw[:20] not in _seconds or len(raw) != 30 or raw[29:] != b"Z" or not raw[20:29].isdigit():
+        time = normal(time)
+        if not time:
+            return None
+        _remember(raw[:20], time)
+    return Piece(time, _STREAMS[parts[1]], parts[2][:1] == b"P", parts[3])
+
+
+_seconds: set[bytes] = set()  # beginnings, up to the second, of times that are as they should be
+
+
+def _remember(second: bytes, time: str) -> None:
+    if len(_seconds) > 4096:
+        _seconds.clear()
+    if time[:20].encode() == second:
+        _seconds.add(second)
 
 
 _STREAMS = {b"stdout": "stdout", b"stderr": "stderr"}

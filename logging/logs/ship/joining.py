@@ -74,10 +74,13 @@ class Joiner:
         self._long: dict[str, _Long] = {}
         self._groups: dict[str, _Group] = {}
 
-    def feed(self, piece: Piece, start: Place, end: int) -> None:
+    def feed(self, piece: Piece, start: Place, end: int, alone: bool = False) -> None:
+        """`alone`: no trace begins with this line, which is known for the whole block."""
         time, stream, partial, text = piece
         if partial or stream in self._long:
             self._assemble(piece, start, end)
+        elif alone and not self._groups:
+            self.out.append(Record(time, stream, text, start, start, end))
         else:
             self._line(Record(time, stream, text, start, start, end))
 

@@ -39,6 +39,8 @@ _CAPITALS = rf"(?<![\w.-])(?P<capitals>{_WORD})(?![\w.=-])"
 _START = rf"^(?P<start>(?i:{_WORD})):"
 _TEXT = re.compile("|".join((_KEYED, _BRACKETED, _START, _CAPITALS)))
 LOOK = 200  # characters in which a level is looked for
+# Most lines without a level have none of these: looking for them one by one is far cheaper than the expression.
+_STEMS = ("INF", "WARN", "ERR", "DEBUG", "TRACE", "NOTICE", "CRIT", "FATAL", "LEVEL", "LVL", "SEVER", "ALERT", "EMERG", "PANIC")
 
 
 def inspect(text: str) -> tuple[str, bytes]:
@@ -60,9 +62,13 @@ def of_text(text: str) -> str:
         return _KLOG[klog[1]]
     if first == "<" and (syslog := _SYSLOG.match(text)):
         return _SYSLOG_LEVELS[int(syslog[1]) & 7]
-    found = _TEXT.search(text, 0, LOOK)
-    if found is not None:
-        return _NAMES.get(found[found.lastgroup or 0].lower(), "")
+    upper = text[:LOOK].upper()
+    for stem in _STEMS:
+        if stem in upper:
+            found = _TEXT.search(text, 0, LOOK)
+            if found is not None:
+                return _NAMES.get(found[found.lastgroup or 0].lower(), "")
+            break
     if first.isdigit() and (redis := _REDIS.match(text)):
         return _REDIS_MARKS[redis[1]]
     return ""

@@ -10,6 +10,7 @@ from logs.ship.formats import Format, Piece, leading_time, recognise, stamp
 from logs.ship.joining import Joiner, Place, Record
 from logs.ship.parsing import inspect
 from logs.ship.series import Chunk, Position, Series
+from logs.ship.traces import none_begins
 
 
 class Log:
@@ -22,6 +23,7 @@ class Log:
         self.lines = 0
         self.last = ""      # time of the newest line that was read
         self.moved = False  # whether the position differs from the one that was last taken
+        self._ids = blake2b(name.encode() + b" ", digest_size=16)
         self._joiner = Joiner()
         self._format: Format | None = None
         self._identity = ""
@@ -45,7 +47,7 @@ class Log:
         for record in records:
             self._given[record.stream] = record.last, record.end
         self.moved = self.moved or chunk is not None or bool(records)
-        return [self._document(record) for record in records]
+        return list(map(self._document, records))
 
     def position(self) -> Position | None:
         """Before this everything was given out; None for a log that was never read."""
@@ -59,14 +61,15 @@ class Log:
     def _feed(self, chunk: Chunk) -> None:
         if chunk.identity != self._identity:
             self._begin(chunk)
-        order, identity, inode, offset, lines = chunk
+        order, identity, inode, offset, lines, data = chunk
+        alone = none_begins(data)
         self.lines += len(lines)
         feed, piece_of = self._joiner.feed, self._format or self._plain_piece
         for line in lines:
             end = offset + len(line) + 1
             piece = piece_of(line) or self._plain_piece(line)
             if not self._skipped or not self._skips(piece.stream, identity, offset):
-                feed(piece, Place(order, offset, identity, inode), end)
+                feed(piece, Place(order, offset, identity, inode), end, alone)
             offset = end
         self.last = piece.time
 
@@ -100,7 +103,8 @@ class Log:
         time, stream, text, start, _, end = record
         message = text.decode("utf-8", "replace")
         level, fields = inspect(message)
-        identity = blake2b(f"{self.name} {stream} {start.identity} {start.offset} {end} {time}".encode(), digest_size=16)
+        identity = self._ids.copy()
+        identity.update(f"{stream} {start.identity} {start.offset} {end} {time}".encode())
         return Document(identity.hexdigest(), time, self.origin.encode(time, message, stream, level, fields))
 
     def close(self) -> None:

@@ -30,13 +30,14 @@ class Position(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Whole lines without their newlines. `order` counts the files of the log, `offset` is where the first line begins."""
+    """Whole lines without their newlines, and as one. `order` counts the files of the log, `offset` is where they begin."""
 
     order: int
     identity: str
     inode: int
     offset: int
     lines: list[bytes]
+    data: bytes
 
 
 @dataclass
@@ -115,7 +116,7 @@ class Series:
         lines = data.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        chunk = Chunk(self.order, current.identity, current.inode, self.offset, lines)
+        chunk = Chunk(self.order, current.identity, current.inode, self.offset, lines, data)
         self.offset += len(data)
         return chunk
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 # Only after such a line others may follow that belong to it; all other lines are sent without waiting for the next.
-_MAY_BEGIN = re.compile(rb"rror|xception|ERROR|raceback|panic|goroutine \d|hrowable|atal|FATAL|CRITICAL|^[EF]\d{4} ")
+# Words one by one: nine searches of this kind take a tenth of one regular expression's time.
+_WORDS = (b"rror", b"xception", b"ERROR", b"raceback", b"panic", b"goroutine ", b"hrowable", b"atal", b"FATAL", b"CRITICAL")
+_KLOG = re.compile(rb"[EF]\d{4} ")
 
 _FRAME = re.compile(rb"\s+at |\s*\.\.\. \d+ |Caused by: |\s*Suppressed: |\s+--- End of |\s+\[CIRCULAR")
 # The name of what was thrown, on a line of its own after the program's message.
@@ -18,7 +20,15 @@ _TRACEBACK = b"Traceback (most recent call last)"
 
 def may_begin(line: bytes) -> bool:
     """Whether lines may follow that belong to this one."""
-    return _MAY_BEGIN.search(line) is not None
+    for word in _WORDS:
+        if word in line:
+            return True
+    return line[:1] in (b"E", b"F") and _KLOG.match(line) is not None
+
+
+def none_begins(lines: bytes) -> bool:
+    """Whether `may_begin` is false for each of these lines, for the price of one."""
+    return not any(word in lines for word in _WORDS) and _KLOG.search(lines) is None
 
 
 class Trace:

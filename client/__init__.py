@@ -11,10 +11,10 @@ from client.backoff import Backoff
 from client.errors import ApiStatusError
 from client.kubeconfig import Config, KubeconfigError, load
 from client.paths import object_key, resource_path
-from client.reflector import Reflector
 
 if TYPE_CHECKING:
     from client.api import Client
+    from client.reflector import Reflector
 
 __all__ = [
     "ApiStatusError",
@@ -30,9 +30,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`Client` when it is first asked for: aiohttp takes 12 MiB, which programs with a transport of their own save."""
+    """`Client` and `Reflector` when they are first asked for.
+
+    aiohttp takes 12 MiB, which programs with a transport of their own save; asyncio 5, for those without a loop.
+    """
     if name == "Client":
         from client.api import Client
 
         return Client
+    if name == "Reflector":
+        from client.reflector import Reflector
+
+        return Reflector
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,157 @@
+"""A real Prometheus beside the cluster, configured by deploy/prometheus: everything is found and up, and the
+queries of kubernetes-mixin's dashboards have answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.e2e import machine
+from tests.e2e.cluster import Cluster
+from tests.e2e.conftest import ROOT_USER, made
+
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
+Json = dict[str, Any]
+
+JOBS = {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "cadvisor",
+        "kubelet-resource", "node-exporter", "kube-state-metrics", "monitoring", "kube-dns", "dashboard"}
+# What the dashboards ask: of the cluster, namespaces, workloads, pods, nodes, the kubelet, the API server, queues, the
+# scheduler, the proxy, and DNS.
+QUERIES = (
+    "cluster:node_cpu:ratio_rate5m",
+    '1 - sum(:node_memory_MemAvailable_bytes:sum) / sum(node_memory_MemTotal_bytes{job="node-exporter"})',
+    "sum(namespace_cpu:kube_pod_container_resource_requests:sum) / sum(kube_node_status_allocatable{resource=\"cpu\"})",
+    "sum by (namespace) (node_namespace_pod_container:container_cpu_usage_seconds_total:sum_rate5m)",
+    'sum by (namespace) (container_memory_rss{job="cadvisor", container!=""})',
+    "count by (namespace) (avg by (workload, namespace) (namespace_workload_pod:kube_pod_owner:relabel))",
+    'sum by (workload, workload_type) ('
+    'node_namespace_pod_container:container_memory_working_set_bytes{namespace="kube-system"} '
+    '* on (cluster, namespace, pod) group_left (workload, workload_type) namespace_workload_pod:kube_pod_owner:relabel)',
+    'sum by (pod) (kube_pod_container_resource_requests{job="kube-state-metrics", namespace="kube-system", '
+    'resource="memory"})',
+    'sum by (container) (container_memory_working_set_bytes{job="cadvisor", pod=~"kube-dns-.*", container!="", image!=""})',
+    'sum(kube_node_status_condition{job="kube-state-metrics", condition="Ready", status="true"})',
+    'sum by (node) (node_namespace_pod_container:container_memory_working_set_bytes)',
+    'sum(kubelet_running_pods{job="kubelet", metrics_path="/metrics"})',
+    'histogram_quantile(0.99, sum by (instance, operation_type, le) (rate(kubelet_pod_worker_duration_seconds_bucket[5m])))',
+    "node_quantile:kubelet_pleg_relist_duration_seconds:histogram_quantile",
+    'sum by (code) (rate(apiserver_request_total{job="kube-apiserver"}[5m]))',
+    'cluster_quantile:apiserver_request_sli_duration_seconds:histogram_quantile{verb="read"}',
+    'sum by (name) (rate(workqueue_adds_total{job="kube-controller-manager"}[5m]))',
+    'histogram_quantile(0.99, sum by (name, le) (rate('
+    'workqueue_queue_duration_seconds_bucket{job="kube-controller-manager"}[5m])))',
+    'sum by (result) (scheduler_schedule_attempts_total{job="kube-scheduler"})',
+    'sum by (instance) (rate(kubeproxy_sync_proxy_rules_duration_seconds_count{job="kube-proxy"}[5m]))',
+    'process_resident_memory_bytes{job="kube-apiserver"}', 'coredns_build_info{job="kube-dns"} or coredns_panics_total',
+    'binnacle_store_commit_duration_seconds_count{job="kube-apiserver"}')
+
+
+class Prometheus:
+    """A server started as deploy/prometheus/README.md says, only quicker at everything."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.cluster, self.folder = cluster, folder
+        done = subprocess.run(["deploy/prometheus/prepare", str(folder)], cwd=machine.ROOT, capture_output=True, text=True,
+                              env=cluster.kubectl_environment(), timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        config = folder / "prometheus.yml"
+        config.write_text(config.read_text().replace("interval: 15s", "interval: 2s"))
+        self.url = f"http://127.0.0.1:{machine.free_port()}"
+        self.log = (folder / "log").open("wb")
+        self.process = subprocess.Popen(
+            ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
+             f"--web.listen-address={self.url.removeprefix('http://')}"], stdout=self.log, stderr=self.log)
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """The data of an answer."""
+        query = "?" + urlencode(parameters) if parameters else ""
+        return json.loads(self.cluster.fetch(f"{self.url}/api/v1/{path}{query}", timeout=20))["data"]
+
+    def targets(self) -> list[Json]:
+        found: list[Json] = self.get("targets", state="active")["activeTargets"]
+        return found
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+        self.log.close()
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Beside a cluster of root where the tests are root's, else of this user; both end afterwards."""
+    assert shutil.which("prometheus"), "the tests need Debian's package prometheus"
+    with made("root" if ROOT_USER else "user") as cluster:
+        cluster.up()
+        for addon in ("monitoring", "kube-dns", "dashboard"):
+            cluster.until(partial(cluster.path, "-n", "kube-system", "deployment", addon, "{.status.readyReplicas}"),
+                          lambda count: count == "1", timeout=60, what=f"{addon} is ready")
+        server = Prometheus(cluster, tmp_path_factory.mktemp("prometheus"))
+        try:
+            yield server
+        finally:
+            server.close()
+
+
+def test_everything_is_found_and_up(prometheus: Prometheus) -> None:
+    def seen() -> dict[str, str]:
+        return {f"{target['labels']['job']} {target['scrapeUrl']}": target["lastError"] or target["health"]
+                for target in prometheus.targets()}
+
+    found = prometheus.cluster.until(
+        seen, lambda all: {key.split()[0] for key in all} >= JOBS and set(all.values()) == {"up"}, timeout=60,
+        what="all targets are up")
+    assert {key.split()[0] for key in found} == JOBS
+
+
+def test_the_dashboards_have_series(prometheus: Prometheus) -> None:
+    def without() -> list[str]:
+        return [query for query in QUERIES if not prometheus.get("query", query=query)["result"]]
+
+    prometheus.cluster.until(without, lambda left: left == [], timeout=60, what="every query returns series")
+    groups = prometheus.get("rules")["groups"]
+    errors = {rule["name"]: rule.get("lastError") for group in groups for rule in group["rules"] if rule.get("lastError")}
+    assert errors == {} and sum(len(group["rules"]) for group in groups) > 70
+
+
+def test_one_information_a_pod(prometheus: Prometheus) -> None:
+    """Every rule about usage joins kube_pod_info: a pod that has it twice, or not, would empty the dashboards."""
+    pods = {(item["metadata"]["namespace"], item["metadata"]["name"])
+            for item in prometheus.cluster.get("pods", "-A")["items"]}
+    found = [(one["metric"]["namespace"], one["metric"]["pod"])
+             for one in prometheus.get("query", query='kube_pod_info{node!=""}')["result"]]
+    assert sorted(found) == sorted(pods)
+
+
+def test_promtool_likes_every_page_and_strangers_get_none(prometheus: Prometheus) -> None:
+    token = (prometheus.folder / "token").read_text().strip()
+    for target in prometheus.targets():
+        url, asks = target["scrapeUrl"], target["discoveredLabels"]["__meta_binnacle_credentials"] == "true"
+        if target["labels"]["job"] != "node-exporter":  # its names are what they are
+            body = _fetch(prometheus, url, token if asks else "")
+            done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, timeout=60, check=False)
+            assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 0), url
+        if asks and target["labels"]["job"] != "monitoring":  # that page names nothing of the cluster
+            for wrong in ("", "wrong"):
+                with pytest.raises(urllib.error.HTTPError) as refused:
+                    _fetch(prometheus, url, wrong)
+                assert refused.value.code in (401, 403), url
+                refused.value.close()
+
+
+def _fetch(prometheus: Prometheus, url: str, token: str) -> bytes:
+    context = ssl.create_default_context(cafile=str(prometheus.folder / "ca.crt"))
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+        return bytes(answer.read())

@@ -14,7 +14,9 @@ ever fills the scalar it stands in: nothing in it can add to the manifest.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,6 +27,9 @@ from addons import options as kinds
 from addons import templating
 from addons.options import Option, OptionError
 
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 FOLDER = Path(__file__).resolve().parent
 NAMESPACE = "kube-system"
 ADDON_LABEL = "addons.binnacle/name"          # on every object that belongs to an addon
@@ -114,18 +119,34 @@ def dns_port() -> int:
 @cache
 def catalogue(folder: Path | None = None) -> dict[str, Addon]:
     """Every addon by name. Raises AddonError when a folder is not as it should be."""
+    found = {path.parent.name: _read(path) for path in _descriptions(folder or FOLDER)}
     own = os.environ.get("BINNACLE_ADDONS")
-    folders = [folder] if folder else [FOLDER, *([Path(own)] if own else [])]
-    return {path.parent.name: _read(path) for place in folders for path in sorted(place.glob("*/addon.yaml"))}
+    for path in _descriptions(Path(own)) if own and not folder else ():
+        try:
+            found.setdefault(path.parent.name, _read(path))
+        except AddonError as error:  # one that is not ours must not keep the others from running
+            log.error("%s", error)
+    return found
+
+
+def _descriptions(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/addon.yaml"))
 
 
 def _read(path: Path) -> Addon:
-    about = templating.load(path.read_text())
-    missing = [name for name in ("title", "description", "version", "enabled") if name not in (about or {})]
+    name = path.parent.name
+    if not _NAME.fullmatch(name):
+        raise AddonError(f"{path}: the folder's name is not that of an addon: small letters, digits and - may be in it")
+    try:
+        about = templating.load(path.read_text())
+    except templating.TemplateError as error:
+        raise AddonError(f"{path}: {error}") from error
+    about = about if isinstance(about, dict) else {}
+    missing = [key for key in ("title", "description", "version", "enabled") if key not in about]
     if missing:
         raise AddonError(f"{path}: {', '.join(missing)} missing")
     documents = tuple(file.read_text() for file in sorted((path.parent / "manifests").glob("*.yaml")))
-    return Addon(path.parent.name, about["title"], about["description"].strip(), str(about["version"]), about["enabled"],
+    return Addon(name, about["title"], about["description"].strip(), str(about["version"]), about["enabled"],
                  tuple(_options(path, about.get("options") or {})), documents, (about.get("when_off") or "").strip())
 
 

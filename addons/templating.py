@@ -28,8 +28,11 @@ def _loader() -> Any:
 
 
 def load(text: str) -> Any:
-    """A YAML document."""
-    return yaml.load(text, Loader=_loader())
+    """A YAML document. Raises TemplateError."""
+    try:
+        return yaml.load(text, Loader=_loader())
+    except yaml.YAMLError as error:
+        raise TemplateError(f"not YAML: {error}") from error
 
 
 def objects(document: str, values: Mapping[str, str], structured: Set[str] = frozenset()) -> Iterator[dict[str, Any]]:

@@ -87,13 +87,18 @@ def test_a_folder_that_is_not_as_it_should_be_is_named(tmp_path: Path, text: str
         shelf.catalogue(tmp_path)
 
 
-def test_a_folder_of_ones_own_adds_addons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "addon.yaml").write_text("{title: M, description: m, version: 2, enabled: false}")
+def test_a_folder_of_ones_own_adds_addons(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    for name, text in (("mine", "{title: M, description: m, version: 2, enabled: false}"), ("spoilt", "{"), ("No", "{}"),
+                       ("dns", "{title: Not ours, description: m, version: 2, enabled: false}")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "addon.yaml").write_text(text)
     monkeypatch.setenv("BINNACLE_ADDONS", str(tmp_path))
     shelf.catalogue.cache_clear()
     try:
-        assert {"mine", "dns"} <= set(shelf.catalogue())
+        assert {"mine", "dns"} <= set(shelf.catalogue()) and shelf.catalogue()["dns"].title == "DNS"
+        assert not {"spoilt", "No"} & set(shelf.catalogue())
+        assert "spoilt/addon.yaml: not YAML" in caplog.text and "the folder's name" in caplog.text
     finally:
         shelf.catalogue.cache_clear()
 

@@ -17,6 +17,7 @@ import asyncio
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import orjson
 
@@ -28,6 +29,7 @@ from logs.query.moments import text as time_text
 from logs.query.nodes import AnyOf, Not, both
 from logs.questions import BadQuery, Question
 from logs.search.backend import MAX_LIMIT, Asked, Backend, Page, Place, Unavailable
+from logs.search.dsl import NotTogether
 from logs.web import JSON, METRICS, NDJSON, TEXT, Answer, Refusal, Request, Web
 from logs.web import Page as WebPage
 
@@ -99,6 +101,8 @@ class Pages:
                     found = await answer(Question(request.body))
             except BadQuery as error:
                 return Answer(400, JSON, orjson.dumps({"error": str(error), "column": error.column, "length": error.length}))
+            except NotTogether as error:
+                raise Refusal(400, str(error)) from error
             except Unavailable as error:
                 self._tally.failed += 1
                 raise Refusal(503, str(error)) from error
@@ -147,7 +151,7 @@ class Pages:
     async def _followed(self, asked: Asked) -> AsyncIterator[bytes]:
         self._tally.following += 1
         try:
-            mark: int | None = None
+            mark: Any = None
             while True:
                 arrived = self._arrived
                 try:

@@ -71,7 +71,7 @@ class Embedded:
         values = counts.most_common(limit)
         return Top(values, others + counts.total() - sum(n for _, n in values), 0)
 
-    async def arrivals(self, asked: Asked, mark: int | None, limit: int) -> tuple[list[bytes], int]:
+    async def arrivals(self, asked: Asked, mark: Any, limit: int) -> tuple[list[bytes], int]:
         if mark is None:
             return [], self._writer.mark
         return await asyncio.to_thread(self._arrivals, asked, mark, limit)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from logs.query import moments
 from logs.query.errors import QueryError
-from logs.query.fields import LEVEL, WORKLOAD, WORKLOAD_KIND, Field
+from logs.query.fields import ID, LEVEL, WORKLOAD, WORKLOAD_KIND, Field
 from logs.query.nodes import And, AnyOf, Exists, Glob, Node, Or, Range, Words
 from logs.record import LEVELS
 
@@ -39,6 +39,8 @@ def word(field: Field, raw: Raw) -> Node:
         return phrase(field, raw)
     if field.kind in ("level", "time"):
         raise QueryError(f"no wildcards in a {field.kind}: compare with >= or <=", raw.column, raw.length)
+    if field is ID:
+        raise QueryError("no wildcards in an id: write it whole", raw.column, raw.length)
     if field.kind == "text" and (gap := _BETWEEN.search(raw.glob)):
         raise QueryError(f"a wildcard is for one word, and {gap[0]!r} ends a word: search for the words before and after "
                          "it apart", raw.column, raw.length)

@@ -67,8 +67,8 @@ class Backend(Protocol):
 
     async def top(self, asked: Asked, field: fields.Field, limit: int) -> Top: ...
 
-    async def arrivals(self, asked: Asked, mark: int | None, limit: int) -> tuple[list[bytes], int]:
-        """What came after `mark`, and the next mark. None: begin now."""
+    async def arrivals(self, asked: Asked, mark: Any, limit: int) -> tuple[list[bytes], Any]:
+        """What came after `mark`, and the next mark, which is the backend's own. None: begin now."""
 
     async def ready(self) -> str:
         """Why it can not answer, "" when it can."""

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from dashboard import login, origin, statics
 from dashboard.metrics import LOGINS
@@ -75,9 +75,11 @@ def _ours(request: HttpRequest, key: str | None) -> bool:
 
 
 @csrf_exempt  # `_ours` does its work, and works behind `kubectl proxy` too
-@require_POST
+@require_http_methods(["GET", "POST"])
 def log_in(request: HttpRequest) -> HttpResponse:
-    """Take a token or an account; on success go on to the page that was wanted."""
+    """Take a token or an account; on success go on to the page that was wanted. Who only looks is led to the form."""
+    if request.method == "GET":
+        return _go("")
     if not _ours(request, request.COOKIES.get(PRE_SESSION)):
         return login_page(request, "This form was not sent from here, or it is old. Please try again.", 403)
     address = request.META.get("REMOTE_ADDR", "")

@@ -55,6 +55,11 @@ def test_nothing_is_shown_without_a_login(browser: Any) -> None:
         assert 'id="app"' not in text
 
 
+def test_the_address_of_the_form_leads_to_the_page_with_the_form(browser: Any) -> None:
+    answer = browser.get("/login", **OURS)
+    assert (answer.status_code, answer["Location"]) == (303, "./")
+
+
 def test_a_one_time_token_works_once_and_leads_where_one_wanted(browser: Any) -> None:
     from dashboard.models import LoginToken
 

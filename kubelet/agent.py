@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from client import Client, Reflector, resource_path
-from kubelet import lease, machine, podspec
+from kubelet import lease, localstorage, machine, podspec
 from kubelet.cleanup import remove_orphans
 from kubelet.containers import Builder
 from kubelet.events import Recorder
@@ -75,7 +75,7 @@ class Agent:
             await self._services.synced.wait()
             background.append(asyncio.create_task(self.pods.run()))
             await self.pods.synced.wait()
-            background.append(asyncio.create_task(remove_orphans(self)))
+            background += [asyncio.create_task(remove_orphans(self)), asyncio.create_task(self._guard_disk())]
             await asyncio.gather(*background)
         finally:
             for task in [*background, *self._tasks.values()]:
@@ -136,6 +136,12 @@ class Agent:
         self._tasks.pop(uid, None)
         if not task.cancelled() and task.exception() is not None:
             log.error("the worker of pod %s failed", uid, exc_info=task.exception())
+
+    async def _guard_disk(self) -> None:
+        assert self.tools is not None
+        while True:
+            await localstorage.enforce([*self.workers.values()], self.tools.volumes)
+            await asyncio.sleep(localstorage.PERIOD)
 
     def _runtime_changed(self, uid: str) -> None:
         if uid in self.workers:

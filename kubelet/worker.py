@@ -210,6 +210,12 @@ class PodWorker:
         self.outcome = Outcome("Failed", "DeadlineExceeded", message)
         self.say("Normal", "DeadlineExceeded", message)
 
+    def evict(self, message: str) -> None:
+        """The pod ends as failed, because it took what it may not have."""
+        self.outcome = Outcome("Failed", "Evicted", message)
+        self.say("Warning", "Evicted", message)
+        self.wake()
+
     def _until_deadline(self) -> float:
         seconds, started = self.pod["spec"].get("activeDeadlineSeconds"), podspec.start_time(self.pod)
         if seconds is None or started is None:

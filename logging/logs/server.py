@@ -236,4 +236,6 @@ def unpacked(request: Request) -> bytes:
         raise Refusal(400, f"the body is no gzip: {error}") from error
     if unpacker.unconsumed_tail:
         raise Refusal(413, f"the body has more than {MAX_BODY} bytes when it is unpacked: send less at once")
+    if not unpacker.eof:
+        raise Refusal(400, "the body is no whole gzip")
     return body

@@ -27,8 +27,10 @@ def document(random: random.Random, number: int, start: int) -> Json:
         kubernetes |= {"namespace": random.choice(("shop", "bank", "kube-system")), "pod": f"web-{random.randrange(12)}",
                        "labels": {"app.kubernetes.io/name": random.choice(("web", "db")), "tier": str(random.randrange(4))}}
         if random.random() < 0.7:
-            kubernetes["workload"] = {"kind": random.choice(("Deployment", "StatefulSet")), "name": random.choice(("web", "db"))}
-    found: Json = {"_id": f"{random.getrandbits(128):032x}", "@timestamp": moments.text(start + random.randrange(400) * 10**9),
+            kind = random.choice(("Deployment", "StatefulSet"))
+            kubernetes["workload"] = {"kind": kind, "name": random.choice(("web", "db"))}
+    moment = moments.text(start + random.randrange(400) * 10**9)
+    found: Json = {"_id": f"{random.getrandbits(128):032x}", "@timestamp": moment,
                    "message": _message(random), "source": source, "kubernetes": kubernetes}
     if random.random() < 0.8:
         found["level"] = random.choice(LEVELS)
@@ -41,16 +43,17 @@ def document(random: random.Random, number: int, start: int) -> Json:
 
 
 def _message(random: random.Random) -> str:
-    return "".join(random.choice(WORDS) + random.choice(SEPARATORS) for _ in range(random.randrange(1, 9))) + f"n{random.randrange(30)}"
+    parts = [random.choice(WORDS) + random.choice(SEPARATORS) for _ in range(random.randrange(1, 9))]
+    return "".join(parts) + f"n{random.randrange(30)}"
 
 
 TERMS = ("timeout", "CONNECTION", '"connection refused"', '"disk full"', "10.0.0.5", "hand*", "*.handler", "n1?", "user_id",
          "naïve", "über", "x1", "nothing", "level:error", "level:>=warn", "level:{debug TO warn]", "level:<info", "level:*",
-         "ns:shop", "namespace:(shop OR bank)", "ns:sh*", "pod:web-1?", "pod:web-3", "container:app", "node:n1", "stream:stderr",
-         "stream:*", "source:event", "workload:web", "workload:Deployment/db", "kind:Stateful*",
+         "ns:shop", "namespace:(shop OR bank)", "ns:sh*", "pod:web-1?", "pod:web-3", "container:app", "node:n1",
+         "stream:stderr", "stream:*", "source:event", "workload:web", "workload:Deployment/db", "kind:Stateful*",
          "labels.app.kubernetes.io/name:web", "labels.tier:>=2", "labels.tier:3", "labels.app.kubernetes.io/name:d*",
-         "fields.status:500", "fields.status:>=404", "fields.status:[-3 TO 200]", "fields.status:{200 TO 503}", "fields.status:*",
-         "fields.status:true", "fields.deep.list:3", "fields.deep.list:x", 'fields.deep.dotted.name:"y z"',
+         "fields.status:500", "fields.status:>=404", "fields.status:[-3 TO 200]", "fields.status:{200 TO 503}",
+         "fields.status:*", "fields.status:true", "fields.deep.list:3", "fields.deep.list:x", 'fields.deep.dotted.name:"y z"',
          "fields.deep.dotted.name:q\\*", "fields.nowhere:*", "*")
 
 

@@ -19,7 +19,7 @@ from logs.query import fields, moments, parse
 from logs.search.backend import Asked, Backend
 from logs.search.dsl import NotTogether
 from tests.logs import samples
-from tests.logs.conftest import Elasticsearch
+from tests.e2e.elasticsearch import Elasticsearch
 
 HOUR = 3600 * 10**9
 DOCUMENTS, QUERIES = 250, 60

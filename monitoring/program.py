@@ -22,6 +22,7 @@ from monitoring.options import PROMETHEUS, Options
 from monitoring.queries import ask
 from monitoring.queries.answer import BackendError, Json
 from monitoring.queries.embedded import Embedded
+from monitoring.scraping.kubelets import Kubelets
 from monitoring.scraping.owners import Owners
 from monitoring.scraping.scraper import Scraper
 from monitoring.server import JSON, METRICS, Answer, Page, Request, Server, error, text
@@ -61,7 +62,8 @@ class Program:
         self.options = options
         self.history = History(options.data_dir, options.limit)
         self.owners, self.objects, self.access = Owners(client), ObjectMetrics(client), Access(client)
-        self.scraper = Scraper(client, self.owners, self.history, options.interval)
+        self.kubelets = Kubelets(client.config)
+        self.scraper = Scraper(self.kubelets, self.owners, self.history, options.interval)
         own = f"http://{options.address or os.environ.get('MY_POD_IP') or '127.0.0.1'}:{options.port}"
         self.discovery = Discovery(client, self.objects, Places(client.config.server, own))
         self.backend = self._backend()
@@ -78,11 +80,14 @@ class Program:
     async def run(self) -> None:
         """Until cancelled. Raises OSError when it can not listen."""
         await Server(self.pages()).listen(self.options.address or "0.0.0.0", self.options.port)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.owners.run())
-            group.create_task(self.objects.run())
-            group.create_task(self.scraper.run())
-            group.create_task(self._settle())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.owners.run())
+                group.create_task(self.objects.run())
+                group.create_task(self.scraper.run())
+                group.create_task(self._settle())
+        finally:
+            await self.kubelets.close()
 
     async def _settle(self) -> None:
         """What is in memory once everything is read stays there: the collector need not look at it again."""
@@ -95,8 +100,8 @@ class Program:
 
     def pages(self) -> dict[str, Page]:
         return {"/healthz": self._health, "/readyz": self._ready, "/metrics": self._metrics,
-                "/metrics/objects": self._guarded("/metrics", self._objects),
-                "/discovery": self._guarded("/metrics", self._discovery), RANGE: self._guarded(RIGHT, self._range)}
+                "/metrics/objects": self._guarded("/metrics/objects", self._objects),
+                "/discovery": self._guarded("/discovery", self._discovery), RANGE: self._guarded(RIGHT, self._range)}
 
     def _guarded(self, right: str, page: Callable[[Request], Awaitable[Answer]]) -> Page:
         async def checked(request: Request) -> Answer:

@@ -29,9 +29,9 @@ class Owners:
             for one in (self._pods, self._sets, self._nodes):
                 group.create_task(one.run())
 
-    def kubelets(self) -> list[str]:
-        """The nodes whose kubelets serve figures: those that name a port."""
-        return sorted(name for (_, name), node in self._nodes.items.items() if node["port"])
+    def kubelets(self) -> dict[str, str]:
+        """`host:port` of the kubelets that serve figures, by node: of those nodes that name address and port."""
+        return {name: node["kubelet"] for (_, name), node in sorted(self._nodes.items.items()) if node["kubelet"]}
 
     def knows(self, namespace: str, pod: str) -> bool:
         return (namespace, pod) in self._pods.items
@@ -66,5 +66,8 @@ def _pod(obj: Json) -> Json:
 
 
 def _node(obj: Json) -> Json:
-    endpoint = ((obj.get("status") or {}).get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
-    return {**_owned(obj), "port": endpoint.get("Port") or 0}
+    status = obj.get("status") or {}
+    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
+    host = next((a["address"] for a in status.get("addresses") or () if a["type"] == "InternalIP"), "")
+    shown = f"[{host}]" if ":" in host else host
+    return {**_owned(obj), "kubelet": f"{shown}:{port}" if host and port else ""}

@@ -1,4 +1,4 @@
-"""Asks every kubelet each 15 s, through the API's proxy, and hands what it says to the history."""
+"""Asks every kubelet each 15 s, and hands what it says to the history."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from urllib.parse import quote
 
 import aiohttp
 
-from client import ApiStatusError, Client
 from monitoring.history.entities import CONTAINER, NODE, POD, Entity
 from monitoring.history.figures import MISSING, RESTARTS
 from monitoring.history.head import Sample
 from monitoring.history.history import History
+from monitoring.scraping.kubelets import TOGETHER, KubeletError, Kubelets
 from monitoring.scraping.owners import Owners
 from monitoring.scraping.page import Place, Reader, Reading
 from monitoring.scraping.totals import Totals
 
 log = logging.getLogger("monitoring.scraping")
 
-TOGETHER = 16      # kubelets asked at once
+PAGE = "/metrics/cadvisor"
 PATIENCE = 10.0    # seconds for one
 Found = tuple[Entity, int, list[int]]  # what, when (milliseconds), values
 
@@ -29,8 +28,8 @@ Found = tuple[Entity, int, list[int]]  # what, when (milliseconds), values
 class Scraper:
     """`last` and `failed` tell how it fares: the time of the last round, and why nodes are silent, by name."""
 
-    def __init__(self, client: Client, owners: Owners, history: History, interval: float) -> None:
-        self._client, self._owners, self._history, self.interval = client, owners, history, interval
+    def __init__(self, kubelets: Kubelets, owners: Owners, history: History, interval: float) -> None:
+        self._kubelets, self._owners, self._history, self.interval = kubelets, owners, history, interval
         self._readers: dict[str, Reader] = {}
         self._entities: dict[str, dict[Place, Entity]] = {}
         self._totals = Totals()
@@ -53,32 +52,32 @@ class Scraper:
 
     async def round(self) -> None:
         """Asks all kubelets once."""
-        started, names = time.time(), self._owners.kubelets()
-        for gone in self._readers.keys() - set(names):
+        started, kubelets = time.time(), self._owners.kubelets()
+        for gone in self._readers.keys() - kubelets.keys():
             del self._readers[gone]
             self._entities.pop(gone, None)
             self.failed.pop(gone, None)
         gate = asyncio.Semaphore(TOGETHER)
         found: list[Found] = []
 
-        async def one(name: str) -> None:
+        async def one(name: str, address: str) -> None:
             async with gate:
-                found.extend(await self._ask(name))
+                found.extend(await self._ask(name, address))
 
-        await asyncio.gather(*(one(name) for name in names))
+        await asyncio.gather(*(one(name, address) for name, address in kubelets.items()))
         at = int(started * 1000)
         await asyncio.to_thread(self.keep, at, found)
         self.rounds += 1
-        if len(self.failed) < len(names):
+        if len(self.failed) < len(kubelets):
             self.last, self.took = time.time(), time.time() - started
 
-    async def _ask(self, name: str) -> list[Found]:
+    async def _ask(self, name: str, address: str) -> list[Found]:
         """What one kubelet says; nothing when it does not answer, which is told once."""
         try:
             async with asyncio.timeout(PATIENCE):
-                page = await self._client.raw("GET", f"/api/v1/nodes/{quote(name, safe='')}/proxy/metrics/cadvisor")
+                page = await self._kubelets.get(address, PAGE)
             found = self.read(name, page, int(time.time() * 1000))
-        except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (KubeletError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             why = str(error) or type(error).__name__
             if name not in self.failed:
                 log.warning("no figures of node %s: %s", name, why)

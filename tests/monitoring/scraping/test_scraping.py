@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from client import ApiStatusError
 from monitoring.history.entities import NODE, WORKLOAD
 from monitoring.history.figures import CPU, FS, MEMORY, MISSING, RX
 from monitoring.history.history import History
+from monitoring.scraping.kubelets import KubeletError
 from monitoring.scraping.page import Reader
 from monitoring.scraping.scraper import Scraper
 from tests.monitoring import cluster
@@ -60,27 +60,27 @@ def test_a_broken_line_is_refused() -> None:
 class Nodes(cluster.Owners):
     synced = True
 
-    def kubelets(self) -> list[str]:
-        return ["n1", "n2"]
+    def kubelets(self) -> dict[str, str]:
+        return {"n1": "n1:10250", "n2": "n2:10250"}
 
 
 class Kubelets:
-    """A client whose kubelets answer with the pages of the test's cluster; those in `silent` do not."""
+    """Kubelets that answer with the pages of the test's cluster; those in `silent` do not."""
 
     def __init__(self) -> None:
         self.t, self.start, self.silent = 0.0, START, set[str]()
 
-    async def raw(self, method: str, path: str) -> bytes:
-        node = path.split("/")[4]
+    async def get(self, address: str, path: str) -> bytes:
+        node = address.partition(":")[0]
         if node in self.silent:
-            raise ApiStatusError({"kind": "Status", "code": 503, "message": "the kubelet does not answer"})
+            raise KubeletError("it does not answer")
         return cluster.page(self.t, self.start + self.t, node)
 
 
 def test_a_silent_node_is_told_and_the_others_are_measured(tmp_path: Path) -> None:
     kubelets, owners, history = Kubelets(), Nodes(), History(tmp_path, 1 << 30)
-    client: Any = kubelets
-    scraper = Scraper(client, owners, history, 15)  # type: ignore[arg-type]
+    line: Any = kubelets
+    scraper = Scraper(line, owners, history, 15)  # type: ignore[arg-type]
 
     async def story() -> None:
         await scraper.round()

@@ -40,7 +40,8 @@ _START = rf"^(?P<start>(?i:{_WORD})):"
 _TEXT = re.compile("|".join((_KEYED, _BRACKETED, _START, _CAPITALS)))
 LOOK = 200  # characters in which a level is looked for
 # Most lines without a level have none of these: looking for them one by one is far cheaper than the expression.
-_STEMS = ("INF", "WARN", "ERR", "DEBUG", "TRACE", "NOTICE", "CRIT", "FATAL", "LEVEL", "LVL", "SEVER", "ALERT", "EMERG", "PANIC")
+_STEMS = ("INF", "WARN", "ERR", "DEBUG", "TRACE", "NOTICE", "CRIT", "FATAL", "LEVEL", "LVL", "SEVER", "ALERT", "EMERG",
+          "PANIC")
 
 
 def inspect(text: str) -> tuple[str, bytes]:

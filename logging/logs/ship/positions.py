@@ -106,7 +106,7 @@ def _entry(line: bytes) -> tuple[str, Position | None] | None:
         path, fields = orjson.loads(line)
         if fields is None:
             return path, None
-        identity, offset, inode, time, given = fields
-        return path, Position(identity, offset, inode, time, tuple(tuple(entry) for entry in given))
+        identity, offset, inode, time, given, before = fields
+        return path, Position(identity, offset, inode, time, tuple(tuple(entry) for entry in given), before)
     except (orjson.JSONDecodeError, TypeError, ValueError):
         return None

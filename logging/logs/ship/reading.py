@@ -51,11 +51,11 @@ class Log:
 
     def position(self) -> Position | None:
         """Before this everything was given out; None for a log that was never read."""
-        held = self._joiner.oldest()
+        held, now = self._joiner.oldest(), self.series.position()
         if held is not None:
+            before = now.before if now and held.order == self.series.order else ""
             given = tuple((stream, last.identity, end) for stream, (last, end) in self._given.items() if last > held)
-            return Position(held.identity, held.offset, held.inode, self._time, given)
-        now = self.series.position()
+            return Position(held.identity, held.offset, held.inode, self._time, given, before)
         return now._replace(time=self._time) if now else None
 
     def _feed(self, chunk: Chunk) -> None:

@@ -58,7 +58,9 @@ class Sender:
         await self._slots.acquire()
         if self._broken is not None:
             raise self._broken
-        self._waiting.append((batch, asyncio.create_task(self._send(batch))))
+        task = asyncio.create_task(self._send(batch))
+        self._waiting.append((batch, task))
+        task.add_done_callback(lambda _: self._settle())
 
     async def _send(self, batch: Batch) -> None:
         try:
@@ -67,7 +69,6 @@ class Sender:
             self._learn(batch.size, time.monotonic() - started)
         finally:
             self._slots.release()
-        asyncio.get_running_loop().call_soon(self._settle)
 
     def _settle(self) -> None:
         while self._waiting and self._waiting[0][1].done():

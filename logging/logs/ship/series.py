@@ -19,7 +19,8 @@ class Position(NamedTuple):
     """Where the next unread line begins. `time` is that of the last line before it that had one (plain files only).
 
     `given` tells for each stream up to where (file, offset) lines after this place were given out already: while half of
-    a line of one stream is there, the other stream goes on.
+    a line of one stream is there, the other stream goes on. `before` is the file before this one: it and all older ones are
+    read, also when this one is gone.
     """
 
     identity: str
@@ -27,6 +28,7 @@ class Position(NamedTuple):
     inode: int
     time: str = ""
     given: tuple[tuple[str, str, int], ...] = ()
+    before: str = ""
 
 
 class Chunk(NamedTuple):
@@ -69,6 +71,8 @@ class Series:
         self._current: _Current | None = None
         self.offset = 0
         self._done: dict[str, int] = {}
+        self._previous = start.before if start else ""
+        self._left: Position | None = None  # the end of the file before, while the next is not there yet
         self._generation = 0
         self._quiet: tuple[int, int] | None = None  # inode and size of the live file when all of it was read
 
@@ -175,18 +179,22 @@ class Series:
         """Goes on where it was: in the same file, under whatever name; else, when that is removed, with the oldest."""
         entries = files.found(self.live)
         same = [entry for entry in entries if entry.identity == _plain(start.identity)]
-        if not same and any(entry.live and not entry.identity for entry in entries):
-            return False  # the new live file is empty still: what was before it is read, or lost, in a moment
         self._resume = None
         if not same:
             self.lost += 1
             self.gone = not entries
+            self._read_before(entries, next((one for one in entries if one.identity and one.identity == start.before), None))
             return not self.gone and self._open_next()
         entry = next((entry for entry in same if entry.inode == start.inode), same[0])
-        for earlier in entries[:entries.index(entry)]:
-            self._done[earlier.identity] = earlier.inode
+        self._read_before(entries, entry)
+        del self._done[entry.identity]
         self._generation = int(start.identity.partition(":")[2] or 0)
         return self._begin(entry, start.offset)
+
+    def _read_before(self, entries: list[Found], last: Found | None) -> None:
+        """All up to this one are read."""
+        for entry in entries[:entries.index(last) + 1] if last else ():
+            self._done[entry.identity] = entry.inode
 
     def _begin(self, entry: Found, offset: int) -> bool:
         if entry.identity in self._done:
@@ -203,8 +211,10 @@ class Series:
 
     def _leave(self, current: _Current) -> None:
         current.file.close()
+        self._left = self.position()
         self._current = None
-        self._done[_plain(current.identity)] = current.inode
+        self._previous = _plain(current.identity)
+        self._done[self._previous] = current.inode
         while len(self._done) > 64:
             del self._done[next(iter(self._done))]
 
@@ -224,15 +234,15 @@ class Series:
         """Closes the file; the next `read` finds it again by what it begins with."""
         if self._current is not None:
             current, self._current = self._current, None
-            self._resume = Position(current.identity, self.offset, current.inode)
+            self._resume = Position(current.identity, self.offset, current.inode, before=self._previous)
             self.order -= 1
             current.file.close()
 
     def position(self) -> Position | None:
         """Up to where lines were given out."""
         if self._current is None:
-            return self._resume
-        return Position(self._current.identity, self.offset, self._current.inode)
+            return self._resume or self._left
+        return Position(self._current.identity, self.offset, self._current.inode, before=self._previous)
 
     def waiting(self) -> int:
         """Bytes that are not read yet."""

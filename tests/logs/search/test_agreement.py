@@ -18,8 +18,8 @@ from logs.index.writer import Writer
 from logs.query import fields, moments, parse
 from logs.search.backend import Asked, Backend
 from logs.search.dsl import NotTogether
-from tests.logs import samples
 from tests.e2e.elasticsearch import Elasticsearch
+from tests.logs import samples
 
 HOUR = 3600 * 10**9
 DOCUMENTS, QUERIES = 250, 60

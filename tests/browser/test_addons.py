@@ -31,36 +31,31 @@ class World(Cluster):
 
 
 @pytest.fixture(scope="module")
-def place(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, World]]:
-    """Served admin pages over a small cluster, whose addon manager the tests drive."""
+def place(site: Site, migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, World]]:
+    """Served admin pages over a small cluster of their own, whose addon manager the tests drive."""
     from cluster.cache import Cache
     from cluster.verbs import Session
     from controllers.runtime import Context
-    from tests.browser.conftest import chromium
 
-    if chromium() is None:
-        pytest.skip("no Chromium on this machine: .ci/run installs it, or BINNACLE_BROWSER names one")
     var = tmp_path_factory.mktemp("admin") / "var"
     shutil.copytree(migrated, var)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BINNACLE_VAR", str(var))
-        store = Store(Database(f"sqlite:///{var}/cluster.db"))
-        session = Session(1, "system:addon-manager", Cache(store), store)
-        session.create("namespaces", "", {"metadata": {"name": "kube-system"}})
-        session.create("serviceaccounts", "kube-system", {"metadata": {"name": "default"}})
-        world = World(Context(session, session.cache))
-        world.node()
-        world.turn()
-        world.work(since=world.now - 60)
-        world.turn(after=11)
-        site = Site(var, store, {}, free_port())
-        account(site)
-        try:
-            site.start()
-            yield site, world
-        finally:
-            site.stop()
-            store.close()
+    store = Store(Database(f"sqlite:///{var}/cluster.db"))
+    session = Session(1, "system:addon-manager", Cache(store), store)
+    session.create("namespaces", "", {"metadata": {"name": "kube-system"}})
+    session.create("serviceaccounts", "kube-system", {"metadata": {"name": "default"}})
+    world = World(Context(session, session.cache))
+    world.node()
+    world.turn()
+    world.work(since=world.now - 60)
+    world.turn(after=11)
+    served = Site(var, store, {}, free_port())
+    try:
+        account(served)
+        served.start()
+        yield served, world
+    finally:
+        served.stop()
+        store.close()
 
 
 def account(site: Site) -> None:

@@ -10,7 +10,6 @@ from tests.apiserver.standalone import Server
 from tests.golden import http_cases
 
 
-@pytest.mark.serial
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not http_cases.CASES.exists(), reason="the recorded cases are not beside the project")
 def test_cases_that_passed_still_pass(tmp_path: Path) -> None:

@@ -119,9 +119,11 @@ def _measured(ask: Ask, metric: str, interval: int, every: bool = False) -> str:
     labels = {"namespace": ask.namespace, "pod": ask.pod, "container": ask.container, **_of_node(ask)}
     matchers = {name: value for name, value in labels.items() if value}
     if metric in OF_CONTAINERS or every or ask.container:
-        selector = _selector(FAMILIES[metric], matchers, 'container!=""', 'pod!=""')
+        # With an id: kubelets tell the same under the same name, without one, at /metrics/resource.
+        with_id = () if metric == "restarts" else ('id!=""',)
+        selector = _selector(FAMILIES[metric], matchers, 'container!=""', 'pod!=""', *with_id)
     else:
-        selector = _selector(FAMILIES[metric], {**matchers, "container": ""}, 'pod!=""')
+        selector = _selector(FAMILIES[metric], {**matchers, "container": ""}, 'pod!=""', 'id!=""')
     found = _over(metric, selector, ask, interval)
     if not ask.workload:
         return found

@@ -127,7 +127,11 @@ def write_openmetrics(path: Path, start: int, seconds: int) -> None:
         at = start + t + _jitter(t)
         for node in ("n1", "n2"):
             for family, labels, value, when in samples(t, at, node):
-                series.setdefault(family, []).append(_line(family, {**labels, "node": node}, value, f" {when:.3f}"))
+                lines = series.setdefault(family, [])
+                lines.append(_line(family, {**labels, "node": node, "job": "cadvisor"}, value, f" {when:.3f}"))
+                if labels["container"]:  # /metrics/resource has the same names, without an id
+                    place = {name: labels[name] for name in ("container", "namespace", "pod")}
+                    lines.append(_line(family, {**place, "node": node, "job": "kubelet-resource"}, value, f" {when:.3f}"))
         for family, labels, value, when in objects(t, at):
             series.setdefault(family, []).append(_line(family, labels, value, f" {when:.3f}"))
     text = "".join(f"# TYPE {family} unknown\n" + "".join(sorted(lines, key=lambda line: line.rpartition("} ")[0]))

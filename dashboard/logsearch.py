@@ -101,9 +101,9 @@ class Line:
             answer = await server.request("POST", f"/{what}", body)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise Silent("away", self.silence(type(error).__name__)) from error
+        self.answered = time.monotonic()
         if answer.status != 200:
             raise self._refused(answer.status, answer.body)
-        self.answered = time.monotonic()
         return bytes(answer.body)
 
     @asynccontextmanager

@@ -76,9 +76,9 @@ def test_what_the_api_refuses_is_rolled_back_at_once(working: Cluster, monkeypat
 
 
 def test_a_crash_loop_without_a_probe_is_never_healthy(working: Cluster) -> None:
-    working.edit(command="sleep 2; exit 1")
+    working.edit(command="sleep 2; exit 1", rollout_deadline="30")
     working.turn()
-    for _ in range(40):
+    for _ in range(11):
         working.now += 3
         working.work(ready=True)  # ready anew, just now
         working.turn()

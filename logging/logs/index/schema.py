@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import tantivy
 
-from logs.index.leaves import at, leaves
+from logs.index.leaves import leaves
 from logs.query import fields, moments
 from logs.query.values import NUMBER
 from logs.record import LEVELS, SOURCES
@@ -21,6 +21,10 @@ MAX_MESSAGE = 1 << 20
 # Words as Unicode's rules cut them (UAX 29), which Elasticsearch's standard analyzer follows: 10.0.0.5 and a.b.C are one.
 WORD = r"(?:\p{L}(?:[.:'’·]\p{L})+|\p{Nd}(?:[.,;'’]\p{Nd})+|\w)+"
 COLUMNS = {field: field.path.removeprefix("kubernetes.").replace(".", "_") for field in fields.KEYWORDS}
+# The same by where they are in a document: (name there, name here) at its top, in `kubernetes`, and in the workload.
+_PLACES = tuple(tuple((field.path.rpartition(".")[2], name) for field, name in COLUMNS.items()
+                      if field.path.rpartition(".")[0] == parent)
+                for parent in ("", "kubernetes", "kubernetes.workload"))
 _PREFIX = {"kubernetes.labels": "l.", "kubernetes.annotations": "a.", "fields": "f."}
 
 
@@ -58,6 +62,8 @@ def document(line: bytes) -> tuple[str, int, tantivy.Document]:
         raise BadDocument(f"no JSON: {error}") from error
     if not isinstance(found, dict):
         raise BadDocument("a document is a JSON object")
+    if not isinstance(found.get("kubernetes") or {}, dict):
+        raise BadDocument("kubernetes: an object is needed")
     name = found.get("_id")
     if not isinstance(name, str) or not 0 < len(name) <= 64:
         raise BadDocument("_id: 1 to 64 characters are needed")
@@ -95,16 +101,22 @@ def _add_message(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
 def _add_columns(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
     if found.get("level", "info") not in LEVELS or found.get("source") not in SOURCES:
         raise BadDocument(f"level is one of {', '.join(LEVELS)} or absent, source one of {', '.join(SOURCES)}")
-    for field, name in COLUMNS.items():
-        value = at(found, field.path)
-        if isinstance(value, str) and 0 < len(value) <= MAX_VALUE:
-            entry.add_text(name, value)
+    # Walked by hand, not by paths: this is where the time of taking lines in goes.
+    kubernetes: Any = found.get("kubernetes") or {}
+    workload = kubernetes.get("workload")
+    workload = workload if isinstance(workload, dict) else {}
+    for holder, names in zip((found, kubernetes, workload), _PLACES, strict=True):
+        for key, name in names:
+            value = holder.get(key)
+            if value and isinstance(value, str) and len(value) <= MAX_VALUE:
+                entry.add_text(name, value)
 
 
 def _add_pairs(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
     count = 0
-    for path, prefix in _PREFIX.items():
-        for key, value in leaves(at(found, path)):
+    kubernetes: Any = found.get("kubernetes") or {}
+    for holder, name, prefix in ((kubernetes, "labels", "l."), (kubernetes, "annotations", "a."), (found, "fields", "f.")):
+        for key, value in leaves(holder.get(name)) if name in holder else ():
             if count >= MAX_PAIRS or len(key) + len(value) > MAX_VALUE:
                 continue
             count += 1

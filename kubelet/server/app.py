@@ -45,21 +45,20 @@ async def only_known_clients(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Everything but health needs a client certificate of the cluster's CA; figures can be had with a bearer token too."""
-    transport = request.transport
-    certificate = transport.get_extra_info("peercert") if transport is not None else None
-    if not certificate and request.path != "/healthz":
-        await _check_token(request)
+    await check_token(request, request.app[ACCESS], request.app[AGENT].options.node_name)
     return await handler(request)
 
 
-async def _check_token(request: web.Request) -> None:
-    """Whether the bearer may `get` nodes/metrics or nodes/stats of this node, as RBAC has it. Raises HTTPException."""
+async def check_token(request: web.Request, access: Access, node: str) -> None:
+    """Whether who asks has a certificate, or a token that may `get` nodes/metrics or nodes/stats. Raises HTTPException."""
+    transport = request.transport
+    if request.path == "/healthz" or (transport is not None and transport.get_extra_info("peercert")):
+        return
     part = request.path.split("/")[1]
     token = request.headers.get("Authorization", "")
     if part not in ("metrics", "stats") or not token:
         raise web.HTTPUnauthorized(text="Unauthorized: a client certificate of the cluster's CA is needed\n")
-    node = request.app[AGENT].options.node_name
-    status = await asyncio.to_thread(request.app[ACCESS].check_resource, token, "nodes", part, node)
+    status = await asyncio.to_thread(access.check_resource, token, "nodes", part, node)
     if status == 403:
         raise web.HTTPForbidden(text=f"Forbidden: the token may not get nodes/{part} of {node}\n")
     if status == 401:

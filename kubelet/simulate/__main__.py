@@ -9,9 +9,12 @@ import signal
 import sys
 
 from client import Client, KubeconfigError, load
+from kubelet.server.app import tls
 from kubelet.simulate.fleet import Fleet
 from kubelet.simulate.nodes import Nodes
 from kubelet.simulate.pipe import Pipe
+from kubelet.simulate.server import Server
+from telemetry.access import Access
 
 LABEL = "sim=true"
 
@@ -25,9 +28,14 @@ def main() -> None:
     parser.add_argument("--prefix", default="sim-", help="of the names of registered nodes")
     parser.add_argument("--adopt-label", default=LABEL, help="play every node that has this label")
     parser.add_argument("--connections", type=int, default=32, help="at most so many requests at once")
+    parser.add_argument("--tls-cert", default="", help="serve figures of the nodes on loopback, with this certificate")
+    parser.add_argument("--tls-key", default="", help="its key")
+    parser.add_argument("--client-ca", default="", help="CA whose client certificates may ask for figures")
     arguments = parser.parse_args()
     if "=" not in arguments.adopt_label:
         parser.error("--adopt-label has to be key=value")
+    if len({bool(arguments.tls_cert), bool(arguments.tls_key), bool(arguments.client_ca)}) > 1:
+        parser.error("--tls-cert, --tls-key and --client-ca belong together")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(serve(arguments))
@@ -46,6 +54,12 @@ async def serve(arguments: argparse.Namespace) -> None:
         pipe = Pipe(config, arguments.connections)
         nodes = Nodes(client, pipe, arguments.adopt_label, lambda names: fleet.look_again(names))
         fleet = Fleet(client, pipe, nodes.hosts)
+        server: Server | None = None
+        if arguments.tls_cert:
+            context = tls(arguments.tls_cert, arguments.tls_key, arguments.client_ca)
+            server = Server(context, Access(config.server, config.ca), fleet.pods.items.values, nodes.since)
+            await server.start()
+            nodes.serve(server)
         try:
             # Nodes have to be known before their pods are looked at; both then follow by themselves.
             background = [asyncio.create_task(pipe.run()), asyncio.create_task(nodes.run())]
@@ -54,6 +68,9 @@ async def serve(arguments: argparse.Namespace) -> None:
             await asyncio.gather(*background, fleet.run(), nodes.heartbeat(), fleet.report())
         except asyncio.CancelledError:
             logging.getLogger("kubelet.simulate").info("stopping")
+        finally:
+            if server is not None:
+                await server.close()
 
 
 if __name__ == "__main__":

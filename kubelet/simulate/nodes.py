@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Any
@@ -16,6 +17,7 @@ from client.api import MERGE_PATCH
 from kubelet import clock, lease
 from kubelet.node import HEALTHY, VERSION
 from kubelet.simulate.pipe import Pipe, Request
+from kubelet.simulate.server import ADDRESS, Server
 
 log = logging.getLogger("kubelet.simulate")
 Json = dict[str, Any]
@@ -58,11 +60,12 @@ def _info() -> Json:
     }
 
 
-def healthy(obj: Json, address: str) -> Json | None:
-    """The status patch that makes a node Ready at `address`; None when it is already."""
+def healthy(obj: Json, address: str, port: int = 0) -> Json | None:
+    """The status patch that makes a node Ready at `address`, its kubelet at `port`; None when it is already."""
     status = obj.get("status") or {}
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
-    if ready and _address(obj):
+    endpoint = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or 0
+    if ready and _address(obj) == address and endpoint == port:
         return None
     now = clock.rfc3339()
     conditions = [
@@ -81,7 +84,8 @@ def healthy(obj: Json, address: str) -> Json | None:
         {"type": "InternalIP", "address": address},
         {"type": "Hostname", "address": obj["metadata"]["name"]},
     ]
-    return {"status": {"conditions": conditions + others, "addresses": addresses}}
+    endpoints = {"daemonEndpoints": {"kubeletEndpoint": {"Port": port}}}
+    return {"status": {"conditions": conditions + others, "addresses": addresses, **(endpoints if port or endpoint else {})}}
 
 
 def _address(obj: Json) -> str:
@@ -90,11 +94,15 @@ def _address(obj: Json) -> str:
 
 
 class Nodes:
-    """Every node with the label is ours: `hosts` maps its name to its address.  `adopted(names)` tells of new ones."""
+    """Every node with the label is ours: `hosts` maps its name to its address.  `adopted(names)` tells of new ones.
+
+    With a `server` (see `serve`) the nodes have kubelets that can be asked for figures, else they have none.
+    """
 
     def __init__(self, client: Client, pipe: Pipe, label: str, adopted: Callable[[list[str]], None]) -> None:
         self._client, self._pipe, self._label, self._adopted = client, pipe, label, adopted
         self.hosts: dict[str, str] = {}
+        self._server: Server | None = None
         self._count = 0
         self._leased: set[str] = set()
         self._mine = Reflector(
@@ -106,6 +114,15 @@ class Nodes:
             on_delete=self._drop,
             transform=lambda obj: {"metadata": obj["metadata"], "status": obj.get("status") or {}},
         )
+
+    def serve(self, server: Server) -> None:
+        """Before the first node is known."""
+        self._server = server
+
+    def since(self, name: str) -> float:
+        """When a node was registered, epoch seconds."""
+        known = self._mine.items.get(("", name))
+        return clock.parse(known["metadata"]["creationTimestamp"]) if known else time.time()
 
     async def create(self, count: int, prefix: str) -> None:
         """Makes `count` nodes, `<prefix>0` and so on; those that exist are left as they are."""
@@ -129,10 +146,11 @@ class Nodes:
     def _take(self, obj: Json) -> None:
         name = obj["metadata"]["name"]
         if name not in self.hosts:
-            self.hosts[name] = _address(obj) or str(IPv4Address(FIRST_ADDRESS + self._count))
+            own = _address(obj) or str(IPv4Address(FIRST_ADDRESS + self._count))
+            self.hosts[name] = ADDRESS if self._server else own
             self._count += 1
             self._adopted([name])
-        patch = healthy(obj, self.hosts[name])
+        patch = healthy(obj, self.hosts[name], self._server.port(name) if self._server else 0)
         if patch is not None:
             path = resource_path("v1", "nodes", "", name, "status")
             self._pipe.send(Request("PATCH", path, orjson.dumps(patch), MERGE_PATCH))
@@ -140,6 +158,8 @@ class Nodes:
     def _drop(self, obj: Json) -> None:
         self.hosts.pop(obj["metadata"]["name"], None)
         self._leased.discard(obj["metadata"]["name"])
+        if self._server:
+            self._server.drop(obj["metadata"]["name"])
 
     async def heartbeat(self) -> None:
         """Renews all leases every 15 s (they last 40), spread over the period; a node's first renewal makes its lease."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubelet import clock
+from kubelet.simulate import figures
+
 Json = dict[str, Any]
 READY = ("Initialized", "Ready", "ContainersReady")
 
@@ -23,6 +26,8 @@ def trim(pod: Json) -> Json:
         "node": spec.get("nodeName", ""),
         "hostNetwork": bool(spec.get("hostNetwork")),
         "containers": [(c["name"], c["image"]) for c in spec["containers"]],
+        "resources": [figures.resources(c) for c in spec["containers"]],
+        "since": clock.parse(status["startTime"]) if status.get("startTime") else 0.0,
         "inits": [(c["name"], c["image"], c.get("restartPolicy")) for c in spec.get("initContainers") or ()],
         "gates": [gate["conditionType"] for gate in spec.get("readinessGates") or ()],
         "phase": status.get("phase", "Pending"),

@@ -6,7 +6,7 @@ import zlib
 from array import array
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.history import columns
@@ -14,6 +14,7 @@ from monitoring.history import columns
 NUMBERS = st.integers(-1, 2**60)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=150))
 def test_what_is_packed_comes_out_again(rows: list[tuple[int, int, int]]) -> None:
     times, first, second = (array("q", column) for column in zip(*rows, strict=True))

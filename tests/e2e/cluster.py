@@ -77,7 +77,13 @@ class Cluster:
                 machine.kill(pid)
             assert not left, f"processes outlive `down`: {left}\n{self.logs()}"
             if self.isolated:
-                assert machine.links() == ["lo"], f"network interfaces outlive `down`: {machine.links()}"
+                # The kernel takes the interfaces of a network that is gone away in its own time.
+                links = machine.links()
+                deadline = time.monotonic() + 20
+                while links != ["lo"] and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    links = machine.links()
+                assert links == ["lo"], f"network interfaces outlive `down`: {links}"
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -16,8 +16,8 @@ def check_access_modes(modes: list[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if not modes:
         errors.append(required(path, "at least 1 access mode is required"))
-    for i, mode in enumerate(modes):
-        errors += check_choice(f"{path}[{i}]", mode, ACCESS_MODES)
+    for mode in modes:
+        errors += check_choice(path, mode, ACCESS_MODES)
     if "ReadWriteOncePod" in modes and len(modes) > 1:
         errors.append(forbidden(path, "may not use ReadWriteOncePod with other access modes"))
     return errors

@@ -16,6 +16,7 @@ from cluster.kinds.apps.workload import (
     magnitude,
 )
 from cluster.kinds.common import check_not_negative, check_unchanged
+from cluster.kinds.metadata import validate_meta_update
 from cluster.kinds.podspec import default_pod_template
 from cluster.registry import Context, Json, Kind, Scale, keep
 
@@ -51,6 +52,11 @@ class DeploymentStrategy(WorkloadStrategy):
                 *check_selector(spec, "deployment", "ReplicaSet"),
                 *check_strategy(spec["strategy"]),
                 *_check_deadline(spec)]
+
+    def validate_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        """What may not change comes last."""
+        errors = validate_meta_update(obj["metadata"], old["metadata"])
+        return errors + self.check_object(obj, ctx) + self.check_change(obj, old, ctx)
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_unchanged("spec.selector", obj["spec"].get("selector"), old["spec"].get("selector"))

@@ -171,7 +171,8 @@ def _check_order(item: Json, path: str, key: str) -> list[FieldError]:
     for blamed, low, high, word in _ORDER:
         small, large = (item.get(low) or {}).get(key), (item.get(high) or {}).get(key)
         if small is not None and large is not None and nano(small) > nano(large):
-            errors.append(invalid(f"{path}.{blamed}[{key}]", item[blamed][key],
+            shown = small if blamed == "default" else item[blamed][key]  # as the real server does
+            errors.append(invalid(f"{path}.{blamed}[{key}]", shown,
                                   f"{_WORDS[low]} value {small} is greater than {word} value {large}"))
     ratio = (item.get("maxLimitRequestRatio") or {}).get(key)
     if ratio is not None:

@@ -32,10 +32,10 @@ _ONCE = "may not change once set"
 def check_service(obj: Json, ctx: Context) -> list[FieldError]:
     """All rules but those that need to know the ranges."""
     spec = obj["spec"]
-    errors = check_choice("spec.type", spec["type"], TYPES) + _check_ports(spec)
+    errors = _check_ports(spec)
     if selector := spec.get("selector"):
         errors += check_labels("spec.selector", selector)
-    errors += _check_affinity(spec)
+    errors += _check_affinity(spec) + check_choice("spec.type", spec["type"], TYPES)
     if spec["type"] == "ExternalName":
         errors += _check_external_name(spec)
     else:
@@ -116,7 +116,8 @@ def _check_families(spec: Json, ctx: Context) -> list[FieldError]:
             errors.append(duplicate(f"spec.ipFamilies[{i}]", name))
         elif name != own and not unselected and not _has_address_of(spec, i):
             errors.append(invalid(f"spec.ipFamilies[{i}]", name, "not configured on this cluster"))
-    errors += check_choice("spec.ipFamilyPolicy", policy, _POLICIES)
+    if policy:  # which a service of an unknown type has not got
+        errors += check_choice("spec.ipFamilyPolicy", policy, _POLICIES)
     if policy == "RequireDualStack" and not unselected:
         errors.append(invalid("spec.ipFamilyPolicy", policy, "this cluster is not configured for dual-stack services"))
     return errors

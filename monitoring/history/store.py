@@ -23,7 +23,7 @@ from monitoring.history.entities import FIELDS, Entity
 log = logging.getLogger("monitoring.history")
 
 SPAN = 1800                 # seconds of a chunk
-KEEP_CHUNKS = 86_400
+KEEP_CHUNKS = 86_400 + SPAN  # seconds since its start: a day of samples is whole
 KEEP_ROLLUPS = 30 * 86_400
 BROKEN_KEPT = 1             # files put aside; the newest stay
 VERSION = 1

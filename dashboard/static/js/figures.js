@@ -53,24 +53,27 @@ function useFigures(key, ns, range) {
   const [state, setState] = useState({ doc: null, at: 0, problem: null });
   const about = JSON.stringify([key, ns, range]);
   useEffect(() => {
-    let timer = 0, over = false;
+    let timer = 0, over = false, answered = false;
     setState({ doc: null, at: 0, problem: null });
     const again = (wait) => { if (!over) timer = setTimeout(ask, wait); };
     const failed = (why, text) => { if (!over) setState((now) => ({ ...now, problem: { why, text, since: now.problem?.since ?? serverNow() } })); again(RETRY); };
     const ask = async () => {
-      if (document.hidden && !over) return again(RETRY);
+      if (document.hidden) return again(RETRY);
+      // A page that has just been opened connects in a moment.
+      if (!answered && link.value.state !== "live") return again(150);
       const late = new Promise((_, reject) => { setTimeout(() => reject(new Error("the dashboard's server does not answer")), PATIENCE); });
       try {
         const doc = await Promise.race([question("figures", { key, ns, range }), late]);
         if (over) return undefined;
         if (doc.silent) return failed(doc.silent, doc.text);
+        answered = true;
         setState({ doc, at: serverNow(), problem: null });
         return again(Math.min(60, Math.max(2, doc.step, doc.interval)) * 1000);
       } catch (error) { return failed("error", error.message); }
     };
     ask();
     return () => { over = true; clearTimeout(timer); };
-  }, [about, link.value.state === "live"]);
+  }, [about]);
   return state;
 }
 

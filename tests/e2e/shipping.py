@@ -55,6 +55,12 @@ class Shipper:
         rows = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name.removeprefix("binnacle_log_shipper_"): float(value) for name, value in rows}
 
+    def cpu(self) -> float:
+        """Seconds of processor time that it has taken."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def output(self) -> str:
         return (self.folder / "output.log").read_text(errors="replace")[-4000:]
 

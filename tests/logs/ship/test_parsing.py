@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logs.ship.parsing import MAX_FIELDS, MAX_VALUE, inspect
@@ -53,6 +53,7 @@ def test_fields_are_bounded() -> None:
     assert isinstance(deep["a"]["a"]["a"]["a"], str)
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text() | st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
                                 lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)).map(
                                     lambda value: orjson.dumps({"level": value}).decode()))

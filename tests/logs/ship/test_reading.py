@@ -158,7 +158,7 @@ class Story:
         return found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS)
 def test_each_line_arrives_once_and_in_order(steps: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

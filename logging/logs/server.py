@@ -28,7 +28,7 @@ from logs.query import fields
 from logs.query.moments import text as time_text
 from logs.query.nodes import AnyOf, Not, both
 from logs.questions import BadQuery, Question
-from logs.search.backend import MAX_LIMIT, Asked, Backend, Page, Place, Unavailable
+from logs.search.backend import MAX_LIMIT, Asked, Backend, Page, Unavailable
 from logs.search.dsl import NotTogether
 from logs.web import JSON, METRICS, NDJSON, TEXT, Answer, Refusal, Request, Web
 from logs.web import Page as WebPage
@@ -100,7 +100,7 @@ class Pages:
                 async with self._gate:
                     found = await answer(Question(request.body))
             except BadQuery as error:
-                return Answer(400, JSON, orjson.dumps({"error": str(error), "column": error.column, "length": error.length}))
+                return wrong(error)
             except NotTogether as error:
                 raise Refusal(400, str(error)) from error
             except Unavailable as error:
@@ -145,7 +145,7 @@ class Pages:
         try:
             asked = Question(request.body).asked()
         except BadQuery as error:
-            return Answer(400, JSON, orjson.dumps({"error": str(error), "column": error.column, "length": error.length}))
+            return wrong(error)
         return Answer(200, NDJSON, self._followed(asked))
 
     async def _followed(self, asked: Asked) -> AsyncIterator[bytes]:
@@ -156,7 +156,7 @@ class Pages:
                 arrived = self._arrived
                 try:
                     lines, mark = await self._backend.arrivals(asked, mark, MAX_LIMIT)
-                except Unavailable as error:
+                except (Unavailable, NotTogether) as error:
                     lines = []
                     yield orjson.dumps({"error": str(error)}) + b"\n"
                 yield orjson.dumps({"lines": fragments(lines)} if lines else {"beat": True}) + b"\n"
@@ -170,19 +170,33 @@ class Pages:
         form = question.text("format", "text")
         if form not in ("text", "json"):
             raise Refusal(400, "format: text or json is needed")
-        asked, limit = question.asked(), question.number("limit", 100_000, MAX_DOWNLOAD)
-        return Answer(200, NDJSON if form == "json" else TEXT, self._all(asked, limit, form == "json"))
+        try:
+            asked, limit = question.asked(), question.number("limit", 100_000, MAX_DOWNLOAD)
+            first = await self._backend.search(asked, min(limit, MAX_LIMIT), False, None)
+        except BadQuery as error:
+            return wrong(error)
+        except NotTogether as error:
+            raise Refusal(400, str(error)) from error
+        except Unavailable as error:
+            raise Refusal(503, str(error)) from error
+        return Answer(200, NDJSON if form == "json" else TEXT, self._all(asked, limit, form == "json", first))
 
-    async def _all(self, asked: Asked, limit: int, json: bool) -> AsyncIterator[bytes]:
-        after: Place | None = None
+    async def _all(self, asked: Asked, limit: int, json: bool, page: Page) -> AsyncIterator[bytes]:
+        """Page after page; an end before the last line says that it is one, and why."""
         left = limit
-        while left > 0:
-            page = await self._backend.search(asked, min(left, MAX_LIMIT), False, after)
+        while True:
             yield b"".join(line + b"\n" if json else plain(line) for line in page.lines)
-            left, after = left - len(page.lines), page.next
-            if after is None:
+            left -= len(page.lines)
+            if page.next is None:
                 return
-        words = f"cut after {limit} lines: choose a shorter time or a narrower query"
+            if left <= 0:
+                words = f"cut after {limit} lines: choose a shorter time or a narrower query"
+                break
+            try:
+                page = await self._backend.search(asked, min(left, MAX_LIMIT), False, page.next)
+            except Unavailable as error:
+                words = f"cut: {error}"
+                break
         yield orjson.dumps({"cut": words}) + b"\n" if json else f"[{words}]\n".encode()
 
     # -- state ---------------------------------------------------------------------------------------------------------
@@ -203,6 +217,11 @@ async def _wait(arrived: asyncio.Event) -> None:
         await asyncio.wait_for(arrived.wait(), BEAT)
     except TimeoutError:
         return
+
+
+def wrong(error: BadQuery) -> Answer:
+    """A query that can not be read, with the place of what is wrong."""
+    return Answer(400, JSON, orjson.dumps({"error": str(error), "column": error.column, "length": error.length}))
 
 
 def _next(page: Page) -> list[str] | None:

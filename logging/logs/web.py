@@ -84,6 +84,8 @@ class Web:
                 pass
         except (OSError, TimeoutError, asyncio.IncompleteReadError, Ended) as failure:
             log.debug("a connection ended: %s", failure or type(failure).__name__)
+        except Exception:
+            log.exception("an answer failed when it had begun")
         finally:
             self._open.discard(writer)
             writer.close()

@@ -101,6 +101,18 @@ def test_lines_go_in_and_come_out_within_the_scope(tmp_path: Path) -> None:
     served(tmp_path, work)
 
 
+def test_a_download_that_is_cut_says_so(tmp_path: Path) -> None:
+    async def work(server: Server) -> None:
+        await fill(server)
+        for form, last in (("text", b"[cut after 3 lines: choose a shorter time or a narrower query]"),
+                           ("json", b'{"cut":"cut after 3 lines: choose a shorter time or a narrower query"}')):
+            answer = await server.request("POST", "/download", orjson.dumps({"scope": ALL, "format": form, "limit": 3}))
+            lines = answer.body.splitlines()
+            assert len(lines) == 4 and lines[-1] == last
+
+    served(tmp_path, work)
+
+
 def test_around_a_line_are_those_of_its_container_and_only_in_scope(tmp_path: Path) -> None:
     async def work(server: Server) -> None:
         await fill(server)

@@ -62,8 +62,17 @@ class Agent:
     async def _discovering(self) -> None:
         while True:
             self.discover()
+            self._hold()
             self._close_surplus()
             await asyncio.sleep(DISCOVER)
+
+    def _hold(self) -> None:
+        """Opens new logs at once: while the store takes nothing they wait, and their pods may be deleted."""
+        free = self._max_open - sum(one.series.open for _, one in self._logs.values())
+        for _, one in list(self._logs.values()) if free > 0 else ():
+            if one.series.order == 0 and not one.series.open and free > 0:
+                one.series.hold()
+                free -= one.series.open
 
     def _close_surplus(self) -> None:
         """Keeps at most `max_open` descriptors: silent files are closed, and found again by their first line."""

@@ -80,6 +80,11 @@ class Series:
     def open(self) -> bool:
         return self._current is not None
 
+    def hold(self) -> None:
+        """Opens the first file, so that it can be read also when its pod is deleted meanwhile."""
+        if self.order == 0 and self._current is None:
+            self._open_next()
+
     def changed(self) -> bool:
         """Whether `read` may find something: one call of stat, for the many logs that are silent."""
         if self._quiet is None:

@@ -181,6 +181,8 @@ class Agent:
     def rows(self) -> Iterable[Row]:
         yield from self._metrics.rows()
         yield "gauge", "waiting_bytes", "Bytes in files that are not read yet.", self.waiting()
+        yield ("gauge", "state_up", "Whether positions can be written; while not, lines are sent again after a restart.",
+               float(not self._positions.failing))
         yield "gauge", "open_files", "Descriptors of log files.", sum(one.series.open for _, one in self._logs.values())
         yield "gauge", "logs", "Logs that are followed.", len(self._logs)
         yield "gauge", "batch_bytes", "Size that batches have now.", self._sender.target

@@ -15,12 +15,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cluster.cache import Cache
 from cluster.database import Database
 from cluster.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
+# On a loaded machine making examples is slow, which says nothing about what is tested.
+settings.register_profile("patient", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("patient")
 
 
 def migrate(var: Path, url: str = "") -> None:

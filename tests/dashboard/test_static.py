@@ -40,8 +40,8 @@ def test_templates_hold_no_inline_script_or_style() -> None:
 def test_nothing_in_the_dashboard_writes_cluster_state() -> None:
     for path in HERE.glob("*.py"):
         text = path.read_text()
-        found = re.search(r"\b(Write|awrite|write_many|cluster\.verbs|Session)\b|store\.write|\.compact\(", text)
-        assert not found, path.name
-    # The one POST to the API asks who a token is, with that token; those to the log store are searches; the view takes logins.
-    posts = {p.name: len(found) for p in HERE.glob("*.py") if (found := re.findall(r'"(POST|PUT|PATCH|DELETE)"', p.read_text()))}
-    assert posts == {"api.py": 1, "logsearch.py": 2, "views.py": 1}
+        writes = re.search(r"\b(Write|awrite|write_many|cluster\.verbs|Session)\b|store\.write|\.compact\(", text)
+        assert not writes, path.name
+    # The one POST to the API asks who a token is; those to the log store are searches; the view takes logins.
+    found = {p.name: len(re.findall(r'"(POST|PUT|PATCH|DELETE)"', p.read_text())) for p in HERE.glob("*.py")}
+    assert {name: count for name, count in found.items() if count} == {"api.py": 1, "logsearch.py": 2, "views.py": 1}

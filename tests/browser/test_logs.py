@@ -23,6 +23,8 @@ from tests.dashboard import world
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
+expect.set_options(timeout=30_000)
+
 STATUS = {"error": 500, "warn": 404}
 HOSTILE = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>"
 
@@ -68,7 +70,7 @@ def logs(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store
                "spec": {"clusterIP": "127.0.0.1", "ports": [{"port": store.port}]}}
     try:
         store.start()
-        for level, age in (("info", 600), ("warn", 400), ("error", 200), ("debug", 100)):
+        for level, age in (("info", 400), ("warn", 300), ("error", 200), ("debug", 100)):
             store.add(*(f"{level} request {i} took {i} ms" for i in range(40)), age=age, level=level, step=2,
                       status=STATUS.get(level, 200))
         store.add(HOSTILE, "disk pressure on harbor-1: évacuation", age=5, level="fatal", user="o'hara \"x\"")

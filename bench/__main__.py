@@ -9,7 +9,8 @@ import sys
 from bench import creates, dns, history, logsearch, logship, objectmetrics, rollout, start, watches
 
 FIGURES = {"creates_lists_memory": creates.main, "watches": watches.main, "rollout": rollout.main, "start": start.main,
-           "dns": dns.main, "objectmetrics": objectmetrics.main, "history": history.main, "logsearch": logsearch.main, "logship": logship.main}
+           "dns": dns.main, "objectmetrics": objectmetrics.main, "history": history.main,
+           "logsearch": logsearch.main, "logship": logship.main}
 
 
 def main() -> int:

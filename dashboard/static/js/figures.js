@@ -113,7 +113,7 @@ function Chart({ chart, doc, range, sync, point, setPoint }) {
   useEffect(() => {
     let over = false;
     import("./lazy/figures_plot.js").then(({ Plot }) => {
-      if (over) return;
+      if (over || !box.current) return;  // the chart may be gone before its effect ever ran
       plot.current = new Plot(box.current, { show, point: setPoint, sync, binary: show === SHOW.bytes || show === SHOW["bytes/s"] });
       setMade(1);
     });

@@ -28,7 +28,7 @@ from logs.index.writer import Writer
 from logs.query import fields, moments, parse
 from logs.search.backend import Asked, Backend
 
-LINES, BATCH, FLIGHT, ROUNDS = 1_000_000, 5_000, 3, 30
+LINES, BATCH, FLIGHT, ROUNDS = 1_000_000, 2_500, 2, 30
 SPAN = 6 * 3600 * 10**9        # nanoseconds that the lines are spread over
 VERBS, PATHS = ("GET", "POST", "PUT", "DELETE"), ("cart", "orders", "users", "health", "login", "items")
 ENDINGS = ("served", "served", "served", "connection refused by upstream", "timeout after retry", "cache miss", "not found")
@@ -107,7 +107,7 @@ async def embedded(count: int, start: int) -> dict[str, Any]:
 async def elasticsearch(count: int, start: int) -> dict[str, Any]:
     from logs.connection import Server
     from logs.elastic.store import Elasticsearch
-    from logs.record import Document
+    from logs.record import Document, Unavailable
     from logs.search.elastic import Elastic
     from tests.e2e.elasticsearch import Elasticsearch as Node
 
@@ -119,7 +119,14 @@ async def elasticsearch(count: int, start: int) -> dict[str, Any]:
             store = Elasticsearch(server)
 
             async def write(batch: Sequence[bytes]) -> None:
-                await store.write([Document(one[8:40].decode(), one[57:87].decode(), b"{" + one[42:]) for one in batch])
+                documents = [Document(one[8:40].decode(), one[56:86].decode(), b"{" + one[42:]) for one in batch]
+                while True:
+                    try:
+                        results = await store.write(documents)
+                        break
+                    except Unavailable:
+                        await asyncio.sleep(1)
+                assert all(result.status == "ok" for result in results), results[0]
 
             written = await ingest(write, count, start)
             await server.request("POST", "/logs-*/_refresh", timeout=300)

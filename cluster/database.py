@@ -26,7 +26,7 @@ Row = tuple[Any, ...]
 # One advisory lock for every writer of one PostgreSQL database; the number only has to be the same everywhere.
 WRITER_LOCK = 0x62696E6E
 
-_LARGEST_INSERT = 64  # rows of one statement
+_USUAL_INSERT, _LARGEST_INSERT = 16, 64  # rows of one statement
 
 _SQLITE_LOST = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_READONLY")
 _FULL = ("disk is full", "No space left", "could not extend file")
@@ -171,11 +171,12 @@ class Database:
         """Insert rows into `table (column, …)`, many with one statement.
 
         Each statement hands the interpreter's lock over twice, and waits for it: a row a statement would cost more in
-        waiting than in writing. The sizes are powers of two, so that few statements have to stay prepared.
+        waiting than in writing. Beyond a usual group the sizes are powers of two: few statements have to stay prepared.
         """
         done = 0
         while done < len(rows):
-            size = min(_LARGEST_INSERT, 1 << (len(rows) - done).bit_length() - 1)
+            left = len(rows) - done
+            size = left if left <= _USUAL_INSERT else min(_LARGEST_INSERT, 1 << left.bit_length() - 1)
             part = rows[done:done + size]
             places = ",".join([f"({','.join('?' * len(part[0]))})"] * size)
             self.execute(f"INSERT INTO {table} VALUES {places}", [value for row in part for value in row])

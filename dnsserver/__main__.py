@@ -16,9 +16,10 @@ import uvloop
 
 from client import Client
 from client.kubeconfig import KubeconfigError
+from client.pod import api
 from dnsserver import config, listeners, web
 from dnsserver.metrics import Metrics
-from dnsserver.options import Options, api, parse
+from dnsserver.options import Options, parse
 from dnsserver.records import Records
 from dnsserver.server import Server
 from dnsserver.sources import Sources
@@ -139,7 +140,7 @@ class Program:
 
 
 async def main(options: Options) -> None:
-    async with Client(api(options), connections=8, user_agent="binnacle-dns") as client:
+    async with Client(api(options.api_server, options.kubeconfig), connections=8, user_agent="binnacle-dns") as client:
         await Program(options, client).run()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.kubeconfig import SERVICE_ACCOUNT, Config, in_cluster, load
+from client.pod import inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +48,6 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     return Options((address,) if address else ("0.0.0.0", "::"), found.port, found.http_port, found.domain,
                    tuple(found.ranges), tuple(found.own) + ((address,) if address else ()),
                    inside(found.config_dir), found.resolv_conf, found.api_server, found.kubeconfig, not address)
-
-
-def inside(path: Path) -> Path:
-    """Where a mountPath is: without a mount namespace, below $BINNACLE_POD_ROOT."""
-    root = os.environ.get("BINNACLE_POD_ROOT")
-    return Path(root, str(path).lstrip("/")) if root and path.is_absolute() else path
-
-
-def api(options: Options) -> Config:
-    """Where the API is and who we are there; raises OSError or KubeconfigError."""
-    if options.kubeconfig:
-        return load(options.kubeconfig)
-    if not options.api_server:
-        return in_cluster()
-    account = inside(SERVICE_ACCOUNT)
-    return Config(options.api_server, ca=(account / "ca.crt").read_text(), token_file=str(account / "token"))
 
 
 def _port(text: str) -> int:

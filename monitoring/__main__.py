@@ -14,7 +14,8 @@ import uvloop
 
 from client import Client
 from client.kubeconfig import KubeconfigError
-from monitoring.options import Options, api, parse
+from client.pod import api
+from monitoring.options import Options, parse
 from monitoring.program import Program
 
 
@@ -24,7 +25,8 @@ async def main(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with Client(api(options), connections=48, user_agent="binnacle-monitoring") as client:
+    config = api(options.api_server, options.kubeconfig)
+    async with Client(config, connections=48, user_agent="binnacle-monitoring") as client:
         program = Program(options, client)
         running = asyncio.ensure_future(program.run())
         stopped = asyncio.ensure_future(stopping.wait())

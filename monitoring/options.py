@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from client.kubeconfig import SERVICE_ACCOUNT, Config, in_cluster, load
+from client.pod import inside
 
 EMBEDDED, PROMETHEUS = "embedded", "prometheus"
 LEAST_SIZE = 16 << 20
@@ -71,19 +71,3 @@ def _url(text: str) -> str:
     if text and (parts.scheme not in ("http", "https") or not parts.netloc):
         raise argparse.ArgumentTypeError(f"{text!r} is no URL: write one as http://prometheus:9090")
     return text.rstrip("/")
-
-
-def inside(path: Path) -> Path:
-    """Where a mountPath is: without a mount namespace, below $BINNACLE_POD_ROOT."""
-    root = os.environ.get("BINNACLE_POD_ROOT")
-    return Path(root, str(path).lstrip("/")) if root and path.is_absolute() else path
-
-
-def api(options: Options) -> Config:
-    """Where the API is and who we are there; raises OSError or KubeconfigError."""
-    if options.kubeconfig:
-        return load(options.kubeconfig)
-    if not options.api_server:
-        return in_cluster()
-    account = inside(SERVICE_ACCOUNT)
-    return Config(options.api_server, ca=(account / "ca.crt").read_text(), token_file=str(account / "token"))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.options import inside, parse
+from client.pod import inside
+from monitoring.options import parse
 
 
 def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from client.kubeconfig import SERVICE_ACCOUNT, Config, in_cluster, load
+from client import pod
+from client.kubeconfig import Config
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -47,22 +48,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def inside(path: Path) -> Path:
-    """Where a mountPath is: without a mount namespace, below $BINNACLE_POD_ROOT."""
-    root = os.environ.get("BINNACLE_POD_ROOT")
-    mounted = Path(root, str(path).lstrip("/")) if root and path.is_absolute() else path
+    """Where a mountPath is, or the path itself where nothing is mounted for it."""
+    mounted = pod.inside(path)
     return mounted if mounted.exists() else path
 
 
 def api(options: argparse.Namespace) -> Config | None:
     """Where the API is and who we are there; None with --without-api. Raises OSError or KubeconfigError."""
-    if options.without_api:
-        return None
-    if options.kubeconfig:
-        return load(options.kubeconfig)
-    if not options.api_server:
-        return in_cluster()
-    account = inside(SERVICE_ACCOUNT)
-    return Config(options.api_server, ca=(account / "ca.crt").read_text(), token_file=str(account / "token"))
+    return None if options.without_api else pod.api(options.api_server, options.kubeconfig)
 
 
 def _positive(text: str) -> int:

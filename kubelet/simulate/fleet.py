@@ -20,9 +20,6 @@ from kubelet.simulate.pipe import Pipe, Request
 
 log = logging.getLogger("kubelet.simulate")
 Json = dict[str, Any]
-STOPPING = 0.4
-"""Seconds that a played pod takes to stop. A real one takes longer; none at all would have a pod replaced between two reads
-of one client: `kubectl delete` reads the pod, then lists it, and waits for ever on the replacement that it finds then."""
 FIRST_ADDRESS, ADDRESSES = int(IPv4Address("10.128.0.1")), 1 << 22
 
 
@@ -73,7 +70,7 @@ class Fleet:
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
         self._busy.add(uid)
         asyncio.get_running_loop().call_later(
-            STOPPING, self._send, pod, "DELETE", "", orjson.dumps(options), "application/json"
+            stages.stopping(pod), self._send, pod, "DELETE", "", orjson.dumps(options), "application/json"
         )
 
     def _send(self, pod: Json, method: str, subresource: str, body: bytes, content_type: str) -> None:

@@ -52,6 +52,13 @@ def test_images_that_behave_otherwise(image: str, job: bool, phase: str, ends: i
         assert state["waiting"]["reason"] == "ImagePullBackOff" and "podIP" not in found
 
 
+@pytest.mark.parametrize(("owner", "waits"), [("ReplicaSet", False), ("StatefulSet", True), (None, False)])
+def test_only_a_pod_whose_name_comes_back_takes_time_to_stop(owner: str | None, waits: bool) -> None:
+    made = pod("p", {"name": "c", "image": "nginx:1"})
+    made["metadata"].update(uid="u", ownerReferences=[{"kind": owner}] if owner else [])
+    assert (stages.stopping(stages.trim(made)) > 0) is waits
+
+
 def test_a_fleet_registers_runs_and_removes() -> None:
     async def main() -> FakeApi:
         api = FakeApi()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,3 +43,31 @@ def test_ports_are_isolated_only_where_bridged_packets_miss_the_rules(
     assert [line.split()[2] for line in ports] == [old, found._veth("uid-1")]
     assert all(wanted in line for line in ports)
     assert written[f"net/ipv4/conf/{found.bridge}/proxy_arp_pvlan"] == ("0" if bridged else "1")
+
+
+ALONE = """
+import asyncio, ipaddress, os, subprocess, sys, time
+from types import SimpleNamespace
+from kubelet.runtimes.process.network import Network
+
+async def main():
+    network = Network("/somewhere", SimpleNamespace(gateway="10.1.0.1", network=ipaddress.ip_network("10.1.0.0/24")))
+    pod = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE)
+    pod.stdout.readline()
+    await network.ensure()
+    await network.attach("uid-1", pod.pid, "10.1.0.9")
+    subprocess.run(["nsenter", "-t", str(pod.pid), "-n", "ip", "link", "set", "eth0", "up"], check=True)
+    while "LOWER_UP" not in subprocess.check_output(["ip", "link", "show", network._veth("uid-1")], text=True):
+        await asyncio.sleep(0.05)
+    subprocess.run(["ip", "-o", "address"], check=True)
+    pod.kill()
+
+asyncio.run(main())
+"""
+
+
+def test_no_address_of_this_machine_comes_or_goes_with_a_pod() -> None:
+    done = subprocess.run(["unshare", "-rn", sys.executable, "-c", ALONE], text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    addresses = [line.split()[3] for line in done.stdout.splitlines()]
+    assert addresses == ["10.1.0.1/24"]

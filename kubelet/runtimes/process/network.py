@@ -39,7 +39,7 @@ class Network:
         """The bridge with the pods' gateway address (the kernel adds the route), and forwarding."""
         address = f"{self._pool.gateway}/{self._pool.network.prefixlen}"
         if not _exists(self.bridge):
-            await _ip(f"link add {self.bridge} type bridge")
+            await _ip(f"link add {self.bridge} type bridge", *_without_addresses(self.bridge))
         await _ip(f"address replace {address} dev {self.bridge}", f"link set {self.bridge} up")
         _write_sysctl("net/ipv4/ip_forward", "1")
         await self._lead_through_stack()
@@ -77,6 +77,7 @@ class Network:
         await self.detach(uid)
         await _ip(
             f"link add {name} type veth peer name eth0 address {hardware_address(address)} netns {pid}",
+            *_without_addresses(name),
             f"link set {name} master {self.bridge}",
             f"link set {name} up",
         )
@@ -103,6 +104,15 @@ def hardware_address(address: str) -> str:
     Else an address that is soon used again is out of reach for as long as neighbours are remembered, half a minute.
     """
     return ":".join(f"{byte:02x}" for byte in b"\x0a\x58" + IPv4Address(address).packed)
+
+
+def _without_addresses(interface: str) -> list[str]:
+    """No link-local IPv6 address for an interface that needs none.
+
+    With each one that comes or goes the machine's network has changed, for whoever watches it: browsers then drop the
+    requests they have under way (ERR_NETWORK_CHANGED), with every pod that starts or ends.
+    """
+    return [f"link set {interface} addrgenmode none"] if Path("/proc/sys/net/ipv6").exists() else []
 
 
 def _bridged_packets_meet_rules() -> bool:

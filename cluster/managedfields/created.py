@@ -7,7 +7,10 @@ itself, only what is in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from hashlib import blake2b
 from typing import Any
+
+import orjson
 
 from cluster.managedfields.sets import SELF, Node
 from cluster.managedfields.whole import LEAF, Step, step_of
@@ -24,9 +27,27 @@ def fields_of(definition: str, obj: dict[str, Any], unowned: Collection[str], un
     step = _of_definition(definition)
     meta = {key: value for key, value in obj["metadata"].items() if key not in unowned_meta}
     rest = {key: value for key, value in obj.items() if key not in unowned and key != "metadata"}
-    node = step(rest) or {}
+    node = _remembered(step, rest)
     mine = _of_definition(_META)(meta) if meta else None
     return {**node, "f:metadata": mine} if mine else node or None
+
+
+# What objects without their metadata set. The replicas of a workload differ in their metadata only, so the same come again.
+_known: dict[tuple[Maybe, bytes], Node] = {}
+_KNOWN, _SMALL = 1024, 16 * 1024  # objects; bytes of the JSON of one
+
+
+def _remembered(step: Maybe, rest: dict[str, Any]) -> Node:
+    text = orjson.dumps(rest)
+    if len(text) > _SMALL:
+        return step(rest) or {}
+    key = (step, blake2b(text, digest_size=16).digest())
+    node = _known.get(key)
+    if node is None:
+        if len(_known) >= _KNOWN:
+            _known.clear()
+        node = _known[key] = step(rest) or {}
+    return node
 
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from cluster.admission.plugin import Plugin
 from cluster.admission.request import Request
-from cluster.verbs.metadata import generate_name
+from cluster.verbs.metadata import name_of
 
 Json = dict[str, Any]
 
@@ -55,7 +57,8 @@ def mount_token(spec: Json) -> None:
                   if not any(m.get("mountPath") == MOUNT_PATH for m in c.get("volumeMounts") or ())]
     if not containers:
         return
-    name = generate_name("kube-api-access-")
+    # A name made of the spec: replicas stay alike to the byte, which later steps make use of (`cluster.remembered`).
+    name = name_of("kube-api-access-", orjson.dumps(spec))
     for container in containers:
         mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
         container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]

@@ -7,12 +7,8 @@ or `spec.template.spec`. The pieces are in modules of their own: `podvalidation_
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any
-
-import orjson
 
 from cluster.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from cluster.kinds.common import (
@@ -33,6 +29,7 @@ from cluster.kinds.podvalidation_volumes import check_volumes
 from cluster.kinds.resources import check_requirements, is_pod_level, nano
 from cluster.quantity import Quantity
 from cluster.registry import Json
+from cluster.remembered import Remembered, digest
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
@@ -51,31 +48,18 @@ def validate_pod_template(template: Json, path: str) -> list[FieldError]:
     return errors
 
 
+_valid: Remembered[bool] = Remembered()
+
+
 def validate_pod_spec(spec: Json, path: str) -> list[FieldError]:
     """A pod's spec, wherever it stands; defaults must have been filled in."""
-    digest = _digest(spec)
-    if digest in _valid:
+    key = digest(spec)
+    if key in _valid:
         return []
     errors = _check_spec(spec, path)
-    if not errors:
-        if len(_valid) >= _REMEMBERED:
-            _valid.clear()
-        _valid.add(digest)
+    if key and not errors:
+        _valid[key] = True
     return errors
-
-
-# Digests of specs found valid: the replicas of a workload differ in nothing but the name of their token's volume.
-_valid: set[bytes] = set()
-_REMEMBERED = 4096
-_token_volume = re.compile(rb'"kube-api-access-[a-z0-9]{5}"').search
-
-
-def _digest(spec: Json) -> bytes:
-    text = orjson.dumps(spec)
-    if found := _token_volume(text):
-        # This one name everywhere; a NUL stands in no JSON text, so no other spec looks the same.
-        text = text.replace(found.group(), b"\0")
-    return blake2b(text, digest_size=16).digest()
 
 
 def _check_spec(spec: Json, path: str) -> list[FieldError]:

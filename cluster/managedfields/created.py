@@ -7,13 +7,11 @@ itself, only what is in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from hashlib import blake2b
 from typing import Any
-
-import orjson
 
 from cluster.managedfields.sets import SELF, Node
 from cluster.managedfields.whole import LEAF, Step, step_of
+from cluster.remembered import Remembered, digest
 from cluster.schema import definitions
 from cluster.schema.scalars import ZERO
 from cluster.schema.types import ALWAYS, NULL, Field, Ref, Scalar, Struct, Type
@@ -32,21 +30,16 @@ def fields_of(definition: str, obj: dict[str, Any], unowned: Collection[str], un
     return {**node, "f:metadata": mine} if mine else node or None
 
 
-# What objects without their metadata set. The replicas of a workload differ in their metadata only, so the same come again.
-_known: dict[tuple[Maybe, bytes], Node] = {}
-_KNOWN, _SMALL = 1024, 16 * 1024  # objects; bytes of the JSON of one
+_known: Remembered[Node] = Remembered(1024)
 
 
 def _remembered(step: Maybe, rest: dict[str, Any]) -> Node:
-    text = orjson.dumps(rest)
-    if len(text) > _SMALL:
-        return step(rest) or {}
-    key = (step, blake2b(text, digest_size=16).digest())
-    node = _known.get(key)
+    text = digest(rest)
+    node = _known.get((step, text))
     if node is None:
-        if len(_known) >= _KNOWN:
-            _known.clear()
-        node = _known[key] = step(rest) or {}
+        node = step(rest) or {}
+        if text:
+            _known[step, text] = node
     return node
 
 

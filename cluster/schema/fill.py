@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from cluster.remembered import Remembered, digest
 from cluster.schema import definitions
 from cluster.schema.scalars import ZERO
 from cluster.schema.types import ALWAYS, NULL, OMIT, Field, ListOf, MapOf, Ref, Scalar, Struct, Type
@@ -82,8 +83,25 @@ def _each(step: Filler | None, container: type) -> Filler | None:
     return items if container is list else values
 
 
+def _remembering(step: Filler) -> Filler:
+    """The completion of specs; one that was found complete before is not walked through again."""
+    complete: Remembered[bool] = Remembered(1024)
+
+    def run(spec: Any) -> Any:
+        before = digest(spec)
+        if before not in complete:
+            step(spec)
+            if before and digest(spec) == before:
+                complete[before] = True
+        return spec
+
+    return run
+
+
 def _struct(kind: Struct) -> Filler:
     below = {key: step for key, f in kind.fields.items() if (step := _compile(f.type))}
+    if "metadata" in kind.fields and "spec" in below:
+        below["spec"] = _remembering(below["spec"])
     omitted = frozenset(key for key, f in kind.fields.items() if f.encoding == OMIT)
     blanks = tuple((key, _zero(f)) for key, f in kind.fields.items() if f.encoding in (ALWAYS, NULL))
     nested = frozenset(key for key, f in kind.fields.items() if f.encoding == ALWAYS and isinstance(f.type, Ref))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from typing import Any
 
 from cluster import clock
@@ -22,6 +23,15 @@ _OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodS
 def generate_name(prefix: str) -> str:
     """A random name that begins with `prefix`."""
     return prefix[:_MAX_PREFIX] + "".join(random.choices(_ALPHABET, k=_SUFFIX))  # to be different, not to be secret
+
+
+def name_of(prefix: str, content: bytes) -> str:
+    """A name that looks like a generated one, always the same for the same content."""
+    number, suffix = zlib.crc32(content), ""
+    for _ in range(_SUFFIX):
+        number, place = divmod(number, len(_ALPHABET))
+        suffix += _ALPHABET[place]
+    return prefix[:_MAX_PREFIX] + suffix
 
 
 def fill(meta: Json) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import orjson
+
 from cluster import managedfields
 from cluster.errors import AlreadyExists, BadRequest, Conflict
+from cluster.kinds.metadata import check_annotations
 from cluster.verbs import create, decode, managed, metadata, update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan
 
 Json = dict[str, Any]
+
+KUBECTL = "kubectl"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def plan(call: Call, config: Json) -> Plan[Outcome]:
@@ -55,8 +61,24 @@ def merged(call: Call, config: Json, live: Json) -> Json:
     kind = call.kind
     before = decode.plain(kind, kind.from_storage(live))
     obj = _apply(call, before, copy.deepcopy(config))
+    note_last_applied(call, obj, config)
     decode.check_schema(call, obj)
     return decode.defaulted(call, kind.to_storage(obj))
+
+
+def note_last_applied(call: Call, obj: Json, config: Json) -> None:
+    """Keep what kubectl's client-side apply goes by, where it has been at work, in step with kubectl's server-side apply.
+
+    Other managers leave the annotation alone; so does the real server (fieldmanager/lastappliedupdater.go).
+    """
+    annotations = obj["metadata"].get("annotations") or {}
+    if call.field_manager != KUBECTL or LAST_APPLIED not in annotations:
+        return
+    applied = copy.deepcopy(config)
+    (applied["metadata"].get("annotations") or {}).pop(LAST_APPLIED, None)
+    annotations[LAST_APPLIED] = orjson.dumps(applied, option=orjson.OPT_SORT_KEYS).decode() + "\n"
+    if check_annotations("metadata.annotations", annotations):  # too large for this one
+        del annotations[LAST_APPLIED]
 
 
 def _apply(call: Call, live: Json | None, config: Json) -> Json:

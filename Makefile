@@ -6,7 +6,7 @@ PYTHON ?= python3
 VAR ?= var
 PORT ?= 8080
 API_PORT ?= 6443
-export BINNACLE_VAR := $(abspath $(VAR))
+export BINNACLE_VAR := $(if $(filter /%,$(VAR)),$(VAR),$(CURDIR)/$(VAR))
 export PORT API_PORT
 
 BIN := .venv/bin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import ssl
@@ -198,5 +199,5 @@ def announce(at: Installation, making: subprocess.Popen[str]) -> None:
   Dashboard    http://127.0.0.1:{at.port}/
   Login token  {token}   (once, within 15 minutes; `make token` gives another)
   Kubernetes   https://127.0.0.1:{at.api_port}
-  kubectl      export KUBECONFIG={kubeconfig_path(at.path)}
+  kubectl      export KUBECONFIG={shlex.quote(str(kubeconfig_path(at.path)))}
 """, flush=True)

@@ -136,3 +136,11 @@ def test_a_python_too_old_is_told(tmp_path: Path) -> None:
                           text=True, capture_output=True, timeout=30, check=False)
     assert done.returncode != 0 and "needs Python 3.11 or newer" in done.stderr and "3.8.1" in done.stderr, done
     assert not (tmp_path / ".venv").exists() and not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(("given", "wanted"), [
+    ("var", f"{machine.ROOT}/var"), ("/srv/a b", "/srv/a b"), ("a b", f"{machine.ROOT}/a b")])
+def test_the_state_folder_may_have_blanks_in_its_name(given: str, wanted: str) -> None:
+    done = subprocess.run(["make", "-s", "--eval", "show:; @echo \"$$BINNACLE_VAR\"", "show", f"VAR={given}"],
+                          cwd=machine.ROOT, text=True, capture_output=True, timeout=30, check=False)
+    assert done.stdout.strip() == wanted, done

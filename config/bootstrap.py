@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from config.installation import Installation
+from config.preflight import Refused
 from config.processes import ROOT, supervisor_config
 
 MIGRATED_APPS = ("cluster", "addons", "dashboard")
@@ -33,12 +34,19 @@ def prepare(at: Installation) -> None:
 
 
 def migrate(at: Installation) -> None:
-    """Create or alter the tables; skipped when nothing changed since the last start, to start faster."""
+    """Create or alter the tables; skipped when nothing changed since the last start, to start faster.
+
+    Raises Refused with the database's own words.
+    """
     stamp, path = _migrations_stamp(), at.path / "migrated"
     if path.exists() and path.read_text() == stamp and "DATABASE_URL" not in os.environ:
         return
-    subprocess.run([sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"], cwd=ROOT, check=True,
-                   env={**os.environ, **at.environment()})
+    done = subprocess.run([sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"], cwd=ROOT, text=True,
+                          stderr=subprocess.PIPE, env={**os.environ, **at.environment()})
+    if done.returncode:
+        database = "what DATABASE_URL names" if "DATABASE_URL" in os.environ else f"{at.path}/cluster.db"
+        lines = [line for line in done.stderr.splitlines() if line[:1].strip()]  # the last: the error; indented: its details
+        raise Refused(f"the database, {database}, can not be prepared: {lines[-1] if lines else 'no reason was given'}")
     path.write_text(stamp)
 
 

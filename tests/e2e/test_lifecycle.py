@@ -115,6 +115,13 @@ def test_a_folder_that_cannot_be_written(stopped: Cluster) -> None:
     assert not stopped.leftovers(0)
 
 
+@pytest.mark.parametrize(("url", "reason"), [
+    ("mysql://host/name", "neither sqlite:///PATH nor postgresql://"), ("postgresql://nobody@127.0.0.1:1/none", "refused")])
+def test_a_database_that_is_not_there(stopped: Cluster, url: str, reason: str) -> None:
+    refused(stopped.config("up", "--detach", DATABASE_URL=url), "DATABASE_URL", reason)
+    assert not stopped.leftovers(0)
+
+
 def test_a_state_folder_of_another_kind_of_user(stopped: Cluster) -> None:
     stopped.var.mkdir()
     made_by = "false" if os.geteuid() == 0 and not stopped.ordinary else "true"

@@ -22,7 +22,8 @@ SLOTS = 24
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where one cluster lives. Ports are TCP; `node` is the name of this machine's node."""
+    """Where one cluster lives. Ports are TCP; `node` is the name of this machine's node, `database` what keeps
+    its state: sqlite or postgresql (never its URL, which may hold a password)."""
 
     var: str
     port: int
@@ -31,6 +32,7 @@ class Installation:
     slot: int
     node: str
     privileged: bool
+    database: str = "sqlite"
 
     @property
     def service_cidr(self) -> str:
@@ -92,6 +94,7 @@ def node_name() -> str:
 def load(var: Path, port: int, api_port: int) -> Installation:
     """The installation in `var`: as it was first decided, or decided now. Ports may differ at each start."""
     privileged = os.geteuid() == 0
+    database = "postgresql" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "sqlite"
     path = var / "config.json"
     if path.exists():
         kept = json.loads(path.read_text())
@@ -99,10 +102,14 @@ def load(var: Path, port: int, api_port: int) -> Installation:
             owner, now = ("root", "an ordinary user") if kept["privileged"] else ("an ordinary user", "root")
             raise ValueError(f"{var} was made by {owner} and is now started by {now}: "
                              f"start it as before, or choose another folder with VAR=…")
+        if (before := kept.get("database", database)) != database and (var / "migrated").exists():
+            raise ValueError(f"the state of {var} is in {before}, and this start would leave it there and begin anew in "
+                             f"{database}: set DATABASE_URL as before, or choose another folder with VAR=…")
         slot = kept["slot"]
     else:
         # A slot follows from the folder's name: stable, and rarely the same for two clusters.
         slot = zlib.crc32(str(var).encode()) % SLOTS
-    made = Installation(str(var), port, api_port, beside(api_port, "kubelet"), slot, node_name(), privileged)
+    made = Installation(str(var), port, api_port, beside(api_port, "kubelet"), slot, node_name(), privileged,
+                        database)
     path.write_text(json.dumps(asdict(made), indent=2) + "\n")
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -119,6 +120,19 @@ def test_a_folder_that_cannot_be_written(stopped: Cluster) -> None:
     ("mysql://host/name", "neither sqlite:///PATH nor postgresql://"), ("postgresql://nobody@127.0.0.1:1/none", "refused")])
 def test_a_database_that_is_not_there(stopped: Cluster, url: str, reason: str) -> None:
     refused(stopped.config("up", "--detach", DATABASE_URL=url), "DATABASE_URL", reason)
+    assert not stopped.leftovers(0)
+
+
+def test_the_database_is_that_of_the_first_start(stopped: Cluster) -> None:
+    stopped.var.mkdir(exist_ok=True)
+    kept = {"privileged": os.geteuid() == 0 and not stopped.ordinary, "slot": 1, "database": "postgresql"}
+    config, migrated = stopped.var / "config.json", stopped.var / "migrated"
+    config.write_text(json.dumps(kept))
+    migrated.write_text("")
+    if stopped.prefix:
+        for path in (stopped.var, config, migrated):
+            os.chown(path, machine.USER, machine.USER)
+    refused(stopped.config("up", "--detach"), "postgresql", "DATABASE_URL", "VAR=")
     assert not stopped.leftovers(0)
 
 

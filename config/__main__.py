@@ -13,7 +13,7 @@ from config.preflight import Refused
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m config", description="Start, stop and inspect a Binnacle cluster.")
     parser.add_argument("command", choices=["up", "down", "status", "clean"])
-    parser.add_argument("--detach", action="store_true", help="return when the node is Ready")
+    parser.add_argument("--detach", action="store_true", help="return when the cluster is up")
     arguments = parser.parse_args()
     var = Path(os.environ.get("BINNACLE_VAR", "var")).resolve()
     try:

@@ -1,4 +1,4 @@
-"""`make up`: prepare the state folder, start the supervisor, wait until the node is Ready, tell where everything is."""
+"""`make up`: prepare the state folder, start the supervisor, wait until the cluster is usable, tell where everything is."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from addons.catalogue import NAMESPACE, catalogue
+from addons.state import STATE
 from config import environment, installation, orphans, preflight
 from config.bootstrap import kubeconfig_path, prepare
 from config.down import down
@@ -24,7 +26,7 @@ from config.installation import Installation
 from config.preflight import Refused
 from config.processes import ROOT
 
-READY_TIMEOUT = 150.0  # seconds from the start of the processes to a Ready node
+READY_TIMEOUT = 150.0  # seconds from the start of the processes until the cluster is usable
 
 
 def up(var: Path, *, detach: bool) -> int:
@@ -104,7 +106,7 @@ class Stop:
 
 
 def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
-    """Return when this machine's node is Ready and a pod can be created.
+    """Return when this machine's node is Ready, a pod can be created, and each addon can be configured.
 
     Raises Refused when that takes too long, or the supervisor ends.
     """
@@ -114,8 +116,9 @@ def wait_ready(at: Installation, child: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise Refused(f"the supervisor ended with status {child.returncode}; see {at.path}/log/supervisord.out")
-        state = api_state(at, token) if without_kubelet() else node_state(at, token, since=started)
-        state = state or account_state(at, token)
+        state = api_state(at, token) if without("kubelet") else node_state(at, token, since=started)
+        if not state and not without("controllers"):
+            state = account_state(at, token) or addons_state(at, token)
         if not state:
             return
         nudged = nudged or nudge(at)
@@ -154,8 +157,6 @@ def node_state(at: Installation, token: str, since: float) -> str:
 
 def account_state(at: Installation, token: str) -> str:
     """Empty when a first pod can be created: its namespace has the account that the controllers make."""
-    if "controllers" in environment.words("BINNACLE_WITHOUT"):
-        return ""
     try:
         _get(at, token, "/api/v1/namespaces/default/serviceaccounts/default")
     except OSError as error:
@@ -163,9 +164,20 @@ def account_state(at: Installation, token: str) -> str:
     return ""
 
 
-def without_kubelet() -> bool:
-    """Whether this start is of a control plane alone: then there is no node to wait for."""
-    return "kubelet" in environment.words("BINNACLE_WITHOUT")
+def addons_state(at: Installation, token: str) -> str:
+    """Empty when the addon manager has been through all addons: each has its ConfigMap, with what the manager says."""
+    try:
+        found = _get(at, token, f"/api/v1/namespaces/{NAMESPACE}/configmaps")["items"]
+    except OSError as error:
+        return f"the API does not answer ({error})"
+    seen = {config["metadata"]["name"] for config in found if STATE in (config["metadata"].get("annotations") or {})}
+    missing = [name for name, addon in catalogue().items() if addon.config_name not in seen]
+    return f"the addon manager has not come to {', '.join(missing)} yet" if missing else ""
+
+
+def without(process: str) -> bool:
+    """Whether this start leaves a process out: then there is nothing to wait for that it would do."""
+    return process in environment.words("BINNACLE_WITHOUT")
 
 
 def api_state(at: Installation, token: str) -> str:

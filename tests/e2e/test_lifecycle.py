@@ -39,6 +39,7 @@ def test_a_life(stopped: Cluster) -> None:
     cluster = stopped
     assert cluster.config("status").returncode == 3
     cluster.up()
+    cluster.kubectl("-n", "kube-system", "patch", "configmap", "addon-dns", "-p", '{"data": {"ttl": "6"}}')
     cluster.kubectl("apply", "-f", "-", stdin=POD)
     cluster.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=120s")
     told_while_running(cluster)

@@ -22,6 +22,7 @@ from kubelet.runtimes.base import Runtime
 log = logging.getLogger("kubelet.node")
 Json = dict[str, Any]
 VERSION = "v1.36.3"
+RUNTIME_LABEL = "node.binnacle/runtime"  # what runs the node's containers: simulated nodes, which run none, have no such label
 PERIOD, REPORT = 10.0, 300.0
 HEALTHY = {
     "MemoryPressure": ("False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -81,6 +82,7 @@ class NodeManager:
             "kubernetes.io/arch": self._machine.architecture,
             "beta.kubernetes.io/os": "linux",
             "beta.kubernetes.io/arch": self._machine.architecture,
+            RUNTIME_LABEL: self._runtime.name,
         }
         return {**own, **self._options.labels()}
 

@@ -10,9 +10,12 @@ import pytest
 from addons import catalogue as shelf
 from addons import manager
 from addons.catalogue import ADDON_LABEL, MODE_LABEL, Addon, AddonError, catalogue
+from cluster import nodematch
 from cluster.errors import ApiError
 from cluster.store import Key
 from controllers.runtime import Context
+from kubelet.node import RUNTIME_LABEL
+from kubelet.simulate import nodes as simulated
 from tests.addons.sample import PLAIN, SYSTEM, Cluster
 
 
@@ -115,3 +118,14 @@ def test_each_addon_applies_to_a_cluster(name: str, ctx: Context) -> None:
         assert entry is not None and entry.labels[ADDON_LABEL] == name
     assert all(key.namespace in ("", SYSTEM) for key in keys), "addons live in kube-system"
     assert ctx.cache.get(Key("namespaces", "", SYSTEM))
+
+
+@pytest.mark.parametrize("name", sorted(catalogue()))
+def test_pods_of_our_own_images_are_for_nodes_that_run_them(name: str) -> None:
+    addon = catalogue()[name]
+    templates = [obj["spec"]["template"]["spec"] for obj in addon.objects(addon.defaults) if "template" in obj.get("spec", {})]
+    played = simulated.node("sim-0", 0, "sim=true")["metadata"]["labels"]
+    for spec in templates:
+        assert all(container["image"].startswith("binnacle/") for container in spec["containers"])
+        assert nodematch.selects(spec, "here", {**played, RUNTIME_LABEL: "process"})
+        assert not nodematch.selects(spec, "sim-0", played), "nothing runs on a simulated node"

@@ -214,6 +214,7 @@ def test_a_silent_node_loses_its_pods(cluster: Cluster) -> None:
         cluster.until(lambda: cluster.kubectl("wait", "--for=condition=Ready", "node/sim-0", "--timeout=120s"))
         cluster.kubectl("create", "-f", "-", stdin=json.dumps(crew()))
         cluster.until(lambda: pods_on(cluster, "sim-0"), lambda pods: len(pods) == 2, what="both pods on the second node")
+        addons_stay_where_they_run(cluster)
     # It is dead now and says nothing more.
     cluster.kubectl("wait", "--for=condition=Ready=Unknown", "node/sim-0", "--timeout=120s")
     assert "NotReady" in cluster.kubectl("get", "node", "sim-0")
@@ -229,6 +230,20 @@ def test_a_silent_node_loses_its_pods(cluster: Cluster) -> None:
     cluster.kubectl("delete", "pods", "-l", "app=crew", "--force", "--grace-period=0")
     cluster.kubectl("delete", "node", "sim-0")
     cluster.until(lambda: cluster.get("pods", "-l", "app=crew")["items"], lambda pods: not pods, what="no pod of it is left")
+
+
+def addons_stay_where_they_run(cluster: Cluster) -> None:
+    """With only a simulated node to be had, a new pod of an addon waits."""
+    here = cluster.path("nodes", "-l", "node.binnacle/runtime=process", "{.items[0].metadata.name}")
+    system = ("-n", "kube-system")
+    cluster.kubectl("cordon", here)
+    cluster.kubectl(*system, "rollout", "restart", "deployment/kube-dns")
+    waiting = cluster.until(lambda: cluster.get(*system, "pods", "-l", "k8s-app=kube-dns")["items"],
+                            lambda pods: any("didn't match Pod's node affinity/selector" in str(pod["status"]) for pod in pods),
+                            what="the new pod of the DNS addon finds no node")
+    assert "sim-0" not in [pod["spec"].get("nodeName") for pod in waiting]
+    cluster.kubectl("uncordon", here)
+    cluster.kubectl(*system, "rollout", "status", "deployment/kube-dns", "--timeout=120s")
 
 
 @contextmanager

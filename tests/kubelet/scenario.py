@@ -247,7 +247,7 @@ async def a_container_reads_from_who_attaches(w: World) -> None:
 async def the_node_is_registered(w: World) -> None:
     node = w.api.get("nodes", "n1", "")
     ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
-    assert ready["status"] == "True"
+    assert ready["status"] == "True" and node["metadata"]["labels"]["node.binnacle/runtime"] == "process"
     lease = w.api.get("leases", "n1", "kube-node-lease")
     assert lease["spec"]["holderIdentity"] == "n1"
 

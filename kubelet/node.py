@@ -22,7 +22,7 @@ from kubelet.runtimes.base import Runtime
 log = logging.getLogger("kubelet.node")
 Json = dict[str, Any]
 VERSION = "v1.36.3"
-RUNTIME_LABEL = "node.binnacle/runtime"  # what runs the node's containers: simulated nodes, which run none, have no such label
+RUNTIME_LABEL = "node.binnacle/runtime"  # what runs the containers: simulated nodes, which run none, do not have it
 PERIOD, REPORT = 10.0, 300.0
 HEALTHY = {
     "MemoryPressure": ("False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),

@@ -238,8 +238,9 @@ def addons_stay_where_they_run(cluster: Cluster) -> None:
     system = ("-n", "kube-system")
     cluster.kubectl("cordon", here)
     cluster.kubectl(*system, "rollout", "restart", "deployment/kube-dns")
+    refusal = "didn't match Pod's node affinity/selector"
     waiting = cluster.until(lambda: cluster.get(*system, "pods", "-l", "k8s-app=kube-dns")["items"],
-                            lambda pods: any("didn't match Pod's node affinity/selector" in str(pod["status"]) for pod in pods),
+                            lambda pods: any(refusal in str(pod["status"]) for pod in pods),
                             what="the new pod of the DNS addon finds no node")
     assert "sim-0" not in [pod["spec"].get("nodeName") for pod in waiting]
     cluster.kubectl("uncordon", here)

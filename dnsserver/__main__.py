@@ -44,6 +44,7 @@ class Program:
         self.server = Server(self.records, options.domain, list(options.ranges), self._config(), self.metrics,
                              lambda: self.sources.synced)
         self.sources = Sources(client, self.records, self.metrics, self.server.forget, self.server.forget_all)
+        self._follow_pods()
         self._exposition: Exposition | None = None
         self.stopping = asyncio.Event()
 
@@ -59,6 +60,9 @@ class Program:
     def _config(self) -> config.Config:
         return config.make(self._seen[0], self.options.resolv_conf, self.options.own, alone=self.options.alone)
 
+    def _follow_pods(self) -> None:
+        self.sources.follow_pods(self.server.zone.pod_records == config.VERIFIED)
+
     async def _follow_config(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
@@ -68,6 +72,7 @@ class Program:
                     continue
                 self._seen = files
                 self.server.use(self._config())
+                self._follow_pods()
                 log.info("took the changed configuration")
             except (OSError, ValueError) as error:
                 self.metrics.reloads_failed += 1
@@ -88,8 +93,8 @@ class Program:
     def _ready(self) -> tuple[int, str, bytes]:
         if self.stopping.is_set():
             return 503, "text/plain", b"stopping\n"
-        if not self.sources.synced:
-            return 503, "text/plain", b"services, endpointslices or namespaces are not read yet\n"
+        if not self.sources.complete:
+            return 503, "text/plain", b"services, endpointslices, namespaces or pods are not read yet\n"
         return 200, "text/plain", b"OK"
 
     def _gauges(self) -> Iterator[Row]:
@@ -132,7 +137,7 @@ class Program:
 
     async def _settle(self) -> None:
         """What is in memory once everything is read stays there: the collector need not look at it again."""
-        while not self.sources.synced:
+        while not self.sources.complete:
             await asyncio.sleep(0.05)
         log.info("ready: %d services, %d endpoints", *self.records.count())
         gc.collect()

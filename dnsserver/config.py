@@ -5,7 +5,7 @@
 | `upstreamNameservers` | JSON list of servers to ask for names outside the cluster | those of resolv.conf |
 | `stubDomains` | JSON object: domain -> list of servers to ask for its names | none |
 | `ttl` | seconds that answers about the cluster live, 0-3600 | 5 |
-| `podRecords` | `insecure`: any address spelled out in a pod's name is answered; `disabled`: none | insecure |
+| `podRecords` | names of pods: `insecure`, any address is answered; `verified`, those of pods; `disabled`, none | insecure |
 | `cacheSeconds` | seconds that upstream answers are kept at most | 30 |
 | `negativeCacheSeconds` | the same for upstream answers that there is nothing | 30 |
 
@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+INSECURE, VERIFIED, DISABLED = POD_RECORDS = "insecure", "verified", "disabled"
 RESOLVED = Path("/run/systemd/resolve/resolv.conf")  # the servers behind systemd-resolved's own address
 Server = tuple[str, int]
 T = TypeVar("T", list, dict)
@@ -37,7 +38,7 @@ class Config:
     upstream: tuple[Server, ...] = ()
     stubs: Mapping[tuple[str, ...], tuple[Server, ...]] = field(default_factory=dict)
     ttl: int = 5
-    pod_records: bool = True
+    pod_records: str = INSECURE
     cache_seconds: int = 30
     negative_seconds: int = 30
 
@@ -66,12 +67,12 @@ def make(files: Mapping[str, str], resolv_conf: Path, own: Collection[str] = (),
     upstream = _servers("upstreamNameservers", _json(words, "upstreamNameservers", list, []))
     stubs = {_domain(name): _servers(f"stubDomains[{name!r}]", servers)
              for name, servers in _json(words, "stubDomains", dict, {}).items()}
-    pods = words.get("podRecords") or "insecure"
-    if pods not in ("insecure", "disabled"):
-        raise ConfigError(f"podRecords is {pods!r}; it may be insecure or disabled")
+    pods = words.get("podRecords") or INSECURE
+    if pods not in POD_RECORDS:
+        raise ConfigError(f"podRecords is {pods!r}; it may be one of {', '.join(POD_RECORDS)}")
     found = upstream or machine_servers(resolv_conf, alone=alone)
     return Config(tuple(server for server in found if server[0] not in own), stubs, _number(words, "ttl", 5),
-                  pods == "insecure", _number(words, "cacheSeconds", 30), _number(words, "negativeCacheSeconds", 30))
+                  pods, _number(words, "cacheSeconds", 30), _number(words, "negativeCacheSeconds", 30))
 
 
 def machine_servers(path: Path, *, alone: bool) -> tuple[Server, ...]:

@@ -1,7 +1,8 @@
-"""What DNS needs of services, endpoint slices and namespaces: compact, indexed by name and by address."""
+"""What DNS needs of services, endpoint slices, namespaces and pods: compact, indexed by name and by address."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from sys import intern
 from typing import Any, NamedTuple
@@ -43,6 +44,14 @@ class Slice(NamedTuple):
     triggered: str  # when what the slice tells of happened, RFC 3339; empty when unknown
 
 
+class Pod(NamedTuple):
+    """`addresses` are none before the pod has any, and when it is going."""
+
+    namespace: str
+    name: str
+    addresses: tuple[str, ...]
+
+
 class Endpoint(NamedTuple):
     """`label` is its name below the service: the pod's hostname, else the address with dashes."""
 
@@ -81,16 +90,26 @@ def slice_of(obj: Json) -> Slice:
                  _ports(obj.get("ports")), (meta.get("annotations") or {}).get(TRIGGER) or "")
 
 
+def pod_of(obj: Json) -> Pod:
+    """The record of a Pod object."""
+    meta, status = obj["metadata"], obj.get("status") or {}
+    found = [] if meta.get("deletionTimestamp") else [entry.get("ip") for entry in status.get("podIPs") or ()]
+    return Pod(intern(meta["namespace"]), meta["name"], tuple(filter(None, found)))
+
+
 def _ports(ports: list[Json] | None) -> tuple[Port, ...]:
     return tuple(Port(intern(p.get("name") or ""), intern((p.get("protocol") or "TCP").lower()), p.get("port") or 0)
                  for p in ports or ())
 
 
 class Records:
-    """All of them. `put_*` and `drop_*` are called on each change."""
+    """All of them. `put_*` and `drop_*` are called on each change. `pods_read`: whether all pods are known."""
 
     def __init__(self) -> None:
         self.namespaces: set[str] = set()
+        self.pods_read = False
+        self._pods: dict[Name, Pod] = {}
+        self._pods_at: Counter[Name] = Counter()  # by namespace and address: pods of the host's network share one
         self.services: dict[Name, Service] = {}
         self._slices: dict[Name, dict[str, Slice]] = {}
         self._by_address: dict[str, set[Name]] = {}
@@ -126,6 +145,27 @@ class Records:
         names.discard(key)
         if not names:
             self._by_address.pop(address, None)
+
+    def put_pod(self, pod: Pod) -> None:
+        self.drop_pod((pod.namespace, pod.name))
+        self._pods[pod.namespace, pod.name] = pod
+        self._pods_at.update((pod.namespace, address) for address in pod.addresses)
+
+    def drop_pod(self, key: Name) -> None:
+        old = self._pods.pop(key, None)
+        for place in [(old.namespace, address) for address in old.addresses] if old else ():
+            self._pods_at[place] -= 1
+            if not self._pods_at[place]:
+                del self._pods_at[place]
+
+    def forget_pods(self) -> None:
+        self._pods.clear()
+        self._pods_at.clear()
+        self.pods_read = False
+
+    def has_pod(self, namespace: str, address: str) -> bool:
+        """Whether a pod of the namespace has the address."""
+        return (namespace, address) in self._pods_at
 
     def endpoints(self, key: Name) -> Iterator[Endpoint]:
         """The ready endpoints of a service, each address with each label and set of ports once."""

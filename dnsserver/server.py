@@ -152,7 +152,7 @@ class Server:
         answer = self.zone.answer(query.labels, query.qtype)
         if answer is None:
             return self._kept(query, channel)
-        if not self._synced():
+        if answer.rcode == wire.SERVFAIL or not self._synced():
             return self._refuse(query, channel, wire.SERVFAIL, plugin="kubernetes")
         return self._own(query, channel, answer) if self._complete(query, answer) else None
 

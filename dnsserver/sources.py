@@ -1,4 +1,5 @@
-"""Services, endpoint slices and namespaces of the API -> `Records`, and word of what changed."""
+"""Services, endpoint slices, namespaces and (where they are verified) pods of the API -> `Records`, and word of what
+changed."""
 
 from __future__ import annotations
 
@@ -12,10 +13,12 @@ import aiohttp
 
 from client import ApiStatusError, Client, Reflector, resource_path
 from dnsserver.metrics import Metrics
-from dnsserver.records import Name, Records, Service, Slice, service_of, slice_of
+from dnsserver.records import Name, Pod, Records, Service, Slice, pod_of, service_of, slice_of
+from dnsserver.zone import pods_of
 
 Json = dict[str, Any]
 CONTACT = 10.0  # seconds between looks whether the API answers
+LIVE = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown"  # pods whose addresses are their own
 
 
 class Sources:
@@ -39,10 +42,18 @@ class Sources:
             Reflector(client, resource_path("discovery.k8s.io/v1", "endpointslices"), transform=_slim(slice_of),
                       on_add=lambda new: self._slice(None, new), on_update=self._slice, on_delete=self._slice_gone))
 
+        self._pods_wanted = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None  # the pods
+
     @property
     def synced(self) -> bool:
-        """Whether everything has been read once."""
+        """Whether everything but pods has been read once."""
         return all(reflector.synced.is_set() for reflector in self._reflectors)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that is followed has been read once."""
+        return self.synced and (self._records.pods_read or not self._pods_wanted.is_set())
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -50,6 +61,27 @@ class Sources:
             for reflector in self._reflectors:
                 group.create_task(reflector.run())
             group.create_task(self._look())
+            while True:
+                await self._pods_wanted.wait()
+                self._following = group.create_task(self._pods().run())
+                await asyncio.wait([self._following])
+
+    def follow_pods(self, wanted: bool) -> None:
+        """Follow pods from now on, or no longer: there are many, and they change the most."""
+        if wanted:
+            self._pods_wanted.set()
+            return
+        self._pods_wanted.clear()
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+        self._records.forget_pods()
+
+    def _pods(self) -> Reflector:
+        return Reflector(self._client, resource_path("v1", "pods"), {"fieldSelector": LIVE}, transform=_slim(pod_of),
+                         on_add=lambda new: self._pod(None, new["record"]),
+                         on_update=lambda old, new: self._pod(old["record"], new["record"]),
+                         on_delete=self._pod_gone, on_sync=self._pods_read)
 
     async def _look(self) -> None:
         while True:
@@ -97,6 +129,18 @@ class Sources:
         piece: Slice = obj["record"] if "record" in obj else slice_of(obj)
         self._records.drop_slice(piece.service, piece.name)
         self._changed(piece.service)
+
+    def _pod(self, old: Pod | None, new: Pod) -> None:
+        if old != new:
+            self._records.put_pod(new)
+            self._changed(pods_of(new.namespace))
+
+    def _pod_gone(self, obj: Json) -> None:
+        self._records.drop_pod((obj["metadata"]["namespace"], obj["metadata"]["name"]))
+        self._changed(pods_of(obj["metadata"]["namespace"]))
+
+    def _pods_read(self) -> None:
+        self._records.pods_read = True
 
     def _note_delay(self, before: Slice | None, piece: Slice) -> None:
         service = self._records.services.get(piece.service)

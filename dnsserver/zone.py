@@ -7,13 +7,19 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from dnsserver.config import DISABLED, INSECURE, VERIFIED
 from dnsserver.records import Endpoint, Name, Port, Records, Service
-from dnsserver.wire import AAAA, ANY, CNAME, NOERROR, NS, NXDOMAIN, PTR, SOA, SRV, TXT, A, Labels, Record
+from dnsserver.wire import AAAA, ANY, CNAME, NOERROR, NS, NXDOMAIN, PTR, SERVFAIL, SOA, SRV, TXT, A, Labels, Record
 
 VERSION = "1.1.0"
 PRIORITY, WEIGHT = 0, 100
 REFRESH, RETRY, EXPIRE = 7200, 1800, 86400
 EVERYTHING: Name = ("", "")  # answers that any change may change: PTR, apex, names of namespaces
+
+
+def pods_of(namespace: str) -> Name:
+    """Stands for the pods of a namespace where an answer names the service whose changes make it old."""
+    return namespace, ""
 
 
 @dataclass(slots=True)
@@ -35,7 +41,7 @@ class Zone:
     """Answers for `domain` and for the reverse names of `ranges` (CIDRs of pods and services)."""
 
     def __init__(self, records: Records, domain: str, ranges: Iterable[str] = (), *, ttl: int = 5,
-                 pod_records: bool = True) -> None:
+                 pod_records: str = INSECURE) -> None:
         self.records, self.domain, self.ttl, self.pod_records = records, domain.strip(".").lower(), ttl, pod_records
         self._labels = tuple(self.domain.split("."))
         self.depth = len(self._labels)
@@ -67,7 +73,7 @@ class Zone:
                 return Answer(answers=[Record(None, TXT, VERSION)] if qtype in (TXT, ANY) else [])
             case (*name, "svc"):
                 return self._below_svc(tuple(name), qtype)
-            case (*name, "pod") if self.pod_records:
+            case (*name, "pod") if self.pod_records != DISABLED:
                 return self._below_pod(tuple(name), qtype)
         return Answer(NXDOMAIN)
 
@@ -82,15 +88,18 @@ class Zone:
         return found
 
     def _below_pod(self, name: Labels, qtype: int) -> Answer:
-        """The address is in the name; that a pod has it is not checked, as CoreDNS's `pods insecure`."""
+        """The address is in the name. That a pod has it is checked or not, as with CoreDNS's `pods`."""
         if name and name[-1] not in self.records.namespaces:
             return Answer(NXDOMAIN)
         if len(name) < 2:
             return Answer()
+        namespace, verified = name[-1], self.pod_records == VERIFIED
         address = undashed(name[0]) if len(name) == 2 else None
-        if address is None:
-            return Answer(NXDOMAIN)
-        return Answer(answers=list(_addresses(None, (address,), qtype)))
+        if address is None or (verified and self.records.pods_read and not self.records.has_pod(namespace, address)):
+            return Answer(NXDOMAIN, service=pods_of(namespace))
+        if verified and not self.records.pods_read:
+            return Answer(SERVFAIL)
+        return Answer(answers=list(_addresses(None, (address,), qtype)), service=pods_of(namespace))
 
     def _below_svc(self, name: Labels, qtype: int) -> Answer:
         if len(name) < 2:

@@ -9,12 +9,12 @@ import orjson
 from aiohttp import web
 
 Json = dict[str, Any]
-PATHS = {"namespaces": "/api/v1/namespaces", "services": "/api/v1/services",
+PATHS = {"namespaces": "/api/v1/namespaces", "services": "/api/v1/services", "pods": "/api/v1/pods",
          "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices"}
 
 
 class FakeApi:
-    """Holds objects by collection; `put` and `remove` tell the watchers."""
+    """Holds objects by collection; `put` and `remove` tell the watchers. It selects nothing."""
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Json]] = {name: {} for name in PATHS}
@@ -52,6 +52,10 @@ class FakeApi:
         obj = self.objects[collection].pop(f"default/{name}")
         obj["metadata"]["resourceVersion"] = str(self.revision)
         self._tell(collection, "DELETED", obj)
+
+    def watchers(self, collection: str) -> int:
+        """How many watches are open."""
+        return len(self._watchers[collection])
 
     def _tell(self, collection: str, kind: str, obj: Json) -> None:
         for watcher in self._watchers[collection]:

@@ -34,6 +34,12 @@ def piece(owner: str, *endpoints: Json | str, ports: tuple[tuple[str, str, int],
             "ports": [{"name": n, "protocol": p, "port": number} for n, p, number in ports]}
 
 
+def pod(name: str, *addresses: str, namespace: str = "default", **meta: str) -> Json:
+    """A Pod with these addresses."""
+    return {"metadata": {"namespace": namespace, "name": name, **meta},
+            "status": {"podIP": addresses[0] if addresses else "", "podIPs": [{"ip": address} for address in addresses]}}
+
+
 @pytest.fixture
 def records() -> Records:
     made = Records()

@@ -32,7 +32,7 @@ def test_everything_can_be_configured(resolv: Path) -> None:
              "podRecords": "disabled", "cacheSeconds": "0", "negativeCacheSeconds": "10"}
     found = make(files, resolv)
     assert found.upstream == (("192.0.2.1", 53), ("192.0.2.2", 5353), ("2001:db8::1", 53), ("2001:db8::2", 53))
-    assert (found.ttl, found.pod_records, found.cache_seconds, found.negative_seconds) == (30, False, 0, 10)
+    assert (found.ttl, found.pod_records, found.cache_seconds, found.negative_seconds) == (30, "disabled", 0, 10)
     assert found.servers(("x", "a", "corp", "example")) == (("192.0.2.8", 53),), "the longest domain wins"
     assert found.servers(("corp", "example")) == (("192.0.2.9", 53),)
     assert found.servers(("example",)) == found.upstream == Config(upstream=found.upstream).servers(("example",))
@@ -46,7 +46,7 @@ def test_everything_can_be_configured(resolv: Path) -> None:
     ({"stubDomains": '{"a": "192.0.2.1"}'}, "stubDomains\\['a'\\] is '192.0.2.1'; it has to be a list"),
     ({"stubDomains": '{"a..b": []}'}, "'a..b' is no domain name"),
     ({"ttl": "-1"}, "ttl is '-1'; it has to be a number of seconds from 0 to 3600"),
-    ({"podRecords": "verified"}, "podRecords is 'verified'; it may be insecure or disabled"),
+    ({"podRecords": "secure"}, "podRecords is 'secure'; it may be one of insecure, verified, disabled"),
 ])
 def test_what_can_not_be_used_is_named(files: dict[str, str], message: str, resolv: Path) -> None:
     with pytest.raises(ConfigError, match=message):

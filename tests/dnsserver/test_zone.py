@@ -8,9 +8,10 @@ import dnslib
 import pytest
 
 from dnsserver.config import Config
+from dnsserver.records import Records, pod_of
 from dnsserver.server import Server
-from dnsserver.zone import reverse_zones, reversed_address, undashed
-from tests.dnsserver.conftest import Ask, rcode, rows
+from dnsserver.zone import pods_of, reverse_zones, reversed_address, undashed
+from tests.dnsserver.conftest import Ask, pod, rcode, rows
 
 SVC = "default.svc.cluster.local"
 
@@ -86,8 +87,35 @@ def test_srv_brings_the_addresses_of_its_targets(ask: Ask) -> None:
 
 
 def test_pod_records_can_be_switched_off(ask: Ask, server: Server) -> None:
-    server.use(Config(pod_records=False))
+    server.use(Config(pod_records="disabled"))
     assert rcode(ask("10-244-0-7.default.pod.cluster.local")) == "NXDOMAIN"
+
+
+def test_verified_pod_records_are_those_of_pods(ask: Ask, server: Server, records: Records) -> None:
+    server.use(Config(pod_records="verified"))
+    name = "10-244-0-7.default.pod.cluster.local"
+    assert rcode(ask(name)) == "SERVFAIL", "nobody knows before the pods are read"
+    records.pods_read = True
+    for obj in (pod("a", "10.244.0.7", "fd00::7"), pod("b", "10.244.0.8", namespace="kube-system"), pod("c"),
+                pod("going", "10.244.0.9", deletionTimestamp="2026-01-01T00:00:00Z")):
+        records.put_pod(pod_of(obj))
+    assert rows(ask(name)) == ["10.244.0.7"] and rows(ask("fd00--7.default.pod.cluster.local", "AAAA")) == ["fd00::7"]
+    assert rcode(ask(name, "AAAA")) == "NOERROR" and not ask(name, "AAAA").rr
+    for other in ("10-244-0-8.default", "10-244-0-9.default", "10-244-0-7.kube-system", "a.default"):
+        assert rcode(ask(f"{other}.pod.cluster.local")) == "NXDOMAIN", other
+    assert rcode(ask("default.pod.cluster.local")) == "NOERROR"
+
+
+def test_a_pods_record_goes_with_the_last_pod_of_the_address(ask: Ask, server: Server, records: Records) -> None:
+    server.use(Config(pod_records="verified"))
+    records.pods_read = True
+    name = "10-0-0-1.default.pod.cluster.local"
+    for host in ("one", "two", "two"):  # pods of the host's network
+        records.put_pod(pod_of(pod(host, "10.0.0.1")))
+    for gone, expected in (("one", "NOERROR"), ("two", "NXDOMAIN")):
+        records.drop_pod(("default", gone))
+        server.forget(pods_of("default"))
+        assert rcode(ask(name)) == expected
 
 
 def test_addresses_in_names() -> None:

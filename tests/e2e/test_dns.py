@@ -105,3 +105,14 @@ def test_configuration_by_kubectl_is_taken_without_a_restart(running: Cluster) -
     running.until(lambda: ask(running, "kubernetes.default.svc.cluster.local").rr[0].ttl, lambda ttl: ttl == 17,
                   timeout=90, what="the new lifetime is served")
     assert running.path("pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "{.items[*].metadata.name}") == pod
+
+
+def test_names_of_pods_can_be_verified(running: Cluster) -> None:
+    address = running.path("pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "{.items[0].status.podIP}")
+    zone = "kube-system.pod.cluster.local"
+    assert ask(running, f"192-0-2-1.{zone}").rr, "any address is answered"
+    running.kubectl("patch", "configmap", "addon-dns", "-n", "kube-system", "-p", '{"data": {"pod_records": "verified"}}')
+    running.until(lambda: ask(running, f"192-0-2-1.{zone}").header.rcode, lambda code: code == dnslib.RCODE.NXDOMAIN,
+                  timeout=90, what="an address that no pod has is not answered")
+    assert [str(r.rdata) for r in ask(running, f"{address.replace('.', '-')}.{zone}").rr] == [address]
+    assert ask(running, f"{address.replace('.', '-')}.default.pod.cluster.local").header.rcode == dnslib.RCODE.NXDOMAIN

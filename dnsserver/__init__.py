@@ -3,10 +3,10 @@
 Protocol apart from I/O; each module knows only those above it:
 
 wire.py      packets: parsing queries and replies, writing answers (bytes only)
-records.py   services, endpoint slices and namespaces, as compact records with indexes
+records.py   services, endpoint slices, namespaces and pods, as compact records with indexes
+config.py    the mounted ConfigMap and resolv.conf -> which servers to ask for what
 zone.py      the specification: a name and a type -> an answer (pure)
 cache.py     packed answers by question, dropped precisely when a service changes; replies of upstream servers
-config.py    the mounted ConfigMap and resolv.conf -> which servers to ask for what
 metrics.py   counters under CoreDNS's names
 upstream.py  asking other servers: retries, time limits, one question at a time for all who ask it
 server.py    a packet in, a packet out

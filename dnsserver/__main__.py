@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -25,7 +24,7 @@ from dnsserver.server import Server
 from dnsserver.sources import Sources
 
 if TYPE_CHECKING:
-    from dnsserver.exposition import Exposition, Row
+    from telemetry.page import Page
 
 log = logging.getLogger("dnsserver")
 
@@ -45,7 +44,8 @@ class Program:
                              lambda: self.sources.synced)
         self.sources = Sources(client, self.records, self.metrics, self.server.forget, self.server.forget_all)
         self._follow_pods()
-        self._exposition: Exposition | None = None
+        self._page: Page | None = None
+        self._declare_gauges()
         self.stopping = asyncio.Event()
 
     # -- configuration --------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ class Program:
                 self._follow_pods()
                 log.info("took the changed configuration")
             except (OSError, ValueError) as error:
-                self.metrics.reloads_failed += 1
+                self.metrics.reloads_failed.add()
                 log.error("the changed configuration can not be used, going on with the old one: %s", error)
 
     # -- pages ----------------------------------------------------------------------------------------------------------
@@ -84,11 +84,11 @@ class Program:
         return {"/metrics": self._metrics, "/health": lambda: (200, "text/plain", b"OK"), "/ready": self._ready}
 
     def _metrics(self) -> tuple[int, str, bytes]:
-        if self._exposition is None:
-            from dnsserver.exposition import Exposition  # late: see there
+        if self._page is None:
+            from telemetry.page import Page  # late: see there
 
-            self._exposition = Exposition(self.metrics, self._gauges)
-        return 200, web.METRICS, self._exposition.text()
+            self._page = Page(self.metrics)
+        return 200, web.METRICS, self._page.text()
 
     def _ready(self) -> tuple[int, str, bytes]:
         if self.stopping.is_set():
@@ -97,20 +97,25 @@ class Program:
             return 503, "text/plain", b"services, endpointslices, namespaces or pods are not read yet\n"
         return 200, "text/plain", b"OK"
 
-    def _gauges(self) -> Iterator[Row]:
-        services, endpoints = self.records.count()
-        version = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
-        yield ("coredns_build_info", "What is running; the value is always 1.",
-               {"version": "binnacle", "revision": "", "pythonversion": version}, 1)
-        for kind, count in self.server.upstream.cache.sizes():
-            yield ("coredns_cache_entries", "Replies of upstream servers that are kept.",
-                   {"server": self.metrics.server, "type": kind, "zones": ".", "view": ""}, count)
-        yield "binnacle_dns_services", "Services known.", {}, services
-        yield "binnacle_dns_endpoints", "Ready endpoints known.", {}, endpoints
-        yield ("binnacle_dns_api_up", "Whether the API answers; while it does not, answers may be stale.", {},
-               float(self.sources.reachable))
-        yield ("binnacle_dns_api_last_contact_timestamp_seconds", "When the API last answered; 0: never.", {},
-               self.sources.contact)
+    def _declare_gauges(self) -> None:
+        gauge, version = self.metrics.gauge, ".".join(map(str, sys.version_info[:3]))
+        gauge("coredns_build_info", "What is running; the value is always 1.", "version", "revision",
+              "pythonversion").set(1, "binnacle", "", version)
+        kept = gauge("coredns_cache_entries", "Replies of upstream servers that are kept.", "server", "type", "zones", "view")
+        services, endpoints = gauge("binnacle_dns_services", "Services known."), gauge(
+            "binnacle_dns_endpoints", "Ready endpoints known.")
+        up = gauge("binnacle_dns_api_up", "Whether the API answers; while it does not, answers may be stale.")
+        contact = gauge("binnacle_dns_api_last_contact_timestamp_seconds", "When the API last answered; 0: never.")
+
+        def look() -> None:
+            for kind, count in self.server.upstream.cache.sizes():
+                kept.set(count, self.metrics.server, kind, ".", "")
+            for family, count in zip((services, endpoints), self.records.count(), strict=True):
+                family.set(count)
+            up.set(float(self.sources.reachable))
+            contact.set(self.sources.contact)
+
+        self.metrics.before.append(look)
 
     # -- running --------------------------------------------------------------------------------------------------------
 

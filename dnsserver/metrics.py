@@ -1,14 +1,13 @@
-"""Counters under the names that CoreDNS gives them, so that its dashboards and alerts work.
+"""What is counted, under the names that CoreDNS gives it, so that its dashboards and alerts work.
 
-Counting is adding to a dictionary; `exposition` renders them when they are asked for.
+One thread counts: by adding to dictionaries, without locks.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable
 from typing import NamedTuple
+
+from telemetry import counting
 
 DURATIONS = tuple(0.00025 * 2**i for i in range(16))
 SIZES = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16e3, 32e3, 48e3, 64e3)
@@ -32,86 +31,93 @@ class About(NamedTuple):
     plugin: str
 
 
-class Histogram:
-    """Counts by bucket, and the sum."""
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds, self._counts, self._sum = bounds, [0] * (len(bounds) + 1), 0.0
-
-    def add(self, value: float, times: int = 1) -> None:
-        self._counts[bisect_left(self._bounds, value)] += times
-        self._sum += value * times
-
-    def buckets(self) -> tuple[list[tuple[str, float]], float]:
-        """Cumulative counts by upper bound, and the sum."""
-        total, rows = 0, []
-        for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
-            total += count
-            rows.append(("+Inf" if bound == float("inf") else repr(float(bound)), float(total)))
-        return rows, self._sum
-
-
-class Metrics:
-    """Everything that is counted. `server` is the label of that name: `dns://:53`.
-
-    requests by (zone, proto, family, type); responses by (zone, rcode, plugin); secured by zone: with the DO bit; cached by
-    success, denial, misses; sizes (of question, of answer) by (zone, proto); durations by zone; forwards and
-    forward_times by (server, rcode); programming by kind of service.
-    """
+class Metrics(counting.Metrics):
+    """The families. `server` is the label of that name: `dns://:53`."""
 
     def __init__(self, server: str) -> None:
-        self.server = server
-        self.before: Callable[[], None] = lambda: None  # called before showing: adds up what is counted elsewhere
-        self.panics = self.reloads_failed = 0
-        self.requests: Counter[tuple[str, str, str, str]] = Counter()
-        self.secured: Counter[str] = Counter()
-        self.responses: Counter[tuple[str, str, str]] = Counter()
-        self.cached: Counter[str] = Counter()
-        self.sizes: dict[tuple[str, str], tuple[Histogram, Histogram]] = {}
-        self.durations: dict[str, Histogram] = {}
-        self.forwards: Counter[tuple[str, str]] = Counter()
-        self.forward_times: dict[tuple[str, str], Histogram] = {}
-        self.programming: dict[str, Histogram] = {}
+        super().__init__()
+        self.server, self._whole = server, (server, ".", "")
+        by_zone = ("server", "zone", "view")
+        self.requests = self.counter("coredns_dns_requests_total", "Questions asked.", *by_zone, "proto", "family", "type")
+        self.secured = self.counter("coredns_dns_do_requests_total", "Questions with the DO bit set.", *by_zone)
+        self.responses = self.counter("coredns_dns_responses_total", "Answers given.", *by_zone, "rcode", "plugin")
+        self.durations = self.histogram("coredns_dns_request_duration_seconds", "Time a question took.", *by_zone,
+                                        bounds=DURATIONS)
+        self.asked = self.histogram("coredns_dns_request_size_bytes", "Size of questions.", *by_zone, "proto", bounds=SIZES)
+        self.told = self.histogram("coredns_dns_response_size_bytes", "Size of answers.", *by_zone, "proto", bounds=SIZES)
+        self._declare_cache()
+        self._declare_forward()
+        self.panics = self._from_zero("coredns_panics_total", "Questions that ended in an unforeseen error.")
+        self.reloads_failed = self._from_zero("coredns_reload_failed_total", "Configurations that could not be used.")
+        self.programming = self.histogram("coredns_kubernetes_dns_programming_duration_seconds",
+                                          "Time from a change of endpoints to the change of answers.", "service_kind",
+                                          bounds=PROGRAMMING)
+
+    def _declare_cache(self) -> None:
+        labels = ("server", "zones", "view")
+        self.hits = self.counter("coredns_cache_hits_total", "Questions answered from a cache.",
+                                 "server", "type", "zones", "view")
+        self.misses = self.counter("coredns_cache_misses_total", "Questions that no cache could answer.", *labels)
+        self.lookups = self.counter("coredns_cache_requests_total", "Questions that a cache was asked for.", *labels)
+        for family in (self.misses, self.lookups):
+            family.set(0, *self._whole)
+        for kind in ("success", "denial"):
+            self.hits.set(0, self.server, kind, *self._whole[1:])
+
+    def _declare_forward(self) -> None:
+        self.forwards = self.counter("coredns_forward_requests_total", "Questions to upstream servers.", "to")
+        self.replies = self.counter("coredns_forward_responses_total", "Answers of upstream servers.", "to", "rcode")
+        self.forward_times = self.histogram("coredns_proxy_request_duration_seconds", "Time upstream servers took.",
+                                            "proxy_name", "to", "rcode", bounds=DURATIONS)
+
+    def _from_zero(self, name: str, text: str) -> counting.Family:
+        family = self.counter(name, text)
+        family.set(0)
+        return family
 
     # -- counting -------------------------------------------------------------------------------------------------------
 
     def answered(self, about: About, seconds: float) -> None:
         self._count(about, 1)
-        self.cached["misses" if about.plugin != "cache" else "denial" if about.rcode else "success"] += 1
-        self._duration(about.zone).add(seconds)
+        if about.plugin == "cache":
+            self._hit(about, 1)
+        else:
+            self.misses.values[self._whole] += 1
+            self.lookups.values[self._whole] += 1
+        self.durations.histogram(self.server, about.zone, "").observe(seconds)
 
     def repeated(self, about: object, times: int) -> None:
         """Answers out of the answer cache, which take less than the shortest bucket."""
         if times and isinstance(about, About):
             self._count(about, times)
-            self.cached["denial" if about.rcode else "success"] += times
-            self._duration(about.zone).add(0.00001, times)
+            self._hit(about, times)
+            self.durations.histogram(self.server, about.zone, "").observe(0.00001, times)
+
+    def _hit(self, about: About, times: int) -> None:
+        self.hits.values[self.server, "denial" if about.rcode else "success", ".", ""] += times
+        self.lookups.values[self._whole] += times
 
     def _count(self, about: About, times: int) -> None:
         # Types and sizes are the askers' to choose: they are grouped here, so that nobody can make this grow.
-        self.requests[about.zone, about.proto, about.family, TYPES.get(about.qtype, "other")] += times
-        self.responses[about.zone, RCODES.get(about.rcode, "other"), about.plugin] += times
-        self.secured[about.zone] += times * about.do
-        pair = self.sizes.get((about.zone, about.proto))
-        if pair is None:
-            pair = self.sizes[about.zone, about.proto] = (Histogram(SIZES), Histogram(SIZES))
-        pair[0].add(about.asked, times)
-        pair[1].add(about.answered, times)
-
-    def _duration(self, zone: str) -> Histogram:
-        found = self.durations.get(zone)
-        if found is None:
-            found = self.durations[zone] = Histogram(DURATIONS)
-        return found
+        server, zone, proto = self.server, about.zone, about.proto
+        self.requests.values[server, zone, "", proto, about.family, TYPES.get(about.qtype, "other")] += times
+        self.responses.values[server, zone, "", RCODES.get(about.rcode, "other"), about.plugin] += times
+        self.secured.values[server, zone, ""] += times * about.do
+        self.asked.histogram(server, zone, "", proto).observe(about.asked, times)
+        self.told.histogram(server, zone, "", proto).observe(about.answered, times)
 
     def forwarded(self, server: tuple[str, int], rcode: int, seconds: float) -> None:
-        key = (f"{server[0]}:{server[1]}", RCODES.get(rcode, str(rcode)))
-        self.forwards[key] += 1
-        self.forward_times.setdefault(key, Histogram(DURATIONS)).add(seconds)
+        to, code = f"{server[0]}:{server[1]}", RCODES.get(rcode, str(rcode))
+        self._forward(to, code)
+        self.forward_times.histogram("forward", to, code).observe(seconds)
 
     def forward_failed(self, server: tuple[str, int], why: str) -> None:
-        self.forwards[f"{server[0]}:{server[1]}", why] += 1
+        self._forward(f"{server[0]}:{server[1]}", why)
+
+    def _forward(self, to: str, how: str) -> None:
+        self.forwards.values[to,] += 1
+        self.replies.values[to, how] += 1
 
     def programmed(self, kind: str, seconds: float) -> None:
         """`kind` of service: headless_with_selector or headless_without_selector."""
-        self.programming.setdefault(kind, Histogram(PROGRAMMING)).add(seconds)
+        self.programming.histogram(kind).observe(seconds)

@@ -60,7 +60,7 @@ class Server:
         self.upstream = Upstream(config, metrics)
         self.caches: list[AnswerCache] = []
         self._waiting: set[asyncio.Task[None]] = set()
-        metrics.before = self._count_hits
+        metrics.before.append(self._count_hits)
         self.use(config)
 
     def use(self, config: Config) -> None:
@@ -128,7 +128,7 @@ class Server:
 
     def _panic(self, query: Query, channel: Channel) -> Outcome:
         log.exception("the question %s type %d could not be answered", ".".join(query.labels)[:255], query.qtype)
-        self.metrics.panics += 1
+        self.metrics.panics.add()
         return self._refuse(query, channel, wire.SERVFAIL)
 
     def _send(self, outcome: Outcome, data: bytes, query: Query | None, channel: Channel, reply: Reply,

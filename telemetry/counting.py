@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 
 Labels = tuple[str, ...]
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -38,20 +39,27 @@ class Histogram:
 
 
 class Family:
-    """One name: its values by the values of its labels. `kind`: counter, gauge or histogram."""
+    """One name: its values by the values of its labels. `kind`: counter, gauge or histogram.
+
+    Where one thread alone counts it may add to `values` and observe in `histogram(…)` itself, without the lock.
+    """
 
     def __init__(self, name: str, text: str, kind: str, labels: Labels = (), bounds: tuple[float, ...] = ()) -> None:
         self.name, self.text, self.kind, self.labels, self.bounds = name, text, kind, labels, bounds
-        self.values: dict[Labels, float] = {}
+        self.values: defaultdict[Labels, float] = defaultdict(float)
         self.histograms: dict[Labels, Histogram] = {}
         self._lock = threading.Lock()
 
     def add(self, *labels: str, by: float = 1) -> None:
         with self._lock:
-            self.values[labels] = self.values.get(labels, 0) + by
+            self.values[labels] += by
 
     def set(self, value: float, *labels: str) -> None:
         self.values[labels] = value
+
+    def replace(self, values: Mapping[Labels, float]) -> None:
+        """Set all values: what is not among them is no longer shown."""
+        self.values = defaultdict(float, values)
 
     def observe(self, value: float, *labels: str, times: int = 1) -> None:
         with self._lock:

@@ -44,7 +44,7 @@ def _look(found: Agent) -> None:
     metrics.BUILD.set(1, VERSION)
     metrics.CONTAINERS.set(running, "running")
     metrics.PODS.set(sum(bool(state and state.ready) for state in states))
-    metrics.PHASES.values = {(phase,): count for phase, count in phases.items()}
+    metrics.PHASES.replace({(phase,): count for phase, count in phases.items()})
 
 
 def _claims(found: Agent) -> Iterator[tuple[tuple[str, str], str]]:
@@ -71,4 +71,4 @@ def _look_at_volumes(claims: dict[tuple[str, str], str]) -> None:
         for name, value in values.items():
             made[name][claim] = value
     for name, family in metrics.VOLUMES.items():
-        family.values = made[name]
+        family.replace(made[name])

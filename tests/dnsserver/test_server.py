@@ -58,8 +58,10 @@ def test_packed_answers_come_in_turns_and_are_counted(ask: Ask, server: Server) 
     firsts = {str(dnslib.DNSRecord.parse(b"\0\0" + tail).rr[0].rdata) for tail in entry.tails}
     assert firsts == {"10.244.0.5", "10.244.0.6", "10.244.0.7"}
     entry.hits += 5
-    server.metrics.before()
-    assert sum(server.metrics.requests.values()) == 6 and server.metrics.cached["success"] == 5
+    for prepare in server.metrics.before:
+        prepare()
+    assert sum(server.metrics.requests.values.values()) == 6
+    assert server.metrics.hits.values["dns://:53", "success", ".", ""] == 5
 
 
 def test_only_plain_packets_are_kept(server: Server) -> None:

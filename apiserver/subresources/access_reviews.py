@@ -92,8 +92,6 @@ async def self_rules(request: Request) -> Answer:
     if not namespace:
         raise BadRequest("no namespace on request")
     rules = request.state.authorizer.rules(request.user, namespace)
-    if request.user.is_master:
-        rules = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}, {"verbs": ["*"], "nonResourceURLs": ["*"]}, *rules]
     return response.json_response({
         "kind": "SelfSubjectRulesReview", "apiVersion": f"{GROUP}/v1", "metadata": {}, "spec": {},
         "status": {"resourceRules": [r for r in rules if r.get("resources")],

@@ -39,6 +39,15 @@ def test_a_client_certificate_names_user_and_groups(server: Server) -> None:
     assert info["groups"] == ["system:masters", "system:authenticated"]
 
 
+def test_an_administrators_rules_are_those_of_the_binding_once(server: Server) -> None:
+    _, review = server.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+                               {"spec": {"namespace": "work"}})
+    everything = [rule for rule in review["status"]["nonResourceRules"] if rule["nonResourceURLs"] == ["*"]]
+    resources = [rule for rule in review["status"]["resourceRules"] if rule["resources"] == ["*"]]
+    assert everything == [{"verbs": ["*"], "nonResourceURLs": ["*"]}]
+    assert resources == [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
+
+
 def test_a_bound_token_dies_with_its_pod(server: Server) -> None:
     pod = {"metadata": {"name": "bound"}, "spec": {"containers": [{"name": "c", "image": "host"}]}}
     server.request("POST", "/api/v1/namespaces/work/pods", pod)

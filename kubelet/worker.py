@@ -183,15 +183,12 @@ class PodWorker:
         return state.ip if state else ""
 
     def _follow_probes(self, state: PodState | None) -> None:
-        if self.ending:
-            self.probes.close()
-            return
         running = {
             name: run
             for name, run in self.running(state).items()
-            if name not in self.stops and self.launcher.hook_done(run.id)
+            if self.launcher.hook_done(run.id) and (self.ending or name not in self.stops)
         }
-        self.probes.sync(self.pod, running, Asker(self.tools.runtime, self.uid, self.address(state)))
+        self.probes.sync(self.pod, running, Asker(self.tools.runtime, self.uid, self.address(state)), self.ending)
 
     def has_started(self, name: str) -> bool:
         return self.probes.started().get(name, False)
@@ -288,7 +285,7 @@ class PodWorker:
             runtime=self.tools.runtime.name,
             now=time.time(),
             waiting=self.waiting,
-            ready={} if self.ending else self.probes.ready(),
+            ready=self.probes.ready(),
             started=self.probes.started(),
             messages=self._messages,
             phase=self.outcome.phase if not self.running(state) else None,

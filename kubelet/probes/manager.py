@@ -31,7 +31,7 @@ class Probed:
         self._container, self._run, self._asker, self._changed, self._say = container, run, asker, changed, say
         self._states = {kind: ProbeState.of(kind, container[f]) for kind, f in KINDS.items() if container.get(f)}
         self._take_over(reported)
-        self._tasks = [asyncio.create_task(self._watch(kind)) for kind in self._states]
+        self._tasks = {kind: asyncio.create_task(self._watch(kind)) for kind in self._states}
 
     @property
     def started(self) -> bool:
@@ -50,9 +50,10 @@ class Probed:
                 if kind in self._states and reported.get(field):
                     self._states[kind].verdict = True
 
-    def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+    def close(self, *but: str) -> None:
+        """Asks no more, but for these kinds."""
+        for kind in self._tasks.keys() - set(but):
+            self._tasks.pop(kind).cancel()
 
     async def _watch(self, kind: str) -> None:
         probe, state = self._container[KINDS[kind]], self._states[kind]
@@ -109,8 +110,9 @@ class PodProbes:
         self._changed, self._say = changed, say
         self._probed: dict[str, Probed] = {}
 
-    def sync(self, pod: Json, running: dict[str, ContainerState], asker: Asker) -> None:
-        """Probes exactly the containers in `running` (name to its current start)."""
+    def sync(self, pod: Json, running: dict[str, ContainerState], asker: Asker, ending: bool = False) -> None:
+        """Probes exactly the containers in `running` (name to its current start); of a pod that ends only readiness, for it
+        may serve until it is gone."""
         for name, probed in list(self._probed.items()):
             if name not in running or running[name].id != probed.id:
                 probed.close()
@@ -120,6 +122,8 @@ class PodProbes:
                 container = podspec.container(pod, name) or {"name": name}
                 reported = podspec.reported(pod, name) or {}
                 self._probed[name] = Probed(container, run, asker, self._changed, self._say, reported)
+            if ending:
+                self._probed[name].close("readiness")
 
     def started(self) -> dict[str, bool]:
         return {name: probed.started for name, probed in self._probed.items()}

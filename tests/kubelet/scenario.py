@@ -166,6 +166,26 @@ async def a_failed_liveness_probe_restarts(w: World) -> None:
     await w.until(lambda: "Container c failed liveness probe, will be restarted" in w.api.events("Killing"))
 
 
+async def a_pod_that_is_ending_is_ready_while_it_serves(w: World) -> None:
+    """What drains its connections after SIGTERM says by its readiness probe when it does so no longer."""
+    told, closed = w.folder / "told", w.folder / "closed"
+    script = f"trap ': > {told}' TERM; while :; do sleep 0.05; done"
+    probe = {"exec": {"command": ["test", "!", "-e", str(closed)]}, "periodSeconds": 1, "failureThreshold": 1}
+    sick = {"exec": {"command": ["test", "!", "-e", str(told)]}, "periodSeconds": 1, "failureThreshold": 1}
+    w.api.put("pods", pod("drains", {"name": "c", "command": ["sh", "-c", script], "readinessProbe": probe,
+                                     "livenessProbe": sick}))  # fmt: skip
+    await w.until(lambda: w.ready("drains"))
+    w.api.delete_pod("drains", grace=600)
+    await w.until(told.exists)
+    await asyncio.sleep(2.5)  # in which the kubelet looks at it again
+    assert w.ready("drains") and w.container("drains")["started"] and "running" in w.container("drains")["state"]
+    closed.touch()
+    await w.until(lambda: not w.ready("drains"))
+    assert "running" in w.container("drains")["state"]
+    w.api.delete_pod("drains", grace=1)
+    await w.until(lambda: w.gone("drains"))
+
+
 async def the_kubelet_may_die(w: World) -> None:
     """`kill -9`: the pod goes on, the next kubelet takes it up unchanged, and sees what ended in between."""
     w.api.put("pods", pod("steady", {"name": "c", "command": ["sh", "-c", LOOP]}))
@@ -263,6 +283,7 @@ async def main(folder: Path, cidr: str) -> None:
             a_failed_liveness_probe_restarts(w),
             logs_and_commands_over_https(w),
             a_container_reads_from_who_attaches(w),
+            a_pod_that_is_ending_is_ready_while_it_serves(w),
         )
         await the_node_is_registered(w)
         await the_kubelet_may_die(w)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -22,19 +24,31 @@ Params = Mapping[str, str | int]
 Json = dict[str, Any]
 
 
+class Observer(Protocol):
+    """Is told of every request, by its method and the server's `host:port`; must not block."""
+
+    def answered(self, method: str, host: str, code: str) -> None:
+        """The status has come, or `<error>`: nothing."""
+
+    def took(self, method: str, host: str, seconds: float) -> None:
+        """The request is over; not told of watches."""
+
+
 class Client:
     """Requests to one API server.  Use as `async with Client.from_file(path) as client`, or call `close()`.
 
     Every call raises `ApiStatusError` when the server refuses, `aiohttp.ClientError` or `TimeoutError` when it
-    can not be reached.  Nothing is retried here: the callers know what may be repeated.
+    can not be reached.  Nothing is retried here: the callers know what may be repeated.  `observer` counts requests.
     """
 
     failures: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError)
 
     def __init__(
-        self, config: Config, *, timeout: float = 30.0, connections: int = 64, user_agent: str = "binnacle"
+        self, config: Config, *, timeout: float = 30.0, connections: int = 64, user_agent: str = "binnacle",
+        observer: Observer | None = None,
     ) -> None:
         self.config = config
+        self._observer, self._host = observer, urlsplit(config.server).netloc
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._connections = connections
         self._agent = user_agent
@@ -81,15 +95,22 @@ class Client:
         token = self.config.bearer()
         if token:
             all_headers["Authorization"] = "Bearer " + token
-        async with self._open().request(
-            method,
-            self.config.server + path,
-            params=params,
-            data=body,
-            headers=all_headers,
-            timeout=timeout or self._timeout,
-            server_hostname=self.config.server_name,
-        ) as response:
+        code = "<error>"
+        try:
+            response = await self._open().request(
+                method,
+                self.config.server + path,
+                params=params,
+                data=body,
+                headers=all_headers,
+                timeout=timeout or self._timeout,
+                server_hostname=self.config.server_name,
+            )
+            code = str(response.status)
+        finally:
+            if self._observer is not None:
+                self._observer.answered(method, self._host, code)
+        async with response:
             if response.status >= 400:
                 raise await _error(response, method, path)
             yield response
@@ -104,8 +125,13 @@ class Client:
     ) -> bytes:
         """The body of the answer, undecoded."""
         headers = {"Content-Type": content_type} if body is not None else None
-        async with self.open(method, path, params, body, headers) as response:
-            return await response.read()
+        started = time.monotonic()
+        try:
+            async with self.open(method, path, params, body, headers) as response:
+                return await response.read()
+        finally:
+            if self._observer is not None:
+                self._observer.took(method, self._host, time.monotonic() - started)
 
     async def get(self, path: str, params: Params | None = None) -> Json:
         return orjson.loads(await self.raw("GET", path, params))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
 Key = tuple[str, str]
+
+# Of nodes whose kubelets one server plays: where it tells what this one uses. metrics-server reads it, KWOK's nodes have it.
+RESOURCE_METRICS_PATH = "metrics.k8s.io/resource-metrics-path"
+_RESOURCE_METRICS = re.compile(r"((?:/[\w.~-]+)*)/metrics/resource")
 
 
 def resource_path(
@@ -27,3 +32,9 @@ def object_key(obj: dict[str, Any]) -> Key:
     """`(namespace, name)`; the namespace of a cluster-scoped object is empty."""
     metadata = obj.get("metadata") or {}
     return metadata.get("namespace") or "", metadata.get("name") or ""
+
+
+def kubelet_prefix(node: dict[str, Any]) -> str:
+    """What comes before the paths of a node's kubelet: nothing, or as its annotation says, `/metrics/nodes/sim-7`."""
+    found = _RESOURCE_METRICS.fullmatch((node["metadata"].get("annotations") or {}).get(RESOURCE_METRICS_PATH, ""))
+    return found[1] if found else ""

@@ -35,10 +35,9 @@ LEAVE = 1.0     # seconds that questions are still answered after SIGTERM, while
 class Program:
     """The parts together. Raises ConfigError when the configuration can not be used at the start."""
 
-    def __init__(self, options: Options, client: Client) -> None:
-        self.options = options
+    def __init__(self, options: Options, client: Client, metrics: Metrics) -> None:
+        self.options, self.metrics = options, metrics
         self._seen = self._files()
-        self.metrics = Metrics(f"dns://:{options.port}")
         self.records = Records()
         self.server = Server(self.records, options.domain, list(options.ranges), self._config(), self.metrics,
                              lambda: self.sources.synced)
@@ -150,8 +149,10 @@ class Program:
 
 
 async def main(options: Options) -> None:
-    async with Client(api(options.api_server, options.kubeconfig), connections=8, user_agent="binnacle-dns") as client:
-        await Program(options, client).run()
+    where = api(options.api_server, options.kubeconfig)
+    metrics = Metrics(f"dns://:{options.port}")
+    async with Client(where, connections=8, user_agent="binnacle-dns", observer=metrics.api) as client:
+        await Program(options, client, metrics).run()
 
 
 if __name__ == "__main__":

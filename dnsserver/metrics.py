@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from telemetry import counting
+from telemetry.requests import Requests
 
 DURATIONS = tuple(0.00025 * 2**i for i in range(16))
 SIZES = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16e3, 32e3, 48e3, 64e3)
@@ -45,6 +46,7 @@ class Metrics(counting.Metrics):
                                         bounds=DURATIONS)
         self.asked = self.histogram("coredns_dns_request_size_bytes", "Size of questions.", *by_zone, "proto", bounds=SIZES)
         self.told = self.histogram("coredns_dns_response_size_bytes", "Size of answers.", *by_zone, "proto", bounds=SIZES)
+        self.api = Requests(self, "coredns_kubernetes_")
         self._declare_cache()
         self._declare_forward()
         self.panics = self._from_zero("coredns_panics_total", "Questions that ended in an unforeseen error.")

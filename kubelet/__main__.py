@@ -9,6 +9,7 @@ import sys
 
 from client import Client, KubeconfigError
 from kubelet.agent import Agent
+from kubelet.metrics import REQUESTS
 from kubelet.options import Options, parse
 from kubelet.runtimes.base import Runtime
 from kubelet.runtimes.process.runtime import ProcessRuntime
@@ -37,7 +38,8 @@ async def serve(options: Options) -> None:
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    async with Client.from_file(options.kubeconfig, user_agent="kubelet/v1.36.3", connections=128) as client:
+    async with Client.from_file(options.kubeconfig, user_agent="kubelet/v1.36.3", connections=128,
+                                observer=REQUESTS) as client:
         agent = Agent(client, options, make_runtime(options))
         try:
             await agent.run()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubelet import quantity
+from kubelet.metrics import EVICTIONS
 from kubelet.stats.machine import disk_usage
 from kubelet.volumes.base import Context
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 PERIOD = 10.0
+SIGNAL = "emptydirfs.limit"
 
 
 async def enforce(workers: Iterable[PodWorker], context: Context) -> None:
@@ -25,6 +27,7 @@ async def enforce(workers: Iterable[PodWorker], context: Context) -> None:
         for name, limit, folder in limits:
             if await asyncio.to_thread(disk_usage, folder) > quantity.units(limit):
                 worker.evict(f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". ')
+                EVICTIONS.add(SIGNAL)
                 break
 
 

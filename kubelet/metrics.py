@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from telemetry.counting import Metrics
+from telemetry.requests import Requests
 
 METRICS = Metrics()
+REQUESTS = Requests(METRICS)
+EVICTIONS = METRICS.untyped("kubelet_evictions", "Cumulative number of pod evictions by eviction signal", "eviction_signal")
 _BUCKETS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 RELIST = METRICS.histogram("kubelet_pleg_relist_duration_seconds",
                            "Duration in seconds for looking at the containers of all pods.", bounds=_BUCKETS)

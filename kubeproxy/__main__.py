@@ -15,7 +15,7 @@ from pathlib import Path
 
 from client.api import Client
 from kubeproxy import nftables, routes
-from kubeproxy.metrics import METRICS
+from kubeproxy.metrics import METRICS, REQUESTS
 from kubeproxy.proxy import Backend, Proxy
 from kubeproxy.userspace import Userspace
 from telemetry.access import Access
@@ -89,7 +89,7 @@ async def run(options: argparse.Namespace, chosen: Sequence[Backend]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Client.from_file(options.kubeconfig) as client:
+    async with Client.from_file(options.kubeconfig, observer=REQUESTS) as client:
         if options.metrics_port:
             Exporter(["127.0.0.1", options.metrics_address], options.metrics_port, options.tls_cert, options.tls_key,
                      Access(client.config.server, client.config.ca), pages(METRICS)).start()

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from telemetry.counting import Metrics, doubling
+from telemetry.requests import Requests
 
 TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"
 MOST_WAITING = 10_000  # changes whose time is remembered until they are applied
 
 METRICS = Metrics()
+REQUESTS = Requests(METRICS)
 SYNC = METRICS.histogram("kubeproxy_sync_proxy_rules_duration_seconds", "SyncProxyRules latency in seconds",
                          bounds=doubling(0.001, 15))
 PROGRAMMING = METRICS.histogram("kubeproxy_network_programming_duration_seconds",

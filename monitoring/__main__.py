@@ -15,6 +15,7 @@ import uvloop
 from client import Client
 from client.kubeconfig import KubeconfigError
 from client.pod import api
+from monitoring.exposition import REQUESTS
 from monitoring.options import Options, parse
 from monitoring.program import Program
 
@@ -26,7 +27,7 @@ async def main(options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     config = api(options.api_server, options.kubeconfig)
-    async with Client(config, connections=48, user_agent="binnacle-monitoring") as client:
+    async with Client(config, connections=48, user_agent="binnacle-monitoring", observer=REQUESTS) as client:
         program = Program(options, client)
         running = asyncio.ensure_future(program.run())
         stopped = asyncio.ensure_future(stopping.wait())

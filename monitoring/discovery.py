@@ -68,12 +68,12 @@ class Discovery:
             yield group(f"{host}:{beside(port, process)}", job, scheme="https", credentials=True)
 
     def _kubelets(self) -> Iterator[Json]:
-        for meta, address in self._objects.mirrors["nodes"].notes():
+        for meta, (address, prefix) in self._objects.mirrors["nodes"].notes():
             for job, path in KUBELET_JOBS.items():
                 # The kubelet's own page names the node itself.
                 more = {} if job == "kubelet" else {"node": meta["name"]}
                 more |= {"instance": meta["name"], "metrics_path": path}
-                yield group(address, job, more, "https", path, credentials=True)
+                yield group(address, job, more, "https", prefix + path, credentials=True)
 
     def _own(self) -> Iterator[Json]:
         own, asks = urlsplit(self._places.own), self._places.credentials

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import resource
-import time
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
+from typing import TYPE_CHECKING
 
 from monitoring.history.history import History, sizes
 from monitoring.scraping.scraper import Scraper
+from telemetry.counting import Metrics
+from telemetry.requests import Requests
+
+if TYPE_CHECKING:
+    from telemetry.page import Page
 
 Row = tuple[str, str, str, float]  # name, type, help, value
-STARTED = time.time()
+_API = Metrics()
+REQUESTS = Requests(_API)  # what is asked of the API server
 
 
 class Tally:
@@ -28,11 +33,18 @@ class Tally:
 def render(tally: Tally, scraper: Scraper, history: History, backend: str) -> bytes:
     """In Prometheus' text format, version 0.0.4."""
     parts = []
-    for name, kind, words, value in (*_scraping(scraper), *_history(history), *_queries(tally), *_process()):
+    for name, kind, words, value in (*_scraping(scraper), *_history(history), *_queries(tally)):
         parts.append(f"# HELP {name} {words}\n# TYPE {name} {kind}\n{name} {value!r}\n")
     parts.append("# HELP binnacle_monitoring_info What answers range queries; the value is always 1.\n"
                  f'# TYPE binnacle_monitoring_info gauge\nbinnacle_monitoring_info{{backend="{backend}"}} 1\n')
-    return "".join(parts).encode()
+    return "".join(parts).encode() + _page().text()
+
+
+@cache
+def _page() -> Page:
+    from telemetry.page import Page  # when somebody first asks: most clusters are never scraped, and memory counts
+
+    return Page(_API)
 
 
 def _scraping(scraper: Scraper) -> Iterator[Row]:
@@ -60,13 +72,3 @@ def _queries(tally: Tally) -> Iterator[Row]:
     yield ("binnacle_monitoring_query_failures_total", "counter", "Range queries that the backend could not answer.",
            tally.failed)
     yield "binnacle_monitoring_query_seconds_total", "counter", "Time spent on range queries.", tally.seconds
-
-
-def _process() -> Iterator[Row]:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    yield ("process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.",
-           usage.ru_utime + usage.ru_stime)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    yield ("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
-           pages * resource.getpagesize())
-    yield "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.", STARTED

@@ -39,7 +39,7 @@ class Histogram:
 
 
 class Family:
-    """One name: its values by the values of its labels. `kind`: counter, gauge or histogram.
+    """One name: its values by the values of its labels. `kind`: counter, gauge, untyped or histogram.
 
     Where one thread alone counts it may add to `values` and observe in `histogram(…)` itself, without the lock.
     """
@@ -86,6 +86,10 @@ class Metrics:
 
     def gauge(self, name: str, text: str, *labels: str) -> Family:
         return self._added(Family(name, text, "gauge", labels))
+
+    def untyped(self, name: str, text: str, *labels: str) -> Family:
+        """For a counter that Kubernetes has named without `_total`: as such, linters would complain about it."""
+        return self._added(Family(name, text, "untyped", labels))
 
     def histogram(self, name: str, text: str, *labels: str, bounds: Iterable[float] = SECONDS) -> Family:
         return self._added(Family(name, text, "histogram", labels, tuple(bounds)))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, UntypedMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from telemetry.counting import Family, Metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_KINDS: dict[str, Any] = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "untyped": UntypedMetricFamily}
 
 
 class Page:
@@ -38,12 +40,12 @@ class Page:
 
 def _shown(family: Family) -> Metric:
     if family.kind == "histogram":
-        shown = HistogramMetricFamily(family.name, family.text, labels=family.labels)
+        made = HistogramMetricFamily(family.name, family.text, labels=family.labels)
         for labels, histogram in list(family.histograms.items()):
-            shown.add_metric(labels, histogram.buckets(), histogram.sum)
-        return shown
-    make = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
-    plain: CounterMetricFamily | GaugeMetricFamily = make(family.name, family.text, labels=family.labels)
+            made.add_metric(labels, histogram.buckets(), histogram.sum)
+        return made
+    plain = _KINDS[family.kind](family.name, family.text, labels=family.labels)
     for labels, value in list(family.values.items()):
         plain.add_metric(labels, value)
-    return plain
+    found: Metric = plain
+    return found

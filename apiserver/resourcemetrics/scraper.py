@@ -1,4 +1,4 @@
-"""Figures from the kubelets' /stats/summary: fetched when they are asked for, and kept for 15 s."""
+"""Figures from the kubelets' /stats/summary: rounds over all of them for as long as somebody asks, as metrics-server does."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from apiserver.backend import Exchange, Target
-from cluster.errors import ApiError
+from apiserver.backend import Target
+from apiserver.resourcemetrics.lines import Lines
+from client.wire import FAILURES
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
+Kubelet = tuple[Target, str]  # where, and what its paths begin with
 
-KEEP = float(os.environ.get("BINNACLE_METRICS_RESOLUTION") or 15)  # seconds, as a metrics-server scrapes
+EVERY = float(os.environ.get("BINNACLE_METRICS_RESOLUTION") or 15)  # seconds from one round to the next
+GO_ON = 60.0        # seconds after the last question: an autoscaler asks each 15, who watches `kubectl top` more often
 TIMEOUT = 3.0       # seconds for one kubelet: autoscalers wait 5 for the whole
+ROUND = 10.0        # seconds for all: those that were silent come last, so that they take nobody's turn
 TOGETHER = 32       # kubelets asked at once
-LIMIT = 16 << 20    # bytes of an answer
+UNUSABLE: tuple[type[Exception], ...] = (*FAILURES, ValueError, KeyError, TypeError)
 PATH = "/stats/summary?only_cpu_and_memory=true"
 
 
@@ -36,58 +41,74 @@ class Figures:
 class Round:
     """The figures of all nodes that answered; pods by (namespace, name)."""
 
-    at: float = 0.0
     nodes: dict[str, Figures] = field(default_factory=dict)
     pods: dict[tuple[str, str], Figures] = field(default_factory=dict)
 
 
 class Scraper:
-    """One round serves all requests of the next 15 s; those that come meanwhile wait for it."""
+    """The first question waits for a round; later ones are answered at once, with what the last round found."""
 
     def __init__(self) -> None:
         self._last = Round()
-        self._lock = asyncio.Lock()
+        self._asked = 0.0
+        self._first: asyncio.Task[None] | None = None
+        self._going: asyncio.Task[None] | None = None
         self._silent: set[str] = set()
+        self._lines = Lines()
 
-    async def latest(self, targets: dict[str, Target]) -> Round:
-        """The figures now; `targets`: the kubelets by the names of their nodes."""
-        async with self._lock:
-            if time.monotonic() - self._last.at > KEEP or not self._last.at:
-                self._last = await self._round(targets)
-            return self._last
+    async def latest(self, kubelets: Callable[[], dict[str, Kubelet]]) -> Round:
+        """The newest figures; `kubelets` gives those to ask, by the names of their nodes, each time a round begins."""
+        self._asked = time.monotonic()
+        if self._first is None or self._going is None or self._going.done():
+            self._first = asyncio.create_task(self._round(kubelets))
+            self._going = asyncio.create_task(self._go_on(self._first, kubelets))
+        await asyncio.shield(self._first)  # others wait for it too, when this one leaves
+        return self._last
 
-    async def _round(self, targets: dict[str, Target]) -> Round:
-        gate = asyncio.Semaphore(TOGETHER)
-        made = Round(time.monotonic())
+    async def _go_on(self, first: asyncio.Task[None], kubelets: Callable[[], dict[str, Kubelet]]) -> None:
+        """Rounds until nobody has asked for a while; the connections are kept until then."""
+        try:
+            due = time.monotonic() + EVERY
+            await asyncio.wait({first})
+            while not first.exception():
+                await asyncio.sleep(max(due - time.monotonic(), EVERY / 10))
+                if time.monotonic() - self._asked > GO_ON:
+                    break
+                due = time.monotonic() + EVERY
+                await self._round(kubelets)
+        finally:
+            self._lines.only(set())
 
-        async def one(name: str, target: Target) -> None:
-            async with gate:
-                try:
-                    read(await asyncio.wait_for(fetch(target), TIMEOUT), name, made)
-                    self._silent.discard(name)
-                except (ApiError, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
-                    if name not in self._silent:
-                        log.warning("no figures of node %s: %s", name, str(error) or type(error).__name__)
-                    self._silent.add(name)
+    async def _round(self, kubelets: Callable[[], dict[str, Kubelet]]) -> None:
+        found, made = kubelets(), Round()
+        self._silent &= found.keys()
+        self._lines.only({target for target, _ in found.values()})
+        waiting = iter(sorted(found.items(), key=lambda one: one[0] in self._silent))
 
-        self._silent &= targets.keys()
-        await asyncio.gather(*(one(name, target) for name, target in targets.items()))
-        return made
+        async def ask() -> None:
+            for name, kubelet in waiting:
+                await self._ask(name, kubelet, made)
 
+        try:
+            async with asyncio.timeout(ROUND):
+                await asyncio.gather(*(ask() for _ in range(TOGETHER)))
+        except TimeoutError:
+            log.warning("%d of %d nodes gave figures within %.0f s", len(made.nodes), len(found), ROUND)
+        self._last = made
 
-async def fetch(target: Target) -> Json:
-    """A kubelet's summary. Raises ApiError, ValueError."""
-    exchange = Exchange(target)
-    await exchange.start("GET", PATH, [])
-    body = bytearray()
-    async for chunk in exchange.chunks():
-        body += chunk
-        if len(body) > LIMIT:
-            raise ValueError(f"its summary is longer than {LIMIT} bytes")
-    if exchange.status != 200:
-        raise ValueError(f"it answered {exchange.status}: {bytes(body[:200]).decode(errors='replace')}")
-    summary: Json = orjson.loads(body)
-    return summary
+    async def _ask(self, name: str, kubelet: Kubelet, made: Round) -> None:
+        target, prefix = kubelet
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                status, body = await self._lines.get(target, prefix + PATH)
+            if status != 200:
+                raise ValueError(f"it answered {status}: {body[:200].decode(errors='replace')}")
+            read(orjson.loads(body), name, made)
+            self._silent.discard(name)
+        except UNUSABLE as error:
+            if name not in self._silent:
+                log.warning("no figures of node %s: %s", name, str(error) or type(error).__name__)
+            self._silent.add(name)
 
 
 def read(summary: Json, node: str, into: Round) -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from apiserver import partial, table
-from apiserver.backend import Target
+from apiserver import partial as partially
+from apiserver import table
 from apiserver.negotiation import View
 from apiserver.request import Request
 from apiserver.resourcemetrics import kinds
-from apiserver.resourcemetrics.scraper import Figures, Round
+from apiserver.resourcemetrics.scraper import Figures, Kubelet, Round
 from apiserver.resources import render
 from apiserver.response import Answer
-from apiserver.subresources.nodes import node_target
+from apiserver.subresources.nodes import kubelet_target
 from apiserver.subresources.verbs import only
+from client.paths import kubelet_prefix
 from cluster import clock
 from cluster.cache import Entry
 from cluster.errors import ApiError, NotFound
 from cluster.registry import Kind
 from cluster.verbs import select
+
+if TYPE_CHECKING:
+    from apiserver.state import State
 
 Json = dict[str, Any]
 
@@ -34,7 +39,7 @@ async def handle(request: Request) -> Answer:
     only(request, "get", "list")
     view = request.view
     entries = _wanted(request, kind)
-    figures = await request.state.scraper.latest(targets(request))
+    figures = await request.state.scraper.latest(partial(kubelets, request.state))
     items = [made for entry in entries if (made := _made(kind, entry, figures)) is not None]
     if not info.name:
         return render.finish(view, _list(kind, items, view, request.query("includeObject")))
@@ -44,14 +49,15 @@ async def handle(request: Request) -> Answer:
     return render.finish(view, _one(kind, items[0], view, request.query("includeObject")))
 
 
-def targets(request: Request) -> dict[str, Target]:
-    """The kubelets that serve figures. A node that does not name its port runs none."""
+def kubelets(state: State) -> dict[str, Kubelet]:
+    """The kubelets that serve figures, by node. A node that does not name its port runs none."""
     found = {}
-    for entry in request.state.cache.list("nodes"):
-        status = entry.object().get("status") or {}
+    for entry in state.cache.list("nodes"):
+        node = entry.object()
+        status = node.get("status") or {}
         endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
         if endpoint.get("Port") and status.get("addresses"):
-            found[entry.key.name] = node_target(request, entry.key.name)
+            found[entry.key.name] = kubelet_target(node, state.pki), kubelet_prefix(node)
     return found
 
 
@@ -86,7 +92,7 @@ def _one(kind: Kind, obj: Json, view: View, include: str) -> bytes:
     if view.transform == "Table":
         return orjson.dumps(table.of_object(kind, obj, view.version, include))
     if view.transform:
-        return orjson.dumps(partial.of_object(obj, view.version))
+        return orjson.dumps(partially.of_object(obj, view.version))
     return orjson.dumps({"kind": kind.kind, "apiVersion": kind.api_version, **obj})
 
 
@@ -94,5 +100,5 @@ def _list(kind: Kind, items: list[Json], view: View, include: str) -> bytes:
     if view.transform == "Table":
         return orjson.dumps(table.of_items(kind, items, view.version, include))
     if view.transform:
-        return orjson.dumps(partial.of_list(items, {}, view.version))
+        return orjson.dumps(partially.of_list(items, {}, view.version))
     return orjson.dumps({"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": {}, "items": items})

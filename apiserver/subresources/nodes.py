@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from apiserver.backend import Target, kubelet_tls
@@ -42,15 +43,25 @@ def container_of(request: Request, pod: Json) -> str:
     raise BadRequest(f"a container name must be specified for pod {name}, choose one of: [{' '.join(containers)}]{more}")
 
 
-def node_target(request: Request, name: str) -> Target:
-    """The kubelet of a node. Raises NotFound, ServiceUnavailable."""
+def node_of(request: Request, name: str) -> Json:
+    """A node. Raises NotFound."""
     entry = request.state.cache.get(Key("nodes", "", name))
     if entry is None:
         raise NotFound("pods", name)
-    status = entry.object().get("status") or {}
+    return entry.object()
+
+
+def node_target(request: Request, name: str) -> Target:
+    """The kubelet of a node. Raises NotFound, ServiceUnavailable."""
+    return kubelet_target(node_of(request, name), request.state.pki)
+
+
+def kubelet_target(node: Json, pki: Path) -> Target:
+    """Where a node says that its kubelet is. Raises ServiceUnavailable."""
+    status = node.get("status") or {}
     addresses = {a["type"]: a["address"] for a in reversed(status.get("addresses") or ())}
     address = next((addresses[kind] for kind in _ADDRESSES if kind in addresses), None)
     if address is None:
         raise ServiceUnavailable(f"no preferred addresses found; known addresses: {sorted(addresses)}")
     port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or KUBELET_PORT
-    return Target(address, port, kubelet_tls(request.state.pki))
+    return Target(address, port, kubelet_tls(pki))

@@ -10,7 +10,8 @@ from apiserver import backend
 from apiserver.backend import Target, unverified_tls
 from apiserver.request import Request
 from apiserver.response import Answer, Response, Stream
-from apiserver.subresources.nodes import node_target
+from apiserver.subresources.nodes import kubelet_target, node_of
+from client.paths import kubelet_prefix
 from cluster.cache import Entry
 from cluster.errors import BadRequest, NotFound, ServiceUnavailable
 from cluster.registry import Kind
@@ -44,7 +45,8 @@ async def pod(request: Request, kind: Kind) -> Answer:
 async def node(request: Request, kind: Kind) -> Answer:
     """Pass on to the kubelet."""
     _, name, _ = split_name(request.info.name)
-    return await _pass(request, node_target(request, name))
+    found = node_of(request, name)
+    return await _pass(request, kubelet_target(found, request.state.pki), kubelet_prefix(found))
 
 
 def split_name(text: str) -> tuple[str, str, str]:
@@ -100,14 +102,15 @@ def _fits(endpoint_port: Json, service_port: Json | None, wanted: str) -> bool:
     return wanted in (endpoint_port.get("name"), str(endpoint_port.get("port")), "")
 
 
-async def _pass(request: Request, target: Target) -> Answer:
+async def _pass(request: Request, target: Target, below: str = "") -> Answer:
+    """`below`: what the backend's paths begin with."""
     rest = request.info.rest
     if not rest and request.method in ("GET", "HEAD"):
         # Relative links of the page need the slash.
         query = request.scope["query_string"].decode("latin-1")
         location = request.raw_path + "/" + (f"?{query}" if query else "")
         return Response(b"", 301, "text/plain", [(b"location", location.encode("latin-1"))])
-    path = quote(rest or "/", safe="/:@!$&'()*+,;=~-._%") + (
+    path = below + quote(rest or "/", safe="/:@!$&'()*+,;=~-._%") + (
         "?" + request.scope["query_string"].decode("latin-1") if request.scope["query_string"] else "")
     prefix = request.info.path[:len(request.info.path) - len(rest)] if rest else request.info.path
     extra = [(b"x-forwarded-uri", request.info.path.encode()),

@@ -45,16 +45,18 @@ async def only_known_clients(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Everything but health needs a client certificate of the cluster's CA; figures can be had with a bearer token too."""
-    await check_token(request, request.app[ACCESS], request.app[AGENT].options.node_name)
+    await check_token(request, request.app[ACCESS], request.path.split("/")[1], request.app[AGENT].options.node_name)
     return await handler(request)
 
 
-async def check_token(request: web.Request, access: Access, node: str) -> None:
-    """Whether who asks has a certificate, or a token that may `get` nodes/metrics or nodes/stats. Raises HTTPException."""
+async def check_token(request: web.Request, access: Access, part: str, node: str) -> None:
+    """Whether who asks for a `part` has a certificate, or a token that may `get` nodes/metrics or nodes/stats.
+
+    Raises HTTPException.
+    """
     transport = request.transport
     if request.path == "/healthz" or (transport is not None and transport.get_extra_info("peercert")):
         return
-    part = request.path.split("/")[1]
     token = request.headers.get("Authorization", "")
     if part not in ("metrics", "stats") or not token:
         raise web.HTTPUnauthorized(text="Unauthorized: a client certificate of the cluster's CA is needed\n")

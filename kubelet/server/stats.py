@@ -36,13 +36,6 @@ async def node(request: web.Request) -> web.Response:
 
 async def summary(request: web.Request) -> web.Response:
     """`?only_cpu_and_memory=true` leaves out the rest."""
-    made = summary_page.render(await agent(request).sampler.latest())
-    if request.query.get("only_cpu_and_memory") == "true":
-        made = {"node": _brief(made["node"]), "pods": [_brief(pod) for pod in made["pods"]]}
+    brief = request.query.get("only_cpu_and_memory") == "true"
+    made = summary_page.render(await agent(request).sampler.latest(), brief=brief)
     return web.Response(body=orjson.dumps(made), content_type="application/json")
-
-
-def _brief(part: Json) -> Json:
-    kept: Json = {key: part[key] for key in ("nodeName", "podRef", "name", "startTime", "cpu", "memory") if key in part}
-    containers = part.get("containers")
-    return {**kept, "containers": [_brief(c) for c in containers]} if isinstance(containers, list) else kept

@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--prefix", default="sim-", help="of the names of registered nodes")
     parser.add_argument("--adopt-label", default=LABEL, help="play every node that has this label")
     parser.add_argument("--connections", type=int, default=32, help="at most so many requests at once")
-    parser.add_argument("--tls-cert", default="", help="serve figures of the nodes on loopback, with this certificate")
+    parser.add_argument("--address", default="127.0.0.1", help="of all nodes; their figures are served there and on loopback")
+    parser.add_argument("--tls-cert", default="", help="serve figures of the nodes, with this certificate")
     parser.add_argument("--tls-key", default="", help="its key")
     parser.add_argument("--client-ca", default="", help="CA whose client certificates may ask for figures")
     arguments = parser.parse_args()
@@ -58,8 +59,8 @@ async def serve(arguments: argparse.Namespace) -> None:
         if arguments.tls_cert:
             context = tls(arguments.tls_cert, arguments.tls_key, arguments.client_ca)
             server = Server(context, Access(config.server, config.ca), fleet.pods.items.values, nodes.since)
-            await server.start()
-            nodes.serve(server)
+            port = await server.start([arguments.address, "127.0.0.1"])
+            nodes.serve(server, arguments.address, port)
         try:
             # Nodes have to be known before their pods are looked at; both then follow by themselves.
             background = [asyncio.create_task(pipe.run()), asyncio.create_task(nodes.run())]

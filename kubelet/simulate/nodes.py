@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Any
@@ -14,10 +13,11 @@ import orjson
 
 from client import ApiStatusError, Client, Reflector, resource_path
 from client.api import MERGE_PATCH
+from client.paths import RESOURCE_METRICS_PATH
 from kubelet import clock, lease
 from kubelet.node import HEALTHY, VERSION
 from kubelet.simulate.pipe import Pipe, Request
-from kubelet.simulate.server import ADDRESS, Server
+from kubelet.simulate.server import NODES, Server
 
 log = logging.getLogger("kubelet.simulate")
 Json = dict[str, Any]
@@ -61,11 +61,16 @@ def _info() -> Json:
 
 
 def healthy(obj: Json, address: str, port: int = 0) -> Json | None:
-    """The status patch that makes a node Ready at `address`, its kubelet at `port`; None when it is already."""
-    status = obj.get("status") or {}
+    """The status patch that makes a node Ready at `address`, its kubelet at `port`; None when it is already.
+
+    With a port it says below which path of that the pages of this node are.
+    """
+    status, name = obj.get("status") or {}, obj["metadata"]["name"]
+    path = f"{NODES}/{name}/metrics/resource"
+    said = not port or (obj["metadata"].get("annotations") or {}).get(RESOURCE_METRICS_PATH) == path
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
     endpoint = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or 0
-    if ready and _address(obj) == address and endpoint == port:
+    if ready and said and _address(obj) == address and endpoint == port:
         return None
     now = clock.rfc3339()
     conditions = [
@@ -82,10 +87,14 @@ def healthy(obj: Json, address: str, port: int = 0) -> Json | None:
     others = [c for c in status.get("conditions") or () if c["type"] not in HEALTHY]
     addresses = [
         {"type": "InternalIP", "address": address},
-        {"type": "Hostname", "address": obj["metadata"]["name"]},
+        {"type": "Hostname", "address": name},
     ]
-    endpoints = {"daemonEndpoints": {"kubeletEndpoint": {"Port": port}}}
-    return {"status": {"conditions": conditions + others, "addresses": addresses, **(endpoints if port or endpoint else {})}}
+    patch: Json = {"status": {"conditions": conditions + others, "addresses": addresses}}
+    if port or endpoint:
+        patch["status"]["daemonEndpoints"] = {"kubeletEndpoint": {"Port": port}}
+    if port:
+        patch["metadata"] = {"annotations": {RESOURCE_METRICS_PATH: path}}
+    return patch
 
 
 def _address(obj: Json) -> str:
@@ -96,13 +105,14 @@ def _address(obj: Json) -> str:
 class Nodes:
     """Every node with the label is ours: `hosts` maps its name to its address.  `adopted(names)` tells of new ones.
 
-    With a `server` (see `serve`) the nodes have kubelets that can be asked for figures, else they have none.
+    Once they are served (see `serve`) the nodes have kubelets that can be asked for figures, else they have none.
     """
 
     def __init__(self, client: Client, pipe: Pipe, label: str, adopted: Callable[[list[str]], None]) -> None:
         self._client, self._pipe, self._label, self._adopted = client, pipe, label, adopted
         self.hosts: dict[str, str] = {}
         self._server: Server | None = None
+        self._place = "", 0
         self._count = 0
         self._leased: set[str] = set()
         self._mine = Reflector(
@@ -115,14 +125,14 @@ class Nodes:
             transform=lambda obj: {"metadata": obj["metadata"], "status": obj.get("status") or {}},
         )
 
-    def serve(self, server: Server) -> None:
+    def serve(self, server: Server, address: str, port: int) -> None:
         """Before the first node is known."""
-        self._server = server
+        self._server, self._place = server, (address, port)
 
-    def since(self, name: str) -> float:
-        """When a node was registered, epoch seconds."""
+    def since(self, name: str) -> float | None:
+        """When a node was registered, epoch seconds; None for one that is not ours."""
         known = self._mine.items.get(("", name))
-        return clock.parse(known["metadata"]["creationTimestamp"]) if known else time.time()
+        return clock.parse(known["metadata"]["creationTimestamp"]) if known else None
 
     async def create(self, count: int, prefix: str) -> None:
         """Makes `count` nodes, `<prefix>0` and so on; those that exist are left as they are."""
@@ -145,12 +155,12 @@ class Nodes:
 
     def _take(self, obj: Json) -> None:
         name = obj["metadata"]["name"]
+        address, port = self._place
         if name not in self.hosts:
-            own = _address(obj) or str(IPv4Address(FIRST_ADDRESS + self._count))
-            self.hosts[name] = ADDRESS if self._server else own
+            self.hosts[name] = address or _address(obj) or str(IPv4Address(FIRST_ADDRESS + self._count))
             self._count += 1
             self._adopted([name])
-        patch = healthy(obj, self.hosts[name], self._server.port(name) if self._server else 0)
+        patch = healthy(obj, self.hosts[name], port)
         if patch is not None:
             path = resource_path("v1", "nodes", "", name, "status")
             self._pipe.send(Request("PATCH", path, orjson.dumps(patch), MERGE_PATCH))

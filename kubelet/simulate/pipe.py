@@ -13,9 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import httptools
-
 from client import Backoff, Config
+from client.wire import FAILURES, Connection
 
 log = logging.getLogger("kubelet.simulate")
 RETRY_CODES = frozenset({408, 429, 500, 502, 503, 504})
@@ -66,15 +65,15 @@ class Pipe:
 
     async def _serve(self) -> None:
         backoff = Backoff(first=0.05, longest=5.0)
-        connection: _Connection | None = None
+        connection: Connection | None = None
         while True:
             request = await self._next()
             try:
                 if connection is None or connection.closed:
                     connection = await self._connect()
                 async with asyncio.timeout(60):
-                    code = await connection.ask(self._encode(request))
-            except (OSError, TimeoutError, httptools.HttpParserError) as error:
+                    code, _ = await connection.ask(self._encode(request))
+            except FAILURES as error:
                 if connection is not None:
                     connection.close()
                 connection, code = None, 503
@@ -99,13 +98,8 @@ class Pipe:
         if request.done is not None:
             request.done(code)
 
-    async def _connect(self) -> _Connection:
-        loop = asyncio.get_running_loop()
-        name = (self._config.server_name or self._host) if self._tls else None
-        _, connection = await loop.create_connection(
-            _Connection, self._host, self._port, ssl=self._tls, server_hostname=name
-        )
-        return connection
+    async def _connect(self) -> Connection:
+        return await Connection.open(self._host, self._port, self._tls, self._config.server_name)
 
     def _encode(self, request: Request) -> bytes:
         token = self._config.bearer()
@@ -115,49 +109,3 @@ class Pipe:
             f"Content-Type: {request.content_type}\r\nContent-Length: {len(request.body)}\r\n\r\n"
         )
         return head.encode() + request.body
-
-
-class _Connection(asyncio.Protocol):
-    """One request, one answer; fed by the loop, parsed by llhttp."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[int] | None = None
-        self._parser = httptools.HttpResponseParser(self)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def ask(self, data: bytes) -> asyncio.Future[int]:
-        assert self._transport is not None
-        self._waiting = asyncio.get_running_loop().create_future()
-        self._transport.write(data)
-        return self._waiting
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail(error)
-
-    def on_message_complete(self) -> None:
-        """Called by the parser."""
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(self._parser.get_status_code())
-        if not self._parser.should_keep_alive():
-            self.close()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._fail(error or ConnectionResetError("the server closed the connection"))
-
-    def _fail(self, error: Exception) -> None:
-        self.closed = True
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(error)
-
-    def close(self) -> None:
-        self.closed = True
-        if self._transport is not None:
-            self._transport.close()

@@ -1,14 +1,11 @@
-"""The pages of simulated kubelets: one port of loopback for each node, one server behind them all.
+"""The pages of simulated kubelets, all behind one port: each node's are below a path of its own, which an annotation of the
+node names, as KWOK's nodes have it. So a scraper keeps a few connections, not a thousand.
 
 Figures are made up when somebody asks, and only then.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import resource
-import socket
 import ssl
 import time
 from collections import defaultdict
@@ -27,84 +24,56 @@ from kubelet.stats.model import Snapshot
 from telemetry.access import Access
 
 Json = dict[str, Any]
-ADDRESS = "127.0.0.1"
 KEEP = 1.0  # seconds for which the pods are known by their nodes: a round asks for all nodes, one after the other
+NODES = "/metrics/nodes"
 
 
 class Server:
-    """`pods`: all pods, trimmed; `since`: when a node was registered (epoch seconds)."""
+    """`pods`: all pods, trimmed; `since`: when a node was registered (epoch seconds), None for one that is not ours."""
 
     def __init__(self, context: ssl.SSLContext, access: Access, pods: Callable[[], Iterable[Json]],
-                 since: Callable[[str], float]) -> None:
+                 since: Callable[[str], float | None]) -> None:
         self._context, self._access, self._pods, self._since = context, access, pods, since
-        self._names: dict[int, str] = {}
-        self._open: dict[str, tuple[int, asyncio.Task[asyncio.Server]]] = {}
         self._totals: dict[str, tuple[float, float]] = {}
         self._by_node: dict[str, list[Json]] = {}
         self._looked = 0.0
         app = web.Application(middlewares=[self._only_known])
+        app.router.add_get("/healthz", self._healthz)
         for path, page in (("/metrics", self._own), ("/metrics/cadvisor", self._cadvisor), ("/metrics/node", self._machine),
                            ("/metrics/resource", self._resource), ("/stats/summary", self._summary)):
-            app.router.add_get(path, page)
-        app.router.add_get("/healthz", self._healthz)
-        # Idle connections are closed soon: each holds a quarter of a megabyte for TLS.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=20.0)
+            app.router.add_get(f"{NODES}/{{name}}{path}", page)
+        # Idle connections are closed: each holds a quarter of a megabyte for TLS.
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=60.0)
 
-    async def start(self) -> None:
-        # A descriptor for each node, and more for those who ask.
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    async def start(self, addresses: Iterable[str], port: int = 0) -> int:
+        """Listen on all of the addresses at one port, a free one if it is 0; which. Raises OSError."""
         await self._runner.setup()
+        for address in dict.fromkeys(addresses):
+            await web.TCPSite(self._runner, address, port, ssl_context=self._context).start()
+            port = port or int(self._runner.addresses[0][1])
+        return port
 
     async def close(self) -> None:
-        for name in list(self._open):
-            self.drop(name)
         await self._runner.cleanup()
 
-    def port(self, name: str) -> int:
-        """The port of a node, on which it listens from now on."""
-        if name not in self._open:
-            listener = socket.socket()
-            listener.bind((ADDRESS, 0))
-            listener.listen()  # at once: the node's status names the port before the loop serves it
-            port = listener.getsockname()[1]
-            protocol = self._runner.server
-            assert protocol is not None, "started before nodes are known"
-            opening = asyncio.get_running_loop().create_server(protocol, sock=listener, ssl=self._context)
-            self._names[port], self._open[name] = name, (port, asyncio.ensure_future(opening))
-        return self._open[name][0]
-
-    def names(self) -> set[str]:
-        """The nodes that listen."""
-        return set(self._open)
-
     def drop(self, name: str) -> None:
-        """A node that is gone listens no more."""
-        port, opening = self._open.pop(name, (0, None))
-        self._names.pop(port, None)
+        """A node is gone."""
         self._totals.pop(name, None)
-        if opening is not None:
-            opening.add_done_callback(lambda done: done.result().close())
 
     # -- pages ----------------------------------------------------------------------------------------------------------
 
-    def _name(self, request: web.Request) -> str:
-        transport = request.transport
-        address = transport.get_extra_info("sockname") if transport is not None else None  # None: the client is gone
-        if address is None or address[1] not in self._names:
-            raise web.HTTPNotFound(text="this node is gone\n")
-        return self._names[address[1]]
-
     def _snapshot(self, request: web.Request) -> Snapshot:
-        name = self._name(request)
+        name = request.match_info["name"]
+        since = self._since(name)
+        if since is None:
+            raise web.HTTPNotFound(text="there is no such node here\n")
         now = time.monotonic()
         if now - self._looked > KEEP:
             found: defaultdict[str, list[Json]] = defaultdict(list)
             for pod in self._pods():
                 found[pod["node"]].append(pod)
             self._by_node, self._looked = found, now
-        made = figures.snapshot(name, self._since(name), self._by_node.get(name, ()), time.time())
+        made = figures.snapshot(name, since, self._by_node.get(name, ()), time.time())
         # Pods take their totals with them when they go; a node's must not fall for that.
         at, total = self._totals.get(name, (made.node.at, made.node.usage.cpu))
         made.node.usage.cpu = total + (made.node.rate or 0.0) * (made.node.at - at)
@@ -121,7 +90,9 @@ class Server:
         return _text(resources.render(self._snapshot(request)))
 
     async def _summary(self, request: web.Request) -> web.Response:
-        return web.Response(body=orjson.dumps(summary.render(self._snapshot(request))), content_type="application/json")
+        brief = request.query.get("only_cpu_and_memory") == "true"
+        made = summary.render(self._snapshot(request), brief=brief)
+        return web.Response(body=orjson.dumps(made), content_type="application/json")
 
     async def _own(self, request: web.Request) -> web.Response:
         found, page = self._snapshot(request), Page()
@@ -151,7 +122,8 @@ class Server:
     async def _only_known(self, request: web.Request,
                           handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
         # Of all nodes, not of this: a thousand reviews of one token would say the same.
-        await check_token(request, self._access, "")
+        part = request.path.removeprefix(f"{NODES}/{request.match_info.get('name', '')}").split("/")[1]
+        await check_token(request, self._access, part, "")
         return await handler(request)
 
 

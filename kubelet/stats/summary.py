@@ -10,50 +10,56 @@ from kubelet.stats.model import Container, FileSystem, Interface, Node, Pod, Sna
 Json = dict[str, Any]
 
 
-def render(snapshot: Snapshot) -> Json:
-    files = snapshot.node.files
-    return {"node": _node(snapshot.node), "pods": [_pod(pod, files) for pod in snapshot.pods]}
+def render(snapshot: Snapshot, *, brief: bool = False) -> Json:
+    """`brief`: processor time and memory alone."""
+    files = None if brief else snapshot.node.files
+    return {"node": _node(snapshot.node, files), "pods": [_pod(pod, files) for pod in snapshot.pods]}
 
 
-def _node(node: Node) -> Json:
+def _node(node: Node, files: FileSystem | None) -> Json:
     made: Json = {
         "nodeName": node.name,
         "startTime": _time(node.started_at),
         "cpu": _cpu(node.at, node.usage, node.rate),
         "memory": _memory(node.at, node.usage, node.memory_total),
-        "fs": _files(node.at, node.files, node.files.used),
-        "runtime": {"imageFs": _files(node.at, node.files, 0)},
     }
-    if node.interfaces:
-        made["network"] = _network(node.at, node.interfaces)
+    if files is not None:
+        made["fs"] = _files(node.at, files, files.used)
+        made["runtime"] = {"imageFs": _files(node.at, files, 0)}
+        if node.interfaces:
+            made["network"] = _network(node.at, node.interfaces)
     return made
 
 
-def _pod(pod: Pod, files: FileSystem) -> Json:
-    storage = pod.volumes + sum(container.logs for container in pod.containers)
+def _pod(pod: Pod, files: FileSystem | None) -> Json:
+    usage = pod.usage
     made: Json = {
         "podRef": {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid},
         "startTime": _time(pod.started_at),
         "containers": [_container(container, files) for container in pod.containers],
-        "cpu": _cpu(pod.at, pod.usage, pod.rate),
-        "memory": _memory(pod.at, pod.usage, 0),
-        "ephemeral-storage": _files(pod.at, files, storage),
-        "process_stats": {"process_count": pod.usage.processes},
+        "cpu": _cpu(pod.at, usage, pod.rate),
+        "memory": _memory(pod.at, usage, 0),
     }
-    if pod.interfaces:
-        made["network"] = _network(pod.at, pod.interfaces)
+    if files is not None:
+        storage = pod.volumes + sum(container.logs for container in pod.containers)
+        made["ephemeral-storage"] = _files(pod.at, files, storage)
+        made["process_stats"] = {"process_count": usage.processes}
+        if pod.interfaces:
+            made["network"] = _network(pod.at, pod.interfaces)
     return made
 
 
-def _container(container: Container, files: FileSystem) -> Json:
-    return {
+def _container(container: Container, files: FileSystem | None) -> Json:
+    made: Json = {
         "name": container.name,
         "startTime": _time(container.started_at),
         "cpu": _cpu(container.at, container.usage, container.rate),
         "memory": _memory(container.at, container.usage, container.memory_limit),
-        "rootfs": _files(container.at, files, 0),
-        "logs": _files(container.at, files, container.logs),
     }
+    if files is not None:
+        made["rootfs"] = _files(container.at, files, 0)
+        made["logs"] = _files(container.at, files, container.logs)
+    return made
 
 
 def _cpu(at: float, usage: Usage, rate: float | None) -> Json:

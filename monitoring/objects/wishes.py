@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from client.paths import kubelet_prefix
+
 Json = dict[str, Any]
 PREFIX = "prometheus.io/"
 APP = ("app.kubernetes.io/name", "k8s-app", "app")
@@ -39,12 +41,12 @@ def of_service(service: Json) -> Json | None:
     return wish(service)
 
 
-def of_node(node: Json) -> str | None:
-    """Address and port of a node's kubelet; None where it names no port: then it serves no figures."""
+def of_node(node: Json) -> tuple[str, str] | None:
+    """A node's kubelet as (`host:port`, what its paths begin with); None where it names no port: it serves no figures."""
     status = node.get("status") or {}
     port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
     address = next((a["address"] for a in status.get("addresses") or () if a["type"] == "InternalIP"), "")
-    return joined(address, port) if port and address else None
+    return (joined(address, port), kubelet_prefix(node)) if port and address else None
 
 
 def joined(ip: str, port: int) -> str:

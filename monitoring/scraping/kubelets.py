@@ -25,7 +25,10 @@ class Kubelets:
         self._session: aiohttp.ClientSession | None = None
 
     async def get(self, address: str, path: str) -> bytes:
-        """The page of the kubelet at `host:port`. Raises KubeletError, aiohttp.ClientError, TimeoutError, OSError."""
+        """A page of the kubelet at `address`: `host:port`, or a path below that.
+
+        Raises KubeletError, aiohttp.ClientError, TimeoutError, OSError.
+        """
         token = self._config.bearer()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         body = bytearray()

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from client import Client, Reflector, resource_path
+from monitoring.objects.wishes import of_node
 
 Json = dict[str, Any]
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "ReplicationController")
@@ -30,7 +31,7 @@ class Owners:
                 group.create_task(one.run())
 
     def kubelets(self) -> dict[str, str]:
-        """`host:port` of the kubelets that serve figures, by node: of those nodes that name address and port."""
+        """Where the pages of the kubelets are, by node: `host:port` or below it; of those nodes that name both."""
         return {name: node["kubelet"] for (_, name), node in sorted(self._nodes.items.items()) if node["kubelet"]}
 
     def knows(self, namespace: str, pod: str) -> bool:
@@ -66,8 +67,4 @@ def _pod(obj: Json) -> Json:
 
 
 def _node(obj: Json) -> Json:
-    status = obj.get("status") or {}
-    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
-    host = next((a["address"] for a in status.get("addresses") or () if a["type"] == "InternalIP"), "")
-    shown = f"[{host}]" if ":" in host else host
-    return {**_owned(obj), "kubelet": f"{shown}:{port}" if host and port else ""}
+    return {**_owned(obj), "kubelet": "".join(of_node(obj) or ())}

@@ -144,3 +144,12 @@ def test_logs_come_from_the_kubelet(server: Server, node: str) -> None:
     assert (status, body) == (200, b"GET /containerLogs/work/far/c?tailLines=5  auth=None")
     assert server.request("GET", f"{node}/log?tailLines=-5")[0] == 422
     assert server.request("GET", "/api/v1/nodes/n1/proxy/healthz")[1] == b"GET /healthz  auth=None"
+
+
+def test_pages_of_a_node_that_shares_its_kubelet(server: Server, node: str) -> None:
+    page = "/api/v1/nodes/n1/proxy/metrics/cadvisor?x=1"
+    for said, path in (("/metrics/nodes/n1/metrics/resource", "/metrics/nodes/n1/metrics/cadvisor"),
+                       ("/some/where", "/metrics/cadvisor"), (" /a/metrics/resource", "/metrics/cadvisor")):
+        annotations = {"metadata": {"annotations": {"metrics.k8s.io/resource-metrics-path": said}}}
+        assert server.request("PATCH", "/api/v1/nodes/n1", annotations, Content_Type="application/merge-patch+json")[0] == 200
+        assert server.request("GET", page)[1] == f"GET {path}?x=1  auth=None".encode()

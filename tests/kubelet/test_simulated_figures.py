@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from client.paths import kubelet_prefix
 from config import pki
 from kubelet.server.app import tls
 from kubelet.simulate import figures, stages
@@ -68,43 +69,46 @@ def test_a_node_says_where_its_kubelet_is() -> None:
     made = node("sim-0", 0, "sim=true")
     patch = healthy(made, "127.0.0.1", 4711)
     assert patch and patch["status"]["daemonEndpoints"] == {"kubeletEndpoint": {"Port": 4711}}
-    there = {**made, "status": {**made["status"], **patch["status"]}}
+    assert kubelet_prefix(patch) == "/metrics/nodes/sim-0"
+    there = {"metadata": {**made["metadata"], **patch["metadata"]}, "status": {**made["status"], **patch["status"]}}
     assert healthy(there, "127.0.0.1", 4711) is None
+    assert healthy({**there, "metadata": made["metadata"]}, "127.0.0.1", 4711), "its path is not said"
     moved = healthy(there, "127.0.0.1", 4712)
     assert moved and moved["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] == 4712
-    assert "daemonEndpoints" not in (healthy(made, "10.64.0.1") or {})["status"]
+    without = healthy(made, "10.64.0.1")
+    assert without and "daemonEndpoints" not in without["status"] and "metadata" not in without
 
 
-def test_each_node_answers_on_a_port_of_its_own(tmp_path: Path) -> None:
+def test_each_node_answers_below_a_path_of_its_own(tmp_path: Path) -> None:
     pki.make_all(tmp_path, node="node", addresses=["127.0.0.1"])
     pods = [running("a", "sim-0"), running("b", "sim-1"), running("c", "sim-1")]
+    ours = {"sim-0": START, "sim-1": START}
 
     async def main() -> None:
         context = tls(str(tmp_path / "kubelet.crt"), str(tmp_path / "kubelet.key"), str(tmp_path / "ca.crt"))
-        server = Server(context, Access("https://127.0.0.1:1"), lambda: pods, lambda name: START)
-        await server.start()
-        ports = {name: server.port(name) for name in ("sim-0", "sim-1")}
+        server = Server(context, Access("https://127.0.0.1:1"), lambda: pods, ours.get)
+        port = await server.start(["127.0.0.1", "127.0.0.1"])
         client = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
         client.load_cert_chain(tmp_path / "apiserver-kubelet-client.crt", tmp_path / "apiserver-kubelet-client.key")
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=client)) as session:
             for name, count in (("sim-0", 1), ("sim-1", 2)):
-                url = f"https://127.0.0.1:{ports[name]}"
+                url = f"https://127.0.0.1:{port}/metrics/nodes/{name}"
                 summary = await (await session.get(f"{url}/stats/summary")).json()
                 assert summary["node"]["nodeName"] == name and len(summary["pods"]) == count
-                assert summary["pods"][0]["containers"][0]["cpu"]["usageNanoCores"] > 0
+                assert summary["pods"][0]["containers"][0]["cpu"]["usageNanoCores"] > 0 and "fs" in summary["node"]
+                brief = await (await session.get(f"{url}/stats/summary?only_cpu_and_memory=true")).json()
+                assert len(brief["pods"]) == count and set(brief["node"]) == {"nodeName", "startTime", "cpu", "memory"}
                 for page in ("", "/cadvisor", "/resource", "/node"):
                     text = await (await session.get(f"{url}/metrics{page}")).text()
                     assert list(text_string_to_metric_families(text))
+            del ours["sim-1"]
             server.drop("sim-1")
-            try:  # over the connection that is open still, or none
-                assert (await session.get(f"https://127.0.0.1:{ports['sim-1']}/stats/summary")).status == 404
-            except aiohttp.ClientConnectorError:
-                assert "sim-1" not in server.names()
-            assert server.names() == {"sim-0"}
+            assert (await session.get(f"{url}/stats/summary")).status == 404
         stranger = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=str(tmp_path / "ca.crt")))
         async with aiohttp.ClientSession(connector=stranger) as session:
-            assert (await session.get(f"https://127.0.0.1:{ports['sim-0']}/stats/summary")).status == 401
-            assert (await session.get(f"https://127.0.0.1:{ports['sim-0']}/healthz")).status == 200
+            for page in ("/metrics/nodes/sim-0/stats/summary", "/metrics/nodes/sim-0/metrics/cadvisor", "/metrics", "/x"):
+                assert (await session.get(f"https://127.0.0.1:{port}{page}")).status == 401
+            assert (await session.get(f"https://127.0.0.1:{port}/healthz")).status == 200
         await server.close()
 
     asyncio.run(main())

@@ -84,6 +84,15 @@ def test_a_kubelet_is_asked_for_each_of_its_pages() -> None:
     assert "mute" not in {labels.get("instance") for labels in targets.values()}
 
 
+def test_nodes_behind_one_port_are_told_apart_by_their_paths() -> None:
+    nodes = [{**NODE, "metadata": {"name": name, "uid": name, "annotations": {
+        "metrics.k8s.io/resource-metrics-path": f"/metrics/nodes/{name}/metrics/resource"}}} for name in ("a", "b")]
+    targets = found(discovery(Endpoints({}), nodes=nodes))
+    for name in ("a", "b"):
+        labels = targets["cadvisor", "10.0.0.3:10250", f"/metrics/nodes/{name}/metrics/cadvisor"]
+        assert (labels["instance"], labels["metrics_path"]) == (name, "/metrics/cadvisor")
+
+
 def test_annotated_services_and_pods_get_no_credentials() -> None:
     targets = found(discovery(Endpoints(ENDPOINTS), services=[service()], pods=[
         pod(), pod("odd", **{"prometheus.io/port": "99999", "prometheus.io/path": "nowhere"}),

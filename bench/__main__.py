@@ -6,10 +6,11 @@ import json
 import platform
 import sys
 
-from bench import creates, dns, history, logsearch, logship, objectmetrics, rollout, start, watches
+from bench import creates, dns, history, logsearch, logship, nodemetrics, objectmetrics, rollout, start, watches
 
 FIGURES = {"creates_lists_memory": creates.main, "watches": watches.main, "rollout": rollout.main, "start": start.main,
            "dns": dns.main, "objectmetrics": objectmetrics.main, "history": history.main,
+           "nodemetrics": nodemetrics.main,
            "logsearch": logsearch.main, "logship": logship.main}
 
 

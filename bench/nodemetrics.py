@@ -1,11 +1,13 @@
 """1,000 nodes with 10,000 pods, all simulated: what `kubectl top` takes, and what their figures cost each process.
 
 An API server alone, the simulator and the monitoring program, each in a process of its own. The simulator makes the figures
-up, which in a real cluster a thousand machines do. Shares are of one core, over a minute.
+up, which in a real cluster a thousand machines do. Shares are of one core, over three rounds of 15 s; the server is given
+beside that what it takes when nobody asks: a thousand nodes renew their leases.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -14,7 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from bench.servers import ROOT, api_server, free_port
 from bench.wire import Connection, Target
 from config.status import resident
 
-NODES, PODS, CLIENTS, OVER = 1000, 10_000, 8, 60.0
+NODES, PODS, CLIENTS, OVER = 1000, 10_000, 8, 45.0
 METRICS = "/apis/metrics.k8s.io/v1beta1"
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -83,16 +85,12 @@ async def _fill(target: Target) -> None:
             await connection.request("POST", COLLECTION, orjson.dumps(made))
         connection.close()
 
-    import asyncio
-
     await asyncio.gather(*(create() for _ in range(CLIENTS)))
     await _until(first, COLLECTION, PODS, lambda one: one["status"]["phase"] == "Running")
     first.close()
 
 
 async def _until(connection: Connection, path: str, count: int, good: Any) -> None:
-    import asyncio
-
     for _ in range(600):
         items = orjson.loads(await connection.request("GET", path))["items"]
         if sum(map(good, items)) >= count:
@@ -102,6 +100,7 @@ async def _until(connection: Connection, path: str, count: int, good: Any) -> No
 
 
 def _top(target: Target, server: int, fleet: int, kubeconfig: str) -> dict[str, Any]:
+    idle = _shares((server,), lambda: time.sleep(OVER))
     before = _cpu(server), _cpu(fleet)
     started = time.perf_counter()
     nodes = uvloop.run(_items(target, f"{METRICS}/nodes"))
@@ -113,17 +112,28 @@ def _top(target: Target, server: int, fleet: int, kubeconfig: str) -> dict[str, 
     if shutil.which("kubectl"):
         for name, words in (("nodes", ("nodes",)), ("pods", ("pods", "-A"))):
             found[f"kubectl_top_{name}_s"] = _timed("kubectl", "--kubeconfig", kubeconfig, "top", *words)
-    before = _cpu(server), _cpu(fleet)
-    slowest, end = 0.0, time.monotonic() + OVER
-    while time.monotonic() < end:
+    answers: list[float] = []
+    shares = _shares((server, fleet), lambda: _ask(target, answers))
+    return {**found, "slowest_later_answer_s": round(max(answers), 2), "share_of_a_core_server_idle": idle[0],
+            "share_of_a_core_server_while_asked": shares[0], "share_of_a_core_simulator_while_asked": shares[1],
+            "server_mib": round(resident(server) / 2**20), "simulator_mib": round(resident(fleet) / 2**20)}
+
+
+def _ask(target: Target, answers: list[float]) -> None:
+    """As an autoscaler and somebody who watches `kubectl top nodes`: each 5 s."""
+    for _ in range(round(OVER / 5)):
         time.sleep(5)
         started = time.perf_counter()
         uvloop.run(_items(target, f"{METRICS}/nodes"))
-        slowest = max(slowest, time.perf_counter() - started)
-    shares = [round((_cpu(pid) - was) / OVER, 3) for pid, was in zip((server, fleet), before, strict=True)]
-    return {**found, "slowest_answer_in_a_minute_s": round(slowest, 2), "share_of_a_core_server_while_asked": shares[0],
-            "share_of_a_core_simulator_while_asked": shares[1], "server_mib": round(resident(server) / 2**20),
-            "simulator_mib": round(resident(fleet) / 2**20)}
+        answers.append(time.perf_counter() - started)
+
+
+def _shares(pids: Sequence[int], during: Callable[[], None]) -> list[float]:
+    """What each process takes of a core meanwhile."""
+    before, started = [_cpu(pid) for pid in pids], time.monotonic()
+    during()
+    seconds = time.monotonic() - started
+    return [round((_cpu(pid) - was) / seconds, 3) for pid, was in zip(pids, before, strict=True)]
 
 
 async def _items(target: Target, path: str) -> int:
@@ -153,13 +163,12 @@ def _monitoring(folder: Path, fleet: int, kubeconfig: str) -> dict[str, Any]:
             if time.monotonic() > deadline:
                 raise TimeoutError("monitoring made no three rounds in five minutes")
             time.sleep(1)
-        before, page = (_cpu(pid), _cpu(fleet)), _page(port)
-        time.sleep(OVER)
+        before = _page(port)
+        shares = _shares((pid, fleet), lambda: time.sleep(OVER))
         after = _page(port)
-        rounds = after["binnacle_monitoring_scrapes_total"] - page["binnacle_monitoring_scrapes_total"]
-        shares = [round((_cpu(one) - was) / OVER, 3) for one, was in zip((pid, fleet), before, strict=True)]
-        return {"monitoring_rounds_in_a_minute": rounds, "monitoring_round_s": round(
-                    after["binnacle_monitoring_scrape_duration_seconds"], 2),
+        rounds = after["binnacle_monitoring_scrapes_total"] - before["binnacle_monitoring_scrapes_total"]
+        return {"monitoring_rounds": rounds,
+                "monitoring_round_s": round(after["binnacle_monitoring_scrape_duration_seconds"], 2),
                 "monitoring_silent_nodes": after["binnacle_monitoring_silent_nodes"],
                 "share_of_a_core_monitoring": shares[0], "share_of_a_core_simulator_of_monitoring": shares[1],
                 "monitoring_mib": round(resident(pid) / 2**20)}

@@ -8,7 +8,7 @@ from collections.abc import Set
 from apiserver.backend import Target, head
 from client.wire import Answer, Connection
 
-KEPT = 2000  # connections that are kept between rounds: each holds some 50 KiB
+KEPT = 1000  # connections that are kept between rounds: each holds 64 KiB, and more where answers are long
 
 
 class Lines:

@@ -6,9 +6,7 @@ a whole, `id="/"` the machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from kubelet.stats.exposition import Page
+from kubelet.stats.exposition import Page, pairs
 from kubelet.stats.model import Container, Interface, Snapshot, Usage
 
 PERIOD = 100_000
@@ -73,12 +71,12 @@ def render(snapshot: Snapshot, version: str = "", kernel: str = "", system: str 
 
 def _labels(
     id: str, name: str = "", image: str = "", container: str = "", pod: str = "", namespace: str = ""
-) -> dict[str, str]:
-    return {"container": container, "id": id, "image": image, "name": name, "namespace": namespace, "pod": pod}
+) -> str:
+    return pairs({"container": container, "id": id, "image": image, "name": name, "namespace": namespace, "pod": pod})
 
 
-def _usage(page: Page, labels: dict[str, str], usage: Usage, at: float) -> None:
-    page.add("container_cpu_usage_seconds_total", usage.cpu, {"cpu": "total", **labels}, at)
+def _usage(page: Page, labels: str, usage: Usage, at: float) -> None:
+    page.add("container_cpu_usage_seconds_total", usage.cpu, f'cpu="total",{labels}', at)
     for name, value in (
         ("memory_usage_bytes", usage.memory),
         ("memory_working_set_bytes", usage.working_set),
@@ -95,7 +93,7 @@ def _usage(page: Page, labels: dict[str, str], usage: Usage, at: float) -> None:
         page.add("container_cpu_cfs_throttled_seconds_total", usage.throttled_seconds, labels, at)
 
 
-def _container(page: Page, labels: dict[str, str], container: Container) -> None:
+def _container(page: Page, labels: str, container: Container) -> None:
     _usage(page, labels, container.usage, container.at)
     page.add("container_start_time_seconds", container.started_at, labels)
     page.add("container_last_seen", container.at, labels)
@@ -106,9 +104,9 @@ def _container(page: Page, labels: dict[str, str], container: Container) -> None
     page.add("container_spec_memory_limit_bytes", container.memory_limit, labels)
 
 
-def _network(page: Page, labels: Mapping[str, str], interfaces: list[Interface], at: float) -> None:
+def _network(page: Page, labels: str, interfaces: list[Interface], at: float) -> None:
     for one in interfaces:
-        own = {**labels, "interface": one.name}
+        own = f"{labels},{pairs({'interface': one.name})}"
         for way, totals in (
             ("receive", (one.rx_bytes, one.rx_errors, one.rx_dropped, one.rx_packets)),
             ("transmit", (one.tx_bytes, one.tx_errors, one.tx_dropped, one.tx_packets)),

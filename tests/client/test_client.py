@@ -141,6 +141,47 @@ def test_list_follows_continue_and_names_kinds() -> None:
     assert [(item["kind"], item["metadata"]["name"]) for item in answer["items"]] == [("Pod", "a"), ("Pod", "b")]
 
 
+class Counted:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.codes: list[tuple[str, str]] = []
+        self.took_: list[str] = []
+        self.hosts: set[str] = set()
+
+    def answered(self, method: str, host: str, code: str) -> None:
+        self.codes.append((method, code))
+        self.hosts.add(host)
+
+    def took(self, method: str, host: str, seconds: float) -> None:
+        assert 0 <= seconds < 60
+        self.took_.append(method)
+        self.hosts.add(host)
+
+
+def test_an_observer_is_told_of_every_request() -> None:
+    counted, server = Counted(), Server()
+    server.scripts = [[{"type": "ADDED", "object": pod("a", 2)}], 410]
+
+    async def main() -> str:
+        runner, url = await start(server.handle)
+        async with Client(Config(url), observer=counted) as client:
+            await client.get("/x")
+            watch = {"watch": "true", "resourceVersion": "1"}
+            assert [event["type"] async for event in client.stream("/x", watch, 30)] == ["ADDED"]
+            with pytest.raises(ApiStatusError):
+                await client.get("/x", watch)
+            await runner.cleanup()
+            with pytest.raises(client.failures):
+                await client.delete("/x")
+        return url
+
+    url = asyncio.run(main())
+    assert counted.codes == [("GET", "200"), ("GET", "200"), ("GET", "410"), ("DELETE", "<error>")]
+    assert counted.took_ == ["GET", "GET", "DELETE"], "a watch lasts as long as it is wanted"
+    assert counted.hosts == {url.removeprefix("http://")}
+
+
 def test_an_answer_without_status_still_names_code_and_path() -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.Response(status=503, text="down", headers={"Retry-After": "3"})

@@ -130,6 +130,8 @@ def test_life_of_the_server(program: Program) -> None:
     assert program.metric("coredns_dns_responses_total", rcode="NXDOMAIN") >= 1
     assert program.metric("coredns_dns_request_duration_seconds_count") == program.metric("coredns_dns_requests_total")
     assert program.metric("coredns_panics_total") == 0
+    assert program.metric("coredns_kubernetes_rest_client_requests_total", method="GET", code="200") >= 3
+    assert program.metric("coredns_kubernetes_rest_client_request_duration_seconds_count", verb="GET") >= 3
 
     program.process.send_signal(signal.SIGTERM)
     until(lambda: program.page("/ready")[0] == 503)

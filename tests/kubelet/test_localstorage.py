@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kubelet import localstorage
+from kubelet.metrics import EVICTIONS
 from tests.kubelet.fakeapi import pod
 
 LIMIT = {"sizeLimit": "64Ki"}
@@ -28,5 +29,7 @@ def test_who_takes_more_than_its_limit_is_evicted(tmp_path: Path, source: Any, s
     worker: Any = SimpleNamespace(ending=False, evict=said.append, pod=pod(
         "p", {"name": "c"}, volumes=[{"name": "other", "hostPath": {"path": "/"}}, {"name": "scratch", "emptyDir": source}]))
     context: Any = SimpleNamespace(folder=lambda obj, kind, name: tmp_path / name)
+    before = EVICTIONS.values.get(("emptydirfs.limit",), 0)
     asyncio.run(localstorage.enforce([worker], context))
+    assert EVICTIONS.values.get(("emptydirfs.limit",), 0) - before == evicted
     assert said == (['Usage of EmptyDir volume "scratch" exceeds the limit "64Ki". '] if evicted else [])

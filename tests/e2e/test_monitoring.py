@@ -2,76 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from http.cookiejar import CookieJar
 from typing import Any
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
 
-from tests.e2e import machine
+from tests.e2e import machine, worker
 from tests.e2e.cluster import Cluster
+from tests.e2e.dashboard import Dashboard
 from tests.e2e.machine import ROOT
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(240)]
 ENVIRONMENT = {"BINNACLE_METRICS_RESOLUTION": "3"}
-# Holds 60 MB and works a part of the time.
-WORK = "import time\nheld = bytearray(60_000_000)\nwhile True:\n    sum(range(200_000))\n    time.sleep(0.05)\n"
-
-
-def deployment() -> str:
-    container = {"name": "work", "image": "host", "command": [sys.executable, "-c", WORK],
-                 "resources": {"requests": {"cpu": "100m", "memory": "80Mi"}}}
-    return json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "worker"}, "spec": {
-        "replicas": 1, "selector": {"matchLabels": {"app": "worker"}}, "template": {
-            "metadata": {"labels": {"app": "worker"}},
-            "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]}}}})
-
-
-class Dashboard:
-    """A logged-in page's live socket."""
-
-    def __init__(self, url: str, token: str) -> None:
-        jar = CookieJar()
-        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-        form = browser.open(url, timeout=20).read().decode()
-        hidden = re.search(r'name="ticket" value="([^"]+)"', form)
-        assert hidden, form[:2000]
-        data = urllib.parse.urlencode({"token": token, "ticket": hidden[1]}).encode()
-        login = urllib.request.Request(urllib.parse.urljoin(url, "login"), data, {"Referer": url})
-        shell = browser.open(login, timeout=20).read().decode()
-        ticket = re.search(r'name="ticket" content="([^"]+)"', shell)
-        assert ticket, shell[:2000]
-        self._url, self._ticket = url, ticket[1]
-        self._cookie = "; ".join(f"{one.name}={one.value}" for one in jar)
-
-    @contextlib.contextmanager
-    def socket(self) -> Iterator[ClientConnection]:
-        with connect(urllib.parse.urljoin(self._url, "c/local/live").replace("http", "ws", 1), origin=self._url.rstrip("/"),
-                     subprotocols=["binnacle", f"ticket.{self._ticket}"],  # type: ignore[list-item]
-                     additional_headers={"Cookie": self._cookie}, proxy=None, open_timeout=20) as made:
-            yield made
-
-    def figures(self, key: list[str]) -> dict[str, Any]:
-        """What a page with this object gets."""
-        with self.socket() as socket:
-            socket.send(json.dumps({"op": "figures", "id": 3, "key": key, "range": "15m"}))
-            while True:
-                frame: dict[str, Any] = json.loads(socket.recv(timeout=30))
-                if frame.get("id") == 3:
-                    assert "found" in frame, frame
-                    return dict(frame["found"])
 
 
 def newest(found: dict[str, Any], figure: str) -> float:
@@ -89,11 +37,8 @@ def top(cluster: Cluster) -> tuple[float, float]:
 def test_figures_agree_with_top_and_survive_a_kill(cluster: Cluster) -> None:
     cluster.until(lambda: cluster.kubectl("-n", "kube-system", "patch", "configmap", "addon-monitoring", "-p",
                                           '{"data": {"scrape_interval": "5"}}'), what="the addon is configured")
-    cluster.kubectl("apply", "-f", "-", stdin=deployment())
-    url = re.search(r"Dashboard +(\S+)", cluster.started)[1]  # type: ignore[index]
-    token = re.search(r"Login token +(\S+)", cluster.started)[1]  # type: ignore[index]
-    cluster.until(lambda: cluster.fetch(urllib.parse.urljoin(url, "healthz")), timeout=60, what="the dashboard answers")
-    dashboard = Dashboard(url, token)
+    cluster.kubectl("apply", "-f", "-", stdin=worker.deployment())
+    dashboard = Dashboard.of(cluster)
     pod = cluster.until(lambda: cluster.path("pods", "-l", "app=worker", "{.items[0].metadata.name}"), what="the pod is made")
     key = ["pods", "default", pod]
 
@@ -116,7 +61,7 @@ def test_figures_agree_with_top_and_survive_a_kill(cluster: Cluster) -> None:
     assert len(after["times"]) - before <= len(known) + 1, "what was recorded before the kill is still there"
     the_api_is_not_open(cluster)
     if not cluster.ordinary:
-        the_charts_move_in_a_browser(cluster, url, pod)
+        the_charts_move_in_a_browser(cluster, dashboard.url, pod)
 
 
 def kill_monitoring(cluster: Cluster) -> None:

@@ -1,5 +1,5 @@
-"""A real Prometheus beside the cluster, configured by deploy/prometheus: everything is found and up, and the
-queries of kubernetes-mixin's dashboards have answers."""
+"""A real Prometheus beside the cluster, configured by deploy/prometheus: everything is found and up, the queries of
+kubernetes-mixin's dashboards have answers, and our own charts can come from it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.e2e import machine
+from tests.e2e import machine, worker
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import ROOT_USER, made
+from tests.e2e.dashboard import Dashboard
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(500)]
 Json = dict[str, Any]
 
 JOBS = {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "cadvisor",
@@ -54,7 +56,12 @@ QUERIES = (
     'sum by (result) (scheduler_schedule_attempts_total{job="kube-scheduler"})',
     'sum by (instance) (rate(kubeproxy_sync_proxy_rules_duration_seconds_count{job="kube-proxy"}[5m]))',
     'process_resident_memory_bytes{job="kube-apiserver"}', 'coredns_build_info{job="kube-dns"} or coredns_panics_total',
-    'binnacle_store_commit_duration_seconds_count{job="kube-apiserver"}')
+    'binnacle_store_commit_duration_seconds_count{job="kube-apiserver"}',
+    'sum by (code) (rate(rest_client_requests_total{job="kubelet", code=~"2.."}[5m]))',
+    'histogram_quantile(0.99, sum by (verb, le) (rate('
+    'rest_client_request_duration_seconds_bucket{job="kubelet", verb="PATCH"}[5m])))',
+    'rest_client_requests_total{job="kube-proxy", method="GET"}', 'rest_client_requests_total{job="monitoring"}',
+    'coredns_kubernetes_rest_client_requests_total{job="kube-dns"}')
 
 
 class Prometheus:
@@ -67,7 +74,9 @@ class Prometheus:
         assert done.returncode == 0, done.stdout + done.stderr
         config = folder / "prometheus.yml"
         config.write_text(config.read_text().replace("interval: 15s", "interval: 2s"))
-        self.url = f"http://127.0.0.1:{machine.free_port()}"
+        # Where pods reach it too: the addon is one.
+        address = cluster.path("nodes", '{.items[0].status.addresses[?(@.type=="InternalIP")].address}')
+        self.url = f"http://{address}:{machine.free_port()}"
         self.log = (folder / "log").open("wb")
         self.process = subprocess.Popen(
             ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
@@ -88,12 +97,21 @@ class Prometheus:
         self.log.close()
 
 
+def configure(cluster: Cluster, **options: str) -> None:
+    """Set options of the addon, as its admin does."""
+    patch = json.dumps({"data": options})
+    cluster.until(lambda: cluster.kubectl("-n", "kube-system", "patch", "configmap", "addon-monitoring", "-p", patch),
+                  what="the addon is configured")
+
+
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Beside a cluster of root where the tests are root's, else of this user; both end afterwards."""
     assert shutil.which("prometheus"), "the tests need Debian's package prometheus"
     with made("root" if ROOT_USER else "user") as cluster:
-        cluster.up()
+        cluster.started = cluster.up()
+        configure(cluster, scrape_interval="5")
+        cluster.kubectl("apply", "-f", "-", stdin=worker.deployment())
         for addon in ("monitoring", "kube-dns", "dashboard"):
             cluster.until(partial(cluster.path, "-n", "kube-system", "deployment", addon, "{.status.readyReplicas}"),
                           lambda count: count == "1", timeout=60, what=f"{addon} is ready")
@@ -155,3 +173,54 @@ def _fetch(prometheus: Prometheus, url: str, token: str) -> bytes:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
     with urllib.request.urlopen(request, timeout=20, context=context) as answer:
         return bytes(answer.read())
+
+
+Points = dict[int, float]
+
+
+def test_the_charts_come_from_it_and_agree_with_the_history(prometheus: Prometheus) -> None:
+    """Switched over to it and back, by the addon's ConfigMap: what the dashboard draws is the same, within 2 %."""
+    cluster = prometheus.cluster
+    dashboard = Dashboard.of(cluster)
+    node = cluster.path("nodes", "{.items[0].metadata.name}")
+    pod = cluster.path("pods", "-l", "app=worker", "{.items[0].metadata.name}")
+    keys = (["nodes", "", node], ["pods", "default", pod], ["deployments.apps", "default", "worker"])
+    cluster.until(lambda: min(len(points(dashboard.figures(key), "memory")) for key in keys), lambda count: count > 13,
+                  timeout=150, what="there is something to compare")
+    until = time.time() - 5
+    answers = {}
+    for backend, options in (("prometheus", {"backend": "prometheus", "prometheus_url": prometheus.url}),
+                             ("embedded", {"backend": "embedded", "prometheus_url": ""})):
+        configure(cluster, **options)
+        cluster.until(lambda: dashboard.figures(keys[0]), lambda found, backend=backend: found.get("backend") == backend
+                      and found["newest"] > time.time() - 30, timeout=90, what=f"charts come from {backend}")
+        answers[backend] = [dashboard.figures(key) for key in keys]
+    for key, theirs, ours in zip(keys, answers["prometheus"], answers["embedded"], strict=True):
+        assert (theirs["backend"], ours["backend"]) == ("prometheus", "embedded") and theirs["step"] == ours["step"]
+        for figure in ("memory", "cpu"):
+            alike(key, figure, points(theirs, figure), points(ours, figure), until)
+        if key[0] != "nodes":
+            assert parts(theirs) == parts(ours) and len(parts(ours)) == 2
+
+
+def points(found: Json, figure: str) -> Points:
+    """The values of the whole by their times."""
+    return {at: value for at, value in zip(found["times"], found["figures"][figure]["total"], strict=True)
+            if value is not None}
+
+
+def parts(found: Json) -> set[tuple[str, ...]]:
+    """What the whole consists of, by figure."""
+    return {(figure, *series["labels"].values()) for figure in ("cpu", "memory")
+            for series in found["figures"][figure]["series"]}
+
+
+def alike(key: list[str], figure: str, theirs: Points, ours: Points, until: float) -> None:
+    """Both are the same on average, within 2 %, over the steps that both know."""
+    if figure == "cpu":  # Prometheus' rate is over four scrapes, the history's over one
+        ours = {at: sum(found) / 4 for at in ours
+                if len(found := [ours[at - back] for back in range(0, 20, 5) if at - back in ours]) == 4}
+    times = sorted(at for at in ours.keys() & theirs.keys() if at <= until)[2:]  # a rate begins with few samples
+    assert len(times) >= 5, (key, figure, theirs, ours)
+    mean, other = (sum(found[at] for at in times) / len(times) for found in (theirs, ours))
+    assert mean > 0 and abs(mean - other) <= 0.02 * max(mean, other), (key, figure, mean, other, theirs, ours)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-from pathlib import Path
+import time
 from typing import TYPE_CHECKING
+
+from kubelet.logs.dead import DeadLogs
 
 if TYPE_CHECKING:
     from kubelet.agent import Agent
@@ -17,10 +18,12 @@ PERIOD = 60.0
 
 async def remove_orphans(agent: Agent) -> None:
     """At the start (pods deleted while the kubelet was away) and then once a minute."""
+    dead = DeadLogs(agent.options.logs)
     while True:
         try:
             await _pods(agent)
-            await asyncio.to_thread(_logs, agent.options.logs, _known(agent))
+            names = await asyncio.to_thread(dead.names)
+            await asyncio.to_thread(dead.sweep, names, _known(agent), time.monotonic(), agent.node.disk_pressure)
         except OSError as error:
             log.warning("cleaning up: %s", error)
         await asyncio.sleep(PERIOD)
@@ -36,11 +39,3 @@ async def _pods(agent: Agent) -> None:
             log.info("pod %s is unknown to the API: it is ended and removed", uid)
             await agent.runtime.stop_sandbox(uid)
             await agent.runtime.remove_pod(uid)
-
-
-def _logs(folder: Path, known: set[str]) -> None:
-    if not folder.is_dir():
-        return
-    for entry in folder.iterdir():
-        if entry.name.rpartition("_")[2] not in known:
-            shutil.rmtree(entry, ignore_errors=True)

@@ -143,9 +143,13 @@ class NodeManager:
             )
         return result + [c for kind, c in old.items() if kind not in values]
 
-    def _pressure(self) -> dict[str, tuple[str, str, str]]:
+    @property
+    def disk_pressure(self) -> bool:
         disk = os.statvfs(self._options.root_dir)
-        if disk.f_bavail < disk.f_blocks * DISK_FREE:
+        return disk.f_bavail < disk.f_blocks * DISK_FREE
+
+    def _pressure(self) -> dict[str, tuple[str, str, str]]:
+        if self.disk_pressure:
             return {"DiskPressure": ("True", "KubeletHasDiskPressure", "kubelet has disk pressure")}
         return {}
 

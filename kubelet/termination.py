@@ -28,7 +28,8 @@ class Termination:
 
         1. Containers are stopped, sidecars after the others.
         2. The last status is written, then the sandbox goes.
-        3. A deleted pod is removed from the API (grace 0, this uid only), then its files.
+        3. A deleted pod is removed from the API (grace 0, this uid only), then its files; its logs stay a while, see
+           `kubelet.logs.dead`.
         """
         worker = self._worker
         running = worker.running(state)
@@ -82,4 +83,3 @@ class Termination:
         worker.tools.tokens.release(worker.uid)
         await worker.tools.runtime.remove_pod(worker.uid)
         await asyncio.to_thread(shutil.rmtree, worker.tools.root / "pods" / worker.uid, True)
-        await asyncio.to_thread(shutil.rmtree, worker.tools.builder.log_folder(worker.pod), True)

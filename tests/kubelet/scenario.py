@@ -188,7 +188,7 @@ async def a_pod_that_is_ending_is_ready_while_it_serves(w: World) -> None:
 
 async def the_kubelet_may_die(w: World) -> None:
     """`kill -9`: the pod goes on, the next kubelet takes it up unchanged, and sees what ended in between."""
-    w.api.put("pods", pod("steady", {"name": "c", "command": ["sh", "-c", LOOP]}))
+    w.api.put("pods", pod("steady", {"name": "c", "command": ["sh", "-c", "echo said; " + LOOP]}))
     w.api.put("pods", pod("short", {"name": "c", "command": ["sh", "-c", "sleep 1; exit 7"]}, restartPolicy="Never"))
     await w.until(lambda: w.ready("steady") and w.ready("short"))
     before = w.container("steady")
@@ -201,8 +201,11 @@ async def the_kubelet_may_die(w: World) -> None:
     assert w.container("short")["state"]["terminated"]["exitCode"] == 7
     await asyncio.sleep(0.5)
     assert w.container("steady") == before
+    uid = w.api.get("pods", "steady")["metadata"]["uid"]
     w.api.delete_pod("steady", grace=5)
     await w.until(lambda: w.gone("steady"), 4)
+    await w.until(lambda: not (w.root / "pods" / uid).exists())
+    assert w.log("steady") == "said", "the log outlives its pod"
 
 
 async def the_shim_may_die(w: World) -> None:

@@ -34,18 +34,20 @@ VERBS, PATHS = ("GET", "POST", "PUT", "DELETE"), ("cart", "orders", "users", "he
 ENDINGS = ("served", "served", "served", "connection refused by upstream", "timeout after retry", "cache miss", "not found")
 LEVELS = ("info",) * 8 + ("warn", "error")
 QUESTIONS = {"word": "timeout", "rare_word": "id77777", "phrase": '"connection refused by upstream"',
-             "two_words": "orders refused", "field": "ns:ns3 level:error", "field_number": "fields.status:>=500 ns:ns3",
-             "wildcard": "timeo*", "everything": ""}
+             "two_words": "orders refused", "field": "ns:ns3 level:error", "number": "fields.status:[500 TO 599]",
+             "number_of_namespace": "fields.status:>=500 ns:ns3", "distinct_number": "fields.seconds:>=0.75",
+             "wildcard": "timeo*", "field_beginning": "fields.user:u12*", "field_wildcard": "fields.user:u?2*4", "everything": ""}
 
 
 def line(number: int, start: int, chance: random.Random) -> bytes:
-    """About 450 bytes, as a web service's JSON log gives them."""
+    """About 500 bytes, as a web service's JSON log gives them."""
     status, pod = chance.choice((200, 200, 200, 201, 404, 500)), number % 200
     message = (f"{chance.choice(VERBS)} /api/v1/{chance.choice(PATHS)}/{chance.randrange(50_000)} {status} "
                f"{chance.randrange(900)}ms {chance.choice(ENDINGS)} id{number}")
     return orjson.dumps({"_id": f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}",
                          "@timestamp": moments.text(start + number * SPAN // LINES), "message": message, "stream": "stdout",
-                         "level": chance.choice(LEVELS), "source": "container", "fields": {"status": status},
+                         "level": chance.choice(LEVELS), "source": "container",
+                         "fields": {"status": status, "seconds": chance.random(), "user": f"u{chance.randrange(5000)}"},
                          "kubernetes": {"namespace": f"ns{pod % 10}", "pod": f"web-{pod}", "container": "web", "node": "n1",
                                         "pod_uid": f"uid-{pod}", "labels": {"app": "web"},
                                         "workload": {"kind": "Deployment", "name": "web"}}})

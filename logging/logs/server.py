@@ -29,7 +29,6 @@ from logs.query.moments import text as time_text
 from logs.query.nodes import AnyOf, Not, both
 from logs.questions import BadQuery, Question
 from logs.search.backend import MAX_LIMIT, Asked, Backend, Page, Unavailable
-from logs.search.dsl import NotTogether
 from logs.web import JSON, METRICS, NDJSON, TEXT, Answer, Refusal, Request, Web
 from logs.web import Page as WebPage
 
@@ -101,8 +100,6 @@ class Pages:
                     found = await answer(Question(request.body))
             except BadQuery as error:
                 return wrong(error)
-            except NotTogether as error:
-                raise Refusal(400, str(error)) from error
             except Unavailable as error:
                 self._tally.failed += 1
                 raise Refusal(503, str(error)) from error
@@ -156,7 +153,7 @@ class Pages:
                 arrived = self._arrived
                 try:
                     lines, mark = await self._backend.arrivals(asked, mark, MAX_LIMIT)
-                except (Unavailable, NotTogether) as error:
+                except Unavailable as error:
                     lines = []
                     yield orjson.dumps({"error": str(error)}) + b"\n"
                 yield orjson.dumps({"lines": fragments(lines)} if lines else {"beat": True}) + b"\n"
@@ -175,8 +172,6 @@ class Pages:
             first = await self._backend.search(asked, min(limit, MAX_LIMIT), False, None)
         except BadQuery as error:
             return wrong(error)
-        except NotTogether as error:
-            raise Refusal(400, str(error)) from error
         except Unavailable as error:
             raise Refusal(503, str(error)) from error
         return Answer(200, NDJSON if form == "json" else TEXT, self._all(asked, limit, form == "json", first))

@@ -6,10 +6,9 @@ import random
 import re
 from typing import Any
 
-from logs.index.leaves import at, leaves
+from logs.pairs import NUMBER, at, leaves
 from logs.query import fields, moments
 from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
-from logs.query.values import NUMBER
 from logs.record import LEVELS
 
 Json = dict[str, Any]
@@ -54,7 +53,8 @@ TERMS = ("timeout", "CONNECTION", '"connection refused"', '"disk full"', "10.0.0
          "labels.app.kubernetes.io/name:web", "labels.tier:>=2", "labels.tier:3", "labels.app.kubernetes.io/name:d*",
          "fields.status:500", "fields.status:>=404", "fields.status:[-3 TO 200]", "fields.status:{200 TO 503}",
          "fields.status:*", "fields.status:true", "fields.deep.list:3", "fields.deep.list:x", 'fields.deep.dotted.name:"y z"',
-         "fields.deep.dotted.name:q\\*", "fields.nowhere:*", "*")
+         "fields.deep.dotted.name:q\\*", "fields.deep.dotted.name:q*", "fields.status:5*", "fields.status:*0?",
+         "labels.tier:<=-1", "fields.status:{* TO 200}", "fields.nowhere:*", "*")
 
 
 def query(random: random.Random, depth: int = 0) -> str:

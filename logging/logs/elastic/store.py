@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from logs.connection import Answer, Server
-from logs.elastic.template import MESSAGE, NAME, PLAIN_MESSAGE, PREFIX, template
+from logs.elastic.template import MESSAGE, NAME, NUMBERS, PLAIN_MESSAGE, PREFIX, template
+from logs.pairs import number, pairs
 from logs.record import OK, Document, Result, Unavailable
 
 log = logging.getLogger("logs.elastic")
@@ -75,8 +76,14 @@ def encode(batch: Sequence[Document]) -> bytes:
     parts: list[bytes] = []
     for document in batch:
         parts += (b'{"create":{"_index":"', f"{PREFIX}{document.day}".encode(), b'","_id":"', document.id.encode(),
-                  b'"}}\n', document.body, b"\n")
+                  b'"}}\n', _with_numbers(document.body), b"\n")
     return b"".join(parts)
+
+
+def _with_numbers(body: bytes) -> bytes:
+    """A document's body, with what `fields.status:>=500` is found by."""
+    numbers = [text for key, value in pairs(orjson.loads(body)) if (text := number(key, value))]
+    return body[:-1] + b',"%b":%b}' % (NUMBERS.encode(), orjson.dumps(numbers)) if numbers else body
 
 
 def _accepted(answer: Answer) -> None:

@@ -6,7 +6,8 @@ import re
 
 from tantivy import FieldType, Occur, Query, Schema, TextAnalyzer
 
-from logs.index.schema import COLUMNS, pair, sortable
+from logs.index.schema import COLUMNS
+from logs.pairs import beginning, sortable
 from logs.query import fields
 from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
 
@@ -56,7 +57,7 @@ class Compiler:
 
     def _any_of(self, field: fields.Field, values: tuple[str, ...]) -> Query:
         if field.kind == "pair":
-            return Query.term_set_query(self._schema, "pairs", [f"{pair(field)}={value}" for value in values])
+            return Query.term_set_query(self._schema, "pairs", [beginning(field) + value for value in values])
         name = _column(field)
         if len(values) == 1:
             return Query.term_query(self._schema, name, values[0])
@@ -64,12 +65,12 @@ class Compiler:
 
     def _glob(self, field: fields.Field, pattern: str) -> Query:
         if field.kind == "pair":
-            return self._regex("pairs", literal(f"{pair(field)}=") + regex(pattern))
+            return self._regex("pairs", literal(beginning(field)) + regex(pattern))
         return self._regex("message" if field.kind == "text" else _column(field), regex(pattern))
 
     def _exists(self, field: fields.Field) -> Query:
         if field.kind == "pair":
-            return self._regex("pairs", literal(f"{pair(field)}=") + f"{_ANY}*")
+            return self._regex("pairs", literal(beginning(field)) + f"{_ANY}*")
         if field in COLUMNS:
             return Query.exists_query(COLUMNS[field])
         # What every document has; a message without a word counts as none.
@@ -84,7 +85,7 @@ class Compiler:
         high = _step(sortable(float("inf") if node.high is None else node.high), 0 if node.with_high else -1)
         if low > high:
             return Query.empty_query()
-        return self._regex("numbers", literal(f"{pair(node.field)}=") + hex_range(low, high))
+        return self._regex("numbers", literal(beginning(node.field)) + hex_range(low, high))
 
     def _regex(self, name: str, pattern: str) -> Query:
         return Query.regex_query(self._schema, name, pattern)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import tantivy
 
-from logs.index.leaves import leaves
+from logs.pairs import MAX_VALUE, number, pairs
 from logs.query import fields, moments
-from logs.query.values import NUMBER
 from logs.record import LEVELS, SOURCES
 
-MAX_VALUE = 1024    # characters of a value that can be searched for; Elasticsearch's template has the same
 MAX_WORD = 255
-MAX_PAIRS = 256     # labels, annotations and fields of one document that can be searched for
 MAX_MESSAGE = 1 << 20
 # Words as Unicode's rules cut them (UAX 29), which Elasticsearch's standard analyzer follows: 10.0.0.5 and a.b.C are one.
 WORD = r"(?:\p{L}(?:[.:'’·]\p{L})+|\p{Nd}(?:[.,;'’]\p{Nd})+|\w)+"
@@ -25,7 +21,6 @@ COLUMNS = {field: field.path.removeprefix("kubernetes.").replace(".", "_") for f
 _PLACES = tuple(tuple((field.path.rpartition(".")[2], name) for field, name in COLUMNS.items()
                       if field.path.rpartition(".")[0] == parent)
                 for parent in ("", "kubernetes", "kubernetes.workload"))
-_PREFIX = {"kubernetes.labels": "l.", "kubernetes.annotations": "a.", "fields": "f."}
 
 
 class BadDocument(ValueError):
@@ -113,24 +108,7 @@ def _add_columns(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
 
 
 def _add_pairs(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
-    count = 0
-    kubernetes: Any = found.get("kubernetes") or {}
-    for holder, name, prefix in ((kubernetes, "labels", "l."), (kubernetes, "annotations", "a."), (found, "fields", "f.")):
-        for key, value in leaves(holder.get(name)) if name in holder else ():
-            if count >= MAX_PAIRS or len(key) + len(value) > MAX_VALUE:
-                continue
-            count += 1
-            entry.add_text("pairs", f"{prefix}{key}={value}")
-            if NUMBER.fullmatch(value):
-                entry.add_text("numbers", f"{prefix}{key}={sortable(float(value))}")
-
-
-def pair(field: fields.Field) -> str:
-    """What the entries of this field begin with, before the `=`."""
-    return _PREFIX[field.path] + field.key
-
-
-def sortable(number: float) -> str:
-    """Sixteen hexadecimal digits whose order is that of the numbers."""
-    bits = int.from_bytes(struct.pack(">d", number + 0.0))  # -0.0 is 0.0
-    return f"{bits ^ (0xFFFFFFFFFFFFFFFF if bits >> 63 else 1 << 63):016x}"
+    for key, value in pairs(found):
+        entry.add_text("pairs", f"{key}={value}")
+        if text := number(key, value):
+            entry.add_text("numbers", text)

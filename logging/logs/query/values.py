@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from logs.pairs import NUMBER
 from logs.query import moments
 from logs.query.errors import QueryError
 from logs.query.fields import ID, LEVEL, WORKLOAD, WORKLOAD_KIND, Field
@@ -14,7 +15,6 @@ from logs.record import LEVELS
 if TYPE_CHECKING:
     from logs.query.parser import Raw
 
-NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,3})?")
 _SPELLINGS = {"warning": "warn", "err": "error", "critical": "fatal", "crit": "fatal", "panic": "fatal",
               "information": "info", "notice": "info", "dbg": "debug"}
 # Between these a message is cut into words; what joins letters or digits inside a word is not among them.

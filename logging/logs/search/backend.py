@@ -91,7 +91,7 @@ def count_values(documents: Sequence[Any], field: fields.Field, limit: int) -> T
     """Top values of a label or JSON field in decoded documents."""
     from collections import Counter
 
-    from logs.index.leaves import at, leaves
+    from logs.pairs import at, leaves
 
     counts: Counter[str] = Counter()
     for found in documents:

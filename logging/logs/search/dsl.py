@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from logs.elastic.template import NUMBERS
+from logs.pairs import beginning, sortable
 from logs.query import fields, moments
 from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
 
 Json = dict[str, Any]
+_BEGINNING = re.compile(r"((?:[^*?\\]|\\.)*)\*", re.S)   # a glob that only asks how a value begins
+_ESCAPED = re.compile(r"\\(.)", re.S)
 NEWEST = (1 << 63) - 1   # the last nanosecond that `date_nanos` holds
-
-
-class NotTogether(ValueError):
-    """A label or field is compared as a number and with wildcards in one query: Elasticsearch reads it as one of both."""
 
 
 class Compiler:
     """`query` and the `runtime_mappings` it needs.
 
-    Labels and JSON fields are `flattened`: whole values are looked up, but they have no numbers and no wildcards. For those
-    Elasticsearch reads the value from the document itself, as a field that exists for this request; the time and other
-    parts of the query decide first how many documents that is.
+    Labels and JSON fields are `flattened`: whole values and their beginnings are looked up, and numbers are in a column of
+    their own. Other wildcards are not for one key of `flattened`: Elasticsearch reads the value from the document itself, as
+    a field that exists for this request; what else the query asks for decides first how many documents that is.
     """
 
     def __init__(self, node: Node) -> None:
@@ -44,27 +45,35 @@ class Compiler:
             case AnyOf(field, values):
                 return {"ids": {"values": list(values)}} if field is fields.ID else {"terms": {path(field): list(values)}}
             case Glob(field, pattern):
-                return {"wildcard": {self._read(field, "keyword"): {"value": pattern}}}
+                return self._glob(field, pattern)
             case Exists(field):
                 return {"exists": {"field": path(field)}}
             case Range():
                 return self._range(node)
 
-    def _range(self, node: Range) -> Json:
-        timely = node.field is fields.TIME
-        low, high = ("gte" if node.with_low else "gt"), ("lte" if node.with_high else "lt")
-        bounds = {name: _moment(bound) if timely else bound
-                  for name, bound in ((low, node.low), (high, node.high)) if bound is not None}
-        if timely:
-            return {"range": {"@timestamp": {**bounds, "format": "strict_date_optional_time_nanos"}}}
-        return {"range": {self._read(node.field, "double"): bounds}}
-
-    def _read(self, field: fields.Field, kind: str) -> str:
-        """The name of a field that has values of this kind."""
+    def _glob(self, field: fields.Field, pattern: str) -> Json:
         name = path(field)
-        if field.kind == "pair" and self.runtime.setdefault(name, {"type": kind})["type"] != kind:
-            raise NotTogether(f"{field.path}.{field.key} can not be a number and a text with wildcards in one query")
-        return name
+        if field.kind == "pair":
+            if begins := _BEGINNING.fullmatch(pattern):
+                return {"prefix": {name: _ESCAPED.sub(r"\1", begins[1])}}
+            self.runtime[name] = {"type": "keyword"}
+            # Whether any value fits, whatever its key, is in the index: only those documents are read.
+            return {"bool": {"filter": [_wildcard(field.path, pattern), _wildcard(name, pattern)]}}
+        return _wildcard(name, pattern)
+
+    def _range(self, node: Range) -> Json:
+        low, high = ("gte" if node.with_low else "gt"), ("lte" if node.with_high else "lt")
+        if node.field is fields.TIME:
+            bounds = {name: _moment(bound) for name, bound in ((low, node.low), (high, node.high)) if bound is not None}
+            return {"range": {"@timestamp": {**bounds, "format": "strict_date_optional_time_nanos"}}}
+        first = sortable(float("-inf") if node.low is None else node.low)
+        last = sortable(float("inf") if node.high is None else node.high)
+        begins = beginning(node.field)
+        return {"range": {NUMBERS: {low: begins + first, high: begins + last}}}
+
+
+def _wildcard(name: str, pattern: str) -> Json:
+    return {"wildcard": {name: {"value": pattern}}}
 
 
 def _moment(nanos: float) -> str:

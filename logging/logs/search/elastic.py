@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from logs.connection import Server
-from logs.elastic.template import PREFIX
+from logs.elastic.template import NUMBERS, PREFIX
 from logs.query import fields, moments
 from logs.query.nodes import Node, Range, both
 from logs.search.backend import MAX_TIES, SAMPLE, Asked, Page, Place, Top, Unavailable, count_values, page_of
@@ -156,6 +156,7 @@ class Elastic:
 
 def _row(hit: Json) -> Row:
     source = hit["_source"]
+    source.pop(NUMBERS, None)
     return Place(moments.nanoseconds(source["@timestamp"]), hit["_id"]), orjson.dumps({"_id": hit["_id"], **source})
 
 

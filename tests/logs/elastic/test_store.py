@@ -55,6 +55,19 @@ def test_the_body_names_the_day_of_the_line_and_creates() -> None:
     assert orjson.loads(lines[1])["message"] == "line 0" and len(lines) == 8
 
 
+def test_numbers_of_labels_and_fields_come_beside_them_in_their_order() -> None:
+    def numbers(**fields: Any) -> list[str]:
+        body = orjson.dumps({"message": "m", "kubernetes": {"labels": {"tier": "2"}}, "fields": fields})
+        sent = orjson.loads(encode([Document("0" * 32, TIME, body)]).splitlines()[1])
+        assert sent.pop("numbers")[0].startswith("l.tier=") and sent == orjson.loads(body)
+        return orjson.loads(encode([Document("0" * 32, TIME, body)]).splitlines()[1])["numbers"][1:]
+
+    assert numbers(a="x", b="12a", c=True, d=None) == []
+    assert [text.partition("=")[0] for text in numbers(deep={"ms": 3}, many=[1, "2"])] == ["f.deep.ms", "f.many", "f.many"]
+    written = [numbers(n=n)[0] for n in (-1e300, -20, "-3.5", 0, 0.25, "7", 1000, "1e30")]
+    assert written == sorted(written) and len(set(written)) == 8
+
+
 def test_each_document_has_its_own_result() -> None:
     mixed = items((201, ""), (409, "version_conflict_engine_exception"), (429, "es_rejected_execution_exception"),
                   (400, "document_parsing_exception"))

@@ -17,7 +17,6 @@ from logs.index.days import Bounds, Days
 from logs.index.writer import Writer
 from logs.query import fields, moments, parse
 from logs.search.backend import Asked, Backend
-from logs.search.dsl import NotTogether
 from tests.e2e.elasticsearch import Elasticsearch
 from tests.logs import samples
 
@@ -71,15 +70,10 @@ async def check_counts(backend: Backend, asked: Asked, expected: list[samples.Js
         assert top.others == 0
 
 
-async def check_many(backend: Backend, found: list[samples.Json], count: int) -> int:
-    chance, checked = random.Random(7), 0
+async def check_many(backend: Backend, found: list[samples.Json], count: int) -> None:
+    chance = random.Random(7)
     for text in [*samples.TERMS, *(samples.query(chance) for _ in range(count))]:
-        try:
-            await check(backend, found, text, chance.random() < 0.5, chance.choice((20, 1000)))
-            checked += 1
-        except NotTogether:
-            continue
-    return checked
+        await check(backend, found, text, chance.random() < 0.5, chance.choice((20, 1000)))
 
 
 def test_the_embedded_store_answers_as_a_plain_matcher(tmp_path: Path) -> None:
@@ -92,7 +86,7 @@ def test_the_embedded_store_answers_as_a_plain_matcher(tmp_path: Path) -> None:
             lines = [orjson.dumps(one) for one in found[at:at + 90]]
             assert {result.status for result in await writer.write([*lines, *lines[:20]])} == {"ok"}
         try:
-            assert await check_many(backend, found, QUERIES) == QUERIES + len(samples.TERMS)
+            await check_many(backend, found, QUERIES)
         finally:
             await backend.close()
 
@@ -115,7 +109,7 @@ def test_elasticsearch_answers_as_a_plain_matcher(elasticsearch: Elasticsearch) 
         try:
             assert {result.status for result in await store.write(batch)} == {"ok"}
             assert (await server.request("POST", "/logs-*/_refresh")).status == 200
-            assert await check_many(backend, found, 40) > 60
+            await check_many(backend, found, 40)
             await check_follow(backend, store)
         finally:
             for name in indices:

@@ -25,12 +25,9 @@ class Access:
 
     def scope(self, kind: Kind) -> Scope:
         """Where the user may list a kind: None for everywhere, else a set of namespaces, empty when nowhere."""
-        if self.allows("list", kind.storage):
-            return None
         if not kind.namespaced:
-            return frozenset()
-        return frozenset(entry.key.name for entry in self.source.cache.list("namespaces")
-                         if self.allows("list", kind.storage, entry.key.name))
+            return None if self.allows("list", kind.storage) else frozenset()
+        return self.where("list", kind.storage)
 
     def can_get(self, key: Key) -> bool:
         return self.allows("get", key.storage, key.namespace, key.name)
@@ -38,8 +35,8 @@ class Access:
     def can_list(self, storage: str, namespace: str = "") -> bool:
         return self.allows("list", storage) or (bool(namespace) and self.allows("list", storage, namespace))
 
-    def log_scope(self, verb: str, storage: str, subresource: str = "") -> Scope:
-        """The namespaces whose lines the user may read: where `verb` is allowed on all objects of a kind."""
+    def where(self, verb: str, storage: str, subresource: str = "") -> Scope:
+        """The namespaces where `verb` is allowed on all objects of a kind: None for everywhere."""
         if self.allows(verb, storage, subresource=subresource):
             return None
         return frozenset(entry.key.name for entry in self.source.cache.list("namespaces")

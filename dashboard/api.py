@@ -14,9 +14,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+MAX_ANSWER, MAX_METRICS = 4 << 20, 64 << 20  # bytes; 50,000 pods take 17 MB
 
 
 class Endpoint(NamedTuple):
@@ -103,16 +104,23 @@ def pod_figures(namespace: str, timeout: float = 5.0) -> list[dict[str, Any]]:
     """What the pods of a namespace use now: the items of metrics.k8s.io. Blocking. Raises Unreachable."""
     import orjson
 
-    status, body = _exchange("GET", f"/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods", None,
-                             endpoint().headers(), timeout)
-    if status != 200:
-        raise Unreachable(_message(body, status))
-    found: list[dict[str, Any]] = orjson.loads(body).get("items") or []
+    found: list[dict[str, Any]] = orjson.loads(resource_metrics("pods", namespace, timeout)).get("items") or []
     return found
 
 
-def _exchange(method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float) -> tuple[int, bytes]:
-    """Status and body of an answer. Blocking. Raises Unreachable."""
+def resource_metrics(plural: str, namespace: str = "", timeout: float = 5.0) -> bytes:
+    """The list of metrics.k8s.io: what `pods` (of a namespace, or all) or `nodes` use now. Blocking. Raises Unreachable."""
+    place = f"namespaces/{quote(namespace, safe='')}/" if namespace else ""
+    status, body = _exchange("GET", f"/apis/metrics.k8s.io/v1beta1/{place}{plural}", None, endpoint().headers(), timeout,
+                             MAX_METRICS)
+    if status != 200:
+        raise Unreachable(_message(body, status))
+    return body
+
+
+def _exchange(method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float,
+              limit: int = MAX_ANSWER) -> tuple[int, bytes]:
+    """Status and body of an answer, of which no more than `limit` bytes are read. Blocking. Raises Unreachable."""
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
     where = endpoint()
@@ -123,7 +131,7 @@ def _exchange(method: str, path: str, body: bytes | None, headers: dict[str, str
     try:
         connection.request(method, f"{parts.path}{path}", body, headers)
         answer = connection.getresponse()
-        return answer.status, answer.read(4_000_000)
+        return answer.status, answer.read(limit)
     except (OSError, HTTPException) as error:
         raise Unreachable(f"the API server does not answer ({type(error).__name__})") from error
     finally:

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 
 from cluster.cache import Entry
 from cluster.store import Key
-from dashboard import overview
+from dashboard import amounts, overview
 from dashboard.access import Access
 from dashboard.figures_source import Silent, line_of
-from dashboard.overview import Facts, milli, pod_requests
+from dashboard.overview import Facts
 
 Json = dict[str, Any]
 RANGES = ("15m", "1h", "6h", "24h", "7d", "30d")
@@ -85,9 +85,8 @@ def _of_workload(access: Access, key: Key, entry: Entry | None) -> Wanted:
 
 
 def _of_node(access: Access, key: Key, entry: Entry | None) -> Wanted:
-    have = ((entry.object().get("status") or {}).get("allocatable") or {}) if entry else {}
-    lines = {"cpu": [["allocatable", milli(have.get("cpu")) / 1000]],
-             "memory": [["allocatable", milli(have.get("memory")) // 1000]]} if have else {}
+    have = amounts.allocatable(entry.object()) if entry else amounts.Amounts()
+    lines = {"cpu": [["allocatable", have.cpu / 1000]], "memory": [["allocatable", have.memory]]} if any(have) else {}
     query = {"metric": METRICS["nodes"], "node": key.name}
     return Wanted({**query, "by": "pod"} if access.can_list("pods") else query, lines)
 
@@ -118,15 +117,10 @@ def _summed(name: str, facts: Iterable[Facts]) -> Json:
 
 def _lines(spec: Json, count: int) -> Json:
     """Requests and limits of `count` pods of this spec; a limit only where every container has one."""
-    containers = spec.get("containers") or []
-    cpu, memory = pod_requests({"spec": spec})
+    asked, most = amounts.requests(spec), amounts.limits(spec)
     found: Json = {}
-    for name, asked, unit in (("cpu", cpu, 1000), ("memory", memory, 1)):
-        limits = [((c.get("resources") or {}).get("limits") or {}).get(name) for c in containers]
-        lines = [["requested", asked * count / unit]] if asked else []
-        if limits and all(limits):
-            total = sum(milli(limit) for limit in limits) * count
-            lines.append(["limit", total / 1000])
+    for name, request, limit, unit in (("cpu", asked.cpu, most.cpu, 1000), ("memory", asked.memory, most.memory, 1)):
+        lines = [[title, each * count / unit] for title, each in (("requested", request), ("limit", limit)) if each]
         if lines:
             found[name] = lines
     return found

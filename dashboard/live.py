@@ -1,9 +1,9 @@
 """One browser's conversation: its feeds, and the single task that sends.
 
 The page asks `{"op": "sub", "id", "feed", …}`, `{"op": "unsub", "id"}`, `{"op": "history", "id", "key"}`,
-`{"op": "find", "id", "text"}` or `{"op": "figures", "id", …}`; nothing else is understood, and none of them changes
-anything. Answers are frames with a `t`: rows, delta, doc, answer, error, and beat once a second with the health of what
-lies behind.
+`{"op": "find", "id", "text"}`, `{"op": "figures", "id", …}` or `{"op": "usage", "id", …}`; nothing else is understood,
+and none of them changes anything. Answers are frames with a `t`: rows, delta, doc, answer, error, and beat once a second
+with the health of what lies behind.
 
 Only one task sends, one frame after the other, each awaited: a slow browser makes its changes collapse, never pile up.
 """
@@ -20,7 +20,7 @@ import orjson
 
 from cluster.cache import Event
 from cluster.errors import ApiError
-from dashboard import figures, find, objects
+from dashboard import figures, find, objects, usage
 from dashboard.access import Access
 from dashboard.feeds import FEEDS, key_of
 from dashboard.monitor import Monitor
@@ -102,16 +102,22 @@ class Live:
         await self._answer({"t": "answer", "id": number, "found": found})
 
     async def _figures(self, number: int, message: Json) -> None:
-        """Asked of another program: what else the page wants does not wait for that."""
+        self._ask_elsewhere(figures.figures, number, message)
+
+    async def _usage(self, number: int, message: Json) -> None:
+        self._ask_elsewhere(usage.usage, number, message)
+
+    def _ask_elsewhere(self, asking: Callable[[Access, Json], Awaitable[Json]], number: int, message: Json) -> None:
+        """Ask another program: what else the page wants does not wait for that."""
         if len(self.waiting) >= MAX_WAITING:
             raise ValueError(f"at most {MAX_WAITING} questions at once")
-        task = asyncio.create_task(self._carry_out(Live._ask_figures, number, message))
+
+        async def answer(live: Live, number: int, message: Json) -> None:
+            await live._answer({"t": "answer", "id": number, "found": await asking(live.access, message)})
+
+        task = asyncio.create_task(self._carry_out(answer, number, message))
         self.waiting.add(task)
         task.add_done_callback(self.waiting.discard)
-
-    async def _ask_figures(self, number: int, message: Json) -> None:
-        found = await figures.figures(self.access, message)
-        await self._answer({"t": "answer", "id": number, "found": found})
 
     async def _unknown(self, number: int, message: Json) -> None:
         raise ValueError(f"unknown request {str(message.get('op'))[:40]!r}")
@@ -191,4 +197,4 @@ class Live:
 
 _OPS: dict[str, Callable[[Live, int, Json], Awaitable[None]]] = {
     "sub": Live._sub, "unsub": Live._unsub, "history": Live._history, "find": Live._find,
-    "figures": Live._figures}
+    "figures": Live._figures, "usage": Live._usage}

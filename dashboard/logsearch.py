@@ -52,7 +52,7 @@ class BadQuestion(ValueError):
 
 def scope_of(access: Access) -> Json:
     """As `logs.search.scope` reads it."""
-    return {"logs": _names(access.log_scope("get", "pods", "log")), "events": _names(access.log_scope("list", "events")),
+    return {"logs": _names(access.where("get", "pods", "log")), "events": _names(access.where("list", "events")),
             "nodes": access.allows("get", "nodes", subresource="proxy")}
 
 

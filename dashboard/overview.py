@@ -13,9 +13,10 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cluster import clock, quantity
+from cluster import clock
 from cluster.cache import Entry, Event
 from cluster.store import Change, Key
+from dashboard import amounts
 from dashboard.access import Access, Scope, within
 from dashboard.levels import BAD, DONE, NONE, OK, PROGRESS, conditions, judge
 from dashboard.redact import clean_text
@@ -36,7 +37,8 @@ BUCKET, BUCKETS = 5, 180  # seconds per point, and points, of the chart of chang
 
 
 class Facts(NamedTuple):
-    """What is remembered of one object. `cpu` in milli-cores, `memory` in bytes: requests, or what a node has."""
+    """What is remembered of one object. `cpu` in milli-cores, `memory` in bytes: what a pod with a node asks for, or what
+    a node has."""
 
     level: int
     reason: str
@@ -127,37 +129,13 @@ def _worth_telling(event: Event) -> bool:
 
 
 def _amounts(storage: str, obj: Json, level: int) -> tuple[int, int, int]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
     if storage == "nodes":
-        have = (obj.get("status") or {}).get("allocatable") or {}
-        return milli(have.get("cpu")), milli(have.get("memory")) // 1000, milli(have.get("pods")) // 1000
-    if storage == "pods" and level != DONE and (obj.get("status") or {}).get("phase") != "Failed":
-        return (*pod_requests(obj), 1)
+        return (*amounts.allocatable(obj), amounts.whole((status.get("allocatable") or {}).get("pods")))
+    # What waits for a node takes nothing of any.
+    if storage == "pods" and spec.get("nodeName") and level != DONE and status.get("phase") != "Failed":
+        return (*amounts.requests(spec), 1)
     return 0, 0, 0
-
-
-def pod_requests(pod: Json) -> tuple[int, int]:
-    """What a pod asks for: milli-cores and bytes; the larger of its containers' sum and any init container."""
-    spec = pod.get("spec") or {}
-    asked = []
-    for name in ("cpu", "memory"):
-        running = sum(milli(_request(c, name)) for c in spec.get("containers") or ())
-        initial = max((milli(_request(c, name)) for c in spec.get("initContainers") or ()), default=0)
-        asked.append(max(running, initial))
-    return asked[0], asked[1] // 1000
-
-
-def _request(container: Json, name: str) -> Any:
-    return ((container.get("resources") or {}).get("requests") or {}).get(name)
-
-
-def milli(value: Any) -> int:
-    """A quantity in thousandths, 0 when absent or not a quantity."""
-    if value is None:
-        return 0
-    try:
-        return int(quantity.parse(str(value)).nano // 1_000_000)
-    except ValueError:
-        return 0
 
 
 _tallies: dict[str, asyncio.Task[Tally]] = {}

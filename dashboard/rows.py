@@ -1,7 +1,9 @@
 """Rows of list pages: what the kind's printer columns say, as compact JSON that is encoded once for all viewers.
 
-A row is `[place, namespace, name, level, reason, created, cells]`: `place` the index of its storage in the view, `level`
-as in `dashboard.levels`, `created` epoch seconds. The columns Name and Age are not cells, since every row has them.
+A row is `[place, namespace, name, level, reason, created, cells, amounts]`: `place` the index of its storage in the view,
+`level` as in `dashboard.levels`, `created` epoch seconds. The columns Name and Age are not cells, since every row has them.
+`amounts` only pods and nodes have: requested CPU, its limit, requested memory, its limit, in milli-cores and bytes, 0 where
+there is none; of a node what it has are the limits.
 A cell that depends on the time of day is `["@", epoch seconds, text before, text after]`: the page lets it grow.
 """
 
@@ -18,6 +20,7 @@ from cluster import clock
 from cluster.cache import Cache, Entry
 from cluster.registry import BUILT_IN, Column, Kind
 from cluster.store import Key
+from dashboard import amounts
 from dashboard.levels import judge
 from dashboard.redact import redact
 
@@ -141,8 +144,22 @@ class Rows:
 def encode(place: int, entry: Entry, obj: Json, cells: list[Any]) -> bytes:
     level, reason = judge(entry.key.storage, obj)
     created = _epoch(entry.meta.creationTimestamp) or 0
-    return orjson.dumps([place, entry.key.namespace, entry.key.name, level, str(reason)[:80], created, cells],
-                        option=orjson.OPT_NON_STR_KEYS)
+    row = [place, entry.key.namespace, entry.key.name, level, str(reason)[:80], created, cells]
+    measured = _AMOUNTS.get(entry.key.storage)
+    return orjson.dumps([*row, measured(obj)] if measured else row, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _of_pod(pod: Json) -> list[int]:
+    asked, most = amounts.requests(pod.get("spec") or {}), amounts.limits(pod.get("spec") or {})
+    return [asked.cpu, most.cpu, asked.memory, most.memory]
+
+
+def _of_node(node: Json) -> list[int]:
+    have = amounts.allocatable(node)
+    return [0, have.cpu, 0, have.memory]
+
+
+_AMOUNTS: dict[str, Callable[[Json], list[int]]] = {"pods": _of_pod, "nodes": _of_node}
 
 
 def _bound(cell: Any) -> Any:

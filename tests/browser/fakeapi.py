@@ -1,12 +1,18 @@
-"""A stand-in for the API server: ready, and with one log that goes on, hostile and with a huge line."""
+"""A stand-in for the API server: ready, with what pods use, and with one log that goes on, hostile and with a huge line."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
+import orjson
+
+from tests.dashboard import fakemetrics
+
 TOLD = 120
+readings = count()
 
 
 def _line(text: str) -> bytes:
@@ -34,6 +40,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
             number += 1
             await send({"type": "http.response.body", "body": _line(f"WARN live line {number}"), "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+    elif (found := fakemetrics.answer(scope["path"], next(readings))) is not None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": orjson.dumps(found)})
     else:
         await send({"type": "http.response.start", "status": 200 if scope["path"] == "/readyz" else 404, "headers": []})
         await send({"type": "http.response.body", "body": b"ok"})

@@ -168,7 +168,8 @@ STORAGES = {"CustomResourceDefinition": "customresourcedefinitions.apiextensions
             "Namespace": "namespaces", "Node": "nodes", "Deployment": "deployments.apps", "ReplicaSet": "replicasets.apps",
             "Pod": "pods", "Event": "events", "Service": "services", "ConfigMap": "configmaps", "Secret": "secrets",
             "ServiceAccount": "serviceaccounts", "Role": "roles.rbac.authorization.k8s.io",
-            "RoleBinding": "rolebindings.rbac.authorization.k8s.io"}
+            "RoleBinding": "rolebindings.rbac.authorization.k8s.io",
+            "APIService": "apiservices.apiregistration.k8s.io"}
 
 
 def key(obj: Json) -> Key:

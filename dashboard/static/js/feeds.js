@@ -13,10 +13,13 @@ export function useDoc(wanted) {
   return found;
 }
 
+// What a name sorts by: web-2 before web-10.
+const ordered = (name) => name.replace(/\d+/g, (digits) => digits.padStart(10, "0"));
+
 // A row as the page keeps it; see dashboard/rows.py for how it arrives.
 function unpack(raw, storages) {
-  const [place, ns, name, level, reason, created, cells] = raw;
-  return { id: `${place}/${ns}/${name}`, key: [storages[place], ns, name], ns, name, level, reason, created, cells, fresh: 0, text: null };
+  const [place, ns, name, level, reason, created, cells, amounts] = raw;
+  return { id: `${place}/${ns}/${name}`, key: [storages[place], ns, name], ns, name, level, reason, created, cells, amounts, order: ordered(name), fresh: 0, text: null };
 }
 
 export class List {

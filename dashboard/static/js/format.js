@@ -38,6 +38,9 @@ export function bytes(value) {
   return `${value >= 100 || at === 0 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
 }
 
+// As quantities of Kubernetes: bytes in Ki, Mi, Gi; CPU in thousandths below one core.
+export const memory = (value) => bytes(value).replace(/^(\d\d\.\d|\d\.0) /, (text) => `${Math.round(parseFloat(text))} `).replace(/ (.)iB$/, "$1i").replace(" B", "");
+export const milli = (value) => (value < 1000 ? `${value}m` : cores(value));
 export const cores = (milli) => (milli >= 10_000 ? Math.round(milli / 1000) : +(milli / 1000).toFixed(2)).toString();
 export const count = (value) => value.toLocaleString("en-US").replace(/,/g, "\u202f");
 

@@ -1,19 +1,21 @@
 // A table of any length: only the rows on screen exist. Columns are as wide as their content, measured on a sample.
-import { html, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
 import { clock } from "./socket.js";
 import { cellText, since, fullMoment } from "./format.js";
 import { Dot } from "./parts.js";
 import { objectUrl, go } from "./router.js";
 
 const HEIGHT = 30, OVERSCAN = 8, SAMPLE = 400;
+const FAILING = 2;   // see LEVELS in format.js
 const narrow = matchMedia("(max-width: 720px)");
 
-// Widths in characters: the longest of a sample, within bounds; the name takes what is left.
+// Widths in characters: the longest of a sample, within bounds; the name takes what is left. What fails is rare and says
+// the longest words: it belongs to the sample.
 function widths(columns, rows) {
   const step = Math.max(1, Math.floor(rows.length / SAMPLE));
+  const sample = rows.filter((_, i) => i % step === 0).concat(rows.filter((row) => row.level === FAILING).slice(0, SAMPLE));
   return columns.map((column) => {
-    let longest = column.title.length + 2;
-    for (let i = 0; i < rows.length; i += step) longest = Math.max(longest, column.text(rows[i]).length);
+    const longest = sample.reduce((most, row) => Math.max(most, column.text(row).length), column.title.length + 2);
     const [least, most] = column.bounds ?? [5, 38];
     return Math.min(most, Math.max(least, longest));
   });
@@ -72,32 +74,36 @@ function useCursor(ref, rows) {
   return cursor;
 }
 
-// `columns`: {id, title, text(row), value(row), grow, bounds, numeric, tip}; `sort` is "column" or "-column".
-export function Grid({ columns, rows, sort, onSort, label, sampleKey, badCell }) {
+// `columns`: {id, title, text(row), value(row), cell(row), hint(row), grow, bounds, numeric, tip, down}; `sort` is "column" or "-column".
+export function Grid({ columns, rows, sort, onSort, label, sampleKey, badCell, onWindow }) {
   const ref = useRef(null);
   const [first, last] = useWindow(ref, rows.length);
   const cursor = useCursor(ref, rows);
   // Measured when the kind or the columns change, and again as the first hundreds of rows come in; not at every change.
   const grown = Math.min(4, Math.floor(Math.log10(rows.length + 1) * 1.5));
   const style = useMemo(() => layout(columns, widths(columns, rows)), [sampleKey, columns.map((c) => c.id).join(), grown]);
+  useEffect(() => onWindow?.(rows.slice(first, last)), [rows, first, last, onWindow]);
   const shown = [];
   for (let i = first; i < last; i++) shown.push(html`<${Row} key=${rows[i].id} row=${rows[i]} index=${i} columns=${columns}
     layout=${style} on=${i === cursor} now=${Math.floor(clock.value / 1000)} badCell=${badCell} />`);
   return html`<div class="grid" ref=${ref} role="grid" aria-label=${label} aria-rowcount=${rows.length + 1} tabindex="0"
       aria-activedescendant=${cursor >= 0 ? `row-${cursor}` : undefined}>
     <div class="grid-head" role="row" aria-rowindex="1" style=${style}>
-      <span role="columnheader" aria-label="health"></span>
+      <${Head} column=${HEALTH} sort=${sort} onSort=${onSort} />
       ${columns.map((column) => html`<${Head} key=${column.id} column=${column} sort=${sort} onSort=${onSort} />`)}
     </div>
     <div class="grid-body" role="rowgroup" style=${{ height: `${rows.length * HEIGHT}px`, minWidth: style.minWidth }}>${shown}</div>
   </div>`;
 }
 
+// Sorted by health, what fails comes first.
+export const HEALTH = { id: "health", title: "", tip: "Sort by health", value: (row) => [2, 1, 0, 3, 4].indexOf(row.level) };
+
 function Head({ column, sort, onSort }) {
   const active = sort === column.id ? "ascending" : sort === `-${column.id}` ? "descending" : "none";
   return html`<span role="columnheader" aria-sort=${active} class=${column.numeric ? "numeric" : ""}>
-    <button type="button" title=${column.tip || `Sort by ${column.title}`} onClick=${() => onSort(column.id)}>
-      ${column.title}<span class="arrow" aria-hidden="true">${active === "ascending" ? "↑" : active === "descending" ? "↓" : ""}</span>
+    <button type="button" aria-label=${column.title ? undefined : column.id} title=${column.tip || `Sort by ${column.title}`} onClick=${() => onSort(column.id)}>
+      ${column.title}${active !== "none" && html`<span class="arrow" aria-hidden="true">${active === "ascending" ? "↑" : "↓"}</span>`}
     </button></span>`;
 }
 
@@ -110,30 +116,54 @@ function Row({ row, index, columns, layout: style, on, badCell }) {
       const text = column.text(row);
       const tone = badCell?.(column, row, text) ?? "";
       return html`<span role="gridcell" key=${column.id} class="${column.numeric ? "numeric" : ""} ${tone}" title=${column.hint?.(row) ?? (text.length > 24 ? text : undefined)}>
-        ${column.link ? html`<a href=${objectUrl(row.key)} tabindex="-1">${text}</a>` : text}</span>`;
+        ${column.link?.(row) ? html`<a href=${objectUrl(column.link(row))} tabindex="-1"><${Name} text=${text} /></a>` : column.cell ? column.cell(row) : text}</span>`;
     })}
   </div>`;
 }
 
+// A name too long for its column loses its middle: the end tells pods apart.
+const TAIL = 12;
+const Name = ({ text }) => (text.length < 2 * TAIL ? text : html`<span class="long-name"><span>${text.slice(0, -TAIL)}</span><span>${text.slice(-TAIL)}</span></span>`);
+
 // The columns of a list: namespace and name first, then what the kind prints, then the age.
-export function columnsOf(list, { wide, chosen, manyNamespaces }) {
+export function columnsOf(list, { wide, chosen, manyNamespaces, measured, events }) {
   // Wide columns that show by themselves, and in which nothing stands, would only take room.
   const sample = [...list.rows.values()].slice(0, 300);
   const blank = (i) => sample.every((row) => ["", "<none>", "<unset>", null].includes(row.cells[i]));
   const own = list.columns.map((column, i) => ({ column, i })).filter(({ column, i }) => !column.wide || (wide && (chosen || !blank(i)))).map(({ column, i }) => ({
-    id: column.name.toLowerCase().replace(/\s+/g, "-"), title: column.name, tip: column.description,
+    wide: column.wide, id: column.name.toLowerCase().replace(/\s+/g, "-"), title: column.name, tip: column.description,
     numeric: column.type === "integer" || column.type === "number",
     text: (row) => cellText(row.cells[i], clock.peek()), value: (row) => row.cells[i],
-    bounds: /message|images?|selector|note/i.test(column.name) ? [8, 70] : [4, 34],
+    bounds: /message|note/i.test(column.name) ? [8, 40] : /images?|selector/i.test(column.name) ? [8, 70] : [4, 34],
   }));
   const growing = own.find((column) => column.id === "message");
   if (growing) growing.grow = true;
-  const name = { id: "name", title: "Name", link: true, grow: !growing, text: (row) => row.name, value: (row) => row.name,
-    bounds: growing ? [12, 28] : narrow.matches ? [14, 25] : [18, 64] };
+  const name = { id: "name", title: "Name", link: (row) => row.key, grow: !growing, text: (row) => row.name, value: (row) => row.name,
+    bounds: growing ? [12, 28] : narrow.matches ? [12, 19] : [18, 36] };
   const ns = { id: "namespace", title: "Namespace", text: (row) => row.ns, value: (row) => row.ns, bounds: [9, 24] };
   const age = { id: "age", title: "Age", numeric: true, text: (row) => (row.created ? since(row.created, clock.peek()) : ""),
     value: (row) => -row.created, hint: (row) => fullMoment(row.created), bounds: [6, 8] };
   const where = manyNamespaces ? [ns] : [];
+  if (events) return eventColumns(list.columns, own, { name, where, kinds: events });
+  // The age stands before the wide columns, as in kubectl: it must not be the one that is pushed off the screen.
+  const first = [...own.filter((column) => !column.wide), ...measured], wider = own.filter((column) => column.wide);
   // On a narrow screen what an object does comes before where it is.
-  return narrow.matches ? [name, ...own, ...where, age] : [...where, name, ...own, age];
+  return narrow.matches ? [name, ...first, ...where, age, ...wider] : [...where, name, ...first, age, ...wider];
+}
+
+// An event's own name and age say nothing: it is read by when, why, about what and how often, and leads to that object.
+function eventColumns(header, own, { name, where, kinds }) {
+  const column = (id) => own.find((one) => one.id === id);
+  const read = ["last-seen", "type", "reason", "object", "message"].map(column).filter(Boolean);
+  const reason = column("reason"), object = column("object");
+  if (reason) reason.link = (row) => row.key;
+  if (object) object.link = (row) => about(row, object.text(row), kinds);
+  return [...where, ...read, ...own.filter((one) => !read.includes(one)), ...(own.some((one) => one.wide) ? [name] : [])];
+}
+
+// From "pod/web-1" to the object's key; null when its kind is not known here.
+function about(row, text, kinds) {
+  const [word, ...rest] = text.split("/");
+  const kind = kinds.find((one) => one.kind.toLowerCase() === word);
+  return kind ? [kind.storage, kind.namespaced ? row.ns : "", rest.join("/")] : null;
 }

@@ -2,11 +2,12 @@
 import { html, useMemo, useRef } from "./lib.js";
 import { route, namespaces, setQuery, pageUrl } from "./router.js";
 import { useList } from "./feeds.js";
-import { Grid, columnsOf } from "./grid.js";
+import { Grid, HEALTH, columnsOf } from "./grid.js";
 import { groupCount, groupOf, kindTitle } from "./nav.js";
 import { LEVELS, LEVEL_WORDS, compare, sortValue, count, cellText } from "./format.js";
 import { Failure, copyText, download } from "./parts.js";
 import { toast } from "./toast.js";
+import { UsageState, useUsage } from "./usage.js";
 
 // Where there is room, all columns show; the URL may say otherwise.
 const roomy = matchMedia("(min-width: 1200px)");
@@ -23,15 +24,15 @@ function matcher(text) {
 
 function sorted(rows, columns, sort) {
   const down = sort.startsWith("-");
-  const column = columns.find((one) => one.id === sort.replace(/^-/, ""));
-  const byName = (a, b) => compare(a.ns, b.ns) || compare(a.name, b.name);
+  const column = [HEALTH, ...columns].find((one) => one.id === sort.replace(/^-/, ""));
+  const byName = (a, b) => compare(a.ns, b.ns) || compare(a.order, b.order);
   if (!column) return rows.sort(byName);
   const keys = new Map(rows.map((row) => [row, sortValue(column.value(row))]));
   const sign = down ? -1 : 1;
   return rows.sort((a, b) => sign * compare(keys.get(a), keys.get(b)) || byName(a, b));
 }
 
-function useRows(list, columns, { q, level, sort }) {
+function useRows(list, columns, { q, level, sort }, used) {
   const version = list.version.value;
   return useMemo(() => {
     const matches = matcher(q);
@@ -43,7 +44,7 @@ function useRows(list, columns, { q, level, sort }) {
       if (level === "" || level.includes(String(row.level))) rows.push(row);
     }
     return { rows: sorted(rows, columns, sort), counts };
-  }, [list, version, q, level, sort, columns]);
+  }, [list, version, q, level, sort, columns, used]);
 }
 
 function badCell(column, row, text) {
@@ -60,13 +61,14 @@ function asText(rows, columns, comma) {
   const quote = (text) => (comma ? (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text) : text.replace(/[\t\n]/g, " "));
   // A cell that a spreadsheet would run as a formula is defused.
   const safe = (text) => quote(/^[=+@\t\r-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
-  const lines = [columns.map((column) => column.title), ...rows.map((row) => columns.map((column) => column.text(row)))];
+  const fields = columns.flatMap((column) => column.exported ?? [[column.title, column.text]]);
+  const lines = [fields.map(([title]) => title), ...rows.map((row) => fields.map(([, text]) => text(row)))];
   return lines.map((cells) => cells.map(safe).join(comma ? "," : "\t")).join("\n") + "\n";
 }
 
 export function ListPage({ kinds }) {
   const { page, query } = route.value;
-  const { q = "", level = "", sort = page === "events" ? "last-seen" : "", labels = "", wide = roomy.matches ? "1" : "0" } = query;
+  const { q = "", level = "", sort = page === "events" ? "last-seen" : "", labels = "", wide = roomy.matches && page !== "events" ? "1" : "0" } = query;
   const known = kinds?.find((kind) => kind.storage === page);
   const ns = known && !known.namespaced ? "" : namespaces.value.join(",");
   const list = useList({ feed: "list", kind: page, ns, labels });
@@ -74,19 +76,27 @@ export function ListPage({ kinds }) {
   const namespaced = page === "workloads" || known?.namespaced !== false;
   const chosen = query.wide !== undefined;
   const measured = list.rows.size > 100 || !list.loading;
-  const columns = useMemo(() => columnsOf(list, { wide: wide === "1", chosen, manyNamespaces: namespaced && namespaces.value.length !== 1 }),
-    [list, list.columns, measured, wide, chosen, namespaced, ns]);
-  const { rows, counts } = useRows(list, columns, { q, level, sort });
+  const byUsage = /^-?(cpu|memory)$/.test(sort);
+  const usage = useUsage(page, ns, { all: byUsage });
+  const columns = useMemo(() => columnsOf(list, { wide: wide === "1", chosen, manyNamespaces: namespaced && namespaces.value.length !== 1, measured: usage.columns, events: page === "events" && (kinds ?? []) }),
+    [list, list.columns, usage, kinds && page === "events", measured, wide, chosen, namespaced, ns]);
+  // Figures that arrive change the order only of a list that is sorted by them.
+  const used = usage.version.value;
+  const { rows, counts } = useRows(list, columns, { q, level, sort }, byUsage ? used : 0);
   const title = kindTitle(page, kinds);
-  const onSort = (id) => setQuery({ sort: sort === id ? `-${id}` : sort === `-${id}` ? "" : id });
+  const onSort = (id) => {
+    const [first, second] = columns.find((column) => column.id === id)?.down ? [`-${id}`, id] : [id, `-${id}`];
+    setQuery({ sort: sort === first ? second : sort === second ? "" : first });
+  };
   return html`<div class="page list-page">
     <${Tabs} page=${page} kinds=${kinds} />
-    <${Tools} ...${{ q, level, labels, wide, counts, list, rows, columns, title }} />
+    <${Tools} ...${{ q, level, labels, wide, counts, list, rows, columns, title, usage }} />
     ${list.error ? html`<${Failure} error=${list.error} />` : html`
-      <${Grid} columns=${columns} rows=${rows} sort=${sort} onSort=${onSort} label=${title} badCell=${badCell} sampleKey=${`${page}/${ns}/${list.columns.length}`} />
+      <${Grid} columns=${columns} rows=${rows} sort=${sort} onSort=${onSort} label=${title} badCell=${badCell} onWindow=${usage.want} sampleKey=${`${page}/${ns}/${list.columns.length}`} />
       ${!rows.length && !list.loading && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}`}
-    <footer class="status-line">${list.loading && !list.error ? "Loading…" : `${count(rows.length)} of ${count(list.rows.size)}`}
+    <footer class="status-line"><span class="counted">${list.loading && !list.error ? "Loading…" : `${count(rows.length)} of ${count(list.rows.size)}`}</span>
       ${list.total > list.rows.size && !list.loading && html` · the first ${count(list.rows.size)} of ${count(list.total)} are shown: choose a namespace or a label to see others`}
+      ${usage.kind && html`<span aria-hidden="true">·</span><${UsageState} usage=${usage} />`}
     </footer>
   </div>`;
 }
@@ -110,10 +120,12 @@ function tabCount(storage, kinds) {
   return storage === "workloads" ? groupCount(groupOf(storage), kinds) : kinds?.find((kind) => kind.storage === storage)?.count ?? 0;
 }
 
-function Tools({ q, level, labels, wide, counts, list, rows, columns, title }) {
+function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usage }) {
   const field = useRef(null);
   const toggle = (number) => setQuery({ level: level.includes(number) ? level.replace(number, "") : level + number });
-  const copy = (comma) => { copyText(asText(rows, columns, comma)); toast(`${count(rows.length)} rows copied as ${comma ? "CSV" : "TSV"}`); };
+  const text = async (comma) => { if (usage.kind) await usage.ask(true); return asText(rows, columns, comma); };
+  const copy = async () => { await copyText(await text(false)); toast(`${count(rows.length)} rows copied as TSV`); };
+  const save = async () => download(`${title.toLowerCase().replace(/\s+/g, "-")}.csv`, await text(true), "text/csv");
   return html`<div class="tools" role="search">
     <input ref=${field} type="search" class="filter" data-key="filter" placeholder="Filter ${title.toLowerCase()}   /" value=${q} aria-label="Filter by text"
       spellcheck="false" autocomplete="off" onInput=${(event) => setQuery({ q: event.target.value })} />
@@ -122,14 +134,13 @@ function Tools({ q, level, labels, wide, counts, list, rows, columns, title }) {
     <div class="chips" role="group" aria-label="Filter by health">
       ${[2, 1, 0, 3].filter((number) => counts[number] || level.includes(String(number))).map((number) => html`<button key=${number} type="button"
         class="chip ${LEVELS[number]}" aria-pressed=${level.includes(String(number))} onClick=${() => toggle(String(number))}>
-        <span class="dot ${LEVELS[number]}"></span>${LEVEL_WORDS[number]} <b>${count(counts[number])}</b></button>`)}
+        <span class="dot ${LEVELS[number]}"></span>${title === "Events" && number === 2 ? "warnings" : LEVEL_WORDS[number]} <b>${count(counts[number])}</b></button>`)}
     </div>
     <div class="right">
       ${list.columns.some((column) => column.wide) && html`<button type="button" class="quiet" aria-pressed=${wide === "1"} title="More columns   w" data-key="wide"
         onClick=${() => setQuery({ wide: wide === "1" ? "0" : "1" })}>Wide</button>`}
-      <button type="button" class="quiet" title="Copy the rows as tab-separated text" onClick=${() => copy(false)}>TSV</button>
-      <button type="button" class="quiet" title="Download the rows as comma-separated text"
-        onClick=${() => download(`${title.toLowerCase().replace(/\s+/g, "-")}.csv`, asText(rows, columns, true), "text/csv")}>CSV</button>
+      <button type="button" class="quiet" title="Copy the rows as tab-separated text" onClick=${copy}>TSV</button>
+      <button type="button" class="quiet" title="Download the rows as comma-separated text" onClick=${save}>CSV</button>
     </div>
   </div>`;
 }

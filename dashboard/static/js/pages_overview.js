@@ -6,6 +6,7 @@ import { useDoc } from "./feeds.js";
 import { kindTitle } from "./nav.js";
 import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch } from "./format.js";
 import { Figures } from "./figures.js";
+import { UsageState, useUsage } from "./usage.js";
 import { Age, Dot, Empty, Failure, ObjectLink, Panel } from "./parts.js";
 
 const ORDER = ["nodes", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "persistentvolumeclaims"];
@@ -84,14 +85,31 @@ function Warnings({ rows, kinds }) {
     })}</tbody></table>` : html`<${Empty}>No warnings.<//>`}<//>`;
 }
 
+// What is used and requested, of what there is. In some namespaces: what their pods use.
 function Capacity({ capacity }) {
-  const show = { cpu: (value) => `${cores(value)} CPU`, memory: bytes, pods: count };
-  const titles = { cpu: "CPU requested", memory: "Memory requested", pods: "Pods" };
-  return html`<${Panel} title="Capacity"><div class="meters">${Object.entries(capacity).map(([name, { have, asked }]) => {
-    const share = have ? asked / have : 0;
-    return html`<div key=${name}><div class="meter-head"><span>${titles[name]}</span><span><b>${show[name](asked)}</b> of ${show[name](have)} <span class="dim">${have ? `${Math.round(share * 100)} %` : ""}</span></span></div>
-      <div class="meter" role="meter" aria-label=${titles[name]} aria-valuemin="0" aria-valuemax=${have} aria-valuenow=${asked}><i class=${share > 0.95 ? "bad" : share > 0.8 ? "progress" : ""} style=${{ width: `${Math.min(100, share * 100)}%` }} /></div></div>`;
-  })}</div><//>`;
+  const ns = namespaces.value.join(",");
+  const usage = useUsage(ns ? "pods" : "nodes", ns, { sum: true });
+  usage.version.value;
+  const [cpu, memory] = usage.total ?? [];
+  return html`<${Panel} title="Capacity" aside=${html`<span class="dim"><${UsageState} usage=${usage} /></span>`}><div class="meters">
+    <${Meter} title="CPU" used=${cpu} ...${capacity.cpu} show=${(value) => `${cores(value)}`} old=${usage.problem} />
+    <${Meter} title="Memory" used=${memory} ...${capacity.memory} show=${bytes} old=${usage.problem} />
+    <${Meter} title="Pods" ...${capacity.pods} show=${count} /></div><//>`;
+}
+
+const CLOSE = 0.8, FULL = 0.95;
+const toneOf = (share) => (share > FULL ? "bad" : share > CLOSE ? "progress" : "");
+
+// One bar: solid what is used, pale what is requested. Without `used` the solid part is what is there.
+function Meter({ title, used, asked, have, show, old }) {
+  const share = (value) => (have ? value / have : 0);
+  const percent = (value) => (have ? ` ${Math.round(share(value) * 100)} %` : "");
+  const part = (value, name) => html`<i class="${name} ${toneOf(share(value))}" style=${{ width: `${Math.min(100, share(value) * 100)}%` }} />`;
+  const measured = used !== undefined;
+  return html`<div><div class="meter-head"><span>${title}</span><span>${measured && html`<span class=${old ? "dim" : ""}><b>${show(used)}</b> used<span class="dim">${percent(used)}</span></span>, `}
+      <b>${show(asked)}</b>${title !== "Pods" && " requested"}<span class="dim">${percent(asked)}</span> of ${show(have)}</span></div>
+    <div class="meter" role="meter" aria-label=${title} aria-valuemin="0" aria-valuemax=${have} aria-valuenow=${measured ? used : asked}
+      aria-valuetext=${`${measured ? `${show(used)} used, ` : ""}${show(asked)} requested of ${show(have)}`}>${part(asked, measured ? "asked" : "")}${measured && part(used, "used")}</div></div>`;
 }
 
 function Addons({ rows }) {

@@ -1,0 +1,167 @@
+"""What pods and nodes use now, for lists and the overview: metrics.k8s.io, as `kubectl top` reads it, and with its rights.
+
+A page asks `{"op": "usage", "id", "kind": "pods" or "nodes", "ns", "rows"}`. `rows` are `[namespace, name]` of what is on
+the screen, or null for all (a list sorted by usage). The answer: `{"rows": [[namespace, name, cpu, memory, measured]],
+"total": [cpu, memory, newest], "refused": namespaces of `rows` that the user may not see}`, in milli-cores, bytes and epoch
+seconds; the total is of all that the user may see, in the namespaces `ns`. Or `{"silent": why, "text"}`.
+
+The whole table is read once in `KEEP` seconds for all viewers, and only while somebody looks: the API server asks the
+kubelets no more often than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cluster import clock, quantity
+from cluster.store import Key
+from dashboard import api
+from dashboard.access import Access, Scope, within
+from dashboard.source import Source
+
+Json = dict[str, Any]
+Place = tuple[str, str]  # namespace, name
+KINDS = {"pods": True, "nodes": False}  # whether in namespaces
+GROUP = "metrics.k8s.io"
+SERVED = Key("apiservices.apiregistration.k8s.io", "", f"v1beta1.{GROUP}")
+KEEP = 10.0
+MAX_ROWS = 500      # asked for by name
+MAX_TABLES = 32     # of one cluster: one a kind, and one a namespace that is looked at alone
+
+
+class Silent(Exception):
+    """There are no figures. `why` is one of off, away; the text is for the page."""
+
+    def __init__(self, why: str, text: str) -> None:
+        super().__init__(text)
+        self.why = why
+
+
+class Use(NamedTuple):
+    """`cpu` in milli-cores, `memory` in bytes, `measured` in epoch seconds."""
+
+    cpu: int
+    memory: int
+    measured: float
+
+
+class _Meta(msgspec.Struct):
+    name: str
+    namespace: str = ""
+
+
+class _Container(msgspec.Struct):
+    usage: dict[str, str]
+
+
+class _Item(msgspec.Struct):
+    metadata: _Meta
+    timestamp: str
+    usage: dict[str, str] | None = None
+    containers: list[_Container] = []
+
+
+class _Items(msgspec.Struct):
+    items: list[_Item]
+
+
+Uses = dict[Place, Use]
+_decoder = msgspec.json.Decoder(_Items)
+
+
+def uses_of(body: bytes) -> Uses:
+    """A PodMetricsList or NodeMetricsList. Raises ValueError."""
+    uses = {}
+    for item in _decoder.decode(body).items:
+        parts = [item.usage] if item.usage is not None else [one.usage for one in item.containers]
+        uses[item.metadata.namespace, item.metadata.name] = Use(
+            sum(quantity.milli(part.get("cpu", "0")) for part in parts),
+            sum(quantity.units(part.get("memory", "0")) for part in parts), clock.parse(item.timestamp))
+    return uses
+
+
+class Meter:
+    """The tables of one cluster. Who asks while one is being read waits for that."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._reading: dict[tuple[str, str], tuple[float, asyncio.Task[Uses]]] = {}
+
+    async def read(self, kind: str, namespace: str) -> Uses:
+        """The table of `pods` (of one namespace, or "" for all) or `nodes`. Raises Silent."""
+        if not self.source.local:
+            raise Silent("off", "What an attached cluster uses cannot be read from here.")
+        if self.source.cache.get(SERVED) is None:
+            raise Silent("off", "The addon metrics is switched off: what pods and nodes use is not measured.")
+        try:
+            return await asyncio.shield(self._task(kind, namespace))
+        except (api.Unreachable, ValueError, KeyError) as error:
+            raise Silent("away", f"No figures of what {kind} use: {error}") from error
+
+    def _task(self, kind: str, namespace: str) -> asyncio.Task[Uses]:
+        now = time.monotonic()
+        self._reading = {place: known for place, known in self._reading.items()
+                         if not known[1].done() or (now - known[0] < KEEP and not known[1].exception())}
+        if (kind, namespace) not in self._reading:
+            if len(self._reading) >= MAX_TABLES:
+                namespace = ""
+            task = asyncio.create_task(asyncio.to_thread(_read, kind, namespace))
+            self._reading.setdefault((kind, namespace), (now, task))
+        return self._reading[kind, namespace][1]
+
+
+def _read(kind: str, namespace: str) -> Uses:
+    return uses_of(api.resource_metrics(kind, namespace))
+
+
+_meters: dict[str, Meter] = {}
+
+
+def meter_of(source: Source) -> Meter:
+    """The meter of a cluster."""
+    found = _meters.get(source.name)
+    if found is None or found.source is not source:
+        found = _meters[source.name] = Meter(source)
+    return found
+
+
+async def usage(access: Access, message: Json) -> Json:
+    """The answer to a page. Raises PermissionError, LookupError, ValueError."""
+    kind, asked = str(message.get("kind")), _asked(message.get("rows"))
+    if kind not in KINDS:
+        raise LookupError(f"what {kind[:40]!r} use is not measured")
+    namespaces = frozenset(filter(None, str(message.get("ns") or "").split(","))) if KINDS[kind] else frozenset[str]()
+    scope = _scope(access, kind)
+    if scope is not None and not (scope & namespaces if namespaces else scope):
+        raise PermissionError(f"you may not list {kind}.{GROUP}")
+    try:
+        uses = await meter_of(access.source).read(kind, next(iter(namespaces)) if len(namespaces) == 1 else "")
+    except Silent as silence:
+        return {"silent": silence.why, "text": str(silence)}
+    seen = {place: use for place, use in uses.items()
+            if within(scope, place[0]) and (not namespaces or place[0] in namespaces)}
+    shown = seen if asked is None else {place: seen[place] for place in asked if place in seen}
+    return {"rows": [[*place, *use] for place, use in shown.items()],
+            "total": [sum(use.cpu for use in seen.values()), sum(use.memory for use in seen.values()),
+                      max((use.measured for use in seen.values()), default=0)],
+            "refused": sorted({namespace for namespace, _ in asked or () if not within(scope, namespace)})}
+
+
+def _scope(access: Access, kind: str) -> Scope:
+    storage = f"{kind}.{GROUP}"
+    if KINDS[kind]:
+        return access.where("list", storage)
+    return None if access.allows("list", storage) else frozenset()
+
+
+def _asked(rows: Any) -> list[Place] | None:
+    if rows is None:
+        return None
+    if not (isinstance(rows, list) and len(rows) <= MAX_ROWS
+            and all(isinstance(row, list) and [type(part) for part in row] == [str, str] for row in rows)):
+        raise ValueError(f"rows are up to {MAX_ROWS} pairs of namespace and name, or null for all")
+    return [(row[0], row[1]) for row in rows]

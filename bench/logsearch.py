@@ -36,7 +36,8 @@ LEVELS = ("info",) * 8 + ("warn", "error")
 QUESTIONS = {"word": "timeout", "rare_word": "id77777", "phrase": '"connection refused by upstream"',
              "two_words": "orders refused", "field": "ns:ns3 level:error", "number": "fields.status:[500 TO 599]",
              "number_of_namespace": "fields.status:>=500 ns:ns3", "distinct_number": "fields.seconds:>=0.75",
-             "wildcard": "timeo*", "field_beginning": "fields.user:u12*", "field_wildcard": "fields.user:u?2*4", "everything": ""}
+             "wildcard": "timeo*", "field_beginning": "fields.user:u12*", "field_wildcard": "fields.user:u?2*4",
+             "everything": ""}
 
 
 def line(number: int, start: int, chance: random.Random) -> bytes:

@@ -46,6 +46,6 @@ def build() -> str:
 
 def modules() -> list[str]:
     """The scripts that the first page needs, to be fetched at once instead of one import after the other."""
-    return [name for name in assets() if name.startswith("js/") and not name.endswith(("boot.js", "theme.js"))
+    return [name for name in assets() if name.startswith("js/") and not name.endswith(("boot.js", "theme.js", "reload.js"))
             and not name.startswith("js/lazy/")] + ["vendor/preact.js", "vendor/preact-hooks.js", "vendor/htm.js",
                                                     "vendor/signals.js", "vendor/signals-core.js"]

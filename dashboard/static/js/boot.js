@@ -36,4 +36,7 @@ function App() {
 
 start();
 startKeys();
-render(html`<${App} />`, document.getElementById("app"));
+const place = document.getElementById("app");
+place.textContent = "";
+render(html`<${App} />`, place);
+dispatchEvent(new Event("begun"));  // see reload.js

@@ -16,19 +16,22 @@ log = logging.getLogger(__name__)
 SYSTEM = User("system:apiserver", groups=(MASTERS,))
 
 
+def reachable(state: State, address: str) -> bool:
+    """Whether pods can reach the address: those with addresses of their own can not reach a loopback address."""
+    return not address.startswith("127.") or state.settings.pod_cidr.startswith("127.")
+
+
 def ensure(state: State, address: str, port: int) -> None:
     """Create what is missing of the bootstrap objects; what is there stays as it is."""
     session = state.session(SYSTEM)
     state.cache.refresh()
-    # Pods with addresses of their own can not reach a loopback address: then it is no endpoint to announce.
-    unreachable = address.startswith("127.") and not state.settings.pod_cidr.startswith("127.")
     missing: list[tuple[Kind, str, dict[str, object]]] = []
     for obj in bootstrap.objects(state.settings, port, address):
         kind = state.registry.by_gvk(obj["apiVersion"], obj["kind"])
         if kind is None:
             log.debug("no kind %s %s: it is not created at start", obj["apiVersion"], obj["kind"])
             continue
-        if unreachable and obj["kind"] in ("Endpoints", "EndpointSlice"):
+        if not reachable(state, address) and obj["kind"] in ("Endpoints", "EndpointSlice"):
             continue
         namespace = obj["metadata"].get("namespace", "")
         if state.cache.get(Key(kind.storage, namespace, obj["metadata"]["name"])) is None:

@@ -12,6 +12,7 @@ import uvicorn
 
 from apiserver import bootstrap
 from apiserver.app import App
+from apiserver.ownservice import OwnService
 from apiserver.protocol import Protocol
 from apiserver.state import State, open_state
 from cluster import memory
@@ -86,6 +87,7 @@ def serve(options: Options) -> None:
     state = open_state(options.var, port=options.port, enabled=options.enabled, disabled=options.disabled)
     bootstrap.ensure(state, options.addresses[-1], options.port)
     Follower(state.registry, state.cache, state.session(bootstrap.SYSTEM)).start()
+    OwnService(state, options.addresses[-1], options.port).start()
     config = uvicorn.Config(App(state), http=Protocol, ws="none", lifespan="off", loop="uvloop",
                             log_level="warning", access_log=False, proxy_headers=False, server_header=False,
                             timeout_keep_alive=90, timeout_graceful_shutdown=3)

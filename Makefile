@@ -49,7 +49,8 @@ install: .venv/installed
 
 .venv/installed: requirements.txt | .venv/bin/python
 	@echo "Installing what Binnacle needs into .venv …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true # on all processors, while pip uses one
 	@ln -sf "$$($(BIN)/python -c 'from config.processes import redis_server; print(redis_server())')" $(BIN)/redis-server
 	@touch $@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -13,6 +14,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,11 +36,33 @@ def up(var: Path, *, detach: bool) -> int:
     """Start the cluster; in the foreground until SIGINT or SIGTERM unless `detach`."""
     port, api_port = environment.port("PORT", 8080), environment.port("API_PORT", 6443)
     preflight.check_folder(var)
-    if preflight.running(var):
-        at = Installation(**json.loads((var / "config.json").read_text()))
-        print("Binnacle is already running.")
-        announce(at, login_token(at))
+    with one_at_a_time(var):
+        if preflight.running(var):
+            at = Installation(**json.loads((var / "config.json").read_text()))
+            print("Binnacle is already running.")
+            announce(at, login_token(at))
+            return 0
+        stop = start(var, port, api_port)
+    if detach:
         return 0
+    print("Press Ctrl-C to stop.", flush=True)
+    return stop.wait()
+
+
+@contextmanager
+def one_at_a_time(var: Path) -> Iterator[None]:
+    """Two that start the same cluster would end each other's processes: the second waits for the first."""
+    with open(var / "run" / "up.lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Note: this cluster is being started already; waiting for that.", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def start(var: Path, port: int, api_port: int) -> Stop:
+    """Bring the cluster up, and tell where it is. Raises Refused."""
     if left := orphans.end(var):
         print(f"Note: the supervisor had died; {left} processes that it left were ended.")
     at = installation.load(var, port, api_port)
@@ -50,7 +75,7 @@ def up(var: Path, *, detach: bool) -> int:
     for sentence in preflight.limits():
         print(f"Note: {sentence}.")
     prepare(at)
-    return supervise(at, detach=detach)
+    return supervise(at)
 
 
 def check_ports(at: Installation) -> None:
@@ -60,8 +85,8 @@ def check_ports(at: Installation) -> None:
         preflight.check_port(number, name, what)
 
 
-def supervise(at: Installation, *, detach: bool) -> int:
-    """Run supervisord, wait for readiness, and stay until it ends unless `detach`."""
+def supervise(at: Installation) -> Stop:
+    """Run supervisord, and wait until the cluster is usable."""
     with open(at.path / "log" / "supervisord.out", "ab") as output:
         child = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-n", "-c",
                                   str(at.path / "supervisord.conf")], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
@@ -74,10 +99,7 @@ def supervise(at: Installation, *, detach: bool) -> int:
         stop.now()
         raise
     announce(at, token)
-    if detach:
-        return 0
-    print("Press Ctrl-C to stop.", flush=True)
-    return stop.wait()
+    return stop
 
 
 class Stop:

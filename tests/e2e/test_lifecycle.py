@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_life(stopped: Cluster) -> None:
     assert "not running" in cluster.down()
 
     since = time.monotonic()
-    cluster.up()
+    two_at_once(cluster)
     again = time.monotonic() - since
     assert cluster.path("pod/keeper", "{.metadata.uid}") == uid
     cluster.until(lambda: cluster.path("pod/keeper", "{.status.containerStatuses[0].restartCount}"),
@@ -63,6 +64,15 @@ def test_a_life(stopped: Cluster) -> None:
     assert cluster.config("clean").returncode == 0
     assert not cluster.var.exists() and not cluster.leftovers()
     assert "holds no Binnacle cluster" in clean_of_something_else(cluster)
+
+
+def two_at_once(cluster: Cluster) -> None:
+    """Somebody is impatient: one starts the cluster, the other waits for that."""
+    with ThreadPoolExecutor(2) as both:
+        starts = list(both.map(lambda _: cluster.config("up", "--detach"), range(2)))
+    told = "\n".join(done.stdout + done.stderr for done in starts)
+    assert [done.returncode for done in starts] == [0, 0], f"{told}\n{cluster.state()}"
+    assert [("already running" in done.stdout) for done in starts].count(True) == 1, told
 
 
 def told_while_running(cluster: Cluster) -> None:

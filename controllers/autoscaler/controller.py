@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +12,13 @@ from cluster.events import Recorder
 from cluster.registry import Kind
 from cluster.store import Key
 from controllers import conditions, options, pods
-from controllers.autoscaler import metrics, replicas
+from controllers.autoscaler import metrics, replicas, speed
 from controllers.autoscaler.metrics import Unavailable
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 
 Json = dict[str, Any]
 
 STORAGE = "horizontalpodautoscalers.autoscaling"
-HISTORY = 256  # recommendations remembered for one autoscaler
 SOURCES = {"Resource": "FailedGetResourceMetric", "ContainerResource": "FailedGetContainerResourceMetric",
            "Pods": "FailedGetPodsMetric", "Object": "FailedGetObjectMetric", "External": "FailedGetExternalMetric"}
 
@@ -41,11 +39,18 @@ class _Look:
         return int((self.scale.object().get("spec") or {}).get("replicas", 1))
 
     def condition(self, type: str, value: bool, reason: str, message: str) -> None:
-        conditions.put(self.status, type, "True" if value else "False", reason, message, self.ctx.now())
+        """Set one in its place: unlike those of workloads they keep their order, and say the newest message."""
+        found = list(self.status.get("conditions") or ())
+        at = next((place for place, one in enumerate(found) if one["type"] == type), len(found))
+        made: Json = {"type": type, "status": "True" if value else "False", "lastTransitionTime": clock.stamp(self.ctx.now()),
+                      "reason": reason, "message": message}
+        if at < len(found) and found[at]["status"] == made["status"]:
+            made["lastTransitionTime"] = found[at]["lastTransitionTime"]
+        self.status["conditions"] = [*found[:at], made, *found[at + 1:]]
 
 
 class HorizontalPodAutoscalerController(Controller):
-    """Key: an autoscaler. The history for the stabilization windows is in memory and starts anew with the process."""
+    """Key: an autoscaler. What was recommended before is in memory and starts anew with the process."""
 
     name = "horizontalpodautoscaler"
     user = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
@@ -54,12 +59,12 @@ class HorizontalPodAutoscalerController(Controller):
 
     def __init__(self) -> None:
         self._recorder = Recorder("horizontal-pod-autoscaler")
-        self._history: dict[str, deque[tuple[float, int]]] = {}
+        self._past: dict[str, speed.Past] = {}
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         entry = ctx.cache.get(Key(STORAGE, *split_key(key)))
         if entry is None or entry.meta.deletionTimestamp:
-            self._history.pop(key, None)
+            self._past.pop(key, None)
             return None
         # The first look comes a period after the creation: the workload it was made with should run by then.
         wait = clock.parse(entry.meta.creationTimestamp or clock.now()) + options.metrics_period() - ctx.now()
@@ -92,6 +97,7 @@ class HorizontalPodAutoscalerController(Controller):
     def _scale(self, key: str, look: _Look) -> None:
         """Decide and, where needed, change the replicas of the target."""
         spec, current = look.hpa["spec"], look.current
+        past = self._past.setdefault(key, speed.Past(look.ctx.now(), current))
         lowest, highest = spec.get("minReplicas", 1), spec["maxReplicas"]
         if current == 0 and lowest != 0:
             look.condition("ScalingActive", False, "ScalingDisabled",
@@ -106,16 +112,15 @@ class HorizontalPodAutoscalerController(Controller):
             if found is None:
                 return
             wanted, reason = found
-            # The first look counts what is there as a recommendation: nothing shrinks before its window is over.
-            first = [(look.ctx.now(), current)]
-            history = self._history.setdefault(key, deque(first, maxlen=HISTORY))
-            steady = replicas.stabilized(wanted, current, history, look.ctx.now(), spec.get("behavior") or {})
-            history.append((look.ctx.now(), wanted))
-            wanted, why, message = replicas.limited(steady, current, lowest, highest)
-            look.condition("ScalingLimited", why != "DesiredWithinRange", why, message)
+            now, behavior = look.ctx.now(), spec.get("behavior")
+            steady, said = speed.stabilized(wanted, current, past, now, behavior)
+            look.condition("AbleToScale", True, *said)
+            past.recommended.append((now, wanted))
+            wanted, said = speed.limited(steady, current, lowest, highest, past, now, behavior)
+            look.condition("ScalingLimited", wanted != steady, *said)
         look.status["desiredReplicas"] = wanted
-        if wanted != current:
-            self._rescale(look, wanted, reason)
+        if wanted != current and self._rescale(look, wanted, reason):
+            past.changed.append((look.ctx.now(), wanted - current))
 
     def _recommend(self, look: _Look) -> tuple[int, str] | None:
         """(highest recommendation of all metrics, reason); None when it can not be trusted."""
@@ -191,7 +196,8 @@ class HorizontalPodAutoscalerController(Controller):
         missing = frozenset(ask.keys() - known.keys() - unready)
         return replicas.Load(known, ask, unready, missing)
 
-    def _rescale(self, look: _Look, wanted: int, reason: str) -> None:
+    def _rescale(self, look: _Look, wanted: int, reason: str) -> bool:
+        """Write the new size; whether that was possible."""
         meta, target = look.hpa["metadata"], look.hpa["spec"]["scaleTargetRef"]
         try:
             look.ctx.session.mutate(look.kind.storage, meta["namespace"], target["name"],
@@ -200,11 +206,12 @@ class HorizontalPodAutoscalerController(Controller):
             look.condition("AbleToScale", False, "FailedUpdateScale",
                            f"the HPA controller was unable to update the target scale: {error}")
             self._tell(look.ctx, look.hpa, "FailedRescale", f"New size: {wanted}; reason: {reason}; error: {error}")
-            return
+            return False
         look.status["lastScaleTime"] = clock.stamp(look.ctx.now())
         look.condition("AbleToScale", True, "SucceededRescale",
                        f"the HPA controller was able to update the target scale to {wanted}")
         self._tell(look.ctx, look.hpa, "SuccessfulRescale", f"New size: {wanted}; reason: {reason}", "Normal")
+        return True
 
     def _tell(self, ctx: Context, hpa: Json, reason: str, message: str, type: str = "Warning") -> None:
         about = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", **hpa}

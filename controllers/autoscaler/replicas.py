@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
 
 TOLERANCE = 0.1
-DOWN_WINDOW = 300  # seconds over which the highest recommendation counts when scaling down
 
 
 @dataclass(frozen=True)
@@ -62,30 +60,3 @@ def _replicas(ratio: Any, ready: dict[str, int], load: Load, whole: dict[str, in
         return current
     wanted = math.ceil(second * len(use))
     return current if (second < 1 and wanted > current) or (second > 1 and wanted < current) else wanted
-
-
-def limited(wanted: int, current: int, lowest: int, highest: int) -> tuple[int, str, str]:
-    """(replicas, reason, message) after the limits of the spec and of the speed of growth."""
-    fastest = max(2 * current, 4)
-    if wanted > min(fastest, highest):
-        if highest > fastest:
-            return fastest, "ScaleUpLimit", "the desired replica count is increasing faster than the maximum scale rate"
-        return highest, "TooManyReplicas", "the desired replica count is more than the maximum replica count"
-    if wanted < lowest:
-        return lowest, "TooFewReplicas", "the desired replica count is less than the minimum replica count"
-    return wanted, "DesiredWithinRange", "the desired count is within the acceptable range"
-
-
-def stabilized(wanted: int, current: int, history: Iterable[tuple[float, int]], now: float, behavior: Json) -> int:
-    """The recommendation after the windows: the lowest of the up window, the highest of the down window."""
-    up = (behavior.get("scaleUp") or {}).get("stabilizationWindowSeconds") or 0
-    down = (behavior.get("scaleDown") or {}).get("stabilizationWindowSeconds")
-    down = DOWN_WINDOW if down is None else down
-    seen = [*history, (now, wanted)]
-    lowest = min(value for at, value in seen if at >= now - up)
-    highest = max(value for at, value in seen if at >= now - down)
-    if current < lowest:
-        return current if (behavior.get("scaleUp") or {}).get("selectPolicy") == "Disabled" else lowest
-    if current > highest:
-        return current if (behavior.get("scaleDown") or {}).get("selectPolicy") == "Disabled" else highest
-    return current

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controllers.autoscaler import metrics, replicas
+from controllers.autoscaler import metrics, replicas, speed
 from controllers.autoscaler.controller import HorizontalPodAutoscalerController
 from controllers.autoscaler.replicas import Load
 from tests.controllers.drive import Drive
@@ -62,7 +62,10 @@ def test_nothing_shrinks_before_the_window_is_over(drive, monkeypatch):
     drive.offset = 20
     drive.again("default/web")
     assert drive.get("deployments.apps", "web")["spec"]["replicas"] == 2, "its size at the first look still counts"
-    drive.offset = 20 + replicas.DOWN_WINDOW + 1
+    assert list(conditions(drive).items()) == [
+        ("AbleToScale", ("True", "ScaleDownStabilized")), ("ScalingActive", ("True", "ValidMetricFound")),
+        ("ScalingLimited", ("False", "DesiredWithinRange"))]
+    drive.offset = 20 + speed.DOWN_WINDOW + 1
     drive.again("default/web")
     assert drive.get("deployments.apps", "web")["spec"]["replicas"] == 1
 
@@ -101,10 +104,74 @@ def test_recommendations(use, unready, missing, expected):
     assert replicas.by_utilization(load, 50, current)[0] == expected
 
 
-def test_limits_and_windows():
-    assert replicas.limited(50, 3, 1, 20)[:2] == (6, "ScaleUpLimit")
-    assert replicas.limited(50, 15, 1, 20)[:2] == (20, "TooManyReplicas")
-    assert replicas.limited(0, 3, 2, 20)[:2] == (2, "TooFewReplicas")
-    assert replicas.stabilized(1, 5, [(900.0, 4)], 1000.0, {}) == 4
-    assert replicas.stabilized(1, 5, [(600.0, 4)], 1000.0, {}) == 1
-    assert replicas.stabilized(1, 5, [], 1000.0, {"scaleDown": {"selectPolicy": "Disabled"}}) == 5
+@pytest.mark.parametrize(("wanted", "current", "expected", "reason"), [
+    (50, 3, 6, "ScaleUpLimit"), (50, 1, 4, "ScaleUpLimit"), (50, 15, 20, "TooManyReplicas"), (1, 3, 2, "TooFewReplicas"),
+    (5, 3, 5, "DesiredWithinRange")])
+def test_limits_without_behavior(wanted, current, expected, reason):
+    found, said = speed.limited(wanted, current, 2, 20, speed.Past(0, current), 1000.0, None)
+    assert (found, said.reason) == (expected, reason)
+
+
+def past(recommended=(), changed=()):
+    made = speed.Past(-10_000, 0)
+    made.recommended.extend(recommended)
+    made.changed.extend(changed)
+    return made
+
+
+def rules(select="Max", *policies, window=None):
+    return {"selectPolicy": select, "stabilizationWindowSeconds": window,
+            "policies": [{"type": kind, "value": value, "periodSeconds": period} for kind, value, period in policies]}
+
+
+FREE = rules("Max", ("Percent", 100, 15))
+
+
+@pytest.mark.parametrize(("behavior", "wanted", "recommended", "expected", "reason"), [
+    (None, 1, [(900, 4)], 4, "ScaleDownStabilized"),
+    (None, 1, [(600, 4)], 1, "ReadyForNewScale"),
+    (None, 1, [(900, 9)], 9, "ScaleDownStabilized"),  # what could not be reached in one step is gone on with
+    ({"scaleUp": FREE, "scaleDown": FREE}, 1, [(900, 4)], 4, "ScaleDownStabilized"),
+    ({"scaleUp": FREE, "scaleDown": rules(window=0)}, 1, [(900, 4)], 1, "ReadyForNewScale"),
+    ({"scaleUp": rules(window=60), "scaleDown": FREE}, 9, [(990, 6)], 6, "ScaleUpStabilized"),
+    ({"scaleUp": rules(window=60), "scaleDown": FREE}, 9, [(930, 6)], 9, "ReadyForNewScale"),
+])
+def test_windows(behavior, wanted, recommended, expected, reason):
+    found, said = speed.stabilized(wanted, 5, past(recommended), 1000.0, behavior)
+    assert (found, said.reason) == (expected, reason)
+
+
+@pytest.mark.parametrize(("behavior", "wanted", "changed", "expected", "reason"), [
+    ({"scaleDown": rules("Max", ("Pods", 1, 60))}, 2, [], 9, "ScaleDownLimit"),
+    ({"scaleDown": rules("Max", ("Pods", 1, 60))}, 2, [(970, -1)], 10, "ScaleDownLimit"),
+    ({"scaleDown": rules("Max", ("Pods", 1, 60))}, 2, [(930, -1)], 9, "ScaleDownLimit"),
+    ({"scaleDown": rules("Max", ("Pods", 1, 60), ("Percent", 35, 60))}, 2, [], 6, "ScaleDownLimit"),
+    ({"scaleDown": rules("Min", ("Pods", 1, 60), ("Percent", 35, 60))}, 2, [], 9, "ScaleDownLimit"),
+    ({"scaleDown": rules("Disabled")}, 2, [], 10, "ScaleDownLimit"),
+    ({}, 0, [], 1, "TooFewReplicas"),
+    ({"scaleUp": rules("Max", ("Pods", 2, 60), ("Percent", 11, 60))}, 30, [], 12, "ScaleUpLimit"),
+    ({"scaleUp": rules("Min", ("Pods", 2, 60), ("Percent", 5, 60))}, 30, [], 11, "ScaleUpLimit"),
+    ({"scaleUp": rules("Max", ("Pods", 4, 60))}, 30, [(970, 3), (980, -1)], 12, "ScaleUpLimit"),
+    ({"scaleUp": rules("Max", ("Pods", 4, 60))}, 30, [(970, 9)], 10, "ScaleUpLimit"),
+    ({"scaleUp": rules("Disabled")}, 30, [], 10, "ScaleUpLimit"),
+    ({"scaleUp": rules("Max", ("Percent", 900, 60))}, 60, [], 50, "TooManyReplicas"),
+    ({}, 12, [], 12, "DesiredWithinRange"),
+])
+def test_policies(behavior, wanted, changed, expected, reason):
+    whole = {"scaleUp": FREE, "scaleDown": FREE, **behavior}
+    found, said = speed.limited(wanted, 10, 1, 50, past(changed=changed), 1000.0, whole)
+    assert (found, said.reason) == (expected, reason)
+
+
+def test_a_slow_way_down_is_kept_over_several_looks(drive, monkeypatch):
+    monkeypatch.setattr(metrics, "pod_usage", lambda *_: {"web-0": 1, "web-1": 1})
+    session = drive.ctx.session
+    session.mutate("horizontalpodautoscalers.autoscaling", "default", "web", lambda obj: obj["spec"].update(behavior={
+        "scaleDown": {"stabilizationWindowSeconds": 0, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]}}))
+    session.mutate("deployments.apps", "default", "web", lambda obj: obj["spec"].update(replicas=4))
+    sizes = []
+    for drive.offset in (20, 35, 50, 85, 150):
+        drive.again("default/web")
+        sizes.append(drive.get("deployments.apps", "web")["spec"]["replicas"])
+    assert sizes == [3, 3, 3, 2, 1]
+    assert conditions(drive)["ScalingLimited"][1] in ("DesiredWithinRange", "ScaleDownLimit")

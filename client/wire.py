@@ -18,7 +18,7 @@ class Connection(asyncio.Protocol):
     `closed` says that it can not be used again. An answer of more than `limit` bytes is an OSError.
     """
 
-    def __init__(self, limit: int = 16 << 20) -> None:
+    def __init__(self, limit: int) -> None:
         self.closed = False
         self._limit = limit
         self._transport: asyncio.Transport | None = None
@@ -28,10 +28,12 @@ class Connection(asyncio.Protocol):
         self._size = 0
 
     @classmethod
-    async def open(cls, host: str, port: int, tls: ssl.SSLContext | None, server_name: str | None = None) -> Connection:
+    async def open(cls, host: str, port: int, tls: ssl.SSLContext | None, server_name: str | None = None,
+                   limit: int = 16 << 20) -> Connection:
         """Connect. `server_name`: whose certificate is expected, if not the host's. Raises OSError."""
         name = server_name or host if tls else None
-        _, made = await asyncio.get_running_loop().create_connection(cls, host, port, ssl=tls, server_hostname=name)
+        loop = asyncio.get_running_loop()
+        _, made = await loop.create_connection(lambda: cls(limit), host, port, ssl=tls, server_hostname=name)
         return made
 
     def ask(self, request: bytes) -> asyncio.Future[Answer]:

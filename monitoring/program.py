@@ -87,7 +87,7 @@ class Program:
                 group.create_task(self.scraper.run())
                 group.create_task(self._settle())
         finally:
-            await self.kubelets.close()
+            self.kubelets.close()
 
     async def _settle(self) -> None:
         """What is in memory once everything is read stays there: the collector need not look at it again."""

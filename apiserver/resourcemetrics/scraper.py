@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from apiserver.backend import Target
-from apiserver.resourcemetrics.lines import Lines
+from client.lines import Lines, Place
 from client.wire import FAILURES
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Scraper:
     async def _round(self, kubelets: Callable[[], dict[str, Kubelet]]) -> None:
         found, made = kubelets(), Round()
         self._silent &= found.keys()
-        self._lines.only({target for target, _ in found.values()})
+        self._lines.only({_place(target) for target, _ in found.values()})
         waiting = iter(sorted(found.items(), key=lambda one: one[0] in self._silent))
 
         async def ask() -> None:
@@ -100,7 +100,7 @@ class Scraper:
         target, prefix = kubelet
         try:
             async with asyncio.timeout(TIMEOUT):
-                status, body = await self._lines.get(target, prefix + PATH)
+                status, body = await self._lines.get(_place(target), prefix + PATH)
             if status != 200:
                 raise ValueError(f"it answered {status}: {body[:200].decode(errors='replace')}")
             read(orjson.loads(body), name, made)
@@ -109,6 +109,10 @@ class Scraper:
             if name not in self._silent:
                 log.warning("no figures of node %s: %s", name, str(error) or type(error).__name__)
             self._silent.add(name)
+
+
+def _place(target: Target) -> Place:
+    return target.host, target.port, target.tls
 
 
 def read(summary: Json, node: str, into: Round) -> None:

@@ -5,9 +5,11 @@ Not through the API server's nodes/proxy: whoever may use that may run commands 
 
 from __future__ import annotations
 
-import aiohttp
+from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from client.kubeconfig import Config
+from client.lines import Lines, Place
 
 MAX_PAGE = 64 << 20  # bytes
 TOGETHER = 16        # kubelets asked at once
@@ -21,34 +23,28 @@ class Kubelets:
     """`get` reads one page; the connections are kept. Close it with `close()`."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
-        self._session: aiohttp.ClientSession | None = None
+        self._config, self._tls = config, config.ssl_context()
+        self._lines = Lines(MAX_PAGE)
 
     async def get(self, address: str, path: str) -> bytes:
         """A page of the kubelet at `address`: `host:port`, or a path below that.
 
-        Raises KubeletError, aiohttp.ClientError, TimeoutError, OSError.
+        Raises KubeletError, or one of `client.wire.FAILURES`.
         """
         token = self._config.bearer()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        body = bytearray()
-        async with self._open().get(f"https://{address}{path}", headers=headers) as response:
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > MAX_PAGE:
-                    raise KubeletError(f"its page is longer than {MAX_PAGE} bytes")
-            if response.status != 200:
-                raise KubeletError(f"it answers {response.status}: {bytes(body[:300]).decode(errors='replace').strip()}")
-        return bytes(body)
+        status, body = await self._lines.get(self._place(address), urlsplit(f"//{address}{path}").path, headers)
+        if status != 200:
+            raise KubeletError(f"it answers {status}: {body[:300].decode(errors='replace').strip()}")
+        return body
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            context = self._config.ssl_context()
-            connector = aiohttp.TCPConnector(limit=TOGETHER, ssl=True if context is None else context, keepalive_timeout=60)
-            self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
-        return self._session
+    def only(self, addresses: Iterable[str]) -> None:
+        """Let go of the connections to all others."""
+        self._lines.only({self._place(address) for address in addresses})
 
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+    def close(self) -> None:
+        self._lines.only(set())
+
+    def _place(self, address: str) -> Place:
+        found = urlsplit(f"//{address}")
+        return found.hostname or "", found.port or 0, self._tls

@@ -7,8 +7,7 @@ import logging
 import time
 from collections.abc import Iterable
 
-import aiohttp
-
+from client.wire import FAILURES
 from monitoring.history.entities import CONTAINER, NODE, POD, Entity
 from monitoring.history.figures import MISSING, RESTARTS
 from monitoring.history.head import Sample
@@ -22,6 +21,7 @@ log = logging.getLogger("monitoring.scraping")
 
 PAGE = "/metrics/cadvisor"
 PATIENCE = 10.0    # seconds for one
+UNUSABLE: tuple[type[Exception], ...] = (*FAILURES, KubeletError, ValueError)
 Found = tuple[Entity, int, list[int]]  # what, when (milliseconds), values
 
 
@@ -57,6 +57,7 @@ class Scraper:
             del self._readers[gone]
             self._entities.pop(gone, None)
             self.failed.pop(gone, None)
+        self._kubelets.only(kubelets.values())
         gate = asyncio.Semaphore(TOGETHER)
         found: list[Found] = []
 
@@ -77,7 +78,7 @@ class Scraper:
             async with asyncio.timeout(PATIENCE):
                 page = await self._kubelets.get(address, PAGE)
             found = self.read(name, page, int(time.time() * 1000))
-        except (KubeletError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except UNUSABLE as error:
             why = str(error) or type(error).__name__
             if name not in self.failed:
                 log.warning("no figures of node %s: %s", name, why)

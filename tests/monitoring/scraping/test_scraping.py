@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from client import Config
+from client.wire import FAILURES
+from config import pki
 from monitoring.history.entities import NODE, WORKLOAD
 from monitoring.history.figures import CPU, FS, MEMORY, MISSING, RX
 from monitoring.history.history import History
-from monitoring.scraping.kubelets import KubeletError
+from monitoring.scraping.kubelets import KubeletError, Kubelets
 from monitoring.scraping.page import Reader
 from monitoring.scraping.scraper import Scraper
 from tests.monitoring import cluster
@@ -64,11 +70,14 @@ class Nodes(cluster.Owners):
         return {"n1": "n1:10250", "n2": "n2:10250"}
 
 
-class Kubelets:
+class Pages:
     """Kubelets that answer with the pages of the test's cluster; those in `silent` do not."""
 
     def __init__(self) -> None:
         self.t, self.start, self.silent = 0.0, START, set[str]()
+
+    def only(self, addresses: Iterable[str]) -> None:
+        """There are no connections."""
 
     async def get(self, address: str, path: str) -> bytes:
         node = address.partition(":")[0]
@@ -78,7 +87,7 @@ class Kubelets:
 
 
 def test_a_silent_node_is_told_and_the_others_are_measured(tmp_path: Path) -> None:
-    kubelets, owners, history = Kubelets(), Nodes(), History(tmp_path, 1 << 30)
+    kubelets, owners, history = Pages(), Nodes(), History(tmp_path, 1 << 30)
     line: Any = kubelets
     scraper = Scraper(line, owners, history, 15)  # type: ignore[arg-type]
 
@@ -108,3 +117,41 @@ def test_a_workload_sums_what_its_pods_do_over_a_restart(tmp_path: Path) -> None
     expected = sum(pod.cpu(1485) - pod.cpu(0) for pod in cluster.PODS if pod.name.startswith("web"))
     assert abs(values[-1] / 1e6 - expected) < 0.03 * expected
     history.close()
+
+
+def test_kubelets_are_asked_over_kept_connections_with_the_token(tmp_path: Path) -> None:
+    pki.make_all(tmp_path, node="node", addresses=["127.0.0.1"])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "kubelet.crt", tmp_path / "kubelet.key")
+    lines: set[int] = set()
+
+    async def page(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        lines.add(request.transport.get_extra_info("peername")[1])
+        if request.headers.get("Authorization") != "Bearer secret":
+            return web.Response(status=401, text="who are you?\n")
+        return web.Response(text=request.path)
+
+    async def main() -> None:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", page)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        address = f"127.0.0.1:{runner.addresses[0][1]}"
+        ca = (tmp_path / "ca.crt").read_text()
+        kubelets = Kubelets(Config("https://127.0.0.1:1", ca=ca, token="secret"))
+        for node in ("a", "b"):
+            assert await kubelets.get(f"{address}/nodes/{node}", "/metrics") == f"/nodes/{node}/metrics".encode()
+        assert len(lines) == 1, "one connection for both nodes"
+        kubelets.only([])
+        await kubelets.get(address, "/metrics")
+        assert len(lines) == 2, "who is gone is let go"
+        kubelets.close()
+        with pytest.raises(KubeletError, match="it answers 401: who are you"):
+            await Kubelets(Config("https://127.0.0.1:1", ca=ca)).get(address, "/metrics")
+        with pytest.raises(FAILURES):  # whose certificate nobody vouches for
+            await Kubelets(Config("https://127.0.0.1:1", token="secret")).get(address, "/metrics")
+        await runner.cleanup()
+
+    asyncio.run(main())

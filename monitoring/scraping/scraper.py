@@ -122,6 +122,6 @@ class Scraper:
                 self._totals.take(entity, sample)
         wholes = self._totals.now(at)
         numbers = self._history.number(wholes, at)
-        samples += [Sample(numbers[whole], at, values) for whole, values in wholes.items()]
+        samples += [Sample(numbers[whole], when, values) for whole, (when, values) in wholes.items()]
         self.samples += len(samples)
         self._history.add(at, samples)

@@ -7,14 +7,16 @@ import json
 import shutil
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -26,6 +28,7 @@ from tests.e2e.dashboard import Dashboard
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(500)]
 Json = dict[str, Any]
 
+SIMULATED = ("sim-0", "sim-1")
 JOBS = {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "cadvisor",
         "kubelet-resource", "node-exporter", "kube-state-metrics", "monitoring", "kube-dns", "dashboard"}
 # What the dashboards ask: of the cluster, namespaces, workloads, pods, nodes, the kubelet, the API server, queues, the
@@ -115,11 +118,26 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         for addon in ("monitoring", "kube-dns", "dashboard"):
             cluster.until(partial(cluster.path, "-n", "kube-system", "deployment", addon, "{.status.readyReplicas}"),
                           lambda count: count == "1", timeout=60, what=f"{addon} is ready")
-        server = Prometheus(cluster, tmp_path_factory.mktemp("prometheus"))
-        try:
-            yield server
-        finally:
-            server.close()
+        with simulated(cluster):
+            server = Prometheus(cluster, tmp_path_factory.mktemp("prometheus"))
+            try:
+                yield server
+            finally:
+                server.close()
+
+
+@contextmanager
+def simulated(cluster: Cluster) -> Iterator[None]:
+    """Two nodes behind one port, on which nothing is put: they are found and scraped as the others are."""
+    player = subprocess.Popen([*cluster.prefix, sys.executable, "manage.py", "simulate", "--nodes", "2"], cwd=machine.ROOT,
+                              env=cluster.environment, stderr=subprocess.DEVNULL)
+    try:
+        for node in SIMULATED:
+            cluster.until(partial(cluster.kubectl, "cordon", node), timeout=60, what=f"{node} is registered")
+        yield
+    finally:
+        player.terminate()
+        player.wait(30)
 
 
 def test_everything_is_found_and_up(prometheus: Prometheus) -> None:
@@ -131,6 +149,8 @@ def test_everything_is_found_and_up(prometheus: Prometheus) -> None:
         seen, lambda all: {key.split()[0] for key in all} >= JOBS and set(all.values()) == {"up"}, timeout=60,
         what="all targets are up")
     assert {key.split()[0] for key in found} == JOBS
+    paths = {f"/metrics/nodes/{node}/metrics{page}" for node in SIMULATED for page in ("", "/cadvisor", "/resource", "/node")}
+    assert paths <= {urlsplit(key.split()[1]).path for key in found}
 
 
 def test_the_dashboards_have_series(prometheus: Prometheus) -> None:
@@ -182,9 +202,9 @@ def test_the_charts_come_from_it_and_agree_with_the_history(prometheus: Promethe
     """Switched over to it and back, by the addon's ConfigMap: what the dashboard draws is the same, within 2 %."""
     cluster = prometheus.cluster
     dashboard = Dashboard.of(cluster)
-    node = cluster.path("nodes", "{.items[0].metadata.name}")
-    pod = cluster.path("pods", "-l", "app=worker", "{.items[0].metadata.name}")
-    keys = (["nodes", "", node], ["pods", "default", pod], ["deployments.apps", "default", "worker"])
+    pod, node = cluster.path("pods", "-l", "app=worker", "{.items[0].metadata.name} {.items[0].spec.nodeName}").split()
+    keys = (["nodes", "", node], ["nodes", "", SIMULATED[0]], ["pods", "default", pod],
+            ["deployments.apps", "default", "worker"])
     cluster.until(lambda: min(len(points(dashboard.figures(key), "memory")) for key in keys), lambda count: count > 13,
                   timeout=150, what="there is something to compare")
     until = time.time() - 5

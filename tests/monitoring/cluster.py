@@ -117,7 +117,7 @@ def record(history: History, start: int, seconds: int) -> None:
 
 
 def _jitter(t: int) -> float:
-    return (t * 7919 % 900) / 1000
+    return (t * 7919 % 900 + 1) / 1000
 
 
 def write_openmetrics(path: Path, start: int, seconds: int) -> None:

@@ -17,6 +17,7 @@ from config import pki
 from monitoring.history.entities import NODE, WORKLOAD
 from monitoring.history.figures import CPU, FS, MEMORY, MISSING, RX
 from monitoring.history.history import History
+from monitoring.queries.grid import Line
 from monitoring.scraping.kubelets import KubeletError, Kubelets
 from monitoring.scraping.page import Reader
 from monitoring.scraping.scraper import Scraper
@@ -116,6 +117,25 @@ def test_a_workload_sums_what_its_pods_do_over_a_restart(tmp_path: Path) -> None
     assert values == sorted(values), "a sum that grows never falls"
     expected = sum(pod.cpu(1485) - pod.cpu(0) for pod in cluster.PODS if pod.name.startswith("web"))
     assert abs(values[-1] / 1e6 - expected) < 0.03 * expected
+    history.close()
+
+
+def test_a_sum_is_steady_though_kubelets_measure_in_a_time_of_their_own(tmp_path: Path) -> None:
+    history, owners = History(tmp_path, 1 << 30), cluster.Owners()
+    scraper = Scraper(None, owners, history, 15)  # type: ignore[arg-type]
+    line = 'container_cpu_usage_seconds_total{{container="app",id="/p/{0}",namespace="shop",pod="{0}"}} {1} {2}\n'
+    for t in range(0, 600, 15):
+        found = []
+        for node, pod, phase in (("n1", "web-1", 2), ("n2", "web-2", 3)):
+            measured = (t - phase) // 10 * 10 + phase  # each 10 s, whenever they are asked
+            page = "\n" + line.format(pod, 0.2 * measured, (START + measured) * 1000)
+            found += scraper.read(node, page.encode(), 0)
+        scraper.keep((START + t) * 1000, found)
+    [number] = [n for n, e in history.entities(0, kind=WORKLOAD) if e.workload == "Deployment/web"]
+    rates = Line(CPU, (START + 60) * 1000, 15_000, 32, False, False)
+    for _, pieces in history.samples([number], (CPU,), START * 1000, (START + 3600) * 1000):
+        rates.add(*pieces[CPU])
+    assert [value for value in rates.values() if value is not None] == pytest.approx([0.4] * 32, rel=0.01)
     history.close()
 
 

@@ -10,7 +10,7 @@ import org.elasticsearch.node.InternalSettingsPreparer;
 import org.elasticsearch.node.Node;
 import org.elasticsearch.plugins.PluginsLoader;
 
-/** One Elasticsearch node from its published jars: `Main <home> <data> <port>`; listens on loopback only. */
+/** One Elasticsearch node from its published jars: `Main <home> <data> <address> <port>`. */
 public final class Main {
     public static void main(String[] args) throws Exception {
         Path home = Path.of(args[0]);
@@ -20,7 +20,7 @@ public final class Main {
         Settings settings = Settings.builder()
             .put("path.home", home).put("path.data", args[1]).put("path.logs", Path.of(args[1], "logs"))
             .put("cluster.name", "binnacle").put("node.name", "log").put("discovery.type", "single-node")
-            .put("network.host", "127.0.0.1").put("http.port", args[2]).put("transport.port", "0")
+            .put("network.host", args[2]).put("http.port", args[3]).put("transport.port", "0")
             .put("cluster.routing.allocation.disk.threshold_enabled", false)
             .build();
         Environment environment = InternalSettingsPreparer.prepareEnvironment(settings, Map.of(), home, () -> "log");

@@ -1,7 +1,7 @@
 """A real Elasticsearch from its published jars, without a container.
 
     python deploy/elasticsearch/node.py install HOME            the jars, by Maven; 60 MB
-    python deploy/elasticsearch/node.py run HOME DATA PORT      until it is told to stop
+    python deploy/elasticsearch/node.py run HOME DATA PORT      until it is told to stop; on 127.0.0.1, or --address
 
 `install` needs Java 17 with its compiler and Maven (Debian: openjdk-17-jdk-headless, maven).
 """
@@ -25,23 +25,47 @@ HEAP = "512m"
 
 
 def install(home: Path) -> None:
-    """Fetches and arranges the jars below `home`; done already: nothing. Raises CalledProcessError with Maven's words."""
-    if (home / "classes" / "Main.class").exists():
-        return
+    """Fetches and arranges the jars below `home`, and compiles what starts them; what is done already is not done again.
+
+    Raises CalledProcessError with Maven's words.
+    """
     home.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=home, prefix="install-"))
     try:
-        lib, module = work / "lib", work / "modules" / MODULE
-        subprocess.run(["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
-                        f"-DoutputDirectory={lib}"], check=True, stdout=sys.stderr)
-        _arrange(lib, module)
-        subprocess.run(["javac", "-d", str(work / "classes"), "-cp", f"{lib}/*", str(HERE / "Main.java")], check=True)
-        (work / "config").mkdir()
-        for name in ("lib", "modules", "config", "classes"):  # classes last: they say that all is there
-            shutil.rmtree(home / name, ignore_errors=True)
-            (work / name).rename(home / name)
+        if not (home / "modules").exists():
+            _fetch(home, work)
+        if not installed(home):
+            _compile(home, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def installed(home: Path) -> bool:
+    """Whether all is there, of this very source."""
+    source = home / "classes" / "Main.java"
+    return source.exists() and source.read_bytes() == (HERE / "Main.java").read_bytes()
+
+
+def _fetch(home: Path, work: Path) -> None:
+    lib, module = work / "lib", work / "modules" / MODULE
+    subprocess.run(["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
+                    f"-DoutputDirectory={lib}"], check=True, stdout=sys.stderr)
+    _arrange(lib, module)
+    (work / "config").mkdir()
+    for name in ("lib", "config", "modules"):  # modules last: they say that all jars are there
+        _place(work / name, home / name)
+
+
+def _compile(home: Path, work: Path) -> None:
+    classes = work / "classes"
+    subprocess.run(["javac", "-d", str(classes), "-cp", f"{home / 'lib'}/*", str(HERE / "Main.java")], check=True)
+    shutil.copy(HERE / "Main.java", classes)
+    _place(classes, home / "classes")
+
+
+def _place(made: Path, where: Path) -> None:
+    shutil.rmtree(where, ignore_errors=True)
+    made.rename(where)
 
 
 def _arrange(lib: Path, module: Path) -> None:
@@ -56,12 +80,12 @@ def _arrange(lib: Path, module: Path) -> None:
                 (module / Path(name).name).write_bytes(jar.read(name))
 
 
-def command(home: Path, data: Path, port: int, heap: str = HEAP) -> list[str]:
-    """What starts the node: it answers on 127.0.0.1:`port` some seconds later."""
+def command(home: Path, data: Path, port: int, heap: str = HEAP, address: str = "127.0.0.1") -> list[str]:
+    """What starts the node: it answers on `address`:`port` some seconds later."""
     # One collector thread and the quick compiler: this is for one machine, shared with a whole cluster.
     return ["java", f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
             "--module-path", str(home / "lib"), "--add-modules", "org.elasticsearch.server,jdk.net,java.management",
-            "-cp", str(home / "classes"), "Main", str(home), str(data), str(port)]
+            "-cp", str(home / "classes"), "Main", str(home), str(data), address, str(port)]
 
 
 def main() -> None:
@@ -73,14 +97,15 @@ def main() -> None:
     run.add_argument("data", type=Path)
     run.add_argument("port", type=int)
     run.add_argument("--heap", default=HEAP)
+    run.add_argument("--address", default="127.0.0.1", help="to listen on; anybody who reaches it may read and write")
     found = parser.parse_args()
     if found.command == "install":
         install(found.home.resolve())
         return
-    if not (found.home / "classes" / "Main.class").exists():
+    if not installed(found.home):
         sys.exit(f"node.py: nothing is installed in {found.home}: `node.py install {found.home}` first")
     found.data.mkdir(parents=True, exist_ok=True)
-    words = command(found.home.resolve(), found.data.resolve(), found.port, found.heap)
+    words = command(found.home.resolve(), found.data.resolve(), found.port, found.heap, found.address)
     os.execvp(words[0], words)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from logs.arguments import positive, size
 from logs.ship.options import inside
 
 EMBEDDED, ELASTICSEARCH = "embedded", "elasticsearch"
-_UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -23,7 +22,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
                         help="where the embedded store keeps lines")
     parser.add_argument("--store", choices=(EMBEDDED, ELASTICSEARCH), default=EMBEDDED, help="what is searched")
     parser.add_argument("--elasticsearch-url", default="", help="http(s)://[user:password@]host:port, for that store")
-    parser.add_argument("--retention-days", type=_positive, default=14, help="days that the embedded store keeps, with today")
+    parser.add_argument("--retention-days", type=positive, default=14, help="days that the embedded store keeps, with today")
     parser.add_argument("--max-size", type=size, default="2Gi", help="what the embedded store may take on the disk")
     parser.add_argument("--keep-free", type=size, default="256Mi", help="what it leaves free on the disk")
     parser.add_argument("--api-server", default="", help="URL of the API, with the pod's service account")
@@ -34,17 +33,3 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("--elasticsearch-url is missing: --store elasticsearch needs it, as http://elasticsearch:9200")
     found.data_dir = inside(found.data_dir)
     return found
-
-
-def size(text: str) -> int:
-    """Bytes of a quantity as 512Mi."""
-    match = re.fullmatch(r"(\d{1,15})(Ki|Mi|Gi|Ti|k|M|G)?", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: write one as 512Mi or 2Gi")
-    return int(match[1]) * _UNITS[match[2] or ""]
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-    return int(text)

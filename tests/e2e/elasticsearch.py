@@ -21,14 +21,19 @@ from tests.e2e.machine import ROOT, free_port
 HOME = Path(os.environ.get("BINNACLE_ELASTICSEARCH") or ROOT / "build" / "elasticsearch")
 
 
+def install() -> None:
+    """See that the jars are in HOME."""
+    for program in ("java", "javac", "mvn"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    node.install(HOME)
+
+
 class Elasticsearch:
     """One node. Its data outlives `stop` and `kill`; `close` ends it."""
 
     def __init__(self, folder: Path) -> None:
-        for program in ("java", "javac", "mvn"):
-            if shutil.which(program) is None:
-                pytest.skip(f"{program} is not installed")
-        node.install(HOME)
+        install()
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None

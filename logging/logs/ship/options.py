@@ -9,6 +9,7 @@ from pathlib import Path
 
 from client import pod
 from client.kubeconfig import Config
+from logs.arguments import positive, size
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -24,13 +25,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--ingest", metavar="URL", default="",
                         help="the embedded store's address; default: that of the service kube-system/log-store")
     parser.add_argument("--refresh", default="30s", help="Elasticsearch: how long a line may be unseen by searches")
-    parser.add_argument("--retention-days", type=_positive, default=14, help="Elasticsearch: older indices are deleted")
-    parser.add_argument("--retention-size", type=_size, default=20 * 1024**3,
+    parser.add_argument("--retention-days", type=positive, default=14, help="Elasticsearch: older indices are deleted")
+    parser.add_argument("--retention-size", type=size, default=20 * 1024**3,
                         help="Elasticsearch: the oldest indices are deleted while all hold more")
     parser.add_argument("--events", choices=("auto", "always", "never"), default="auto",
                         help="ship Kubernetes Events too; auto: where the API server's log is, so on one node")
     parser.add_argument("--address", default=os.environ.get("POD_IP") or "", help="of /metrics, /health, /ready")
-    parser.add_argument("--http-port", type=_positive, default=9154)
+    parser.add_argument("--http-port", type=positive, default=9154)
     parser.add_argument("--api-server", default="", help="URL of the API, with the pod's service account")
     parser.add_argument("--kubeconfig", default="", help="instead of the pod's service account")
     parser.add_argument("--without-api", action="store_true", help="names from the files' paths are enough")
@@ -56,20 +57,3 @@ def inside(path: Path) -> Path:
 def api(options: argparse.Namespace) -> Config | None:
     """Where the API is and who we are there; None with --without-api. Raises OSError or KubeconfigError."""
     return None if options.without_api else pod.api(options.api_server, options.kubeconfig)
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-    return int(text)
-
-
-
-def _size(text: str) -> int:
-    """A quantity of bytes: `20Gi`."""
-    units = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
-    number, unit = (text[:-2], units[text[-2:]]) if text[-2:] in units else (text, 1)
-    try:
-        return int(float(number) * unit)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: a number of bytes, or one with Ki, Mi, Gi, Ti") from None

@@ -23,7 +23,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "logging"))
 import orjson
 
 from logs.index.backend import Embedded
-from logs.index.days import Bounds, Days
+from logs.index.parts import Bounds, Parts
 from logs.index.writer import Writer
 from logs.query import fields, moments, parse
 from logs.search.backend import Asked, Backend
@@ -97,12 +97,12 @@ async def timed(ask: Callable[[], Awaitable[Any]]) -> dict[str, float]:
 
 async def embedded(count: int, start: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        days = Days(Path(folder), Bounds(size=1 << 40))
-        writer = Writer(days)
+        parts = Parts(Path(folder), Bounds(size=1 << 40))
+        writer = Writer(parts)
         try:
             written = await ingest(writer.write, count, start)
-            sizes = {"bytes_per_line": round(sum(days.measure(fresh=True).values()) / count)}
-            return {**written, **sizes, **await searches(Embedded(days, writer), start)}
+            sizes = {"bytes_per_line": round(sum(parts.measure(fresh=True).values()) / count)}
+            return {**written, **sizes, **await searches(Embedded(parts, writer), start)}
         finally:
             await asyncio.to_thread(writer.close)
 

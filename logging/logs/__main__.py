@@ -28,17 +28,17 @@ def pages(options: argparse.Namespace, config: Config | None) -> Pages:
 
         return Pages(Elastic.at(options.elasticsearch_url), Access(config), Tally())
     from logs.index.backend import Embedded
-    from logs.index.days import Bounds, Days
+    from logs.index.parts import Bounds, Parts
     from logs.index.writer import Writer
 
     loop = asyncio.get_running_loop()
-    days = Days(options.data_dir, Bounds(options.retention_days, options.max_size, options.keep_free))
+    parts = Parts(options.data_dir, Bounds(options.retention_days, options.max_size, options.keep_free))
 
     def committed() -> None:
         loop.call_soon_threadsafe(made.committed)
 
-    writer = Writer(days, committed)
-    made = Pages(Embedded(days, writer), Access(config), Tally(), writer)
+    writer = Writer(parts, committed)
+    made = Pages(Embedded(parts, writer), Access(config), Tally(), writer)
     return made
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from logs.connection import Server
 from logs.index.backend import Embedded
-from logs.index.days import Bounds, Days, Full
+from logs.index.parts import Bounds, Full, Parts
 from logs.index.writer import Writer
 from logs.query import QueryError, moments, parse
 from logs.record import Document, Result, Unavailable
@@ -25,6 +25,7 @@ from logs.search.backend import MAX_LIMIT, Asked, Backend, Place
 
 WAIT = 5.0            # seconds until a store that refuses is asked again
 KEPT_DAYS = 3650      # whatever is there is copied: retention is the store's own matter, when it runs
+PART = 512 << 20      # bytes of a part of a day: the least that the store can drop
 TRIES = 60
 
 
@@ -42,9 +43,9 @@ def opened(place: str) -> Opened:
 
         words = os.environ.get("LOG_STORE_AUTHORIZATION", "")
         return Opened(Elastic.at(place), Server(place, (lambda: {"Authorization": words}) if words else dict))
-    days = Days(Path(place), Bounds(days=KEPT_DAYS, size=1 << 62, free=64 << 20))
-    writer = Writer(days)
-    return Opened(Embedded(days, writer), writer)
+    parts = Parts(Path(place), Bounds(days=KEPT_DAYS, size=1 << 62, free=64 << 20, part=PART))
+    writer = Writer(parts)
+    return Opened(Embedded(parts, writer), writer)
 
 
 async def copy(source: Opened, target: Opened, asked: Asked) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from logs.record import Result
 
 if TYPE_CHECKING:
-    from logs.index.days import Days
+    from logs.index.parts import Parts
 
 Row = tuple[str, str, str, float]  # name, type, help, value
 STARTED = time.time()
@@ -19,7 +19,7 @@ STARTED = time.time()
 class Writes(Protocol):
     """What takes lines, and counts them. `known`: came again, and were there."""
 
-    days: Days
+    parts: Parts
     added: int
     known: int
     rejected: int
@@ -67,11 +67,12 @@ def _writing(writes: Writes) -> Iterator[Row]:
     yield ("binnacle_log_store_commit_failures_total", "counter", "Groups that were refused: no room, or a broken disk.",
            writes.failed)
     yield "binnacle_log_store_waiting_bytes", "gauge", "What waits to be written.", writes.waiting
-    yield "binnacle_log_store_days", "gauge", "Daily indices.", len(writes.days.names())
-    yield ("binnacle_log_store_dropped_days_total", "counter", "Daily indices dropped by age or size.",
-           len(writes.days.dropped))
-    yield "binnacle_log_store_bytes", "gauge", "What the indices take on the disk.", sum(writes.days.measure().values())
-    yield "binnacle_log_store_limit_bytes", "gauge", "What they may take.", writes.days.bounds.size
+    yield "binnacle_log_store_indices", "gauge", "Indices: one a day, or several.", len(writes.parts.names())
+    yield ("binnacle_log_store_dropped_lines_total", "counter", "Lines dropped before they were too old, for room.",
+           writes.parts.losses.lines)
+    yield "binnacle_log_store_expired_lines_total", "counter", "Lines dropped by age.", writes.parts.losses.expired
+    yield "binnacle_log_store_bytes", "gauge", "What the indices take on the disk.", sum(writes.parts.measure().values())
+    yield "binnacle_log_store_limit_bytes", "gauge", "What they may take.", writes.parts.bounds.size
 
 
 def _process() -> Iterator[Row]:

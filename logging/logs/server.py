@@ -2,7 +2,7 @@
 
     POST /ingest      documents, see `logs.record`
     POST /search      {query, from, to, namespaces, scope, limit, order: newest | oldest, after} -> {lines, next}
-    POST /histogram   {query, …, buckets} -> {interval, buckets: [[ms, {level: lines}]], total, from, to}
+    POST /histogram   {query, …, buckets} -> {interval, buckets: [[ms, {level: lines}]], total, from, to, dropped_until}
     POST /top         {query, …, field, limit} -> {values: [[value, lines]], others, sampled}
     POST /around      {line, scope, limit} -> {before: [lines], after: [lines]}, of the same container, oldest first
     POST /tail        {query, …} -> a stream of {"lines": […]} and, each second, {"beat": true}
@@ -23,7 +23,7 @@ import orjson
 
 from logs import exposition
 from logs.access import Access
-from logs.index.days import Full
+from logs.index.parts import Full
 from logs.query import fields
 from logs.query.moments import text as time_text
 from logs.query.nodes import AnyOf, Not, both
@@ -120,7 +120,8 @@ class Pages:
         interval = question.interval(asked.low, asked.high)
         buckets = await self._backend.histogram(asked, interval)
         return {"interval": interval, "buckets": buckets, "total": sum(sum(levels.values()) for _, levels in buckets),
-                "from": time_text(asked.low), "to": time_text(asked.high)}
+                "from": time_text(asked.low), "to": time_text(asked.high),
+                "dropped_until": time_text(dropped) if (dropped := self._backend.dropped_until) else None}
 
     async def _top(self, question: Question) -> object:
         top = await self._backend.top(question.asked(), question.field(), question.top_limit())

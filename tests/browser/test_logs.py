@@ -36,9 +36,9 @@ class Store:
         self.folder, self.port, self.count = folder, free_port(), 0
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *more: str) -> None:
         command = [sys.executable, "-m", "logs", "--without-api", "--address", "127.0.0.1", "--port", str(self.port),
-                   "--data-dir", str(self.folder)]
+                   "--data-dir", str(self.folder), *more]
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": "logging"})
         _await_answer(f"http://127.0.0.1:{self.port}/readyz", 60)
 
@@ -186,3 +186,19 @@ def test_a_pod_leads_to_its_lines(page: Any, logs: Store) -> None:
     page.get_by_role("link", name="Search logs").click()
     expect(page.locator(".log-count")).to_contain_text("lines", timeout=30_000)
     assert "q=pod:web-7c9d6b5f44-4xk2p" in page.url.replace("%3A", ":")
+
+
+def test_lines_that_were_dropped_for_room_are_told(page: Any, logs: Store, shot: Any) -> None:
+    """The last test of the store: it has room for one index only after this."""
+    page.goto("c/local/logs")
+    expect(page.locator(".log-count")).to_contain_text("lines", timeout=30_000)
+    expect(page.locator(".log-dropped")).to_have_count(0)
+    logs.stop()
+    logs.start("--max-size=1")
+    logs.add("the flood begins")
+    logs.add("the flood goes on")
+    page.goto("c/local/logs?q=flood")
+    expect(page.locator(".log-dropped")).to_contain_text("were dropped early: the log store has reached its size",
+                                                          timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("2 lines")
+    shot("logs-dropped")

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from logs import copy
-from logs.index.days import Bounds, Days
+from logs.index.parts import Bounds, Parts
 from logs.index.writer import Writer
 from logs.query import moments
 from tests.e2e.elasticsearch import Elasticsearch
@@ -27,7 +27,7 @@ def line(number: int) -> bytes:
 
 def filled(folder: Path) -> None:
     async def write() -> None:
-        writer = Writer(Days(folder, Bounds()))
+        writer = Writer(Parts(folder, Bounds()))
         await writer.write([line(n) for n in range(COUNT)])
         await asyncio.to_thread(writer.close)
 

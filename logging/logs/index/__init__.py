@@ -1,5 +1,5 @@
-"""The embedded store: one tantivy index a day, in folders that whole days are dropped with.
+"""The embedded store: tantivy's indices, one a day or, when many lines come, several. They are dropped whole.
 
-`index.days` keeps the folders and their retention, `index.writer` takes documents in and commits them in groups,
-`index.backend` answers searches, `index.compile` turns a query's tree into tantivy's.
+`index.part` is one of them, `index.parts` all, with their bounds and `index.losses`; `index.writer` takes documents in and
+commits them in groups, `index.backend` answers searches, `index.compile` turns a query's tree into tantivy's.
 """

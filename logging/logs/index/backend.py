@@ -1,4 +1,4 @@
-"""Searches over the days of the embedded store; the work is done in threads, which tantivy lets run side by side."""
+"""Searches over the indices of the embedded store; the work is done in threads, which tantivy lets run side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from logs.index.days import Days
+from logs.index.parts import Parts
 from logs.index.schema import COLUMNS
 from logs.index.writer import Writer
 from logs.query import fields
@@ -20,8 +20,8 @@ class Embedded:
 
     name = "embedded"
 
-    def __init__(self, days: Days, writer: Writer) -> None:
-        self._days, self._writer = days, writer
+    def __init__(self, parts: Parts, writer: Writer) -> None:
+        self._parts, self._writer = parts, writer
 
     async def search(self, asked: Asked, limit: int, newest_first: bool, after: Place | None) -> Page:
         return await asyncio.to_thread(self._search, asked, limit, newest_first, after)
@@ -30,12 +30,16 @@ class Embedded:
         low, high = asked.low, asked.high
         if after is not None:
             low, high = (low, min(high, after.time + 1)) if newest_first else (max(low, after.time), high)
-        days = self._days.between(low, high)
+        # Those whose lines come first, first; times of parts may overlap.
+        parts = sorted(self._parts.between(low, high), reverse=newest_first,
+                       key=lambda part: part.span.high if newest_first else part.span.low)
         rows: list[tuple[Place, bytes]] = []
-        for day in reversed(days) if newest_first else days:
-            rows += day.rows(day.compiler.compile(asked.within), limit + 1 - len(rows), newest_first, after)
-            if len(rows) > limit:
+        for part in parts:
+            last = rows[limit][0].time if len(rows) > limit else None
+            if last is not None and (part.span.high < last if newest_first else part.span.low > last):
                 break
+            rows += part.rows(part.compiler.compile(asked.within), limit + 1, newest_first, after)
+            rows = sorted(rows, key=lambda row: row[0], reverse=newest_first)[:limit + 1]
         return page_of(rows, limit)
 
     async def histogram(self, asked: Asked, interval: int) -> list[tuple[int, dict[str, int]]]:
@@ -53,8 +57,8 @@ class Embedded:
         return [(start, {level: n for level, n in found[start].items() if n}) for start in sorted(found)]
 
     def _aggregated(self, asked: Asked, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-        return [day.aggregate(day.compiler.compile(asked.within), wanted)
-                for day in self._days.between(asked.low, asked.high) if day.lines]
+        return [part.aggregate(part.compiler.compile(asked.within), wanted)
+                for part in self._parts.between(asked.low, asked.high) if part.lines]
 
     async def top(self, asked: Asked, field: fields.Field, limit: int) -> Top:
         return await asyncio.to_thread(self._top, asked, field, limit)
@@ -77,10 +81,15 @@ class Embedded:
         return await asyncio.to_thread(self._arrivals, asked, mark, limit)
 
     def _arrivals(self, asked: Asked, mark: int, limit: int) -> tuple[list[bytes], int]:
-        found = [row for day in self._days.between(asked.low, asked.high)
-                 for row in day.arrived(day.compiler.compile(asked.within), mark, limit)]
+        until = self._writer.mark
+        found = [row for part in self._parts.between(asked.low, asked.high)
+                 for row in part.arrived(part.compiler.compile(asked.within), mark, until, limit)]
         found.sort(key=lambda row: row[0])
-        return [line for _, line in found[:limit]], found[:limit][-1][0] if found else mark
+        return [line for _, line in found[:limit]], found[limit - 1][0] if len(found) >= limit else max(mark, until)
+
+    @property
+    def dropped_until(self) -> int:
+        return self._parts.losses.until
 
     async def ready(self) -> str:
         return ""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import tantivy
 
-from logs.index.day import Day
-from logs.index.days import Days, Full
+from logs.index.part import Part
+from logs.index.parts import Full, Parts
 from logs.index.schema import BadDocument, document
 from logs.query.moments import day as day_of
 from logs.record import OK, Result
@@ -24,6 +24,8 @@ PAUSE = 0.5          # seconds between two commits when little comes: each makes
 REST = 30.0          # seconds without lines until a writer's memory is let go
 SWEEP = 60.0         # seconds between looks at age and size
 MAX_WAITING = 64 << 20   # bytes that wait for a commit; more is refused
+
+Entry = tuple[str, int, tantivy.Document]   # id, time in nanoseconds, and what is indexed
 
 
 class Batch:
@@ -49,20 +51,20 @@ class Batch:
 class Writer:
     """Its thread is the only writer of the indices. `committed` is called from it after each commit."""
 
-    def __init__(self, days: Days, committed: Callable[[], None] = lambda: None) -> None:
-        self.days, self.committed = days, committed
+    def __init__(self, parts: Parts, committed: Callable[[], None] = lambda: None) -> None:
+        self.parts, self.committed = parts, committed
         self.added = self.known = self.rejected = self.commits = self.failed = 0
         self.waiting = 0
         self._queue: queue.Queue[Batch | None] = queue.Queue()
-        self._seq = time.time_ns()
+        self._seq = self._mark = time.time_ns()
         self._last = self._swept = 0.0
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
     @property
     def mark(self) -> int:
-        """No line up to here is still to come."""
-        return self._seq
+        """Lines up to here are committed, and none of them is still to come."""
+        return self._mark
 
     async def write(self, lines: Sequence[bytes]) -> list[Result]:
         """A result a line, when all are durable. Raises Full."""
@@ -90,16 +92,18 @@ class Writer:
                 self._commit(batches)
             self._care()
             if batches is None:
-                for day in self.days.opened():
-                    day.rest()
+                self._rest(0.0)
                 return
+
+    def _rest(self, idle: float = REST) -> None:
+        for part in self.parts.opened():
+            part.rest(idle)
 
     def _gather(self) -> list[Batch] | None:
         try:
             first = self._queue.get(timeout=REST)
         except queue.Empty:
-            for day in self.days.opened():
-                day.rest()
+            self._rest()
             return []
         if first is None:
             return None
@@ -117,12 +121,13 @@ class Writer:
         return batches
 
     def _commit(self, batches: list[Batch]) -> None:
-        touched: dict[str, Day] = {}
+        touched: set[Part] = set()
         try:
-            self.days.check_room()
+            self.parts.make_room()
             results = [self._add(batch.lines, touched) for batch in batches]
-            for day in touched.values():
-                day.commit()
+            for part in touched:
+                part.commit()
+                self.parts.grown(part)
         except Exception as error:
             self.failed += 1
             if not isinstance(error, Full):
@@ -135,49 +140,53 @@ class Writer:
             return
         self._last = time.monotonic()
         self.commits += 1
+        self._mark = self._seq
         for batch, found in zip(batches, results, strict=True):
             batch.answer(found)
         self.committed()
 
-    def _undo(self, touched: dict[str, Day]) -> None:
-        for day in touched.values():
+    def _undo(self, touched: set[Part]) -> None:
+        for part in touched:
             try:
-                day.rollback()
+                part.rollback()
             except Exception:
-                log.exception("%s could not be taken back", day.folder)
+                log.exception("%s could not be taken back", part.folder)
 
-    def _add(self, lines: Sequence[bytes], touched: dict[str, Day]) -> list[Result]:
-        results, wanted = [OK] * len(lines), dict[str, list[tuple[str, tantivy.Document]]]()
+    def _add(self, lines: Sequence[bytes], touched: set[Part]) -> list[Result]:
+        results, wanted = [OK] * len(lines), dict[str, list[Entry]]()
         for number, line in enumerate(lines):
             try:
                 name, nanos, entry = document(line)
-                if refusal := self.days.accepts(nanos):
+                if refusal := self.parts.accepts(nanos):
                     raise BadDocument(refusal)
             except BadDocument as error:
                 self.rejected += 1
                 results[number] = Result("rejected", str(error))
                 continue
-            wanted.setdefault(day_of(nanos), []).append((name, entry))
-        for day_name, entries in wanted.items():
-            day = touched[day_name] = self.days.day(day_name)
-            self._add_to(day, entries)
+            wanted.setdefault(day_of(nanos), []).append((name, nanos, entry))
+        for day, entries in wanted.items():
+            *full, taking = self.parts.of_day(day)
+            touched.add(taking)
+            self._add_to(taking, full, entries)
         return results
 
-    def _add_to(self, day: Day, entries: list[tuple[str, tantivy.Document]]) -> None:
-        for (_, entry), missing in zip(entries, day.missing([name for name, _ in entries]), strict=True):
-            if not missing:
+    def _add_to(self, taking: Part, full: Sequence[Part], entries: Sequence[Entry]) -> None:
+        """Each line once, whichever part of its day has it."""
+        for name, nanos, entry in entries:
+            if taking.holds(name, nanos) or any(part.holds(name, nanos) for part in full):
                 self.known += 1
                 continue
             self._seq += 1
             entry.add_unsigned("seq", self._seq)
-            day.add(entry)
+            taking.add(name, nanos, entry)
             self.added += 1
 
     def _care(self) -> None:
         if time.monotonic() - self._swept < SWEEP:
             return
         self._swept = time.monotonic()
+        self._rest()
         try:
-            self.days.dropped += self.days.sweep()
+            self.parts.sweep()
         except OSError:
             log.exception("old lines could not be dropped")

@@ -60,6 +60,10 @@ class Backend(Protocol):
 
     name: str
 
+    @property
+    def dropped_until(self) -> int:
+        """Lines up to this time were dropped before they were too old, as all took too much room; 0: none."""
+
     async def search(self, asked: Asked, limit: int, newest_first: bool, after: Place | None) -> Page: ...
 
     async def histogram(self, asked: Asked, interval: int) -> list[tuple[int, dict[str, int]]]:

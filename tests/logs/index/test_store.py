@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from logs.index.backend import Embedded
-from logs.index.days import Bounds, Days, Full
+from logs.index.parts import Bounds, Full, Parts
 from logs.index.writer import Writer
 from logs.query import moments, parse
 from logs.search.backend import Asked
@@ -26,7 +26,9 @@ EVER = Asked(parse(""), 0, (1 << 63) - 1)
 
 
 def line(number: int, nanos: int | None = None, **more: object) -> bytes:
-    found = {"_id": f"{number:032x}", "@timestamp": moments.text(nanos or time.time_ns()), "message": f"line {number}",
+    """Of today, and of one time whenever it is made: a time is a part of what an id stands for."""
+    nanos = nanos or time.time_ns() // DAY * DAY + number
+    found = {"_id": f"{number:032x}", "@timestamp": moments.text(nanos), "message": f"line {number}",
              "source": "container", "kubernetes": {"namespace": "a", "pod": "p"}}
     return orjson.dumps({**found, **more})
 
@@ -34,15 +36,21 @@ def line(number: int, nanos: int | None = None, **more: object) -> bytes:
 def over(folder: Path, work: Callable[[Writer, Embedded], Awaitable[None]], bounds: Bounds | None = None) -> None:
     """Runs `work` on a store in `folder`, and closes it."""
     async def run() -> None:
-        days = Days(folder, bounds or Bounds())
-        writer = Writer(days)
-        backend = Embedded(days, writer)
+        parts = Parts(folder, bounds or Bounds())
+        writer = Writer(parts)
+        backend = Embedded(parts, writer)
         try:
             await work(writer, backend)
         finally:
             await backend.close()
 
     asyncio.run(run())
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commits do not wait for company."""
+    monkeypatch.setattr("logs.index.writer.PAUSE", 0.0)
 
 
 async def ids(backend: Embedded, asked: Asked = EVER) -> list[int]:
@@ -116,19 +124,19 @@ def test_who_follows_gets_each_line_once_in_the_order_of_arrival(tmp_path: Path)
     over(tmp_path, work)
 
 
-def test_old_days_go_by_age_and_by_size_and_today_stays(tmp_path: Path) -> None:
+def test_old_days_go_by_age_and_by_size_and_the_newest_stays(tmp_path: Path) -> None:
     now = time.time_ns()
 
     async def fill(writer: Writer, backend: Embedded) -> None:
         await writer.write([line(n, now - n * DAY) for n in range(5)])
-        assert len(writer.days.names()) == 5
+        assert len(writer.parts.names()) == 5
 
     async def by_age(writer: Writer, backend: Embedded) -> None:
-        assert len(writer.days.sweep()) == 2
+        assert len(writer.parts.sweep()) == 2
         assert await ids(backend) == [2, 1, 0]
 
     async def by_size(writer: Writer, backend: Embedded) -> None:
-        writer.days.sweep()
+        writer.parts.sweep()
         assert await ids(backend) == [0]
 
     over(tmp_path, fill)
@@ -136,30 +144,101 @@ def test_old_days_go_by_age_and_by_size_and_today_stays(tmp_path: Path) -> None:
     over(tmp_path, by_size, Bounds(days=3, size=1))
 
 
-@pytest.mark.parametrize(("bounds", "words"), [
-    (Bounds(free=1 << 60), "are left to others"), (Bounds(size=1), "today alone")], ids=["disk", "size"])
-def test_without_room_nothing_is_taken_and_the_reason_is_said(tmp_path: Path, bounds: Bounds, words: str) -> None:
+def test_without_room_on_the_disk_nothing_is_taken_and_the_reason_is_said(tmp_path: Path) -> None:
     async def fill(writer: Writer, backend: Embedded) -> None:
         await writer.write([line(1)])
 
     async def work(writer: Writer, backend: Embedded) -> None:
-        with pytest.raises(Full, match=words):
+        with pytest.raises(Full, match="are left to others"):
             await writer.write([line(2)])
         assert await ids(backend) == [1]
 
     over(tmp_path, fill)
+    over(tmp_path, work, Bounds(free=1 << 60))
+
+
+def test_the_lines_of_one_day_go_on_within_the_size_and_the_oldest_go(tmp_path: Path, quick: None) -> None:
+    bounds = Bounds(size=400_000)
+    start = time.time_ns() // DAY * DAY
+
+    async def work(writer: Writer, backend: Embedded) -> None:
+        largest = 0
+        for first in range(0, 10_000, 100):
+            results = await writer.write([line(n, start + n, filler=f"{n:09d}" * 20) for n in range(first, first + 100)])
+            assert {result.status for result in results} == {"ok"}
+            largest = max(largest, sum(writer.parts.measure(fresh=True).values()))
+        assert largest < 2 * bounds.size, "a part and what merging needs for a moment may come on top"
+
+    async def again(writer: Writer, backend: Embedded) -> None:
+        writer.parts.sweep()
+        assert sum(writer.parts.measure(fresh=True).values()) <= bounds.size
+        left, losses = await ids(backend), writer.parts.losses
+        assert left == list(range(left[0], left[0] + len(left))) and left[0] > 0
+        assert 1 < len(writer.parts.names()) <= 17
+        newest = (await backend.search(EVER, 1, True, None)).lines[0]
+        assert int(orjson.loads(newest)["_id"], 16) == 9_999
+        # Counted to the line, with the time of the last, through a restart.
+        assert losses.lines == left[0] and losses.until == start + left[0] - 1 == backend.dropped_until
+
     over(tmp_path, work, bounds)
+    over(tmp_path, again, bounds)
+
+
+def test_a_line_is_kept_once_whichever_part_of_its_day_has_it(tmp_path: Path, quick: None) -> None:
+    start = time.time_ns() // DAY * DAY
+    # Those of later parts are partly earlier: late lines, or another pod's.
+    batches = [[line(n, start + n * 7919 % 60) for n in range(first, first + 10)] for first in range(0, 60, 10)]
+
+    async def work(writer: Writer, backend: Embedded) -> None:
+        for batch in batches:
+            await writer.write(batch)
+        assert len(writer.parts.names()) == len(batches)
+        for batch in reversed(batches):
+            await writer.write([*batch[::2], *batch])
+        assert (writer.added, writer.known) == (60, 90)
+
+    async def again(writer: Writer, backend: Embedded) -> None:
+        for batch in batches:
+            await writer.write(batch)
+        assert (writer.added, writer.known) == (0, 60)
+        for newest_first in (True, False):
+            found: list[str] = []
+            after = None
+            while True:
+                page = await backend.search(EVER, 7, newest_first, after)
+                found += [orjson.loads(one)["@timestamp"] for one in page.lines]
+                after = page.next
+                if after is None:
+                    break
+            assert found == sorted((moments.text(start + n) for n in range(60)), reverse=newest_first)
+
+    over(tmp_path, work, Bounds(part=1))
+    over(tmp_path, again, Bounds(part=1))
+
+
+def test_what_is_dropped_by_age_is_no_loss_of_room(tmp_path: Path) -> None:
+    now = time.time_ns()
+
+    async def fill(writer: Writer, backend: Embedded) -> None:
+        await writer.write([line(n, now - n * DAY) for n in range(3)])
+
+    async def work(writer: Writer, backend: Embedded) -> None:
+        writer.parts.sweep()
+        assert (writer.parts.losses.expired, writer.parts.losses.lines, backend.dropped_until) == (2, 0, 0)
+
+    over(tmp_path, fill)
+    over(tmp_path, work, Bounds(days=1))
 
 
 WRITER = """
 import asyncio, pathlib, sys, time
 sys.path[:0] = ["logging", "."]
-from logs.index.days import Bounds, Days
+from logs.index.parts import Bounds, Parts
 from logs.index.writer import Writer
 from tests.logs.index.test_store import line
 
 async def main():
-    writer = Writer(Days(pathlib.Path(sys.argv[1]), Bounds()))
+    writer = Writer(Parts(pathlib.Path(sys.argv[1]), Bounds(part=30_000)))
     number = int(sys.argv[2])
     while True:
         await writer.write([line(n) for n in range(number, number + 200)])

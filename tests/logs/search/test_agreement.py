@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from logs.index.backend import Embedded
-from logs.index.days import Bounds, Days
+from logs.index.parts import Bounds, Parts
 from logs.index.writer import Writer
 from logs.query import fields, moments, parse
 from logs.search.backend import Asked, Backend
@@ -78,9 +78,9 @@ async def check_many(backend: Backend, found: list[samples.Json], count: int) ->
 
 def test_the_embedded_store_answers_as_a_plain_matcher(tmp_path: Path) -> None:
     async def run() -> None:
-        days = Days(tmp_path, Bounds())
-        writer = Writer(days)
-        backend = Embedded(days, writer)
+        parts = Parts(tmp_path, Bounds(part=1))   # each group in an index of its own
+        writer = Writer(parts)
+        backend = Embedded(parts, writer)
         found = documents(1)
         for at in range(0, len(found), 90):   # several segments, and each line twice
             lines = [orjson.dumps(one) for one in found[at:at + 90]]

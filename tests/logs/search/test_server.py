@@ -17,7 +17,7 @@ from logs.access import Access
 from logs.connection import Server
 from logs.exposition import Tally
 from logs.index.backend import Embedded
-from logs.index.days import Bounds, Days
+from logs.index.parts import Bounds, Parts
 from logs.index.writer import Writer
 from logs.query import moments
 from logs.server import Pages
@@ -36,13 +36,13 @@ def document(number: int, namespace: str = "shop", source: str = "container", **
 async def serving(folder: Path, access: Access | None = None, bounds: Bounds | None = None) -> AsyncIterator[Server]:
     """A store in this process, and a line to it."""
     loop = asyncio.get_running_loop()
-    days = Days(folder, bounds or Bounds())
+    parts = Parts(folder, bounds or Bounds())
 
     def committed() -> None:
         loop.call_soon_threadsafe(pages.committed)
 
-    writer = Writer(days, committed)
-    pages = Pages(Embedded(days, writer), access or Access(None), Tally(), writer)
+    writer = Writer(parts, committed)
+    pages = Pages(Embedded(parts, writer), access or Access(None), Tally(), writer)
     web = pages.web()
     listening: Any = await web.listen("127.0.0.1", 0)
     server = Server(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", connections=8)
@@ -88,7 +88,7 @@ def test_lines_go_in_and_come_out_within_the_scope(tmp_path: Path) -> None:
             _, found = await ask(server, "search", query="", scope=scope, order="oldest")
             seen[name] = [int(line["_id"], 16) for line in found["lines"]]
             counted = (await ask(server, "histogram", query="", scope=scope, **{"from": "now-15m", "to": "now"}))[1]
-            assert counted["total"] == len(seen[name])
+            assert counted["total"] == len(seen[name]) and counted["dropped_until"] is None
             top = (await ask(server, "top", field="source", scope=scope))[1]
             assert sum(number for _, number in top["values"]) == len(seen[name])
             text = await server.request("POST", "/download", orjson.dumps({"scope": scope, "format": "json"}))
@@ -178,9 +178,23 @@ def test_the_metrics_are_there(tmp_path: Path) -> None:
         await fill(server)
         text = (await server.request("GET", "/metrics")).body.decode()
         assert "binnacle_log_store_lines_total 7\n" in text and 'backend="embedded"' in text
+        assert "binnacle_log_store_indices 1\n" in text and "binnacle_log_store_dropped_lines_total 0\n" in text
         assert (await server.request("GET", "/readyz")).body == b"ok\n"
 
     served(tmp_path, work)
+
+
+def test_lines_that_were_dropped_for_room_are_counted_and_told(tmp_path: Path) -> None:
+    async def work(server: Server) -> None:
+        for number in range(4):
+            assert (await server.request("POST", "/ingest", document(number))).status == 200
+        text = (await server.request("GET", "/metrics")).body.decode()
+        assert "binnacle_log_store_dropped_lines_total 2\n" in text
+        dropped = orjson.loads(document(1))["@timestamp"]
+        until = (await ask(server, "histogram", scope=ALL, **{"from": "now-15m", "to": "now"}))[1]["dropped_until"]
+        assert abs(moments.nanoseconds(until) - moments.nanoseconds(dropped)) < 60 * 10**9
+
+    served(tmp_path, work, bounds=Bounds(size=1))
 
 
 class Api:

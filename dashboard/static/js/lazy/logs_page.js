@@ -2,7 +2,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "../lib.js";
 import { ROOT, route, setQuery } from "../router.js";
 import { clock, serverNow } from "../socket.js";
-import { count, human } from "../format.js";
+import { count, epoch, fullMoment, human } from "../format.js";
 import { Copy } from "../parts.js";
 import { Store } from "./logs_socket.js";
 import { QueryBox, TimeRange } from "./logs_query.js";
@@ -107,6 +107,7 @@ export function LogsPage() {
     <${QueryBox} problem=${problem} />
     <${Tools} now=${now} found=${found} paused=${paused} setPaused=${setPaused} waiting=${tail.waiting} again=${() => setRound(round + 1)} />
     <${Trouble} problem=${problem} at=${found.at} />
+    <${Dropped} bars=${found.bars} />
     <${Histogram} doc=${found.bars} stale=${Boolean(problem)} />
     <div class="log-columns"><${Fields} lines=${lines} asked=${found.asked} store=${store} />
       <${Lines} lines=${lines} wrap=${now.wrap} open=${open} onOpen=${setOpen} store=${store} more=${rest} follow=${now.live && !paused && !open && (now.order === "newest" ? "begin" : "end")}
@@ -137,4 +138,10 @@ function downloadUrl(now, format) {
 function Trouble({ problem, at }) {
   if (!problem || (problem.column !== null && problem.column !== undefined)) return null;
   return html`<p class="log-trouble" role="alert">${problem.message}${at ? html` What is shown is <b>${human((clock.value - at) / 1000)}</b> old.` : ""}</p>`;
+}
+
+// That the time that was asked for reaches into what the store had no room for.
+function Dropped({ bars }) {
+  const until = epoch(bars?.dropped_until);
+  return until && until * 1000 >= bars.low ? html`<p class="log-dropped" role="note">Lines up to ${fullMoment(Math.floor(until))} were dropped early: the log store has reached its size.</p>` : null;
 }

@@ -1,10 +1,10 @@
-"""The index of one day: a folder of tantivy's. Reads may come from any thread, writes from one."""
+"""One index, of a day or a part of it: a folder of tantivy's. Reads may come from any thread, writes from one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tantivy
 from tantivy import FieldType, Order, Query
@@ -18,11 +18,23 @@ HEAP = 32 << 20      # bytes of postings that are gathered before tantivy writes
 Row = tuple[Place, bytes]
 
 
-class Day:
+class Span(NamedTuple):
+    """The times of the first and the last line, in nanoseconds."""
+
+    low: int
+    high: int
+
+    def with_(self, *times: int) -> Span:
+        return Span(min(self.low, *times), max(self.high, *times))
+
+
+NOTHING = Span(1 << 63, -(1 << 63))
+
+
+class Part:
     """Raises ValueError or OSError when the folder can not be opened."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._schema, self._analyzer = schema(), analyzer()
         self._index = tantivy.Index(self._schema, str(folder))
@@ -31,45 +43,49 @@ class Day:
         self._index.reload()
         self.compiler = Compiler(self._schema, self._analyzer)
         self._writer: tantivy.IndexWriter | None = None
-        self.pending: set[str] = set()           # ids since the last commit
+        self._pending: set[str] = set()          # ids since the last commit
+        self._added = NOTHING                    # the span of what was added since then
+        self._used = 0.0                         # when that was, monotonic
+        self.span = self._span()
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    def holds(self, name: str) -> bool:
-        """A line of this id is there: tantivy itself would keep it twice."""
-        return name in self.pending or self._index.searcher().doc_freq("id", name) > 0
+    def holds(self, name: str, nanos: int) -> bool:
+        """A line of this id is there: tantivy itself would keep it twice. The same line has the same time."""
+        if name in self._pending:
+            return True
+        return self.span.low <= nanos <= self.span.high and self._index.searcher().doc_freq("id", name) > 0
 
-    def missing(self, names: Sequence[str]) -> list[bool]:
-        """For each id whether its line is to be added; of several with one id the first."""
-        searcher, missing = self._index.searcher(), []
-        for name in names:
-            new = name not in self.pending and not searcher.doc_freq("id", name)
-            missing.append(new)
-            if new:
-                self.pending.add(name)
-        return missing
-
-    def add(self, document: tantivy.Document) -> None:
+    def add(self, name: str, nanos: int, document: tantivy.Document) -> None:
         if self._writer is None:
             self._writer = self._index.writer(heap_size=HEAP, num_threads=1)
         self._writer.add_document(document)
+        self._pending.add(name)
+        self._added = self._added.with_(nanos)
+        self._used = time.monotonic()
 
     def commit(self) -> None:
         """Everything added is on the disk and found by searches."""
         if self._writer is not None:
             self._writer.commit()
+            # Wider first: who asks meanwhile finds no line outside of it.
+            self.span = self.span.with_(self._added.low, self._added.high)
             self._index.reload()
-        self.pending.clear()
+        self._pending.clear()
+        self._added = NOTHING
 
     def rollback(self) -> None:
         """Forgets what was added since the last commit."""
-        self.pending.clear()
+        self._pending.clear()
+        self._added = NOTHING
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.rollback()
 
-    def rest(self) -> None:
-        """Finishes merging, and lets the writer's memory go."""
+    def rest(self, idle: float = 0.0) -> None:
+        """Finishes merging and lets the writer's memory go, when nothing was added for so many seconds."""
+        if time.monotonic() - self._used < idle:
+            return
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.wait_merging_threads()
@@ -84,6 +100,12 @@ class Day:
     @property
     def segments(self) -> int:
         return self._index.searcher().num_segments
+
+    def _span(self) -> Span:
+        searcher, everything = self._index.searcher(), Query.all_query()
+        ends = [time for order in (Order.Asc, Order.Desc)
+                for time, _ in searcher.search(everything, 1, count=False, order_by_field="time", order=order).hits]
+        return NOTHING.with_(*ends) if ends else NOTHING
 
     def rows(self, query: Query, limit: int, newest_first: bool, after: Place | None) -> list[Row]:
         """Up to `limit` lines in the order of (time, id), beginning after a place."""
@@ -119,10 +141,10 @@ class Day:
         bounds = (None, time - 1) if newest_first else (time + 1, None)
         return query.and_must_match(Query.range_query(self._schema, "time", FieldType.Integer, *bounds))
 
-    def arrived(self, query: Query, mark: int, limit: int) -> list[tuple[int, bytes]]:
-        """The first lines that came after `mark`, in the order in which they came."""
+    def arrived(self, query: Query, mark: int, until: int, limit: int) -> list[tuple[int, bytes]]:
+        """The first lines that came after `mark` and up to `until`, in the order in which they came."""
         searcher = self._index.searcher()
-        query = query.and_must_match(Query.range_query(self._schema, "seq", FieldType.Unsigned, mark + 1, None))
+        query = query.and_must_match(Query.range_query(self._schema, "seq", FieldType.Unsigned, mark + 1, until))
         hits = searcher.search(query, limit, count=False, order_by_field="seq", order=Order.Asc).hits
         return [(seq, _body(searcher, address)) for seq, address in hits]
 

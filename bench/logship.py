@@ -4,7 +4,12 @@
     python -m bench.logship million    1,000,000 lines of 20 containers, rotated at 10 MiB, through ten kills of the shipper
                                        and two stops of Elasticsearch: each is there once (minutes)
 
-Published beside it, per core or process: fluentd 26 MiB/s, Fluent Bit 35 MiB/s, Vector 77 MiB/s (Vector's README),
+With Debian's packages rsyslog and rsyslog-elasticsearch installed, rsyslog brings the same lines into the same server.
+
+fluentd and its like could not be had, to be measured in the same run. Asked on 2026-11-28: Debian 12 has no package fluentd,
+fluent-bit, td-agent, ruby-fluentd, fluent-package, vector, filebeat or logstash (`apt-cache policy` after `apt-get update`),
+and `gem install fluentd fluent-plugin-elasticsearch`, with Debian's Ruby 3.1, does not reach its registry. So only published
+figures are beside it, per core or process: fluentd 26 MiB/s, Fluent Bit 35 MiB/s, Vector 77 MiB/s (Vector's README),
 OpenTelemetry's filelog 8,500 lines/s at half of two cores.
 """
 
@@ -96,7 +101,9 @@ def _elasticsearch(folder: Path) -> dict[str, Any]:
         server.start()
         shipped = _shipped(server, folder)
         server.clear()
-        return {"shipper": shipped, "parallel_bulk": _parallel_bulk(server, folder / "text" / "0.log")}
+        bulk = _parallel_bulk(server, folder / "text" / "0.log")
+        server.clear()
+        return {"shipper": shipped, "parallel_bulk": bulk, "rsyslog": _rsyslog(server, folder)}
     finally:
         server.close()
 
@@ -134,6 +141,26 @@ def _parallel_bulk(server: Any, path: Path) -> dict[str, Any]:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     assert not failed, f"{failed} documents failed"
     return {"lines_per_second": round(LINES / wall), "cpu_seconds_per_million": round(cpu / LINES * 1e6, 1)}
+
+
+def _rsyslog(server: Any, folder: Path) -> Any:
+    """The same files by rsyslog, from its start until Elasticsearch has all lines."""
+    from bench.rsyslog import AVAILABLE, Rsyslog
+    from tests.e2e.shipping import cpu, until
+
+    if not AVAILABLE:
+        return "is not installed"
+    one = Rsyslog(folder / "rsyslog", str(folder / "text" / "0.log*"), server.port, "logs-2026.11.21")
+    started = time.perf_counter()
+    one.start()
+    try:
+        # Counted without a refresh, which would cost the server more than the lines.
+        until(lambda: server.indexed() >= LINES, "all lines are in Elasticsearch", 600)
+        seconds = time.perf_counter() - started
+        return {"lines_per_second": round(LINES / seconds), "cpu_seconds_per_million": round(cpu(one.pid) / LINES * 1e6, 1),
+                "documents": server.count()}
+    finally:
+        one.stop()
 
 
 # -- a million lines -------------------------------------------------------------------------------------------------------

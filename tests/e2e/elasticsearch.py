@@ -92,6 +92,10 @@ class Elasticsearch:
                 return 0
             raise
 
+    def indexed(self) -> int:
+        """Documents that were written to the daily indices, whether searches see them yet or not."""
+        return int(self.ask("GET", "/logs-*/_stats/indexing")["_all"]["total"].get("indexing", {}).get("index_total", 0))
+
     def documents(self, *fields: str) -> list[dict[str, Any]]:
         """Every document, with these fields of it."""
         page = self.ask("POST", "/logs-*/_search?scroll=2m", {"size": 10_000, "sort": ["_doc"], "_source": list(fields)})

@@ -58,11 +58,16 @@ class Shipper:
     def cpu(self) -> float:
         """Seconds of processor time that it has taken."""
         assert self._process is not None
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu(self._process.pid)
 
     def output(self) -> str:
         return (self.folder / "output.log").read_text(errors="replace")[-4000:]
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def until(look: Callable[[], Any], what: str, patience: float = 180) -> Any:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -54,14 +56,25 @@ def pairs(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def number(key: str, value: str) -> str:
-    """What a store indexes of a pair whose value is a number: `f.status=c069…`, in an order of texts; else ""."""
+    """What a store indexes of a pair whose value is a number, in the order of numbers for each key; else ""."""
     # Few values end in a digit, and looking costs less than the expression.
-    return f"{key}={sortable(float(value))}" if value[-1:].isdigit() and NUMBER.fullmatch(value) else ""
+    return _tag(key) + sortable(float(value)) if value[-1:].isdigit() and NUMBER.fullmatch(value) else ""
 
 
 def beginning(field: Field) -> str:
-    """What the pairs and numbers of this field begin with."""
+    """What the pairs of this field begin with."""
     return f"{_PREFIX[field.path]}{field.key}="
+
+
+def tag(field: Field) -> str:
+    """What the numbers of this field begin with."""
+    return _tag(_PREFIX[field.path] + field.key)
+
+
+@lru_cache(maxsize=4096)
+def _tag(key: str) -> str:
+    """Sixteen hexadecimal digits for a key of any characters: none of them means something in a query."""
+    return blake2b(key.encode(), digest_size=8).hexdigest()
 
 
 def sortable(number: float) -> str:

@@ -11,8 +11,9 @@ _KEYWORD = {"type": "keyword", "ignore_above": 1024}
 # One field whatever the labels are called: `app` beside `app.kubernetes.io/name` is no conflict, and none explode.
 _FLATTENED = {"type": "flattened", "ignore_above": 1024}
 
-# Each number of a label or JSON field as `logs.pairs` writes it: a range of numbers is a range of these texts, whatever the
-# fields are called. In columns only: a search walks them beside what else it asks for, and stops when it has its lines.
+# Each number of a label or JSON field as `logs.pairs.number` writes it: a range of numbers is a range of these texts,
+# whatever the fields are called. In columns only: a search walks them beside what else it asks for, and stops when it has
+# its lines.
 NUMBERS = "numbers"
 _NUMBERS = {"type": "keyword", "index": False}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tantivy import FieldType, Occur, Query, Schema, TextAnalyzer
+from tantivy import FieldType, Index, Occur, Query, Schema, TextAnalyzer
 
 from logs.index.schema import COLUMNS
-from logs.pairs import beginning, sortable
+from logs.pairs import beginning, sortable, tag
 from logs.query import fields
 from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
 
@@ -15,10 +15,10 @@ _ANY = r"(.|\n)"
 
 
 class Compiler:
-    """For one schema; `analyzer` is the one that messages are indexed with."""
+    """For one index; `analyzer` is the one that messages are indexed with."""
 
-    def __init__(self, schema: Schema, analyzer: TextAnalyzer) -> None:
-        self._schema, self._analyzer = schema, analyzer
+    def __init__(self, index: Index, schema: Schema, analyzer: TextAnalyzer) -> None:
+        self._index, self._schema, self._analyzer = index, schema, analyzer
 
     def compile(self, node: Node) -> Query:
         match node:
@@ -85,7 +85,9 @@ class Compiler:
         high = _step(sortable(float("inf") if node.high is None else node.high), 0 if node.with_high else -1)
         if low > high:
             return Query.empty_query()
-        return self._regex("numbers", literal(beginning(node.field)) + hex_range(low, high))
+        # Only its parser makes ranges of texts, which are looked up in the column.
+        of = tag(node.field)
+        return self._index.parse_query(f"numbers:[{of}{low} TO {of}{high}]", ["numbers"])
 
     def _regex(self, name: str, pattern: str) -> Query:
         return Query.regex_query(self._schema, name, pattern)
@@ -120,42 +122,3 @@ def regex(glob: str) -> str:
             parts.append(literal(char))
         escape = char == "\\" and not escape
     return "".join(parts)
-
-
-def hex_range(low: str, high: str) -> str:
-    """A regular expression for the texts of hexadecimal digits from `low` to `high`, of one length, both included."""
-    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=True)) if a != b), len(low))
-    if same == len(low):
-        return low
-    rest = len(low) - same - 1
-    parts = [low[same] + _from(low[same + 1:]), *_between(low[same], high[same], rest), high[same] + _until(high[same + 1:])]
-    return f"{low[:same]}({'|'.join(parts)})"
-
-
-_DIGITS = "0123456789abcdef"
-
-
-def _between(low: str, high: str, rest: int) -> list[str]:
-    """One digit between both, and anything after it."""
-    inner = _DIGITS[_DIGITS.index(low) + 1:_DIGITS.index(high)]
-    return [f"[{inner}]{_any_digits(rest)}"] if inner else []
-
-
-def _any_digits(count: int) -> str:
-    return "[0-9a-f]" * count
-
-
-def _from(low: str) -> str:
-    if not low:
-        return ""
-    above = _DIGITS[_DIGITS.index(low[0]) + 1:]
-    more = f"|[{above}]{_any_digits(len(low) - 1)}" if above else ""
-    return f"({low[0]}{_from(low[1:])}{more})"
-
-
-def _until(high: str) -> str:
-    if not high:
-        return ""
-    below = _DIGITS[:_DIGITS.index(high[0])]
-    more = f"|[{below}]{_any_digits(len(high) - 1)}" if below else ""
-    return f"({high[0]}{_until(high[1:])}{more})"

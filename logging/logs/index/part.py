@@ -41,7 +41,7 @@ class Part:
         self._index.register_tokenizer("words", self._analyzer)
         self._index.config_reader("manual", 0)   # no thread that watches the folder: commits are told
         self._index.reload()
-        self.compiler = Compiler(self._schema, self._analyzer)
+        self.compiler = Compiler(self._index, self._schema, self._analyzer)
         self._writer: tantivy.IndexWriter | None = None
         self._pending: set[str] = set()          # ids since the last commit
         self._added = NOTHING                    # the span of what was added since then

@@ -22,7 +22,8 @@ from logs.query.moments import day as day_of
 log = logging.getLogger("logs.index")
 
 DAY = 86_400 * 10**9
-_NAME = re.compile(r"(\d{4}\.\d\d\.\d\d)(?:-(\d{1,9}))?")
+_NAME = re.compile(r"(\d{4}\.\d\d\.\d\d)-(\d{1,9})")
+_EARLIER = re.compile(r"\d{4}\.\d\d\.\d\d")   # how an index was called whose fields were others
 MEASURE = 15.0       # seconds that a measured size is taken for
 SHARES = 16          # a part is this share of what all may take: so much goes at once
 
@@ -45,7 +46,7 @@ class Full(Exception):
 
 
 class Parts:
-    """All indices below `folder`, opened when they are first asked for: `2026.11.28`, `2026.11.28-2`, …"""
+    """All indices below `folder`, opened when they are first asked for: `2026.11.28-1`, `2026.11.28-2`, …"""
 
     def __init__(self, folder: Path, bounds: Bounds) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,6 +56,11 @@ class Parts:
         self._sizes: dict[str, int] = {}
         self._measured = -MEASURE
         self.losses = Losses(folder)
+        if earlier := self._earlier():
+            log.warning("not read, and removed when they are too old: indices of an earlier version, %s", ", ".join(earlier))
+
+    def _earlier(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir() if _EARLIER.fullmatch(path.name))
 
     def names(self) -> list[str]:
         """The oldest first."""
@@ -73,7 +79,7 @@ class Parts:
         names = [name for name in self.names() if _order(name)[0] == day]
         large = self.bounds.part or self.bounds.size // SHARES or 1
         if not names or self.measure().get(names[-1], 0) >= large:
-            names.append(f"{day}-{_order(names[-1])[1] + 1}" if names else day)
+            names.append(f"{day}-{_order(names[-1])[1] + 1 if names else 1}")
             (self.folder / names[-1]).mkdir(exist_ok=True)
         return [part for name in names if (part := self._part(name)) is not None]
 
@@ -106,6 +112,9 @@ class Parts:
         kept = names[len(gone):]
         for name in gone:
             self._drop(name, f"older than {self.bounds.days} days")
+        for name in self._earlier():
+            if name < oldest:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
         total = sum(sizes.get(name, 0) for name in kept)
         while len(kept) > 1 and total > self.bounds.size:
             name = kept.pop(0)
@@ -164,7 +173,7 @@ def _order(name: str) -> tuple[str, int]:
     """Day and number of a part."""
     found = _NAME.fullmatch(name)
     assert found is not None, name
-    return found[1], int(found[2] or 1)
+    return found[1], int(found[2])
 
 
 def _size(folder: Path) -> int:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from logs.elastic.template import NUMBERS
-from logs.pairs import beginning, sortable
+from logs.pairs import sortable, tag
 from logs.query import fields, moments
 from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
 
@@ -68,8 +68,8 @@ class Compiler:
             return {"range": {"@timestamp": {**bounds, "format": "strict_date_optional_time_nanos"}}}
         first = sortable(float("-inf") if node.low is None else node.low)
         last = sortable(float("inf") if node.high is None else node.high)
-        begins = beginning(node.field)
-        return {"range": {NUMBERS: {low: begins + first, high: begins + last}}}
+        of = tag(node.field)
+        return {"range": {NUMBERS: {low: of + first, high: of + last}}}
 
 
 def _wildcard(name: str, pattern: str) -> Json:

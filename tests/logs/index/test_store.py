@@ -216,6 +216,23 @@ def test_a_line_is_kept_once_whichever_part_of_its_day_has_it(tmp_path: Path, qu
     over(tmp_path, again, Bounds(part=1))
 
 
+def test_indices_of_an_earlier_version_are_told_and_go_when_they_are_too_old(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    old, young = (moments.day(time.time_ns() - age * DAY) for age in (20, 1))
+    for name in (old, young):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "meta.json").write_text("{}")
+
+    async def work(writer: Writer, backend: Embedded) -> None:
+        assert old in caplog.text and young in caplog.text
+        writer.parts.sweep()
+        assert not (tmp_path / old).exists() and (tmp_path / young).exists()
+        await writer.write([line(1)])
+        assert await ids(backend) == [1]
+
+    over(tmp_path, work)
+
+
 def test_what_is_dropped_by_age_is_no_loss_of_room(tmp_path: Path) -> None:
     now = time.time_ns()
 

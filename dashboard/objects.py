@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from cluster.cache import Entry
@@ -14,7 +15,7 @@ from cluster.registry import Kind
 from cluster.store import Change, Key
 from dashboard.access import Access
 from dashboard.explain import explain_pod
-from dashboard.levels import judge
+from dashboard.levels import BAD, PROGRESS, judge
 from dashboard.overview import summary
 from dashboard.redact import redact
 from dashboard.rows import Rows
@@ -96,7 +97,7 @@ def _children(access: Access, entry: Entry) -> Json:
 
     def below(uid: str, depth: int) -> list[Json]:
         found = []
-        for child in sorted(access.source.cache.by_owner(uid), key=lambda e: e.key):
+        for child in _worst_first(access.source.cache.by_owner(uid)):
             if not access.can_list(child.key.storage, child.key.namespace):
                 hidden[0] += 1
                 continue
@@ -110,6 +111,16 @@ def _children(access: Access, entry: Entry) -> Json:
 
     nodes = below(entry.meta.uid, 0) if entry.meta.uid else []
     return {"nodes": nodes, "hidden": hidden[0], "more": budget[0] <= 0}
+
+
+@lru_cache(maxsize=4_096)
+def _level(entry: Entry) -> int:
+    return judge(entry.key.storage, entry.object())[0]
+
+
+def _worst_first(entries: Iterable[Entry]) -> list[Entry]:
+    """What fails, what is on its way, and the others by name: of many only the first are shown."""
+    return sorted(entries, key=lambda entry: ({BAD: 0, PROGRESS: 1}.get(_level(entry), 2), entry.key))
 
 
 def events_about(access: Access, entry: Entry, kind: Kind) -> list[Json]:
@@ -160,7 +171,7 @@ def _of_service(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, 
     cache, namespace = access.source.cache, entry.key.namespace
     selector = (obj.get("spec") or {}).get("selector")
     if selector:
-        yield "Pods that it selects", _matching_pods(access, namespace, selector)
+        yield "Pods that it selects", _worst_first(_matching_pods(access, namespace, selector))
     yield "Endpoint slices", cache.select("endpointslices.discovery.k8s.io", namespace,
                                           lambda labels: labels.get("kubernetes.io/service-name") == entry.key.name)
     endpoints = cache.get(Key("endpoints", namespace, entry.key.name))
@@ -168,7 +179,7 @@ def _of_service(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, 
 
 
 def _of_node(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, list[Entry]]]:
-    yield "Pods on this node", sorted(access.source.cache.by_node(entry.key.name), key=lambda e: e.key)
+    yield "Pods on this node", _worst_first(access.source.cache.by_node(entry.key.name))
 
 
 def _of_pod(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, list[Entry]]]:

@@ -242,6 +242,20 @@ def test_a_silent_server_is_noticed_within_five_seconds(page: Any, site: Site) -
     expect(page.locator(".live")).to_have_text("Live", timeout=15_000)
 
 
+def test_what_is_written_into_the_label_field_stays_while_rows_change(page: Any, site: Site) -> None:
+    page.goto("c/local/configmaps?ns=default")
+    field = page.locator("[aria-label='Label selector']")
+    field.press_sequentially("app=")
+    written = world.config_map("while-one-writes", "default", {})
+    world.create(site.store, written)
+    expect(page.locator(".grid-row", has_text="while-one-writes")).to_be_visible()
+    field.press_sequentially("web")
+    expect(field).to_have_value("app=web")
+    page.keyboard.press("Enter")
+    expect(page.locator(".grid-row")).to_have_count(0)
+    world.delete(site.store, written)
+
+
 def test_narrow_screens_and_dark(page: Any, shot: Any) -> None:
     page.set_viewport_size({"width": 400, "height": 820})
     page.emulate_media(color_scheme="dark")

@@ -39,4 +39,3 @@ startKeys();
 const place = document.getElementById("app");
 place.textContent = "";
 render(html`<${App} />`, place);
-dispatchEvent(new Event("begun"));  // see reload.js

@@ -12,7 +12,7 @@ const link = (storage, ns, name) => name && html`<${ObjectLink} to=${[storage, n
 const OWN = {
   pods: (o) => [["Node", link("nodes", "", o.spec.nodeName)], ["Pod IPs", list(o.status?.podIPs?.map((one) => one.ip)) || o.status?.podIP], ["QoS class", o.status?.qosClass],
     ["Service account", link("serviceaccounts", o.metadata.namespace, o.spec.serviceAccountName)], ["Restart policy", o.spec.restartPolicy], ["Priority class", o.spec.priorityClassName],
-    ["Node selector", pairs(o.spec.nodeSelector)], ["Host network", o.spec.hostNetwork && "yes"], ["Message", o.status?.message]],
+    ["Node selector", pairs(o.spec.nodeSelector)], ["Host network", o.spec.hostNetwork && "yes"], ["Message", o.status?.message, "all"]],
   nodes: (o) => [["Addresses", list(o.status?.addresses?.map((one) => `${one.address} (${one.type})`))], ["Pod CIDR", o.spec?.podCIDR], ["Unschedulable", o.spec?.unschedulable && "yes"],
     ["System", list([o.status?.nodeInfo?.osImage, o.status?.nodeInfo?.kernelVersion, o.status?.nodeInfo?.architecture])], ["Runtime", o.status?.nodeInfo?.containerRuntimeVersion],
     ["Taints", list(o.spec?.taints?.map((one) => `${one.key}${one.value ? `=${one.value}` : ""}:${one.effect}`))]],
@@ -68,12 +68,13 @@ function Container({ container, init, status, objectKey }) {
   return html`<div class="container"><h3><span class="dot ${state.level}"></span>${container.name}${init && html`<span class="tag none">init</span>`}<span class="tone ${state.level}">${state.text}</span>
       <span class="right">${status?.restartCount > 0 && html`<span class="dim">${status.restartCount} ${status.restartCount === 1 ? "restart" : "restarts"} </span>`}<a href=${objectUrl(objectKey, { tab: "log", container: container.name })}>Log</a></span></h3>
     <${Facts} rows=${[["Image", html`<code>${container.image}</code>`], ["Last end", last && html`${last.reason || "ended"}, exit code ${last.exitCode}, <${Age} at=${epoch(last.finishedAt)} suffix=" ago" />`],
-    ["Message", status?.state?.waiting?.message ?? status?.state?.terminated?.message], ["Command", (container.command || container.args) && html`<code>${[...(container.command ?? []), ...(container.args ?? [])].join(" ").slice(0, 600)}</code>`],
+    ["Message", status?.state?.waiting?.message ?? status?.state?.terminated?.message, "all"], command(container),
     ["Ports", list(container.ports?.map((port) => `${port.containerPort}/${port.protocol ?? "TCP"}${port.name ? ` ${port.name}` : ""}`))], ["Requests", amount("requests")], ["Limits", amount("limits")],
     ["Probes", list(["startup", "readiness", "liveness"].filter((name) => container[`${name}Probe`]).map((name) => `${name} (${probe(container[`${name}Probe`])})`))]]} />
     ${container.env?.length > 0 && html`<details><summary class="dim">Environment ${container.env.length}</summary><table class="plain env"><tbody>${container.env.map((one) => html`<tr key=${one.name}><td><code>${one.name}</code></td><td><code>${one.value ?? from(one.valueFrom)}</code></td></tr>`)}</tbody></table></details>`}</div>`;
 }
 
+const command = ({ command = [], args = [] }) => ["Command", command.length + args.length ? html`<code class="command">${[...command, ...args].join(" ").slice(0, 2_000)}</code>` : "", "all"];
 const probe = (one) => (one.httpGet ? `GET ${one.httpGet.path ?? "/"} :${one.httpGet.port}` : one.tcpSocket ? `TCP :${one.tcpSocket.port}` : one.grpc ? `gRPC :${one.grpc.port}` : "exec");
 const from = (ref) => (ref?.secretKeyRef ? `Secret ${ref.secretKeyRef.name}: ${ref.secretKeyRef.key}` : ref?.configMapKeyRef ? `ConfigMap ${ref.configMapKeyRef.name}: ${ref.configMapKeyRef.key}` : ref?.fieldRef ? ref.fieldRef.fieldPath : ref?.resourceFieldRef?.resource ?? "");
 
@@ -95,15 +96,17 @@ const Ports = ({ ports }) => html`<${Panel} title="Ports" count=${ports.length}>
   <tbody>${ports.map((port) => html`<tr key=${`${port.port}/${port.protocol}`}><td>${port.name ?? "–"}</td><td>${port.port}</td><td>${port.targetPort}</td><td>${port.nodePort ?? "–"}</td><td>${port.protocol}</td></tr>`)}</tbody></table><//>`;
 
 function Data({ object }) {
-  const rows = Object.entries({ ...object.data, ...object.binaryData });
-  return html`<${Panel} title="Data" count=${rows.length}>${rows.length === 0 && html`<p class="empty">It holds no keys.</p>`}${rows.map(([name, value]) => html`<details key=${name} class="data" open=${rows.length <= 4}><summary><code>${name}</code></summary><pre class="code">${String(value).slice(0, 20_000)}</pre></details>`)}<//>`;
+  const entries = Object.entries({ ...object.data, ...object.binaryData }), short = ([, value]) => value.length <= 120 && !value.includes("\n");
+  const rows = entries.filter((entry) => !short(entry));
+  return html`<${Panel} title="Data" count=${entries.length}>${entries.length === 0 && html`<p class="empty">It holds no keys.</p>`}
+    <table class="plain"><tbody>${entries.filter(short).map(([name, value]) => html`<tr key=${name}><td class="fit"><code>${name}</code></td><td><code>${value || html`<span class="dim">empty</span>`}</code></td></tr>`)}</tbody></table>${rows.map(([name, value]) => html`<details key=${name} class="data" open=${rows.length <= 4}><summary><code>${name}</code></summary><pre class="code">${String(value).slice(0, 20_000)}</pre></details>`)}<//>`;
 }
 
 const Rules = ({ rules }) => html`<${Panel} title="Rules" count=${rules.length}><table class="plain"><thead><tr><th>Verbs</th><th>Resources</th><th>Groups</th>${rules.some((rule) => rule.resourceNames) && html`<th>Names</th>`}</tr></thead>
-  <tbody>${rules.map((rule, i) => html`<tr key=${i}><td>${list(rule.verbs)}</td><td>${list(rule.resources ?? rule.nonResourceURLs)}</td><td class="dim">${list((rule.apiGroups ?? []).map((group) => group || "core"))}</td>${rules.some((one) => one.resourceNames) && html`<td>${list(rule.resourceNames)}</td>`}</tr>`)}</tbody></table><//>`;
+  <tbody>${rules.map((rule, i) => html`<tr key=${i}><td class="fit">${list(rule.verbs)}</td><td>${list(rule.resources ?? rule.nonResourceURLs)}</td><td class="dim fit">${list((rule.apiGroups ?? []).map((group) => group || "core"))}</td>${rules.some((one) => one.resourceNames) && html`<td>${list(rule.resourceNames)}</td>`}</tr>`)}</tbody></table><//>`;
 
 const Subjects = ({ object }) => html`<${Panel} title="Who" count=${object.subjects?.length ?? 0}><p>Role <b>${object.roleRef?.kind} ${object.roleRef?.name}</b></p><table class="plain"><tbody>${(object.subjects ?? []).map((one, i) => html`<tr key=${i}><td class="dim">${one.kind}</td><td>${one.namespace ? `${one.namespace}/` : ""}${one.name}</td></tr>`)}</tbody></table><//>`;
 
 const Template = ({ spec }) => html`<${Panel} title="Pod template">${spec.containers.map((container) => html`<div class="container" key=${container.name}><h3>${container.name}</h3><${Facts} rows=${[["Image", html`<code>${container.image}</code>`],
-  ["Command", (container.command || container.args) && html`<code>${[...(container.command ?? []), ...(container.args ?? [])].join(" ").slice(0, 600)}</code>`], ["Requests", pairs(container.resources?.requests)], ["Limits", pairs(container.resources?.limits)],
+  command(container), ["Requests", pairs(container.resources?.requests)], ["Limits", pairs(container.resources?.limits)],
   ["Ports", list(container.ports?.map((port) => `${port.containerPort}/${port.protocol ?? "TCP"}`))]]} /></div>`)}${spec.nodeSelector && html`<${Labels} pairs=${spec.nodeSelector} />`}<//>`;

@@ -5,7 +5,7 @@ import { clock, link, question, serverNow } from "./socket.js";
 import { route, setQuery } from "./router.js";
 import { theme } from "./chrome.js";
 import { bytes, count, fullMoment, human } from "./format.js";
-import { Panel } from "./parts.js";
+import { LongName, Panel, Some } from "./parts.js";
 
 export const RANGES = ["15m", "1h", "6h", "24h", "7d", "30d"];
 const SECONDS = { "15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
@@ -16,7 +16,7 @@ const OF_WORKLOADS = ["deployments.apps", "statefulsets.apps", "daemonsets.apps"
 export const hasFigures = (storage, object) => ["pods", "nodes", "namespaces", ...OF_WORKLOADS].includes(storage)
   || (storage === "replicasets.apps" && !object?.metadata.ownerReferences?.length);
 
-const digits = (value) => (value === 0 ? "0" : value >= 100 ? Math.round(value).toString() : value >= 1 ? +value.toFixed(2) + "" : +value.toPrecision(2) + "");
+const digits = (value) => (value === 0 ? "0" : value >= 100 ? Math.round(value).toString() : value >= 10 ? +value.toFixed(1) + "" : value >= 1 ? +value.toFixed(2) + "" : +value.toPrecision(2) + "");
 const SHOW = {
   cores: (value) => (value !== 0 && value < 0.1 ? `${digits(value * 1000)}m` : digits(value)), bytes, "bytes/s": (value) => `${bytes(value)}/s`,
   restarts: (value) => digits(value),
@@ -46,6 +46,10 @@ function linesOf(chart, doc) {
 }
 
 const nameOf = (labels) => labels.container ?? labels.pod ?? labels.workload?.split("/")[1] ?? labels.namespace ?? labels.node ?? "";
+const GONE = 4;   // steps without a value after which a line has ended
+const newest = (line) => line.values.slice(-GONE).findLast((value) => value !== null && value !== undefined);
+// Of restarts only those that happened are worth a chart.
+const worth = (chart, lines) => some(lines) && (chart.id !== "restarts" || lines[0].values.some((value) => value > 0));
 const some = (lines) => lines.some((line) => !line.fixed && line.values.some((value) => value !== null));
 
 // Asks again and again; {doc, at, problem}: the last answer, when it came (server's time), why there is no newer one.
@@ -83,10 +87,12 @@ export function Figures({ object = null, ns = "", title = "Usage", only }) {
   const [point, setPoint] = useState(null);
   const sync = useMemo(() => `figures-${Math.random()}`, []);
   const { doc, problem } = state;
-  const charts = doc ? CHARTS.filter((chart) => !only || only.includes(chart.id)).map((chart) => ({ ...chart, lines: linesOf(chart, doc) })).filter(({ lines }) => lines.length) : [];
+  const asked = doc ? CHARTS.filter((chart) => !only || only.includes(chart.id)).map((chart) => ({ ...chart, lines: linesOf(chart, doc) })).filter(({ lines }) => lines.length) : [];
+  const charts = asked.filter((chart) => worth(chart, chart.lines)), missing = asked.filter(({ lines }) => !some(lines));
   return html`<${Panel} title=${title} class="figures" aside=${html`<${Ranges} range=${range} />`}>
     <${State} state=${state} />
-    ${doc ? html`<div class="figure-grid ${problem ? "old" : ""}">${charts.map((chart) => html`<${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />`)}</div>`
+    ${doc ? html`<div class="figure-grid ${problem ? "old" : ""}">${charts.map((chart) => html`<${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />`)}</div>
+      ${missing.length > 0 && doc.newest > 0 && html`<p class="figure-state">${sentence(missing.map((chart, i) => (i && chart.id !== "cpu" ? chart.title.toLowerCase() : chart.title)))} ${missing.length > 1 ? "were" : "was"} not measured in this time.</p>`}`
     : !problem && html`<p class="empty" aria-busy="true">Asking for figures…</p>`}<//>`;
 }
 
@@ -109,7 +115,6 @@ function Chart({ chart, doc, range, sync, point, setPoint }) {
   const box = useRef(null), plot = useRef(null);
   const [made, setMade] = useState(0);
   const show = SHOW[doc.figures[chart.metrics[0]].unit] ?? digits;
-  const full = some(chart.lines);
   useEffect(() => {
     let over = false;
     import("./lazy/figures_plot.js").then(({ Plot }) => {
@@ -133,18 +138,21 @@ function Chart({ chart, doc, range, sync, point, setPoint }) {
   return html`<figure class="figure"><figcaption><b>${chart.title}</b>${chart.unit && html`<span class="dim"> ${chart.unit}</span>`}
       <span class="dim when">${point !== null && point <= last ? fullMoment(doc.times[point]) : ""}</span></figcaption>
     <div class="plot" ref=${box} tabindex="0" role="img" aria-label=${spoken(chart, doc, range, show)} data-chart=${chart.id} data-points=${chart.lines[0]?.values.filter((value) => value !== null).length}
-      data-newest=${end} onKeyDown=${keys} onBlur=${() => plot.current?.place(null)}>${!full && html`<span class="none">nothing was measured in this time</span>`}</div>
+      data-newest=${end} onKeyDown=${keys} onBlur=${() => plot.current?.place(null)}></div>
     <${Legend} lines=${chart.lines} at=${point} show=${show} speak=${point !== null} /></figure>`;
 }
 
 // The names of the lines with their values: at the crosshair, else the newest.
 function Legend({ lines, at, show, speak }) {
-  return html`<ul class="figure-legend" aria-live=${speak ? "polite" : "off"}>${lines.map((line) => {
-    const value = at === null ? line.values.findLast((one) => one !== null) : line.values[at];
-    return html`<li key=${line.name} title=${line.name}><i class=${`swatch ${line.colour.slice(2)} ${line.dash ? "dashed" : ""}`} /><span class="name">${line.name}</span>
+  const line = (one) => {
+    const value = at === null ? newest(one) : one.values[at];
+    return html`<li key=${one.name} title=${one.name}><i class=${`swatch ${one.colour.slice(2)} ${one.dash ? "dashed" : ""}`} /><span class="name"><${LongName} text=${one.name} /></span>
       <b>${value === null || value === undefined ? "–" : show(value)}</b></li>`;
-  })}</ul>`;
+  };
+  return html`<${Some} tag="ul" class="figure-legend" aria-live=${speak ? "polite" : "off"} rows=${lines} row=${line} limit=${5} />`;
 }
+
+const sentence = (words) => (words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words[0]);
 
 function spoken(chart, doc, range, show) {
   const values = (chart.lines[0]?.values ?? []).filter((value) => value !== null);

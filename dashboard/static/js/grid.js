@@ -2,7 +2,7 @@
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
 import { clock } from "./socket.js";
 import { cellText, since, fullMoment } from "./format.js";
-import { Dot } from "./parts.js";
+import { Dot, LongName } from "./parts.js";
 import { objectUrl, go } from "./router.js";
 
 const HEIGHT = 30, OVERSCAN = 8, SAMPLE = 400;
@@ -116,14 +116,10 @@ function Row({ row, index, columns, layout: style, on, badCell }) {
       const text = column.text(row);
       const tone = badCell?.(column, row, text) ?? "";
       return html`<span role="gridcell" key=${column.id} class="${column.numeric ? "numeric" : ""} ${tone}" title=${column.hint?.(row) ?? (text.length > 24 ? text : undefined)}>
-        ${column.link?.(row) ? html`<a href=${objectUrl(column.link(row))} tabindex="-1"><${Name} text=${text} /></a>` : column.cell ? column.cell(row) : text}</span>`;
+        ${column.link?.(row) ? html`<a href=${objectUrl(column.link(row))} tabindex="-1"><${LongName} text=${text} /></a>` : column.cell ? column.cell(row) : text}</span>`;
     })}
   </div>`;
 }
-
-// A name too long for its column loses its middle: the end tells pods apart.
-const TAIL = 12;
-const Name = ({ text }) => (text.length < 2 * TAIL ? text : html`<span class="long-name"><span>${text.slice(0, -TAIL)}</span><span>${text.slice(-TAIL)}</span></span>`);
 
 // The columns of a list: namespace and name first, then what the kind prints, then the age.
 export function columnsOf(list, { wide, chosen, manyNamespaces, measured, events }) {

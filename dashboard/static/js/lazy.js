@@ -1,11 +1,11 @@
-// A page whose scripts are fetched when it is first opened.
+// A page whose scripts are fetched when it is first opened. What fails is left to reload.js.
 import { html, useEffect, useState } from "./lib.js";
 
 export function Lazy({ load, name, ...rest }) {
   const [found, setFound] = useState(null);
   useEffect(() => {
     let over = false;
-    load().then((module) => { if (!over) setFound({ Page: module[name] }); }, (error) => { if (!over) setFound({ problem: error.message }); });
+    load().then((module) => { if (!over) setFound({ Page: module[name] }); }, (error) => { if (!over) setFound({ problem: error.message }); throw error; });
     return () => { over = true; };
   }, []);
   if (!found) return html`<div class="page loading" aria-busy="true">Loading…</div>`;

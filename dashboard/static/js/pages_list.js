@@ -1,5 +1,5 @@
 // A list page: tabs of its group, filters that live in the URL, and the grid.
-import { html, useMemo, useRef } from "./lib.js";
+import { html, useMemo, useRef, useState } from "./lib.js";
 import { route, namespaces, setQuery, pageUrl } from "./router.js";
 import { useList } from "./feeds.js";
 import { Grid, HEALTH, columnsOf } from "./grid.js";
@@ -122,6 +122,8 @@ function tabCount(storage, kinds) {
 
 function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usage }) {
   const field = useRef(null);
+  // What is being written stays, whatever is rendered meanwhile.
+  const [draft, setDraft] = useState(null);
   const toggle = (number) => setQuery({ level: level.includes(number) ? level.replace(number, "") : level + number });
   const text = async (comma) => { if (usage.kind) await usage.ask(true); return asText(rows, columns, comma); };
   const copy = async () => { await copyText(await text(false)); toast(`${count(rows.length)} rows copied as TSV`); };
@@ -129,8 +131,8 @@ function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usa
   return html`<div class="tools" role="search">
     <input ref=${field} type="search" class="filter" data-key="filter" placeholder="Filter ${title.toLowerCase()}   /" value=${q} aria-label="Filter by text"
       spellcheck="false" autocomplete="off" onInput=${(event) => setQuery({ q: event.target.value })} />
-    <input type="text" class="filter labels-filter" placeholder="Labels: app=web, tier in (a,b)" value=${labels} aria-label="Label selector" spellcheck="false"
-      autocomplete="off" onChange=${(event) => setQuery({ labels: event.target.value.trim() })} />
+    <input type="text" class="filter labels-filter" placeholder="Labels: app=web, tier in (a,b)" value=${draft ?? labels} aria-label="Label selector" spellcheck="false"
+      autocomplete="off" onInput=${(event) => setDraft(event.target.value)} onChange=${(event) => { setQuery({ labels: event.target.value.trim() }); setDraft(null); }} />
     <div class="chips" role="group" aria-label="Filter by health">
       ${[2, 1, 0, 3].filter((number) => counts[number] || level.includes(String(number))).map((number) => html`<button key=${number} type="button"
         class="chip ${LEVELS[number]}" aria-pressed=${level.includes(String(number))} onClick=${() => toggle(String(number))}>

@@ -4,7 +4,7 @@ import { objectUrl, pageUrl, route } from "./router.js";
 import { useDoc } from "./feeds.js";
 import { kindTitle } from "./nav.js";
 import { LEVELS, count, epoch } from "./format.js";
-import { Age, Brief, Copy, Dot, Empty, Facts, Failure, Labels, ObjectLink, Panel } from "./parts.js";
+import { Age, Brief, Copy, Dot, Empty, Facts, Failure, Labels, ObjectLink, Panel, Some } from "./parts.js";
 import { Specifics, factsOf } from "./facts.js";
 import { HistoryTab, YamlTab } from "./views_yaml.js";
 import { LogTab } from "./log.js";
@@ -47,7 +47,9 @@ function Tabs({ objectKey, doc, tab }) {
 function Summary({ doc, kinds, objectKey }) {
   const object = doc.object, meta = object.metadata;
   // Kinds that nothing happens to, such as roles, get the whole width.
-  const aside = doc.level !== 4 || doc.owners.length || doc.children.nodes.length || doc.related.length || doc.event_count;
+  const aside = doc.level !== 4 || doc.owners.length + doc.children.nodes.length + doc.related.length + doc.event_count > 0;
+  const shown = new Set(doc.children.nodes.map((node) => node.key.join("/")));
+  const related = doc.related.filter((group) => !group.items.every((item) => shown.has(item.key.join("/"))));
   return html`<div class="summary">
     ${doc.why?.length > 0 && html`<${Why} findings=${doc.why} objectKey=${objectKey} />`}
     ${hasFigures(objectKey[0], object) && html`<${Figures} object=${objectKey} />`}
@@ -59,14 +61,14 @@ function Summary({ doc, kinds, objectKey }) {
       <${Conditions} object=${object} />
     </div>${aside && html`<div>
       <${Family} doc=${doc} />
-      ${doc.related.map((group) => html`<${Panel} key=${group.title} title=${group.title} count=${group.total}><ul class="tree">${group.items.map((item) => html`<li key=${item.key.join("/")}><${Brief} item=${item} /></li>`)}</ul>
+      ${related.map((group) => html`<${Panel} key=${group.title} title=${group.title} count=${group.total}><${Some} rows=${group.items} row=${(item) => html`<li key=${item.key.join("/")}><${Brief} item=${item} /></li>`} tag="ul" class="tree" />
         ${group.total > group.items.length && html`<p class="more dim">and ${count(group.total - group.items.length)} more</p>`}<//>`)}
       <${Panel} title="Events" count=${doc.event_count || undefined} aside=${doc.event_count > 8 && html`<a href=${objectUrl(objectKey, { tab: "events" })}>All</a>`}><${EventRows} rows=${doc.events.slice(0, 8)} kinds=${kinds} /><//>
     </div>`}</div></div>`;
 }
 
 const metaFacts = (meta) => [["Created", html`<${Age} at=${meta.creationTimestamp} suffix=" ago" />`], ["Deletion asked", meta.deletionTimestamp && html`<${Age} at=${meta.deletionTimestamp} suffix=" ago" />`],
-  ["Generation", meta.generation], ["Finalizers", meta.finalizers?.join(", ")], ["UID", html`<code>${meta.uid}</code>`]];
+  ["Generation", meta.generation], ["Finalizers", meta.finalizers?.join(", ")], ["UID", html`<code>${meta.uid}</code>`, "two"]];
 
 function Why({ findings, objectKey }) {
   return html`<section class="why" aria-label="Why is it failing"><h2>Why</h2><ol>${findings.map((finding, i) => html`<li key=${i} class=${LEVELS[finding.level]}><h3><${Dot} level=${finding.level} />${finding.title}</h3><p>${finding.detail}</p>
@@ -92,7 +94,7 @@ function Conditions({ object }) {
 
 function Family({ doc }) {
   if (!doc.owners.length && !doc.children.nodes.length) return null;
-  const branch = (nodes) => html`<ul>${nodes.map((node) => html`<li key=${node.key.join("/")}><${Brief} item=${node} />${node.children.length > 0 && branch(node.children)}</li>`)}</ul>`;
+  const branch = (nodes) => html`<${Some} rows=${nodes} tag="ul" row=${(node) => html`<li key=${node.key.join("/")}><${Brief} item=${node} />${node.children.length > 0 && branch(node.children)}</li>`} />`;
   const below = html`<li class="self"><span class="brief"><${Dot} level=${doc.level} /><span class="kind">${doc.kind}</span><b>${doc.object.metadata.name}</b></span>${branch(doc.children.nodes)}</li>`;
   const tree = doc.owners.reduce((inner, owner) => html`<li><${Brief} item=${owner} /><ul>${inner}</ul></li>`, below);
   return html`<${Panel} title="Owner and children"><ul class="tree">${tree}</ul>

@@ -7,8 +7,9 @@ import { kindTitle } from "./nav.js";
 import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch } from "./format.js";
 import { Figures } from "./figures.js";
 import { UsageState, useUsage } from "./usage.js";
-import { Age, Dot, Empty, Failure, ObjectLink, Panel } from "./parts.js";
+import { Age, Dot, Empty, Failure, ObjectLink, Panel, Some } from "./parts.js";
 
+const FEW = 8;   // rows of a panel until one asks for all
 const ORDER = ["nodes", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "persistentvolumeclaims"];
 
 export function OverviewPage({ kinds }) {
@@ -18,17 +19,17 @@ export function OverviewPage({ kinds }) {
   return html`<div class="page overview">
     <${Verdict} doc=${doc} />
     <div class="cards">${ORDER.filter((storage) => doc.health[storage] && (doc.health[storage].total || ALWAYS.includes(storage))).map((storage) => html`<${Card} key=${storage} storage=${storage} health=${doc.health[storage]} kinds=${kinds} />`)}</div>
-    <${Figures} ns=${namespaces.value.join(",")} only=${["cpu", "memory"]} />
     <div class="columns">
       <div>
         <${Problems} doc=${doc} kinds=${kinds} />
-        <${Warnings} rows=${doc.warnings} kinds=${kinds} />
-      </div>
-      <div>
         ${doc.capacity && html`<${Capacity} capacity=${doc.capacity} />`}
-        ${doc.addons?.length > 0 && html`<${Addons} rows=${doc.addons} />`}
-        <${Changes} rows=${doc.changes} kinds=${kinds} rate=${doc.rate} />
       </div>
+      <${Changes} rows=${doc.changes} kinds=${kinds} rate=${doc.rate} />
+    </div>
+    <${Figures} ns=${namespaces.value.join(",")} only=${["cpu", "memory"]} />
+    <div class="columns">
+      <${Warnings} rows=${doc.warnings} kinds=${kinds} />
+      ${doc.addons?.length > 0 && html`<${Addons} rows=${doc.addons} />`}
     </div>
   </div>`;
 }
@@ -59,10 +60,10 @@ function Card({ storage, health, kinds }) {
 
 function Problems({ doc, kinds }) {
   return html`<${Panel} title="What is wrong now" count=${doc.problem_count ? count(doc.problem_count) : undefined}>
-    ${doc.problems.length ? html`<table class="plain wrong"><tbody>${doc.problems.map((row) => html`<tr key=${row.key.join("/")}>
+    ${doc.problems.length ? html`<table class="plain wrong"><${Some} tag="tbody" limit=${FEW} rows=${doc.problems} row=${(row) => html`<tr key=${row.key.join("/")}>
       <td class="fit"><${Dot} level=${row.level} title=${row.reason} /></td><td class="fit dim what">${singular(row.key[0], kinds)}</td>
       <td class="name"><${ObjectLink} to=${row.key} /><span class="dim where">${row.key[1]}</span></td><td class="tone ${LEVELS[row.level]}">${row.reason}</td>
-      <td class="numeric dim fit"><${Age} at=${row.since} /></td></tr>`)}</tbody></table>
+      <td class="numeric dim fit"><${Age} at=${row.since} /></td></tr>`} /></table>
       ${doc.problem_count > doc.problems.length && html`<p class="more dim">and ${count(doc.problem_count - doc.problems.length)} more</p>`}`
     : html`<${Empty}>Nothing. All nodes are ready, and all that should run does.<//>`}<//>`;
 }
@@ -78,11 +79,11 @@ export function keyOf(about, kinds) {
 
 function Warnings({ rows, kinds }) {
   return html`<${Panel} title="Warnings" count=${rows.length || undefined} aside=${html`<a href=${pageUrl("events", { level: "2" })}>All events</a>`}>
-    ${rows.length ? html`<table class="plain events"><tbody>${rows.map((event) => {
+    ${rows.length ? html`<table class="plain events"><${Some} tag="tbody" limit=${FEW} rows=${rows} row=${(event) => {
       const key = keyOf(event.about, kinds);
       return html`<tr key=${`${event.namespace}/${event.name}`}><td class="numeric dim fit"><${Age} at=${epoch(event.last ?? event.first)} /></td><td class="fit"><b>${event.reason}</b>${event.count > 1 && html`<span class="dim"> ×${event.count}</span>`}</td>
         <td><span class="dim">${event.about.kind} </span>${key ? html`<${ObjectLink} to=${key} />` : event.about.name}<span class="message">${event.message}</span></td></tr>`;
-    })}</tbody></table>` : html`<${Empty}>No warnings.<//>`}<//>`;
+    }} /></table>` : html`<${Empty}>No warnings.<//>`}<//>`;
 }
 
 // What is used and requested, of what there is. In some namespaces: what their pods use.
@@ -123,9 +124,9 @@ const VERBS = { ADDED: ["created", "+"], MODIFIED: ["changed", "~"], DELETED: ["
 function Changes({ rows, kinds, rate }) {
   return html`<${Panel} title="What changed lately" aside=${html`<span class="dim">changes a second, 15 min</span>`}>
     <${Chart} rate=${rate} />
-    ${rows.length ? html`<table class="plain"><tbody>${rows.map((row) => html`<tr key=${row.rev}><td class="numeric dim fit"><${Age} at=${row.at} /></td>
+    ${rows.length ? html`<table class="plain"><${Some} tag="tbody" limit=${FEW - 2} rows=${rows} row=${(row) => html`<tr key=${row.rev}><td class="numeric dim fit"><${Age} at=${row.at} /></td>
       <td class="fit"><span class="verb ${row.type}" title=${VERBS[row.type][0]} aria-label=${VERBS[row.type][0]}>${VERBS[row.type][1]}</span></td><td class="fit dim">${singular(row.key[0], kinds)}</td>
-      <td class="name"><${ObjectLink} to=${row.key} query=${{ tab: row.type === "DELETED" ? "history" : "" }} />${row.times > 1 && html`<span class="dim"> ×${row.times}</span>`}<span class="dim where">${row.key[1]}</span></td></tr>`)}</tbody></table>`
+      <td class="name"><${ObjectLink} to=${row.key} query=${{ tab: row.type === "DELETED" ? "history" : "" }} />${row.times > 1 && html`<span class="dim"> ×${row.times}</span>`}<span class="dim where">${row.key[1]}</span></td></tr>`} /></table>`
     : html`<${Empty}>No change since this dashboard started.<//>`}<//>`;
 }
 

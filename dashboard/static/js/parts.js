@@ -22,7 +22,7 @@ export const ObjectLink = ({ to, children, query }) => html`<a href=${objectUrl(
 export const Brief = ({ item, kind = true }) => html`<span class="brief">
   <${Dot} level=${item.level} title=${item.reason} />
   ${kind && html`<span class="kind">${item.kind}</span>`}
-  ${item.key ? html`<${ObjectLink} to=${item.key} />` : html`<s title="it does not exist any more">${item.name}</s>`}
+  ${item.key ? html`<${ObjectLink} to=${item.key}><${LongName} text=${item.key[2]} /><//>` : html`<s title="it does not exist any more">${item.name}</s>`}
   ${item.reason && item.level !== 0 && html`<span class="reason ${LEVELS[item.level]}">${item.reason}</span>`}
   ${item.created && html`<span class="dim"><${Age} at=${item.created} /></span>`}
 </span>`;
@@ -72,10 +72,23 @@ export function download(name, text, type = "text/plain") {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
+// The first rows of a list or a table's body, and a button for the others.
+export function Some({ rows, row, tag, limit = 10, ...rest }) {
+  const [all, setAll] = useState(false);
+  const few = !all && rows.length > limit + 2;
+  const more = few && html`<button type="button" class="quiet more-rows" onClick=${() => setAll(true)}>Show ${rows.length - limit} more</button>`;
+  return html`<${tag} ...${rest}>${(few ? rows.slice(0, limit) : rows).map(row)}${more && (tag === "tbody" ? html`<tr key="more"><td colspan="9">${more}</td></tr>` : html`<li key="more">${more}</li>`)}<//>`;
+}
+
+// A name too long for its place loses its middle: the end tells pods apart.
+const TAIL = 12;
+export const LongName = ({ text }) => (text.length < 2 * TAIL ? text : html`<span class="long-name" title=${text}><span>${text.slice(0, -TAIL)}</span><span>${text.slice(-TAIL)}</span></span>`);
+
 // Key and value pairs; empty values are left out.
+// A third element of a row, "two" or "all", is how many columns it takes.
 export const Facts = ({ rows }) => html`<dl class="facts">
-  ${rows.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== "<none>").map(([name, value]) =>
-    html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
+  ${rows.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== "<none>").map(([name, value, room]) =>
+    html`<div key=${name} class=${room}><dt>${name}</dt><dd>${value}</dd></div>`)}
 </dl>`;
 
 export const Labels = ({ pairs }) => html`<span class="labels">${Object.entries(pairs ?? {}).map(([name, value]) =>

@@ -2,11 +2,11 @@
 
 A page asks `{"op": "usage", "id", "kind": "pods" or "nodes", "ns", "rows"}`. `rows` are `[namespace, name]` of what is on
 the screen, or null for all (a list sorted by usage). The answer: `{"rows": [[namespace, name, cpu, memory, measured]],
-"total": [cpu, memory, newest], "refused": namespaces of `rows` that the user may not see}`, in milli-cores, bytes and epoch
-seconds; the total is of all that the user may see, in the namespaces `ns`. Or `{"silent": why, "text"}`.
+"refused": namespaces of `rows` that the user may not see}`, in milli-cores, bytes and epoch seconds; to `"sum": true` also
+`"total": [cpu, memory, newest]` of all that the user may see, in the namespaces `ns`. Or `{"silent": why, "text"}`.
 
 The whole table is read once in `KEEP` seconds for all viewers, and only while somebody looks: the API server asks the
-kubelets no more often than that.
+kubelets no more often than that. Of ten thousand pods only those are worked out that somebody asked about.
 """
 
 from __future__ import annotations
@@ -58,30 +58,32 @@ class _Container(msgspec.Struct):
     usage: dict[str, str]
 
 
-class _Item(msgspec.Struct):
+class Item(msgspec.Struct):
+    """A PodMetrics or NodeMetrics."""
+
     metadata: _Meta
     timestamp: str
     usage: dict[str, str] | None = None
     containers: list[_Container] = []
 
+    def use(self) -> Use:
+        """Raises ValueError."""
+        parts = [self.usage] if self.usage is not None else [one.usage for one in self.containers]
+        return Use(sum(quantity.milli(part.get("cpu", "0")) for part in parts),
+                   sum(quantity.units(part.get("memory", "0")) for part in parts), clock.parse(self.timestamp))
+
 
 class _Items(msgspec.Struct):
-    items: list[_Item]
+    items: list[Item]
 
 
-Uses = dict[Place, Use]
+Uses = dict[Place, Item]
 _decoder = msgspec.json.Decoder(_Items)
 
 
 def uses_of(body: bytes) -> Uses:
     """A PodMetricsList or NodeMetricsList. Raises ValueError."""
-    uses = {}
-    for item in _decoder.decode(body).items:
-        parts = [item.usage] if item.usage is not None else [one.usage for one in item.containers]
-        uses[item.metadata.namespace, item.metadata.name] = Use(
-            sum(quantity.milli(part.get("cpu", "0")) for part in parts),
-            sum(quantity.units(part.get("memory", "0")) for part in parts), clock.parse(item.timestamp))
-    return uses
+    return {(item.metadata.namespace, item.metadata.name): item for item in _decoder.decode(body).items}
 
 
 class Meter:
@@ -142,13 +144,19 @@ async def usage(access: Access, message: Json) -> Json:
         uses = await meter_of(access.source).read(kind, next(iter(namespaces)) if len(namespaces) == 1 else "")
     except Silent as silence:
         return {"silent": silence.why, "text": str(silence)}
-    seen = {place: use for place, use in uses.items()
-            if within(scope, place[0]) and (not namespaces or place[0] in namespaces)}
-    shown = seen if asked is None else {place: seen[place] for place in asked if place in seen}
-    return {"rows": [[*place, *use] for place, use in shown.items()],
-            "total": [sum(use.cpu for use in seen.values()), sum(use.memory for use in seen.values()),
-                      max((use.measured for use in seen.values()), default=0)],
-            "refused": sorted({namespace for namespace, _ in asked or () if not within(scope, namespace)})}
+    def seen(place: Place) -> bool:
+        return within(scope, place[0]) and (not namespaces or place[0] in namespaces)
+
+    shown = filter(seen, uses if asked is None else (place for place in asked if place in uses))
+    found: Json = {"rows": [[*place, *uses[place].use()] for place in shown],
+                   "refused": sorted({namespace for namespace, _ in asked or () if not within(scope, namespace)})}
+    if message.get("sum") is True:
+        found["total"] = _total([item.use() for place, item in uses.items() if seen(place)])
+    return found
+
+
+def _total(uses: list[Use]) -> list[float]:
+    return [sum(use.cpu for use in uses), sum(use.memory for use in uses), max((use.measured for use in uses), default=0)]
 
 
 def _scope(access: Access, kind: str) -> Scope:

@@ -75,7 +75,7 @@ function useCursor(ref, rows) {
 }
 
 // `columns`: {id, title, text(row), value(row), cell(row), hint(row), grow, bounds, numeric, tip, down}; `sort` is "column" or "-column".
-export function Grid({ columns, rows, sort, onSort, label, sampleKey, badCell, onWindow }) {
+export function Grid({ columns, rows, sort, onSort, label, sampleKey, badCell, onWindow, stamp }) {
   const ref = useRef(null);
   const [first, last] = useWindow(ref, rows.length);
   const cursor = useCursor(ref, rows);
@@ -83,9 +83,9 @@ export function Grid({ columns, rows, sort, onSort, label, sampleKey, badCell, o
   const grown = Math.min(4, Math.floor(Math.log10(rows.length + 1) * 1.5));
   const style = useMemo(() => layout(columns, widths(columns, rows)), [sampleKey, columns.map((c) => c.id).join(), grown]);
   useEffect(() => onWindow?.(rows.slice(first, last)), [rows, first, last, onWindow]);
-  const shown = [];
+  const shown = [], now = Math.floor(clock.value / 1000);
   for (let i = first; i < last; i++) shown.push(html`<${Row} key=${rows[i].id} row=${rows[i]} index=${i} columns=${columns}
-    layout=${style} on=${i === cursor} now=${Math.floor(clock.value / 1000)} badCell=${badCell} />`);
+    layout=${style} on=${i === cursor} now=${now} badCell=${badCell} stamp=${stamp} />`);
   return html`<div class="grid" ref=${ref} role="grid" aria-label=${label} aria-rowcount=${rows.length + 1} tabindex="0"
       aria-activedescendant=${cursor >= 0 ? `row-${cursor}` : undefined}>
     <div class="grid-head" role="row" aria-rowindex="1" style=${style}>
@@ -107,7 +107,11 @@ function Head({ column, sort, onSort }) {
     </button></span>`;
 }
 
-function Row({ row, index, columns, layout: style, on, badCell }) {
+// Rendered anew only when something of it has changed; `now` (seconds) lets ages grow, `stamp` is the version of what
+// columns show that is not in the row.
+const Row = (props) => useMemo(() => drawn(props), [props.row, props.index, props.columns, props.layout, props.on, props.now, props.stamp]);
+
+function drawn({ row, index, columns, layout: style, on, badCell }) {
   const fresh = row.fresh && performance.now() - row.fresh < 1500;
   return html`<div class="grid-row ${on ? "on" : ""} ${fresh ? "fresh" : ""}" role="row" id=${`row-${index}`} aria-rowindex=${index + 2}
       aria-selected=${on} style=${{ top: `${index * HEIGHT}px`, ...style }}>

@@ -92,7 +92,7 @@ export function ListPage({ kinds }) {
     <${Tabs} page=${page} kinds=${kinds} />
     <${Tools} ...${{ q, level, labels, wide, counts, list, rows, columns, title, usage }} />
     ${list.error ? html`<${Failure} error=${list.error} />` : html`
-      <${Grid} columns=${columns} rows=${rows} sort=${sort} onSort=${onSort} label=${title} badCell=${badCell} onWindow=${usage.want} sampleKey=${`${page}/${ns}/${list.columns.length}`} />
+      <${Grid} columns=${columns} rows=${rows} sort=${sort} onSort=${onSort} label=${title} badCell=${badCell} onWindow=${usage.want} stamp=${used} sampleKey=${`${page}/${ns}/${list.columns.length}`} />
       ${!rows.length && !list.loading && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}`}
     <footer class="status-line"><span class="counted">${list.loading && !list.error ? "Loading…" : `${count(rows.length)} of ${count(list.rows.size)}`}</span>
       ${list.total > list.rows.size && !list.loading && html` · the first ${count(list.rows.size)} of ${count(list.total)} are shown: choose a namespace or a label to see others`}

@@ -55,7 +55,7 @@ export class Usage {
     this.asked = new Set(this.rows.map(placeOf));
     this.after(PATIENCE);   // asked again if no answer comes
     try {
-      this.take(await question("usage", { kind: this.kind, ns: this.ns, rows }), rows);
+      this.take(await question("usage", { kind: this.kind, ns: this.ns, rows, sum: this.sum }), rows);
     } catch (error) {
       this.problem = { why: "error", text: error.message };
     }

@@ -219,12 +219,14 @@ def test_a_lost_connection_is_said_and_heals_without_a_reload(page: Any, site: S
     expect(page.locator(".live")).to_contain_text(re.compile(r"\d+s old"))
     page.wait_for_timeout(2_500)
     shot("lost-light")
-    world.create(site.store, world.pod("while-away", "ledger"))
+    pod = world.pod("while-away", "ledger")
+    world.create(site.store, pod)
     site.start()
     expect(page.locator(".live")).to_have_text("Live", timeout=15_000)
     expect(rows(page)).to_have_count(3)
     expect(page.get_by_role("alert")).to_have_count(0)
     assert page.evaluate("window.untouched") is True
+    world.delete(site.store, pod)
 
 
 def test_a_silent_server_is_noticed_within_five_seconds(page: Any, site: Site) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.mark.parametrize("missing", ["js/chart.js", "vendor/preact.js", "css/base.css"])
+@pytest.mark.parametrize("missing", ["js/socket.js", "vendor/preact.js", "css/base.css"])
 def test_a_page_whose_file_did_not_arrive_is_fetched_anew(page: Any, missing: str) -> None:
     refused: list[str] = []
 

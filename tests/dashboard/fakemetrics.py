@@ -1,4 +1,4 @@
-"""A stand-in for metrics.k8s.io: what the pods and nodes of the small world use; each reading finds a little more."""
+"""A stand-in for metrics.k8s.io: what the pods and nodes of the small world use; each reading finds another little more."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _item(namespace: str, name: str) -> Json:
 
 
 def _usage(cpu: int, memory: int, more: int = 0) -> Json:
-    return {"cpu": f"{(cpu + more) * 1_000_000}n" if cpu else "0", "memory": f"{memory * 1024}Ki"}
+    return {"cpu": f"{(cpu + more % 20) * 1_000_000}n" if cpu else "0", "memory": f"{memory * 1024}Ki"}
 
 
 def service() -> Json:

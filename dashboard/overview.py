@@ -13,6 +13,8 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import orjson
+
 from cluster import clock
 from cluster.cache import Entry, Event
 from cluster.store import Change, Key
@@ -29,6 +31,7 @@ JUDGED = ("nodes", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.
 # Kinds that change all the time by themselves; a list of recent changes would hold nothing else.
 NOISE = frozenset({"events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints",
                    "endpointslices.discovery.k8s.io"})
+OWN_METADATA = frozenset({"resourceVersion", "generation", "managedFields"})  # the API server's own
 MAX_PROBLEMS, MAX_CHANGES, MAX_WARNINGS, MAX_ADDONS = 60, 60, 40, 40
 # Where the addon manager says how an addon is: annotations of its ConfigMap.
 ADDONS, ADDON_NOTE = ("kube-system", "addon-"), "addons.binnacle/"
@@ -72,13 +75,13 @@ class Tally:
                 self._judge(entry)
                 if number % 500 == 499:
                     await asyncio.sleep(0)
-        self._remember(await asyncio.to_thread(self.source.history.recent, 3_000))
+        changes = await asyncio.to_thread(self.source.history.recent, 3_000)
+        self._remember(changes, await asyncio.to_thread(_told, changes))
 
-    def _remember(self, changes: Sequence[Change]) -> None:
+    def _remember(self, changes: Sequence[Change], told: Sequence[Recent]) -> None:
         """Take over what the log tells of the time before this process began to look."""
         first = self.recent[0].revision if self.recent else math.inf
-        older = [Recent(c.type, c.key, c.revision, c.at) for c in changes
-                 if c.key.storage not in NOISE and c.key.storage != "nodes" and c.revision < first]
+        older = [one for one in told if one.revision < first]
         self.recent.extendleft(reversed(older[-(self.recent.maxlen or 0) + len(self.recent):]))
         counts = Counter(int(change.at) // BUCKET * BUCKET for change in changes)
         for bucket, number in self.rate:
@@ -93,7 +96,8 @@ class Tally:
                     self.facts[storage].pop(event.key, None)
                 else:
                     self._judge(event.entry)
-            if storage not in NOISE and _worth_telling(event):
+            if storage not in NOISE and (event.previous is None or event.type != "MODIFIED" or worth_telling(
+                    storage, event.previous.object(), event.entry.object())):
                 self.recent.append(Recent(event.type, event.key, event.revision, event.at))
         self._count(len(events))
 
@@ -121,11 +125,30 @@ def _since(obj: Json) -> float:
         return time.time()
 
 
-def _worth_telling(event: Event) -> bool:
-    if event.key.storage != "nodes" or event.previous is None:
-        return True
-    # A node's heartbeat is no news; its level or a taint is.
-    return judge("nodes", event.entry.object()) != judge("nodes", event.previous.object())
+def worth_telling(storage: str, before: Json, after: Json) -> bool:
+    """Whether a change is news: somebody wanted something else, or the object fares otherwise. That a status goes on, as
+    a node's heartbeat or the steps of a rollout, is not: it would hide what is."""
+    return judge(storage, before)[0] != judge(storage, after)[0] or _wanted(before) != _wanted(after)
+
+
+def _wanted(obj: Json) -> Json:
+    meta = {name: value for name, value in obj["metadata"].items() if name not in OWN_METADATA}
+    return {**{name: value for name, value in obj.items() if name != "status"}, "metadata": meta}
+
+
+def _told(changes: Sequence[Change]) -> list[Recent]:
+    """Those changes of a log, oldest first, that are news. A change to what the log does not hold as it was is none."""
+    before: dict[Key, Json] = {}
+    found = []
+    for change in changes:
+        if change.key.storage in NOISE:
+            continue
+        obj = orjson.loads(change.body)
+        known = before.get(change.key)
+        if change.type != "MODIFIED" or (known is not None and worth_telling(change.key.storage, known, obj)):
+            found.append(Recent(change.type, change.key, change.revision, change.at))
+        before[change.key] = obj
+    return found
 
 
 def _amounts(storage: str, obj: Json, level: int) -> tuple[int, int, int]:

@@ -29,6 +29,7 @@ KINDS = {"pods": True, "nodes": False}  # whether in namespaces
 GROUP = "metrics.k8s.io"
 SERVED = Key("apiservices.apiregistration.k8s.io", "", f"v1beta1.{GROUP}")
 KEEP = 10.0
+PATIENCE = 15.0     # seconds for an answer: the API server asks every kubelet, and a slow one for 3 s
 MAX_ROWS = 500      # asked for by name
 MAX_TABLES = 32     # of one cluster: one a kind, and one a namespace that is looked at alone
 
@@ -117,7 +118,7 @@ class Meter:
 
 
 def _read(kind: str, namespace: str) -> Uses:
-    return uses_of(api.resource_metrics(kind, namespace))
+    return uses_of(api.resource_metrics(kind, namespace, PATIENCE))
 
 
 _meters: dict[str, Meter] = {}

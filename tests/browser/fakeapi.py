@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from itertools import count
+from itertools import cycle
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ import orjson
 from tests.dashboard import fakemetrics
 
 TOLD = 120
-readings = count()
+readings = cycle(range(40))
 
 
 def _line(text: str) -> bytes:
@@ -40,9 +40,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
             number += 1
             await send({"type": "http.response.body", "body": _line(f"WARN live line {number}"), "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-    elif (found := fakemetrics.answer(scope["path"], next(readings))) is not None:
+    elif scope["path"].startswith(fakemetrics.PREFIX):
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": orjson.dumps(found)})
+        await send({"type": "http.response.body", "body": orjson.dumps(fakemetrics.answer(scope["path"], next(readings)))})
     else:
         await send({"type": "http.response.start", "status": 200 if scope["path"] == "/readyz" else 404, "headers": []})
         await send({"type": "http.response.body", "body": b"ok"})

@@ -218,6 +218,46 @@ def test_the_overview_says_what_is_wrong(peopled: Peopled) -> None:
     live(ADMIN, story)
 
 
+def test_what_changed_is_what_was_wanted_and_how_it_fares_not_each_step(peopled: Peopled) -> None:
+    store, things = peopled
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="overview")
+        await page.wait_for("doc", 1)
+        web = things["webs"][0]
+        web["status"]["startTime"] = world.ago(1)
+        world.update(store, web)
+        web["metadata"]["labels"] = {**web["metadata"]["labels"], "seen": "yes"}
+        world.update(store, web)
+        things["web"]["status"]["observedGeneration"] = 3
+        world.update(store, things["web"])
+        things["broken"]["status"] = world.running("ledger", 10)
+        world.update(store, things["broken"])
+        told: list[tuple[str, str]] = []
+        while ("pods", things["broken"]["metadata"]["name"]) not in told:
+            doc = (await page.wait_for("doc", 1))["doc"]
+            told = [(c["key"][0], c["key"][2]) for c in doc["changes"] if c["type"] == "MODIFIED"]
+        assert told == [("pods", things["broken"]["metadata"]["name"]), ("pods", web["metadata"]["name"])]
+        assert next(c["times"] for c in doc["changes"] if c["key"][2] == web["metadata"]["name"]) == 1
+
+    live(ADMIN, story)
+
+
+def test_the_log_tells_of_before_the_dashboard_began(peopled: Peopled) -> None:
+    store, things = peopled
+    things["webs"][0]["status"]["startTime"] = world.ago(1)
+    world.update(store, things["webs"][0])
+    things["web"]["spec"]["replicas"] = 4
+    world.update(store, things["web"])
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="overview")
+        changes = (await page.wait_for("doc", 1))["doc"]["changes"]
+        assert [c["key"] for c in changes if c["type"] == "MODIFIED"] == [["deployments.apps", "guestbook", "web"]]
+
+    live(ADMIN, story)
+
+
 def test_beats_tell_the_age_of_what_lies_behind(peopled: Peopled, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BINNACLE_API_URL", "http://127.0.0.1:9")
 

@@ -139,14 +139,16 @@ export function columnsOf(list, { wide, chosen, manyNamespaces, measured, events
   const growing = own.find((column) => column.id === "message");
   if (growing) growing.grow = true;
   const name = { id: "name", title: "Name", link: (row) => row.key, grow: !growing, text: (row) => row.name, value: (row) => row.name,
-    bounds: growing ? [12, 28] : narrow.matches ? [12, 19] : [18, 36] };
+    bounds: growing ? [12, 28] : narrow.matches ? [12, 21] : [18, 36] };
   const ns = { id: "namespace", title: "Namespace", text: (row) => row.ns, value: (row) => row.ns, bounds: [9, 24] };
   const age = { id: "age", title: "Age", numeric: true, text: (row) => (row.created ? since(row.created, clock.peek()) : ""),
     value: (row) => -row.created, hint: (row) => fullMoment(row.created), bounds: [6, 8] };
   const where = manyNamespaces ? [ns] : [];
   if (events) return eventColumns(list.columns, own, { name, where, kinds: events });
   // The age stands before the wide columns, as in kubectl: it must not be the one that is pushed off the screen.
-  const first = [...own.filter((column) => !column.wide), ...measured], wider = own.filter((column) => column.wide);
+  const first = own.filter((column) => !column.wide), wider = own.filter((column) => column.wide);
+  const status = first.findIndex((column) => column.id === "status") + 1;
+  first.splice(narrow.matches ? status : first.length, 0, ...measured);
   // On a narrow screen what an object does comes before where it is.
   return narrow.matches ? [name, ...first, ...where, age, ...wider] : [...where, name, ...first, age, ...wider];
 }
@@ -158,6 +160,8 @@ function eventColumns(header, own, { name, where, kinds }) {
   const reason = column("reason"), object = column("object");
   if (reason) reason.link = (row) => row.key;
   if (object) object.link = (row) => about(row, object.text(row), kinds);
+  if (object && narrow.matches) object.bounds = [8, 22];
+  if (narrow.matches) return [reason, object, ...read, ...where].filter((one, i, all) => one && all.indexOf(one) === i);
   return [...where, ...read, ...own.filter((one) => !read.includes(one)), ...(own.some((one) => one.wide) ? [name] : [])];
 }
 

@@ -96,7 +96,7 @@ export function ListPage({ kinds }) {
       ${!rows.length && !list.loading && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}`}
     <footer class="status-line"><span class="counted">${list.loading && !list.error ? "Loading…" : `${count(rows.length)} of ${count(list.rows.size)}`}</span>
       ${list.total > list.rows.size && !list.loading && html` · the first ${count(list.rows.size)} of ${count(list.total)} are shown: choose a namespace or a label to see others`}
-      ${usage.kind && html`<span aria-hidden="true">·</span><${UsageState} usage=${usage} />`}
+      <${UsageState} usage=${usage} />
     </footer>
   </div>`;
 }

@@ -34,7 +34,7 @@ function Head({ objectKey, doc, gone, kinds }) {
   const [storage, ns, name] = objectKey;
   return html`<div class="object-head">
     <p class="crumbs"><a href=${pageUrl(storage)}>${kindTitle(storage, kinds)}</a>${ns && html`<span aria-hidden="true">/</span><a href=${pageUrl(storage, { ns })}>${ns}</a>`}</p>
-    <h2 class="object-name">${doc && html`<${Dot} level=${gone ? 4 : doc.level} title=${doc.reason} />`}${name}
+    <h2 class="object-name"><span class="titled">${doc && html`<${Dot} level=${gone ? 4 : doc.level} title=${doc.reason} />`}<span>${name}</span></span>
       ${gone ? html`<span class="tag none">${doc ? "deleted" : "does not exist"}</span>` : doc.reason && html`<span class="tag ${LEVELS[doc.level]}">${doc.reason}</span>`}
       <span class="head-actions">${doc && html`<${LogsLink} object=${doc.object} objectKey=${objectKey} />`}<${Copy} text=${name} label="Copy name" /><${Copy} text=${() => location.href} label="Copy link" /></span></h2></div>`;
 }

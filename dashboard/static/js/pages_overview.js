@@ -64,7 +64,7 @@ function Problems({ doc, kinds }) {
       <td class="fit"><${Dot} level=${row.level} title=${row.reason} /></td><td class="fit dim what">${singular(row.key[0], kinds)}</td>
       <td class="name"><${ObjectLink} to=${row.key} /><span class="dim where">${row.key[1]}</span></td><td class="tone ${LEVELS[row.level]}">${row.reason}</td>
       <td class="numeric dim fit"><${Age} at=${row.since} /></td></tr>`} /></table>
-      ${doc.problem_count > doc.problems.length && html`<p class="more dim">and ${count(doc.problem_count - doc.problems.length)} more</p>`}`
+      ${doc.problem_count > doc.problems.length && html`<p class="more dim">${count(doc.problems.length)} of ${count(doc.problem_count)} can be listed here.</p>`}`
     : html`<${Empty}>Nothing. All nodes are ready, and all that should run does.<//>`}<//>`;
 }
 
@@ -124,7 +124,7 @@ const VERBS = { ADDED: ["created", "+"], MODIFIED: ["changed", "~"], DELETED: ["
 function Changes({ rows, kinds, rate }) {
   return html`<${Panel} title="What changed lately" aside=${html`<span class="dim">changes a second, 15 min</span>`}>
     <${Chart} rate=${rate} />
-    ${rows.length ? html`<table class="plain"><${Some} tag="tbody" limit=${FEW - 2} rows=${rows} row=${(row) => html`<tr key=${row.rev}><td class="numeric dim fit"><${Age} at=${row.at} /></td>
+    ${rows.length ? html`<table class="plain"><${Some} tag="tbody" limit=${FEW + 3} rows=${rows} row=${(row) => html`<tr key=${row.rev}><td class="numeric dim fit"><${Age} at=${row.at} /></td>
       <td class="fit"><span class="verb ${row.type}" title=${VERBS[row.type][0]} aria-label=${VERBS[row.type][0]}>${VERBS[row.type][1]}</span></td><td class="fit dim">${singular(row.key[0], kinds)}</td>
       <td class="name"><${ObjectLink} to=${row.key} query=${{ tab: row.type === "DELETED" ? "history" : "" }} />${row.times > 1 && html`<span class="dim"> ×${row.times}</span>`}<span class="dim where">${row.key[1]}</span></td></tr>`} /></table>`
     : html`<${Empty}>No change since this dashboard started.<//>`}<//>`;

@@ -81,8 +81,8 @@ export function Some({ rows, row, tag, limit = 10, ...rest }) {
 }
 
 // A name too long for its place loses its middle: the end tells pods apart.
-const TAIL = 12;
-export const LongName = ({ text }) => (text.length < 2 * TAIL ? text : html`<span class="long-name" title=${text}><span>${text.slice(0, -TAIL)}</span><span>${text.slice(-TAIL)}</span></span>`);
+const TAIL = 6, SHORT = 18;
+export const LongName = ({ text }) => (text.length < SHORT ? text : html`<span class="long-name" title=${text}><span>${text.slice(0, -TAIL)}</span><span>${text.slice(-TAIL)}</span></span>`);
 
 // Key and value pairs; empty values are left out.
 // A third element of a row, "two" or "all", is how many columns it takes.

@@ -4,7 +4,7 @@ import { html, signal, useEffect, useMemo } from "./lib.js";
 import { clock, link, question, serverNow } from "./socket.js";
 import { human, memory, milli } from "./format.js";
 
-const EVERY = 10_000, RETRY = 3_000, PATIENCE = 10_000, CONNECTING = 150, SETTLE = 120;   // milliseconds
+const EVERY = 10_000, RETRY = 3_000, PATIENCE = 20_000, CONNECTING = 150, SETTLE = 120;   // milliseconds
 const OLD = 60;             // seconds after which a figure is said to be old
 const CLOSE = 0.8, FULL = 0.95;
 const KINDS = ["pods", "nodes"];
@@ -57,7 +57,8 @@ export class Usage {
     try {
       this.take(await question("usage", { kind: this.kind, ns: this.ns, rows, sum: this.sum }), rows);
     } catch (error) {
-      this.problem = { why: "error", text: error.message };
+      // That the connection is lost the page says as a whole.
+      if (link.value.state === "live") this.problem = { why: "error", text: error.message };
     }
     this.after(this.problem ? RETRY : EVERY);
     this.version.value++;

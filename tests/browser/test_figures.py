@@ -42,7 +42,7 @@ def test_a_chart_is_drawn_and_moves(page: Any, monitoring: Monitoring, shot: Any
     expect(page.locator(".plot canvas")).to_have_count(4)  # no restart happened: no chart of restarts
     assert int(plot(page).get_attribute("data-points")) > 100
     legend = page.locator(".figure", has=plot(page, "memory")).locator(".figure-legend")
-    expect(legend).to_contain_text(re.compile(r"web.*MiB.*requested.*128 MiB.*limit.*256 MiB", re.S))
+    expect(legend).to_contain_text(re.compile(r"web.*(MiB|–).*requested.*128 MiB.*limit.*256 MiB", re.S))
     newest = plot(page).get_attribute("data-newest")
     expect(plot(page)).not_to_have_attribute("data-newest", newest, timeout=PATIENCE)
     shot("figures-pod-light")

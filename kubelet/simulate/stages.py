@@ -49,11 +49,19 @@ def stopping(pod: Json) -> float:
 
 def settled(pod: Json) -> bool:
     """Whether the pod already is as this node would make it."""
-    return pod["phase"] != "Pending" or pod["waiting"]
+    return (pod["phase"] != "Pending" or pod["waiting"]) and not _demoted(pod)
+
+
+def _demoted(pod: Json) -> bool:
+    """Whether it was taken for not ready because its node was late: it runs all the same."""
+    return pod["phase"] == "Running" and any(
+        c["type"] == "Ready" and c["status"] == "False" and c.get("reason") == "NodeNotReady" for c in pod["conditions"])
 
 
 def status(pod: Json, address: str, host: str, now: str) -> Json:
     """The status of a bound pod; `now` is an RFC 3339 time."""
+    if _demoted(pod):
+        return {"conditions": _conditions(pod, {}, now)}
     images = [image.rpartition("/")[2] for _, image in pod["containers"]]
     common: Json = {"hostIP": host, "hostIPs": [{"ip": host}], "startTime": now}
     if "never:1" in images:

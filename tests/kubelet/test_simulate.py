@@ -59,6 +59,21 @@ def test_only_a_pod_whose_name_comes_back_takes_time_to_stop(owner: str | None, 
     assert (stages.stopping(stages.trim(made)) > 0) is waits
 
 
+def test_a_pod_of_a_node_that_was_late_becomes_ready_again() -> None:
+    made = pod("p", {"name": "c", "image": "nginx:1"})
+    made["metadata"]["uid"] = "u"
+    made["status"] = {**outcome("nginx:1"), "startTime": "2025-01-01T00:00:00Z"}
+    assert stages.settled(stages.trim(made))
+    ready = next(c for c in made["status"]["conditions"] if c["type"] == "Ready")
+    ready.update(status="False", reason="NodeNotReady")
+    late = stages.trim(made)
+    assert not stages.settled(late)
+    again = stages.status(late, "10.128.0.1", "10.64.0.1", NOW)
+    assert {c["type"]: c["status"] for c in again["conditions"]} == dict.fromkeys(
+        ("Initialized", "Ready", "ContainersReady", "PodScheduled"), "True")
+    assert again.keys() == {"conditions"}  # it was not started anew
+
+
 def test_a_fleet_registers_runs_and_removes() -> None:
     async def main() -> FakeApi:
         api = FakeApi()

@@ -10,6 +10,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "addons.manager:AddonManager",
         "controllers.namespace:NamespaceController",
         "controllers.serviceaccount:ServiceAccountController",
+        "controllers.serviceaccounttoken:ServiceAccountTokenController",
         "controllers.rootca:RootCAController",
         "controllers.clusterroleaggregation:ClusterRoleAggregationController",
         "controllers.certificatesigning:CertificateSigningController",

@@ -14,6 +14,11 @@ def folder() -> Path:
     return Path(var) / "pki"
 
 
+def accounts_key() -> Path:
+    """The file of the key that signs the tokens of service accounts."""
+    return folder() / "sa.key"
+
+
 def authority() -> str:
     """The certificate of the cluster's authority, PEM. Raises FileNotFoundError before the first start made it."""
     return (folder() / "ca.crt").read_text()

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apiserver.authn import serviceaccounts
-from apiserver.authn.jwt import ISSUER, InvalidToken, Signer
 from cluster import clock
 from cluster.cache import Cache
 from cluster.errors import Unauthorized
+from cluster.jwt import ISSUER, InvalidToken, Signer
 from cluster.store import Key
 from cluster.users import ANONYMOUS, AUTHENTICATED, User
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import time
 from typing import Any, NamedTuple
 
-from apiserver.authn.jwt import ISSUER, InvalidToken, Signer
 from cluster.cache import Cache, Entry
+from cluster.jwt import ISSUER, LEGACY_CLAIM, LEGACY_ISSUER, InvalidToken, Signer
 from cluster.store import Key
 from cluster.users import User, service_account
 
-LEGACY_ISSUER = "kubernetes/serviceaccount"
 # Claim name → storage of the objects that a token may be bound to.
 BOUND = {"pod": "pods", "secret": "secrets", "node": "nodes"}
 
@@ -40,7 +41,7 @@ def identify(signer: Signer, cache: Cache, token: str) -> Subject:
     """Whom a token stands for. Raises InvalidToken, with the reason, for one that is not valid now."""
     claims = signer.verify(token)
     if claims.get("iss") == LEGACY_ISSUER:
-        return _legacy(cache, claims)
+        return _legacy(cache, claims, token)
     if claims.get("iss") != ISSUER:
         raise InvalidToken("another issuer")
     now = time.time()
@@ -61,19 +62,21 @@ def identify(signer: Signer, cache: Cache, token: str) -> Subject:
     return Subject(service_account(namespace, name, account.get("uid", ""), extra), claims.get("aud") or [], claims["exp"])
 
 
-def _legacy(cache: Cache, claims: dict[str, Any]) -> Subject:
-    prefix = "kubernetes.io/serviceaccount/"
-    namespace, name = claims.get(f"{prefix}namespace", ""), claims.get(f"{prefix}service-account.name", "")
-    uid = claims.get(f"{prefix}service-account.uid")
+def _legacy(cache: Cache, claims: dict[str, Any], token: str) -> Subject:
+    namespace, name, uid, secret = (claims.get(LEGACY_CLAIM + part) or "" for part in (
+        "namespace", "service-account.name", "service-account.uid", "secret.name"))
     _alive(cache, Key("serviceaccounts", namespace, name), uid)
-    _alive(cache, Key("secrets", namespace, claims.get(f"{prefix}secret.name", "")), None)
-    return Subject(service_account(namespace, name, uid or ""), [], float("inf"))
+    held = _alive(cache, Key("secrets", namespace, secret), None).object().get("data") or {}
+    if not hmac.compare_digest(base64.b64decode(held.get("token") or ""), token.encode()):
+        raise InvalidToken(f"the secret {namespace}/{secret} holds another token by now")
+    return Subject(service_account(namespace, name, uid), [], float("inf"))
 
 
-def _alive(cache: Cache, key: Key, uid: str | None) -> None:
+def _alive(cache: Cache, key: Key, uid: str | None) -> Entry:
     entry = cache.get(key)
     if entry is None:
         cache.refresh()
         entry = cache.get(key)
     if entry is None or (uid and entry.meta.uid != uid):
         raise InvalidToken(f"{key.storage} {key.namespace}/{key.name} of the token does not exist any more")
+    return entry

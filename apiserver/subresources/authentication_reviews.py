@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from apiserver import response
-from apiserver.authn.jwt import ISSUER
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
 from cluster import clock
 from cluster.errors import BadRequest
+from cluster.jwt import ISSUER
 
 API_VERSION = "authentication.k8s.io/v1"
 

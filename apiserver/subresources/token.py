@@ -6,13 +6,13 @@ from typing import Any
 
 from apiserver import response
 from apiserver.authn import serviceaccounts
-from apiserver.authn.jwt import ISSUER
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
 from cluster import clock
 from cluster.cache import Entry
 from cluster.errors import BadRequest, Conflict, Invalid, NotFound, invalid
+from cluster.jwt import ISSUER
 from cluster.registry import Kind
 from cluster.store import Key
 

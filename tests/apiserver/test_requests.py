@@ -7,9 +7,11 @@ import http.client
 import json
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cluster.jwt import LEGACY_CLAIM, LEGACY_ISSUER, Signer
 from tests.apiserver.standalone import Server
 
 CONFIGS = "/api/v1/namespaces/work/configmaps"
@@ -61,6 +63,26 @@ def test_a_bound_token_dies_with_its_pod(server: Server) -> None:
     assert server.request("POST", review, {}, Authorization=token[:-4] + "AAAA")[0] == 401
     server.request("DELETE", "/api/v1/namespaces/work/pods/bound")
     assert server.request("POST", review, {}, Authorization=token)[0] == 401
+
+
+def test_a_token_in_a_secret_is_good_while_the_secret_holds_it(server: Server) -> None:
+    _, account = server.request("GET", "/api/v1/namespaces/work/serviceaccounts/default")
+    claims = {"namespace": "work", "secret.name": "key", "service-account.name": "default",
+              "service-account.uid": account["metadata"]["uid"]}
+    token = Signer(Path(server.ca).parent / "sa.key").sign({
+        "iss": LEGACY_ISSUER, **{LEGACY_CLAIM + name: value for name, value in claims.items()}})
+    secrets, review = "/api/v1/namespaces/work/secrets", "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+
+    def ask() -> tuple[int, Any]:
+        return server.request("POST", review, {}, Authorization=f"Bearer {token}")
+
+    assert ask()[0] == 401, "there is no such secret"
+    server.request("POST", secrets, {"metadata": {"name": "key"}, "stringData": {"token": token}})
+    status, body = ask()
+    assert status == 201 and body["status"]["userInfo"]["username"] == "system:serviceaccount:work:default"
+    server.request("PATCH", f"{secrets}/key", {"stringData": {"token": "another"}},
+                   Content_Type="application/merge-patch+json")
+    assert ask()[0] == 401
 
 
 @pytest.mark.parametrize(("body", "content_type", "status"), [

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
+from cluster.jwt import Signer
+from config import pki
 from controllers.clusterroleaggregation import ClusterRoleAggregationController
 from controllers.disruption import DisruptionController
 from controllers.namespace import NamespaceController
 from controllers.resourcequota import ResourceQuotaController
 from controllers.rootca import RootCAController
 from controllers.serviceaccount import ServiceAccountController
+from controllers.serviceaccounttoken import ServiceAccountTokenController
 from controllers.volumes.binder import PersistentVolumeController
 from controllers.volumes.protection import ClaimProtectionController, VolumeProtectionController
 from tests.controllers.drive import Drive
@@ -145,3 +150,38 @@ def test_an_aggregate_holds_the_rules_of_its_parts(make):
     drive.create(storage, "two", {"rules": [rule, {**rule, "verbs": ["list"]}]}, "", labels={"part": "yes"})
     drive.run()
     assert [r["verbs"] for r in drive.get(storage, "all", "")["rules"]] == [["get"], ["list"]]
+
+
+TOKEN = {"type": "kubernetes.io/service-account-token"}
+
+
+def test_a_secret_for_a_token_is_filled_and_goes_with_its_account(make, var):
+    pki.make_all(var / "pki", node="here", addresses=["127.0.0.1"])
+    drive = make(ServiceAccountTokenController())
+    drive.namespace()
+    uid = drive.create("serviceaccounts", "robot")["metadata"]["uid"]
+    about = {"annotations": {"kubernetes.io/service-account.name": "robot"}}
+    drive.create("secrets", "key", TOKEN, **about)
+    drive.create("secrets", "other", {"type": "Opaque"}, **about)
+    drive.run()
+    secret = drive.get("secrets", "key")
+    data = {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+    assert data["namespace"] == "default" and data["ca.crt"] == (var / "pki" / "ca.crt").read_text()
+    assert secret["metadata"]["annotations"]["kubernetes.io/service-account.uid"] == uid
+    claims = Signer(var / "pki" / "sa.key").verify(data["token"])
+    assert claims["sub"] == "system:serviceaccount:default:robot" and claims["iss"] == "kubernetes/serviceaccount"
+    drive.session.delete("serviceaccounts", "default", "robot")
+    drive.run()
+    assert drive.names("secrets") == ["other"] and not drive.get("secrets", "other").get("data")
+
+
+def test_a_secret_for_a_token_of_another_account_of_the_name_goes(make, var):
+    pki.make_all(var / "pki", node="here", addresses=["127.0.0.1"])
+    drive = make(ServiceAccountTokenController())
+    drive.namespace()
+    drive.create("serviceaccounts", "robot")
+    drive.create("secrets", "old", TOKEN, annotations={"kubernetes.io/service-account.name": "robot",
+                                                       "kubernetes.io/service-account.uid": "of-another"})
+    drive.create("secrets", "early", TOKEN, annotations={"kubernetes.io/service-account.name": "nobody"})
+    drive.run()
+    assert drive.names("secrets") == []

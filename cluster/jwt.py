@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 ISSUER = "https://kubernetes.default.svc"
+# Tokens in Secrets, which live as long as their Secret: another issuer, and claims with this prefix.
+LEGACY_ISSUER, LEGACY_CLAIM = "kubernetes/serviceaccount", "kubernetes.io/serviceaccount/"
 
 
 class InvalidToken(ValueError):

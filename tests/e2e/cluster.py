@@ -79,7 +79,7 @@ class Cluster:
             if self.isolated:
                 # The kernel takes the interfaces of a network that is gone away in its own time.
                 links = machine.links()
-                deadline = time.monotonic() + 20
+                deadline = time.monotonic() + 60
                 while links != ["lo"] and time.monotonic() < deadline:
                     time.sleep(0.1)
                     links = machine.links()

@@ -56,6 +56,8 @@ class Parts:
         self._sizes: dict[str, int] = {}
         self._measured = -MEASURE
         self.losses = Losses(folder)
+        for half in folder.glob("dropped-*"):   # a kill came in the middle
+            shutil.rmtree(half, ignore_errors=True)
         if earlier := self._earlier():
             log.warning("not read, and removed when they are too old: indices of an earlier version, %s", ", ".join(earlier))
 

@@ -216,6 +216,16 @@ def test_a_line_is_kept_once_whichever_part_of_its_day_has_it(tmp_path: Path, qu
     over(tmp_path, again, Bounds(part=1))
 
 
+def test_what_a_kill_left_of_a_dropped_index_goes(tmp_path: Path) -> None:
+    (tmp_path / "dropped-2026.11.21-3").mkdir()
+    (tmp_path / "dropped-2026.11.21-3" / "meta.json").write_text("{}")
+
+    async def work(writer: Writer, backend: Embedded) -> None:
+        assert list(tmp_path.iterdir()) == [] and await ids(backend) == []
+
+    over(tmp_path, work)
+
+
 def test_indices_of_an_earlier_version_are_told_and_go_when_they_are_too_old(
         tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     old, young = (moments.day(time.time_ns() - age * DAY) for age in (20, 1))

@@ -11,7 +11,7 @@ import orjson
 
 from cluster.store import Key
 from dashboard import api
-from dashboard.source import Source
+from dashboard.source import PerSource, Source
 
 Json = dict[str, Any]
 NAMESPACE, NAME, SWITCH = "kube-system", "monitoring", "addon-monitoring"
@@ -90,12 +90,5 @@ async def _get(address: str, port: int, target: str, headers: dict[str, str]) ->
         writer.transport.abort()
 
 
-_lines: dict[str, Line] = {}
-
-
-def line_of(source: Source) -> Line:
-    """The line to the monitoring of a cluster."""
-    found = _lines.get(source.name)
-    if found is None or found.source is not source:
-        found = _lines[source.name] = Line(source)
-    return found
+line_of = PerSource(Line)
+"""The line to the monitoring of a cluster."""

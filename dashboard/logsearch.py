@@ -23,7 +23,7 @@ import orjson
 from cluster.store import Key
 from dashboard import api
 from dashboard.access import Access
-from dashboard.source import Source
+from dashboard.source import PerSource, Source
 
 Json = dict[str, Any]
 NAMESPACE, NAME, SWITCH = "kube-system", "log-store", "addon-logging"
@@ -136,12 +136,5 @@ class Line:
         return f"No answer from the log store for {time.monotonic() - self.answered:.0f} s ({error})."
 
 
-_lines: dict[str, Line] = {}
-
-
-def line_of(source: Source) -> Line:
-    """The line to the log store of a cluster."""
-    found = _lines.get(source.name)
-    if found is None or found.source is not source:
-        found = _lines[source.name] = Line(source)
-    return found
+line_of = PerSource(Line)
+"""The line to the log store of a cluster."""

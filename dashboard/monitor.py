@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from dashboard import api
-from dashboard.source import Source
+from dashboard.source import PerSource, Source
 
 INTERVAL = 1.0
 LATE = 3.0  # seconds after which the log's reader counts as stuck
@@ -99,12 +99,5 @@ async def ping_redis() -> str | None:
         return f"Redis does not answer: {type(error).__name__}"
 
 
-_monitors: dict[str, Monitor] = {}
-
-
-def monitor_of(source: Source) -> Monitor:
-    """The monitor of a cluster."""
-    found = _monitors.get(source.name)
-    if found is None or found.source is not source:
-        found = _monitors[source.name] = Monitor(source)
-    return found
+monitor_of = PerSource(Monitor)
+"""The monitor of a cluster."""

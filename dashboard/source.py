@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from cluster import memory, registry
 from cluster.authz import Authorizer
@@ -19,6 +19,7 @@ from cluster.store import Change, Key, Store
 
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 Listener = Callable[[Sequence[Event]], None]
+T = TypeVar("T")
 
 
 class History:
@@ -135,3 +136,18 @@ class Sources:
 
 
 sources = Sources()
+
+
+class PerSource(Generic[T]):
+    """One `make(source)` a cluster, made when it is first asked for, and again for a source that took another's place."""
+
+    def __init__(self, make: Callable[[Source], T]) -> None:
+        self._make = make
+        self._made: dict[str, tuple[Source, T]] = {}
+
+    def __call__(self, source: Source) -> T:
+        of, made = self._made.get(source.name, (None, None))
+        if made is None or of is not source:
+            made = self._make(source)
+            self._made[source.name] = source, made
+        return made

@@ -21,7 +21,7 @@ from cluster import clock, quantity
 from cluster.store import Key
 from dashboard import api
 from dashboard.access import Access, Scope, within
-from dashboard.source import Source
+from dashboard.source import PerSource, Source
 
 Json = dict[str, Any]
 Place = tuple[str, str]  # namespace, name
@@ -121,15 +121,8 @@ def _read(kind: str, namespace: str) -> Uses:
     return uses_of(api.resource_metrics(kind, namespace, PATIENCE))
 
 
-_meters: dict[str, Meter] = {}
-
-
-def meter_of(source: Source) -> Meter:
-    """The meter of a cluster."""
-    found = _meters.get(source.name)
-    if found is None or found.source is not source:
-        found = _meters[source.name] = Meter(source)
-    return found
+meter_of = PerSource(Meter)
+"""The meter of a cluster."""
 
 
 async def usage(access: Access, message: Json) -> Json:

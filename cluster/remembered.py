@@ -9,7 +9,6 @@ import orjson
 
 T = TypeVar("T")
 
-
 LARGEST = 16 * 1024  # bytes of JSON: what is larger is seldom met again, and what is known of it may be as large
 
 

@@ -11,9 +11,9 @@ import binascii
 import re
 from typing import Any
 
-Json = dict[str, Any]
+from cluster.kinds.metadata import LAST_APPLIED
 
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+Json = dict[str, Any]
 
 _CREDENTIAL_NAME = re.compile(
     r"(?i)(^|[-_.]|[a-z])(pass(word|wd|phrase)?|pwd|secret|token|api[-_]?key|access[-_]?key|secret[-_]?key|private[-_]?key"

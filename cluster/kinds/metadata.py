@@ -18,6 +18,7 @@ from cluster.kinds.common import (
 from cluster.registry import Context, Json, Strategy
 
 ANNOTATIONS_LIMIT = 256 * 1024
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # what kubectl's client-side apply goes by
 STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 _IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 

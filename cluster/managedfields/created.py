@@ -34,12 +34,12 @@ _known: Remembered[Node] = Remembered(1024)
 
 
 def _remembered(step: Maybe, rest: dict[str, Any]) -> Node:
-    text = digest(rest)
-    node = _known.get((step, text))
+    same = digest(rest)
+    node = _known.get((step, same))
     if node is None:
         node = step(rest) or {}
-        if text:
-            _known[step, text] = node
+        if same:
+            _known[step, same] = node
     return node
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from cluster import managedfields
 from cluster.errors import AlreadyExists, BadRequest, Conflict
-from cluster.kinds.metadata import check_annotations
+from cluster.kinds.metadata import LAST_APPLIED, check_annotations
 from cluster.verbs import create, decode, managed, metadata, update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan
@@ -17,7 +17,6 @@ from cluster.verbs.plan import Plan
 Json = dict[str, Any]
 
 KUBECTL = "kubectl"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def plan(call: Call, config: Json) -> Plan[Outcome]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cluster.kinds.metadata import LAST_APPLIED
 from controllers import owners, templates
 from controllers.deployment.sizes import DESIRED, MAXIMUM, REVISION, max_surge, new_size, replicas
 
@@ -12,8 +13,7 @@ Json = dict[str, Any]
 
 HISTORY = "deployment.kubernetes.io/revision-history"
 _NOT_COPIED = frozenset(
-    {"kubectl.kubernetes.io/last-applied-configuration", "deprecated.deployment.rollback.to", REVISION, HISTORY, DESIRED,
-     MAXIMUM}
+    {LAST_APPLIED, "deprecated.deployment.rollback.to", REVISION, HISTORY, DESIRED, MAXIMUM}
 )
 
 

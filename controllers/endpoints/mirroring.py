@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cluster.cache import Cache, Entry
+from cluster.kinds.metadata import LAST_APPLIED
 from cluster.store import Key
 from controllers import owners
 from controllers.endpoints import backends, slices
@@ -17,7 +18,6 @@ MANAGER = "endpointslicemirroring-controller.k8s.io"
 STORAGE = "endpointslices.discovery.k8s.io"
 SKIP = "endpointslice.kubernetes.io/skip-mirror"
 LEADER = "control-plane.alpha.kubernetes.io/leader"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 LARGEST_SUBSET = 1000
 
 

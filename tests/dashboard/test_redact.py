@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from dashboard.redact import LAST_APPLIED, is_credential_name, redact
+from cluster.kinds.metadata import LAST_APPLIED
+from dashboard.redact import is_credential_name, redact
 from tests.dashboard import world
 
 

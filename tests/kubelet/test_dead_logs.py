@@ -65,3 +65,4 @@ def test_a_folder_of_a_pod_that_came_after_the_look_stays(tmp_path: Path) -> Non
 
 def test_without_a_folder_there_is_nothing_to_do(tmp_path: Path) -> None:
     sweep(DeadLogs(tmp_path / "none"), set(), 0)
+    assert not list(tmp_path.iterdir()), "nor is one made"

@@ -162,13 +162,14 @@ class HorizontalPodAutoscalerController(Controller):
         if source is None:
             raise Unavailable(f"unable to get {metric['type'].lower()} metric: no custom metrics API is registered")
         resource, target, container = source["name"], source["target"], source.get("container", "")
+        near = replicas.tolerance(look.hpa["spec"].get("behavior"))
         try:
             load = self._load(look, resource, container, asking=target["type"] == "Utilization")
         except Unavailable as error:
             what = f"{resource} utilization" if target["type"] == "Utilization" else f"{resource} usage"
             raise Unavailable(f"failed to get {what}: unable to get metrics for resource {resource}: {error}") from error
         if target["type"] == "Utilization":
-            wanted, percent = replicas.by_utilization(load, target["averageUtilization"], look.current)
+            wanted, percent = replicas.by_utilization(load, target["averageUtilization"], look.current, near)
             now: Json = {"averageUtilization": percent}
             name = f"{resource} resource utilization (percentage of request)"
         else:
@@ -176,7 +177,7 @@ class HorizontalPodAutoscalerController(Controller):
         ready = [amount for pod, amount in load.use.items() if pod not in load.unready]
         average = sum(ready) // len(ready) if ready else 0
         if target["type"] == "AverageValue":
-            wanted, average = replicas.by_value(load, _amount(resource, target["averageValue"]), look.current)
+            wanted, average = replicas.by_value(load, _amount(resource, target["averageValue"]), look.current, near)
         now["averageValue"] = f"{average}m" if resource == "cpu" else str(average)
         field_name = "resource" if metric.get("resource") else "containerResource"
         entry = {"name": resource, "current": now, **({"container": container} if container else {})}

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from cluster import quantity
 
 Json = dict[str, Any]
 
-TOLERANCE = 0.1
+
+class Tolerance(NamedTuple):
+    """How far below and above its target the load may be, as parts of the target, before anything changes."""
+
+    down: float = 0.1
+    up: float = 0.1
+
+    def covers(self, ratio: float) -> bool:
+        return 1 - self.down <= ratio <= 1 + self.up
+
+
+USUAL = Tolerance()
+
+
+def tolerance(behavior: Json | None) -> Tolerance:
+    """As `spec.behavior` has it, a quantity for each way."""
+    said = [((behavior or {}).get(way) or {}).get("tolerance") for way in ("scaleDown", "scaleUp")]
+    return Tolerance(*(usual if value is None else quantity.parse(value).nano / quantity.NANO
+                       for value, usual in zip(said, USUAL, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -21,7 +42,7 @@ class Load:
     missing: frozenset[str] = frozenset()
 
 
-def by_utilization(load: Load, target: int, current: int) -> tuple[int, int]:
+def by_utilization(load: Load, target: int, current: int, near: Tolerance = USUAL) -> tuple[int, int]:
     """(replicas, present utilization in percent) for a target in percent of what the pods ask for."""
     ready = {name: amount for name, amount in load.use.items() if name not in load.unready}
     asked = sum(load.ask[name] for name in ready)
@@ -32,10 +53,10 @@ def by_utilization(load: Load, target: int, current: int) -> tuple[int, int]:
         total = sum(load.ask[name] for name in use)
         return sum(use.values()) * 100 / total / target if total else 0.0
 
-    return _replicas(ratio, ready, load, whole, current), percent
+    return _replicas(ratio, ready, load, whole, current, near), percent
 
 
-def by_value(load: Load, target: int, current: int) -> tuple[int, int]:
+def by_value(load: Load, target: int, current: int, near: Tolerance = USUAL) -> tuple[int, int]:
     """(replicas, present average) for a target average a pod."""
     ready = {name: amount for name, amount in load.use.items() if name not in load.unready}
     average = sum(ready.values()) // len(ready) if ready else 0
@@ -44,19 +65,20 @@ def by_value(load: Load, target: int, current: int) -> tuple[int, int]:
     def ratio(use: dict[str, int]) -> float:
         return sum(use.values()) / len(use) / target if use else 0.0
 
-    return _replicas(ratio, ready, load, whole, current), average
+    return _replicas(ratio, ready, load, whole, current, near), average
 
 
-def _replicas(ratio: Any, ready: dict[str, int], load: Load, whole: dict[str, int], current: int) -> int:
+def _replicas(ratio: Callable[[dict[str, int]], float], ready: dict[str, int], load: Load, whole: dict[str, int],
+              current: int, near: Tolerance) -> int:
     """Pods without figures count so that they damp the change: as idle when scaling up, as busy when scaling down."""
     first = ratio(ready)
     waiting = load.unready if first > 1 else frozenset()
     if not waiting and not load.missing:
-        return current if abs(first - 1) <= TOLERANCE else math.ceil(first * len(ready))
+        return current if near.covers(first) else math.ceil(first * len(ready))
     use = {**ready, **dict.fromkeys(waiting, 0)}
     use |= whole if first < 1 else dict.fromkeys(load.missing, 0)
     second = ratio(use)
-    if abs(second - 1) <= TOLERANCE or (first < 1) != (second < 1):
+    if near.covers(second) or (first < 1) != (second < 1):
         return current
     wanted = math.ceil(second * len(use))
     return current if (second < 1 and wanted > current) or (second > 1 and wanted < current) else wanted

@@ -104,6 +104,20 @@ def test_recommendations(use, unready, missing, expected):
     assert replicas.by_utilization(load, 50, current)[0] == expected
 
 
+@pytest.mark.parametrize(("behavior", "use", "expected"), [
+    (None, 54, 4), (None, 57, 5),
+    ({"scaleUp": {"tolerance": "50m"}}, 54, 5),             # 8 % above: more than 5 %
+    ({"scaleUp": {"tolerance": "0.2"}}, 57, 4),
+    ({"scaleUp": {"tolerance": "0"}, "scaleDown": {}}, 36, 3),   # the other way keeps its own
+    ({"scaleDown": {"tolerance": "300m"}}, 36, 4),
+])
+def test_the_tolerance_of_each_way(behavior, use, expected):
+    load = Load(dict.fromkeys("abcd", use), dict.fromkeys("abcd", 100))
+    near = replicas.tolerance(behavior)
+    assert replicas.by_utilization(load, 50, 4, near)[0] == expected
+    assert replicas.by_value(load, 50, 4, near)[0] == expected
+
+
 @pytest.mark.parametrize(("wanted", "current", "expected", "reason"), [
     (50, 3, 6, "ScaleUpLimit"), (50, 1, 4, "ScaleUpLimit"), (50, 15, 20, "TooManyReplicas"), (1, 3, 2, "TooFewReplicas"),
     (5, 3, 5, "DesiredWithinRange")])

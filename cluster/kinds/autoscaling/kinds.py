@@ -49,6 +49,8 @@ def _copy(value: Json) -> Json:
 
 
 def _default_rules(rules: Json, policies: tuple[Json, ...]) -> None:
+    if rules.get("tolerance") is not None:
+        rules["tolerance"] = quantity.canonical(rules["tolerance"])
     rules["selectPolicy"] = rules.get("selectPolicy") or "Max"
     if not rules.get("policies"):
         rules["policies"] = [dict(policy) for policy in policies]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster import quantity
 from cluster.errors import FieldError, forbidden, invalid, not_supported, required
-from cluster.kinds.common import check, check_choice, check_label_selector, check_not_negative
+from cluster.kinds.common import NOT_NEGATIVE, check, check_choice, check_label_selector, check_not_negative
 from cluster.kinds.rbac import path_segment
 from cluster.registry import Json
 
@@ -123,6 +123,8 @@ def _check_rules(rules: Json, path: str) -> list[FieldError]:
     if window is not None and window > MAX_STABILISATION:
         errors.append(invalid(f"{path}.stabilizationWindowSeconds", window,
                               f"must be less than or equal to {MAX_STABILISATION}"))
+    if (tolerance := rules.get("tolerance")) is not None and quantity.parse(tolerance).nano < 0:
+        errors.append(invalid(f"{path}.tolerance", tolerance, NOT_NEGATIVE))
     if rules.get("selectPolicy") is not None:
         errors += check_choice(f"{path}.selectPolicy", rules["selectPolicy"], ("Disabled", "Max", "Min"))
     if not rules.get("policies"):

@@ -123,6 +123,14 @@ def test_autoscaler_v1_is_a_view_on_v2() -> None:
     assert from_v1(v1)["spec"]["behavior"] == {"scaleDown": {"selectPolicy": "Disabled"}}
 
 
+def test_autoscaler_tolerance() -> None:
+    spec = {"maxReplicas": 3, "scaleTargetRef": TARGET}
+    made = create(HPA, "HorizontalPodAutoscaler", spec={**spec, "behavior": {"scaleUp": {"tolerance": 0.05}}})
+    assert made["spec"]["behavior"]["scaleUp"]["tolerance"] == "50m"
+    assert refused(create, HPA, "HorizontalPodAutoscaler", spec={**spec, "behavior": {"scaleDown": {"tolerance": "-1"}}}) == {
+        ("spec.behavior.scaleDown.tolerance", "Invalid")}
+
+
 def test_autoscaler_targets() -> None:
     made = create(HPA, "HorizontalPodAutoscaler", spec={"maxReplicas": 3, "scaleTargetRef": TARGET})
     assert row(made)["Targets"] == "cpu: <unknown>/80%"

@@ -100,6 +100,7 @@ class Agent:
     async def _reading(self) -> None:
         while True:
             self.beat = time.monotonic()
+            self._sender.check()
             busy = False
             for where, one in list(self._logs.values()):
                 if one.series.changed() or one.waits:

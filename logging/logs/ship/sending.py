@@ -53,11 +53,15 @@ class Sender:
         """When the oldest batch on its way was made; 0 when there is none."""
         return self._waiting[0][0].made if self._waiting else 0.0
 
+    def check(self) -> None:
+        """Raises the unforeseen error that a batch has met, if one has: only a new start can go on then."""
+        if self._broken is not None:
+            raise self._broken
+
     async def put(self, batch: Batch) -> None:
         """Returns when the batch is on its way: waits while there are enough of them."""
         await self._slots.acquire()
-        if self._broken is not None:
-            raise self._broken
+        self.check()
         task = asyncio.create_task(self._send(batch))
         self._waiting.append((batch, task))
         task.add_done_callback(lambda _: self._settle())
@@ -79,7 +83,7 @@ class Sender:
                 task.result()
                 self._acknowledged(batch.positions)
             except Exception as error:
-                self._broken = error  # unforeseen: nothing after it is acknowledged, and `put` raises it
+                self._broken = error  # unforeseen: nothing after it is acknowledged, and `check` raises it
 
     async def _deliver(self, documents: list[Document]) -> None:
         """Returns when each is kept, or kept aside."""

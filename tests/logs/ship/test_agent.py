@@ -68,8 +68,8 @@ async def until(look: Callable[[], object]) -> None:
 class Running:
     """An agent over a folder, for the time of a block."""
 
-    def __init__(self, folder: Path, max_open: int = 100) -> None:
-        self.pods, self.store, self.metrics = folder / "pods", Switched(), Metrics()
+    def __init__(self, folder: Path, max_open: int = 100, store: Switched | None = None) -> None:
+        self.pods, self.store, self.metrics = folder / "pods", store or Switched(), Metrics()
         self.positions = Positions(folder / "state")
         sender = Sender(self.store, DeadLetters(folder / "state"), self.metrics, self.positions.save)
         self.agent = Agent(lambda: containers(self.pods), described, self.positions, sender, self.metrics, max_open)
@@ -130,5 +130,23 @@ def test_a_second_agent_goes_on_where_the_first_was(tmp_path: Path) -> None:
         async with Running(tmp_path) as again:
             await until(lambda: again.store.messages)
             assert list(again.store.messages.values()) == ["two"]
+
+    asyncio.run(story())
+
+
+def test_an_unforeseen_error_ends_the_agent_though_nothing_more_is_read(tmp_path: Path) -> None:
+    """So that it is started again: a batch that nobody waits for would never arrive."""
+    class Broken(Switched):
+        async def write(self, batch: Sequence[Document]) -> list[Result]:
+            raise ZeroDivisionError
+
+    async def story() -> None:
+        running = Running(tmp_path, store=Broken())
+        wrote(running.pods, "a", "the last line")
+        with pytest.raises(BaseExceptionGroup) as raised:
+            async with asyncio.timeout(30):
+                await running.agent.run()
+        assert raised.value.subgroup(ZeroDivisionError)
+        await running.agent.close()
 
     asyncio.run(story())

@@ -67,4 +67,3 @@ def test_to_elasticsearch_and_back(tmp_path: Path, elasticsearch: Elasticsearch)
     elasticsearch.ask("POST", "/logs-*/_refresh")
     assert copied(elasticsearch.url, back) == 0
     assert documents(back) == documents(old) and len(documents(back)) == COUNT
-    elasticsearch.clear()

@@ -46,8 +46,3 @@ def history_changes() -> int:
 def event_seconds() -> float:
     """How long an Event object is kept after it was last written, as kube-apiserver's `--event-ttl`."""
     return _number("BINNACLE_EVENT_TTL", 3600.0)
-
-
-def metrics_port(role: str, default: int) -> int:
-    """Where a role's metrics are served; 0 for nowhere."""
-    return int(_number(f"BINNACLE_{role.upper()}_METRICS_PORT", default))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLUSTER = 1  # the cluster that runs here; attached ones are read-only and have no controllers
+LATE = 5.0   # seconds without a look at the log or at the queues after which a worker says that it is not well
 THREADS = 4  # queues that are drained at once
 _services: dict[str, Service] = {}
 
@@ -54,7 +55,7 @@ class Service:
         )
         self._feeder = Feeder(self.runtime, self.cache)
         self._ticker = Ticker(redis, role, worker, self.runtime, self._feeder)
-        self._exporter = exporter.of_role(role, self.runtime, redis)
+        self._exporter = exporter.of_role(role, self.runtime, redis, self.ailing)
 
     def start(self) -> None:
         from cluster import registry
@@ -66,6 +67,14 @@ class Service:
         self._ticker.start()
         if self._exporter is not None:
             self._exporter.start()
+
+    def ailing(self) -> str:
+        """What keeps this worker from its work; "" for nothing."""
+        if self.cache.age > LATE:
+            return f"the change log was last read {self.cache.age:.0f} s ago"
+        if self._ticker.age > LATE:
+            return f"the work queues were last looked at {self._ticker.age:.0f} s ago"
+        return ""
 
     def wake(self, name: str) -> None:
         """Have a queue drained by a thread of this worker that is free, else by any worker."""

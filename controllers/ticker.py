@@ -71,6 +71,7 @@ class Ticker:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
         self._next_beat = 0.0
+        self._ticked = time.monotonic()
         runtime.on_delay(self._aim.set)
 
     def start(self) -> None:
@@ -85,12 +86,18 @@ class Ticker:
         if self._redis.get(self._lock_name) == self._worker:
             self._redis.delete(self._lock_name)
 
+    @property
+    def age(self) -> float:
+        """Seconds since the last pulse that went well."""
+        return time.monotonic() - self._ticked
+
     def _run(self) -> None:
         failed = False
         while not self._stopping:
             wait = INTERVAL
             try:
                 wait = self.tick()
+                self._ticked = time.monotonic()
                 if failed:
                     log.info("Redis answers again")
                 failed = False

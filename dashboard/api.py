@@ -1,5 +1,5 @@
-"""The dashboard's only line to the API server: whether it lives, whose a token is, pod logs and what pods use. Nothing
-here writes.
+"""The dashboard's only line to the API server and the processes beside it: whether they live, whose a token is, pod logs
+and what pods use. Nothing here writes.
 
 Address and credential are those of the dashboard's own service account where it runs as a pod; else they come from the
 environment (`BINNACLE_API_URL`, `BINNACLE_API_TOKEN_FILE`, `BINNACLE_API_CA`), which the supervisor and tests set.
@@ -7,7 +7,6 @@ environment (`BINNACLE_API_URL`, `BINNACLE_API_TOKEN_FILE`, `BINNACLE_API_CA`), 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -15,6 +14,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
+
+from client import healthz
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 MAX_ANSWER, MAX_METRICS = 4 << 20, 64 << 20  # bytes; 50,000 pods take 17 MB
@@ -53,24 +54,24 @@ def endpoint() -> Endpoint:
 
 
 async def probe(timeout: float = 1.5) -> str:
-    """Ask `/readyz` of the API server; "" when it is ready, else why not. A bare socket: this runs each second."""
+    """Ask `/readyz` of the API server; "" when it is ready, else why not: what follows "the API server …"."""
     where = endpoint()
-    parts = urlsplit(where.url)
-    try:
-        async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_connection(
-                parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), ssl=_context(where))
-            try:
-                head = f"GET {parts.path}/readyz HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
-                writer.write(head.encode())
-                status = (await reader.readline()).split()
-            finally:
-                writer.transport.abort()
-    except (OSError, TimeoutError, ValueError) as error:
-        return f"the API server does not answer ({type(error).__name__})"
-    code = status[1].decode() if len(status) > 1 else "nothing"
-    # 401 and 403 come from a server that lives and does not know us.
-    return "" if code in ("200", "401", "403") else f"the API server answers {code}"
+    return await healthz.ask(f"{where.url}/readyz", _context(where), timeout)
+
+
+def processes() -> list[str]:
+    """The other processes that the supervisor of this installation keeps; none where there is no supervisor."""
+    without = os.environ.get("BINNACLE_WITHOUT", "").replace(" ", "").split(",")
+    known = healthz.PROCESSES if "BINNACLE_NODE_ADDRESS" in os.environ else ()
+    return [process for process in known if process not in without]
+
+
+async def probe_process(process: str, timeout: float = 2.5) -> str:
+    """Ask `/healthz` of one of `processes`; "" when it is well, else why not."""
+    where = endpoint()
+    api_port = int(os.environ.get("BINNACLE_API_PORT") or 6443)
+    url = healthz.page(process, api_port, os.environ.get("BINNACLE_NODE_ADDRESS") or "127.0.0.1")
+    return await healthz.ask(url, _context(where), timeout)
 
 
 _contexts: dict[tuple[str, float], ssl.SSLContext | None] = {}

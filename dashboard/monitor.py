@@ -1,4 +1,5 @@
-"""What lies behind a page, looked at once a second: how old the view of the log is, whether the API answers, and Redis.
+"""What lies behind a page, looked at once a second: how old the view of the log is, whether the API, Redis, the workers
+and this machine's node answer.
 
 One monitor per cluster and process. It runs while someone looks, and says nothing it does not know: each part has its age.
 """
@@ -6,28 +7,52 @@ One monitor per cluster and process. It runs while someone looks, and says nothi
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from dashboard import api
 from dashboard.source import PerSource, Source
 
+log = logging.getLogger(__name__)
+
 INTERVAL = 1.0
 LATE = 3.0  # seconds after which the log's reader counts as stuck
 
+Look = Callable[[], Awaitable[str | None]]
+
 
 class Part:
-    """The state of one thing: up or down since when, and when it was last seen up (monotonic seconds)."""
+    """The state of one thing: up or down since when, and when it was last seen up (monotonic seconds).
 
-    def __init__(self) -> None:
+    `look` tells how it is: "" when it is well, else why not, as a sentence without its subject; None when there is nothing
+    to look at.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
         self.up: bool | None = None
         self.last_up = 0.0
         self.why = ""
 
-    def set(self, up: bool, why: str = "") -> None:
-        self.up, self.why = up, why
-        if up:
+    async def follow(self) -> None:
+        """Look again and again."""
+        while True:
+            started = time.monotonic()
+            try:
+                self.take(await self._look())
+            except Exception as error:  # a certificate that can not be read, for one: the page says so
+                if self.up is not False:
+                    log.warning("what lies behind the pages can not be asked", exc_info=True)
+                self.take(f"cannot be asked ({type(error).__name__})")
+            await asyncio.sleep(max(0.2, INTERVAL - (time.monotonic() - started)))
+
+    def take(self, why: str | None) -> None:
+        """What a look has found."""
+        self.up, self.why = not why, "none is configured" if why is None else why
+        if self.up:
             self.last_up = time.monotonic()
 
     def show(self) -> dict[str, Any]:
@@ -40,48 +65,35 @@ class Monitor:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.api, self.redis = Part(), Part()
+        self.parts: dict[str, Part] = {}
+        # An attached cluster is mirrored by another process; what that sees of its API arrives in the log.
+        if source.local:
+            self.parts["api"] = Part(api.probe)
+        self.parts["redis"] = Part(ping_redis)
+        if source.local:
+            self.parts |= {process: Part(partial(api.probe_process, process)) for process in api.processes()}
         self.users = 0
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def health(self) -> dict[str, Any]:
         """The parts as a page gets them; `store` is the reader of the log."""
         age = self.source.cache.age
         store = {"up": age < LATE, "age": round(age, 1), "why": "" if age < LATE else "the change log cannot be read"}
-        return {"store": store, "api": self.api.show(), "redis": self.redis.show()}
+        return {"store": store, **{name: part.show() for name, part in self.parts.items()}}
 
     def join(self) -> None:
         """A page opened."""
         self.users += 1
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(part.follow()) for part in self.parts.values()]
 
     def leave(self) -> None:
         """A page closed; the last one stops the watching."""
         self.users -= 1
-        if self.users <= 0 and self._task is not None:
-            self._task.cancel()
-            self._task = None
-
-    async def _run(self) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            while True:
-                started = time.monotonic()
-                await asyncio.gather(self._look_api(), self._look_redis())
-                await asyncio.sleep(max(0.2, INTERVAL - (time.monotonic() - started)))
-
-    async def _look_api(self) -> None:
-        # An attached cluster is mirrored by another process; what that sees of its API arrives in the log.
-        if self.source.local:
-            why = await api.probe()
-            self.api.set(not why, why)
-
-    async def _look_redis(self) -> None:
-        why = await ping_redis()
-        if why is None:
-            self.redis.set(True, "none is configured")
-        else:
-            self.redis.set(not why, why)
+        if self.users <= 0:
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = []
 
 
 async def ping_redis() -> str | None:
@@ -96,7 +108,7 @@ async def ping_redis() -> str | None:
             await asyncio.wait_for(asyncio.to_thread(client.ping), 1.5)
         return ""
     except Exception as error:
-        return f"Redis does not answer: {type(error).__name__}"
+        return f"does not answer ({type(error).__name__})"
 
 
 monitor_of = PerSource(Monitor)

@@ -25,16 +25,16 @@ RETRY = 10.0           # seconds after which a port that was taken is tried agai
 MAX_HEAD = 8192
 IP_FREEBIND = 15       # linux/in.h: the node's address may come up after this process
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-           503: "Service Unavailable"}
+           500: "Internal Server Error", 503: "Service Unavailable"}
 
 
 class Exporter:
-    """Serves `/metrics` (what `render` makes) and `/healthz`, which is open to all."""
+    """Serves `/metrics` (what `render` makes) and `/healthz`, open to all: `ailing` says what is wrong, "" for nothing."""
 
     def __init__(self, addresses: Sequence[str], port: int, certificate: str, key: str, access: Access,
-                 render: Callable[[], bytes]) -> None:
+                 render: Callable[[], bytes], ailing: Callable[[], str] = lambda: "") -> None:
         self._addresses, self.port, self._files = list(dict.fromkeys(addresses)), port, (certificate, key)
-        self._access, self._render = access, render
+        self._access, self._render, self._ailing = access, render, ailing
         self._places = threading.BoundedSemaphore(CONNECTIONS)
         self._end = threading.Event()
         self._context: ssl.SSLContext | None = None
@@ -109,7 +109,8 @@ class Exporter:
             return _response(405, b"only GET\n")
         path = words[1].partition("?")[0]
         if path == "/healthz":
-            return _response(200, b"ok\n")
+            ailing = self._ailing()
+            return _response(500, f"{ailing}\n".encode()) if ailing else _response(200, b"ok\n")
         if path != "/metrics":
             return _response(404, b"there are /metrics and /healthz\n")
         status = self._access.check(headers.get("authorization", ""), path)

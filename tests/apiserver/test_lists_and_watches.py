@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -75,7 +76,10 @@ def test_tables_of_what_is_not_stored(server: Server) -> None:
     accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
     _, table = server.request("GET", "/api/v1/componentstatuses", Accept=accept)
     assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Status", "Message", "Error"]
-    assert ["scheduler", "Healthy", "ok", ""] in [row["cells"] for row in table["rows"]]
+    rows = {row["cells"][0]: row["cells"][1:] for row in table["rows"]}
+    assert rows["etcd-0"] == ["Healthy", "ok", ""]
+    assert rows["scheduler"][0] == "Unhealthy", "nobody started one here"
+    assert re.fullmatch(r'Get "https://127.0.0.1:\d+/healthz": does not answer .*', rows["scheduler"][1])
     path = "/apis/apps/v1/namespaces/pages/deployments"
     spec = {"selector": {"matchLabels": {"a": "b"}}, "replicas": 2, "template": {
         "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "host"}]}}}

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from dashboard import api, monitor
+
+if TYPE_CHECKING:
+    from dashboard.source import Source
 
 
 def test_redis_that_is_not_configured_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,47 +20,81 @@ def test_redis_that_is_not_configured_is_no_fault(monkeypatch: pytest.MonkeyPatc
 
 def test_redis_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BINNACLE_REDIS", "unix:///nowhere/redis.sock")
-    assert asyncio.run(monitor.ping_redis()) == "Redis does not answer: ConnectionError"
+    assert asyncio.run(monitor.ping_redis()) == "does not answer (ConnectionError)"
 
 
-def test_an_api_server_that_accepts_and_says_nothing_is_noticed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def story() -> tuple[str, float]:
-        silent = await asyncio.start_server(lambda r, w: asyncio.sleep(5), "127.0.0.1", 0)
-        monkeypatch.setenv("BINNACLE_API_URL", f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}")
-        started = asyncio.get_running_loop().time()
-        why = await api.probe(timeout=0.3)
-        silent.close()
-        return why, asyncio.get_running_loop().time() - started
+class _Source:
+    """As much of a source as a monitor looks at."""
 
-    why, took = asyncio.run(story())
-    assert why == "the API server does not answer (TimeoutError)"
-    assert took < 1
+    def __init__(self, local: bool) -> None:
+        self.local = local
+        self.cache = SimpleNamespace(age=0.5)
 
 
-@pytest.mark.parametrize(("status", "why"), [("200 OK", ""), ("401 Unauthorized", ""), ("403 Forbidden", ""),
-                                             ("500 Broken", "the API server answers 500")])
-def test_what_a_probe_makes_of_answers(monkeypatch: pytest.MonkeyPatch, status: str, why: str) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(f"HTTP/1.1 {status}\r\n\r\n".encode())
-        await writer.drain()
-        writer.close()
+def _monitor(local: bool = True) -> monitor.Monitor:
+    return monitor.Monitor(cast("Source", _Source(local)))
 
-    async def story() -> str:
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        monkeypatch.setenv("BINNACLE_API_URL", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        found = await api.probe()
-        server.close()
-        return found
 
-    assert asyncio.run(story()) == why
+@pytest.fixture
+def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BINNACLE_REDIS", raising=False)
+    monkeypatch.setenv("BINNACLE_NODE_ADDRESS", "127.0.0.1")
+    monkeypatch.setenv("BINNACLE_WITHOUT", "kubelet, kubeproxy")
+
+
+@pytest.mark.usefixtures("_installed")
+def test_what_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(_monitor().health()) == {"store", "api", "redis", "controllers", "scheduler"}
+    assert set(_monitor(local=False).health()) == {"store", "redis"}, "of an attached cluster's processes the log tells"
+    monkeypatch.delenv("BINNACLE_NODE_ADDRESS")
+    assert set(_monitor().health()) == {"store", "api", "redis"}, "nobody said that there are workers"
+
+
+@pytest.mark.usefixtures("_installed")
+def test_a_process_that_stops_answering_is_told_and_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "INTERVAL", 0.0)
+    silent = asyncio.Event()
+
+    async def ask(process: str) -> str:
+        if process == "controllers" and silent.is_set():
+            await asyncio.sleep(60)
+        return "does not answer (ConnectionRefusedError)" if process == "scheduler" and silent.is_set() else ""
+
+    async def broken() -> str:
+        raise FileNotFoundError("ca.crt")
+
+    async def story() -> tuple[Any, Any]:
+        made = _monitor()
+        made.join()
+        await _until(lambda: all(made.parts[name].up for name in ("redis", "controllers", "scheduler")))
+        first = made.health()
+        silent.set()
+        await _until(lambda: made.parts["scheduler"].up is False)
+        made.leave()
+        await asyncio.sleep(0)
+        return first, made.health()
+
+    monkeypatch.setattr(api, "probe_process", ask)
+    monkeypatch.setattr(api, "probe", broken)
+    first, last = asyncio.run(story())
+    assert first["controllers"]["up"] is True
+    assert (first["api"]["up"], first["api"]["why"]) == (False, "cannot be asked (FileNotFoundError)")
+    assert first["redis"] == {"up": True, "age": first["redis"]["age"], "why": "none is configured"}
+    assert (last["scheduler"]["up"], last["scheduler"]["why"]) == (False, "does not answer (ConnectionRefusedError)")
+    assert last["scheduler"]["age"] < 5
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.01)
 
 
 def test_a_part_knows_since_when_it_is_away() -> None:
-    part = monitor.Part()
+    part = monitor.Part(api.probe)
     assert part.show() == {"up": None, "age": None, "why": ""}
-    part.set(True)
-    part.set(False, "gone")
+    part.take("")
+    part.take("gone")
     shown = part.show()
     assert (shown["up"], shown["why"]) == (False, "gone")
     assert shown["age"] is not None

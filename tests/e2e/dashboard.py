@@ -7,7 +7,7 @@ import json
 import re
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from http.cookiejar import CookieJar
 from typing import Any
 
@@ -48,6 +48,14 @@ class Dashboard:
                      subprotocols=["binnacle", f"ticket.{self._ticket}"],  # type: ignore[list-item]
                      additional_headers={"Cookie": self._cookie}, proxy=None, open_timeout=20) as made:
             yield made
+
+    def beats(self) -> Generator[dict[str, Any]]:
+        """What a page hears each second of what lies behind it: part -> how it is."""
+        with self.socket() as socket:
+            while True:
+                frame = json.loads(socket.recv(timeout=30))
+                if frame["t"] == "beat":
+                    yield frame["health"]
 
     def figures(self, key: list[str]) -> dict[str, Any]:
         """What a page with this object gets."""

@@ -6,15 +6,17 @@ import itertools
 import json
 import os
 import re
+import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e import machine
 from tests.e2e.cluster import Cluster
+from tests.e2e.dashboard import Dashboard
 from tests.e2e.load import NAMESPACE, Load, Seen
 from tests.e2e.test_story import is_ready
 
@@ -125,6 +127,35 @@ def test_a_process_of_the_cluster(name: str, cluster: Cluster, load: Load) -> No
     assert {pod["metadata"]["uid"] for pod in calm} <= survivors
     converge(cluster, 3)
     cluster.until(lambda: cluster.fetch(f"http://127.0.0.1:{PORT}/", timeout=2), what="the service answers")
+
+
+@pytest.fixture(scope="module")
+def beats(cluster: Cluster) -> Iterator[Generator[dict[str, Any]]]:
+    """What an open page hears of the processes."""
+    heard = Dashboard.of(cluster).beats()
+    yield heard
+    heard.close()
+
+
+@pytest.mark.parametrize("name", ["kubelet", "controllers", "scheduler", "kubeproxy"])
+def test_a_process_that_hangs_is_told(name: str, cluster: Cluster, beats: Iterator[dict[str, Any]]) -> None:
+    """On the page within seconds, and by `make status`; the supervisor sees only that it runs."""
+    cluster.until(lambda: next(beats)[name]["up"], what=f"{name} is seen well")
+    pid = cluster.pid(name)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        told = cluster.until(lambda: next(beats)[name], lambda part: part["up"] is False, 5, what="the page says so")
+        assert "does not answer" in told["why"] and told["age"] < 10
+        status = cluster.config("status")
+        line = next(line for line in status.stdout.splitlines() if line.startswith(name))
+        assert status.returncode == 1 and "RUNNING" in line and "does not answer" in line, status.stdout
+        if name == "scheduler":
+            assert cluster.run("get", "componentstatuses").stdout.splitlines()[1].split()[:2] == [name, "Unhealthy"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    cluster.until(lambda: next(beats)[name]["up"], timeout=5, what="the page says that it is well again")
+    cluster.until(lambda: cluster.config("status").returncode, lambda code: code == 0, what="status is content")
+    assert cluster.pid(name) == pid
 
 
 def test_the_supervisor(cluster: Cluster, load: Load) -> None:

@@ -132,6 +132,15 @@ def test_what_can_not_be_shown_is_said(api: str, folder: Path) -> None:
     made.close()
 
 
+def test_what_ails_a_process_is_told_to_all(api: str, folder: Path) -> None:
+    made = Exporter(["127.0.0.1"], 0, str(folder / "kubelet.crt"), str(folder / "kubelet.key"), Access(api),
+                    pages(Metrics()), lambda: "the log was last read 9 s ago")
+    made.start()
+    _wait(made)
+    assert _get(made, folder, "/healthz") == (500, "the log was last read 9 s ago\n")
+    made.close()
+
+
 def test_a_port_that_is_taken_is_tried_again(api: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "RETRY", 0.05)
     address = "127.81.7.3"  # nobody else's, so that the port stays free once it is

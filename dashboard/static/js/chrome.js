@@ -29,12 +29,23 @@ export function Sidebar({ kinds, health, stale }) {
   </aside>`;
 }
 
-// What lies behind the page: each part with a light, and its age when it is gone.
+// What lies behind a page: name, title, and what it means that it is away.
+const PARTS = [
+  ["store", "Change log", ""],
+  ["api", "API server", "kubectl and the cluster's parts cannot change anything now"],
+  ["redis", "Redis", "changes arrive up to a second late, and controllers wait"],
+  ["controllers", "Controllers", "nothing is scaled, replaced or cleaned up now"],
+  ["scheduler", "Scheduler", "new pods get no node now"],
+  ["kubelet", "Kubelet", "this machine's pods are neither started nor stopped now, and what is shown of them is old"],
+  ["kubeproxy", "kube-proxy", "services do not follow their pods now"],
+];
+
+// Each part with a light, and its age when it is gone.
 function Behind({ health }) {
   if (!health) return null;
   // Without a connection nothing is known of them.
   const live = link.value.state === "live";
-  const parts = [["store", "Change log"], ["api", "API server"], ["redis", "Redis"]].filter(([name]) => health[name].why !== "none is configured");
+  const parts = PARTS.filter(([name]) => health[name] && health[name].why !== "none is configured");
   return html`<ul class="behind">${parts.map(([name, title]) => html`<li key=${name} title=${health[name].why}>
     <span class="dot ${!live || health[name].up === null ? "none" : health[name].up ? "ok" : "bad"}"></span>${title}
     ${live && health[name].up === false && html`<span class="tone bad">${health[name].age === null ? "not seen" : human(health[name].age)}</span>`}</li>`)}</ul>`;
@@ -64,12 +75,13 @@ export function Banner() {
   if (state === "nocluster") return html`<div class="banner bad" role="alert">There is no cluster of this name here.</div>`;
   if (state === "lost") return html`<div class="banner bad" role="alert">Connection lost. What you see is <b>${human(age.value)}</b> old; it will come back by itself.</div>`;
   if (health?.store.up === false) return html`<div class="banner bad" role="alert">The cluster's store cannot be read. What you see is <b>${human(health.store.age)}</b> old.</div>`;
-  if (health?.api.up === false) return html`<div class="banner warn" role="alert">${sentence(health.api.why)}${health.api.age !== null ? html` for <b>${human(health.api.age)}</b>` : ""}: kubectl and the cluster's parts cannot change anything now.</div>`;
-  if (health?.redis.up === false) return html`<div class="banner warn" role="alert">${sentence(health.redis.why)}${health.redis.age !== null ? html` for <b>${human(health.redis.age)}</b>` : ""}: changes arrive up to a second late.</div>`;
-  return null;
+  const away = PARTS.filter(([name]) => health?.[name]?.up === false);
+  if (!away.length) return null;
+  const [[name, title, so], ...others] = away;
+  const { why, age: since } = health[name];
+  return html`<div class="banner warn" role="alert">${title} ${why.replace(/ \(.*\)$/, "")}${since !== null ? html` for <b>${human(since)}</b>` : ""}: ${so}.
+    ${others.length > 0 && html` Also away: ${others.map(([, other]) => other).join(", ")}.`}</div>`;
 }
-
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/ \(.*\)$/, "");
 
 export function Topbar({ names, title }) {
   const clusters = hello.value?.clusters ?? [];

@@ -30,11 +30,22 @@ def page(process: str, api_port: int, node_address: str = "127.0.0.1") -> str:
     return f"https://{host}:{beside(api_port, process)}/healthz"
 
 
+class Unknown(Exception):
+    """Nothing can be said of the process; the text is why."""
+
+
 async def ask(url: str, tls: ssl.SSLContext | None = None, timeout: float = 1.5) -> str:
-    """"" when the page answers within `timeout` seconds that all is well, else why not: what follows "the kubelet …"."""
+    """"" when the page answers within `timeout` seconds that all is well, else why not: what follows "the kubelet …".
+
+    Raises Unknown when another cluster's process, or none that is known, listens there.
+    """
     try:
         async with asyncio.timeout(timeout):
             status, body = await _get(url, tls)
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as end:
+        return f"does not answer ({type(end).__name__})"
+    except ssl.SSLError as error:
+        raise Unknown(f"another program is at its port {urlsplit(url).port}") from error
     except (OSError, TimeoutError, ValueError) as error:
         return f"does not answer ({type(error).__name__})"
     if status in WELL:

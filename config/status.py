@@ -44,8 +44,8 @@ async def _ailing(at: Installation, running: list[str]) -> dict[str, str]:
     pages = {name: healthz.page(name, at.api_port, at.node_address) for name in healthz.PROCESSES if name in running}
     if "apiserver" in running:
         pages["apiserver"] = f"https://127.0.0.1:{at.api_port}/readyz"
-    answers = await asyncio.gather(*(healthz.ask(url, tls) for url in pages.values()))
-    return dict(zip(pages, answers, strict=True))
+    answers = await asyncio.gather(*(healthz.ask(url, tls) for url in pages.values()), return_exceptions=True)
+    return {name: str(answer) for name, answer in zip(pages, answers, strict=True)}
 
 
 def _supervised(var: Path) -> list[dict[str, Any]]:

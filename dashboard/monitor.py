@@ -25,10 +25,10 @@ Look = Callable[[], Awaitable[str | None]]
 
 
 class Part:
-    """The state of one thing: up or down since when, and when it was last seen up (monotonic seconds).
+    """The state of one thing: up, down or not known (None), and when it was last seen up (monotonic seconds).
 
     `look` tells how it is: "" when it is well, else why not, as a sentence without its subject; None when there is nothing
-    to look at.
+    to look at. What it raises is why nothing is known.
     """
 
     def __init__(self, look: Look) -> None:
@@ -43,10 +43,10 @@ class Part:
             started = time.monotonic()
             try:
                 self.take(await self._look())
-            except Exception as error:  # a certificate that can not be read, for one: the page says so
-                if self.up is not False:
-                    log.warning("what lies behind the pages can not be asked", exc_info=True)
-                self.take(f"cannot be asked ({type(error).__name__})")
+            except Exception as error:  # another program is at its port; the authority can not be read
+                if self.why != str(error):
+                    log.warning("what lies behind the pages can not be asked: %r", error)
+                self.up, self.why = None, str(error)
             await asyncio.sleep(max(0.2, INTERVAL - (time.monotonic() - started)))
 
     def take(self, why: str | None) -> None:

@@ -46,7 +46,10 @@ async def _problem(state: State, process: str) -> str:
     if not process:
         return health.run(health.store_answers, state)
     url = healthz.page(process, state.port)
-    why = await healthz.ask(url, kubelet_tls(state.pki))
+    try:
+        why = await healthz.ask(url, kubelet_tls(state.pki))
+    except healthz.Unknown as error:
+        why = str(error)
     return f'Get "{url}": {why}' if why else ""
 
 

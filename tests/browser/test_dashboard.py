@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from typing import Any
@@ -242,6 +243,42 @@ def test_a_silent_server_is_noticed_within_five_seconds(page: Any, site: Site) -
     finally:
         site.process.send_signal(signal.SIGCONT)
     expect(page.locator(".live")).to_have_text("Live", timeout=15_000)
+
+
+def test_what_hangs_behind_the_page_is_told_with_what_that_means(page: Any, shot: Any) -> None:
+    away: dict[str, Any] = {}
+
+    def heard(socket: Any) -> None:
+        """The server's frames, with what is `away` put into what they say of its health; nothing else is wrong."""
+        server = socket.connect_to_server()
+
+        def frame(text: str) -> None:
+            told = json.loads(text)
+            if "health" in told:
+                told["health"] |= away
+            if "problems" in (told.get("doc") or {}):
+                told["doc"] |= {"health": {}, "problems": [], "problem_count": 0}
+            socket.send(json.dumps(told))
+
+        server.on_message(frame)
+
+    page.route_web_socket(re.compile("/live$"), heard)
+    page.goto("c/local/overview")
+    expect(page.locator("main .verdict")).to_have_text("Nothing is failing")
+    away |= {"scheduler": {"up": False, "age": 7.2, "why": "does not answer (TimeoutError)"},
+             "kubelet": {"up": None, "age": None, "why": "another program is at its port 10250"},
+             "kubeproxy": {"up": False, "age": None, "why": "answers 500"}}
+    expect(page.get_by_role("alert")).to_have_text(
+        "Scheduler does not answer (7s): new pods get no node now. Also away: kube-proxy.")
+    expect(page.locator("main .verdict")).to_have_text("Nothing is known to fail")
+    behind = page.locator(".behind")
+    expect(behind.locator("li", has_text="Scheduler")).to_contain_text("7s")
+    expect(behind.locator("li", has_text="kube-proxy")).to_contain_text("not seen")
+    expect(behind.locator("li", has_text="Kubelet")).to_have_attribute("title", "another program is at its port 10250")
+    shot("scheduler-away-light")
+    away |= {name: {"up": True, "age": 0.1, "why": ""} for name in away}
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("main .verdict")).to_have_text("Nothing is failing")
 
 
 def test_what_is_written_into_the_label_field_stays_while_rows_change(page: Any, site: Site) -> None:

@@ -63,4 +63,4 @@ def test_nobody_there() -> None:
 
 def test_where_the_pages_are() -> None:
     assert healthz.page("kubelet", 6443, "10.244.0.1") == "https://10.244.0.1:10250/healthz"
-    assert healthz.page("scheduler", 6443, "10.244.0.1") == "https://127.0.0.1:13259/healthz"
+    assert healthz.page("scheduler", 6443, "10.244.0.1") == "https://127.0.0.1:13300/healthz"

@@ -61,7 +61,7 @@ def test_a_process_that_stops_answering_is_told_and_hides_no_other(monkeypatch: 
         return "does not answer (ConnectionRefusedError)" if process == "scheduler" and silent.is_set() else ""
 
     async def broken() -> str:
-        raise FileNotFoundError("ca.crt")
+        raise FileNotFoundError("there is no ca.crt")
 
     async def story() -> tuple[Any, Any]:
         made = _monitor()
@@ -78,7 +78,7 @@ def test_a_process_that_stops_answering_is_told_and_hides_no_other(monkeypatch: 
     monkeypatch.setattr(api, "probe", broken)
     first, last = asyncio.run(story())
     assert first["controllers"]["up"] is True
-    assert (first["api"]["up"], first["api"]["why"]) == (False, "cannot be asked (FileNotFoundError)")
+    assert (first["api"]["up"], first["api"]["why"]) == (None, "there is no ca.crt")
     assert first["redis"] == {"up": True, "age": first["redis"]["age"], "why": "none is configured"}
     assert (last["scheduler"]["up"], last["scheduler"]["why"]) == (False, "does not answer (ConnectionRefusedError)")
     assert last["scheduler"]["age"] < 5

@@ -63,9 +63,9 @@ def test_an_empty_cluster_has_its_control_plane_and_ourselves() -> None:
     targets = found(discovery(Endpoints({})))
     assert {(job, address, path): labels["__scheme__"] for (job, address, path), labels in targets.items()} == {
         ("kube-apiserver", "10.244.0.1:6443", "/metrics"): "https",
-        ("kube-controller-manager", "10.244.0.1:12257", "/metrics"): "https",
-        ("kube-scheduler", "10.244.0.1:13259", "/metrics"): "https",
-        ("kube-proxy", "10.244.0.1:14249", "/metrics"): "https",
+        ("kube-controller-manager", "10.244.0.1:12275", "/metrics"): "https",
+        ("kube-scheduler", "10.244.0.1:13300", "/metrics"): "https",
+        ("kube-proxy", "10.244.0.1:14325", "/metrics"): "https",
         ("kube-state-metrics", "10.244.0.7:9090", "/metrics/objects"): "http",
         ("monitoring", "10.244.0.7:9090", "/metrics"): "http"}
     assert {labels[CREDENTIALS] for labels in targets.values()} == {"true"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import ssl
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from client import healthz
 from config import pki
 from telemetry import exporter
 from telemetry.access import Access
@@ -139,6 +141,16 @@ def test_what_ails_a_process_is_told_to_all(api: str, folder: Path) -> None:
     _wait(made)
     assert _get(made, folder, "/healthz") == (500, "the log was last read 9 s ago\n")
     made.close()
+
+
+def test_health_is_asked_of_this_clusters_processes_alone(served: Exporter, api: str, folder: Path, tmp_path: Path) -> None:
+    pki.make_all(tmp_path, node="node", addresses=["127.0.0.1"])
+    ours, theirs = (ssl.create_default_context(cafile=str(place / "ca.crt")) for place in (folder, tmp_path))
+    page = f"https://127.0.0.1:{served.port}/healthz"
+    assert asyncio.run(healthz.ask(page, ours, 60)) == ""
+    for url, tls in ((page, theirs), (api.replace("http", "https"), ours)):
+        with pytest.raises(healthz.Unknown, match=r"another program is at its port \d+"):
+            asyncio.run(healthz.ask(url, tls, 60))
 
 
 def test_a_port_that_is_taken_is_tried_again(api: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 // What frames every page: navigation, the state of the connection, namespace, theme, account.
-import { html, signal, useEffect, useRef, useState } from "./lib.js";
+import { computed, html, signal, useEffect, useRef, useState } from "./lib.js";
 import { ROOT, TICKET, USER, namespaces, pageUrl, route, setQuery } from "./router.js";
 import { age, clock, hello, link } from "./socket.js";
 import { GROUPS, groupCount, groupOf } from "./nav.js";
@@ -40,6 +40,9 @@ const PARTS = [
   ["kubeproxy", "kube-proxy", "services do not follow their pods now"],
 ];
 
+// Those of them that are known to be away.
+export const away = computed(() => PARTS.filter(([name]) => link.value.health?.[name]?.up === false));
+
 // Each part with a light, and its age when it is gone.
 function Behind({ health }) {
   if (!health) return null;
@@ -75,11 +78,10 @@ export function Banner() {
   if (state === "nocluster") return html`<div class="banner bad" role="alert">There is no cluster of this name here.</div>`;
   if (state === "lost") return html`<div class="banner bad" role="alert">Connection lost. What you see is <b>${human(age.value)}</b> old; it will come back by itself.</div>`;
   if (health?.store.up === false) return html`<div class="banner bad" role="alert">The cluster's store cannot be read. What you see is <b>${human(health.store.age)}</b> old.</div>`;
-  const away = PARTS.filter(([name]) => health?.[name]?.up === false);
-  if (!away.length) return null;
-  const [[name, title, so], ...others] = away;
+  if (!away.value.length) return null;
+  const [[name, title, so], ...others] = away.value;
   const { why, age: since } = health[name];
-  return html`<div class="banner warn" role="alert">${title} ${why.replace(/ \(.*\)$/, "")}${since !== null ? html` for <b>${human(since)}</b>` : ""}: ${so}.
+  return html`<div class="banner warn" role="alert">${title} ${why.replace(/ \(.*\)$/, "")}${since !== null ? html` (<b>${human(since)}</b>)` : ""}: ${so}.
     ${others.length > 0 && html` Also away: ${others.map(([, other]) => other).join(", ")}.`}</div>`;
 }
 

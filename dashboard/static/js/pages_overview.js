@@ -1,7 +1,7 @@
 // The overview: what is wrong now, what changed lately, how full the cluster is.
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { namespaces, pageUrl } from "./router.js";
-import { theme } from "./chrome.js";
+import { away, theme } from "./chrome.js";
 import { useDoc } from "./feeds.js";
 import { kindTitle } from "./nav.js";
 import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch } from "./format.js";
@@ -37,9 +37,10 @@ export function OverviewPage({ kinds }) {
 function Verdict({ doc }) {
   const bad = Object.values(doc.health).reduce((sum, one) => sum + one.levels[2], 0);
   const slow = doc.problem_count - bad;
-  const level = bad ? 2 : slow > 0 ? 1 : 0;
+  const blind = away.value.length > 0;   // what failed since is not known
+  const level = bad ? 2 : slow > 0 || blind ? 1 : 0;
   const parts = ORDER.filter((storage) => doc.health[storage]?.levels[2]).map((storage) => `${count(doc.health[storage].levels[2])} ${nouns(storage, doc.health[storage].levels[2])}`);
-  const words = bad ? `${parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts[0]} failing` : slow > 0 ? `${count(slow)} ${slow === 1 ? "change takes" : "changes take"} longer than a minute` : "Nothing is failing";
+  const words = bad ? `${parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts[0]} failing` : slow > 0 ? `${count(slow)} ${slow === 1 ? "change takes" : "changes take"} longer than a minute` : blind ? "Nothing is known to fail" : "Nothing is failing";
   return html`<p class="verdict ${LEVELS[level]}" role="status"><${Dot} level=${level} />${words}</p>`;
 }
 
@@ -65,7 +66,7 @@ function Problems({ doc, kinds }) {
       <td class="name"><${ObjectLink} to=${row.key} /><span class="dim where">${row.key[1]}</span></td><td class="tone ${LEVELS[row.level]}">${row.reason}</td>
       <td class="numeric dim fit"><${Age} at=${row.since} /></td></tr>`} /></table>
       ${doc.problem_count > doc.problems.length && html`<p class="more dim">${count(doc.problems.length)} of ${count(doc.problem_count)} can be listed here.</p>`}`
-    : html`<${Empty}>Nothing. All nodes are ready, and all that should run does.<//>`}<//>`;
+    : html`<${Empty}>${away.value.length ? "Nothing that is known." : "Nothing. All nodes are ready, and all that should run does."}<//>`}<//>`;
 }
 
 const singular = (storage, kinds) => kinds?.find((kind) => kind.storage === storage)?.kind ?? storage.split(".")[0];

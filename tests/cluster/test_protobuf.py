@@ -224,7 +224,7 @@ def test_nesting_has_a_bound() -> None:
         protobuf.decode(body("apiextensions.k8s.io/v1", "CustomResourceDefinition", nested))
 
 
-@settings(max_examples=150, deadline=2000)
+@settings(max_examples=150)
 @given(st.data())
 def test_damaged_bodies_never_crash(data: st.DataObject) -> None:
     whole = bytearray(protobuf.encode(POD))

@@ -7,10 +7,10 @@ import logging
 from typing import Any
 
 from client import Client, Reflector, resource_path
+from client.events import Recorder
 from kubelet import lease, localstorage, machine, podspec
 from kubelet.cleanup import remove_orphans
 from kubelet.containers import Builder
-from kubelet.events import Recorder
 from kubelet.fields import PodFacts
 from kubelet.node import NodeManager
 from kubelet.options import Options
@@ -34,7 +34,7 @@ class Agent:
     def __init__(self, client: Client, options: Options, runtime: Runtime) -> None:
         self.client, self.options, self.runtime = client, options, runtime
         self.machine = machine.inspect(options.root_dir)
-        self.recorder = Recorder(client, options.node_name)
+        self.recorder = Recorder(client, "kubelet", options.node_name)
         self.sources = Sources(client, self._content_changed)
         self.node = NodeManager(client, options, self.machine, runtime, self.recorder)
         self.workers: dict[str, PodWorker] = {}

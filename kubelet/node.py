@@ -13,8 +13,8 @@ import aiohttp
 
 from client import ApiStatusError, Backoff, Client, resource_path
 from client.api import MERGE_PATCH
+from client.events import Recorder
 from kubelet import clock
-from kubelet.events import Recorder
 from kubelet.machine import Machine
 from kubelet.options import Options
 from kubelet.runtimes.base import Runtime

@@ -12,10 +12,10 @@ from typing import Any
 import aiohttp
 
 from client import ApiStatusError, Client
+from client.events import Recorder
 from kubelet import plan as plans
 from kubelet import podspec
 from kubelet.containers import Builder
-from kubelet.events import Recorder
 from kubelet.launching import Launcher
 from kubelet.messages import read as read_message
 from kubelet.metrics import WORKER

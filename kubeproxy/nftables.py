@@ -188,6 +188,10 @@ class Nftables:
             await run_nft(text)
         self._have = want
 
+    def complaints(self) -> Sequence[tuple[ServicePort, str]]:
+        """Rules need no port of their own."""
+        return ()
+
     async def close(self) -> None:
         await run_nft(f"add table ip {self.table}\ndelete table ip {self.table}")
 

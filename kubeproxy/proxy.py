@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from client.api import Client
+from client.events import Recorder
 from client.reflector import Reflector
 from kubeproxy import metrics
 from kubeproxy.rules import ServicePort, service_ports
@@ -26,6 +27,8 @@ class Backend(Protocol):
 
     async def sync(self, ports: Sequence[ServicePort]) -> None: ...
 
+    def complaints(self) -> Sequence[tuple[ServicePort, str]]: ...
+
     async def close(self) -> None: ...
 
 
@@ -34,6 +37,7 @@ class Proxy:
 
     def __init__(self, client: Client, node: str, backends: Sequence[Backend]) -> None:
         self.node, self.backends = node, backends
+        self._recorder = Recorder(client, "kube-proxy", node)
         self._changed = asyncio.Event()
         self._programming = metrics.Programming()
         self._services = Reflector(client, "/api/v1/services", **self._noting(self._service_changed))
@@ -63,6 +67,7 @@ class Proxy:
     async def run(self) -> None:
         """Runs until cancelled. Rules stay when the API goes away: established services keep working."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._recorder.run())
             tasks.create_task(self._services.run())
             tasks.create_task(self._slices.run())
             tasks.create_task(self._sync_forever())
@@ -88,11 +93,19 @@ class Proxy:
         for backend in self.backends:
             try:
                 await backend.sync(ports)
+                self._complain(backend.complaints())
             except (RuntimeError, OSError) as error:
                 log.error("%s: %s; trying again in %.0f s", type(backend).__name__, error, RETRY)
                 well = False
         self._measured(len(ports), time.perf_counter() - started, well)
         return well
+
+    def _complain(self, found: Iterable[tuple[ServicePort, str]]) -> None:
+        """Tell of service ports that can not be had where their users look."""
+        for port, why in found:
+            namespace, _, name = port.name.partition(":")[0].partition("/")
+            if service := self._services.items.get((namespace, name)):
+                self._recorder.event({**service, "kind": "Service"}, "Warning", "FailedToListen", why)
 
     def _measured(self, ports: int, seconds: float, well: bool) -> None:
         log.debug("%d service ports in %.1f ms", ports, seconds * 1e3)

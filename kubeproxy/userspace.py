@@ -6,6 +6,7 @@ An address can be listened on when it is local: in 127.0.0.0/8 always, elsewhere
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import random
 import time
@@ -205,15 +206,16 @@ class Userspace:
         self.node_address, self.cluster_ips = node_address, cluster_ips
         self._running: dict[Listen, tuple[Balancer, TcpForwarder | UdpForwarder]] = {}
         self._refused: dict[Listen, str] = {}
+        self._complaints: list[tuple[ServicePort, str]] = []
 
     async def sync(self, ports: Sequence[ServicePort]) -> None:
-        """Listen for exactly these ports. An address that can not be listened on is logged once and tried again."""
+        """Listen for exactly these ports. An address that can not be listened on is told once and tried again."""
         wanted = dict(self._wanted(ports))
         for where in self._running.keys() - wanted.keys():
             self._running.pop(where)[1].close()
         for where, (port, endpoints) in wanted.items():
             if where not in self._running:
-                await self._listen(where)
+                await self._listen(where, port)
             if where in self._running:
                 self._running[where][0].update(port, endpoints)
 
@@ -227,17 +229,23 @@ class Userspace:
             if port.node_port:
                 yield (port.protocol, self.node_address, port.node_port), (port, port.external)
 
-    async def _listen(self, where: Listen) -> None:
+    def complaints(self) -> list[tuple[ServicePort, str]]:
+        """What could not be listened on, and why: what is new of it."""
+        found, self._complaints = self._complaints, []
+        return found
+
+    async def _listen(self, where: Listen, port: ServicePort) -> None:
         protocol, address, number = where
         balancer = Balancer()
         forwarder = TcpForwarder(balancer) if protocol == "TCP" else UdpForwarder(balancer)
         try:
             await forwarder.start(address, number)
         except OSError as error:
-            if self._refused.get(where) != error.strerror:
-                self._refused[where] = error.strerror or str(error)
-                why = " (ports below 1024 need root)" if isinstance(error, PermissionError) else ""
-                log.warning("can not listen on %s %s:%d: %s%s", protocol, address, number, error.strerror, why)
+            why = f"can not listen on {protocol} {address}:{number}: {_reason(error)}"
+            if self._refused.get(where) != why:
+                self._refused[where] = why
+                self._complaints.append((port, why))
+                log.warning("%s: %s", port.name, why)
             return
         self._refused.pop(where, None)
         self._running[where] = (balancer, forwarder)
@@ -246,3 +254,12 @@ class Userspace:
         for _, forwarder in self._running.values():
             forwarder.close()
         self._running.clear()
+
+
+def _reason(error: OSError) -> str:
+    """Why an address can not be listened on, and what helps."""
+    if isinstance(error, PermissionError):
+        return "ports below 1024 need root"
+    if error.errno == errno.EADDRINUSE:
+        return "another program of this machine has the port: end it, or choose another port"
+    return error.strerror or str(error)

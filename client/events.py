@@ -1,4 +1,4 @@
-"""Events about pods and the node, in the kubelet's own words; repeated ones are counted, not multiplied."""
+"""Events that a program of a node tells about objects; repeated ones are counted, not multiplied."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ from typing import Any
 
 import aiohttp
 
-from client import ApiStatusError, Client, resource_path
-from kubelet import clock
+from client.api import Client
+from client.errors import ApiStatusError
+from client.paths import resource_path
 
-log = logging.getLogger("kubelet.events")
+log = logging.getLogger("client.events")
 Json = dict[str, Any]
 WAITING, REMEMBERED = 1000, 4096
 
 
 class Recorder:
-    """`event()` never blocks: a full queue (the API is away for long) drops the newest."""
+    """`event()` never blocks: a full queue (the API is away for long) drops the newest.
 
-    def __init__(self, client: Client, node: str) -> None:
-        self._client, self._node = client, node
+    `component` is the program's name, as `kubelet`; `node` the node that it runs on.
+    """
+
+    def __init__(self, client: Client, component: str, node: str) -> None:
+        self._client, self._component, self._node = client, component, node
         self._queue: asyncio.Queue[Json] = asyncio.Queue(WAITING)
         self._sent: OrderedDict[tuple[str, ...], Json] = OrderedDict()
 
@@ -56,7 +60,7 @@ class Recorder:
                 log.warning("event %s of %s not written: %s", entry["reason"], entry["involvedObject"]["name"], error)
 
     async def _send(self, entry: Json) -> None:
-        reference, moment = entry["involvedObject"], clock.rfc3339(entry["time"])
+        reference, moment = entry["involvedObject"], _stamp(entry["time"])
         key = (reference["uid"], reference.get("fieldPath", ""), entry["type"], entry["reason"], entry["message"])
         known = self._sent.pop(key, None)
         if known is not None:
@@ -85,8 +89,8 @@ class Recorder:
             "type": entry["type"],
             "reason": entry["reason"],
             "message": entry["message"],
-            "source": {"component": "kubelet", "host": self._node},
-            "reportingComponent": "kubelet",
+            "source": {"component": self._component, "host": self._node},
+            "reportingComponent": self._component,
             "reportingInstance": self._node,
             "firstTimestamp": moment,
             "lastTimestamp": moment,
@@ -94,3 +98,7 @@ class Recorder:
         }
         await self._client.create(resource_path("v1", "events", namespace), event)
         return {"path": resource_path("v1", "events", namespace, name), "count": 1}
+
+
+def _stamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

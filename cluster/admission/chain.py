@@ -15,6 +15,7 @@ from cluster.admission.node_restriction import NodeRestriction
 from cluster.admission.plugin import Plugin
 from cluster.admission.pod_security import PodSecurity
 from cluster.admission.pod_topology import PodTopologyLabels
+from cluster.admission.policies.validating import ValidatingAdmissionPolicy
 from cluster.admission.priority import Priority
 from cluster.admission.request import Request
 from cluster.admission.resource_quota import ResourceQuota
@@ -39,6 +40,7 @@ ORDER: Sequence[tuple[type[Plugin], bool, str]] = (
     (DefaultStorageClass, True, "chooses a class before quota counts claims per class"),
     (DefaultIngressClass, True, "chooses a class; independent of the rest"),
     (EscalationCheck, True, "nobody grants what they do not hold; on the rules as they will be stored"),
+    (ValidatingAdmissionPolicy, True, "the administrator's rules, on what all others have made of the object"),
     (ResourceQuota, True, "last: it charges, and whatever is refused must not be charged"),
 )
 

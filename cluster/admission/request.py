@@ -21,11 +21,13 @@ Json = dict[str, Any]
 class Request:
     """One write on its way: `obj` in its storage version (mutating plugins change it in place), `old` for updates.
 
-    `operation` is CREATE, UPDATE or DELETE. `writes` are further changes to commit together with it, or not at all.
+    `operation` is CREATE, UPDATE or DELETE; `asked` is the kind in the version that the client used. `writes` are further
+    changes to commit together with it, or not at all.
     """
 
     operation: str
     kind: Kind
+    asked: Kind
     namespace: str
     name: str
     subresource: str
@@ -43,7 +45,7 @@ class Request:
         """The admission request for a call."""
         session = call.session
         name = call.name or obj.get("metadata", {}).get("name", "")
-        return cls(operation, call.storage_kind, call.namespace, name, call.subresource, obj, old, session.user,
+        return cls(operation, call.storage_kind, call.kind, call.namespace, name, call.subresource, obj, old, session.user,
                    session.cache, session.cluster, call.dry_run, call.warnings)
 
     def forbid(self, detail: str) -> Forbidden:

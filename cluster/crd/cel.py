@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from importlib import util
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cluster.crd import celfunctions
@@ -49,14 +50,24 @@ def program(expression: str) -> Any:
     return engine().compile(expression)
 
 
-def run(expression: str, variables: dict[str, Any]) -> Any:
-    """The value of an expression; raises what the engine raises."""
+def run(expression: str, variables: dict[str, Any], more: Mapping[str, Callable[..., Any]] = MappingProxyType({})) -> Any:
+    """The value of an expression, which may use `more` functions; raises what the engine raises."""
     context = engine().Context()
-    for name, function in celfunctions.FUNCTIONS.items():
+    for name, function in {**celfunctions.FUNCTIONS, **more}.items():
         context.add_function(name, function)
     for name, value in variables.items():
         context.add_variable(name, value)
     return program(expression).execute(context)
+
+
+def reason(error: Exception) -> str:
+    """What the engine raised, in the words of Kubernetes."""
+    if isinstance(error, KeyError):
+        return f"no such key: {error.args[0]}"
+    if isinstance(error, ZeroDivisionError):
+        return "division by zero"
+    text = str(error)
+    return "no such overload" if text.startswith("No such overload") else text
 
 
 def has_rules(schema: Any) -> bool:
@@ -113,7 +124,7 @@ def _rule(rule: Json, value: Any, schema: Json, path: str, old: Any) -> Iterator
     try:
         passed = run(text, variables)
     except Exception as error:  # the engine raises many types, all of them failures of this rule
-        yield FieldError("FieldValueInvalid", _field(path), f"Invalid value: rule evaluation error: {error}")
+        yield FieldError("FieldValueInvalid", _field(path), f"Invalid value: rule evaluation error: {reason(error)}")
         return
     if passed is not True:
         yield _failure(rule, value, path, _message(rule, variables))

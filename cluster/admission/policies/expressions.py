@@ -1,0 +1,98 @@
+"""The expressions of a policy, evaluated on one write."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from cluster.admission.plugin import CREATE, DELETE
+from cluster.admission.policies import authorizer
+from cluster.admission.policies.matching import namespace_of
+from cluster.admission.request import Request
+from cluster.crd import cel
+from cluster.registry import Kind
+
+Json = dict[str, Any]
+_VARIABLE = re.compile(r"\bvariables\.([A-Za-z_]\w*)")
+MAX_MESSAGE = 5 * 1024  # characters of what a messageExpression may make
+
+
+class Failed(Exception):
+    """An expression has no value; the text says which, and why."""
+
+
+class Evaluation:
+    """The expressions of one policy on one write, with one set of parameters.
+
+    `kind` is the version in which the policy sees the object. Variables are evaluated when an expression first asks for
+    them, and once.
+    """
+
+    def __init__(self, request: Request, kind: Kind, variables: list[Json], params: Json | None) -> None:
+        self._definitions = {variable["name"]: variable["expression"] for variable in variables}
+        self._values: dict[str, Any] = {}
+        deleted, created = request.operation == DELETE, request.operation == CREATE
+        self._given: dict[str, Any] = {
+            "object": None if deleted else _seen(request.obj, request.kind, kind),
+            "oldObject": None if created or request.old is None else _seen(request.old, request.kind, kind),
+            "request": attributes(request, kind), "params": params, "namespaceObject": namespace_of(request),
+            "authorizer": authorizer.variable(request)}
+        self._functions = authorizer.functions(request)
+
+    def value(self, expression: str) -> Any:
+        """Raises Failed."""
+        composed = self._composed(expression)
+        try:
+            return cel.run(expression, {**self._given, "variables": composed}, self._functions)
+        except Exception as error:  # the engine raises many types, all of them failures of this expression
+            raise Failed(f"expression '{expression}' resulted in error: {cel.reason(error)}") from error
+
+    def holds(self, expression: str) -> bool:
+        """Raises Failed, also for what is neither true nor false."""
+        found = self.value(expression)
+        if not isinstance(found, bool):
+            raise Failed(f"expression '{expression}' resulted in error: it is no bool")
+        return found
+
+    def message(self, validation: Json) -> str:
+        """What a validation that failed says: its `messageExpression`, its `message`, or the expression itself."""
+        if validation.get("messageExpression"):
+            try:
+                text = self.value(validation["messageExpression"])
+            except Failed:  # then the message counts, as in Kubernetes
+                text = ""
+            if isinstance(text, str) and text.strip() and "\n" not in text and len(text) <= MAX_MESSAGE:
+                return text.strip()
+        return (validation.get("message") or "").strip() or f"failed expression: {validation['expression'].strip()}"
+
+    def _composed(self, expression: str) -> dict[str, Any]:
+        return {name: self._variable(name) for name in _VARIABLE.findall(expression)}
+
+    def _variable(self, name: str) -> Any:
+        if name not in self._values:
+            try:
+                self._values[name] = self.value(self._definitions[name])
+            except Failed as error:
+                raise Failed(f'composited variable "{name}" fails to evaluate: {error}') from error
+        return self._values[name]
+
+
+def _seen(obj: Json, stored: Kind, kind: Kind) -> Json:
+    return obj if kind is stored else kind.from_storage(copy.deepcopy(obj))
+
+
+def attributes(request: Request, kind: Kind) -> Json:
+    """The variable `request`: an AdmissionRequest without its objects."""
+    asked, sub = request.asked, request.subresource
+    return {"kind": _gvk(kind), "resource": _gvr(kind), "subResource": sub, "requestKind": _gvk(asked),
+            "requestResource": _gvr(asked), "requestSubResource": sub, "name": request.name, "namespace": request.namespace,
+            "operation": request.operation, "userInfo": {"groups": [], **request.user.info()}, "dryRun": request.dry_run}
+
+
+def _gvk(kind: Kind) -> Json:
+    return {"group": kind.group, "version": kind.version, "kind": kind.kind}
+
+
+def _gvr(kind: Kind) -> Json:
+    return {"group": kind.group, "version": kind.version, "resource": kind.plural}

@@ -1,0 +1,97 @@
+"""Which writes a policy, or its binding, is about: `matchConstraints` and `matchResources`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cluster import registry, selectors
+from cluster.admission.request import Request
+from cluster.registry import Kind
+from cluster.store import Key
+
+Json = dict[str, Any]
+
+
+def matched(match: Json | None, request: Request) -> Kind | None:
+    """The kind, in the version in which a rule names it, if the write is meant; None if it is not.
+
+    No `match`, or one without rules, means every write that its selectors let through.
+    """
+    if match is None:
+        return request.kind
+    if not _selected(match, request):
+        return None
+    kinds = list(_versions(request)) if match.get("matchPolicy") != "Exact" else [request.asked]
+    if any(_meets(rule, request, kind) for rule in match.get("excludeResourceRules") or () for kind in kinds):
+        return None
+    rules = match.get("resourceRules")
+    if not rules:
+        return request.kind
+    return next((kind for kind in kinds for rule in rules if _meets(rule, request, kind)), None)
+
+
+def _versions(request: Request) -> Iterator[Kind]:
+    """The kind as asked for, then in all other versions and groups under which it is served."""
+    yield request.asked
+    for kind in registry.of_cluster(request.cluster).all():
+        if kind.storage == request.kind.storage and kind is not request.asked:
+            yield kind
+
+
+def _selected(match: Json, request: Request) -> bool:
+    return (_namespace_selected(match.get("namespaceSelector"), request)
+            and _object_selected(match.get("objectSelector"), request))
+
+
+def _namespace_selected(selector: Json | None, request: Request) -> bool:
+    """Of the labels of the namespace that is written, or written in; what has none is always meant."""
+    if not selector:
+        return True
+    wanted = selectors.from_object(selector)
+    if request.kind.storage == "namespaces":
+        return wanted.matches(_labels(request.obj))
+    if not request.namespace:
+        return True
+    namespace = request.find("namespaces", request.namespace)
+    return wanted.matches(namespace.labels if namespace else {})
+
+
+def _object_selected(selector: Json | None, request: Request) -> bool:
+    """As it was or as it will be: a label that is taken away does not let its object out of the policy."""
+    if not selector:
+        return True
+    wanted = selectors.from_object(selector)
+    return any(wanted.matches(_labels(obj)) for obj in (request.obj, request.old) if obj is not None)
+
+
+def _labels(obj: Json) -> dict[str, str]:
+    return (obj.get("metadata") or {}).get("labels") or {}
+
+
+def _meets(rule: Json, request: Request, kind: Kind) -> bool:
+    names = rule.get("resourceNames") or ()
+    return (_one_of(rule.get("operations"), request.operation) and _one_of(rule.get("apiGroups"), kind.group)
+            and _one_of(rule.get("apiVersions"), kind.version) and _scope(rule.get("scope"), kind)
+            and (not names or request.name in names)
+            and any(_names(pattern, kind.plural, request.subresource) for pattern in rule.get("resources") or ()))
+
+
+def _one_of(wanted: Iterable[str] | None, value: str) -> bool:
+    return any(one in ("*", value) for one in wanted or ())
+
+
+def _scope(wanted: str | None, kind: Kind) -> bool:
+    return wanted in (None, "*", "Namespaced" if kind.namespaced else "Cluster")
+
+
+def _names(pattern: str, plural: str, subresource: str) -> bool:
+    """Whether `pods`, `pods/status`, `pods/*`, `*/status`, `*` (without subresources) or `*/*` names a resource."""
+    resource, _, sub = pattern.partition("/")
+    return resource in ("*", plural) and (sub == subresource or sub == "*")
+
+
+def namespace_of(request: Request) -> Json | None:
+    """The namespace that is written in."""
+    entry = request.cache.get(Key("namespaces", "", request.namespace)) if request.namespace else None
+    return entry.shared() if entry else None

@@ -22,7 +22,7 @@ class Request:
     """One write on its way: `obj` in its storage version (mutating plugins change it in place), `old` for updates.
 
     `operation` is CREATE, UPDATE or DELETE; `asked` is the kind in the version that the client used. `writes` are further
-    changes to commit together with it, or not at all.
+    changes to commit together with it, or not at all. `reviewed`: a webhook was asked about it.
     """
 
     operation: str
@@ -39,6 +39,7 @@ class Request:
     dry_run: bool
     warnings: list[str]
     writes: list[Write] = field(default_factory=list)
+    reviewed: bool = False
 
     @classmethod
     def of(cls, call: Call, operation: str, obj: Json, old: Json | None = None) -> Request:

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 MIRROR = "kubernetes.io/config.mirror"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOKEN_SECONDS = 3607  # an hour, and a recognisable bit more
-ENFORCE = "kubernetes.io/enforce-mountable-secrets"
+VOLUME = "kube-api-access-"
 
 
 class ServiceAccount(Plugin):
@@ -57,12 +57,20 @@ def mount_token(spec: Json) -> None:
                   if not any(m.get("mountPath") == MOUNT_PATH for m in c.get("volumeMounts") or ())]
     if not containers:
         return
-    # A name made of the spec: replicas stay alike to the byte, which later steps make use of (`cluster.remembered`).
-    name = name_of("kube-api-access-", orjson.dumps(spec))
+    name = _mounted(spec)
+    if name is None:
+        # A name made of the spec: replicas stay alike to the byte, which later steps make use of (`cluster.remembered`).
+        name = name_of(VOLUME, orjson.dumps(spec))
+        spec["volumes"] = [*(spec.get("volumes") or ()), token_volume(name)]
     for container in containers:
         mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
         container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]
-    spec["volumes"] = [*(spec.get("volumes") or ()), token_volume(name)]
+
+
+def _mounted(spec: Json) -> str | None:
+    """The volume of a token that the pod has already: a container that a webhook put in shares it."""
+    return next((volume["name"] for volume in spec.get("volumes") or ()
+                 if volume["name"].startswith(VOLUME) and volume.get("projected")), None)
 
 
 def token_volume(name: str) -> Json:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from cluster.admission import webhooks
 from cluster.admission.request import Request
 from cluster.errors import AlreadyExists, ApiError, BadRequest, ClaimTaken, Conflict
 from cluster.store import Key, Write
@@ -71,11 +72,12 @@ def plan(call: Call, obj: Json, template: Template | None = None) -> Plan[Outcom
     original = orjson.dumps(obj)
     for attempt in range(ATTEMPTS):
         obj = orjson.loads(original) if attempt else obj
-        obj, request = prepare(call, obj)
+        obj, request = yield from prepare(call, obj)
         if call.dry_run:
             return Outcome(orjson.dumps(ordered(obj, call.storage_kind)), created=True)
         commit = _commit(call, obj, request)
-        if template is not None and generated and len(commit.writes) == 1 and not commit.writes[0].claims:
+        alike = generated and not request.reviewed and len(commit.writes) == 1 and not commit.writes[0].claims
+        if template is not None and alike:
             template.text = orjson.dumps(commit.writes[0].body)
         results = yield commit
         try:
@@ -91,11 +93,13 @@ def plan(call: Call, obj: Json, template: Template | None = None) -> Plan[Outcom
     raise call.exists(obj["metadata"]["name"])
 
 
-def prepare(call: Call, obj: Json) -> tuple[Json, Request]:
+def prepare(call: Call, obj: Json) -> Plan[tuple[Json, Request]]:
     """The object as it would be stored, and the admission request with its further writes."""
     session, kind, context = call.session, call.storage_kind, call.context()
     request = Request.of(call, "CREATE", obj)
     session.chain.mutate(request)
+    if (yield from webhooks.mutate(request)):
+        session.chain.mutate(request)  # what a webhook adds gets what all get: a container its token, and its limits
     obj = request.obj
     metadata.fill(obj["metadata"])
     kind.strategy.prepare_create(obj, context)
@@ -108,6 +112,7 @@ def prepare(call: Call, obj: Json) -> tuple[Json, Request]:
     decode.complete(kind, obj)
     request.name = obj["metadata"]["name"]
     _check_absent(call, request.name)
+    yield from webhooks.validate(request)
     session.chain.validate(request)
     return obj, request
 

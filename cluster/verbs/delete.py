@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from cluster import clock
+from cluster.admission import webhooks
 from cluster.admission.request import Request
 from cluster.cache import Entry
 from cluster.errors import ApiError, Conflict, Invalid, NotFound, invalid
@@ -39,6 +40,8 @@ def plan(call: Call, options: Json) -> Plan[Outcome]:
         old = entry.object()
         check_preconditions(call, options.get("preconditions") or {}, old)
         request = Request.of(call, "DELETE", old, old)
+        yield from webhooks.mutate(request)
+        yield from webhooks.validate(request)
         call.session.chain.validate(request)
         if attempt == 0:
             call.warn(_orphan_warning(call, options))

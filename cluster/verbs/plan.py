@@ -1,12 +1,16 @@
 """A verb is written once, as a generator that yields the writes it wants and receives what became of them.
 
 That keeps the rules of a verb (read, change, check, write, retry) apart from how it waits: `run` blocks a thread, `arun`
-suspends a coroutine, and `together` merges the writes of many verbs into one commit.
+suspends a coroutine, and `together` merges the writes of many verbs into one commit. What somebody outside has to be asked
+(a webhook) is yielded too, so that nothing else waits for the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import asyncio
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from cluster.errors import ApiError
@@ -23,15 +27,22 @@ class Commit(NamedTuple):
     atomic: bool = False
 
 
-Plan = Generator[Commit, Results, T]
+class Ask(NamedTuple):
+    """A question to somebody outside. `call` blocks; what it returns is sent to the plan, and is not None."""
+
+    call: Callable[[], Any]
+
+
+Step = Commit | Ask
+Plan = Generator[Step, Any, T]
 
 
 def run(plan: Plan[T], store: Store) -> T:
     """Carry out a plan, blocking this thread on its commits."""
     try:
-        commit = next(plan)
+        step = next(plan)
         while True:
-            commit = plan.send(store.write_many(commit.writes, commit.atomic))
+            step = plan.send(step.call() if isinstance(step, Ask) else store.write_many(step.writes, step.atomic))
     except StopIteration as done:
         return done.value
 
@@ -39,11 +50,18 @@ def run(plan: Plan[T], store: Store) -> T:
 async def arun(plan: Plan[T], store: Store) -> T:
     """Carry out a plan in a coroutine."""
     try:
-        commit = next(plan)
+        step = next(plan)
         while True:
-            commit = plan.send(await store.awrite_many(commit.writes, commit.atomic))
+            step = plan.send(await asyncio.get_running_loop().run_in_executor(_outside(), step.call)
+                             if isinstance(step, Ask) else await store.awrite_many(step.writes, step.atomic))
     except StopIteration as done:
         return done.value
+
+
+@lru_cache(maxsize=1)
+def _outside() -> ThreadPoolExecutor:
+    """Threads of their own: those of the event loop are not to be held by webhooks that do not answer."""
+    return ThreadPoolExecutor(32, "webhooks")
 
 
 def together(plans: Iterable[Plan[T]]) -> Plan[list[T | ApiError]]:
@@ -55,14 +73,14 @@ def together(plans: Iterable[Plan[T]]) -> Plan[list[T | ApiError]]:
     waiting: list[tuple[int, Plan[T], Commit]] = []
     for plan in plans:
         results.append(None)
-        commit = _advance(plan, None, results, len(results) - 1)
-        while commit is not None and commit.atomic:
-            commit = _advance(plan, (yield commit), results, len(results) - 1)
-        if commit is not None:
-            waiting.append((len(results) - 1, plan, commit))
+        step = _advance(plan, None, results, len(results) - 1)
+        while isinstance(step, Ask) or (step is not None and step.atomic):
+            step = _advance(plan, (yield step), results, len(results) - 1)
+        if step is not None:
+            waiting.append((len(results) - 1, plan, step))
     while waiting:
         answers = yield Commit([write for _, _, commit in waiting for write in commit.writes])
-        waiting = list(_next_round(waiting, answers, results))
+        waiting = yield from _next_round(waiting, answers, results)
         for at, (index, plan, commit) in enumerate(waiting):
             if commit.atomic:
                 raise AssertionError(f"plan {index} ({plan}, {at}) may be atomic from the start only")
@@ -70,17 +88,21 @@ def together(plans: Iterable[Plan[T]]) -> Plan[list[T | ApiError]]:
 
 
 def _next_round(waiting: list[tuple[int, Plan[T], Commit]], answers: Results,
-                results: list[Any]) -> Iterable[tuple[int, Plan[T], Commit]]:
+                results: list[Any]) -> Plan[list[tuple[int, Plan[T], Commit]]]:
     start = 0
+    following: list[tuple[int, Plan[T], Commit]] = []
     for index, plan, commit in waiting:
         own = answers[start:start + len(commit.writes)]
         start += len(commit.writes)
-        following = _advance(plan, own, results, index)
-        if following is not None:
-            yield index, plan, following
+        step = _advance(plan, own, results, index)
+        while isinstance(step, Ask):
+            step = _advance(plan, (yield step), results, index)
+        if step is not None:
+            following.append((index, plan, step))
+    return following
 
 
-def _advance(plan: Plan[T], answer: Results | None, results: list[Any], index: int) -> Commit | None:
+def _advance(plan: Plan[T], answer: Any, results: list[Any], index: int) -> Step | None:
     try:
         return next(plan) if answer is None else plan.send(answer)
     except StopIteration as done:

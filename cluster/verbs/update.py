@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from cluster.admission import webhooks
 from cluster.admission.request import Request
 from cluster.cache import Entry
 from cluster.errors import ClaimTaken, Conflict, FieldError, Invalid, NotFound, invalid
@@ -53,7 +54,7 @@ def plan(call: Call, transform: Transform) -> Plan[Outcome]:
         old = entry.object()
         new = transform(entry.object())
         _check_revision(call, new, entry)
-        new, request = prepare(call, new, old)
+        new, request = yield from prepare(call, new, old)
         if _same(new, old):
             return Outcome(entry.body)
         if call.dry_run:
@@ -70,7 +71,7 @@ def plan(call: Call, transform: Transform) -> Plan[Outcome]:
     raise call.conflict()
 
 
-def prepare(call: Call, new: Json, stored: Json) -> tuple[Json, Request]:
+def prepare(call: Call, new: Json, stored: Json) -> Plan[tuple[Json, Request]]:
     """The new object as it would be stored, and the admission request with its further writes."""
     kind, context, session = call.storage_kind, call.context(), call.session
     if call.subresource in UNCHECKED:
@@ -83,6 +84,8 @@ def prepare(call: Call, new: Json, stored: Json) -> tuple[Json, Request]:
     managed.updated(call, new, old)
     request = Request.of(call, "UPDATE", new, old)
     session.chain.mutate(request)
+    if (yield from webhooks.mutate(request)):
+        session.chain.mutate(request)
     new = request.obj
     method(kind.strategy, "prepare", call.subresource)(new, old, context)
     errors: list[FieldError] = method(kind.strategy, "validate", call.subresource)(new, old, context)
@@ -91,6 +94,7 @@ def prepare(call: Call, new: Json, stored: Json) -> tuple[Json, Request]:
     metadata.enforce(new["metadata"], old["metadata"])
     call.warn(kind.strategy.warnings(new, old, context))
     decode.complete(kind, new)
+    yield from webhooks.validate(request)
     session.chain.validate(request)
     return new, request
 

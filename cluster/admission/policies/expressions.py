@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from cluster.admission.plugin import CREATE, DELETE
@@ -29,13 +30,13 @@ class Evaluation:
     them, and once.
     """
 
-    def __init__(self, request: Request, kind: Kind, variables: list[Json], params: Json | None) -> None:
+    def __init__(self, request: Request, kind: Kind, variables: Sequence[Json] = (), params: Json | None = None) -> None:
         self._definitions = {variable["name"]: variable["expression"] for variable in variables}
         self._values: dict[str, Any] = {}
         deleted, created = request.operation == DELETE, request.operation == CREATE
         self._given: dict[str, Any] = {
-            "object": None if deleted else _seen(request.obj, request.kind, kind),
-            "oldObject": None if created or request.old is None else _seen(request.old, request.kind, kind),
+            "object": None if deleted else seen(request.obj, request.kind, kind),
+            "oldObject": None if created or request.old is None else seen(request.old, request.kind, kind),
             "request": attributes(request, kind), "params": params, "namespaceObject": namespace_of(request),
             "authorizer": authorizer.variable(request)}
         self._functions = authorizer.functions(request)
@@ -78,7 +79,22 @@ class Evaluation:
         return self._values[name]
 
 
-def _seen(obj: Json, stored: Kind, kind: Kind) -> Json:
+def concerned(evaluation: Evaluation, conditions: list[Json]) -> bool:
+    """Whether all conditions hold. One that does not settles it, whichever others fail: raises Failed only without one."""
+    failed: list[Failed] = []
+    for condition in conditions:
+        try:
+            if not evaluation.holds(condition["expression"]):
+                return False
+        except Failed as error:
+            failed.append(error)
+    if failed:
+        raise Failed("; ".join(map(str, failed)))
+    return True
+
+
+def seen(obj: Json, stored: Kind, kind: Kind) -> Json:
+    """An object that is kept as `stored`, in the version of `kind`. It must not be changed."""
     return obj if kind is stored else kind.from_storage(copy.deepcopy(obj))
 
 

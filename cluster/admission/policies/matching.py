@@ -11,6 +11,7 @@ from cluster.registry import Kind
 from cluster.store import Key
 
 Json = dict[str, Any]
+GROUP = "admissionregistration.k8s.io"
 
 
 def matched(match: Json | None, request: Request) -> Kind | None:

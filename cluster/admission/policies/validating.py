@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cluster.admission.plugin import CREATE, DELETE, UPDATE, Plugin
-from cluster.admission.policies.expressions import Evaluation, Failed
-from cluster.admission.policies.matching import matched
+from cluster.admission.policies.expressions import Evaluation, Failed, concerned
+from cluster.admission.policies.matching import GROUP, matched
 from cluster.admission.policies.parameters import Misconfigured, parameters
 from cluster.admission.request import Request
 from cluster.errors import ApiError
@@ -20,7 +20,6 @@ from cluster.registry import Kind
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
-GROUP = "admissionregistration.k8s.io"
 POLICIES, BINDINGS = f"validatingadmissionpolicies.{GROUP}", f"validatingadmissionpolicybindings.{GROUP}"
 CODES = {"Forbidden": 403, "Unauthorized": 401, "RequestEntityTooLarge": 413, "Invalid": 422}
 
@@ -87,7 +86,7 @@ def _denials(policy: Json, binding: Json, request: Request) -> Iterator[Denial]:
 def _failures(spec: Json, request: Request, kind: Kind, params: Json | None, ignored: bool) -> Iterator[Denial]:
     evaluation = Evaluation(request, kind, spec.get("variables") or [], params)
     try:
-        if not _concerned(evaluation, spec.get("matchConditions") or []):
+        if not concerned(evaluation, spec.get("matchConditions") or []):
             return
     except Failed as error:
         if not ignored:
@@ -100,17 +99,3 @@ def _failures(spec: Json, request: Request, kind: Kind, params: Json | None, ign
         except Failed as error:
             if not ignored:
                 yield Denial(str(error))
-
-
-def _concerned(evaluation: Evaluation, conditions: list[Json]) -> bool:
-    """Whether all conditions hold. One that does not settles it, whichever others fail: raises Failed only without one."""
-    failed: list[Failed] = []
-    for condition in conditions:
-        try:
-            if not evaluation.holds(condition["expression"]):
-                return False
-        except Failed as error:
-            failed.append(error)
-    if failed:
-        raise Failed("; ".join(map(str, failed)))
-    return True

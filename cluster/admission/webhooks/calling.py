@@ -1,0 +1,82 @@
+"""The way to a webhook: HTTPS to its URL, or to the cluster IP of its service. Blocking; runs in a thread of its own."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import socket
+import ssl
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import orjson
+
+from cluster.admission.request import Request
+
+Json = dict[str, Any]
+MAX_ANSWER = 3 * 1024 * 1024  # bytes, as for what clients send
+
+
+class Unreachable(Exception):
+    """There was no answer to use; the text says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"failed to call webhook: {why}")
+
+
+class Place(NamedTuple):
+    """Where to connect, the name that the certificate must have, and what to ask for."""
+
+    address: str
+    port: int
+    name: str
+    path: str
+
+
+def place(config: Json, request: Request) -> Place:
+    """Where the webhook of a `clientConfig` is. Raises Unreachable when its service is not there."""
+    service = config.get("service")
+    if service is None:
+        parts = urlsplit(config["url"])
+        return Place(parts.hostname or "", parts.port or 443, parts.hostname or "", parts.path or "/")
+    name, namespace = service["name"], service["namespace"]
+    entry = request.find("services", name, namespace)
+    if entry is None:
+        raise Unreachable(f'service "{name}" not found')
+    spec = entry.object()["spec"]
+    address = spec.get("externalName") if spec.get("type") == "ExternalName" else spec.get("clusterIP")
+    if address in (None, "", "None"):
+        raise Unreachable(f'service "{name}" has no cluster IP')
+    return Place(address, service.get("port", 443), f"{name}.{namespace}.svc", service.get("path") or "/")
+
+
+def post(where: Place, bundle: str, body: Json, seconds: float) -> bytes:
+    """The body of the answer to a review. `bundle`: the authority's PEM text in base64, "" for those of the machine.
+
+    Raises Unreachable.
+    """
+    path = f"{where.path}?timeout={seconds:.0f}s"
+    url = f"https://{where.name}:{where.port}{path}"
+    connection = http.client.HTTPConnection(where.name, where.port, timeout=seconds)
+    try:
+        opened = socket.create_connection((where.address, where.port), seconds)
+        connection.sock = _context(bundle).wrap_socket(opened, server_hostname=where.name)
+        connection.request("POST", path, orjson.dumps(body), {
+            "Content-Type": "application/json", "Accept": "application/json", "User-Agent": "kube-apiserver-admission"})
+        answer = connection.getresponse()
+        text = answer.read(MAX_ANSWER + 1)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unreachable(f'Post "{url}": {error or "timed out"}') from error
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise Unreachable(f'Post "{url}": the answer is {answer.status}: {text[:200].decode(errors="replace")}')
+    if len(text) > MAX_ANSWER:
+        raise Unreachable(f'Post "{url}": the answer is larger than {MAX_ANSWER} bytes')
+    return text
+
+
+@lru_cache(maxsize=64)
+def _context(bundle: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=base64.b64decode(bundle).decode() if bundle else None)

@@ -1,0 +1,65 @@
+"""MutatingWebhookConfiguration: webhooks that may change what is written, one after the other."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from cluster import schema
+from cluster.admission.plugin import DELETE
+from cluster.admission.policies.expressions import seen
+from cluster.admission.request import Request
+from cluster.admission.webhooks.asking import ask
+from cluster.admission.webhooks.hook import MUTATING, Hook, hooks
+from cluster.errors import ApiError
+from cluster.patch import jsonpatch
+from cluster.registry import Kind
+from cluster.verbs.plan import Plan
+
+Json = dict[str, Any]
+
+
+def mutate(request: Request) -> Plan[bool]:
+    """Let every webhook change `request.obj`; whether one did. Raises ApiError when one refuses, or fails and may not.
+
+    Those with `reinvocationPolicy: IfNeeded` are asked once more when one after them has changed the object.
+    """
+    asked: list[Hook] = []
+    last = -1
+    for hook in hooks(request, MUTATING):
+        if (yield from _turn(hook, request)):
+            last = len(asked)
+        asked.append(hook)
+    for hook in asked[:max(last, 0)]:
+        if hook.config.get("reinvocationPolicy") == "IfNeeded":
+            yield from _turn(hook, request)
+    return last >= 0
+
+
+def _turn(hook: Hook, request: Request) -> Plan[bool]:
+    """Ask one webhook, if it is concerned; whether it changed the object."""
+    kind = hook.concerns(request)
+    if kind is None:
+        return False
+    answer = (yield from ask([(hook, kind)], request))[0]
+    if answer is None or not answer.patch or request.operation == DELETE:
+        return False
+    before = seen(request.obj, request.kind, kind)
+    try:
+        after = _patched(before, answer.patch, request, kind)
+    except (ApiError, schema.Mismatch) as error:
+        hook.failed(f"its patch can not be applied: {'; '.join([str(error), *getattr(error, '__notes__', ())])}")
+        return False
+    changed, request.obj = after != request.obj, after
+    return changed
+
+
+def _patched(before: Json, patch: list[Json], request: Request, kind: Kind) -> Json:
+    """The object after a patch, in its storage version with defaults."""
+    obj = jsonpatch.apply(copy.deepcopy(before), patch)
+    if kind.definition:
+        schema.decode_fields(kind, obj, "Ignore")
+    obj = kind.to_storage(obj)
+    obj["kind"], obj["apiVersion"] = request.kind.kind, request.kind.api_version
+    request.kind.strategy.default(obj)
+    return obj

@@ -86,7 +86,7 @@ def serve(options: Options) -> None:
     sockets = [listen(address, options.port) for address in options.addresses]
     state = open_state(options.var, port=options.port, enabled=options.enabled, disabled=options.disabled)
     bootstrap.ensure(state, options.addresses[-1], options.port)
-    Follower(state.registry, state.cache, state.session(bootstrap.SYSTEM)).start()
+    Follower(state.registry, state.cache, state.session(bootstrap.SYSTEM), replaced=state.hub.end).start()
     OwnService(state, options.addresses[-1], options.port).start()
     config = uvicorn.Config(App(state), http=Protocol, ws="none", lifespan="off", loop="uvloop",
                             log_level="warning", access_log=False, proxy_headers=False, server_header=False,

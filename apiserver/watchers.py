@@ -14,8 +14,9 @@ import orjson
 
 from apiserver import partial, table
 from apiserver.negotiation import View
+from apiserver.resources import render
 from cluster.cache import Cache, Entry, Event
-from cluster.registry import Kind, identity
+from cluster.registry import Kind
 from cluster.verbs.select import Match
 
 MAX_PENDING = 16 * 1024 * 1024  # bytes that wait for a slow client before it is cut
@@ -113,9 +114,7 @@ def encoder(kind: Kind, view: View, include: str) -> Callable[[bytes], bytes]:
         return as_table
     if view.transform:
         return lambda body: orjson.dumps(partial.of_object(orjson.loads(body), view.version))
-    if kind.from_storage is identity:
-        return lambda body: body
-    return lambda body: orjson.dumps(kind.from_storage(orjson.loads(body)))
+    return lambda body: render.versioned(kind, body)
 
 
 class Hub:
@@ -136,10 +135,18 @@ class Hub:
         """End every watch."""
         if self._end:
             self._end()
-        for watchers in self._watchers.values():
-            for watcher in watchers:
-                watcher.overrun = True
-                watcher.wake()
+        for storage in self._watchers:
+            self._cut(storage)
+
+    def end(self, storage: str) -> None:
+        """End the watches of a kind that is served no longer as it was; from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._cut, storage)
+
+    def _cut(self, storage: str) -> None:
+        for watcher in self._watchers.get(storage, ()):
+            watcher.overrun = True
+            watcher.wake()
 
     @property
     def count(self) -> int:

@@ -1,7 +1,8 @@
 """What kinds there are: names, scope, behaviour and columns of each.  A new kind costs one entry here.
 
 A `Kind` is one API kind in one version. Versions of the same thing (HPA v1 and v2) share a `storage` name; the stored
-form is that of the version whose conversions are the identity. Kinds of a custom resource are registered per cluster.
+form is that of the version whose `to_storage` is the identity. Kinds of a custom resource are registered per cluster;
+what is stored of them may be older than their storage version, or its defaults: `from_storage` makes it good.
 """
 
 from __future__ import annotations
@@ -109,6 +110,9 @@ class Strategy:
         for name in (obj.keys() | old.keys()) - {"status", "metadata"}:
             keep(obj, old, name)
 
+    def prepare_delete(self, obj: Json) -> None:
+        """What a first request to delete leaves in the object beside its mark: a finalizer, say."""
+
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
         return []
 
@@ -175,6 +179,7 @@ class Kind:
     scale: Scale | None = None
     to_storage: Callable[[Json], Json] = identity
     from_storage: Callable[[Json], Json] = identity
+    verbatim: bool = True  # whether what is stored in this version is served as it is
     preferred: bool = True
     deprecation: str = ""  # what clients are warned of on every request
     list_kind: str = ""
@@ -204,7 +209,7 @@ class Registry:
         for kind in kinds:
             self._by_path[kind.group, kind.version, kind.plural] = kind
             self._by_gvk[kind.api_version, kind.kind] = kind
-            if kind.from_storage is identity or kind.storage not in self._by_storage:
+            if kind.to_storage is identity or kind.storage not in self._by_storage:
                 self._by_storage[kind.storage] = kind
         self.generation += 1
 

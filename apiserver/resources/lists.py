@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -44,7 +44,7 @@ async def handle(request: Request, kind: Kind) -> Answer:
     options.check_list(request)
     page = select_page(request, kind)
     include = request.query("includeObject")
-    if view.transform and len(page.entries) > IN_LOOP:
+    if len(page.entries) > IN_LOOP and (view.transform or kind.from_storage is not identity):
         return render.finish(view, await asyncio.to_thread(encode, kind, view, page, include))
     return render.finish(view, encode(kind, view, page, include))
 
@@ -137,21 +137,15 @@ def encode(kind: Kind, view: View, page: Page, include: str = "") -> list[Buffer
 
 def join(kind: Kind, entries: Sequence[Entry], metadata: bytes) -> list[Buffer]:
     """A list as JSON. Items of built-in kinds come without kind and apiVersion, as Kubernetes sends them."""
-    items: Sequence[Buffer]
-    if kind.from_storage is not identity:
-        items = [orjson.dumps(headless(kind, kind.from_storage(entry.object()))) for entry in entries]
-    elif not schema.is_custom(kind.definition):
-        # Views, not copies: what is sent is the cache's own bytes.
-        prefix = head(kind)
-        items = [_rest(entry.body, prefix) for entry in entries]
-        return enclose(_opening(kind, metadata), items, b"{", b",{")
-    else:
-        items = [entry.body for entry in entries]
-    return enclose(_opening(kind, metadata), items, b"", b",")
+    bodies = (render.versioned(kind, entry.body) for entry in entries)
+    if schema.is_custom(kind.definition):
+        return enclose(_opening(kind, metadata), bodies, b"", b",")
+    prefix = render.head(kind)
+    return enclose(_opening(kind, metadata), (_rest(body, prefix) for body in bodies), b"{", b",{")
 
 
 def _rest(body: bytes, prefix: bytes) -> Buffer:
-    """What follows kind and apiVersion, and the opening brace."""
+    """What follows kind and apiVersion, and the opening brace: a view, not a copy, of the cache's own bytes."""
     if body.startswith(prefix):
         return memoryview(body)[len(prefix):]
     obj = orjson.loads(body)
@@ -163,7 +157,7 @@ def _opening(kind: Kind, metadata: bytes) -> bytes:
                      b',"metadata":', metadata, b',"items":['))
 
 
-def enclose(opening: bytes, items: Sequence[Buffer], before: bytes, between: bytes) -> list[Buffer]:
+def enclose(opening: bytes, items: Iterable[Buffer], before: bytes, between: bytes) -> list[Buffer]:
     """The pieces of a list: `before` the first item, `between` items, and the end."""
     pieces: list[Buffer] = [opening]
     lead = before
@@ -172,15 +166,3 @@ def enclose(opening: bytes, items: Sequence[Buffer], before: bytes, between: byt
         lead = between
     pieces.append(b"]}")
     return pieces
-
-
-def head(kind: Kind) -> bytes:
-    """What every stored body of a kind begins with."""
-    return orjson.dumps({"kind": kind.kind, "apiVersion": kind.api_version})[:-1] + b","
-
-
-def headless(kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
-    if not schema.is_custom(kind.definition):
-        obj.pop("kind", None)
-        obj.pop("apiVersion", None)
-    return obj

@@ -13,6 +13,7 @@ import orjson
 
 from cluster import schema
 from cluster.crd import columns, jsonpath, structural
+from cluster.crd.conditions import is_true
 from cluster.crd.strategy import CustomStrategy
 from cluster.registry import Kind, Scale, identity
 from cluster.schema import definitions
@@ -29,7 +30,9 @@ def kinds(crd: Json) -> list[Kind]:
     """The kinds of the served versions of a CRD, the storage version first."""
     versions = [version for version in crd["spec"]["versions"] if version.get("served") or version.get("storage")]
     versions.sort(key=lambda version: not version.get("storage"))
-    return [_kind(crd["spec"], version) for version in versions if version.get("served")]
+    # No new objects while those that there are are being deleted.
+    verbs = tuple(verb for verb in VERBS if verb != "create" or not is_true(crd, "Terminating"))
+    return [_kind(crd["spec"], version, verbs) for version in versions if version.get("served")]
 
 
 def forget(kind: Kind) -> None:
@@ -58,23 +61,24 @@ def published_mark(definition: str) -> str:
     return _published[definition][0] if definition in _published else ""
 
 
-def _kind(spec: Json, version: Json) -> Kind:
+def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
     group, names, name = spec["group"], spec["names"], version["name"]
     definition = ".".join([*reversed(group.split(".")), name, names["kind"]])
     subresources = version.get("subresources") or {}
     _register(spec, version, definition)
-    stored = bool(version.get("storage"))
+    stored = _storage_version(spec)
+    defaults = structural.with_defaults(_schema(stored))
     namespaced = spec["scope"] == "Namespaced"
     return Kind(
         group, name, names["kind"], names["plural"], namespaced, names.get("singular", ""),
         tuple(names.get("shortNames") or ()), tuple(names.get("categories") or ()),
-        verbs=VERBS, deprecation=_deprecation(spec, version) if version.get("deprecated") else "",
+        verbs=verbs, deprecation=_deprecation(spec, version) if version.get("deprecated") else "",
         subresources=tuple(part for part in ("status", "scale") if part in subresources), definition=definition,
         strategy=CustomStrategy(_schema(version), "status" in subresources, namespaced),
         columns=columns.columns(version), cells=columns.cells(version), fields=_fields(version),
         scale=_scale(subresources.get("scale")), list_kind=names.get("listKind", ""),
-        to_storage=identity if stored else _versioned(f"{group}/{_storage_version(spec)}"),
-        from_storage=identity if stored else _versioned(f"{group}/{name}"))
+        to_storage=identity if version is stored else _versioned(f"{group}/{stored['name']}"),
+        from_storage=_reader(f"{group}/{name}", f"{group}/{stored['name']}", defaults), verbatim=defaults is None)
 
 
 def _schema(version: Json) -> Json:
@@ -112,8 +116,9 @@ def version_rank(name: str) -> tuple[int, int, int, str]:
     return (stage, -int(match[1]), -int(match[3] or 0), name)
 
 
-def _storage_version(spec: Json) -> str:
-    return next(str(version["name"]) for version in spec["versions"] if version.get("storage"))
+def _storage_version(spec: Json) -> Json:
+    found: Json = next(version for version in spec["versions"] if version.get("storage"))
+    return found
 
 
 def _versioned(api_version: str) -> Any:
@@ -122,6 +127,17 @@ def _versioned(api_version: str) -> Any:
         return obj
 
     return convert
+
+
+def _reader(api_version: str, stored: str, defaults: Json | None) -> Any:
+    """Reads a stored object in a version. It may have been stored in another one, or before a default was added."""
+    def read(obj: Json) -> Json:
+        if defaults is not None and obj["apiVersion"] == stored:
+            structural.default(obj, defaults)
+        obj["apiVersion"] = api_version
+        return obj
+
+    return read
 
 
 def _scale(scale: Json | None) -> Scale | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster import errors as e
 from cluster.crd import jsonpath, rules
+from cluster.crd.conditions import is_true
 from cluster.errors import FieldError
 from cluster.kinds.common import check, dns1035_label, dns1123_subdomain
 
@@ -221,9 +222,3 @@ def _at(spec: Json, place: tuple[str, ...]) -> Any:
     for key in place:
         value = (value or {}).get(key)
     return value
-
-
-def is_true(crd: Json, condition: str) -> bool:
-    """Whether a condition of the CRD's status is True."""
-    conditions = (crd.get("status") or {}).get("conditions") or ()
-    return any(c.get("type") == condition and c.get("status") == "True" for c in conditions)

@@ -1,7 +1,7 @@
 """Keeps a registry in step with the CRD objects of a cluster; in one process, also establishes them.
 
 Every process that serves or handles custom kinds has a `Follower`. That of the API server is given a session: it then
-accepts the names of new CRDs (conditions NamesAccepted and Established), and removes the objects of a CRD that is gone.
+accepts the names of new CRDs (conditions NamesAccepted and Established), and removes the objects of one that is deleted.
 """
 
 from __future__ import annotations
@@ -11,26 +11,32 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cluster import clock, crd
-from cluster.crd.definition import is_true
+from cluster import crd
+from cluster.crd import conditions, ending
+from cluster.crd.conditions import is_true
 from cluster.errors import ApiError, Conflict, NotFound
 from cluster.registry import Kind, Registry
+from cluster.store import Key
 
 if TYPE_CHECKING:
     from cluster.cache import Cache, Event
     from cluster.verbs import Session
 
 Json = dict[str, Any]
-STORAGE = "customresourcedefinitions.apiextensions.k8s.io"
 log = logging.getLogger(__name__)
 
 
 class Follower:
-    """`start()` reads what there is and follows from there; `close()` ends it."""
+    """`start()` reads what there is and follows from there; `close()` ends it.
 
-    def __init__(self, registry: Registry, cache: Cache, session: Session | None = None) -> None:
-        self.registry, self.cache, self.session = registry, cache, session
+    `replaced` is called with the storage name of a kind that was served and has changed, or is gone.
+    """
+
+    def __init__(self, registry: Registry, cache: Cache, session: Session | None = None,
+                 replaced: Callable[[str], None] = lambda storage: None) -> None:
+        self.registry, self.cache, self.session, self._replaced = registry, cache, session, replaced
         self._kinds: dict[str, list[Kind]] = {}
+        self._made_of: dict[str, tuple[Json, bool]] = {}
         self._lock = threading.RLock()
         self._due: set[str] = set()
         self._wake = threading.Event()
@@ -39,10 +45,10 @@ class Follower:
 
     def start(self) -> None:
         self._unsubscribe = self.cache.subscribe(self._events)
-        for entry in self.cache.list(STORAGE):
+        for entry in self.cache.list(ending.DEFINITIONS):
             self._changed(entry.object())
         if self.session is not None:
-            threading.Thread(target=self._establish_loop, name="crd-establish", daemon=True).start()
+            threading.Thread(target=self._serve_loop, name="crd-follow", daemon=True).start()
 
     def close(self) -> None:
         self._ended = True
@@ -53,7 +59,9 @@ class Follower:
     def _events(self, events: Sequence[Event]) -> None:
         """Called by the cache for every change; must be quick and must not write."""
         for event in events:
-            if event.key.storage == STORAGE:
+            if event.type == "DELETED" and event.key.storage in self._due:
+                self._wake.set()
+            if event.key.storage == ending.DEFINITIONS:
                 if event.type == "DELETED":
                     self._gone(event.key.name)
                 elif event.entry is not None:
@@ -63,72 +71,64 @@ class Follower:
         name = obj["metadata"]["name"]
         if is_true(obj, "Established"):
             self._register(name, obj)
-        if self.session is not None and (not is_true(obj, "Established") or _outdated(obj)):
+        if self.session is not None and (not is_true(obj, "Established") or _outdated(obj) or ending.is_held(obj)):
             self._due.add(name)
             self._wake.set()
 
     def _register(self, name: str, obj: Json) -> None:
+        made_of = obj["spec"], is_true(obj, "Terminating")
         with self._lock:
-            new = crd.kinds(obj)
+            if self._made_of.get(name) == made_of:
+                return
+            was, _ = self._made_of.get(name, (None, False))
+            new, before = crd.kinds(obj), self._kinds.get(name, [])
             wanted = {(kind.group, kind.version, kind.plural) for kind in new}
-            old = [kind for kind in self._kinds.get(name, ())
-                   if (kind.group, kind.version, kind.plural) not in wanted]
+            old = [kind for kind in before if (kind.group, kind.version, kind.plural) not in wanted]
             for kind in old:
                 crd.forget(kind)
             self.registry.unregister(*old)
             self.registry.register(*new)
-            self._kinds[name] = new
+            self._kinds[name], self._made_of[name] = new, made_of
+        if before and was != obj["spec"]:
+            self._replaced(name)
 
     def _gone(self, name: str) -> None:
         with self._lock:
             kinds = self._kinds.pop(name, [])
-        if self.session is not None and kinds:
-            threading.Thread(target=self._remove, args=(kinds,), name=f"crd-remove-{name}", daemon=True).start()
-        else:
-            self._forget(kinds)
+            self._made_of.pop(name, None)
+            self.registry.unregister(*kinds)
+            for kind in kinds:
+                crd.forget(kind)
+        self._replaced(name)
 
-    def _remove(self, kinds: list[Kind]) -> None:
-        """Delete the objects of a kind that is gone, then the kind."""
-        assert self.session is not None
-        for entry in self.cache.list(kinds[0].storage):
-            try:
-                self.session.delete(kinds[0], entry.key.namespace, entry.key.name)
-            except NotFound:
-                continue
-            except ApiError as error:
-                log.warning("object %s of a deleted custom kind stays: %s", entry.key, error.message)
-        self._forget(kinds)
-
-    def _forget(self, kinds: list[Kind]) -> None:
-        with self._lock:
-            current = {id(kind) for known in self._kinds.values() for kind in known}
-            gone = [kind for kind in kinds if id(kind) not in current]
-            self.registry.unregister(*gone)
-            for kind in gone:
-                if self.registry.lookup(kind.group, kind.version, kind.plural) is None:
-                    crd.forget(kind)
-
-    def _establish_loop(self) -> None:
+    def _serve_loop(self) -> None:
         while not self._ended:
             self._wake.wait(timeout=5)
             self._wake.clear()
             for name in list(self._due):
                 self._due.discard(name)
                 try:
-                    self._establish(name)
+                    self._serve(name)
                 except NotFound:
                     continue
                 except ApiError as error:
-                    log.warning("custom resource definition %s cannot be established yet: %s", name, error.message)
+                    log.warning("custom resource definition %s must wait: %s", name, error.message)
                     if isinstance(error, Conflict) or error.code >= 500:
                         self._due.add(name)
 
-    def _establish(self, name: str) -> None:
+    def _serve(self, name: str) -> None:
+        """Do what a CRD waits for: let it go, or accept its names."""
         assert self.session is not None
-        others = [entry.object() for entry in self.cache.list(STORAGE) if entry.key.name != name]
-        kind = self.session.registry.by_storage(STORAGE)
-        if kind is not None:
-            self.session.mutate(kind, "", name, lambda obj: _accepted(obj, others), subresource="status")
+        found = self.cache.get(Key(ending.DEFINITIONS, "", name))
+        if found is None:
+            return
+        if ending.is_held(found.object()):
+            self._due.add(name)  # until it is done, whatever happens
+            if ending.finish(self.session, name, next(iter(self._kinds.get(name, ())), None)):
+                self._due.discard(name)
+            return
+        others = [entry.object() for entry in self.cache.list(ending.DEFINITIONS) if entry.key.name != name]
+        self.session.mutate(ending.DEFINITIONS, "", name, lambda obj: _accepted(obj, others), subresource="status")
 
 
 def _outdated(obj: Json) -> bool:
@@ -142,12 +142,12 @@ def _accepted(obj: Json, others: list[Json]) -> Json:
     conflict = _conflict(obj, others)
     if conflict is None:
         status["acceptedNames"] = dict(names)
-        _condition(status, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
-        _condition(status, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted")
+        conditions.put(status, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
+        conditions.put(status, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted")
     else:
-        _condition(status, "NamesAccepted", "False", *conflict)
+        conditions.put(status, "NamesAccepted", "False", *conflict)
         if not is_true(obj, "Established"):
-            _condition(status, "Established", "False", "NotAccepted", "not all names are accepted")
+            conditions.put(status, "Established", "False", "NotAccepted", "not all names are accepted")
     stored = next(version["name"] for version in obj["spec"]["versions"] if version.get("storage"))
     if stored not in (status.get("storedVersions") or ()):
         status["storedVersions"] = [*(status.get("storedVersions") or ()), stored]
@@ -172,11 +172,3 @@ def _conflict(obj: Json, others: list[Json]) -> tuple[str, str] | None:
         if names.get(key) in kinds:
             return reason, f'"{names[key]}" is already in use'
     return None
-
-
-def _condition(status: Json, kind: str, value: str, reason: str, message: str) -> None:
-    conditions = status.get("conditions") or []
-    old = next((c for c in conditions if c.get("type") == kind), None)
-    since = old["lastTransitionTime"] if old and old.get("status") == value else clock.now()
-    new = {"type": kind, "status": value, "lastTransitionTime": since, "reason": reason, "message": message}
-    status["conditions"] = [c for c in conditions if c.get("type") != kind] + [new]

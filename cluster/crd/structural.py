@@ -95,6 +95,18 @@ def _default_object(value: Json, schema: Json) -> None:
                 default(value[key], more)
 
 
+def with_defaults(schema: Json) -> Json | None:
+    """The part of a schema that leads to its defaults, for `default` to walk; None where it has none."""
+    properties = {key: part for key, prop in (schema.get("properties") or {}).items() if (part := with_defaults(prop))}
+    found: Json = {"properties": properties} if properties else {}
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict) and (part := with_defaults(schema[key])):
+            found[key] = part
+    if schema.get("default") is not None:
+        found["default"] = schema["default"]
+    return found | {"nullable": bool(schema.get("nullable"))} if found else None
+
+
 _SCALARS = {"string": "string", "integer": "int64", "number": "double", "boolean": "bool"}
 
 

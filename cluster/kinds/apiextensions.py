@@ -40,6 +40,11 @@ class DefinitionStrategy(ObjectStrategy):
         if new:
             obj["status"] = {**(obj.get("status") or {}), "storedVersions": stored + new}
 
+    def prepare_delete(self, obj: Json) -> None:
+        from cluster.crd import ending
+
+        ending.begin(obj)
+
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
         from cluster.crd import definition
 

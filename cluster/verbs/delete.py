@@ -102,6 +102,8 @@ def mark(call: Call, entry: Entry, options: Json) -> tuple[Json, bool]:
     meta = obj["metadata"]
     grace = grace_period(entry.key.storage, obj, options)
     _set_finalizers(entry.key.storage, meta, options)
+    if not meta.get("deletionTimestamp"):
+        call.storage_kind.strategy.prepare_delete(obj)
     if meta.get("deletionTimestamp"):
         _shorten(meta, grace, explicit="gracePeriodSeconds" in options)
     elif grace or meta.get("finalizers") or entry.key.storage in ("pods", "namespaces"):

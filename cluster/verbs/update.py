@@ -15,7 +15,7 @@ from cluster.admission import webhooks
 from cluster.admission.request import Request
 from cluster.cache import Entry
 from cluster.errors import ClaimTaken, Conflict, FieldError, Invalid, NotFound, invalid
-from cluster.registry import Strategy
+from cluster.registry import Strategy, identity
 from cluster.store import Write
 from cluster.verbs import create, decode, managed, metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
@@ -51,11 +51,13 @@ def plan(call: Call, transform: Transform) -> Plan[Outcome]:
         entry = call.session.read(call.key)
         if entry is None:
             raise call.not_found()
-        old = entry.object()
-        new = transform(entry.object())
+        as_stored, read = entry.object(), call.storage_kind.from_storage
+        old = as_stored if read is identity else read(entry.object())
+        new = transform(read(entry.object()))
         _check_revision(call, new, entry)
         new, request = yield from prepare(call, new, old)
-        if _same(new, old):
+        # Compared with what lies in the store: writing an object back unchanged is how it is brought to a new version.
+        if _same(new, as_stored):
             return Outcome(entry.body)
         if call.dry_run:
             return Outcome(orjson.dumps(ordered(new, call.storage_kind)))

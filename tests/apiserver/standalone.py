@@ -99,3 +99,18 @@ class Server:
             raw = gzip.decompress(raw)
         is_json = answer.headers.get("content-type", "").startswith("application/json")
         return answer.status, json.loads(raw) if is_json and raw else raw
+
+
+class Watch:
+    """An open watch; `next()` is its next event."""
+
+    def __init__(self, server: Server, path: str, accept: str = "application/json") -> None:
+        self.connection = server.connection()
+        self.connection.request("GET", path, headers={"Authorization": f"Bearer {server.token}", "Accept": accept})
+        self.answer = self.connection.getresponse()
+
+    def next(self) -> dict[str, Any]:
+        return json.loads(self.answer.readline())
+
+    def close(self) -> None:
+        self.connection.close()

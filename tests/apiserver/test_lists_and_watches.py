@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.apiserver.standalone import Server
+from tests.apiserver.standalone import Server, Watch
 
 PAGES = "/api/v1/namespaces/pages/configmaps"
-
-
-class Watch:
-    """An open watch; `next()` is its next event."""
-
-    def __init__(self, server: Server, path: str, accept: str = "application/json") -> None:
-        self.connection = server.connection()
-        self.connection.request("GET", path, headers={"Authorization": f"Bearer {server.token}", "Accept": accept})
-        self.answer = self.connection.getresponse()
-
-    def next(self) -> dict[str, Any]:
-        return json.loads(self.answer.readline())
-
-    def close(self) -> None:
-        self.connection.close()
 
 
 @pytest.fixture

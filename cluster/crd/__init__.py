@@ -78,7 +78,8 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
         columns=columns.columns(version), cells=columns.cells(version), fields=_fields(version),
         scale=_scale(subresources.get("scale")), list_kind=names.get("listKind", ""),
         to_storage=identity if version is stored else _versioned(f"{group}/{stored['name']}"),
-        from_storage=_reader(f"{group}/{name}", f"{group}/{stored['name']}", defaults), verbatim=defaults is None)
+        from_storage=_reader(f"{group}/{name}", _schema(version), f"{group}/{stored['name']}", defaults),
+        verbatim=defaults is None)
 
 
 def _schema(version: Json) -> Json:
@@ -129,12 +130,13 @@ def _versioned(api_version: str) -> Any:
     return convert
 
 
-def _reader(api_version: str, stored: str, defaults: Json | None) -> Any:
-    """Reads a stored object in a version. It may have been stored in another one, or before a default was added."""
+def _reader(api_version: str, custom: Json, stored: str, defaults: Json | None) -> Any:
+    """Reads a stored object in a version. It may have been stored in another one, or before its schema changed."""
     def read(obj: Json) -> Json:
         if defaults is not None and obj["apiVersion"] == stored:
             structural.default(obj, defaults)
         obj["apiVersion"] = api_version
+        structural.prune_stored(obj, custom)
         return obj
 
     return read

@@ -31,6 +31,14 @@ def prune(obj: Json, schema: Json) -> list[str]:
     return sorted(found)
 
 
+def prune_stored(obj: Json, schema: Json) -> None:
+    """Drop what a version does not know from an object that another one wrote, in place; its metadata passed before."""
+    content = {key: value for key, value in obj.items() if key != "metadata"}
+    _prune_object(content, schema, "", resource=True, found=[])
+    for key in obj.keys() - content.keys() - {"metadata"}:
+        del obj[key]
+
+
 def prune_value(value: Any, schema: Json, found: list[str]) -> None:
     """Like `prune` for a value below the root; appends the paths to `found`."""
     _prune(value, schema, "", found)

@@ -17,9 +17,8 @@ DEFINITION = f"{DEFINITIONS}/ships.sea.example.com"
 OLD, NEW = (f"/apis/sea.example.com/{version}/namespaces/work/ships" for version in ("v1beta1", "v1"))
 
 
-def version(name: str, storage: bool, default: str = "") -> Json:
-    sail = {"type": "string", "default": default} if default else {"type": "string"}
-    spec = {"type": "object", "properties": {"mast": {"type": "integer"}, "sail": sail}}
+def version(name: str, storage: bool, **more: Json) -> Json:
+    spec = {"type": "object", "properties": {"mast": {"type": "integer"}, "sail": {"type": "string"}, **more}}
     return {"name": name, "served": True, "storage": storage,
             "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}
 
@@ -79,6 +78,16 @@ def test_objects_are_read_in_the_version_asked_for_after_the_storage_version_cha
     assert (versions_of(server, OLD), versions_of(server, NEW)) == ({"v1beta1"}, {"v1"})
 
 
+def test_a_version_shows_the_fields_that_it_knows(server: Server, ship: Json) -> None:
+    newer = version("v1", True, keel={"type": "string", "default": "oak"})
+    change(server, DEFINITION, {"spec": {"versions": [version("v1beta1", False), newer]}})
+    eventually(lambda: server.request("GET", NEW)[0] == 200)
+    assert change(server, f"{NEW}/argo", {"spec": {"sail": "red"}})["spec"] == {"mast": 1, "sail": "red", "keel": "oak"}
+    assert server.request("GET", OLD)[1]["items"][0]["spec"] == {"mast": 1, "sail": "red"}
+    older = change(server, f"{OLD}/argo?fieldValidation=Strict", {"spec": {"mast": 3}})
+    assert older["spec"] == {"mast": 3, "sail": "red"}
+
+
 def test_an_object_written_back_unchanged_is_stored_in_the_new_version(server: Server, ship: Json) -> None:
     change(server, DEFINITION, {"spec": {"versions": [version("v1beta1", False), version("v1", True)]}})
     eventually(lambda: server.request("GET", NEW)[0] == 200)
@@ -91,7 +100,8 @@ def test_an_object_written_back_unchanged_is_stored_in_the_new_version(server: S
 
 
 def test_a_new_default_shows_in_objects_that_were_there(server: Server, ship: Json) -> None:
-    change(server, DEFINITION, {"spec": {"versions": [version("v1beta1", True, default="white")]}})
+    with_default = version("v1beta1", True, sail={"type": "string", "default": "white"})
+    change(server, DEFINITION, {"spec": {"versions": [with_default]}})
     eventually(lambda: server.request("GET", f"{OLD}/argo")[1]["spec"] == {"mast": 1, "sail": "white"})
     assert server.request("GET", OLD)[1]["items"][0]["spec"]["sail"] == "white"
     labelled = change(server, f"{OLD}/argo", {"metadata": {"labels": {"a": "b"}}})

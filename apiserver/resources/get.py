@@ -5,8 +5,8 @@ from __future__ import annotations
 from apiserver.request import Request
 from apiserver.resources import render
 from apiserver.response import Answer
-from cluster.cache import Entry
-from cluster.errors import ApiError, NotFound
+from cluster.cache import Cache, Entry
+from cluster.errors import ApiError, NotFound, Timeout
 from cluster.registry import Kind
 from cluster.store import Key
 
@@ -22,8 +22,7 @@ def find(request: Request, kind: Kind) -> Entry:
     info, cache = request.info, request.state.cache
     key = Key(kind.storage, info.namespace if kind.namespaced else "", info.name)
     wanted = parse_revision(request.query("resourceVersion"), code=400)
-    if wanted == -1 or wanted > cache.revision:
-        cache.refresh()
+    reach(cache, wanted)
     entry = cache.get(key)
     if entry is None and wanted >= 0:
         cache.refresh()
@@ -31,6 +30,16 @@ def find(request: Request, kind: Kind) -> Entry:
     if entry is None:
         raise NotFound(kind.plural, info.name, kind.group)
     return entry
+
+
+def reach(cache: Cache, revision: int) -> None:
+    """Bring the cache up to a revision, -1 for the newest. Raises Timeout for one that this cluster has never had."""
+    if revision == -1 or revision > cache.revision:
+        cache.refresh()
+    if revision > cache.revision:
+        cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+        raise Timeout(f"Too large resource version: {revision}, current: {cache.revision}",
+                      details={"causes": [cause], "retryAfterSeconds": 1})
 
 
 def parse_revision(text: str, code: int = 400, prefix: str = "") -> int:

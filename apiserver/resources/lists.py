@@ -14,7 +14,7 @@ from apiserver import partial, table
 from apiserver.negotiation import View
 from apiserver.request import Request
 from apiserver.resources import options, render
-from apiserver.resources.get import parse_revision
+from apiserver.resources.get import parse_revision, reach
 from apiserver.response import Answer
 from cluster import schema
 from cluster.cache import Entry
@@ -39,7 +39,7 @@ class Page(NamedTuple):
 
 
 async def handle(request: Request, kind: Kind) -> Answer:
-    """Answer a list. Raises BadRequest, Invalid, Gone (a page of a revision that was compacted)."""
+    """Answer a list. Raises BadRequest, Invalid, Timeout, Gone (a page of a revision that was compacted)."""
     view = request.view
     options.check_list(request)
     page = select_page(request, kind)
@@ -75,8 +75,7 @@ def _first(request: Request, kind: Kind, wanted: str) -> tuple[int, Sequence[Ent
     limited = (request.integer("limit") or 0) > 0
     exact = request.query("resourceVersionMatch") == options.EXACT or (
         revision > 0 and limited and not request.query("resourceVersionMatch"))
-    if revision == -1 or revision > cache.revision:
-        cache.refresh()
+    reach(cache, revision)
     if exact:
         return revision, _at(request, kind, revision)
     with cache.lock:

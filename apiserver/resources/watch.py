@@ -17,7 +17,7 @@ from apiserver.resources.get import parse_revision
 from apiserver.response import Answer, Stream
 from apiserver.watchers import Watcher
 from cluster.cache import Entry, Event
-from cluster.errors import ApiError
+from cluster.errors import ApiError, Gone
 from cluster.registry import Kind
 from cluster.store import Change
 from cluster.verbs import select
@@ -52,11 +52,11 @@ def begin(request: Request, watcher: Watcher, revision: int) -> Iterable[bytes]:
     state = request.state
     bookmarks = request.flag("allowWatchBookmarks")
     with_state = request.flag("sendInitialEvents") if request.has_query("sendInitialEvents") else revision <= 0
-    if (revision <= 0 and revision == -1) or revision > state.cache.revision:
+    if revision == -1 or revision > state.cache.revision:
         state.cache.refresh()
     with state.cache.lock:
         present = state.cache.revision
-        watcher.since = max(present, revision)
+        watcher.since = present
         state.hub.add(watcher)
         entries = state.cache.list(watcher.kind.storage, watcher.namespace) if with_state else []
         remembered = None if with_state or revision <= 0 else state.cache.events_since(revision)
@@ -69,8 +69,11 @@ def begin(request: Request, watcher: Watcher, revision: int) -> Iterable[bytes]:
 
 def _replay(request: Request, watcher: Watcher, remembered: list[Event] | None, revision: int,
             present: int) -> Iterable[bytes]:
-    """What happened after `revision`, from memory or from the log; an ERROR event if that is too long ago."""
+    """What happened after `revision`, from memory or from the log; an ERROR event if that is too long ago, or not yet."""
     try:
+        if revision > present:
+            # Of another history, from before a restore: a client that waited for it would be blind until then.
+            raise Gone(f"too large resource version: {revision} (current: {present})")
         events = remembered if remembered is not None else _logged(request, watcher, revision, present)
         for event in events:
             wanted = event.key.storage == watcher.kind.storage and watcher.namespace in (None, event.key.namespace)

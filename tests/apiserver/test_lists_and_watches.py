@@ -123,6 +123,20 @@ def test_objects_enter_and_leave_a_selection(server: Server, ten: list[str]) -> 
     watch.close()
 
 
+@pytest.mark.parametrize("path", [f"{PAGES}?", f"{PAGES}/p1?", f"{PAGES}?limit=1&", f"{PAGES}?resourceVersionMatch=Exact&"])
+def test_a_revision_that_never_was_is_not_answered(server: Server, ten: list[str], path: str) -> None:
+    status, said = server.request("GET", f"{path}resourceVersion=999999999")
+    assert (status, said["reason"]) == (504, "Timeout")
+    assert said["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+
+def test_a_watch_from_a_revision_that_never_was_must_start_anew(server: Server, ten: list[str]) -> None:
+    watch = Watch(server, f"{PAGES}?watch=1&resourceVersion=999999999")
+    event = watch.next()
+    assert (event["type"], event["object"]["code"], watch.answer.readline()) == ("ERROR", 410, b"")
+    watch.close()
+
+
 def test_a_list_by_watch_ends_with_a_bookmark(server: Server, ten: list[str]) -> None:
     watch = Watch(server, f"{PAGES}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
                           "&allowWatchBookmarks=true&timeoutSeconds=20")

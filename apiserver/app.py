@@ -64,6 +64,8 @@ class App:
         started = time.perf_counter()
         request = Request(scope, receive, self.state)
         answer = await self.answer(request)
+        if isinstance(answer, Response) and request.pretty:
+            await answer.indent()
         metrics.observe(request, answer, time.perf_counter() - started)
         if "tunnel" in scope and isinstance(answer, Response):
             # Nothing can follow a refused upgrade: the client may already have sent what was meant for the other side.

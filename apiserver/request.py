@@ -75,6 +75,12 @@ class Request:
         return check_dry_run(self.queries("dryRun"), OPTIONS.get(self.method, "DeleteOptions"))
 
     @property
+    def pretty(self) -> bool:
+        """Whether JSON is to be indented: where it is asked for, else for those who look at it themselves."""
+        asked = self.query("pretty")
+        return asked in _TRUE if asked else self.header(b"user-agent").startswith(("curl", "Wget", "Mozilla/5.0"))
+
+    @property
     def view(self) -> View:
         """The representation to answer in. Raises NotAcceptable."""
         return negotiation.view(self.header(b"accept"))
@@ -105,6 +111,9 @@ class Request:
         if not isinstance(value, dict):
             raise BadRequest("the body of the request must be a JSON object")
         return value
+
+
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
 
 def too_large() -> RequestEntityTooLarge:

@@ -46,6 +46,11 @@ class Response:
         """Bytes of the body."""
         return sum(map(len, self.pieces))
 
+    async def indent(self) -> None:
+        """Indent a body of JSON. One with an ETag keeps the bytes that it stands for."""
+        if self.content_type == negotiation.JSON and not any(name == b"etag" for name, _ in self.headers):
+            self.body = await asyncio.to_thread(indented, self.body)
+
     async def send(self, send: Send, accept_encoding: str = "", direct: Direct | None = None) -> None:
         pieces = self.pieces
         headers = [(b"content-type", self.content_type.encode()), NO_CACHE, *self.headers,
@@ -109,6 +114,10 @@ def gzip(pieces: Iterable[Buffer]) -> list[bytes]:
     """The pieces compressed, quickly rather than tightly."""
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     return [*(packed for piece in pieces if (packed := packer.compress(piece))), packer.flush()]
+
+
+def indented(body: bytes) -> bytes:
+    return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def warning_header(text: str) -> tuple[bytes, bytes]:

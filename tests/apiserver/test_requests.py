@@ -115,6 +115,18 @@ def test_large_answers_are_compressed_for_those_who_ask(server: Server) -> None:
     assert sum(item["metadata"]["name"].startswith("large-") for item in items) == 4
 
 
+@pytest.mark.parametrize(("query", "agent", "indented"), [
+    ("", "kubectl/v1.36", False), ("?pretty=true", "kubectl/v1.36", True), ("", "curl/8.5.0", True),
+    ("?pretty=false", "curl/8.5.0", False)])
+def test_json_is_indented_for_those_who_look_at_it(server: Server, query: str, agent: str, indented: bool) -> None:
+    for path in ("/apis", "/api/v1/namespaces/work", f"{CONFIGS}/absent"):
+        connection = server.connection()
+        connection.request("GET", path + query, headers={"Authorization": f"Bearer {server.token}", "User-Agent": agent})
+        body = connection.getresponse().read()
+        connection.close()
+        assert body.startswith(b'{\n  "kind"') is indented
+
+
 def test_connections_are_kept_and_pipelined_errors_do_not_break_them(server: Server) -> None:
     connection = server.connection()
     headers = {"Authorization": f"Bearer {server.token}"}

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from client.ports import beside
+from config import neighbours
 
 SLOTS = 24
 
@@ -106,10 +107,21 @@ def load(var: Path, port: int, api_port: int) -> Installation:
             raise ValueError(f"the state of {var} is in {before}, and this start would leave it there and begin anew in "
                              f"{database}: set DATABASE_URL as before, or choose another folder with VAR=…")
         slot = kept["slot"]
+        if other := neighbours.slots(var).get(slot):
+            raise ValueError(f"{var} has the same address ranges as the cluster in {other}, which runs: "
+                             f"end that first, with make down VAR={other}")
     else:
-        # A slot follows from the folder's name: stable, and rarely the same for two clusters.
-        slot = zlib.crc32(str(var).encode()) % SLOTS
+        slot = _free_slot(var)
     made = Installation(str(var), port, api_port, beside(api_port, "kubelet"), slot, node_name(), privileged,
                         database)
     path.write_text(json.dumps(asdict(made), indent=2) + "\n")
     return made
+
+
+def _free_slot(var: Path) -> int:
+    """The slot that follows from the folder's name, so that it is stable; the next one where a cluster that runs has it."""
+    first, taken = zlib.crc32(str(var).encode()) % SLOTS, neighbours.slots(var)
+    for step in range(SLOTS):
+        if (slot := (first + step) % SLOTS) not in taken:
+            return slot
+    raise ValueError(f"{SLOTS} clusters run on this machine, and there are address ranges for no more: end one first")

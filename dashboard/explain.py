@@ -1,7 +1,8 @@
 """Why a pod does not do what it should: findings in plain sentences, each with links to its evidence.
 
 Pure: `explain_pod(pod, events, now)` takes decoded (and redacted) objects. A finding is
-`{"level", "title", "detail", "evidence": [{"kind": "log"|"event"|"object"|"condition", …}]}`; most telling first.
+`{"level", "title", "detail", "evidence": [{"kind": "log"|"lines"|"event"|"object"|"condition", …}]}`; most telling first.
+What ended says when, in `at` (RFC 3339); "lines" are what the pod's container said then, also if it was long ago.
 """
 
 from __future__ import annotations
@@ -138,9 +139,12 @@ def _ended(what: str, container: str, ended: Json, events: list[Json], previous:
         title = f"{what} {'last ' if previous else ''}ended with exit code {code}"
         meaning = exit_meaning(code)
     log = {"kind": "log", "container": container, "previous": previous}
+    at = ended.get("finishedAt")
+    lines = {"kind": "lines", "container": container, "at": at} if at else None
     probe = _event(events, *_PROBES, container=container) if code in (137, 143) else None
-    return [_finding(BAD, title, _sentence(ended.get("message"), meaning), log, probe,
-                     _event(events, "Killing", container=container) if probe else None)]
+    killing = _event(events, "Killing", container=container) if probe else None
+    detail = _sentence(ended.get("message"), killing["text"] if killing else None, meaning)
+    return [{**_finding(BAD, title, detail, log, lines, probe, killing), "at": at}]
 
 
 def _unready(pod: Json, events: list[Json]) -> list[Json]:

@@ -1,7 +1,8 @@
 """The charts of a page: what the user may see is checked here, before monitoring is asked; it answers the dashboard anything.
 
-A page asks `{"op": "figures", "id", "key": [storage, namespace, name] or null, "ns", "range"}`. The answer is what
-monitoring's `/api/v1/range` gives, with `lines` (requests and limits as they are now), or `{"silent": why, "text"}`.
+A page asks `{"op": "figures", "id", "key": [storage, namespace, name] or null, "ns", "range", "to"}`, `to` the end of the
+range in epoch seconds, now without it. The answer is what monitoring's `/api/v1/range` gives, with `lines` (requests and
+limits as they are now), or `{"silent": why, "text"}`.
 
 | page | right | parts of the chart |
 | --- | --- | --- |
@@ -44,9 +45,12 @@ async def figures(access: Access, message: Json) -> Json:
     span = message.get("range")
     if span not in RANGES:
         raise ValueError(f"range: {str(span)[:20]!r} can not be; it may be {', '.join(RANGES)}")
+    to = message.get("to")
+    if to is not None and not (isinstance(to, int) and 0 < to < 1 << 40):
+        raise ValueError("to: it is a number of seconds since the epoch")
     wanted = await _wanted(access, message.get("key"), str(message.get("ns") or ""))
     try:
-        found = await line_of(access.source).ask({**wanted.query, "range": span})
+        found = await line_of(access.source).ask({**wanted.query, "range": span, **({"to": str(to)} if to else {})})
     except Silent as silence:
         return {"silent": silence.why, "text": str(silence)}
     return {**found, "lines": wanted.lines}

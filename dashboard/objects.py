@@ -44,7 +44,24 @@ def document(access: Access, key: Key) -> Json | None:
     if key.storage == "pods":
         found["why"] = explain_pod(obj, events, time.time())
         found["logs"] = access.can_read_log(key.namespace, key.name)
+    elif level in (BAD, PROGRESS):
+        found["cause"] = _cause(access, found["children"]["nodes"])
     return found
+
+
+def _cause(access: Access, nodes: list[Json]) -> Json | None:
+    """Why the first of the pods below an object fails: `{"pod": key, "why": findings}`. The worst stand first."""
+    for node in nodes:
+        key = Key(*node["key"])
+        entry = access.source.cache.get(key)
+        if key.storage == "pods" and node["level"] in (BAD, PROGRESS) and entry and access.can_get(key):
+            kind = access.source.kind(key.storage)
+            events = events_about(access, entry, kind) if kind else []
+            if why := explain_pod(clean(entry), events, time.time()):
+                return {"pod": list(key), "why": why}
+        if below := _cause(access, node["children"]):
+            return below
+    return None
 
 
 def clean(entry: Entry) -> Json:

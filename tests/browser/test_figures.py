@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,6 +79,18 @@ def test_the_range_is_in_the_url(page: Any, monitoring: Monitoring) -> None:
     expect(page).to_have_url(re.compile(r"range=7d"))
     expect(plot(page).locator("canvas")).to_be_visible(timeout=PATIENCE)
     assert {query["range"] for query in monitoring.asked[-1:]} == {"7d"}
+
+
+def test_charts_of_a_time_that_is_over(page: Any, monitoring: Monitoring) -> None:
+    page.goto(f"{POD}?range=15m&to={world.ago(7200)}")
+    expect(plot(page).locator("canvas")).to_be_visible(timeout=PATIENCE)
+    assert float(monitoring.asked[-1]["to"]) == pytest.approx(time.time() - 7200, abs=300)
+    ended = float(plot(page).get_attribute("data-newest"))
+    expect(page.locator(".figure-state.bad")).to_have_count(0)  # that it is old is what was asked for
+    page.get_by_role("button", name="until").click()
+    expect(page).not_to_have_url(re.compile(r"[?&]to="))
+    expect(plot(page)).not_to_have_attribute("data-newest", str(int(ended)), timeout=PATIENCE)
+    assert "to" not in monitoring.asked[-1]
 
 
 @pytest.mark.parametrize("path", ["c/local/nodes/-/harbor-1", "c/local/deployments.apps/guestbook/web",

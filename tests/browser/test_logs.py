@@ -188,6 +188,17 @@ def test_a_pod_leads_to_its_lines(page: Any, logs: Store) -> None:
     assert "q=pod:web-7c9d6b5f44-4xk2p" in page.url.replace("%3A", ":")
 
 
+def test_a_pod_that_is_gone_and_an_end_lead_to_their_lines(page: Any, logs: Store) -> None:
+    logs.add("the last words", age=3000, pod="web-gone")
+    page.goto("c/local/pods/guestbook/web-gone")
+    page.get_by_role("link", name="Search logs").click()
+    expect(page.locator(".log-message").first).to_have_text("the last words")
+    page.goto("c/local/deployments.apps/ledger/ledger")
+    expect(page.locator(".why")).to_contain_text("exit code 1")
+    page.locator(".why").get_by_role("link", name="Lines up to its end").click()
+    expect(page).to_have_url(re.compile(r"q=pod%3Aledger-5f6d8c7b9-hq2vn\+container%3Aledger&from=.*&to="))
+
+
 def test_lines_that_were_dropped_for_room_are_told(page: Any, logs: Store, shot: Any) -> None:
     """The last test of the store: it has room for one index only after this."""
     page.goto("c/local/logs")

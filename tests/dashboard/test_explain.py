@@ -30,7 +30,10 @@ def test_a_crash_loop_names_the_exit_code_and_links_the_log_before() -> None:
     assert "CrashLoopBackOff" in loop["title"]
     assert loop["evidence"][0]["name"] == "e1"
     assert ended["title"] == "Container tool last ended with exit code 1"
-    assert ended["evidence"] == [{"kind": "log", "container": "tool", "previous": True}]
+    at = pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["finishedAt"]
+    assert ended["at"] == at
+    assert ended["evidence"] == [{"kind": "log", "container": "tool", "previous": True},
+                                 {"kind": "lines", "container": "tool", "at": at}]
 
 
 def test_out_of_memory_is_said_in_words() -> None:
@@ -44,7 +47,10 @@ def test_a_kill_by_the_liveness_probe_shows_the_probe_message() -> None:
     status["containerStatuses"][0]["lastState"]["terminated"].update(exitCode=137, reason="Error")
     pod = pod_with(status)
     probe = world.event(pod, "probe", "Unhealthy", "Liveness probe failed: 500", "Warning", field=FIELD)
-    assert {"event"} <= {e["kind"] for e in explain(pod, probe)[1]["evidence"]}
+    killing = world.event(pod, "kill", "Killing", "Container tool failed liveness probe, will be restarted", field=FIELD)
+    ended = explain(pod, probe, killing)[1]
+    assert [e["name"] for e in ended["evidence"] if e["kind"] == "event"] == ["probe", "kill"]
+    assert ended["detail"].startswith("Container tool failed liveness probe, will be restarted.")
 
 
 def test_why_it_cannot_be_placed() -> None:

@@ -47,6 +47,13 @@ def test_a_pod_has_figures_and_its_requests_as_lines(monitoring: Monitoring) -> 
     assert len(found["times"]) == len(found["figures"]["cpu"]["total"]) <= 500
 
 
+def test_a_time_that_is_over(monitoring: Monitoring) -> None:
+    assert "found" in told(ADMIN, key=POD, range="15m", to=1_700_000_000)
+    assert (monitoring.asked[0]["range"], monitoring.asked[0]["to"]) == ("15m", "1700000000")
+    for wrong in ("yesterday", -1, 1 << 50):
+        assert "since the epoch" in told(ADMIN, key=POD, to=wrong)["message"]
+
+
 @pytest.mark.parametrize(("key", "asked"), [
     (["deployments.apps", "guestbook", "web"], {"namespace": "guestbook", "workload": "Deployment/web", "by": "pod"}),
     (["namespaces", "", "guestbook"], {"namespace": "guestbook", "by": "workload"}),

@@ -4,7 +4,7 @@ import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
 import { clock, link, question, serverNow } from "./socket.js";
 import { route, setQuery } from "./router.js";
 import { theme } from "./chrome.js";
-import { bytes, count, fullMoment, human } from "./format.js";
+import { bytes, count, epoch, fullMoment, human } from "./format.js";
 import { LongName, Panel, Some } from "./parts.js";
 
 export const RANGES = ["15m", "1h", "6h", "24h", "7d", "30d"];
@@ -52,10 +52,11 @@ const newest = (line) => line.values.slice(-GONE).findLast((value) => value !== 
 const worth = (chart, lines) => some(lines) && (chart.id !== "restarts" || lines[0].values.some((value) => value > 0));
 const some = (lines) => lines.some((line) => !line.fixed && line.values.some((value) => value !== null));
 
-// Asks again and again; {doc, at, problem}: the last answer, when it came (server's time), why there is no newer one.
-function useFigures(key, ns, range) {
+// Asks again and again, of a time that is over (`to`) once; {doc, at, problem}: the last answer, when it came (server's
+// time), why there is no newer one.
+function useFigures(key, ns, range, to) {
   const [state, setState] = useState({ doc: null, at: 0, problem: null });
-  const about = JSON.stringify([key, ns, range]);
+  const about = JSON.stringify([key, ns, range, to]);
   useEffect(() => {
     let timer = 0, over = false, answered = false;
     setState({ doc: null, at: 0, problem: null });
@@ -67,12 +68,12 @@ function useFigures(key, ns, range) {
       if (!answered && link.value.state !== "live") return again(150);
       const late = new Promise((_, reject) => { setTimeout(() => reject(new Error("the dashboard's server does not answer")), PATIENCE); });
       try {
-        const doc = await Promise.race([question("figures", { key, ns, range }), late]);
+        const doc = await Promise.race([question("figures", { key, ns, range, to }), late]);
         if (over) return undefined;
         if (doc.silent) return failed(doc.silent, doc.text);
         answered = true;
         setState({ doc, at: serverNow(), problem: null });
-        return again(Math.min(60, Math.max(2, doc.step, doc.interval)) * 1000);
+        return to ? undefined : again(Math.min(60, Math.max(2, doc.step, doc.interval)) * 1000);
       } catch (error) { return failed("error", error.message); }
     };
     ask();
@@ -83,20 +84,21 @@ function useFigures(key, ns, range) {
 
 export function Figures({ object = null, ns = "", title = "Usage", only }) {
   const range = RANGES.includes(route.value.query.range) ? route.value.query.range : "1h";
-  const state = useFigures(object, ns, range);
+  const to = Math.floor(epoch(route.value.query.to)) || undefined;
+  const state = useFigures(object, ns, range, to);
   const [point, setPoint] = useState(null);
   const sync = useMemo(() => `figures-${Math.random()}`, []);
   const { doc, problem } = state;
   const asked = doc ? CHARTS.filter((chart) => !only || only.includes(chart.id)).map((chart) => ({ ...chart, lines: linesOf(chart, doc) })).filter(({ lines }) => lines.length) : [];
   const charts = asked.filter((chart) => worth(chart, chart.lines)), missing = asked.filter(({ lines }) => !some(lines));
-  return html`<${Panel} title=${title} class="figures" aside=${html`<${Ranges} range=${range} />`}>
-    <${State} state=${state} />
+  return html`<${Panel} title=${title} class="figures" aside=${html`<${Ranges} range=${range} to=${to} />`}>
+    ${(!to || problem) && html`<${State} state=${state} />`}
     ${doc ? html`<div class="figure-grid ${problem ? "old" : ""}">${charts.map((chart) => html`<${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />`)}</div>
       ${missing.length > 0 && doc.newest > 0 && html`<p class="figure-state">${sentence(missing.map((chart, i) => (i && chart.id !== "cpu" ? chart.title.toLowerCase() : chart.title)))} ${missing.length > 1 ? "were" : "was"} not measured in this time.</p>`}`
     : !problem && html`<p class="empty" aria-busy="true">Asking for figures…</p>`}<//>`;
 }
 
-const Ranges = ({ range }) => html`<span class="ranges" role="group" aria-label="How far back">${RANGES.map((one) => html`<button key=${one} type="button" class="quiet"
+const Ranges = ({ range, to }) => html`<span class="ranges" role="group" aria-label="How far back">${to && html`<button type="button" class="quiet" title="Up to now again" onClick=${() => setQuery({ to: "" })}>until ${fullMoment(to)} ×</button>`}${RANGES.map((one) => html`<button key=${one} type="button" class="quiet"
   aria-pressed=${one === range} onClick=${() => setQuery({ range: one === "1h" ? "" : one })}>${one}</button>`)}</span>`;
 
 // Why there is nothing, or nothing new. Grows by the second.

@@ -1,6 +1,7 @@
 // From an object to its lines on the page "Logs".
 import { html } from "./lib.js";
-import { pageUrl } from "./router.js";
+import { objectUrl, pageUrl } from "./router.js";
+import { serverNow } from "./socket.js";
 import { epoch } from "./format.js";
 
 const WORKLOADS = new Set(["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "ReplicationController"]);
@@ -15,17 +16,44 @@ function about(kind, ns, name) {
   return WORKLOADS.has(kind) ? { q: `workload:${quoted(name)}`, ns } : null;
 }
 
-// The query of the page, null for what has no lines. Of an event: those of what it is about, five minutes around it.
+const stamp = (seconds) => new Date(seconds * 1000).toISOString();
+const around = (from, to) => ({ from: stamp(from), to: stamp(to) });
+const BEFORE = 300, AFTER = 60;   // seconds around a moment
+
+// From when until when something ran that runs no more; null while it runs.
+function over({ kind, metadata, status = {} }) {
+  const failed = (status.conditions ?? []).find((one) => one.type === "Failed" && one.status === "True");
+  const ended = kind === "Pod" && /^(Succeeded|Failed)$/.test(status.phase) ? [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].map((one) => one.state?.terminated?.finishedAt)
+    : kind === "Job" ? [status.completionTime, failed?.lastTransitionTime] : [];
+  const to = Math.max(0, ...ended.map(epoch));
+  return to ? around(epoch(metadata.creationTimestamp) - AFTER, to + AFTER) : null;
+}
+
+// The query of the page, null for what has no lines. Of an event: those of what it is about, around it.
 function queryOf(object) {
-  if (object.kind !== "Event") return about(object.kind, object.metadata.namespace ?? "", object.metadata.name);
+  if (object.kind !== "Event") {
+    const found = about(object.kind, object.metadata.namespace ?? "", object.metadata.name);
+    return found && { ...found, ...over(object) };
+  }
   const { kind, namespace, name } = object.involvedObject ?? object.regarding ?? {};
   const found = about(kind, namespace ?? "", name);
   const at = epoch(object.lastTimestamp ?? object.eventTime ?? object.metadata.creationTimestamp);
-  if (!found || !at) return found;
-  return { ...found, from: new Date((at - 300) * 1000).toISOString(), to: new Date((at + 300) * 1000).toISOString() };
+  return found && at ? { ...found, ...around(at - BEFORE, at + BEFORE) } : found;
 }
 
-export function LogsLink({ object }) {
-  const query = object?.metadata && queryOf(object);
+// Of a pod that is gone nobody knows here when it was: its lines of the last day.
+const GONE = ([storage, ns, name]) => storage === "pods" && { ...about("Pod", ns, name), from: "now-24h" };
+
+export function LogsLink({ object, objectKey }) {
+  const query = object?.metadata ? queryOf(object) : GONE(objectKey);
   return query ? html`<a class="quiet" href=${pageUrl("logs", { from: "now-1h", ...query })}>Search logs</a>` : null;
+}
+
+// What a pod's container said until a moment (RFC 3339), and a little after.
+export const linesUrl = ([, ns, name], container, at) => pageUrl("logs", { ns, q: `pod:${quoted(name)} container:${quoted(container)}`, ...around(epoch(at) - BEFORE, epoch(at) + AFTER) });
+
+// An object's page with its charts of the quarter of an hour around a moment (RFC 3339).
+export function chartsUrl(key, at) {
+  const to = epoch(at) + BEFORE;
+  return objectUrl(key, { range: "15m", to: to * 1000 < serverNow() ? stamp(to) : "" });
 }

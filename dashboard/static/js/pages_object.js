@@ -10,7 +10,7 @@ import { HistoryTab, YamlTab } from "./views_yaml.js";
 import { LogTab } from "./log.js";
 import { keyOf } from "./pages_overview.js";
 import { Figures, hasFigures } from "./figures.js";
-import { LogsLink } from "./logs_link.js";
+import { LogsLink, chartsUrl, linesUrl } from "./logs_link.js";
 
 export function ObjectPage({ object: key, kinds }) {
   const { doc, error } = useDoc({ feed: "object", key }).value;
@@ -36,7 +36,7 @@ function Head({ objectKey, doc, gone, kinds }) {
     <p class="crumbs"><a href=${pageUrl(storage)}>${kindTitle(storage, kinds)}</a>${ns && html`<span aria-hidden="true">/</span><a href=${pageUrl(storage, { ns })}>${ns}</a>`}</p>
     <h2 class="object-name"><span class="titled">${doc && html`<${Dot} level=${gone ? 4 : doc.level} title=${doc.reason} />`}<span>${name}</span></span>
       ${gone ? html`<span class="tag none">${doc ? "deleted" : "does not exist"}</span>` : doc.reason && html`<span class="tag ${LEVELS[doc.level]}">${doc.reason}</span>`}
-      <span class="head-actions">${doc && html`<${LogsLink} object=${doc.object} objectKey=${objectKey} />`}<${Copy} text=${name} label="Copy name" /><${Copy} text=${() => location.href} label="Copy link" /></span></h2></div>`;
+      <span class="head-actions"><${LogsLink} object=${doc?.object} objectKey=${objectKey} /><${Copy} text=${name} label="Copy name" /><${Copy} text=${() => location.href} label="Copy link" /></span></h2></div>`;
 }
 
 function Tabs({ objectKey, doc, tab }) {
@@ -52,6 +52,7 @@ function Summary({ doc, kinds, objectKey }) {
   const related = doc.related.filter((group) => !group.items.every((item) => shown.has(item.key.join("/"))));
   return html`<div class="summary">
     ${doc.why?.length > 0 && html`<${Why} findings=${doc.why} objectKey=${objectKey} />`}
+    ${doc.cause && html`<${Why} findings=${doc.cause.why} objectKey=${doc.cause.pod} of=${html`Pod <${ObjectLink} to=${doc.cause.pod} />`} />`}
     ${hasFigures(objectKey[0], object) && html`<${Figures} object=${objectKey} />`}
     <div class=${aside ? "columns" : ""}><div>
       <${Panel} title="Facts"><${Facts} rows=${[...factsOf(objectKey[0], object, doc.columns), ...metaFacts(meta)]} />
@@ -70,13 +71,16 @@ function Summary({ doc, kinds, objectKey }) {
 const metaFacts = (meta) => [["Created", html`<${Age} at=${meta.creationTimestamp} suffix=" ago" />`], ["Deletion asked", meta.deletionTimestamp && html`<${Age} at=${meta.deletionTimestamp} suffix=" ago" />`],
   ["Generation", meta.generation], ["Finalizers", meta.finalizers?.join(", ")], ["UID", html`<code>${meta.uid}</code>`, "two"]];
 
-function Why({ findings, objectKey }) {
-  return html`<section class="why" aria-label="Why is it failing"><h2>Why</h2><ol>${findings.map((finding, i) => html`<li key=${i} class=${LEVELS[finding.level]}><h3><${Dot} level=${finding.level} />${finding.title}</h3><p>${finding.detail}</p>
+// `objectKey` is the pod that the findings are about, `of` names it on the page of something else.
+function Why({ findings, objectKey, of }) {
+  return html`<section class="why" aria-label="Why is it failing"><h2>Why${of && html`<span class="dim"> · ${of}</span>`}</h2><ol>${findings.map((finding, i) => html`<li key=${i} class=${LEVELS[finding.level]}>
+    <h3><${Dot} level=${finding.level} />${finding.title}${finding.at && html`<span class="dim"><${Age} at=${finding.at} suffix=" ago" /></span>`}</h3><p>${finding.detail}</p>
     ${finding.evidence.length > 0 && html`<p class="evidence">${finding.evidence.map((one, j) => html`<${Evidence} key=${j} one=${one} objectKey=${objectKey} />`)}</p>`}</li>`)}</ol></section>`;
 }
 
 function Evidence({ one, objectKey }) {
   if (one.kind === "log") return html`<a href=${objectUrl(objectKey, { tab: "log", container: one.container, previous: one.previous ? "1" : "" })}>${one.previous ? "Log of the run before" : "Log"} · ${one.container}</a>`;
+  if (one.kind === "lines") return html`<a href=${linesUrl(objectKey, one.container, one.at)}>Lines up to its end</a><a href=${chartsUrl(objectKey, one.at)}>Charts then</a>`;
   if (one.kind === "event") return html`<a href=${objectUrl(["events", one.namespace, one.name])} title=${one.text}>Event ${one.reason}</a>`;
   if (one.kind === "condition") return html`<span class="dim">condition ${one.name}</span>`;
   return html`<${ObjectLink} to=${[one.storage, one.namespace, one.name]} />`;

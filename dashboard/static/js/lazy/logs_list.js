@@ -2,6 +2,7 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
 import { objectUrl, setQuery } from "../router.js";
 import { Copy, Empty } from "../parts.js";
+import { chartsUrl } from "../logs_link.js";
 import { clockOf, dayOf, fieldsOf, narrow } from "./logs_view.js";
 
 const LONGEST = 2_000;   // characters of a message in its row; opened it shows all
@@ -46,7 +47,7 @@ function Opened({ line, text, store }) {
   };
   return html`<div class="log-opened"><pre>${text}</pre>
     <p class="log-actions"><button type="button" class="quiet" onClick=${() => near(10)}>Lines around it</button><${Copy} text=${text} label="Copy message" /><${Copy} text=${() => JSON.stringify(line, null, 2)} label="Copy JSON" />
-      ${k.pod && html`<a class="quiet" href=${objectUrl(["pods", k.namespace ?? "", k.pod])}>Pod</a>`}</p>
+      ${k.pod && html`<a class="quiet" href=${objectUrl(["pods", k.namespace ?? "", k.pod])}>Pod</a><a class="quiet" href=${chartsUrl(["pods", k.namespace ?? "", k.pod], line["@timestamp"])}>Charts then</a>`}</p>
     ${around && html`<${Around} around=${around} line=${line} near=${near} />`}
     <table class="plain log-fields"><tbody><tr><th scope="row">time</th><td></td><td><code>${line["@timestamp"]}</code></td></tr>
       ${fieldsOf(line).map(([name, value], i) => html`<tr key=${i}><th scope="row">${name}</th><td class="fit"><${Filters} name=${name} value=${value} /></td><td>${value.slice(0, 4_000)}</td></tr>`)}</tbody></table></div>`;

@@ -38,6 +38,8 @@ class OverviewFeed:
     def __init__(self, access: Access, number: int, ask: Json) -> None:
         self.access, self.number = access, number
         self.namespaces = frozenset(filter(None, str(ask.get("ns") or "").split(","))) or None
+        if self.namespaces and not any(access.can_list(s, ns) for s in overview.JUDGED for ns in self.namespaces):
+            raise PermissionError(f"you may see nothing in {', '.join(sorted(self.namespaces))}")
         self.last = b""
 
     def offer(self, events: Sequence[Event]) -> bool:

@@ -89,9 +89,15 @@ class ListFeed:
                 continue
             self.scopes[storage] = self.access.scope(kind)
             self.rows[storage] = (place, boards.take(kind, self.together))
-        if all(scope is not None and not scope for scope in self.scopes.values()):
+        # That there is nothing in a namespace may only be said to who may see what is there.
+        if not any(map(self._some, self.scopes.values())):
             self.close()
-            raise PermissionError(f"you may not list {' or '.join(self.storages)}")
+            where = f" in {', '.join(sorted(self.namespaces))}" if self.namespaces and any(self.scopes.values()) else ""
+            raise PermissionError(f"you may not list {' or '.join(self.storages)}{where}")
+
+    def _some(self, scope: Scope) -> bool:
+        """Whether a scope has any of the namespaces that are asked for."""
+        return scope is None or bool(scope & self.namespaces if self.namespaces else scope)
 
     def close(self) -> None:
         boards = _boards.get(self.access.source.name)

@@ -37,15 +37,21 @@ MAX_PROBLEMS, MAX_CHANGES, MAX_WARNINGS, MAX_ADDONS = 60, 60, 40, 40
 ADDONS, ADDON_NOTE = ("kube-system", "addon-"), "addons.binnacle/"
 ADDON_LEVELS = {"healthy": OK, "rolling out": PROGRESS, "not healthy": BAD, "off": DONE}
 BUCKET, BUCKETS = 5, 180  # seconds per point, and points, of the chart of changes
+# What was well for so long has recovered; what fails again sooner is still the same trouble. Seconds: as long as a
+# container has to run until the kubelet forgets that it kept ending.
+RECOVERED = 600
+NEVER = (0.0, 0.0)
 
 
 class Facts(NamedTuple):
-    """What is remembered of one object. `cpu` in milli-cores, `memory` in bytes: what a pod with a node asks for, or what
-    a node has."""
+    """What is remembered of one object. `since` when it has this level, however the reason changed, and `failed` from when
+    until when it last failed: epoch seconds. `cpu` in milli-cores, `memory` in bytes: what a pod with a node asks for, or
+    what a node has."""
 
     level: int
     reason: str
     since: float
+    failed: tuple[float, float] = NEVER
     cpu: int = 0
     memory: int = 0
     pods: int = 0
@@ -64,19 +70,22 @@ class Tally:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.facts: dict[str, dict[Key, Facts]] = {storage: {} for storage in JUDGED}
+        self.before: dict[Key, Facts] = {}  # what the log tells of the time before, while the cache is read
         self.recent: deque[Recent] = deque(maxlen=500)
         self.rate: deque[tuple[int, int]] = deque(maxlen=BUCKETS)
         source.listen(self._follow)
 
     async def load(self) -> None:
-        """Read what the cache holds, in slices that leave the loop free."""
+        """Read what the log tells, then what the cache holds, in slices that leave the loop free."""
+        changes = await asyncio.to_thread(self.source.history.recent, 3_000)
+        told, self.before = await asyncio.to_thread(_told, changes)
         for storage in JUDGED:
             for number, entry in enumerate(self.source.cache.list(storage)):
                 self._judge(entry)
                 if number % 500 == 499:
                     await asyncio.sleep(0)
-        changes = await asyncio.to_thread(self.source.history.recent, 3_000)
-        self._remember(changes, await asyncio.to_thread(_told, changes))
+        self._remember(changes, told)
+        self.before = {}
 
     def _remember(self, changes: Sequence[Change], told: Sequence[Recent]) -> None:
         """Take over what the log tells of the time before this process began to look."""
@@ -109,10 +118,24 @@ class Tally:
 
     def _judge(self, entry: Entry) -> None:
         storage, obj = entry.key.storage, entry.object()
-        level, reason = judge(storage, obj)
-        known = self.facts[storage].get(entry.key)
-        since = known.since if known and known[:2] == (level, reason) else time.time() if known else _since(obj)
-        self.facts[storage][entry.key] = Facts(level, reason, since, *_amounts(storage, obj, level))
+        known = self.facts[storage].get(entry.key) or self.before.get(entry.key)
+        found = fares(storage, obj, known, time.time())
+        cpu, memory, pods = _amounts(storage, obj, found.level)
+        self.facts[storage][entry.key] = found._replace(cpu=cpu, memory=memory, pods=pods)
+
+
+def fares(storage: str, obj: Json, known: Facts | None, now: float) -> Facts:
+    """How an object fares that was `known` to fare so. A pod that ends, runs for a moment and ends again fails since the
+    first time."""
+    level, reason = judge(storage, obj)
+    if known is None:
+        return Facts(level, reason, _since(obj))
+    failed = (known.since, now) if known.level == BAD else known.failed
+    if level == known.level:
+        since = known.since
+    else:
+        since = failed[0] if level == BAD and now - failed[1] < RECOVERED else now
+    return Facts(level, reason, since, failed)
 
 
 def _since(obj: Json) -> float:
@@ -136,19 +159,25 @@ def _wanted(obj: Json) -> Json:
     return {**{name: value for name, value in obj.items() if name != "status"}, "metadata": meta}
 
 
-def _told(changes: Sequence[Change]) -> list[Recent]:
-    """Those changes of a log, oldest first, that are news. A change to what the log does not hold as it was is none."""
+def _told(changes: Sequence[Change]) -> tuple[list[Recent], dict[Key, Facts]]:
+    """Those changes of a log, oldest first, that are news, and how the judged objects fared at the end. A change to what
+    the log does not hold as it was is no news."""
     before: dict[Key, Json] = {}
-    found = []
+    found, facts = [], dict[Key, Facts]()
     for change in changes:
-        if change.key.storage in NOISE:
+        storage = change.key.storage
+        if storage in NOISE:
             continue
         obj = orjson.loads(change.body)
         known = before.get(change.key)
-        if change.type != "MODIFIED" or (known is not None and worth_telling(change.key.storage, known, obj)):
+        if change.type != "MODIFIED" or (known is not None and worth_telling(storage, known, obj)):
             found.append(Recent(change.type, change.key, change.revision, change.at))
         before[change.key] = obj
-    return found
+        if change.type == "DELETED":
+            facts.pop(change.key, None)
+        elif storage in JUDGED:
+            facts[change.key] = fares(storage, obj, facts.get(change.key), change.at)
+    return found, facts
 
 
 def _amounts(storage: str, obj: Json, level: int) -> tuple[int, int, int]:
@@ -197,7 +226,8 @@ def document(tally: Tally, access: Access, namespaces: frozenset[str] | None) ->
         "addons": _addons(source, access, namespaces),
         "warnings": _warnings(source, access, namespaces),
         "changes": _recent(tally, access, namespaces),
-        "rate": [list(point) for point in tally.rate],
+        # It counts the changes of all namespaces.
+        "rate": [list(point) for point in tally.rate] if namespaces is None and access.can_list("pods") else None,
     }
 
 

@@ -140,6 +140,22 @@ def test_rights_in_one_namespace_show_that_one_and_end_when_they_are_taken(peopl
     live(LOOKER, story)
 
 
+def test_of_a_namespace_that_one_may_not_see_it_is_not_said_that_nothing_is_there(peopled: Peopled) -> None:
+    grant(peopled[0], ["pods"])
+
+    async def story(page: Page) -> None:
+        asks = [{"feed": "list", "kind": "pods"}, {"feed": "list", "kind": "workloads"}, {"feed": "overview"}]
+        for number, ask in enumerate(asks):
+            await page.ask(**{"op": "sub", "id": number, "ns": "ledger", **ask})
+            assert (await page.wait_for("error", number))["code"] == 403
+        await page.ask(op="sub", id=8, feed="list", kind="pods", ns="ledger,guestbook")
+        assert {row[1] for row in (await page.wait_for("rows", 8))["rows"]} == {"guestbook"}
+        await page.ask(op="sub", id=9, feed="overview")
+        assert (await page.wait_for("doc", 9))["doc"]["rate"] is None, "it tells how much goes on elsewhere"
+
+    live(LOOKER, story)
+
+
 def test_an_object_page_leaves_out_kinds_that_one_may_not_list(peopled: Peopled) -> None:
     store, _ = peopled
     grant(store, ["deployments", "replicasets"])
@@ -202,6 +218,65 @@ def test_the_failing_pod_is_explained_with_evidence(peopled: Peopled) -> None:
         assert [o["kind"] for o in doc["owners"]] == ["ReplicaSet", "Deployment"]
 
     live(ADMIN, story)
+
+
+def test_the_page_of_a_workload_says_why_its_pod_fails(peopled: Peopled) -> None:
+    store, _ = peopled
+    key = ["deployments.apps", "ledger", "ledger"]
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="object", key=key)
+        cause = (await page.wait_for("doc", 1))["doc"]["cause"]
+        assert cause["pod"] == ["pods", "ledger", "ledger-5f6d8c7b9-hq2vn"]
+        assert cause["why"][0]["title"] == "Container ledger: CrashLoopBackOff"
+        await page.ask(op="sub", id=2, feed="object", key=["deployments.apps", "guestbook", "web"])
+        assert "cause" not in (await page.wait_for("doc", 2))["doc"], "it does what it should"
+
+    async def without_the_right(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="object", key=key)
+        assert (await page.wait_for("doc", 1))["doc"]["cause"] is None
+
+    live(ADMIN, story)
+    grant(store, ["deployments", "replicasets"], "ledger")
+    live(LOOKER, without_the_right)
+
+
+def test_what_runs_for_a_moment_between_two_failures_fails_since_the_first(peopled: Peopled) -> None:
+    store, things = peopled
+    pod = things["webs"][0]
+    name = pod["metadata"]["name"]
+    started = time.time()
+
+    def fares(status: dict[str, Any], reason: str = "CrashLoopBackOff") -> None:
+        if "waiting" in (state := status["containerStatuses"][0]["state"]):
+            state["waiting"]["reason"] = reason
+        world.update(store, {**pod, "status": status})
+
+    async def since(page: Page, reason: str) -> float:
+        while True:
+            doc = (await page.wait_for("doc", 1))["doc"]
+            for row in doc["problems"]:
+                if (row["key"][2], row["reason"]) == (name, reason):
+                    return float(row["since"])
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="overview")
+        await page.wait_for("doc", 1)
+        fares(world.crashing("web"), "ErrImagePull")
+        first = await since(page, "ErrImagePull")
+        assert first >= started
+        fares(world.crashing("web"), "ImagePullBackOff")
+        assert await since(page, "ImagePullBackOff") == first, "the same trouble under another name"
+        fares(world.running("web", 2))
+        fares(world.crashing("web"))
+        assert await since(page, "CrashLoopBackOff") == first
+
+    async def after_a_restart(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="overview")
+        assert await since(page, "CrashLoopBackOff") >= started, "the log tells since when, not the last change"
+
+    live(ADMIN, story)
+    live(ADMIN, after_a_restart)
 
 
 def test_the_overview_says_what_is_wrong(peopled: Peopled) -> None:

@@ -123,8 +123,8 @@ function Addons({ rows }) {
 const VERBS = { ADDED: ["created", "+"], MODIFIED: ["changed", "~"], DELETED: ["deleted", "−"] };
 
 function Changes({ rows, kinds, rate }) {
-  return html`<${Panel} title="What changed lately" aside=${html`<span class="dim">changes a second, 15 min</span>`}>
-    <${Chart} rate=${rate} />
+  return html`<${Panel} title="What changed lately" aside=${rate && html`<span class="dim">changes a second, 15 min</span>`}>
+    ${rate && html`<${Chart} rate=${rate} />`}
     ${rows.length ? html`<table class="plain"><${Some} tag="tbody" limit=${FEW + 3} rows=${rows} row=${(row) => html`<tr key=${row.rev}><td class="numeric dim fit"><${Age} at=${row.at} /></td>
       <td class="fit"><span class="verb ${row.type}" title=${VERBS[row.type][0]} aria-label=${VERBS[row.type][0]}>${VERBS[row.type][1]}</span></td><td class="fit dim">${singular(row.key[0], kinds)}</td>
       <td class="name"><${ObjectLink} to=${row.key} query=${{ tab: row.type === "DELETED" ? "history" : "" }} />${row.times > 1 && html`<span class="dim"> ×${row.times}</span>`}<span class="dim where">${row.key[1]}</span></td></tr>`} /></table>`

@@ -94,8 +94,8 @@ class AddonAdminSite(AdminSite):
         return redirect(f"{self.name}:addon", name=found.addon.name)
 
     def live(self, request: HttpRequest, name: str) -> HttpResponse:
-        """The part of an addon's page that moves."""
-        return render(request, "addons/live.html", _moving(status.of(_addon(name))))
+        """The parts of an addon's page that move."""
+        return render(request, "addons/moving.html", _moving(status.of(_addon(name))))
 
     def switch(self, request: HttpRequest, name: str) -> HttpResponse:
         self._may_change(request)
@@ -126,8 +126,7 @@ class AddonAdminSite(AdminSite):
         rows = [{**row, "now": now[row["option"].name]} for row in form.rows()]
         return render(request, "addons/addon.html", {
             **self._context(request, found.addon.title), "form": form, "rows": rows, "seen": seen or found.digest,
-            "conflict": conflict, **_moving(found),
-            "log": AuditEntry.objects.filter(addon=found.addon.name).order_by("-id")[:BRIEF]})
+            "conflict": conflict, **_moving(found)})
 
     def _context(self, request: HttpRequest, title: str) -> Context:
         return {**self.each_context(request), "title": title, "may_change": request.user.has_perm(CHANGE)}
@@ -158,6 +157,7 @@ def _moving(found: AddonStatus) -> Context:
             pod.update(cpu=cores(used.cpu), memory=mebibytes(used.memory))
     return {"found": found, "pods": pods, "warnings": status.warnings(found, status.cache()),
             "charts": charts_of(found.addon.name), "usage_problem": sampler.problem,
+            "log": AuditEntry.objects.filter(addon=found.addon.name).order_by("-id")[:BRIEF],
             "ended": rollout.in_words(found.state.last)}
 
 

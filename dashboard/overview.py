@@ -33,6 +33,7 @@ NOISE = frozenset({"events", "events.events.k8s.io", "leases.coordination.k8s.io
                    "endpointslices.discovery.k8s.io"})
 OWN_METADATA = frozenset({"resourceVersion", "generation", "managedFields"})  # the API server's own
 MAX_PROBLEMS, MAX_CHANGES, MAX_WARNINGS, MAX_ADDONS = 60, 60, 40, 40
+MAX_STEPS = 200  # changes of a failing object that are looked back over: some hours of a crash loop
 # Where the addon manager says how an addon is: annotations of its ConfigMap.
 ADDONS, ADDON_NOTE = ("kube-system", "addon-"), "addons.binnacle/"
 ADDON_LEVELS = {"healthy": OK, "rolling out": PROGRESS, "not healthy": BAD, "off": DONE}
@@ -70,22 +71,29 @@ class Tally:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.facts: dict[str, dict[Key, Facts]] = {storage: {} for storage in JUDGED}
-        self.before: dict[Key, Facts] = {}  # what the log tells of the time before, while the cache is read
         self.recent: deque[Recent] = deque(maxlen=500)
         self.rate: deque[tuple[int, int]] = deque(maxlen=BUCKETS)
         source.listen(self._follow)
 
     async def load(self) -> None:
-        """Read what the log tells, then what the cache holds, in slices that leave the loop free."""
-        changes = await asyncio.to_thread(self.source.history.recent, 3_000)
-        told, self.before = await asyncio.to_thread(_told, changes)
+        """Read what the cache holds, in slices that leave the loop free, and what the log tells."""
         for storage in JUDGED:
             for number, entry in enumerate(self.source.cache.list(storage)):
                 self._judge(entry)
                 if number % 500 == 499:
                     await asyncio.sleep(0)
-        self._remember(changes, told)
-        self.before = {}
+        changes = await asyncio.to_thread(self.source.history.recent, 3_000)
+        self._remember(changes, await asyncio.to_thread(_told, changes))
+        await self._look_back()
+
+    async def _look_back(self) -> None:
+        """What fails now may have run for a moment since it began to: of those that are listed the log tells since when."""
+        failing = [(facts.since, key) for rows in self.facts.values() for key, facts in rows.items() if facts.level == BAD]
+        for _, key in sorted(failing, reverse=True)[:MAX_PROBLEMS]:
+            changes = await asyncio.to_thread(self.source.history.of, key, MAX_STEPS)
+            past, now = fared(changes), self.facts[key.storage].get(key)
+            if past and now and (past.level, now.level) == (BAD, BAD):
+                self.facts[key.storage][key] = now._replace(since=past.since, failed=past.failed)
 
     def _remember(self, changes: Sequence[Change], told: Sequence[Recent]) -> None:
         """Take over what the log tells of the time before this process began to look."""
@@ -118,8 +126,7 @@ class Tally:
 
     def _judge(self, entry: Entry) -> None:
         storage, obj = entry.key.storage, entry.object()
-        known = self.facts[storage].get(entry.key) or self.before.get(entry.key)
-        found = fares(storage, obj, known, time.time())
+        found = fares(storage, obj, self.facts[storage].get(entry.key), time.time())
         cpu, memory, pods = _amounts(storage, obj, found.level)
         self.facts[storage][entry.key] = found._replace(cpu=cpu, memory=memory, pods=pods)
 
@@ -136,6 +143,15 @@ def fares(storage: str, obj: Json, known: Facts | None, now: float) -> Facts:
     else:
         since = failed[0] if level == BAD and now - failed[1] < RECOVERED else now
     return Facts(level, reason, since, failed)
+
+
+def fared(changes: Sequence[Change]) -> Facts | None:
+    """How one object fares after its changes, newest first; None when it is gone or there are none."""
+    known = None
+    for change in reversed(changes):
+        gone = change.type == "DELETED"
+        known = None if gone else fares(change.key.storage, orjson.loads(change.body), known, change.at)
+    return known
 
 
 def _since(obj: Json) -> float:
@@ -159,25 +175,19 @@ def _wanted(obj: Json) -> Json:
     return {**{name: value for name, value in obj.items() if name != "status"}, "metadata": meta}
 
 
-def _told(changes: Sequence[Change]) -> tuple[list[Recent], dict[Key, Facts]]:
-    """Those changes of a log, oldest first, that are news, and how the judged objects fared at the end. A change to what
-    the log does not hold as it was is no news."""
+def _told(changes: Sequence[Change]) -> list[Recent]:
+    """Those changes of a log, oldest first, that are news. A change to what the log does not hold as it was is none."""
     before: dict[Key, Json] = {}
-    found, facts = [], dict[Key, Facts]()
+    found = []
     for change in changes:
-        storage = change.key.storage
-        if storage in NOISE:
+        if change.key.storage in NOISE:
             continue
         obj = orjson.loads(change.body)
         known = before.get(change.key)
-        if change.type != "MODIFIED" or (known is not None and worth_telling(storage, known, obj)):
+        if change.type != "MODIFIED" or (known is not None and worth_telling(change.key.storage, known, obj)):
             found.append(Recent(change.type, change.key, change.revision, change.at))
         before[change.key] = obj
-        if change.type == "DELETED":
-            facts.pop(change.key, None)
-        elif storage in JUDGED:
-            facts[change.key] = fares(storage, obj, facts.get(change.key), change.at)
-    return found, facts
+    return found
 
 
 def _amounts(storage: str, obj: Json, level: int) -> tuple[int, int, int]:

@@ -1,8 +1,8 @@
-"""Why a pod does not do what it should: findings in plain sentences, each with links to its evidence.
+"""Why a pod or a node does not do what it should: findings in plain sentences, each with links to its evidence.
 
-Pure: `explain_pod(pod, events, now)` takes decoded (and redacted) objects. A finding is
-`{"level", "title", "detail", "evidence": [{"kind": "log"|"lines"|"event"|"object"|"condition", …}]}`; most telling first.
-What ended says when, in `at` (RFC 3339); "lines" are what the pod's container said then, also if it was long ago.
+Pure: `explain_pod` and `explain_node` take decoded (and redacted) objects. A finding is `{"level", "title", "detail",
+"evidence": [{"kind": "log"|"lines"|"charts"|"event"|"object"|"condition", …}]}`; most telling first. What happened at one
+moment says when, in `at` (RFC 3339); "lines" are what the pod's container said until then, "charts" those of that time.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _WAITING = {
     "CreateContainerError": "the runtime could not create it",
     "RunContainerError": "the runtime could not start it",
 }
+_NODE = {"Ready": "The node is not ready", "MemoryPressure": "Memory is short", "DiskPressure": "The disk is short",
+         "PIDPressure": "Process ids are short", "NetworkUnavailable": "The node has no network"}
 _PROBES = ("Unhealthy", "ProbeWarning")
 _MAX_FINDINGS = 12
 
@@ -47,14 +49,46 @@ def exit_meaning(code: int) -> str:
     return "the program chose this exit code"
 
 
-def explain_pod(pod: Json, events: list[Json], now: float) -> list[Json]:
-    """Findings about one pod; an empty list when nothing is wrong. `events` newest first; `now` in epoch seconds."""
+def explain_pod(pod: Json, events: list[Json], now: float, node: Json | None = None) -> list[Json]:
+    """Findings about one pod; an empty list when nothing is wrong. `events` newest first; `now` in epoch seconds; `node` the
+    pod's, None where it is not known."""
     status = pod.get("status") or {}
-    findings = [*_failed(status), *_unscheduled(pod), *_missing_parts(pod, events), *_stuck(pod, now)]
+    findings = [*_failed(status), *_lost(status, node), *_unscheduled(pod), *_missing_parts(pod, events), *_stuck(pod, now)]
     for one, init in containers(pod):
         findings += _container(one, init, events)
     findings += _unready(pod, events) if status.get("phase") == "Running" else []
     return sorted(findings, key=lambda f: f["level"] != BAD)[:_MAX_FINDINGS]
+
+
+def explain_node(node: Json) -> list[Json]:
+    """Findings about one node; an empty list when nothing is wrong."""
+    found = conditions(node)
+    wrong = [_of_condition(title, found[name]) for name, title in _NODE.items()
+             if name in found and (found[name].get("status") == "True") == (name != "Ready")]
+    if (node.get("spec") or {}).get("unschedulable"):
+        wrong.append(_finding(PROGRESS, "The node takes no new pods", "It is cordoned: `kubectl uncordon` ends that."))
+    return wrong
+
+
+def _of_condition(title: str, condition: Json) -> Json:
+    at = condition.get("lastTransitionTime")
+    detail = _sentence(condition.get("message") or condition.get("reason"))
+    charts = {"kind": "charts", "at": at} if at else None
+    if condition["type"] == "Ready" and condition.get("status") == "Unknown":
+        title = "The node has not been heard of"
+    return {**_finding(BAD, title, detail, {"kind": "condition", "name": condition["type"]}, charts), "at": at}
+
+
+def _lost(status: Json, node: Json | None) -> list[Json]:
+    """A pod that should run on a node that is not ready: nobody knows how it fares."""
+    ready = conditions(node).get("Ready", {}) if node else {}
+    if node is None or ready.get("status") == "True" or status.get("phase") in ("Succeeded", "Failed"):
+        return []
+    name = node["metadata"]["name"]
+    detail = _sentence(ready.get("message"), "what is shown of the pod is what was last heard")
+    finding = _finding(BAD, f"Its node {name} is not ready", detail,
+                       {"kind": "object", "storage": "nodes", "namespace": "", "name": name})
+    return [{**finding, "at": ready.get("lastTransitionTime")}]
 
 
 def _finding(level: int, title: str, detail: str, *evidence: Json | None) -> Json:
@@ -140,11 +174,11 @@ def _ended(what: str, container: str, ended: Json, events: list[Json], previous:
         meaning = exit_meaning(code)
     log = {"kind": "log", "container": container, "previous": previous}
     at = ended.get("finishedAt")
-    lines = {"kind": "lines", "container": container, "at": at} if at else None
+    then = [{"kind": "lines", "container": container, "at": at}, {"kind": "charts", "at": at}] if at else []
     probe = _event(events, *_PROBES, container=container) if code in (137, 143) else None
     killing = _event(events, "Killing", container=container) if probe else None
     detail = _sentence(ended.get("message"), killing["text"] if killing else None, meaning)
-    return [{**_finding(BAD, title, detail, log, lines, probe, killing), "at": at}]
+    return [{**_finding(BAD, title, detail, log, *then, probe, killing), "at": at}]
 
 
 def _unready(pod: Json, events: list[Json]) -> list[Json]:

@@ -14,7 +14,7 @@ from cluster.cache import Entry
 from cluster.registry import Kind
 from cluster.store import Change, Key
 from dashboard.access import Access
-from dashboard.explain import explain_pod
+from dashboard.explain import explain_node, explain_pod
 from dashboard.levels import BAD, PROGRESS, judge
 from dashboard.overview import summary
 from dashboard.redact import redact
@@ -42,11 +42,19 @@ def document(access: Access, key: Key) -> Json | None:
         "related": _related(access, entry, obj),
     }
     if key.storage == "pods":
-        found["why"] = explain_pod(obj, events, time.time())
+        found["why"] = _why(access, obj, events)
         found["logs"] = access.can_read_log(key.namespace, key.name)
+    elif key.storage == "nodes":
+        found["why"] = explain_node(obj)
     elif level in (BAD, PROGRESS):
         found["cause"] = _cause(access, found["children"]["nodes"])
     return found
+
+
+def _why(access: Access, pod: Json, events: list[Json]) -> list[Json]:
+    key = Key("nodes", "", (pod.get("spec") or {}).get("nodeName") or "")
+    node = access.source.cache.get(key) if access.can_get(key) else None
+    return explain_pod(pod, events, time.time(), node.object() if node else None)
 
 
 def _cause(access: Access, nodes: list[Json]) -> Json | None:
@@ -57,7 +65,7 @@ def _cause(access: Access, nodes: list[Json]) -> Json | None:
         if key.storage == "pods" and node["level"] in (BAD, PROGRESS) and entry and access.can_get(key):
             kind = access.source.kind(key.storage)
             events = events_about(access, entry, kind) if kind else []
-            if why := explain_pod(clean(entry), events, time.time()):
+            if why := _why(access, clean(entry), events):
                 return {"pod": list(key), "why": why}
         if below := _cause(access, node["children"]):
             return below

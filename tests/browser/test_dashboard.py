@@ -172,6 +172,14 @@ def test_why_a_pod_fails_and_its_log_follows(page: Any, shot: Any) -> None:
     expect(page.locator(".status-line")).to_contain_text("paused")
 
 
+def test_a_node_says_what_ails_it_and_an_address_that_names_nothing_is_no_blank_page(page: Any) -> None:
+    page.goto("c/local/nodes/-/harbor-3")
+    expect(page.locator(".why")).to_contain_text("The node has not been heard of")
+    expect(page.get_by_role("navigation", name="Parts")).not_to_contain_text("Log")
+    page.goto("c/local/pods/guestbook/%E0%A4%A")
+    expect(page.locator(".object-head")).to_contain_text("does not exist")
+
+
 def test_history_shows_the_difference_of_two_moments(page: Any, site: Site, shot: Any) -> None:
     obj = world.config_map("settings", "ledger", {"level": "info", "workers": "4"})
     world.create(site.store, obj)

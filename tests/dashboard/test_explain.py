@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from dashboard.explain import exit_meaning, explain_pod
+from dashboard.explain import exit_meaning, explain_node, explain_pod
 from tests.dashboard import world
 
 FIELD = "spec.containers{tool}"
@@ -33,7 +33,7 @@ def test_a_crash_loop_names_the_exit_code_and_links_the_log_before() -> None:
     at = pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["finishedAt"]
     assert ended["at"] == at
     assert ended["evidence"] == [{"kind": "log", "container": "tool", "previous": True},
-                                 {"kind": "lines", "container": "tool", "at": at}]
+                                 {"kind": "lines", "container": "tool", "at": at}, {"kind": "charts", "at": at}]
 
 
 def test_out_of_memory_is_said_in_words() -> None:
@@ -73,6 +73,31 @@ def test_a_deletion_that_hangs_names_the_finalizers() -> None:
     found = explain(pod)
     assert found[0]["title"] == "It should have been gone 10m ago"
     assert "example.com/hold" in found[0]["detail"]
+
+
+def test_a_pod_on_a_node_that_is_not_ready_fails_for_that() -> None:
+    pod, node = pod_with(world.running("tool", 100)), world.node("harbor-3", ready=False)
+    [found] = explain_pod(pod, [], time.time(), node)
+    assert found["title"] == "Its node harbor-3 is not ready"
+    assert found["detail"].startswith("Kubelet stopped posting node status.")
+    assert (found["at"], found["evidence"][0]["name"]) == (node["status"]["conditions"][0]["lastTransitionTime"], "harbor-3")
+    assert explain_pod(pod, [], time.time(), world.node("harbor-1")) == []
+    assert explain_pod(pod_with({"phase": "Succeeded"}), [], time.time(), node) == []
+
+
+def test_what_ails_a_node() -> None:
+    assert explain_node(world.node("harbor-1")) == []
+    node = world.node("harbor-3", ready=False)
+    since = world.ago(50)
+    node["status"]["conditions"] += [
+        {"type": "DiskPressure", "status": "True", "message": "no room", "lastTransitionTime": since},
+        {"type": "PIDPressure", "status": "False"}, {"type": "NetworkUnavailable", "status": "Unknown"}]
+    node["spec"]["unschedulable"] = True
+    gone, disk, cordoned = explain_node(node)
+    assert (gone["title"], gone["detail"]) == ("The node has not been heard of", "Kubelet stopped posting node status.")
+    assert (disk["title"], disk["detail"], disk["at"]) == ("The disk is short", "No room.", since)
+    assert {"kind": "charts", "at": since} in disk["evidence"]
+    assert "no new pods" in cordoned["title"]
 
 
 def test_exit_codes() -> None:

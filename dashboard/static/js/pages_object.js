@@ -26,7 +26,7 @@ export function ObjectPage({ object: key, kinds }) {
     ${tab === "history" || !shown ? html`<${HistoryTab} object=${key} rev=${shown?.rev} />`
     : tab === "yaml" ? html`<${YamlTab} object=${shown.object} name=${key[2]} />`
     : tab === "events" ? html`<${Events} rows=${shown.events} total=${shown.event_count} kinds=${kinds} />`
-    : tab === "log" && shown.why ? html`<${LogTab} pod=${shown.object} allowed=${shown.logs} />`
+    : tab === "log" && shown.logs !== undefined ? html`<${LogTab} pod=${shown.object} allowed=${shown.logs} />`
     : html`<${Summary} doc=${shown} kinds=${kinds} objectKey=${key} />`}</div>`;
 }
 
@@ -40,7 +40,7 @@ function Head({ objectKey, doc, gone, kinds }) {
 }
 
 function Tabs({ objectKey, doc, tab }) {
-  const tabs = doc ? [["", "Summary"], ["events", "Events", doc.event_count], ["yaml", "YAML"], ["history", "History"], ...(doc.why ? [["log", "Log"]] : [])] : [["history", "History"]];
+  const tabs = doc ? [["", "Summary"], ["events", "Events", doc.event_count], ["yaml", "YAML"], ["history", "History"], ...(doc.logs !== undefined ? [["log", "Log"]] : [])] : [["history", "History"]];
   return html`<nav class="tabs" aria-label="Parts">${tabs.map(([id, title, number]) => html`<a key=${id} href=${objectUrl(objectKey, { tab: id })} aria-current=${tab === id ? "page" : undefined}>${title}${number ? html`<span class="count">${count(number)}</span>` : ""}</a>`)}</nav>`;
 }
 
@@ -80,7 +80,8 @@ function Why({ findings, objectKey, of }) {
 
 function Evidence({ one, objectKey }) {
   if (one.kind === "log") return html`<a href=${objectUrl(objectKey, { tab: "log", container: one.container, previous: one.previous ? "1" : "" })}>${one.previous ? "Log of the run before" : "Log"} · ${one.container}</a>`;
-  if (one.kind === "lines") return html`<a href=${linesUrl(objectKey, one.container, one.at)}>Lines up to its end</a><a href=${chartsUrl(objectKey, one.at)}>Charts then</a>`;
+  if (one.kind === "lines") return html`<a href=${linesUrl(objectKey, one.container, one.at)}>Lines up to its end</a>`;
+  if (one.kind === "charts") return html`<a href=${chartsUrl(objectKey, one.at)}>Charts then</a>`;
   if (one.kind === "event") return html`<a href=${objectUrl(["events", one.namespace, one.name])} title=${one.text}>Event ${one.reason}</a>`;
   if (one.kind === "condition") return html`<span class="dim">condition ${one.name}</span>`;
   return html`<${ObjectLink} to=${[one.storage, one.namespace, one.name]} />`;

@@ -11,9 +11,12 @@ export const USER = meta("user");
 const here = signal(location.href);
 addEventListener("popstate", () => { here.value = location.href; });
 
+// What is no proper encoding is taken as it is written: it names nothing, and the page says so.
+const decoded = (text) => { try { return decodeURIComponent(text); } catch { return text; } };
+
 function parse(href) {
   const url = new URL(href);
-  const parts = url.pathname.slice(ROOT.pathname.length).split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = url.pathname.slice(ROOT.pathname.length).split("/").filter(Boolean).map(decoded);
   const query = Object.fromEntries(url.searchParams);
   const [, cluster = "local", page = "overview", ns, name] = parts[0] === "c" ? parts : [];
   const key = name === undefined ? null : [page, ns === "-" ? "" : ns, name];

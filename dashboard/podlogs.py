@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import orjson
 
+from cluster.store import Key
 from dashboard import api
 from dashboard.access import Access
 
@@ -81,6 +82,9 @@ async def frames(access: Access, query: Mapping[str, str]) -> AsyncIterator[byte
             raise PermissionError(f"you may not read the log of {namespace}/{pod}")
         if not access.source.local:
             raise ValueError("the logs of an attached cluster cannot be read from here")
+        entry = access.source.cache.get(Key("pods", namespace, pod))
+        if entry is not None and not entry.node:
+            raise ValueError("the pod has no node yet: nothing has run that could have said something")
         async with api.open_log(namespace, pod, params) as chunks:
             yield b'{"t":"open"}'
             splitter = Splitter()

@@ -64,3 +64,15 @@ def test_a_log_needs_the_right_to_pods_log(peopled: Peopled) -> None:
         return str(await socket.text())
 
     assert "may not read the log" in asyncio.run(run())
+
+
+def test_the_log_of_a_pod_that_has_no_node_says_so(peopled: Peopled) -> None:
+    key = session(ADMIN)
+    waiting = peopled[1]["waiting"]["metadata"]
+
+    async def run() -> str:
+        socket = socket_to(f"/c/local/log?ns={waiting['namespace']}&pod={waiting['name']}&follow=1", key)
+        await socket.connect()
+        return str(await socket.text())
+
+    assert "has no node yet" in asyncio.run(run())

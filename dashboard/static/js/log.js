@@ -85,7 +85,9 @@ const tone = (text) => (/\b(error|fatal|panic|exception|traceback|critical)\b/i.
 export function LogTab({ pod, allowed }) {
   const { query } = route.value;
   const names = [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? []), ...(pod.spec.ephemeralContainers ?? [])].map((one) => one.name);
-  const container = names.includes(query.container) ? query.container : pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"] ?? names[0];
+  // While a pod is prepared, what prepares it is what says something.
+  const preparing = pod.status?.phase === "Pending" && pod.status.initContainerStatuses?.find((one) => !one.ready)?.name;
+  const container = names.includes(query.container) ? query.container : preparing || pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"] || names[0];
   const previous = query.previous === "1";
   const wanted = { ns: pod.metadata.namespace, pod: pod.metadata.name, container, previous: previous ? "1" : "", follow: previous ? "" : "1", tail: "2000" };
   const name = JSON.stringify(wanted);

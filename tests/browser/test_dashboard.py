@@ -172,6 +172,16 @@ def test_why_a_pod_fails_and_its_log_follows(page: Any, shot: Any) -> None:
     expect(page.locator(".status-line")).to_contain_text("paused")
 
 
+def test_a_log_does_not_look_live_when_the_node_of_its_pod_is_gone(page: Any, site: Site) -> None:
+    pod = world.pod("stranded", "guestbook", on="harbor-3")
+    world.create(site.store, pod)
+    try:
+        page.goto("c/local/pods/guestbook/stranded?tab=log")
+        expect(page.locator(".log-state")).to_have_text("Nothing new may come: Its node harbor-3 is not ready")
+    finally:
+        world.delete(site.store, pod)
+
+
 def test_a_node_says_what_ails_it_and_an_address_that_names_nothing_is_no_blank_page(page: Any) -> None:
     page.goto("c/local/nodes/-/harbor-3")
     expect(page.locator(".why")).to_contain_text("The node has not been heard of")

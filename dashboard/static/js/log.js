@@ -82,7 +82,8 @@ function Marked({ text, pattern }) {
 
 const tone = (text) => (/\b(error|fatal|panic|exception|traceback|critical)\b/i.test(text.slice(0, 400)) ? "bad" : /\bwarn(ing)?\b/i.test(text.slice(0, 400)) ? "progress" : "");
 
-export function LogTab({ pod, allowed }) {
+// `doubt` is why nothing new may come though the log is followed.
+export function LogTab({ pod, allowed, doubt }) {
   const { query } = route.value;
   const names = [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? []), ...(pod.spec.ephemeralContainers ?? [])].map((one) => one.name);
   // While a pod is prepared, what prepares it is what says something.
@@ -94,10 +95,10 @@ export function LogTab({ pod, allowed }) {
   const log = useMemo(() => (allowed ? new Log(wanted) : null), [name, allowed]);
   useEffect(() => () => log?.close(), [log]);
   if (!allowed) return html`<${Empty}>You may not read the log of this pod.<//>`;
-  return html`<div class="log"><${LogTools} log=${log} names=${names} container=${container} previous=${previous} pod=${pod} /><${Lines} key=${name} log=${log} /></div>`;
+  return html`<div class="log"><${LogTools} log=${log} names=${names} container=${container} previous=${previous} pod=${pod} doubt=${doubt} /><${Lines} key=${name} log=${log} /></div>`;
 }
 
-function LogTools({ log, names, container, previous, pod }) {
+function LogTools({ log, names, container, previous, pod, doubt }) {
   const { q = "", only = "", times = "" } = route.value.query;
   const { problem } = compile(q);
   const save = () => download(`${pod.metadata.name}-${container}.log`, log.lines.map((line) => `${line.time} ${line.text}`).join("\n") + "\n");
@@ -107,11 +108,11 @@ function LogTools({ log, names, container, previous, pod }) {
     <button type="button" class="quiet" aria-pressed=${only === "1"} onClick=${() => setQuery({ only: only ? "" : "1" })}>Only matches</button>
     <button type="button" class="quiet" aria-pressed=${times === "1"} onClick=${() => setQuery({ times: times ? "" : "1" })}>Times</button>
     <button type="button" class="quiet" aria-pressed=${previous} title="The log of the container's run before this one" onClick=${() => setQuery({ previous: previous ? "" : "1" })}>Previous run</button>
-    <div class="right"><${LogState} log=${log} previous=${previous} /><button type="button" class="quiet" onClick=${save}>Download</button></div></div>`;
+    <div class="right"><${LogState} log=${log} previous=${previous} doubt=${doubt} /><button type="button" class="quiet" onClick=${save}>Download</button></div></div>`;
 }
 
-function LogState({ log, previous }) {
-  const words = { connecting: ["progress", "Connecting…"], open: ["ok", previous ? "Reading" : "Following"], ended: ["done", "The log has ended"], lost: ["bad", "Connection lost, trying again"], error: ["bad", log.problem] };
+function LogState({ log, previous, doubt }) {
+  const words = { connecting: ["progress", "Connecting…"], open: previous ? ["ok", "Reading"] : doubt ? ["bad", `Nothing new may come: ${doubt}`] : ["ok", "Following"], ended: ["done", "The log has ended"], lost: ["bad", "Connection lost, trying again"], error: ["bad", log.problem] };
   const [level, text] = words[log.state.value];
   return html`<span class="log-state" role="status"><span class="dot ${level}"></span>${text}</span>`;
 }

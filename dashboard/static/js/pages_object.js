@@ -26,7 +26,7 @@ export function ObjectPage({ object: key, kinds }) {
     ${tab === "history" || !shown ? html`<${HistoryTab} object=${key} rev=${shown?.rev} />`
     : tab === "yaml" ? html`<${YamlTab} object=${shown.object} name=${key[2]} />`
     : tab === "events" ? html`<${Events} rows=${shown.events} total=${shown.event_count} kinds=${kinds} />`
-    : tab === "log" && shown.logs !== undefined ? html`<${LogTab} pod=${shown.object} allowed=${shown.logs} />`
+    : tab === "log" && shown.logs !== undefined ? html`<${LogTab} pod=${shown.object} allowed=${shown.logs} doubt=${shown.why.find(ofNode)?.title} />`
     : html`<${Summary} doc=${shown} kinds=${kinds} objectKey=${key} />`}</div>`;
 }
 
@@ -77,6 +77,9 @@ function Why({ findings, objectKey, of }) {
     <h3><${Dot} level=${finding.level} />${finding.title}${finding.at && html`<span class="dim"><${Age} at=${finding.at} suffix=" ago" /></span>`}</h3><p>${finding.detail}</p>
     ${finding.evidence.length > 0 && html`<p class="evidence">${finding.evidence.map((one, j) => html`<${Evidence} key=${j} one=${one} objectKey=${objectKey} />`)}</p>`}</li>`)}</ol></section>`;
 }
+
+// A finding that points at the node: who would tell the log may be silent.
+const ofNode = (finding) => finding.evidence.some((one) => one.storage === "nodes");
 
 function Evidence({ one, objectKey }) {
   if (one.kind === "log") return html`<a href=${objectUrl(objectKey, { tab: "log", container: one.container, previous: one.previous ? "1" : "" })}>${one.previous ? "Log of the run before" : "Log"} · ${one.container}</a>`;

@@ -107,20 +107,20 @@ def load(var: Path, port: int, api_port: int) -> Installation:
             raise ValueError(f"the state of {var} is in {before}, and this start would leave it there and begin anew in "
                              f"{database}: set DATABASE_URL as before, or choose another folder with VAR=…")
         slot = kept["slot"]
-        if other := neighbours.slots(var).get(slot):
+        if other := neighbours.slots(var, privileged).get(slot):
             raise ValueError(f"{var} has the same address ranges as the cluster in {other}, which runs: "
                              f"end that first, with make down VAR={other}")
     else:
-        slot = _free_slot(var)
+        slot = _free_slot(var, privileged)
     made = Installation(str(var), port, api_port, beside(api_port, "kubelet"), slot, node_name(), privileged,
                         database)
     path.write_text(json.dumps(asdict(made), indent=2) + "\n")
     return made
 
 
-def _free_slot(var: Path) -> int:
+def _free_slot(var: Path, privileged: bool) -> int:
     """The slot that follows from the folder's name, so that it is stable; the next one where a cluster that runs has it."""
-    first, taken = zlib.crc32(str(var).encode()) % SLOTS, neighbours.slots(var)
+    first, taken = zlib.crc32(str(var).encode()) % SLOTS, neighbours.slots(var, privileged)
     for step in range(SLOTS):
         if (slot := (first + step) % SLOTS) not in taken:
             return slot

@@ -9,18 +9,20 @@ from pathlib import Path
 PROC = Path("/proc")
 
 
-def slots(var: Path) -> dict[int, Path]:
-    """The slots of the clusters that run now, each with its state folder; the one in `var` is left out.
+def slots(var: Path, privileged: bool) -> dict[int, Path]:
+    """The slots of the clusters that run now, each with its state folder; the one in `var` is left out, and those that are
+    not `privileged` alike: root's and an ordinary user's have no addresses in common.
 
     Of a folder that this user may not read nothing is known.
     """
     found = {}
     for folder in _folders():
         try:
-            slot = json.loads((folder / "config.json").read_text())["slot"]
+            kept = json.loads((folder / "config.json").read_text())
+            slot, alike = kept["slot"], kept["privileged"] == privileged
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        if folder != var:
+        if alike and folder != var:
             found[slot] = folder
     return found
 

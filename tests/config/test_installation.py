@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,3 +59,7 @@ def test_a_cluster_is_not_started_into_the_ranges_of_one_that_runs(
     runs(tmp_path / "first")
     with pytest.raises(ValueError, match=r"same address ranges .*first.* make down VAR="):
         installation.load(folder(tmp_path, "second", slot), 8181, 7443)
+    # An ordinary user's cluster beside one of root's has other addresses, whatever its slot.
+    kept = tmp_path / "first" / "config.json"
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), "privileged": os.geteuid() != 0}))
+    assert installation.load(tmp_path / "second", 8181, 7443).slot == slot

@@ -9,6 +9,7 @@ from cluster.kinds import columns as c
 from cluster.kinds.apps.workload import WorkloadStrategy, check_at_most, check_counts, check_selector
 from cluster.kinds.common import check, check_choice, check_not_negative, dns1123_label
 from cluster.kinds.podspec import default_pod_template
+from cluster.kinds.podvalidation import validate_template_metadata
 from cluster.kinds.resources import canonical_list
 from cluster.registry import Context, Json, Kind, Scale
 
@@ -43,7 +44,7 @@ class StatefulSetStrategy(WorkloadStrategy):
                                    ("Retain", "Delete"))
         errors += check_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit"))
         errors += check_not_negative("spec.ordinals.start", (spec.get("ordinals") or {}).get("start"))
-        errors += check_selector(spec, "statefulset", "StatefulSet")
+        errors += check_selector(spec, "statefulset", "StatefulSet", validate_template_metadata)
         if spec.get("serviceName"):
             errors += check("spec.serviceName", spec["serviceName"], dns1123_label)
         return errors

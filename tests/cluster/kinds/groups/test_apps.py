@@ -32,6 +32,16 @@ def test_statefulset_completes_its_claims() -> None:
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
 
 
+def test_containers_of_a_statefulset_mount_its_claims() -> None:
+    spec = workload(volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": {}}])
+    container = {"name": "c", "image": "i", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    spec["template"] = {**spec["template"], "spec": {"containers": [container]}}
+    assert create(APPS, "StatefulSet", spec=spec)
+    del spec["volumeClaimTemplates"]
+    assert refused(create, APPS, "Deployment", spec=spec) == {
+        ("spec.template.spec.containers[0].volumeMounts[0].name", "NotFound")}
+
+
 @pytest.mark.parametrize("kind", WORKLOADS)
 def test_selector_must_match_the_template(kind: str) -> None:
     spec = workload(selector={"matchLabels": {"a": "z"}})

@@ -56,6 +56,8 @@ class Launcher:
             return MOUNT_RETRY
         state = await self._sandbox(state, ready)
         for name in due:
+            if self._hooks:
+                break  # a postStart hook holds back the containers after its own; its end wakes the worker
             next_look = min(next_look, await self._start(name, state, ready))
         return next_look
 

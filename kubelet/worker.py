@@ -21,7 +21,7 @@ from kubelet.messages import read as read_message
 from kubelet.metrics import WORKER
 from kubelet.podfiles import PodFiles
 from kubelet.probes.actions import Asker
-from kubelet.probes.manager import PodProbes
+from kubelet.probes.manager import KINDS, PodProbes
 from kubelet.runtimes.base import ContainerState, PodState, Runtime, SandboxSpec
 from kubelet.sources import Sources
 from kubelet.status import Observed, compute
@@ -221,20 +221,18 @@ class PodWorker:
 
     def _stop_some(self, plan: plans.Plan, state: PodState | None) -> None:
         running = self.running(state)
-        for name, why in self.probes.failed().items():
+        for name, kind in self.probes.failed().items():
             if name in running:
-                self.stop(name, f"Container {name} {why}, will be restarted", self._probe_grace(name), state)
+                message = f"Container {name} failed {kind} probe, will be restarted"
+                self.stop(name, message, self._probe_grace(name, kind), state)
         for name in plan.stop:
             if name in running:
                 self.stop(name, f"Stopping container {name}", podspec.grace_period(self.pod), state)
 
-    def _probe_grace(self, name: str) -> float:
-        container = podspec.container(self.pod, name) or {}
-        for kind in ("livenessProbe", "startupProbe"):
-            grace = (container.get(kind) or {}).get("terminationGracePeriodSeconds")
-            if grace is not None:
-                return float(grace)
-        return podspec.grace_period(self.pod)
+    def _probe_grace(self, name: str, kind: str) -> float:
+        probe = (podspec.container(self.pod, name) or {}).get(KINDS[kind]) or {}
+        grace = probe.get("terminationGracePeriodSeconds")
+        return podspec.grace_period(self.pod) if grace is None else float(grace)
 
     def stop(self, name: str, message: str, grace: float, state: PodState | None) -> None:
         """Begins to stop a container in the background; repeated, it only shortens the grace."""

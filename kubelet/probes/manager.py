@@ -97,7 +97,7 @@ class Probed:
         if not state.record(ok):
             return False
         if not ok and kind != "readiness":
-            self.failed = f"failed {kind} probe"
+            self.failed = kind
         if state.verdict != before or self.failed:
             self._changed()
         return bool(self.failed) or (kind == "startup" and ok)
@@ -132,7 +132,7 @@ class PodProbes:
         return {name: probed.ready for name, probed in self._probed.items()}
 
     def failed(self) -> dict[str, str]:
-        """Containers that have to be restarted, and why."""
+        """Containers that have to be restarted, and the kind of probe that says so."""
         return {name: probed.failed for name, probed in self._probed.items() if probed.failed}
 
     def close(self) -> None:

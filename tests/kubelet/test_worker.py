@@ -14,6 +14,7 @@ from client import Client, Config
 from kubelet.agent import Agent
 from kubelet.options import Options
 from kubelet.runtimes.simulated import SimulatedRuntime
+from kubelet.stopping import Stop
 from tests.kubelet.fakeapi import FakeApi, pod
 
 
@@ -67,6 +68,45 @@ def test_a_pod_runs_ends_and_is_started_again(tmp_path: Path) -> None:
         w.runtime.end(w.api.get("pods", "a")["metadata"]["uid"], "c", 3)
         await w.until(lambda: w.status("a")["containerStatuses"][0]["restartCount"] == 1)
         assert w.status("a")["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 3
+
+    play(tmp_path, story)
+
+
+def test_a_post_start_hook_holds_back_the_containers_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(w: World) -> None:
+        over = asyncio.Event()
+
+        async def hook(*arguments: Any) -> None:
+            await over.wait()
+
+        monkeypatch.setattr("kubelet.hooks.call", hook)
+        lifecycle = {"postStart": {"exec": {"command": ["wait-until-ready"]}}}
+        w.api.put("pods", pod("a", {"name": "proxy", "command": ["serve"], "lifecycle": lifecycle},
+                              {"name": "c", "command": ["serve"]}))  # fmt: skip
+        states = await w.until(lambda: [s for s in w.status("a")["containerStatuses"] if "running" in s["state"]])
+        assert [s["name"] for s in states] == ["proxy"]
+        over.set()
+        await w.until(lambda: all("running" in s["state"] for s in w.status("a")["containerStatuses"]))
+
+    play(tmp_path, story)
+
+
+def test_the_probe_that_failed_gives_the_grace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(w: World) -> None:
+        graces: list[float] = []
+
+        class Noted(Stop):
+            def __init__(self, runtime: Any, uid: str, container: Any, address: str, grace: float) -> None:
+                super().__init__(runtime, uid, container, address, grace)
+                graces.append(grace)
+
+        monkeypatch.setattr("kubelet.worker.Stop", Noted)
+        nobody = {"tcpSocket": {"host": "127.0.0.1", "port": 1}, "failureThreshold": 1, "periodSeconds": 1}
+        w.api.put("pods", pod("a", {"name": "c", "command": ["serve"],
+                                    "startupProbe": {**nobody, "terminationGracePeriodSeconds": 7},
+                                    "livenessProbe": {**nobody, "terminationGracePeriodSeconds": 9}}))  # fmt: skip
+        await w.until(lambda: graces)
+        assert graces == [7.0]
 
     play(tmp_path, story)
 

@@ -22,16 +22,11 @@ class Plan:
     initialized: bool = False
 
 
-def restarts(policy: str, state: ContainerState) -> bool:
-    """Whether an ended container is to run again."""
-    return policy == "Always" or (policy == "OnFailure" and state.exit_code != 0)
-
-
 def make(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) -> Plan:
     """`has_started(name)` tells whether a running container passed its startup probe.
 
     1. Init containers run one after the other; a sidecar among them only has to have started.
-    2. Then all others start, and again as the restart policy says.
+    2. Then all others start, and again as the restart policies say.
     3. When none is left to run, sidecars stop, and the pod is finished.
 
     Ephemeral containers start once each, as long as the pod is not finished.
@@ -51,11 +46,10 @@ def _is_new(pod: Json, state: PodState | None, name: str) -> bool:
 
 def _regular(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) -> Plan:
     plan = Plan()
-    policy = podspec.restart_policy(pod)
-    _init(pod, state, policy, has_started, plan)
+    _init(pod, state, has_started, plan)
     if plan.phase or not plan.initialized:
         return plan
-    over = _mains(pod, state, policy, plan)
+    over = _mains(pod, state, plan)
     if over:
         _finish(pod, state, plan)
     return plan
@@ -71,11 +65,9 @@ def _of_this_sandbox(state: PodState | None, name: str) -> ContainerState | None
     return found if found and state and found.started_at >= state.since else None
 
 
-def _init(
-    pod: Json, state: PodState | None, policy: str, has_started: Callable[[str], bool], plan: Plan
-) -> None:
+def _init(pod: Json, state: PodState | None, has_started: Callable[[str], bool], plan: Plan) -> None:
     passed = any(_of_this_sandbox(state, c["name"]) for c in podspec.mains(pod))
-    passed = passed or (state is not None and not _mains_to_start(pod, state, policy))
+    passed = passed or (state is not None and not _mains_to_start(pod, state))
     for container in podspec.inits(pod):
         name = container["name"]
         found = _of_this_sandbox(state, name)
@@ -84,36 +76,36 @@ def _init(
                 plan.start.append(name)
             if not passed and not (found and found.running and has_started(name)):
                 return
-        elif not passed and not _init_done(name, found, policy, plan):
+        elif not passed and not _init_done(pod, container, found, plan):
             return
     plan.initialized = True
 
 
-def _init_done(name: str, found: ContainerState | None, policy: str, plan: Plan) -> bool:
+def _init_done(pod: Json, container: Json, found: ContainerState | None, plan: Plan) -> bool:
     if found is None:
-        plan.start.append(name)
+        plan.start.append(container["name"])
     elif not found.running:
         if found.exit_code == 0:
             return True
-        if policy == "Never":
-            plan.phase, plan.start = "Failed", []
+        if podspec.restarts(pod, container, found.exit_code):
+            plan.start.append(container["name"])
         else:
-            plan.start.append(name)
+            plan.phase, plan.start = "Failed", []
     return False
 
 
-def _mains_to_start(pod: Json, state: PodState | None, policy: str) -> list[str]:
+def _mains_to_start(pod: Json, state: PodState | None) -> list[str]:
     names = []
     for container in podspec.mains(pod):
         found = _latest(state, container["name"])
-        if found is None or (not found.running and restarts(policy, found)):
+        if found is None or (not found.running and podspec.restarts(pod, container, found.exit_code)):
             names.append(container["name"])
     return names
 
 
-def _mains(pod: Json, state: PodState | None, policy: str, plan: Plan) -> bool:
+def _mains(pod: Json, state: PodState | None, plan: Plan) -> bool:
     """Plans the starts; whether none runs and none will."""
-    names = _mains_to_start(pod, state, policy)
+    names = _mains_to_start(pod, state)
     plan.start += names
     return not names and all(
         found is not None and not found.running

@@ -177,20 +177,21 @@ def _ready(name: str, found: ContainerState | None, seen: Observed, state: Json,
 def _phase(pod: Json, inits: list[Json], mains: list[Json]) -> str:
     if podspec.finished(pod):
         return podspec.phase(pod)
-    policy = podspec.restart_policy(pod)
     if not _initialized(pod, inits, mains):
-        failed = any("terminated" in s["state"] and s["state"]["terminated"]["exitCode"] for s in inits)
-        return "Failed" if failed and policy == "Never" else "Pending"
-    running = sum("running" in s["state"] for s in mains)
-    ended = [_end(s) for s in mains if "running" not in s["state"]]
-    if any(end is None for end in ended):
+        return "Failed" if _init_failed(pod, inits) else "Pending"
+    ended = [(c, _end(s)) for c, s in zip(podspec.mains(pod), mains, strict=True) if "running" not in s["state"]]
+    codes = [(container, end["exitCode"]) for container, end in ended if end is not None]
+    if len(codes) < len(ended):
         return "Pending"
-    if running or policy == "Always":
+    if len(codes) < len(mains) or any(podspec.restarts(pod, container, code) for container, code in codes):
         return "Running"
-    codes = [end["exitCode"] for end in ended if end]
-    if not any(codes):
-        return "Succeeded"
-    return "Failed" if policy == "Never" else "Running"
+    return "Failed" if any(code for _, code in codes) else "Succeeded"
+
+
+def _init_failed(pod: Json, inits: list[Json]) -> bool:
+    codes = [(s["state"].get("terminated") or {}).get("exitCode") for s in inits]
+    return any(code and not podspec.restarts(pod, container, code)
+               for container, code in zip(podspec.inits(pod), codes, strict=True))
 
 
 def _end(status: Json) -> Json | None:

@@ -21,6 +21,12 @@ def state(*runs: ContainerState, ready: bool = True, since: float = 0.0) -> PodS
     return PodState("u", "default", "p", ready, "10.0.0.9", list(runs), since)
 
 
+def with_policies(pod: dict[str, Any], *containers: dict[str, Any]) -> dict[str, Any]:
+    """The pod, its containers with policies of their own."""
+    pod["spec"]["containers"] = [{**c, **more} for c, more in zip(pod["spec"]["containers"], containers, strict=True)]
+    return pod
+
+
 def made(*names: str, inits: tuple[Any, ...] = (), **spec: Any) -> dict[str, Any]:
     result = pod("p", *({"name": name} for name in names), **spec)
     result["metadata"].update(uid="u", generation=2)
@@ -34,6 +40,8 @@ def yes(name: str) -> bool:
 
 
 SIDECAR = {"restartPolicy": "Always"}
+NEVER = {"restartPolicy": "Never"}
+RETRIED = {**NEVER, "restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +60,11 @@ SIDECAR = {"restartPolicy": "Always"}
         (made("a", inits=(("i", {}), ("j", {}))), [run("i", 0), run("j", 0)], ["a"], [], None),
         (made("a", inits=(("i", {}),)), [run("i", 3)], ["i"], [], None),
         (made("a", inits=(("i", {}),), restartPolicy="Never"), [run("i", 3)], [], [], "Failed"),
+        (made("a", inits=(("i", NEVER),)), [run("i", 3)], [], [], "Failed"),
+        (with_policies(made("a", "b"), NEVER, {}), [run("a", 1), run("b", 1)], ["b"], [], None),
+        (with_policies(made("a", "b"), NEVER, NEVER), [run("a", 1), run("b", 0)], [], [], "Failed"),
+        (with_policies(made("a"), RETRIED), [run("a", 42)], ["a"], [], None),
+        (with_policies(made("a"), RETRIED), [run("a", 1)], [], [], "Failed"),
         (made("a", inits=(("s", SIDECAR),)), [run("s")], ["a"], [], None),
         (made("a", inits=(("s", SIDECAR),)), [run("s", 1), run("a")], ["s"], [], None),
         (made("a", inits=(("s", SIDECAR),), restartPolicy="Never"), [run("s"), run("a", 0)], [], ["s"], None),
@@ -139,6 +152,16 @@ def test_finished_pods() -> None:
     assert condition(done, "Initialized") == ("True", "PodCompleted")
     failed = status(made("a", restartPolicy="Never"), run("a", 1), phase="Failed", stopping=True)
     assert (failed["phase"], condition(failed, "Ready")) == ("Failed", ("False", "PodFailed"))
+
+
+@pytest.mark.parametrize(("code", "phase"), [(42, "Running"), (1, "Failed")])
+def test_a_rule_of_a_container_decides_the_phase(code: int, phase: str) -> None:
+    spec = with_policies(made("a", "b", restartPolicy="Never"), RETRIED, {})
+    assert status(spec, run("a", code), run("b", 0))["phase"] == phase
+
+
+def test_a_sidecar_that_crashes_first_does_not_fail_the_pod() -> None:
+    assert status(made("a", inits=(("s", SIDECAR),), restartPolicy="Never"), run("s", 1))["phase"] == "Pending"
 
 
 def test_transition_times_stay_while_nothing_changes() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from client.restarts import restarts
 from kubelet import podspec
 from kubelet.runtimes.base import ContainerState, PodState
 
@@ -87,7 +88,7 @@ def _init_done(pod: Json, container: Json, found: ContainerState | None, plan: P
     elif not found.running:
         if found.exit_code == 0:
             return True
-        if podspec.restarts(pod, container, found.exit_code):
+        if restarts(pod["spec"], container, found.exit_code):
             plan.start.append(container["name"])
         else:
             plan.phase, plan.start = "Failed", []
@@ -98,7 +99,7 @@ def _mains_to_start(pod: Json, state: PodState | None) -> list[str]:
     names = []
     for container in podspec.mains(pod):
         found = _latest(state, container["name"])
-        if found is None or (not found.running and podspec.restarts(pod, container, found.exit_code)):
+        if found is None or (not found.running and restarts(pod["spec"], container, found.exit_code)):
             names.append(container["name"])
     return names
 

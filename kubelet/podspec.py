@@ -57,20 +57,6 @@ def field_path(pod: Json, name: str) -> str:
     return f"spec.{section}{{{name}}}"
 
 
-def restart_policy(pod: Json) -> str:
-    return pod["spec"].get("restartPolicy") or "Always"
-
-
-def restarts(pod: Json, container: Json, exit_code: int) -> bool:
-    """Whether an ended container is to run again: as a rule of its own says, else its own policy, else the pod's."""
-    for rule in container.get("restartPolicyRules") or ():
-        codes = rule["exitCodes"]
-        if (exit_code in codes["values"]) == (codes["operator"] == "In"):
-            return bool(rule["action"] == "Restart")
-    policy = container.get("restartPolicy") or restart_policy(pod)
-    return bool(policy == "Always" or (policy == "OnFailure" and exit_code))
-
-
 def deleting(pod: Json) -> bool:
     return bool(pod["metadata"].get("deletionTimestamp"))
 

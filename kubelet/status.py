@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from client.restarts import restarts
 from kubelet import clock, podspec
 from kubelet.runtimes.base import ContainerState, PodState
 
@@ -183,14 +184,14 @@ def _phase(pod: Json, inits: list[Json], mains: list[Json]) -> str:
     codes = [(container, end["exitCode"]) for container, end in ended if end is not None]
     if len(codes) < len(ended):
         return "Pending"
-    if len(codes) < len(mains) or any(podspec.restarts(pod, container, code) for container, code in codes):
+    if len(codes) < len(mains) or any(restarts(pod["spec"], container, code) for container, code in codes):
         return "Running"
     return "Failed" if any(code for _, code in codes) else "Succeeded"
 
 
 def _init_failed(pod: Json, inits: list[Json]) -> bool:
     codes = [(s["state"].get("terminated") or {}).get("exitCode") for s in inits]
-    return any(code and not podspec.restarts(pod, container, code)
+    return any(code and not restarts(pod["spec"], container, code)
                for container, code in zip(podspec.inits(pod), codes, strict=True))
 
 

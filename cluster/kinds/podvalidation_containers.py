@@ -78,6 +78,22 @@ def _check_container(container: Json, path: str, names: set[str], volumes: Mappi
         errors += _check_security(security, f"{path}.securityContext")
     if (policy := container.get("restartPolicy")) is not None:
         errors += check_choice(f"{path}.restartPolicy", policy, RESTART_POLICIES)
+    if rules := container.get("restartPolicyRules"):
+        errors += _check_restart_rules(rules, path, policy)
+    return errors
+
+
+def _check_restart_rules(rules: list[Json], path: str, policy: str | None) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if policy is None:
+        errors.append(required(f"{path}.restartPolicy", "must specify restartPolicy when restart rules are used"))
+    for i, rule in enumerate(rules):
+        at = f"{path}.restartPolicyRules[{i}]"
+        errors += check_choice(f"{at}.action", rule.get("action", ""), ("Restart",))
+        if codes := rule.get("exitCodes"):
+            errors += check_choice(f"{at}.exitCodes.operator", codes.get("operator", ""), ("In", "NotIn"))
+        else:
+            errors.append(required(f"{at}.exitCodes", "must be specified"))
     return errors
 
 

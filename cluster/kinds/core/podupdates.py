@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from client.restarts import restarts
 from cluster.errors import FieldError, forbidden, invalid
 from cluster.kinds.common import (
     check,
@@ -146,10 +147,7 @@ def check_status_change(obj: Json, old: Json) -> list[FieldError]:
     if before.get("qosClass") and status.get("qosClass") != before["qosClass"]:
         errors += check_unchanged("status.qosClass", status.get("qosClass"), before["qosClass"])
     errors += _check_addresses(status, "podIPs") + _check_addresses(status, "hostIPs")
-    policy = obj["spec"].get("restartPolicy")
-    if policy in ("Never", "OnFailure"):
-        errors += _check_ended(status, before, "containerStatuses", policy)
-    return errors
+    return errors + _check_ended(obj["spec"], status, before)
 
 
 def _check_addresses(status: Json, name: str) -> list[FieldError]:
@@ -162,16 +160,18 @@ def _check_addresses(status: Json, name: str) -> list[FieldError]:
     return errors
 
 
-def _check_ended(status: Json, before: Json, name: str, policy: str) -> list[FieldError]:
+def _check_ended(spec: Json, status: Json, before: Json) -> list[FieldError]:
     """A container that may not be restarted stays terminated."""
-    was = {item.get("name"): (item.get("state") or {}).get("terminated") for item in before.get(name) or ()}
+    was = {item.get("name"): (item.get("state") or {}).get("terminated") for item in before.get("containerStatuses") or ()}
+    containers = {container["name"]: container for container in spec.get("containers") or ()}
     errors: list[FieldError] = []
-    for i, item in enumerate(status.get(name) or ()):
+    for i, item in enumerate(status.get("containerStatuses") or ()):
         ended = was.get(item.get("name"))
-        if ended is None or (policy == "OnFailure" and ended.get("exitCode")):
+        if ended is None or restarts(spec, containers.get(item["name"]) or {}, ended.get("exitCode") or 0):
             continue
         if (item.get("state") or {}).get("terminated") is None:
-            errors.append(forbidden(f"status.{name}[{i}].state", "may not be transitioned to non-terminated state"))
+            path = f"status.containerStatuses[{i}].state"
+            errors.append(forbidden(path, "may not be transitioned to non-terminated state"))
     return errors
 
 

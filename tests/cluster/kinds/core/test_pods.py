@@ -109,6 +109,10 @@ C0 = "spec.containers[0]"
     ({"resources": {"requests": {"cpu": 2}, "limits": {"cpu": 1}}}, (f"{C0}.resources.requests", "Invalid")),
     ({"resources": {"limits": {"hugepages-2Mi": "2Mi"}}}, (f"{C0}.resources", "Forbidden")),
     ({"resources": {"claims": [{"name": "a"}]}}, (f"{C0}.resources.claims[0]", "NotFound")),
+    ({"restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "In", "values": [1]}}]},
+     (f"{C0}.restartPolicy", "Required")),
+    ({"restartPolicy": "Never", "restartPolicyRules": [{"action": "Restart"}]},
+     (f"{C0}.restartPolicyRules[0].exitCodes", "Required")),
     ({"securityContext": {"runAsUser": -1}}, (f"{C0}.securityContext.runAsUser", "Invalid")),
     ({"securityContext": {"privileged": True, "allowPrivilegeEscalation": False}}, (f"{C0}.securityContext", "Invalid")),
 ])
@@ -218,6 +222,22 @@ def test_an_ended_container_stays_ended() -> None:
                                                   "restartCount": 0, "state": now}]}}
 
     ended = update(pod({"restartPolicy": "Never"}), state(terminated={"exitCode": 1}), STATUS)
+    assert refused(update, ended, state(running={}, terminated=None), STATUS) == {
+        ("status.containerStatuses[0].state", "Forbidden")}
+
+
+def test_a_rule_of_its_own_lets_an_ended_container_run_again() -> None:
+    rule = {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}
+    container = {"name": "c", "image": "i", "restartPolicy": "Never", "restartPolicyRules": [rule]}
+
+    def state(**now: Any) -> Json:
+        return {"status": {"containerStatuses": [{"name": "c", "image": "i", "imageID": "", "ready": False,
+                                                  "restartCount": 0, "state": now}]}}
+
+    asked = pod({"restartPolicy": "Never", "containers": [container]})
+    again = update(update(asked, state(terminated={"exitCode": 42}), STATUS), state(running={}, terminated=None), STATUS)
+    assert "running" in again["status"]["containerStatuses"][0]["state"]
+    ended = update(asked, state(terminated={"exitCode": 1}), STATUS)
     assert refused(update, ended, state(running={}, terminated=None), STATUS) == {
         ("status.containerStatuses[0].state", "Forbidden")}
 

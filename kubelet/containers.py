@@ -63,6 +63,7 @@ class Builder:
             no_new_privileges=security.get("allowPrivilegeEscalation") is False,
             stdin=bool(container.get("stdin")),
             tty=bool(container.get("tty")),
+            target=container.get("targetContainerName") or "",
         )
 
     async def _environment(self, pod: Json, container: Json, address: str) -> dict[str, str]:

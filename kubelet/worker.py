@@ -307,5 +307,6 @@ class PodWorker:
             host_network=bool(spec.get("hostNetwork")),
             host_pid=bool(spec.get("hostPID")),
             host_ipc=bool(spec.get("hostIPC")),
+            share_processes=bool(spec.get("shareProcessNamespace")),
             memory=volumes.memory(ready),
         )

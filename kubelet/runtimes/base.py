@@ -61,6 +61,8 @@ class SandboxSpec:
     host_network: bool = False
     host_pid: bool = False
     host_ipc: bool = False
+    share_processes: bool = False
+    """The containers see each other's processes."""
     memory: tuple[Memory, ...] = ()
 
 
@@ -83,6 +85,8 @@ class ContainerSpec:
     no_new_privileges: bool = False
     stdin: bool = False
     tty: bool = False
+    target: str = ""
+    """The running container whose processes it sees."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import resource
 import signal
 import termios
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ from kubelet.shim.logs import LogFile
 from kubelet.shim.mounts import View
 
 NOT_STARTED = 128
+POD = "pod"
 _IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -41,8 +43,10 @@ class Container:
         files.write_json(os.path.join(self.folder, "state.json"), self.state)
 
 
-def start(folder: str, log_options: dict[str, int] | None = None) -> tuple[Container, dict[int, str], str]:
-    """Starts the container whose `config.json` lies in `folder`.
+def start(
+    folder: str, log_options: dict[str, int] | None = None, neighbour: int = 0
+) -> tuple[Container, dict[int, str], str]:
+    """Starts the container whose `config.json` lies in `folder`, in the process namespace of `neighbour`, if any.
 
     Returns it, its pipes (file descriptor to stream name), and an error text ("" when it runs).  A container that
     could not be started has a final state with exit code 128, as container runtimes report it.
@@ -50,7 +54,7 @@ def start(folder: str, log_options: dict[str, int] | None = None) -> tuple[Conta
     config = files.read_json(os.path.join(folder, "config.json"))
     container = Container(folder, config, LogFile(config["log"], **(log_options or {})))
     streams, pipes = _streams(container)
-    container.pid, error = _fork(config, folder, streams)
+    container.pid, error = _fork(config, folder, streams, neighbour)
     for fd in set(streams):
         os.close(fd)
     container.state = {"pid": container.pid, "ticks": procs.started(container.pid), "startedAt": time.time_ns()}
@@ -77,11 +81,12 @@ def _streams(container: Container) -> tuple[tuple[int, int, int], dict[int, str]
     return (stdin, out_write, err_write), {out_read: "stdout", err_read: "stderr"}
 
 
-def _fork(config: dict[str, Any], folder: str, streams: tuple[int, int, int]) -> tuple[int, str]:
+def _fork(config: dict[str, Any], folder: str, streams: tuple[int, int, int], neighbour: int) -> tuple[int, str]:
     """Forks, waits until the program was executed (or failed to be): (pid, error text)."""
     status_read, status_write = os.pipe()
     go_read, go_write = os.pipe()
-    pid = _spawn(config, lambda: _child(config, folder, streams, status_write, go_read, go_write))
+    private = bool(config.get("pidNamespace"))
+    pid = _spawn(lambda: _child(config, folder, streams, status_write, go_read, go_write), private, neighbour)
     os.close(status_write)
     os.close(go_read)
     os.write(go_write, b"g")
@@ -93,13 +98,29 @@ def _fork(config: dict[str, Any], folder: str, streams: tuple[int, int, int]) ->
     return pid, error.decode("utf-8", "replace")
 
 
-def _spawn(config: dict[str, Any], child: Any) -> int:
-    """The pid of a process that runs `child`, in a process namespace of its own if the configuration says so.
+def hold_processes() -> int:
+    """The pid of the first process of a new process namespace; it takes orphans, and ends with this process."""
+    read, write = os.pipe()  # nobody writes: `write` stays open as long as we live
+
+    def wait() -> NoReturn:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
+        os.dup2(read, 0)
+        os.closerange(1, 1 << 16)
+        os.read(0, 1)
+        os._exit(0)
+
+    pid = _spawn(wait, private=True)
+    os.close(read)
+    return pid
+
+
+def _spawn(child: Callable[[], NoReturn], private: bool, neighbour: int = 0) -> int:
+    """The pid of a process that runs `child`, in the process namespace of `neighbour` or, if `private`, one of its own.
 
     unshare(CLONE_NEWPID) concerns children only, and only the first of each process can be its init: a process in
     between forks it and ends; the shim, a subreaper, becomes its parent.
     """
-    if not config.get("pidNamespace"):
+    if not private:
         pid = os.fork()
         if pid == 0:
             child()
@@ -107,7 +128,7 @@ def _spawn(config: dict[str, Any], child: Any) -> int:
     read, write = os.pipe()
     between = os.fork()
     if between == 0:
-        _between(child, write)
+        _between(child, write, neighbour)
     os.close(write)
     pid = int(os.read(read, 32) or b"0")
     os.close(read)
@@ -117,9 +138,12 @@ def _spawn(config: dict[str, Any], child: Any) -> int:
     return pid
 
 
-def _between(child: Any, write: int) -> NoReturn:
+def _between(child: Callable[[], NoReturn], write: int, neighbour: int) -> NoReturn:
     try:
-        syscalls.unshare(syscalls.CLONE_NEWPID)
+        if neighbour:
+            syscalls.setns(os.open(f"/proc/{neighbour}/ns/pid", os.O_RDONLY | os.O_CLOEXEC), syscalls.CLONE_NEWPID)
+        else:
+            syscalls.unshare(syscalls.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
             os.close(write)

@@ -74,6 +74,7 @@ class Shim:
         self._pipes: dict[int, tuple[containers.Container, str]] = {}
         self._running: dict[int, containers.Container] = {}
         self._execs: dict[int, int] = {}
+        self._pause = 0
         self._wake = self._on_children()
 
     def _listen(self) -> socket.socket:
@@ -173,12 +174,26 @@ class Shim:
         return {}
 
     def _op_start(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
-        started, pipes, error = containers.start(request["folder"], self._config.get("logs"))
+        neighbour = self._neighbour(request["folder"])
+        started, pipes, error = containers.start(request["folder"], self._config.get("logs"), neighbour)
         for pipe, stream in pipes.items():
             self._pipes[pipe] = (started, stream)
             self._poll.register(pipe, select.POLLIN)
         self._running[started.pid] = started
         return {"error": error} if error else {"pid": started.pid}
+
+    def _neighbour(self, folder: str) -> int:
+        """A process in whose process namespace the container is to live; 0 for one of its own."""
+        whose = files.read_json(os.path.join(folder, "config.json")).get("processesOf")
+        if whose == containers.POD:
+            self._pause = self._pause or containers.hold_processes()
+            return self._pause
+        if not whose:
+            return 0
+        target = self._find(whose)
+        if target is None:
+            raise ProcessLookupError("the target container is not running")
+        return target.pid
 
     def _op_kill(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
         found = self._find(request["folder"])
@@ -270,7 +285,7 @@ class Shim:
                 self._send(self._execs.pop(pid), {"exit": code if code >= 0 else 128 - code})
 
     def _ended(self, ended: containers.Container, code: int) -> None:
-        if not ended.config.get("pidNamespace"):
+        if ended.config.get("processesOf") != "":
             procs.kill_leftovers(ended.pid, ended.config["id"])
         self._drain(ended)
         self._taps.close(ended)

@@ -66,8 +66,8 @@ class World:
     def failed(self, name: str) -> bool:
         return bool(self.status(name).get("phase") == "Failed")
 
-    def log(self, name: str, attempt: int = 0) -> str:
-        (path,) = (self.root / "log" / "pods").glob(f"default_{name}_*/c/{attempt}.log")
+    def log(self, name: str, attempt: int = 0, container: str = "c") -> str:
+        (path,) = (self.root / "log" / "pods").glob(f"default_{name}_*/{container}/{attempt}.log")
         return "\n".join(line.split(" ", 3)[3] for line in path.read_text().splitlines())
 
     def gone(self, name: str) -> bool:
@@ -267,6 +267,24 @@ async def a_container_reads_from_who_attaches(w: World) -> None:
         assert w.container(name)["state"]["terminated"]["exitCode"] == code
 
 
+async def containers_that_share_their_processes(w: World) -> None:
+    """A sidecar signals the program beside it; an ephemeral container sees those of its target."""
+    place = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    script = "trap 'echo reloaded' HUP; echo $$$$ > $BINNACLE_POD_ROOT/v/pid; while :; do sleep 0.05; done"
+    program = {"name": "c", "command": ["sh", "-c", script], **place}
+    signals = "until kill -HUP $(cat $BINNACLE_POD_ROOT/v/pid); do sleep 0.05; done; "
+    looks = "until grep -qs '[r]eloaded' /proc/[0-9]*/cmdline; do sleep 0.05; done; echo seen; "
+    debugger = {"name": "e", "image": "host", "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", looks + LOOP],
+                "targetContainerName": "c"}  # fmt: skip
+    volumes = {"volumes": [{"name": "v", "emptyDir": {}}], "terminationGracePeriodSeconds": 1}
+    sidecar = {"name": "d", "command": ["sh", "-c", signals + LOOP], **place}
+    w.api.put("pods", pod("shares", program, sidecar, shareProcessNamespace=True, **volumes))
+    w.api.put("pods", pod("alone", program, ephemeralContainers=[debugger], **volumes))
+    await w.until(lambda: w.ready("shares") and "reloaded" in w.log("shares"))
+    await w.until(lambda: "running" in w.status("alone")["ephemeralContainerStatuses"][0]["state"])
+    await w.until(lambda: "seen" in w.log("alone", container="e"))
+
+
 async def the_node_is_registered(w: World) -> None:
     node = w.api.get("nodes", "n1", "")
     ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
@@ -287,6 +305,7 @@ async def main(folder: Path, cidr: str) -> None:
             logs_and_commands_over_https(w),
             a_container_reads_from_who_attaches(w),
             a_pod_that_is_ending_is_ready_while_it_serves(w),
+            containers_that_share_their_processes(w),
         )
         await the_node_is_registered(w)
         await the_kubelet_may_die(w)

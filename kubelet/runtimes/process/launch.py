@@ -12,14 +12,14 @@ from kubelet.shim.procs import MARK
 
 
 def container_config(
-    spec: ContainerSpec, identifier: str, folder: Path, mounts: bool, pid_namespace: bool, cgroups: list[str]
+    spec: ContainerSpec, identifier: str, folder: Path, mounts: bool, processes: str | None, cgroups: list[str]
 ) -> dict[str, Any]:
-    """The content of a container's config.json; raises ConfigError."""
+    """The content of a container's config.json; `processes` as `_processes` of the runtime says.  Raises ConfigError."""
     _check_identity(spec)
     if not spec.args:
         raise ConfigError(f'no command specified: image "{spec.image}" has none of its own; set command')
     environment = {**images.environment(spec.image, spec.uid), **spec.env}
-    if not pid_namespace:
+    if processes != "":
         environment[MARK] = identifier
     if not mounts:
         environment["BINNACLE_POD_ROOT"] = _link_volumes(folder, spec.mounts)
@@ -35,7 +35,8 @@ def container_config(
         "log": spec.log,
         "mounts": [{"source": m.source, "target": m.target, "readonly": m.readonly} for m in spec.mounts],
         "mountNamespace": mounts,
-        "pidNamespace": pid_namespace,
+        "pidNamespace": processes is not None,
+        "processesOf": processes,
         "cgroups": cgroups,
         "noNewPrivileges": spec.no_new_privileges,
         "stdin": spec.stdin,

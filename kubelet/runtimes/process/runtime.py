@@ -20,6 +20,7 @@ from kubelet.runtimes.process.launch import container_config
 from kubelet.runtimes.process.network import Network, digest
 from kubelet.runtimes.process.records import Records
 from kubelet.shim import files
+from kubelet.shim.container import POD
 
 log = logging.getLogger("kubelet.process")
 STOP_SECONDS = 5.0
@@ -176,6 +177,7 @@ class ProcessRuntime:
             "name": spec.name,
             "hostname": spec.hostname,
             "hostPID": spec.host_pid,
+            "shareProcesses": spec.share_processes,
             "address": address,
             "createdAt": time.time(),
             "namespaces": self._namespaces(spec),
@@ -232,8 +234,8 @@ class ProcessRuntime:
         folder.mkdir(parents=True, exist_ok=True)
         Path(spec.log).parent.mkdir(parents=True, exist_ok=True)
         cgroups = self.cgroups.create(uid, f"{spec.name}-{spec.attempt}", spec.limits) if self.cgroups else []
-        private = self.features["pid"] and not sandbox["hostPID"]
-        config = container_config(spec, uuid.uuid4().hex, folder, self.features["mount"], private, cgroups)
+        processes = self._processes(uid, spec, sandbox)
+        config = container_config(spec, uuid.uuid4().hex, folder, self.features["mount"], processes, cgroups)
         files.write_json(str(folder / "config.json"), config)
         try:
             await self._call(uid, {"op": "start", "folder": self._records.folder(spec.name, spec.attempt)})
@@ -244,6 +246,14 @@ class ProcessRuntime:
                 files.write_json(str(folder / "state.json"), failed)
             raise StartError(str(error)) from error
         return str(config["id"])
+
+    def _processes(self, uid: str, spec: ContainerSpec, sandbox: dict[str, Any]) -> str | None:
+        """Whose processes the container sees: None for the machine's, "" its own, POD, or another's by its folder."""
+        if not self.features["pid"] or sandbox["hostPID"]:
+            return None
+        if sandbox.get("shareProcesses"):
+            return POD
+        return self._running(uid, spec.target) if spec.target else ""
 
     def _running(self, uid: str, name: str) -> str:
         """The folder of the container's latest start; OSError when it never started."""

@@ -120,6 +120,7 @@ class Launcher:
             worker.say("Normal", "Created", f"Created container: {name}", name)
             worker.say("Warning", "Failed", f"Error: {error}", name)
             return 0.05
+        worker.resizer.started(identifier, container)
         worker.waiting.pop(name, None)
         worker.say("Normal", "Created", f"Created container: {name}", name)
         worker.say("Normal", "Started", f"Started container {name}", name)

@@ -11,7 +11,8 @@ from kubelet import clock, podspec
 from kubelet.runtimes.base import ContainerState, PodState
 
 Json = dict[str, Any]
-OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled",
+                  "PodResizeInProgress")
 
 
 @dataclass
@@ -19,7 +20,8 @@ class Observed:
     """What the status is made of, beside the pod.
 
     `waiting` gives (reason, message) for containers that are held back; `ready` and `started` are the probes' word on
-    running containers; `messages` are termination messages by container id.
+    running containers; `messages` are termination messages and `resources` those in force, by container id;
+    `resize_error` tells why they are not what the spec asks for.
     """
 
     state: PodState | None
@@ -30,9 +32,11 @@ class Observed:
     ready: Mapping[str, bool] = field(default_factory=dict)
     started: Mapping[str, bool] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, Json] = field(default_factory=dict)
     phase: str | None = None
     reason: str = ""
     message: str = ""
+    resize_error: str = ""
     stopping: bool = False
 
 
@@ -93,11 +97,12 @@ def _container(pod: Json, container: Json, seen: Observed, init: bool) -> Json:
         status["containerID"] = f"{seen.runtime}://{run.id}"
     if container.get("volumeMounts"):
         status["volumeMounts"] = [_mount(mount) for mount in container["volumeMounts"]]
-    resources = container.get("resources") or {}
+    asked = container.get("resources") or {}
+    resources = seen.resources.get(run.id, asked) if run else asked
     if resources.get("limits") or resources.get("requests"):
         status["resources"] = {k: v for k, v in resources.items() if k in ("limits", "requests") and v}
-        if resources.get("requests"):
-            status["allocatedResources"] = resources["requests"]
+    if asked.get("requests"):
+        status["allocatedResources"] = asked["requests"]
     return status
 
 
@@ -222,6 +227,9 @@ def _conditions(pod: Json, seen: Observed, phase: str, inits: list[Json], mains:
     }
     result = [_condition(pod, kind, *wanted[kind], old.get(kind), seen.now) for kind in wanted]
     result.append(old.get("PodScheduled") or _condition(pod, "PodScheduled", True, "", "", None, seen.now))
+    if seen.resize_error:
+        kind = "PodResizeInProgress"
+        result.append(_condition(pod, kind, True, "Error", seen.resize_error, old.get(kind), seen.now))
     return result + [c for kind, c in old.items() if kind not in OWN_CONDITIONS]
 
 

@@ -22,6 +22,7 @@ from kubelet.metrics import WORKER
 from kubelet.podfiles import PodFiles
 from kubelet.probes.actions import Asker
 from kubelet.probes.manager import KINDS, PodProbes
+from kubelet.resizing import Resizer
 from kubelet.runtimes.base import ContainerState, PodState, Runtime, SandboxSpec
 from kubelet.sources import Sources
 from kubelet.status import Observed, compute
@@ -82,6 +83,7 @@ class PodWorker:
         self._messages: dict[str, str] = {}
         self._failures = 0
         self.launcher = Launcher(self)
+        self.resizer = Resizer(self)
         self._termination = Termination(self)
         self._refresh_at = 0.0
 
@@ -160,6 +162,7 @@ class PodWorker:
             self.outcome = Outcome(plan.phase)
             return await self._termination.step(state)
         self._stop_some(plan, state)
+        await self.resizer.follow(state)
         self.publish(state)
         next_look = await self.launcher.launch(plan, state) if plan.start else RESYNC
         self.publish(self.tools.runtime.state(self.uid))
@@ -286,6 +289,8 @@ class PodWorker:
             ready=self.probes.ready(),
             started=self.probes.started(),
             messages=self._messages,
+            resources=self.resizer.given,
+            resize_error=self.resizer.error,
             phase=self.outcome.phase if not self.running(state) else None,
             reason=self.outcome.reason,
             message=self.outcome.message,

@@ -197,6 +197,9 @@ class Runtime(Protocol):
     async def start_container(self, uid: str, spec: ContainerSpec) -> str:
         """Returns the container's id; raises ConfigError, StartError."""
 
+    async def limit(self, uid: str, name: str, attempt: int, limits: Limits) -> None:
+        """Gives a running container other limits; raises OSError when it uses more than they allow already."""
+
     async def kill(self, uid: str, name: str, signal: int) -> None:
         """Sends a signal to the container's first process; SIGKILL ends all of it."""
 

@@ -14,6 +14,7 @@ from kubelet.runtimes.base import (
     ContainerSpec,
     ContainerState,
     ImageError,
+    Limits,
     Measurable,
     PodState,
     Running,
@@ -53,6 +54,8 @@ class SimulatedRuntime:
         self._numbers = itertools.count(2)
         self._changed: Callable[[str], None] = lambda uid: None
         self._prefix = ""
+        self.limits: dict[tuple[str, str], Limits] = {}
+        """What running containers were limited to later on, by pod uid and name."""
 
     async def start(self, changed: Callable[[str], None], pod_cidr: str) -> None:
         self._changed = changed
@@ -107,6 +110,9 @@ class SimulatedRuntime:
             ended = replace(run, finished_at=time.time(), exit_code=code, signal=signal, reason=reason)
             pod.containers[name, run.attempt] = ended
             asyncio.get_running_loop().call_soon(self._changed, uid)
+
+    async def limit(self, uid: str, name: str, attempt: int, limits: Limits) -> None:
+        self.limits[uid, name] = limits
 
     async def kill(self, uid: str, name: str, signal: int) -> None:
         if uid in self._pods:

@@ -100,7 +100,7 @@ def _fork(config: dict[str, Any], folder: str, streams: tuple[int, int, int], ne
 
 def hold_processes() -> int:
     """The pid of the first process of a new process namespace; it takes orphans, and ends with this process."""
-    read, write = os.pipe()  # nobody writes: `write` stays open as long as we live
+    read, _ = os.pipe()  # nobody writes: the other end stays open as long as we live
 
     def wait() -> NoReturn:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from client import Client, Config
 from kubelet.agent import Agent
 from kubelet.options import Options
+from kubelet.runtimes.base import Limits
 from kubelet.runtimes.simulated import SimulatedRuntime
 from kubelet.stopping import Stop
 from tests.kubelet.fakeapi import FakeApi, pod
@@ -87,6 +89,58 @@ def test_a_post_start_hook_holds_back_the_containers_after_it(tmp_path: Path, mo
         assert [s["name"] for s in states] == ["proxy"]
         over.set()
         await w.until(lambda: all("running" in s["state"] for s in w.status("a")["containerStatuses"]))
+
+    play(tmp_path, story)
+
+
+def test_resources_of_a_running_container_follow_its_spec(tmp_path: Path) -> None:
+    def resize(w: World, memory: str) -> None:
+        changed = copy.deepcopy(w.api.get("pods", "a"))
+        changed["spec"]["containers"][0]["resources"] = {"limits": {"memory": memory}}
+        w.api.put("pods", changed)
+
+    def status(w: World) -> Any:
+        return w.status("a")["containerStatuses"][0]
+
+    async def story(w: World) -> None:
+        policy = [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]
+        w.api.put("pods", pod("a", {"name": "c", "command": ["serve"], "resources": {"limits": {"memory": "1Mi"}},
+                                    "resizePolicy": policy}))  # fmt: skip
+        await w.until(lambda: "running" in w.state("a"))
+        uid = w.api.get("pods", "a")["metadata"]["uid"]
+        resize(w, "2Mi")
+        await w.until(lambda: status(w)["resources"]["limits"]["memory"] == "2Mi")
+        assert w.runtime.limits[uid, "c"].memory_bytes == 2 << 20 and status(w)["restartCount"] == 0
+        w.runtime.limits = Refusing()
+        resize(w, "1Ki")
+        refused = await w.until(lambda: [c for c in w.status("a")["conditions"] if c["type"] == "PodResizeInProgress"])
+        assert (refused[0]["reason"], refused[0]["message"]) == ("Error", "too small")
+        assert status(w)["resources"]["limits"]["memory"] == "2Mi"
+        w.runtime.limits = {}
+        resize(w, "3Mi")
+        await w.until(lambda: status(w)["resources"]["limits"]["memory"] == "3Mi")
+        await w.until(lambda: all(c["type"] != "PodResizeInProgress" for c in w.status("a")["conditions"]))
+
+    play(tmp_path, story)
+
+
+class Refusing(dict[tuple[str, str], Limits]):
+    def __setitem__(self, key: tuple[str, str], value: Limits) -> None:
+        raise OSError("too small")
+
+
+def test_a_resize_restarts_where_the_policy_says_so(tmp_path: Path) -> None:
+    async def story(w: World) -> None:
+        policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+        w.api.put("pods", pod("a", {"name": "c", "command": ["serve"], "resources": {"limits": {"memory": "1Mi"}},
+                                    "resizePolicy": policy}))  # fmt: skip
+        await w.until(lambda: "running" in w.state("a"))
+        changed = copy.deepcopy(w.api.get("pods", "a"))
+        changed["spec"]["containers"][0]["resources"] = {"limits": {"memory": "2Mi"}}
+        w.api.put("pods", changed)
+        await w.until(lambda: w.status("a")["containerStatuses"][0]["restartCount"] == 1 and "running" in w.state("a"))
+        assert w.status("a")["containerStatuses"][0]["resources"]["limits"]["memory"] == "2Mi"
+        assert w.api.events("Killing") == ["Container c resize requires restart, will be restarted"]
 
     play(tmp_path, story)
 

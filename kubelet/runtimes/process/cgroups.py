@@ -57,10 +57,24 @@ class Cgroups:
                 folder.mkdir(parents=True)
             if self._unified:
                 _write(folder.parent / "cgroup.subtree_control", "+cpu +memory +pids")
-            for file, value in self._settings(controller, limits):
-                _write(folder / file, value)
+            self._limit(folder, controller, limits)
             entries.append(str(folder / "cgroup.procs"))
         return entries
+
+    def change(self, uid: str, container: str, limits: Limits) -> None:
+        """Other limits for a container that runs; raises OSError, and changes nothing, when it uses more memory already.
+
+        The kernel would refuse that limit (version 1) or kill for it (version 2).
+        """
+        used = self.memory_bytes(uid, container) or 0
+        if 0 < limits.memory_bytes < used:
+            raise OSError(f"the memory limit of {limits.memory_bytes} bytes is below the {used} bytes in use")
+        for controller, folder in self.folders(uid, container).items():
+            self._limit(folder, controller, limits)
+
+    def _limit(self, folder: Path, controller: str, limits: Limits) -> None:
+        for file, value in self._settings(controller, limits):
+            _write(folder / file, value)
 
     def _settings(self, controller: str, limits: Limits) -> list[tuple[str, str]]:
         quota = limits.cpu_millis * PERIOD // 1000

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kubelet.runtimes.base import ContainerSpec, Measurable, PodState, Running, SandboxSpec, StartError
+from kubelet.runtimes.base import ContainerSpec, Limits, Measurable, PodState, Running, SandboxSpec, StartError
 from kubelet.runtimes.process import images, shimclient
 from kubelet.runtimes.process.addresses import AddressPool
 from kubelet.runtimes.process.cgroups import Cgroups
@@ -261,6 +261,10 @@ class ProcessRuntime:
         if not attempts:
             raise StartError(f"container {name} is not running")
         return self._records.folder(name, max(attempts))
+
+    async def limit(self, uid: str, name: str, attempt: int, limits: Limits) -> None:
+        if self.cgroups is not None:
+            self.cgroups.change(uid, f"{name}-{attempt}", limits)
 
     async def kill(self, uid: str, name: str, signal: int) -> None:
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kubelet import podspec, quantity, services
+from kubelet.capabilities import dropped
 from kubelet.envs import Environment, Lookup
 from kubelet.expand import expand
 from kubelet.fields import PodFacts
@@ -61,6 +62,8 @@ class Builder:
             groups=_groups(pod, gid),
             limits=limits(container),
             no_new_privileges=security.get("allowPrivilegeEscalation") is False,
+            readonly_root=bool(security.get("readOnlyRootFilesystem")),
+            dropped=dropped(security.get("capabilities") or {}),
             stdin=bool(container.get("stdin")),
             tty=bool(container.get("tty")),
             target=container.get("targetContainerName") or "",

@@ -83,6 +83,10 @@ class ContainerSpec:
     groups: tuple[int, ...] = ()
     limits: Limits = Limits()
     no_new_privileges: bool = False
+    readonly_root: bool = False
+    """Nothing but the volumes can be written."""
+    dropped: tuple[int, ...] = ()
+    """Numbers of the capabilities that the container must not have."""
     stdin: bool = False
     tty: bool = False
     target: str = ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import resource
 import signal
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -182,7 +183,10 @@ def prepare(config: dict[str, Any], folder: str) -> None:
     if config.get("mountNamespace"):
         syscalls.unshare(syscalls.CLONE_NEWNS)
         syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
-        View(os.path.abspath(os.path.join(folder, "rootfs"))).enter(config["mounts"])
+        view = View(os.path.abspath(os.path.join(folder, "rootfs")))
+        view.enter(config["mounts"])
+        if config.get("readonlyRoot"):
+            view.seal()
         if config.get("pidNamespace"):
             flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
             syscalls.mount("proc", "/proc", "proc", flags)
@@ -195,6 +199,7 @@ def execute(config: dict[str, Any]) -> NoReturn:
     except FileNotFoundError as error:
         raise OSError(f"workingDir {config['cwd']!r} does not exist") from error
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _drop_capabilities(config.get("dropped") or ())
     _become(config)
     if config.get("noNewPrivileges"):
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
@@ -211,6 +216,18 @@ def execute(config: dict[str, Any]) -> NoReturn:
         raise OSError(f'exec: "{program}": executable file not found in $PATH') from error
     except PermissionError as error:
         raise OSError(f'exec: "{program}": permission denied') from error
+
+
+def _drop_capabilities(numbers: Sequence[int]) -> None:
+    """No program that is executed from here on gets them, not even root's; other users' programs have none anyway."""
+    if os.geteuid() != 0:
+        return
+    for number in numbers:
+        try:
+            syscalls.prctl(syscalls.PR_CAPBSET_DROP, number)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a kernel that is older than this capability
+                raise
 
 
 def _become(config: dict[str, Any]) -> None:

@@ -8,11 +8,13 @@ every entry of the original is bound into it; there the mount point can be made.
 from __future__ import annotations
 
 import os
+import re
 import stat
 
 from kubelet.shim.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT, mount
 
 MAX_MIRRORED = 5000
+_KERNEL = ("/dev", "/proc", "/sys")
 
 
 class View:
@@ -22,6 +24,7 @@ class View:
         self._root = root
         self._mirrored: set[str] = set()
         self._made: list[str] = []
+        self._points: list[str] = []
 
     def enter(self, mounts: list[dict[str, object]]) -> None:
         """Applies mounts `{source, target, readonly}`, outer targets first; may change the root directory."""
@@ -43,6 +46,17 @@ class View:
         if readonly:
             _read_only(point)
         self._made.append(point)
+        self._points.append(point)
+
+    def seal(self) -> None:
+        """Makes all read-only but the volumes and what the kernel shows of itself (readOnlyRootFilesystem)."""
+        for point in _mount_points():
+            if not any(point == kept or point.startswith(kept + "/") for kept in (*_KERNEL, *self._points)):
+                try:
+                    _read_only(point)
+                except OSError:
+                    if point == "/":
+                        raise
 
     def _provide(self, target: str, directory: bool) -> str:
         """The real path of `target`, made if it is missing."""
@@ -106,6 +120,13 @@ def _copy_entry(origin: int, name: str, target: str) -> None:
         mount(f"/proc/self/fd/{origin}/{name}", target, "", MS_BIND | MS_REC)
     except FileNotFoundError:
         return  # it went away between listing and binding
+
+
+def _mount_points() -> list[str]:
+    """Where something is mounted below our root directory; blanks and the like are written as octal numbers there."""
+    with open("/proc/self/mountinfo") as file:
+        paths = [line.split(" ")[4] for line in file]
+    return [re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), path) for path in paths]
 
 
 def bind_fd(source: int, target: str) -> None:

@@ -285,6 +285,19 @@ async def containers_that_share_their_processes(w: World) -> None:
     await w.until(lambda: "seen" in w.log("alone", container="e"))
 
 
+async def a_container_is_confined(w: World) -> None:
+    """Its root file system is read-only but for volumes, where it has mounts of its own; dropped capabilities are gone."""
+    script = (f"touch $BINNACLE_POD_ROOT/v/x && echo written; chown 1 $BINNACLE_POD_ROOT/v/x || echo powerless; "
+              f"if [ -z \"$BINNACLE_POD_ROOT\" ]; then touch {w.folder}/outside; else false; fi || echo sealed; " + LOOP)
+    security = {"readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}}
+    container = {"name": "c", "command": ["sh", "-c", script], "securityContext": security,
+                 "volumeMounts": [{"name": "v", "mountPath": "/v"}]}  # fmt: skip
+    w.api.put("pods", pod("confined", container, volumes=[{"name": "v", "emptyDir": {}}], terminationGracePeriodSeconds=1))
+    await w.until(lambda: w.ready("confined") and "sealed" in w.log("confined"))
+    assert [line for line in w.log("confined").splitlines() if ":" not in line] == ["written", "powerless", "sealed"]
+    assert not (w.folder / "outside").exists()
+
+
 async def the_node_is_registered(w: World) -> None:
     node = w.api.get("nodes", "n1", "")
     ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
@@ -306,6 +319,7 @@ async def main(folder: Path, cidr: str) -> None:
             a_container_reads_from_who_attaches(w),
             a_pod_that_is_ending_is_ready_while_it_serves(w),
             containers_that_share_their_processes(w),
+            a_container_is_confined(w),
         )
         await the_node_is_registered(w)
         await the_kubelet_may_die(w)

@@ -11,6 +11,7 @@ import pytest
 
 from kubelet import fields, podfiles, quantity, services
 from kubelet.backoff import CrashBackoff
+from kubelet.capabilities import dropped
 from kubelet.containers import Builder, limits
 from kubelet.envs import Environment
 from kubelet.expand import expand
@@ -185,3 +186,20 @@ def test_the_log_folder_of_a_pod_has_a_name_that_a_folder_may_have(length: int) 
     obj["metadata"]["uid"] = "0b7c9f6e-0000-4000-8000-000000000001"
     name = builder.log_folder(obj).name
     assert name.startswith("default_ppp") and name.endswith(f"_{obj['metadata']['uid']}") and len(name) <= 255
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "numbers"),
+    [
+        ({}, ()),
+        ({"drop": ["CHOWN", "CAP_NET_RAW"]}, (0, 13)),
+        ({"drop": ["all"], "add": ["NET_BIND_SERVICE"]}, tuple(n for n in range(41) if n != 10)),
+    ],
+)
+def test_dropped_capabilities(capabilities: dict[str, Any], numbers: tuple[int, ...]) -> None:
+    assert dropped(capabilities) == numbers
+
+
+def test_an_unknown_capability_is_named() -> None:
+    with pytest.raises(ConfigError, match='unknown capability "FLY"'):
+        dropped({"drop": ["FLY"]})

@@ -39,6 +39,8 @@ def container_config(
         "processesOf": processes,
         "cgroups": cgroups,
         "noNewPrivileges": spec.no_new_privileges,
+        "readonlyRoot": spec.readonly_root,
+        "dropped": list(spec.dropped),
         "stdin": spec.stdin,
         "tty": spec.tty,
     }

@@ -26,19 +26,21 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Mount:
-    """`source` on the machine appears at `target` in the container."""
+    """`source` on the machine appears at `target` in the container, or a place `below` it, which is made if missing."""
 
     source: str
     target: str
     readonly: bool = False
+    below: str = ""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """A volume that lives in memory: `path` on the machine, `size` in bytes (0: unbounded)."""
+    """A volume that lives in memory: `path` on the machine, `size` in bytes (0: unbounded), whose `group` it is."""
 
     path: str
     size: int = 0
+    group: int | None = None
 
 
 @dataclass(frozen=True)

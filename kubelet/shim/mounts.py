@@ -11,6 +11,7 @@ import os
 import re
 import stat
 
+from kubelet.shim import subpaths
 from kubelet.shim.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT, mount
 
 MAX_MIRRORED = 5000
@@ -27,10 +28,10 @@ class View:
         self._points: list[str] = []
 
     def enter(self, mounts: list[dict[str, object]]) -> None:
-        """Applies mounts `{source, target, readonly}`, outer targets first; may change the root directory."""
+        """Applies mounts `{source, below, target, readonly}`, outer targets first; may change the root directory."""
         targets = [str(entry["target"]) for entry in mounts]
         # Sources are opened first: a mirror or another volume may hide their path.
-        sources = [os.open(str(entry["source"]), os.O_PATH | os.O_CLOEXEC) for entry in mounts]
+        sources = [os.open(_source(entry), os.O_PATH | os.O_CLOEXEC) for entry in mounts]
         if any(not os.path.lexists("/" + target.strip("/").split("/")[0]) for target in targets):
             self._new_root()
         order = sorted(range(len(mounts)), key=lambda i: targets[i].rstrip("/").count("/"))
@@ -120,6 +121,11 @@ def _copy_entry(origin: int, name: str, target: str) -> None:
         mount(f"/proc/self/fd/{origin}/{name}", target, "", MS_BIND | MS_REC)
     except FileNotFoundError:
         return  # it went away between listing and binding
+
+
+def _source(entry: dict[str, object]) -> str:
+    source, below = str(entry["source"]), str(entry.get("below") or "")
+    return subpaths.provide(source, below) if below else source
 
 
 def _mount_points() -> list[str]:

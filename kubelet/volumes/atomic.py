@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 DATA = "..data"
@@ -18,8 +18,11 @@ DATA = "..data"
 
 @dataclass(frozen=True)
 class File:
+    """`user` owns it, where we may give files away."""
+
     content: bytes
     mode: int = 0o644
+    user: int | None = None
 
 
 def write(folder: Path, files: Mapping[str, File], group: int | None = None) -> bool:
@@ -29,6 +32,8 @@ def write(folder: Path, files: Mapping[str, File], group: int | None = None) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     current = folder / DATA
+    if group is not None:
+        files = {name: replace(file, mode=file.mode | 0o040) for name, file in files.items()}
     if current.exists() and _same(current, files):
         return False
     target = folder / time.strftime("..%Y_%m_%d_%H_%M_%S", time.gmtime())
@@ -57,9 +62,9 @@ def _fill(target: Path, files: Mapping[str, File], group: int | None) -> None:
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
-        path.chmod(file.mode if group is None else file.mode | 0o040)
-        if group is not None:
-            os.chown(path, -1, group)
+        path.chmod(file.mode)
+        if os.geteuid() == 0:
+            os.chown(path, -1 if file.user is None else file.user, -1 if group is None else group)
 
 
 def _swap(folder: Path, name: str) -> None:

@@ -46,6 +46,7 @@ class Ready:
     readonly: bool = False
     memory: bool = False
     size: int = 0
+    group: int | None = None
 
 
 SetUp = Callable[[Json, Json, Context], Awaitable[Ready]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubelet import quantity
 from kubelet.volumes.base import Context, Json, Ready
-from kubelet.volumes.ownership import give
+from kubelet.volumes.ownership import give, usable_group
 
 
 async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
@@ -16,4 +16,4 @@ async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
     if source.get("medium") != "Memory":
         return Ready(str(folder))
     size = quantity.units(source["sizeLimit"]) if source.get("sizeLimit") else 0
-    return Ready(str(folder), memory=True, size=size)
+    return Ready(str(folder), memory=True, size=size, group=usable_group(pod))

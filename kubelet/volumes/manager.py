@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from kubelet import podspec
 from kubelet.expand import expand
 from kubelet.runtimes.base import ConfigError, Memory, Mount
+from kubelet.shim import subpaths
 from kubelet.volumes import claim, configmap, downward, emptydir, hostpath, projected, secret
 from kubelet.volumes.base import Context, Json, Ready, SetUp, VolumeError
 
@@ -43,7 +43,7 @@ async def set_up(pod: Json, context: Context, only_live: bool = False) -> dict[s
 
 
 def memory(volumes: dict[str, Ready]) -> tuple[Memory, ...]:
-    return tuple(Memory(ready.path, ready.size) for ready in volumes.values() if ready.memory)
+    return tuple(Memory(ready.path, ready.size, ready.group) for ready in volumes.values() if ready.memory)
 
 
 def mounts(container: Json, volumes: dict[str, Ready], variables: dict[str, str]) -> list[Mount]:
@@ -53,24 +53,21 @@ def mounts(container: Json, volumes: dict[str, Ready], variables: dict[str, str]
         ready = volumes.get(entry["name"])
         if ready is None:
             raise ConfigError(f'volumeMount "{entry["name"]}" names no volume of the pod')
-        source = _sub_path(ready, entry, variables)
-        result.append(Mount(source, entry["mountPath"], ready.readonly or bool(entry.get("readOnly"))))
+        relative = entry.get("subPath") or expand(entry.get("subPathExpr") or "", variables)
+        readonly = ready.readonly or bool(entry.get("readOnly"))
+        if ready.memory:
+            # It is mounted in the pod's namespace only: the place is made there.
+            result.append(Mount(ready.path, entry["mountPath"], readonly, relative))
+        else:
+            result.append(Mount(_sub_path(ready, relative) if relative else ready.path, entry["mountPath"], readonly))
     return result
 
 
-def _sub_path(ready: Ready, entry: Json, variables: dict[str, str]) -> str:
-    relative = entry.get("subPath") or expand(entry.get("subPathExpr") or "", variables)
-    if not relative:
-        return ready.path
-    path = Path(ready.path, relative)
-    if not path.exists() and not ready.readonly:
-        path.mkdir(parents=True)
-    inside = os.path.realpath(path)
-    if os.path.commonpath([inside, os.path.realpath(ready.path)]) != os.path.realpath(ready.path):
-        raise ConfigError(f"subPath {relative!r} leads out of its volume")
-    if not os.path.exists(inside):
-        raise ConfigError(f"subPath {relative!r} does not exist in volume {entry['name']!r}")
-    return inside
+def _sub_path(ready: Ready, relative: str) -> str:
+    try:
+        return subpaths.provide(ready.path, relative, make=not ready.readonly)
+    except (ValueError, OSError) as error:
+        raise ConfigError(str(error)) from error
 
 
 def layout(root: Path) -> Callable[[Json, str, str], Path]:

@@ -57,10 +57,17 @@ def from_downward(pod: Json, items: list[Json], mode: int, context: Context) -> 
 
 async def from_token(pod: Json, source: Json, mode: int, context: Context) -> dict[str, File]:
     token = await context.tokens.get(pod, source.get("audience") or "", source.get("expirationSeconds") or 3600)
-    security = pod["spec"].get("securityContext") or {}
-    # Without a group for the pod's files, a container under another user must still read its own token.
-    private = security.get("fsGroup") is not None or security.get("runAsUser") is None
-    return {checked(source["path"]): File(token.encode(), 0o600 if private and mode == DEFAULT_MODE else mode)}
+    owner = user(pod)
+    private = mode == DEFAULT_MODE and (owner is not None or group(pod) is not None)
+    return {checked(source["path"]): File(token.encode(), 0o600 if private else mode, owner)}
+
+
+def user(pod: Json) -> int | None:
+    """The user of all the pod's containers, when they have the same and their specs say which."""
+    common = (pod["spec"].get("securityContext") or {}).get("runAsUser")
+    containers = [*podspec.inits(pod), *podspec.mains(pod)]
+    users = {(container.get("securityContext") or {}).get("runAsUser", common) for container in containers}
+    return users.pop() if len(users) == 1 else None
 
 
 def group(pod: Json) -> int | None:

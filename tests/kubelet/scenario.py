@@ -107,12 +107,14 @@ async def configuration_reaches_the_program(w: World) -> None:
     volumes = [{"name": "v", "configMap": {"name": "cm"}}, {"name": "m", "emptyDir": {"medium": "Memory"}},
                {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]  # fmt: skip
     mounts = [{"name": "v", "mountPath": "/cfg"}, {"name": "m", "mountPath": "/scratch"},
+              {"name": "m", "mountPath": "/part", "subPath": "a/b"},
               {"name": "t", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}]  # fmt: skip
     env = [{"name": "P", "valueFrom": {"secretKeyRef": {"name": "s", "key": "p"}}}, {"name": "Q", "value": "<$(P)>"},
            {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]  # fmt: skip
     script = (
         "R=$BINNACLE_POD_ROOT; echo $Q $(cat $R/cfg/a) $WEB_SERVICE_HOST ip=$IP; "
-        "cat $R/var/run/secrets/kubernetes.io/serviceaccount/token; echo; touch $R/scratch/x && echo made; "
+        "cat $R/var/run/secrets/kubernetes.io/serviceaccount/token; echo; "
+        "touch $R/part/x && cat $R/scratch/a/b/x && echo made; "
         "while [ $(cat $R/cfg/a) = one ]; do sleep 0.05; done; echo changed; " + LOOP
     )
     probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}

@@ -6,13 +6,14 @@ import asyncio
 import base64
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kubelet.fields import PodFacts
-from kubelet.runtimes.base import ConfigError
-from kubelet.volumes import atomic, manager
+from kubelet.runtimes.base import ConfigError, Mount
+from kubelet.volumes import atomic, manager, payload
 from kubelet.volumes.atomic import File
 from kubelet.volumes.base import Context, Ready, VolumeError
 from tests.kubelet.fakeapi import pod
@@ -112,3 +113,49 @@ def test_sub_paths_may_not_leave_their_volume(tmp_path: Path) -> None:
     outside = {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "out"}]}
     with pytest.raises(ConfigError, match="leads out of its volume"):
         manager.mounts(outside, ready, {})
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume/out").symlink_to(tmp_path)
+    outside = {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "out/new"}]}
+    with pytest.raises(ConfigError, match="leads out of its volume"):
+        manager.mounts(outside, {"v": Ready(str(tmp_path / "volume"))}, {})
+    assert not (tmp_path / "new").exists(), "nothing is made outside of the volume"
+
+
+def test_who_may_write_a_volume_may_write_its_sub_paths(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    container = {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "a/b"}]}
+    manager.mounts(container, {"v": Ready(str(tmp_path))}, {})
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")] == [0o777, 0o777]
+
+
+def test_a_sub_path_in_memory_is_made_in_the_namespace_of_the_pod(tmp_path: Path) -> None:
+    container = {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "a"}]}
+    assert manager.mounts(container, {"v": Ready(str(tmp_path), memory=True)}, {}) == [
+        Mount(str(tmp_path), "/x", below="a")]
+    assert not (tmp_path / "a").exists()
+
+
+def test_files_of_a_group_are_written_once(tmp_path: Path) -> None:
+    assert atomic.write(tmp_path, {"a": File(b"1", 0o400)}, os.getgid())
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o440
+    assert not atomic.write(tmp_path, {"a": File(b"1", 0o400)}, os.getgid())
+
+
+@pytest.mark.parametrize(
+    ("pod_level", "users", "file"),
+    [
+        ({}, (None, None), (0o644, None)),
+        ({}, (1000, 1000), (0o600, 1000)),
+        ({}, (1000, None), (0o644, None)),
+        ({"runAsUser": 1000}, (None, None), (0o600, 1000)),
+        ({"runAsUser": 1000}, (None, 2000), (0o644, None)),
+        ({"fsGroup": 5}, (1000, 2000), (0o600, None)),
+    ],
+)
+def test_every_container_reads_its_token(tmp_path: Path, pod_level: Any, users: Any, file: Any) -> None:
+    containers = [{"name": f"c{i}", "securityContext": {} if user is None else {"runAsUser": user}}
+                  for i, user in enumerate(users)]  # fmt: skip
+    obj = pod("p", *containers, securityContext=pod_level)
+    context: Any = SimpleNamespace(tokens=World())
+    (made,) = asyncio.run(payload.from_token(obj, {"path": "token"}, 0o644, context)).values()
+    assert (made.mode, made.user) == file

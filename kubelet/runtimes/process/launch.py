@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from kubelet.runtimes.base import ConfigError, ContainerSpec, Mount
 from kubelet.runtimes.process import images
+from kubelet.shim import subpaths
 from kubelet.shim.procs import MARK
 
 
@@ -33,7 +35,7 @@ def container_config(
         "gid": spec.gid,
         "groups": list(spec.groups),
         "log": spec.log,
-        "mounts": [{"source": m.source, "target": m.target, "readonly": m.readonly} for m in spec.mounts],
+        "mounts": [asdict(mount) for mount in spec.mounts],
         "mountNamespace": mounts,
         "pidNamespace": processes is not None,
         "processesOf": processes,
@@ -55,6 +57,13 @@ def _check_identity(spec: ContainerSpec) -> None:
     )
 
 
+def _source(mount: Mount) -> str:
+    try:
+        return subpaths.provide(mount.source, mount.below) if mount.below else mount.source
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def _link_volumes(folder: Path, mounts: list[Mount]) -> str:
     """Without a mount namespace: a folder that holds a link at each mountPath; returns its path."""
     root = folder / "root"
@@ -64,5 +73,5 @@ def _link_volumes(folder: Path, mounts: list[Mount]) -> str:
             raise ConfigError(f"mountPath {mount.target} lies within another volume: this needs a mount namespace")
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink():
-            link.symlink_to(mount.source)
+            link.symlink_to(_source(mount))
     return str(root)

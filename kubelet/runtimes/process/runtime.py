@@ -219,7 +219,8 @@ class ProcessRuntime:
         if not self.features["mount"]:
             return
         for volume in spec.memory:
-            options = "mode=1777" + (f",size={volume.size}" if volume.size else "")
+            options = "mode=0777" if volume.group is None else f"mode=2777,gid={volume.group}"
+            options += f",size={volume.size}" if volume.size else ""
             await self._call(spec.uid, {"op": "tmpfs", "path": volume.path, "options": options})
 
     async def _call(self, uid: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class Agent:
     async def _guard_disk(self) -> None:
         assert self.tools is not None
         while True:
-            await localstorage.enforce([*self.workers.values()], self.tools.volumes)
+            await localstorage.enforce([*self.workers.values()], self.tools.volumes, self.tools.builder.log_folder)
             await asyncio.sleep(localstorage.PERIOD)
 
     def _runtime_changed(self, uid: str) -> None:

@@ -1,13 +1,14 @@
-"""Pods whose emptyDir volumes hold more than their `sizeLimit`: evicted. (Those in memory have a limit by themselves.)"""
+"""Pods that take more of the node's disk than they may are evicted: their emptyDir volumes have a `sizeLimit`, their
+containers a limit of `ephemeral-storage`, for logs and emptyDir volumes. (Volumes in memory have a limit by themselves.)"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubelet import quantity
+from kubelet import podspec, quantity
 from kubelet.metrics import EVICTIONS
 from kubelet.stats.machine import disk_usage
 from kubelet.volumes.base import Context
@@ -17,23 +18,44 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 PERIOD = 10.0
-SIGNAL = "emptydirfs.limit"
 
 
-async def enforce(workers: Iterable[PodWorker], context: Context) -> None:
-    """Look once at all pods with such limits."""
+async def enforce(workers: Iterable[PodWorker], context: Context, logs: Callable[[Json], Path]) -> None:
+    """Look once at all pods with such limits; `logs` gives the folder that holds a pod's logs, one folder a container."""
     for worker in workers:
-        limits = [] if worker.ending else [*limited(worker.pod, context)]
-        for name, limit, folder in limits:
-            if await asyncio.to_thread(disk_usage, folder) > quantity.units(limit):
-                worker.evict(f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". ')
-                EVICTIONS.add(SIGNAL)
-                break
+        found = None if worker.ending else await asyncio.to_thread(excess, worker.pod, context, logs)
+        if found:
+            signal, message = found
+            worker.evict(message)
+            EVICTIONS.add(signal)
 
 
-def limited(pod: Json, context: Context) -> Iterator[tuple[str, str, Path]]:
-    """(name, limit, folder) of each volume of the pod that has a limit on disk."""
-    for volume in pod["spec"].get("volumes") or ():
-        source = volume.get("emptyDir") or {}
-        if source.get("sizeLimit") and source.get("medium") != "Memory":
-            yield volume["name"], source["sizeLimit"], context.folder(pod, "kubernetes.io~empty-dir", volume["name"])
+def excess(pod: Json, context: Context, logs: Callable[[Json], Path]) -> tuple[str, str] | None:
+    """The first limit that the pod exceeds: (eviction signal, message)."""
+    volumes = [volume for volume in pod["spec"].get("volumes") or ()
+               if "emptyDir" in volume and (volume["emptyDir"] or {}).get("medium") != "Memory"]  # fmt: skip
+    folders = {volume["name"]: context.folder(pod, "kubernetes.io~empty-dir", volume["name"]) for volume in volumes}
+    for volume in volumes:
+        name, limit = volume["name"], (volume["emptyDir"] or {}).get("sizeLimit")
+        if limit and disk_usage(folders[name]) > quantity.units(limit):
+            return "emptydirfs.limit", f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
+    limits = _storage_limits(pod)
+    if not limits:
+        return None
+    total = sum(quantity.units(limit) for limit in limits.values())
+    if disk_usage(logs(pod)) + sum(map(disk_usage, folders.values())) > total:
+        shown = total if len(limits) > 1 else next(iter(limits.values()))
+        message = f"Pod ephemeral local storage usage exceeds the total limit of containers {shown}. "
+        return "ephemeralpodfs.limit", message
+    for name, limit in limits.items():
+        if disk_usage(logs(pod) / name) > quantity.units(limit):
+            message = f'Container {name} exceeded its local ephemeral storage limit "{limit}". '
+            return "ephemeralcontainerfs.limit", message
+    return None
+
+
+def _storage_limits(pod: Json) -> dict[str, str]:
+    """Limits of the containers that go on running, by name."""
+    lasting = [*podspec.mains(pod), *filter(podspec.is_sidecar, podspec.inits(pod))]
+    limits = {c["name"]: ((c.get("resources") or {}).get("limits") or {}).get("ephemeral-storage") for c in lasting}
+    return {name: str(limit) for name, limit in limits.items() if limit}

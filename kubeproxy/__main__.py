@@ -1,4 +1,4 @@
-"""`python -m kubeproxy`: makes cluster IPs and node ports work on this node."""
+"""`python -m kubeproxy`: makes cluster IPs, node ports and host ports work on this node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop: watches Services and EndpointSlices, and brings the backends in step, at most 20 times a second."""
+"""The loop: watches Services, EndpointSlices and host ports, and brings the backends in step, at most 20 times a second."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from client.api import Client
 from client.events import Recorder
 from client.reflector import Reflector
 from kubeproxy import metrics
+from kubeproxy.hostports import host_ports, keep
 from kubeproxy.rules import ServicePort, service_ports
 
 log = logging.getLogger("kubeproxy")
@@ -43,6 +44,8 @@ class Proxy:
         self._services = Reflector(client, "/api/v1/services", **self._noting(self._service_changed))
         self._slices = Reflector(client, "/apis/discovery.k8s.io/v1/endpointslices",
                                  **{**self._noting(self._slice_changed), "on_delete": self._slice_gone})
+        self._pods = Reflector(client, "/api/v1/pods", {"fieldSelector": f"spec.nodeName={node}"}, transform=keep,
+                               **{**self._noting(self._pod_changed), "on_delete": lambda last: self._note()})
 
     def _noting(self, note: Callable[..., None]) -> dict[str, Any]:
         return {"on_add": note, "on_update": note, "on_delete": note, "on_sync": self._changed.set}
@@ -60,6 +63,11 @@ class Proxy:
         self._programming.changed(states[0] if len(states) > 1 else None, states[-1])
         self._note()
 
+    def _pod_changed(self, *states: Json) -> None:
+        before = states[0]["ports"] if len(states) > 1 else []
+        if states[-1]["ports"] != before:
+            self._note()
+
     def _note(self) -> None:
         metrics.QUEUED.set(time.time())
         self._changed.set()
@@ -70,12 +78,14 @@ class Proxy:
             tasks.create_task(self._recorder.run())
             tasks.create_task(self._services.run())
             tasks.create_task(self._slices.run())
+            tasks.create_task(self._pods.run())
             tasks.create_task(self._sync_forever())
 
     async def _sync_forever(self) -> None:
-        # Nothing is applied before both are known: a half view would cut working services off.
+        # Nothing is applied before all are known: a half view would cut working services off.
         await self._services.synced.wait()
         await self._slices.synced.wait()
+        await self._pods.synced.wait()
         self._programming.forget()
         while True:
             self._changed.clear()
@@ -89,6 +99,7 @@ class Proxy:
     async def _sync(self) -> bool:
         started = time.perf_counter()
         ports = service_ports(self._services.items.values(), self._slices.items.values(), self.node)
+        ports += host_ports(self._pods.items.values())
         well = True
         for backend in self.backends:
             try:

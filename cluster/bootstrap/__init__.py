@@ -17,6 +17,7 @@ def objects(settings: Settings, api_port: int = 6443, api_address: str = "127.0.
     """
     return [*system.namespaces(),
             *rbac.objects(),
+            *rbac.own(),
             *system.priority_classes(),
             *system.service_cidr(settings),
             *system.kubernetes_service(settings, api_address, api_port),

@@ -20,6 +20,17 @@ def objects() -> list[Json]:
             for item in data[plural]]
 
 
+def own() -> list[Json]:
+    """What Binnacle grants beyond: kube-proxy leads host ports to their pods, which elsewhere the network plugin does."""
+    meta = {"name": "binnacle:host-ports"}
+    role = {"apiVersion": API_VERSION, "kind": "ClusterRole", "metadata": meta,
+            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}]}
+    binding = {"apiVersion": API_VERSION, "kind": "ClusterRoleBinding", "metadata": meta,
+               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": meta["name"]},
+               "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "system:kube-proxy"}]}
+    return [role, binding]
+
+
 def aggregate(roles: list[Json]) -> None:
     """Give each aggregated role the rules of those it selects, so that it grants before any controller ran.
 

@@ -4,12 +4,57 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Sequence
 
 from client import Client
 from client.kubeconfig import Config
 from kubeproxy.proxy import Proxy
+from kubeproxy.rules import ServicePort
 from kubeproxy.userspace import Userspace
-from tests.kubelet.fakeapi import FakeApi
+from tests.kubelet.fakeapi import FakeApi, pod
+
+
+class Noting:
+    """A backend that remembers what it was to forward."""
+
+    def __init__(self) -> None:
+        self.ports: list[str] = []
+        self.syncs = 0
+
+    async def sync(self, ports: Sequence[ServicePort]) -> None:
+        self.ports, self.syncs = [port.name for port in ports], self.syncs + 1
+
+    def complaints(self) -> Sequence[tuple[ServicePort, str]]:
+        return ()
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def until(self, check: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not check():
+                await asyncio.sleep(0.01)
+
+
+def test_host_ports_come_and_go_with_their_pods() -> None:
+    async def main() -> None:
+        api, backend = FakeApi(), Noting()
+        async with Client(Config(server=await api.start())) as client:
+            task = asyncio.create_task(Proxy(client, "n1", [backend]).run())
+            try:
+                await backend.until(lambda: backend.syncs == 1)
+                served = pod("front", {"name": "c", "ports": [{"containerPort": 8080, "hostPort": 80}]})
+                served["status"] = {"podIP": "10.244.0.3", "phase": "Running"}
+                api.put("pods", served)
+                await backend.until(lambda: backend.ports == ["default/front:host-80"])
+                api.remove("pods", "default", "front")
+                await backend.until(lambda: backend.ports == [])
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await api.stop()
+
+    asyncio.run(main())
 
 
 def test_a_port_that_can_not_be_had_is_an_event_of_its_service() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from kubelet.commands import run
 from kubelet.probes import grpc_health
@@ -13,6 +14,8 @@ from kubelet.runtimes.base import Runtime, StartError
 
 Json = dict[str, Any]
 MAX_BODY = 10 * 1024
+MAX_REDIRECTS = 10
+REDIRECTS = (301, 302, 303, 307, 308)
 CONNECT_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -77,7 +80,7 @@ def port_number(container: Json, port: int | str) -> int:
 
 
 async def http_get(container: Json, action: Json, address: str, timeout: float) -> tuple[bool, str]:
-    """2xx and 3xx are success; certificates are not checked, redirects not followed (they count as success)."""
+    """2xx and 3xx are success; certificates are not checked.  Redirects are followed on the same host, others succeed."""
     host = action.get("host") or address
     path = action.get("path") or "/"
     scheme = (action.get("scheme") or "HTTP").lower()
@@ -86,16 +89,31 @@ async def http_get(container: Json, action: Json, address: str, timeout: float) 
     port = port_number(container, action["port"])
     url = f"{scheme}://{host}:{port}{path if path[0] == '/' else '/' + path}"
     try:
-        limits = aiohttp.ClientTimeout(total=timeout)
-        async with (
-            aiohttp.ClientSession(timeout=limits, connector=aiohttp.TCPConnector(ssl=False)) as session,
-            session.get(url, headers=headers, allow_redirects=False) as response,
-        ):
-            await response.content.read(MAX_BODY)
-            if 200 <= response.status < 400:
-                return True, ""
-            return False, f"HTTP probe failed with statuscode: {response.status}"
+        connector = aiohttp.TCPConnector(ssl=False)
+        async with asyncio.timeout(timeout), aiohttp.ClientSession(connector=connector) as session:
+            status = await _follow(session, url, headers)
+        if status is None:
+            return False, f'Get "{url}": stopped after {MAX_REDIRECTS} redirects'
+        return 200 <= status < 400, "" if 200 <= status < 400 else f"HTTP probe failed with statuscode: {status}"
     except TimeoutError:
         return False, f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+    except ValueError as error:
+        return False, f'Get "{url}": {error}'
     except CONNECT_ERRORS as error:
         return False, f'Get "{url}": dial tcp {host}:{port}: {_reason(error)}'
+
+
+async def _follow(session: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> int | None:
+    """The status that `url` leads to by redirects on its own host; None when they have no end."""
+    at = URL(url)
+    for _ in range(MAX_REDIRECTS):
+        async with session.get(at, headers=headers, allow_redirects=False) as response:
+            await response.content.read(MAX_BODY)
+            target = response.headers.get("Location")
+            if response.status not in REDIRECTS or not target:
+                return response.status
+            target_url = at.join(URL(target))
+            if target_url.host != at.host:
+                return response.status
+            at = target_url
+    return None

@@ -41,6 +41,9 @@ def ask(probe: Any, **container: Any) -> tuple[bool, str]:
         if request.path == "/slow":
             await asyncio.sleep(5)
         code = {"/ok": 200, "/moved": 302}.get(request.path, 500)
+        moved = {"/to-ok": "/ok", "/to-bad": "bad", "/round": "/round", "/wrong": "http://[", "/away": "http://elsewhere.invalid/bad"}
+        if request.path in moved:
+            return web.Response(status=302, headers={"Location": moved[request.path]})
         return web.Response(status=code if request.headers.get("X-A", "1") == "1" else 400)
 
     async def main() -> tuple[bool, str]:
@@ -68,6 +71,11 @@ def ask(probe: Any, **container: Any) -> tuple[bool, str]:
         ({"httpGet": {"path": "/ok"}}, True, ""),
         ({"httpGet": {"path": "/ok", "port": "web"}}, True, ""),
         ({"httpGet": {"path": "/moved"}}, True, ""),
+        ({"httpGet": {"path": "/to-ok"}}, True, ""),
+        ({"httpGet": {"path": "/to-bad"}}, False, "HTTP probe failed with statuscode: 500"),
+        ({"httpGet": {"path": "/round"}}, False, "stopped after 10 redirects"),
+        ({"httpGet": {"path": "/away"}}, True, ""),
+        ({"httpGet": {"path": "/wrong"}}, False, "Invalid"),
         ({"httpGet": {"path": "/bad"}}, False, "HTTP probe failed with statuscode: 500"),
         ({"httpGet": {"path": "/ok", "httpHeaders": [{"name": "X-A", "value": "2"}]}}, False, "statuscode: 400"),
         ({"httpGet": {"path": "/slow"}, "timeoutSeconds": 1}, False, "context deadline exceeded"),

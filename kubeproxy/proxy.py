@@ -112,11 +112,12 @@ class Proxy:
         return well
 
     def _complain(self, found: Iterable[tuple[ServicePort, str]]) -> None:
-        """Tell of service ports that can not be had where their users look."""
+        """Tell of ports that can not be had where their users look: at their service, or their pod."""
         for port, why in found:
             namespace, _, name = port.name.partition(":")[0].partition("/")
-            if service := self._services.items.get((namespace, name)):
-                self._recorder.event({**service, "kind": "Service"}, "Warning", "FailedToListen", why)
+            owners = self._pods if port.kind == "Pod" else self._services
+            if owner := owners.items.get((namespace, name)):
+                self._recorder.event({**owner, "kind": port.kind}, "Warning", "FailedToListen", why)
 
     def _measured(self, ports: int, seconds: float, well: bool) -> None:
         log.debug("%d service ports in %.1f ms", ports, seconds * 1e3)

@@ -29,6 +29,7 @@ class ServicePort:
 
     `addresses` are all IPs that lead to it (cluster, external, load balancer). `node_port` is 0 for none.
     `affinity_seconds` is 0 without session affinity. `internal` serves the cluster IP, `external` everything else.
+    `kind` is that of the object which `name` begins with.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ServicePort:
     affinity_seconds: int
     internal: tuple[Endpoint, ...]
     external: tuple[Endpoint, ...]
+    kind: str = "Service"
 
 
 def service_ports(services: Iterable[Json], slices: Iterable[Json], node: str) -> list[ServicePort]:

@@ -6,6 +6,8 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from client import Client
 from client.kubeconfig import Config
 from kubeproxy.proxy import Proxy
@@ -57,12 +59,17 @@ def test_host_ports_come_and_go_with_their_pods() -> None:
     asyncio.run(main())
 
 
-def test_a_port_that_can_not_be_had_is_an_event_of_its_service() -> None:
+@pytest.mark.parametrize("kind", ["Service", "Pod"])
+def test_a_port_that_can_not_be_had_is_an_event_of_its_object(kind: str) -> None:
     async def story(port: int) -> FakeApi:
         api = FakeApi()
         config = Config(server=await api.start())
-        api.put("services", {"metadata": {"name": "web", "namespace": "shop"}, "spec": {
-            "clusterIP": "10.96.7.7", "type": "NodePort", "ports": [{"port": 80, "nodePort": port, "protocol": "TCP"}]}})
+        if kind == "Service":
+            api.put("services", {"metadata": {"name": "web", "namespace": "default"}, "spec": {
+                "clusterIP": "10.96.7.7", "type": "NodePort", "ports": [{"port": 80, "nodePort": port, "protocol": "TCP"}]}})
+        else:
+            served = pod("web", {"name": "c", "ports": [{"containerPort": 8080, "hostPort": port}]})
+            api.put("pods", {**served, "status": {"podIP": "10.244.0.3", "phase": "Running"}})
         async with Client(config) as client:
             proxy = Proxy(client, "n1", [Userspace("127.0.0.1", cluster_ips=False)])
             running = asyncio.create_task(proxy.run())
@@ -79,6 +86,6 @@ def test_a_port_that_can_not_be_had_is_an_event_of_its_service() -> None:
         port = taken.getsockname()[1]
         api = asyncio.run(story(port))
     (event,) = (obj for (plural, _, _), obj in api.objects.items() if plural == "events")
-    assert event["involvedObject"]["kind"] == "Service" and event["metadata"]["namespace"] == "shop"
+    assert (event["involvedObject"]["kind"], event["metadata"]["namespace"]) == (kind, "default")
     assert (event["type"], event["source"]) == ("Warning", {"component": "kube-proxy", "host": "n1"})
     assert event["message"].startswith(f"can not listen on TCP 127.0.0.1:{port}: another program of this machine has")

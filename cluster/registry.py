@@ -209,7 +209,8 @@ class Registry:
         for kind in kinds:
             self._by_path[kind.group, kind.version, kind.plural] = kind
             self._by_gvk[kind.api_version, kind.kind] = kind
-            if kind.to_storage is identity or kind.storage not in self._by_storage:
+            held = self._by_storage.get(kind.storage)
+            if kind.to_storage is identity or held is None or held.api_version == kind.api_version:
                 self._by_storage[kind.storage] = kind
         self.generation += 1
 

@@ -10,7 +10,7 @@ import pytest
 from cluster import crd, schema
 from cluster.crd import cel, definition, follow, formats, jsonpath, rules, structural, values
 from cluster.kinds.apiextensions import DefinitionStrategy
-from cluster.registry import Context, Kind
+from cluster.registry import Context, Kind, Registry
 
 Json = dict[str, Any]
 STRING, INTEGER = {"type": "string"}, {"type": "integer"}
@@ -73,6 +73,16 @@ def test_versions_are_converted_by_their_name_only() -> None:
     assert old.from_storage({"apiVersion": "example.com/v1"}) == {"apiVersion": "example.com/v1beta1"}
     assert old.to_storage({"apiVersion": "example.com/v1beta1"}) == {"apiVersion": "example.com/v1"}
     assert old.deprecation == "example.com/v1beta1 X is deprecated; use example.com/v1 X"
+
+
+def test_a_changed_kind_whose_storage_version_is_not_served_takes_the_place_of_the_old_one() -> None:
+    obj = crd_of({"type": "object"}, served=False)
+    obj["spec"]["versions"].append({"name": "v1beta1", "served": True, "storage": False,
+                                    "schema": {"openAPIV3Schema": {"type": "object"}}})
+    registry, (old,), (new,) = Registry(), crd.kinds(obj), crd.kinds(obj)
+    registry.register(old)
+    registry.register(new)
+    assert registry.by_storage("xs.example.com") is new
 
 
 def test_unknown_fields_are_pruned_but_where_they_are_preserved() -> None:

@@ -33,7 +33,7 @@ export function Sidebar({ kinds, health, stale }) {
 const PARTS = [
   ["store", "Change log", ""],
   ["api", "API server", "kubectl and the cluster's parts cannot change anything now"],
-  ["redis", "Redis", "changes arrive up to a second late, and controllers wait"],
+  ["redis", "Redis", "controllers and scheduler stand still, and changes arrive up to a second late"],
   ["controllers", "Controllers", "nothing is scaled, replaced or cleaned up now"],
   ["scheduler", "Scheduler", "new pods get no node now"],
   ["kubelet", "Kubelet", "this machine's pods are neither started nor stopped now, and what is shown of them is old"],

@@ -42,15 +42,10 @@ _SEARCHES, _SEARCH_CHARACTERS, _NAMESERVERS = 32, 2048, 3
 def validate_pod_template(template: Json, path: str) -> list[FieldError]:
     """The `template` of a workload. Errors of its metadata stand at `path` itself, as Kubernetes reports them."""
     spec = template.get("spec") or {}
-    errors = validate_template_metadata(template, path) + validate_pod_spec(spec, f"{path}.spec")
+    errors = validate_meta_content(template.get("metadata") or {}, path) + validate_pod_spec(spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         errors.append(forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template"))
     return errors
-
-
-def validate_template_metadata(template: Json, path: str) -> list[FieldError]:
-    """All that Kubernetes looks at in the template of a StatefulSet: its containers mount claims that only pods have."""
-    return validate_meta_content(template.get("metadata") or {}, path)
 
 
 _valid: Remembered[bool] = Remembered()

@@ -9,7 +9,6 @@ from cluster.kinds import columns as c
 from cluster.kinds.apps.workload import WorkloadStrategy, check_at_most, check_counts, check_selector
 from cluster.kinds.common import check, check_choice, check_not_negative, dns1123_label
 from cluster.kinds.podspec import default_pod_template
-from cluster.kinds.podvalidation import validate_template_metadata
 from cluster.kinds.resources import canonical_list
 from cluster.registry import Context, Json, Kind, Scale
 
@@ -44,7 +43,7 @@ class StatefulSetStrategy(WorkloadStrategy):
                                    ("Retain", "Delete"))
         errors += check_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit"))
         errors += check_not_negative("spec.ordinals.start", (spec.get("ordinals") or {}).get("start"))
-        errors += check_selector(spec, "statefulset", "StatefulSet", validate_template_metadata)
+        errors += check_selector({**spec, "template": _with_claims(spec)}, "statefulset", "StatefulSet")
         if spec.get("serviceName"):
             errors += check("spec.serviceName", spec["serviceName"], dns1123_label)
         return errors
@@ -65,6 +64,18 @@ class StatefulSetStrategy(WorkloadStrategy):
         if after < before:
             errors.append(invalid("status.collisionCount", after, "cannot be decremented"))
         return errors
+
+
+def _with_claims(spec: Json) -> Json:
+    """The pod template as its pods have it: a claim is a volume of its name, in place of one that is called so."""
+    template, claims = spec.get("template") or {}, spec.get("volumeClaimTemplates") or ()
+    names = [(claim.get("metadata") or {}).get("name", "") for claim in claims]
+    if not names:
+        return template
+    pod = template.get("spec") or {}
+    volumes = [volume for volume in pod.get("volumes") or () if volume.get("name") not in names]
+    volumes += [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names]
+    return {**template, "spec": {**pod, "volumes": volumes}}
 
 
 def _default_update_strategy(strategy: Json) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from cluster.errors import FieldError, forbidden, invalid, not_supported, required
@@ -15,7 +15,6 @@ from cluster.registry import Context, Json
 from cluster.selectors import from_object
 
 MISMATCH = "`selector` does not match template `labels`"
-TemplateCheck = Callable[[Json, str], list[FieldError]]
 _PERCENT = re.compile(r"[0-9]+%")
 _PERCENT_RULE = ("a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', "
                  "regex used for validation is '[0-9]+%')")
@@ -42,22 +41,20 @@ def name_warnings(obj: Json) -> list[str]:
             f"label is recommended: {wrong}"]
 
 
-def check_selector(spec: Json, noun: str, owner: str,
-                   check_content: TemplateCheck = validate_pod_template) -> list[FieldError]:
+def check_selector(spec: Json, noun: str, owner: str) -> list[FieldError]:
     """The selector, and that the template carries its labels; `noun` names the kind in the message.
 
-    `owner` is the kind whose pods the template makes, as messages about it say; `check_content` checks the template
-    for itself.
+    `owner` is the kind whose pods the template makes, as messages about it say.
     """
     template, selector = spec.get("template") or {}, spec.get("selector")
     if selector is None:
-        return [required("spec.selector"), *check_template(template, None, owner, check_content)]
+        return [required("spec.selector"), *check_template(template, None, owner)]
     errors = check_label_selector("spec.selector", selector)
     if is_empty(selector):
         errors.append(invalid("spec.selector", selector, f"empty selector is invalid for {noun}"))
     if errors and not is_empty(selector):
         return [*errors, invalid("spec.selector", selector, "invalid label selector")]
-    return errors + check_template(template, selector, owner, check_content)
+    return errors + check_template(template, selector, owner)
 
 
 def is_empty(selector: Json) -> bool:
@@ -70,14 +67,13 @@ def matches(selector: Json | None, template: Json) -> bool:
     return selector is not None and from_object(selector).matches(labels)
 
 
-def check_template(template: Json, selector: Json | None, owner: str,
-                   check_content: TemplateCheck = validate_pod_template) -> list[FieldError]:
+def check_template(template: Json, selector: Json | None, owner: str) -> list[FieldError]:
     """A pod template that must match `selector`, restart always and have no deadline."""
     errors: list[FieldError] = []
     if not matches(selector, template):
         labels = (template.get("metadata") or {}).get("labels")
         errors.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
-    errors += check_content(template, "spec.template")
+    errors += validate_pod_template(template, "spec.template")
     pod = template.get("spec") or {}
     if pod.get("restartPolicy") != "Always":
         errors.append(not_supported("spec.template.spec.restartPolicy", pod.get("restartPolicy"), ["Always"]))

@@ -36,9 +36,10 @@ def test_containers_of_a_statefulset_mount_its_claims() -> None:
     spec = workload(volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": {}}])
     container = {"name": "c", "image": "i", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
     spec["template"] = {**spec["template"], "spec": {"containers": [container]}}
-    assert create(APPS, "StatefulSet", spec=spec)
+    made = create(APPS, "StatefulSet", spec=spec)
+    assert "volumes" not in made["spec"]["template"]["spec"]
     del spec["volumeClaimTemplates"]
-    assert refused(create, APPS, "Deployment", spec=spec) == {
+    assert refused(create, APPS, "StatefulSet", spec=spec) == {
         ("spec.template.spec.containers[0].volumeMounts[0].name", "NotFound")}
 
 

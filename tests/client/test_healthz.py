@@ -54,7 +54,7 @@ def test_what_is_made_of_answers(answer: bytes, why: str) -> None:
 def test_who_accepts_and_says_nothing_is_noticed_in_time() -> None:
     why, took = _asked(lambda reader, writer: asyncio.sleep(5), timeout=0.3)
     assert why == "does not answer (TimeoutError)"
-    assert took < 2
+    assert took < 4
 
 
 def test_nobody_there() -> None:

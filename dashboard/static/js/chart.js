@@ -20,7 +20,7 @@ export function drawRate(box, rate, plot) {
   plot?.destroy();
   const axis = { stroke: colour("--text-dim"), grid: { show: false }, ticks: { show: false }, font: "11px Inter, sans-serif" };
   const made = new uPlot({
-    width: box.clientWidth, height: 92, cursor: { show: false }, legend: { show: false }, padding: [6, 4, 0, 0],
+    width: box.clientWidth, height: 92, cursor: { show: false }, legend: { show: false }, padding: [6, 17, 0, 0],
     scales: { y: { range: (self, low, high) => [0, Math.max(1, high * 1.1)] } },
     axes: [{ ...axis, size: 20, space: 90, values: (self, ticks) => ticks.map((t) => new Date(t * 1000).toTimeString().slice(0, 5)) }, { ...axis, size: 34, space: 34 }],
     series: [{}, { stroke: colour("--accent"), width: 1.5, fill: colour("--accent-soft"), points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }) }],

@@ -53,7 +53,7 @@ export class Plot {
   options(lines, from, to) {
     const axis = { stroke: colour("--text-dim"), grid: { stroke: colour("--line-soft"), width: 1 }, ticks: { show: false }, font: "11px Inter, sans-serif" };
     return {
-      width: this.box.clientWidth || 300, height: HEIGHT, legend: { show: false }, padding: [8, 6, 0, 0],
+      width: this.box.clientWidth || 300, height: HEIGHT, legend: { show: false }, padding: [8, 17, 0, 0],
       cursor: { points: { size: 6 }, drag: { x: false, y: false }, sync: { key: this.sync, setSeries: false }, y: false },
       scales: { x: { time: true, range: (self, low, high) => [low, high], min: from, max: to }, y: { range: (self, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
       axes: [{ ...axis, size: 22, space: 70, values: ticks }, { ...axis, size: 62, space: 34, ...(this.binary && { incrs: BINARY }), values: (self, all) => all.map((one) => this.show(one)) }],

@@ -316,15 +316,13 @@ def summary(event: Json) -> Json:
 
 
 def _recent(tally: Tally, access: Access, namespaces: frozenset[str] | None) -> list[Json]:
-    found: list[Json] = []
-    last: Json | None = None
+    """The newest changes first, those of one sort to one object once, with their number: what flaps hides nothing else."""
+    found: dict[tuple[Key, str], Json] = {}
     for one in reversed(tally.recent):
-        if len(found) >= MAX_CHANGES:
-            break
-        if (namespaces is None or one.key.namespace in namespaces) and access.can_list(one.key.storage, one.key.namespace):
-            if last and last["key"] == list(one.key) and last["type"] == one.type:
-                last["times"] += 1
-                continue
-            last = {"type": one.type, "key": list(one.key), "rev": one.revision, "at": one.at, "times": 1}
-            found.append(last)
-    return found
+        what = one.key, one.type
+        if what in found:
+            found[what]["times"] += 1
+        elif (len(found) < MAX_CHANGES and (namespaces is None or one.key.namespace in namespaces)
+              and access.can_list(one.key.storage, one.key.namespace)):
+            found[what] = {"type": one.type, "key": list(one.key), "rev": one.revision, "at": one.at, "times": 1}
+    return list(found.values())

@@ -316,6 +316,29 @@ def test_what_changed_is_what_was_wanted_and_how_it_fares_not_each_step(peopled:
     live(ADMIN, story)
 
 
+def test_what_flaps_is_told_once_and_hides_nothing_else(peopled: Peopled) -> None:
+    store, things = peopled
+    web, broken = things["web"], things["broken"]["metadata"]["name"]
+
+    async def story(page: Page) -> None:
+        await page.ask(op="sub", id=1, feed="overview")
+        await page.wait_for("doc", 1)
+        web["spec"]["replicas"] = 7
+        world.update(store, web)
+        for number in range(6):
+            things["broken"]["status"] = world.running("ledger", 10) if number % 2 else world.crashing("ledger")
+            things["broken"]["metadata"]["labels"] = {"turn": str(number)}
+            world.update(store, things["broken"])
+        times: dict[str, int] = {}
+        while times.get(broken) != 6:
+            changes = (await page.wait_for("doc", 1))["doc"]["changes"]
+            times = {c["key"][2]: c["times"] for c in changes if c["type"] == "MODIFIED"}
+        assert list(times.items()) == [(broken, 6), ("web", 1)]
+        assert len({(c["type"], *c["key"]) for c in changes}) == len(changes)
+
+    live(ADMIN, story)
+
+
 def test_the_log_tells_of_before_the_dashboard_began(peopled: Peopled) -> None:
     store, things = peopled
     things["webs"][0]["status"]["startTime"] = world.ago(1)

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from cluster import users
 from cluster.admission.request import Request
 from cluster.authz import Authorizer
 from cluster.rbac import Attributes
-from cluster.users import User
 
 Json = dict[str, Any]
 FIELDS = ("group", "resource", "subresource", "namespace", "name", "path")
@@ -44,11 +44,8 @@ def _with(field: str, question: Json, value: str) -> Json:
 
 
 def _check(request: Request, question: Json, verb: str) -> Json:
-    user = request.user
-    if account := question.get(ACCOUNT):
-        namespace, name = account
-        user = User(f"system:serviceaccount:{namespace}:{name}", groups=(
-            "system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"))
+    account = question.get(ACCOUNT)
+    user = users.service_account(*account) if account else request.user
     wanted = Attributes(verb, **{field: question[field] for field in FIELDS if field in question})
     found = Authorizer.of(request.cache).decide(user, wanted)
     return {"allowed": found.allowed, "reason": found.reason}

@@ -51,6 +51,7 @@ def test_host_ports_come_and_go_with_their_pods() -> None:
                 await backend.until(lambda: backend.ports == ["default/front:host-80"])
                 api.remove("pods", "default", "front")
                 await backend.until(lambda: backend.ports == [])
+                assert backend.syncs >= 3, "once for nothing, once with the pod, once without it"
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

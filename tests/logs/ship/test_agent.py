@@ -117,6 +117,7 @@ def test_few_descriptors_are_enough_for_many_logs(tmp_path: Path) -> None:
             for pod in range(12):
                 wrote(running.pods, f"p{pod}", "two")
             await until(lambda: len(running.store.messages) == 24)
+            assert sorted(running.store.messages.values()) == ["one"] * 12 + ["two"] * 12
 
     asyncio.run(story())
 

@@ -140,6 +140,8 @@ def test_a_resize_restarts_where_the_policy_says_so(tmp_path: Path) -> None:
         w.api.put("pods", changed)
         await w.until(lambda: w.status("a")["containerStatuses"][0]["restartCount"] == 1 and "running" in w.state("a"))
         assert w.status("a")["containerStatuses"][0]["resources"]["limits"]["memory"] == "2Mi"
+        # The recorder writes events in the background.
+        await w.until(lambda: w.api.events("Killing"))
         assert w.api.events("Killing") == ["Container c resize requires restart, will be restarted"]
 
     play(tmp_path, story)

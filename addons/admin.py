@@ -54,12 +54,20 @@ class AddonAdminSite(AdminSite):
             path("addon/<slug:name>/", view(require_http_methods(["GET", "HEAD", "POST"])(self.addon)), name="addon"),
             path("addon/<slug:name>/live/", view(require_GET(self.live)), name="live"),
             path("audit/", view(require_GET(self.audit)), name="audit"),
-            *super().get_urls()]
+            *super().get_urls(),
+        ]
 
     def index(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
-        return render(request, "addons/index.html", {
-            **self._context(request, self.index_title), "addons": status.all_addons(), "log": AuditEntry.objects.order_by(
-                "-id")[:BRIEF], **(extra_context or {})})
+        return render(
+            request,
+            "addons/index.html",
+            {
+                **self._context(request, self.index_title),
+                "addons": status.all_addons(),
+                "log": AuditEntry.objects.order_by("-id")[:BRIEF],
+                **(extra_context or {}),
+            },
+        )
 
     def addon(self, request: HttpRequest, name: str) -> HttpResponse:
         """One addon: its state, and the form of its configuration."""
@@ -80,8 +88,11 @@ class AddonAdminSite(AdminSite):
             changes = status.change(found.addon, form.cleaned_data, request.user.get_username(), seen or "-")
         except Changed:
             now = status.of(found.addon)
-            form.add_error(None, "Somebody else changed this configuration since you opened the page. Below is what you "
-                                 "entered, beside each field what it is now. Save again to replace it.")
+            form.add_error(
+                None,
+                "Somebody else changed this configuration since you opened the page. Below is what you "
+                "entered, beside each field what it is now. Save again to replace it.",
+            )
             return self._page(request, now, form, conflict=True)
         except (OptionError, ApiError) as error:
             form.add_error(None, str(error))
@@ -101,8 +112,9 @@ class AddonAdminSite(AdminSite):
         self._may_change(request)
         addon = catalogue().get(name)
         if addon is None or request.POST.get("enabled") not in ("true", "false"):
-            return HttpResponse("enabled: must be true or false, for an addon that exists\n", status=400,
-                                content_type="text/plain")
+            return HttpResponse(
+                "enabled: must be true or false, for an addon that exists\n", status=400, content_type="text/plain"
+            )
         try:
             status.change(addon, {"enabled": request.POST["enabled"]}, request.user.get_username())
         except (OptionError, ApiError, Changed) as error:
@@ -117,16 +129,29 @@ class AddonAdminSite(AdminSite):
         if chosen := request.GET.get("addon", ""):
             rows = rows.filter(addon=chosen)
         page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-        return render(request, "addons/audit.html", {
-            **self._context(request, "What was done"), "page": page, "names": list(catalogue()), "chosen": chosen})
+        return render(
+            request,
+            "addons/audit.html",
+            {**self._context(request, "What was done"), "page": page, "names": list(catalogue()), "chosen": chosen},
+        )
 
-    def _page(self, request: HttpRequest, found: AddonStatus, form: ConfigForm, seen: str = "",
-              conflict: bool = False) -> HttpResponse:
+    def _page(
+        self, request: HttpRequest, found: AddonStatus, form: ConfigForm, seen: str = "", conflict: bool = False
+    ) -> HttpResponse:
         now = found.values
         rows = [{**row, "now": now[row["option"].name]} for row in form.rows()]
-        return render(request, "addons/addon.html", {
-            **self._context(request, found.addon.title), "form": form, "rows": rows, "seen": seen or found.digest,
-            "conflict": conflict, **_moving(found)})
+        return render(
+            request,
+            "addons/addon.html",
+            {
+                **self._context(request, found.addon.title),
+                "form": form,
+                "rows": rows,
+                "seen": seen or found.digest,
+                "conflict": conflict,
+                **_moving(found),
+            },
+        )
 
     def _context(self, request: HttpRequest, title: str) -> Context:
         return {**self.each_context(request), "title": title, "may_change": request.user.has_perm(CHANGE)}
@@ -155,10 +180,15 @@ def _moving(found: AddonStatus) -> Context:
     for pod in pods:
         if used := sampler.pods.get(pod["name"]):
             pod.update(cpu=cores(used.cpu), memory=mebibytes(used.memory))
-    return {"found": found, "pods": pods, "warnings": status.warnings(found, status.cache()),
-            "charts": charts_of(found.addon.name), "usage_problem": sampler.problem,
-            "log": AuditEntry.objects.filter(addon=found.addon.name).order_by("-id")[:BRIEF],
-            "ended": rollout.in_words(found.state.last)}
+    return {
+        "found": found,
+        "pods": pods,
+        "warnings": status.warnings(found, status.cache()),
+        "charts": charts_of(found.addon.name),
+        "usage_problem": sampler.problem,
+        "log": AuditEntry.objects.filter(addon=found.addon.name).order_by("-id")[:BRIEF],
+        "ended": rollout.in_words(found.state.last),
+    }
 
 
 site = AddonAdminSite(name="addon_admin")

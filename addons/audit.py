@@ -14,8 +14,8 @@ import orjson
 
 from cluster.database import Database
 
-KEPT = 10_000      # rows; older ones are deleted
-LONGEST = 500      # characters of a value, and of a note
+KEPT = 10_000  # rows; older ones are deleted
+LONGEST = 500  # characters of a value, and of a note
 CHANGED, REFUSED, ROLLED_OUT, ROLLED_BACK, UNHEALTHY = "changed", "refused", "rolled out", "rolled back", "unhealthy"
 
 Change = tuple[str, str | None, str | None]  # (key, from, to); None: absent
@@ -23,12 +23,21 @@ Change = tuple[str, str | None, str | None]  # (key, from, to); None: absent
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
     """What changed from one configuration to another, by key."""
-    return [(key, before.get(key), after.get(key)) for key in sorted({*before, *after})
-            if before.get(key) != after.get(key)]
+    return [
+        (key, before.get(key), after.get(key)) for key in sorted({*before, *after}) if before.get(key) != after.get(key)
+    ]
 
 
-def record(database: Database, addon: str, action: str, actor: str, revision: int, changes: list[Change],
-           note: str = "", known: bool = False) -> None:
+def record(
+    database: Database,
+    addon: str,
+    action: str,
+    actor: str,
+    revision: int,
+    changes: list[Change],
+    note: str = "",
+    known: bool = False,
+) -> None:
     """Add a row, unless it is there. `known`: the actor is a person, whose name replaces the client's in a row there."""
     put = "UPDATE SET actor = excluded.actor" if known else "NOTHING"
     body = orjson.dumps([[key, _cut(old), _cut(new)] for key, old, new in changes]).decode()
@@ -36,8 +45,11 @@ def record(database: Database, addon: str, action: str, actor: str, revision: in
         database.execute(
             "INSERT INTO addons_auditentry (at, addon, action, actor, revision, changes, note) VALUES (?, ?, ?, ?, ?, ?, ?) "
             f"ON CONFLICT (addon, action, revision) DO {put}",
-            (time.time(), addon, action, actor[:200], revision, body, note[:4 * LONGEST]))
-        database.execute("DELETE FROM addons_auditentry WHERE id <= (SELECT max(id) FROM addons_auditentry) - ?", (KEPT,))
+            (time.time(), addon, action, actor[:200], revision, body, note[: 4 * LONGEST]),
+        )
+        database.execute(
+            "DELETE FROM addons_auditentry WHERE id <= (SELECT max(id) FROM addons_auditentry) - ?", (KEPT,)
+        )
 
 
 def _cut(value: str | None) -> str | None:
@@ -49,8 +61,12 @@ def actor_of(config: Mapping[str, Any], changes: list[Change]) -> str:
 
     A key that somebody took away has no owner any more: "unknown".
     """
-    names = {str(entry.get("manager") or "unknown") for entry in config["metadata"].get("managedFields") or ()
-             for key, _, new in changes if new is not None and f"f:{key}" in _data_fields(entry)}
+    names = {
+        str(entry.get("manager") or "unknown")
+        for entry in config["metadata"].get("managedFields") or ()
+        for key, _, new in changes
+        if new is not None and f"f:{key}" in _data_fields(entry)
+    }
     return ", ".join(sorted(names)) or "unknown"
 
 

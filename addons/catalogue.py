@@ -32,12 +32,18 @@ log = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 FOLDER = Path(__file__).resolve().parent
 NAMESPACE = "kube-system"
-ADDON_LABEL = "addons.binnacle/name"          # on every object that belongs to an addon
+ADDON_LABEL = "addons.binnacle/name"  # on every object that belongs to an addon
 MODE_LABEL = "addonmanager.kubernetes.io/mode"  # Reconcile: kept as in the manifest; EnsureExists: only created
 RECONCILE, ENSURE_EXISTS = "Reconcile", "EnsureExists"
 DEADLINE = Option(
-    "rollout_deadline", "120", "Seconds that a change may take to become healthy; then the configuration before it is put "
-    "back. Time in which the node is not ready does not count.", "integer", min=5, max=3600)
+    "rollout_deadline",
+    "120",
+    "Seconds that a change may take to become healthy; then the configuration before it is put "
+    "back. Time in which the node is not ready does not count.",
+    "integer",
+    min=5,
+    max=3600,
+)
 
 
 class AddonError(ValueError):
@@ -87,8 +93,10 @@ class Addon:
         labels = obj.setdefault("metadata", {}).setdefault("labels", {})
         labels[ADDON_LABEL] = self.name
         if labels.setdefault(MODE_LABEL, RECONCILE) not in (RECONCILE, ENSURE_EXISTS):
-            raise AddonError(f"addon {self.name}: {obj.get('kind')} {obj['metadata'].get('name')}: label {MODE_LABEL} "
-                             f"is {labels[MODE_LABEL]!r}; it may be {RECONCILE} or {ENSURE_EXISTS}")
+            raise AddonError(
+                f"addon {self.name}: {obj.get('kind')} {obj['metadata'].get('name')}: label {MODE_LABEL} "
+                f"is {labels[MODE_LABEL]!r}; it may be {RECONCILE} or {ENSURE_EXISTS}"
+            )
         return obj
 
 
@@ -98,11 +106,17 @@ def installation_facts() -> dict[str, str]:
 
     settings = Settings.from_environment()
     network = settings.service_cidr.split("/")[0].rsplit(".", 1)[0]
-    return {"port": os.environ.get("BINNACLE_PORT", "8080"), "api_port": os.environ.get("BINNACLE_API_PORT", "6443"),
-            "node_address": os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1"),
-            "service_cidr": settings.service_cidr, "pod_cidr": settings.pod_cidr,
-            "dns_address": f"{network}.10", "dns_port": str(dns_port()), "cluster_domain": settings.cluster_domain,
-            "state_folder": os.path.abspath(os.environ.get("BINNACLE_VAR", "var"))}
+    return {
+        "port": os.environ.get("BINNACLE_PORT", "8080"),
+        "api_port": os.environ.get("BINNACLE_API_PORT", "6443"),
+        "node_address": os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1"),
+        "service_cidr": settings.service_cidr,
+        "pod_cidr": settings.pod_cidr,
+        "dns_address": f"{network}.10",
+        "dns_port": str(dns_port()),
+        "cluster_domain": settings.cluster_domain,
+        "state_folder": os.path.abspath(os.environ.get("BINNACLE_VAR", "var")),
+    }
 
 
 def dns_port() -> int:
@@ -146,8 +160,16 @@ def _read(path: Path) -> Addon:
     if missing:
         raise AddonError(f"{path}: {', '.join(missing)} missing")
     documents = tuple(file.read_text() for file in sorted((path.parent / "manifests").glob("*.yaml")))
-    return Addon(name, about["title"], about["description"].strip(), str(about["version"]), about["enabled"],
-                 tuple(_options(path, about.get("options") or {})), documents, (about.get("when_off") or "").strip())
+    return Addon(
+        name,
+        about["title"],
+        about["description"].strip(),
+        str(about["version"]),
+        about["enabled"],
+        tuple(_options(path, about.get("options") or {})),
+        documents,
+        (about.get("when_off") or "").strip(),
+    )
 
 
 def _options(path: Path, entries: dict[str, Any]) -> Iterator[Option]:

@@ -13,9 +13,14 @@ from addons.options import LONGEST, Option
 
 STRUCTURED = ("json", "addresses", "domains")
 NOTES = {
-    "integer": "a whole number", "number": "a number", "duration": "such as 30s, 5m, 12h or 30d",
-    "size": "such as 512Mi or 10Gi", "url": "such as http://prometheus.example:9090", "json": "JSON",
-    "addresses": "a JSON list of addresses", "domains": "a JSON object: domain → list of addresses",
+    "integer": "a whole number",
+    "number": "a number",
+    "duration": "such as 30s, 5m, 12h or 30d",
+    "size": "such as 512Mi or 10Gi",
+    "url": "such as http://prometheus.example:9090",
+    "json": "JSON",
+    "addresses": "a JSON list of addresses",
+    "domains": "a JSON object: domain → list of addresses",
 }
 
 
@@ -38,20 +43,31 @@ class ConfigForm(forms.Form):
 
     def rows(self) -> list[dict[str, Any]]:
         """What the template shows of each option."""
-        return [{"field": self[option.name], "option": option, "note": note(option),
-                 "changed": self[option.name].value() != option.default} for option in self.shown]
+        return [
+            {
+                "field": self[option.name],
+                "option": option,
+                "note": note(option),
+                "changed": self[option.name].value() != option.default,
+            }
+            for option in self.shown
+        ]
 
 
 def note(option: Option) -> str:
     """What a value looks like, in a few words."""
     comma = "," if option.type in ("duration", "size") and option.range() else ""
-    return NOTES.get(option.type, "") + comma + option.range(" s" if option.type == "duration" else "") or option.pattern_help
+    return (
+        NOTES.get(option.type, "") + comma + option.range(" s" if option.type == "duration" else "")
+        or option.pattern_help
+    )
 
 
 def _field(option: Option) -> forms.Field:
     # Empty is for `options.check` to judge: an option may be empty where its default is.
-    return forms.CharField(label=option.name, required=False, help_text=option.help, widget=_widget(option), strip=True,
-                           max_length=None)
+    return forms.CharField(
+        label=option.name, required=False, help_text=option.help, widget=_widget(option), strip=True, max_length=None
+    )
 
 
 def _widget(option: Option) -> forms.Widget:
@@ -64,6 +80,8 @@ def _widget(option: Option) -> forms.Widget:
     if option.type in STRUCTURED:
         return forms.Textarea({**described, "rows": 2, "maxlength": LONGEST})
     if option.type == "integer":
-        bounds = {name: f"{bound:.15g}" for name, bound in (("min", option.min), ("max", option.max)) if bound is not None}
+        bounds = {
+            name: f"{bound:.15g}" for name, bound in (("min", option.min), ("max", option.max)) if bound is not None
+        }
         return forms.NumberInput({**described, **bounds, "step": "1"})
     return forms.TextInput({**described, "maxlength": LONGEST})

@@ -52,8 +52,11 @@ class Health:
 
 def of(addon: str, cache: Cache) -> Health:
     """The health of the addon of that name."""
-    found = tuple(workload(entry, cache) for storage in WORKLOADS
-                  for entry in cache.select(storage, NAMESPACE, lambda labels: labels.get(ADDON_LABEL) == addon))
+    found = tuple(
+        workload(entry, cache)
+        for storage in WORKLOADS
+        for entry in cache.select(storage, NAMESPACE, lambda labels: labels.get(ADDON_LABEL) == addon)
+    )
     return Health(found, max((_ready_since(pod) for w in found for pod in w.pods), default=0.0))
 
 

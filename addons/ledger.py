@@ -40,9 +40,22 @@ class Ledger:
         if found is not None:
             return dict(found)
         # Applied, not created, so that its fields have owners: whoever changes them later is known by name.
-        return dict(session.patch("configmaps", NAMESPACE, name, {
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE},
-            "data": self.addon.defaults}, "application/apply-patch+yaml", field_manager=MANAGER, force=True))
+        return dict(
+            session.patch(
+                "configmaps",
+                NAMESPACE,
+                name,
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": name, "namespace": NAMESPACE},
+                    "data": self.addon.defaults,
+                },
+                "application/apply-patch+yaml",
+                field_manager=MANAGER,
+                force=True,
+            )
+        )
 
     def notice(self) -> None:
         """Write down data that the manager has not seen, and accept or refuse them."""
@@ -52,8 +65,12 @@ class Ledger:
         values, problems = options.check(self.addon.settings, data)
         wrong = {key: data[key] for key in problems if key in data}
         changes = audit.differences(known.values, {**values, **wrong}) if known.values else []
-        asked = Rollout(values, self._ctx.now(), int(self.config["metadata"]["resourceVersion"]),
-                        audit.actor_of(self.config, changes))
+        asked = Rollout(
+            values,
+            self._ctx.now(),
+            int(self.config["metadata"]["resourceVersion"]),
+            audit.actor_of(self.config, changes),
+        )
         if changes:
             self._record(audit.CHANGED, asked, changes, actor=asked.by)
         after = rollout.refused(known, asked, problems) if problems else rollout.accepted(known, asked)
@@ -72,10 +89,15 @@ class Ledger:
         changed = {name: text for name, text in state.notes(after).items() if have.get(name) != text}
         self.state = after
         if changed or data is not None:
-            patch = {"metadata": {"annotations": changed, "resourceVersion": meta["resourceVersion"]},
-                     **({"data": dict(data)} if data is not None else {})}
-            self.config = dict(self._ctx.session.patch("configmaps", NAMESPACE, self.addon.config_name, orjson.dumps(patch),
-                                                       "application/merge-patch+json"))
+            patch = {
+                "metadata": {"annotations": changed, "resourceVersion": meta["resourceVersion"]},
+                **({"data": dict(data)} if data is not None else {}),
+            }
+            self.config = dict(
+                self._ctx.session.patch(
+                    "configmaps", NAMESPACE, self.addon.config_name, orjson.dumps(patch), "application/merge-patch+json"
+                )
+            )
 
     def conclude(self, verdict: rollout.Verdict) -> None:
         """Write down how a rollout goes, or how it ended."""
@@ -86,7 +108,9 @@ class Ledger:
             self._record(audit.UNHEALTHY, current, [], verdict.state.error)
             self._tell("Warning", "AddonUnhealthy", verdict.state.error)
         elif verdict.outcome == audit.ROLLED_BACK:
-            self._record(audit.ROLLED_BACK, current, audit.differences(current.values, before.in_force or {}), verdict.reason)
+            self._record(
+                audit.ROLLED_BACK, current, audit.differences(current.values, before.in_force or {}), verdict.reason
+            )
             self._tell("Warning", "AddonRolledBack", rollout.in_words(verdict.state.last))
         elif verdict.outcome == audit.ROLLED_OUT:
             self._rolled_out(current, before.in_force, rollout.in_words(verdict.state.last))
@@ -98,7 +122,9 @@ class Ledger:
             self._record(audit.ROLLED_OUT, current, audit.differences(before, current.values))
             self._tell("Normal", "AddonRolledOut", words)
 
-    def _record(self, action: str, about: Rollout, changes: list[audit.Change], note: str = "", actor: str = MANAGER) -> None:
+    def _record(
+        self, action: str, about: Rollout, changes: list[audit.Change], note: str = "", actor: str = MANAGER
+    ) -> None:
         audit.record(self._ctx.session.store.database, self.addon.name, action, actor, about.revision, changes, note)
 
     def _tell(self, kind: str, reason: str, message: str) -> None:

@@ -27,10 +27,10 @@ from controllers.runtime import Context, Controller, Result, Watch
 if TYPE_CHECKING:
     from cluster.cache import Cache, Entry
 
-RESYNC = 60.0    # seconds: what somebody changed by hand is put right after this at the latest
+RESYNC = 60.0  # seconds: what somebody changed by hand is put right after this at the latest
 WATCHFUL = 10.0  # the same while something is wrong
-POLL = 1.0       # seconds between looks at a rollout
-REAPPLY = 5.0    # seconds in which further looks at a rollout do not apply again
+POLL = 1.0  # seconds between looks at a rollout
+REAPPLY = 5.0  # seconds in which further looks at a rollout do not apply again
 
 
 def affected(entry: Entry, cache: Cache) -> Iterable[str]:
@@ -49,9 +49,20 @@ class AddonManager(Controller):
 
     name = MANAGER
     user = "system:addon-manager"
-    watches = tuple(Watch(storage, affected) for storage in (
-        "namespaces", "configmaps", "services", "serviceaccounts", "deployments.apps", "daemonsets.apps",
-        "statefulsets.apps", "clusterroles.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"))
+    watches = tuple(
+        Watch(storage, affected)
+        for storage in (
+            "namespaces",
+            "configmaps",
+            "services",
+            "serviceaccounts",
+            "deployments.apps",
+            "daemonsets.apps",
+            "statefulsets.apps",
+            "clusterroles.rbac.authorization.k8s.io",
+            "clusterrolebindings.rbac.authorization.k8s.io",
+        )
+    )
 
     def __init__(self) -> None:
         self._applied: dict[str, tuple[Mapping[str, str], float]] = {}  # values, and when
@@ -68,8 +79,14 @@ class AddonManager(Controller):
             if failure:
                 raise failure
             return WATCHFUL if ledger.state.health else RESYNC
-        verdict = rollout.judge(ledger.state, fit, failure, health.nodes_ready_since(fit, ctx.cache), ctx.now(),
-                                self._met_at(addon, ledger.state.rollout, ctx.now()))
+        verdict = rollout.judge(
+            ledger.state,
+            fit,
+            failure,
+            health.nodes_ready_since(fit, ctx.cache),
+            ctx.now(),
+            self._met_at(addon, ledger.state.rollout, ctx.now()),
+        )
         ledger.conclude(verdict)
         if verdict.outcome == audit.ROLLED_BACK:
             return self.reconcile(key, ctx)
@@ -117,7 +134,9 @@ def _apply_one(kind: Kind, key: Key, obj: dict[str, Any], ctx: Context) -> None:
         return
     # Not a strategic merge patch: that takes two ports of one number, UDP and TCP, for the same; and here what a manifest
     # no longer says goes away.
-    ctx.session.patch(kind, key.namespace, key.name, obj, "application/apply-patch+yaml", field_manager=MANAGER, force=True)
+    ctx.session.patch(
+        kind, key.namespace, key.name, obj, "application/apply-patch+yaml", field_manager=MANAGER, force=True
+    )
 
 
 def prune(addon: Addon, kept: set[Key], ctx: Context) -> None:
@@ -127,6 +146,8 @@ def prune(addon: Addon, kept: set[Key], ctx: Context) -> None:
             # Pods and the like carry the label from their template: their owner goes, and they go with it.
             if entry.key not in kept and not entry.owners and not entry.meta.deletionTimestamp:
                 try:
-                    ctx.session.delete(storage, entry.key.namespace, entry.key.name, {"propagationPolicy": "Background"})
+                    ctx.session.delete(
+                        storage, entry.key.namespace, entry.key.name, {"propagationPolicy": "Background"}
+                    )
                 except NotFound:
                     continue

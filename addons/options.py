@@ -38,7 +38,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 LONGEST = 16_384  # characters of a value
-SHOWN = 80        # characters of a value that a message repeats
+SHOWN = 80  # characters of a value that a message repeats
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DOMAIN = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.?)+", re.I)
 
@@ -76,8 +76,9 @@ class Option:
             return TYPES[self.type](self, text.strip())
         except _Wrong as wrong:
             what, fix = wrong.args
-            raise OptionError(f"{self.name}: {shown(text)} {what}; it has to be {fix}. Without the key it is "
-                              f"{shown(self.default)}.") from None
+            raise OptionError(
+                f"{self.name}: {shown(text)} {what}; it has to be {fix}. Without the key it is {shown(self.default)}."
+            ) from None
 
     def range(self, unit: str = "") -> str:
         """The bounds in words: " from 0 to 3600", or nothing."""
@@ -227,8 +228,17 @@ def _domains(option: Option, text: str) -> str:
 
 
 TYPES: dict[str, Callable[[Option, str], str]] = {
-    "string": _string, "integer": _integer, "number": _number, "boolean": _boolean, "choice": _choice,
-    "duration": _duration, "size": _size, "url": _url, "json": _json, "addresses": _addresses, "domains": _domains,
+    "string": _string,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "choice": _choice,
+    "duration": _duration,
+    "size": _size,
+    "url": _url,
+    "json": _json,
+    "addresses": _addresses,
+    "domains": _domains,
 }
 
 
@@ -246,8 +256,10 @@ def check(options: Sequence[Option], data: Mapping[str, str]) -> tuple[dict[str,
         asked = option.required_when
         if asked and not values[option.name] and all(values.get(name) == value for name, value in asked.items()):
             because = " and ".join(f"{name} is {value}" for name, value in asked.items())
-            problems.setdefault(option.name, f"{option.name}: is empty, but {because}; set {option.name}, or change "
-                                             f"{' or '.join(asked)}.")
+            problems.setdefault(
+                option.name,
+                f"{option.name}: is empty, but {because}; set {option.name}, or change {' or '.join(asked)}.",
+            )
     return values, problems
 
 
@@ -267,8 +279,14 @@ def read(name: str, entry: Any) -> Option:
     choices = entry.get("choices") or {}
     if not isinstance(choices, dict):
         choices = dict.fromkeys(choices, "")
-    found = Option(name, text_of(entry["default"]), str(entry["help"]).strip(), _type(name, entry, choices),
-                   {text_of(value): str(label) for value, label in choices.items()}, **more)
+    found = Option(
+        name,
+        text_of(entry["default"]),
+        str(entry["help"]).strip(),
+        _type(name, entry, choices),
+        {text_of(value): str(label) for value, label in choices.items()},
+        **more,
+    )
     unknown = set(entry) - {"default", "help", "type", "choices", *more}
     if unknown:
         raise OptionError(f"{name}: there is no key {sorted(unknown)[0]!r} in the description of an option")

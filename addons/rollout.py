@@ -19,7 +19,7 @@ from cluster import clock
 from cluster.errors import ApiError
 
 SETTLE = 10.0  # seconds for which all pods have to be ready, a quarter of the deadline at most
-GRACE = 15.0   # seconds that a manager looks at a rollout itself before it gives up on it
+GRACE = 15.0  # seconds that a manager looks at a rollout itself before it gives up on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,11 @@ def refused(known: State, asked: Rollout, problems: Mapping[str, str]) -> State:
 
 def standing(known: State, health: Health, failure: Exception | None) -> State:
     """The state of an addon that is not being changed."""
-    return known.but(state=_word(known, health, failure), error=_error(known, failure),
-                     health=health.trouble if known.enabled else "")
+    return known.but(
+        state=_word(known, health, failure),
+        error=_error(known, failure),
+        health=health.trouble if known.enabled else "",
+    )
 
 
 def _word(known: State, health: Health, failure: Exception | None) -> str:
@@ -64,8 +67,9 @@ def _error(known: State, failure: object) -> str:
     return known.error if known.refused else str(failure or "")
 
 
-def judge(known: State, health: Health, failure: Exception | None, nodes: tuple[float, str], now: float,
-          met: float) -> Verdict:
+def judge(
+    known: State, health: Health, failure: Exception | None, nodes: tuple[float, str], now: float, met: float
+) -> Verdict:
     """What comes of a rollout. `nodes`: since when the nodes that matter are ready, and why they are not; `met`: since
     when this manager looks at it."""
     current = known.rollout
@@ -80,8 +84,14 @@ def judge(known: State, health: Health, failure: Exception | None, nodes: tuple[
     if known.in_force is not None and (late or _hopeless(failure)):
         return _undone(known, current, known.in_force, now, why)
     if late:
-        return Verdict(known.but(state=state.UNHEALTHY, health=health.trouble, error=_error(
-            known, f"{why}. There is no earlier configuration to go back to.")), audit.UNHEALTHY)
+        return Verdict(
+            known.but(
+                state=state.UNHEALTHY,
+                health=health.trouble,
+                error=_error(known, f"{why}. There is no earlier configuration to go back to."),
+            ),
+            audit.UNHEALTHY,
+        )
     waiting = f"{away}: the deadline waits for it" if away else health.trouble
     return Verdict(known.but(state=state.ROLLING, health=waiting, error=_error(known, failure)))
 
@@ -101,28 +111,46 @@ def _is_done(current: Rollout, health: Health, now: float, deadline: float) -> b
 def _done(known: State, current: Rollout, now: float) -> Verdict:
     last = _last(audit.ROLLED_OUT, current, known.in_force, current.values, now)
     enabled = current.values.get("enabled") == "true"
-    return Verdict(known.but(state=state.HEALTHY if enabled else state.OFF, health="", error=_error(known, ""),
-                             rollout=None, last=last, in_force=current.values), audit.ROLLED_OUT)
+    return Verdict(
+        known.but(
+            state=state.HEALTHY if enabled else state.OFF,
+            health="",
+            error=_error(known, ""),
+            rollout=None,
+            last=last,
+            in_force=current.values,
+        ),
+        audit.ROLLED_OUT,
+    )
 
 
 def _undone(known: State, current: Rollout, before: Values, now: float, why: str) -> Verdict:
     last = _last(audit.ROLLED_BACK, current, before, before, now, why)
-    return Verdict(known.but(state=state.ROLLING, health="", error="", rollout=None, last=last), audit.ROLLED_BACK, before,
-                   why)
+    return Verdict(
+        known.but(state=state.ROLLING, health="", error="", rollout=None, last=last), audit.ROLLED_BACK, before, why
+    )
 
 
 def _last(result: str, current: Rollout, before: Values | None, after: Values, now: float, why: str = "") -> Last:
     keys = [key for key, _, new in audit.differences(before or current.values, current.values) if new is not None]
-    return Last(result, {key: current.values[key] for key in keys}, {key: after[key] for key in keys}, why,
-                clock.stamp(now), current.revision)
+    return Last(
+        result,
+        {key: current.values[key] for key in keys},
+        {key: after[key] for key in keys},
+        why,
+        clock.stamp(now),
+        current.revision,
+    )
 
 
 def in_words(last: Last | None) -> str:
     """How a rollout ended, as a sentence."""
     if last is None:
         return ""
-    tried, kept = (", ".join(f"{key}={value}" for key, value in found.items()) or "the first configuration"
-                   for found in (last.tried, last.in_force))
+    tried, kept = (
+        ", ".join(f"{key}={value}" for key, value in found.items()) or "the first configuration"
+        for found in (last.tried, last.in_force)
+    )
     if last.result == audit.ROLLED_BACK:
         return f"Rolled back {tried}: {last.reason}. In force: {kept}."
     return f"In force: {kept}."

@@ -31,8 +31,10 @@ Json = dict[str, Any]
 Values = Mapping[str, str]
 
 PREFIX = "addons.binnacle/"
-STATE, ERROR, REFUSED, HEALTH, IN_FORCE, ROLLOUT, LAST, OBSERVED, VERSION = (PREFIX + name for name in (
-    "state", "error", "refused", "health", "in-force", "rollout", "last-rollout", "observed", "version"))
+STATE, ERROR, REFUSED, HEALTH, IN_FORCE, ROLLOUT, LAST, OBSERVED, VERSION = (
+    PREFIX + name
+    for name in ("state", "error", "refused", "health", "in-force", "rollout", "last-rollout", "observed", "version")
+)
 HEALTHY, ROLLING, UNHEALTHY, OFF = "healthy", "rolling out", "not healthy", "off"
 LONGEST = 2_000  # characters of an annotation in words
 
@@ -92,11 +94,20 @@ def read(config: Json) -> State:
     rollout, last = _json(found, ROLLOUT), _json(found, LAST)
     in_force = _json(found, IN_FORCE)
     return State(
-        found.get(STATE, ""), found.get(ERROR, ""), found.get(REFUSED, ""), found.get(HEALTH, ""), _values(in_force),
-        _made(Rollout, rollout and {**rollout, "started": _epoch(rollout.get("started")),
-                                    "values": _values(rollout.get("values"))}),
+        found.get(STATE, ""),
+        found.get(ERROR, ""),
+        found.get(REFUSED, ""),
+        found.get(HEALTH, ""),
+        _values(in_force),
+        _made(
+            Rollout,
+            rollout
+            and {**rollout, "started": _epoch(rollout.get("started")), "values": _values(rollout.get("values"))},
+        ),
         _made(Last, last and {**last, "in_force": last.get("inForce"), "inForce": None}),
-        found.get(OBSERVED, ""), found.get(VERSION, ""))
+        found.get(OBSERVED, ""),
+        found.get(VERSION, ""),
+    )
 
 
 def notes(state: State) -> dict[str, str | None]:
@@ -104,10 +115,20 @@ def notes(state: State) -> dict[str, str | None]:
     rollout = state.rollout and {**asdict(state.rollout), "started": clock.stamp(state.rollout.started)}
     # `kubectl describe` shows the beginning of an annotation: what was tried comes first.
     last = state.last and {{"in_force": "inForce"}.get(name, name): value for name, value in asdict(state.last).items()}
-    words = {STATE: state.state, ERROR: state.error[:LONGEST], REFUSED: state.refused, HEALTH: state.health[:LONGEST],
-             OBSERVED: state.observed, VERSION: state.version}
-    return {**{name: text or None for name, text in words.items()},
-            IN_FORCE: _text(state.in_force), ROLLOUT: _text(rollout), LAST: _text(last)}
+    words = {
+        STATE: state.state,
+        ERROR: state.error[:LONGEST],
+        REFUSED: state.refused,
+        HEALTH: state.health[:LONGEST],
+        OBSERVED: state.observed,
+        VERSION: state.version,
+    }
+    return {
+        **{name: text or None for name, text in words.items()},
+        IN_FORCE: _text(state.in_force),
+        ROLLOUT: _text(rollout),
+        LAST: _text(last),
+    }
 
 
 def data_of(config: Json) -> dict[str, str]:

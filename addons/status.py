@@ -24,7 +24,7 @@ from dashboard.redact import clean_text
 
 Json = dict[str, Any]
 
-WARNINGS = 8   # events shown
+WARNINGS = 8  # events shown
 ATTEMPTS = 20  # writes, when the manager's notes come in between
 
 
@@ -89,7 +89,9 @@ def cache() -> Cache:
 
 @once
 def _own_cache() -> Cache:
-    return Cache(Store.of(1), ("configmaps", *health.WORKLOADS, "replicasets.apps", "pods", "nodes", "events", "services"))
+    return Cache(
+        Store.of(1), ("configmaps", *health.WORKLOADS, "replicasets.apps", "pods", "nodes", "events", "services")
+    )
 
 
 def all_addons() -> list[AddonStatus]:
@@ -106,25 +108,37 @@ def of(addon: Addon) -> AddonStatus:
 def _status(addon: Addon, seen: Cache) -> AddonStatus:
     entry = seen.get(Key("configmaps", NAMESPACE, addon.config_name))
     config = entry.object() if entry else {}
-    return AddonStatus(addon, state.data_of(config), state.read(config), health.of(addon.name, seen),
-                       entry.revision if entry else 0)
+    return AddonStatus(
+        addon, state.data_of(config), state.read(config), health.of(addon.name, seen), entry.revision if entry else 0
+    )
 
 
 def warnings(found: AddonStatus, seen: Cache) -> list[Json]:
     """The newest warnings about an addon's ConfigMap, workloads and pods."""
-    names = {found.addon.config_name, *(w.name for w in found.health.workloads),
-             *(pod["metadata"]["name"] for pod in found.health.pods)}
+    names = {
+        found.addon.config_name,
+        *(w.name for w in found.health.workloads),
+        *(pod["metadata"]["name"] for pod in found.health.pods),
+    }
     rows = []
     for entry in seen.list("events", NAMESPACE):
         if b'"type":"Warning"' in entry.body:
             event = entry.object()
             about = event.get("involvedObject") or {}
             # A replica set, or a pod that is gone, has the workload's name before its own letters.
-            if about.get("name") in names or any(str(about.get("name")).startswith(f"{w.name}-") for w in
-                                                 found.health.workloads):
-                rows.append({"reason": event.get("reason"), "message": clean_text(str(event.get("message") or "")[:600]),
-                             "about": f"{about.get('kind')} {about.get('name')}", "count": event.get("count") or 1,
-                             "age": _age(event.get("lastTimestamp")), "at": event.get("lastTimestamp") or ""})
+            if about.get("name") in names or any(
+                str(about.get("name")).startswith(f"{w.name}-") for w in found.health.workloads
+            ):
+                rows.append(
+                    {
+                        "reason": event.get("reason"),
+                        "message": clean_text(str(event.get("message") or "")[:600]),
+                        "about": f"{about.get('kind')} {about.get('name')}",
+                        "count": event.get("count") or 1,
+                        "age": _age(event.get("lastTimestamp")),
+                        "at": event.get("lastTimestamp") or "",
+                    }
+                )
     return sorted(rows, key=lambda row: str(row["at"]), reverse=True)[:WARNINGS]
 
 
@@ -134,15 +148,28 @@ def pods(found: AddonStatus) -> list[Json]:
     for pod in found.health.pods:
         parts = (pod.get("status") or {}).get("containerStatuses") or []
         ends = [(part["name"], end) for part in parts if (end := health.last_end(part))]
-        rows.append({
-            "name": pod["metadata"]["name"], "node": (pod.get("spec") or {}).get("nodeName") or "",
-            "phase": (pod.get("status") or {}).get("phase") or "", "trouble": health.pod_trouble(pod),
-            "ready": sum(bool(part.get("ready")) for part in parts), "of": len(pod["spec"]["containers"]),
-            "restarts": sum(part.get("restartCount") or 0 for part in parts),
-            "age": _age(pod["metadata"].get("creationTimestamp")),
-            "ends": [{"container": name, "code": end.get("exitCode"), "reason": end.get("reason") or "",
-                      "message": clean_text(str(end.get("message") or "")[-600:]), "age": _age(end.get("finishedAt"))}
-                     for name, end in ends]})
+        rows.append(
+            {
+                "name": pod["metadata"]["name"],
+                "node": (pod.get("spec") or {}).get("nodeName") or "",
+                "phase": (pod.get("status") or {}).get("phase") or "",
+                "trouble": health.pod_trouble(pod),
+                "ready": sum(bool(part.get("ready")) for part in parts),
+                "of": len(pod["spec"]["containers"]),
+                "restarts": sum(part.get("restartCount") or 0 for part in parts),
+                "age": _age(pod["metadata"].get("creationTimestamp")),
+                "ends": [
+                    {
+                        "container": name,
+                        "code": end.get("exitCode"),
+                        "reason": end.get("reason") or "",
+                        "message": clean_text(str(end.get("message") or "")[-600:]),
+                        "age": _age(end.get("finishedAt")),
+                    }
+                    for name, end in ends
+                ],
+            }
+        )
     return rows
 
 
@@ -175,13 +202,26 @@ def change(addon: Addon, wanted: Mapping[str, str], user: str, seen: str = "") -
             saved = _write(session, now, {key: new for key, _, new in changes})
         except Conflict:  # the manager's notes, or another admin: look again
             continue
-        audit.record(store.database, addon.name, audit.CHANGED, user, int(saved["metadata"]["resourceVersion"]), changes,
-                     known=True)
+        audit.record(
+            store.database,
+            addon.name,
+            audit.CHANGED,
+            user,
+            int(saved["metadata"]["resourceVersion"]),
+            changes,
+            known=True,
+        )
         return changes
     raise Changed
 
 
 def _write(session: Session, now: AddonStatus, data: Mapping[str, str | None]) -> Json:
     patch = {"data": dict(data), "metadata": {"resourceVersion": str(now.revision)}}
-    return session.patch("configmaps", NAMESPACE, now.addon.config_name, orjson.dumps(patch), "application/merge-patch+json",
-                         field_manager="addon-admin")
+    return session.patch(
+        "configmaps",
+        NAMESPACE,
+        now.addon.config_name,
+        orjson.dumps(patch),
+        "application/merge-patch+json",
+        field_manager="addon-admin",
+    )

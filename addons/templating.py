@@ -48,7 +48,12 @@ def objects(document: str, values: Mapping[str, str], structured: Set[str] = fro
     try:
         while loader.check_node():
             node = loader.get_node()
-            _fill(node, [values[name] for name in names], {i for i, name in enumerate(names) if name in structured}, loader)
+            _fill(
+                node,
+                [values[name] for name in names],
+                {i for i, name in enumerate(names) if name in structured},
+                loader,
+            )
             obj = loader.construct_document(node)
             if obj:
                 yield obj
@@ -63,8 +68,10 @@ def _fill(node: yaml.Node, values: list[str], structured: Set[int], loader: Any)
         for number, child in enumerate(node.value):
             node.value[number] = _filled(child, values, structured, loader)
     elif isinstance(node, yaml.MappingNode):
-        node.value = [(_filled(key, values, frozenset(), loader), _filled(child, values, structured, loader))
-                      for key, child in node.value]
+        node.value = [
+            (_filled(key, values, frozenset(), loader), _filled(child, values, structured, loader))
+            for key, child in node.value
+        ]
 
 
 def _filled(node: yaml.Node, values: list[str], structured: Set[int], loader: Any) -> yaml.Node:

@@ -87,8 +87,11 @@ class Sampler:
         self.pods = {item["metadata"]["name"]: _sum(item) for item in items}
         seen, now = status.cache(), time.time()
         for name in catalogue():
-            found = [self.pods[pod["metadata"]["name"]] for pod in health.of(name, seen).pods
-                     if pod["metadata"]["name"] in self.pods]
+            found = [
+                self.pods[pod["metadata"]["name"]]
+                for pod in health.of(name, seen).pods
+                if pod["metadata"]["name"] in self.pods
+            ]
             if found:
                 total = Usage(sum(one.cpu for one in found), sum(one.memory for one in found))
                 self.history.setdefault(name, deque(maxlen=POINTS)).append(Point(now, total))
@@ -101,8 +104,11 @@ class Sampler:
         for name in catalogue():
             of = {f"{w.kind}/{w.name}" for w in health.of(name, seen).workloads}
             cpu, memory = (_added(figures[metric]["series"], of, len(answer["times"])) for metric in ("cpu", "memory"))
-            points = [Point(at, Usage(used * 1000, held)) for at, used, held in zip(answer["times"], cpu, memory, strict=True)
-                      if used is not None and held is not None]
+            points = [
+                Point(at, Usage(used * 1000, held))
+                for at, used, held in zip(answer["times"], cpu, memory, strict=True)
+                if used is not None and held is not None
+            ]
             if points:
                 self.history[name] = deque(points, maxlen=POINTS)
 
@@ -151,15 +157,19 @@ def charts(name: str) -> list[Chart]:
     points = list(sampler.history.get(name, ()))
     if not points:
         return []
-    return [_chart("CPU", points, [p.usage.cpu for p in points], cores),
-            _chart("Memory", points, [p.usage.memory for p in points], mebibytes)]
+    return [
+        _chart("CPU", points, [p.usage.cpu for p in points], cores),
+        _chart("Memory", points, [p.usage.memory for p in points], mebibytes),
+    ]
 
 
 def _chart(title: str, points: list[Point], values: list[float], words: Any) -> Chart:
     first, span = points[0].at, max(points[-1].at - points[0].at, 1.0)
     most = max(values) or 1.0
-    pairs = [f"{(point.at - first) / span * 240:.1f},{38 - value / most * 36:.1f}"
-             for point, value in zip(points, values, strict=True)]
+    pairs = [
+        f"{(point.at - first) / span * 240:.1f},{38 - value / most * 36:.1f}"
+        for point, value in zip(points, values, strict=True)
+    ]
     if len(pairs) == 1:
         pairs.append(f"240,{pairs[0].split(',')[1]}")
     return Chart(title, words(values[-1]), words(most), " ".join(pairs), round(span / 60))

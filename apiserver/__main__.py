@@ -13,9 +13,15 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="apiserver", description=__doc__)
     parser.add_argument("--port", type=int, default=6443)
     parser.add_argument("--address", default="127.0.0.1", help="addresses to listen on, separated by commas")
-    parser.add_argument("--var", type=Path, default=Path(os.environ.get("BINNACLE_VAR", "var")), help="the state folder")
-    parser.add_argument("--standalone", type=Path, metavar="DIR",
-                        help="prepare DIR (keys, token, tables) and serve from it, with nothing else running")
+    parser.add_argument(
+        "--var", type=Path, default=Path(os.environ.get("BINNACLE_VAR", "var")), help="the state folder"
+    )
+    parser.add_argument(
+        "--standalone",
+        type=Path,
+        metavar="DIR",
+        help="prepare DIR (keys, token, tables) and serve from it, with nothing else running",
+    )
     parser.add_argument("--insecure-http", action="store_true", help="plain HTTP on loopback, for tests")
     parser.add_argument("--enable-admission-plugins", default="", help="names separated by commas")
     parser.add_argument("--disable-admission-plugins", default="", help="names separated by commas")
@@ -38,8 +44,16 @@ def main() -> int:
     from apiserver.server import Options, serve
 
     try:
-        serve(Options(var, options.port, names(options.address), options.insecure_http,
-                      names(options.enable_admission_plugins), names(options.disable_admission_plugins)))
+        serve(
+            Options(
+                var,
+                options.port,
+                names(options.address),
+                options.insecure_http,
+                names(options.enable_admission_plugins),
+                names(options.disable_admission_plugins),
+            )
+        )
     except (OSError, ValueError) as error:
         print(f"apiserver: {error}", file=sys.stderr)
         return 1

@@ -46,10 +46,19 @@ async def _root(request: Request) -> Answer:
     return response.json_response({"paths": sorted({*fixed, *groups, *versions} - {"", "/openapi"})})
 
 
-EXACT: dict[str, Handler] = {"": _root, "/version": _version, "/metrics": metrics.handle, "/api": discovery.api,
-                             "/apis": discovery.apis}
-BELOW: dict[str, Handler] = {"healthz": health.handle, "livez": health.handle, "readyz": health.handle,
-                             "openapi": _openapi}
+EXACT: dict[str, Handler] = {
+    "": _root,
+    "/version": _version,
+    "/metrics": metrics.handle,
+    "/api": discovery.api,
+    "/apis": discovery.apis,
+}
+BELOW: dict[str, Handler] = {
+    "healthz": health.handle,
+    "livez": health.handle,
+    "readyz": health.handle,
+    "openapi": _openapi,
+}
 
 
 class App:

@@ -46,5 +46,9 @@ def forbidden(user: User, want: Attributes, reason: str = "") -> Forbidden:
     if want.path:
         return Forbidden("", "", f'User "{user.name}" cannot {want.verb} path "{want.path}"{ending}')
     where = f'in the namespace "{want.namespace}"' if want.namespace else "at the cluster scope"
-    return Forbidden(want.resource, want.name, f'User "{user.name}" cannot {want.verb} resource "{want.target}" in API '
-                     f'group "{want.group}" {where}{ending}', want.group)
+    return Forbidden(
+        want.resource,
+        want.name,
+        f'User "{user.name}" cannot {want.verb} resource "{want.target}" in API group "{want.group}" {where}{ending}',
+        want.group,
+    )

@@ -26,7 +26,9 @@ CONNECT_TIMEOUT = 10.0
 CHUNK = 64 * 1024
 MAX_HEAD = 256 * 1024
 # What belongs to one hop, or says who the caller is here: not passed on.
-_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
+_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+)
 _PRIVATE = frozenset({b"authorization", b"host", b"content-length", b"expect"})
 
 
@@ -71,8 +73,11 @@ async def connect(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamW
 
 def passed_on(headers: Iterable[Header], extra: Iterable[Header] = ()) -> list[Header]:
     """The headers of a request that its backend gets too."""
-    return [(name, value) for name, value in headers if name not in _HOP and name not in _PRIVATE
-            and not name.startswith(b"impersonate-")] + list(extra)
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in _HOP and name not in _PRIVATE and not name.startswith(b"impersonate-")
+    ] + list(extra)
 
 
 def head(method: str, path: str, target: Target, headers: Iterable[Header]) -> bytes:
@@ -111,8 +116,9 @@ class Exchange:
         self._parsed = _Parsed()
         self._parser = httptools.HttpResponseParser(self._parsed)
 
-    async def start(self, method: str, path: str, headers: list[Header],
-                    body: AsyncIterator[bytes] | None = None) -> None:
+    async def start(
+        self, method: str, path: str, headers: list[Header], body: AsyncIterator[bytes] | None = None
+    ) -> None:
         """Send the request and read the head of the answer. Raises ServiceUnavailable."""
         self._reader, self._writer = await connect(self.target)
         length = next((value for name, value in headers if name == b"content-length"), None)
@@ -206,8 +212,12 @@ async def forward(request: Request, target: Target, path: str, extra: Iterable[H
         headers.append((b"content-length", length.encode()))
     await exchange.start(request.method, path, headers, body_of(request) if has_body else None)
     kind = next((v for n, v in exchange.headers if n == b"content-type"), b"text/plain").decode("latin-1")
-    return Stream(until_gone(request, exchange), kind, exchange.status,
-                  [(n, v) for n, v in exchange.headers if n not in (b"content-type", b"content-length")])
+    return Stream(
+        until_gone(request, exchange),
+        kind,
+        exchange.status,
+        [(n, v) for n, v in exchange.headers if n not in (b"content-type", b"content-length")],
+    )
 
 
 async def until_gone(request: Request, exchange: Exchange) -> AsyncIterator[bytes]:
@@ -231,8 +241,10 @@ async def upgrade(request: Request, target: Target, path: str, extra: Iterable[H
     """Hand the connection through to the backend: whatever it answers to the upgrade, the client sees."""
     tunnel: Tunnel = request.scope["tunnel"]
     reader, writer = await connect(target)
-    headers = passed_on(request.scope["headers"], [(b"connection", b"Upgrade"),
-                                                   (b"upgrade", request.header(b"upgrade").encode("latin-1")), *extra])
+    headers = passed_on(
+        request.scope["headers"],
+        [(b"connection", b"Upgrade"), (b"upgrade", request.header(b"upgrade").encode("latin-1")), *extra],
+    )
     writer.write(head(request.method, path, target, headers))
     tunnel.take()
     try:
@@ -245,6 +257,7 @@ async def upgrade(request: Request, target: Target, path: str, extra: Iterable[H
 
 async def _both_ways(tunnel: Tunnel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Copy bytes in both directions until both ends are done, or either breaks."""
+
     async def outward() -> None:
         while data := await tunnel.reader.read(CHUNK):
             writer.write(data)

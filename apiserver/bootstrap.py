@@ -40,4 +40,6 @@ def ensure(state: State, address: str, port: int) -> None:
     for batch in (namespaces, [item for item in missing if item not in namespaces]):
         for item, result in zip(batch, session.create_many(batch), strict=True):
             if isinstance(result, ApiError) and not isinstance(result, AlreadyExists):
-                log.error("%s %s could not be created at start: %s", item[2]["kind"], item[2]["metadata"], result.message)
+                log.error(
+                    "%s %s could not be created at start: %s", item[2]["kind"], item[2]["metadata"], result.message
+                )

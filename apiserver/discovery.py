@@ -25,11 +25,30 @@ Json = dict[str, Any]
 
 
 # The order in which kube-apiserver lists its groups; groups of custom resources follow by name.
-GROUP_ORDER = ("", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
-               "autoscaling", "batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io",
-               "storage.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io",
-               "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io",
-               resourcemetrics.GROUP)
+GROUP_ORDER = (
+    "",
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+    resourcemetrics.GROUP,
+)
 
 _READ_WRITE = ("get", "patch", "update")
 _PROXY = ("create", "delete", "get", "patch", "update")
@@ -111,8 +130,13 @@ async def api(request: Request) -> Answer:
     if negotiation.discovery_version(request.header(b"accept")):
         return _aggregated(catalogue(request.state), [""])
     address = f"127.0.0.1:{request.state.port}"
-    return response.json_response({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [
-        {"clientCIDR": "0.0.0.0/0", "serverAddress": address}]})
+    return response.json_response(
+        {
+            "kind": "APIVersions",
+            "versions": ["v1"],
+            "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
+        }
+    )
 
 
 async def apis(request: Request) -> Answer:
@@ -156,8 +180,13 @@ def _resource_list(known: Catalogue, group: str, version: str) -> Response:
 
 
 def _resources(resource: Kind) -> Iterable[Json]:
-    item: Json = {"name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced,
-                  "kind": resource.kind, "verbs": list(resource.verbs)}
+    item: Json = {
+        "name": resource.plural,
+        "singularName": resource.singular,
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": list(resource.verbs),
+    }
     if resource.short_names:
         item["shortNames"] = list(resource.short_names)
     if resource.categories:
@@ -169,8 +198,14 @@ def _resources(resource: Kind) -> Iterable[Json]:
     for name in resource.subresources if custom else sorted(resource.subresources):
         kind, group, version, verbs = subresource(resource, name)
         extra = {"group": group, "version": version} if group else {}
-        yield {"name": f"{resource.plural}/{name}", "singularName": "", "namespaced": resource.namespaced, **extra,
-               "kind": kind, "verbs": list(verbs)}
+        yield {
+            "name": f"{resource.plural}/{name}",
+            "singularName": "",
+            "namespaced": resource.namespaced,
+            **extra,
+            "kind": kind,
+            "verbs": list(verbs),
+        }
 
 
 def _hash(kind: Kind) -> str:
@@ -180,19 +215,35 @@ def _hash(kind: Kind) -> str:
 
 
 def _aggregated(known: Catalogue, groups: Iterable[str]) -> Response:
-    items = [{"metadata": {"name": group} if group else {}, "versions": [
-        {"version": version, "resources": [_described(r) for r in known.resources[group, version]], "freshness": "Current"}
-        for version in known.versions[group]]} for group in groups]
-    made = response.json_response({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
-                                   "items": items})
+    items = [
+        {
+            "metadata": {"name": group} if group else {},
+            "versions": [
+                {
+                    "version": version,
+                    "resources": [_described(r) for r in known.resources[group, version]],
+                    "freshness": "Current",
+                }
+                for version in known.versions[group]
+            ],
+        }
+        for group in groups
+    ]
+    made = response.json_response(
+        {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+    )
     made.content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
     return made
 
 
 def _described(resource: Kind) -> Json:
-    item: Json = {"resource": resource.plural, "responseKind": {"group": "", "version": "", "kind": resource.kind},
-                  "scope": "Namespaced" if resource.namespaced else "Cluster", "singularResource": resource.singular,
-                  "verbs": list(resource.verbs)}
+    item: Json = {
+        "resource": resource.plural,
+        "responseKind": {"group": "", "version": "", "kind": resource.kind},
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": resource.singular,
+        "verbs": list(resource.verbs),
+    }
     if resource.short_names:
         item["shortNames"] = list(resource.short_names)
     if resource.categories:
@@ -204,4 +255,8 @@ def _described(resource: Kind) -> Json:
 
 def _described_part(kind: Kind, name: str) -> Json:
     part, group, version, verbs = subresource(kind, name)
-    return {"subresource": name, "responseKind": {"group": group, "version": version, "kind": part}, "verbs": list(verbs)}
+    return {
+        "subresource": name,
+        "responseKind": {"group": group, "version": version, "kind": part},
+        "verbs": list(verbs),
+    }

@@ -46,8 +46,10 @@ async def handle(request: Request) -> Answer:
     lines, failed = [], []
     for name, check in checks.items():
         problem = "" if name in excluded else run(check, request.state)
-        lines.append(f"[{'-' if problem else '+'}]{name} " + ("excluded: ok" if name in excluded else
-                                                              f"failed: {problem}" if problem else "ok"))
+        lines.append(
+            f"[{'-' if problem else '+'}]{name} "
+            + ("excluded: ok" if name in excluded else f"failed: {problem}" if problem else "ok")
+        )
         if problem:
             failed.append(name)
     return _answer(endpoint, lines, failed, verbose=request.has_query("verbose"))

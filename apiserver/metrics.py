@@ -27,26 +27,41 @@ _VERBS = {"create": "POST", "update": "PUT"}  # the others are shown as they are
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 METRICS = Metrics()
-REQUESTS = METRICS.counter("apiserver_request_total", "Requests, by what they were about and how they were answered.",
-                           *_WHAT, "code")
-DURATION = METRICS.histogram("apiserver_request_duration_seconds", "Seconds until the answer was ready.", *_WHAT,
-                             bounds=_BUCKETS)
-SLI = METRICS.histogram("apiserver_request_sli_duration_seconds", "The same, without watches and connections.", *_WHAT,
-                        bounds=_BUCKETS)
-SIZES = METRICS.histogram("apiserver_response_sizes", "Bytes of whole answers, before compression.", *_WHAT,
-                          bounds=(1e3, 1e4, 1e5, 1e6, 1e7, 1e8))
+REQUESTS = METRICS.counter(
+    "apiserver_request_total", "Requests, by what they were about and how they were answered.", *_WHAT, "code"
+)
+DURATION = METRICS.histogram(
+    "apiserver_request_duration_seconds", "Seconds until the answer was ready.", *_WHAT, bounds=_BUCKETS
+)
+SLI = METRICS.histogram(
+    "apiserver_request_sli_duration_seconds", "The same, without watches and connections.", *_WHAT, bounds=_BUCKETS
+)
+SIZES = METRICS.histogram(
+    "apiserver_response_sizes",
+    "Bytes of whole answers, before compression.",
+    *_WHAT,
+    bounds=(1e3, 1e4, 1e5, 1e6, 1e7, 1e8),
+)
 INFLIGHT = METRICS.gauge("apiserver_current_inflight_requests", "Requests that are being answered.", "request_kind")
 LONGRUNNING = METRICS.gauge("apiserver_longrunning_requests", "Watches that are open.", "verb")
 OBJECTS = METRICS.gauge("apiserver_storage_objects", "Objects in the store, by resource.", "resource")
-RESOURCES = METRICS.gauge("apiserver_resource_objects", "Objects in the store, by group and resource.", "group", "resource")
+RESOURCES = METRICS.gauge(
+    "apiserver_resource_objects", "Objects in the store, by group and resource.", "group", "resource"
+)
 REVISION = METRICS.gauge("apiserver_storage_revision", "The newest revision that this process has seen.")
 COMMITS = METRICS.counter("binnacle_store_commits_total", "Transactions that this process committed.")
 WRITES = METRICS.histogram("binnacle_store_commit_writes", "Changes in one transaction.", bounds=doubling(1, 11))
-COMMIT = METRICS.histogram("binnacle_store_commit_duration_seconds", "From the plan of a transaction to its end on the disk.",
-                           bounds=doubling(0.00025, 16))
+COMMIT = METRICS.histogram(
+    "binnacle_store_commit_duration_seconds",
+    "From the plan of a transaction to its end on the disk.",
+    bounds=doubling(0.00025, 16),
+)
 BEHIND = METRICS.gauge("binnacle_watch_revisions_behind", "Revisions in the log that watches have not been shown.")
-DELAY = METRICS.histogram("binnacle_watch_delay_seconds", "From the commit of a change to the watches of this process.",
-                          bounds=doubling(0.0005, 16))
+DELAY = METRICS.histogram(
+    "binnacle_watch_delay_seconds",
+    "From the commit of a change to the watches of this process.",
+    bounds=doubling(0.0005, 16),
+)
 
 _histograms: dict[tuple[str, ...], tuple[Histogram, Histogram]] = {}
 _followed: list[State] = []

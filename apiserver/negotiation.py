@@ -36,8 +36,12 @@ def view(accept: str, transforms: bool = True) -> View:
         wanted = parameters.get("as", "")
         if not wanted:
             return View(kind)
-        if transforms and wanted in _TRANSFORMS and parameters.get("g") == "meta.k8s.io" and (
-                parameters.get("v") in ("v1", "v1beta1")):
+        if (
+            transforms
+            and wanted in _TRANSFORMS
+            and parameters.get("g") == "meta.k8s.io"
+            and (parameters.get("v") in ("v1", "v1beta1"))
+        ):
             return View(kind, wanted.removesuffix("List"), parameters["v"])
         refused = True
     if only_protobuf(accept):
@@ -52,8 +56,9 @@ def view(accept: str, transforms: bool = True) -> View:
 def only_protobuf(accept: str) -> bool:
     """Whether a client takes protobuf and no other form. What it wants transformed (`as=`) has no such form."""
     clauses = [_clause(clause) for clause in accept.split(",")] if PROTOBUF in accept else []
-    return (any(kind == PROTOBUF and not parameters.get("as") for kind, parameters in clauses)
-            and not any(_serves(kind) for kind, _ in clauses))
+    return any(kind == PROTOBUF and not parameters.get("as") for kind, parameters in clauses) and not any(
+        _serves(kind) for kind, _ in clauses
+    )
 
 
 def _clause(text: str) -> tuple[str, dict[str, str]]:
@@ -94,8 +99,9 @@ def decode(content_type: str, body: bytes) -> Any:
         return from_yaml(body)
     if kind == PROTOBUF:
         return from_protobuf(body)
-    raise UnsupportedMediaType("the body of the request was in an unknown format - accepted media types include: "
-                               + ACCEPTED)
+    raise UnsupportedMediaType(
+        "the body of the request was in an unknown format - accepted media types include: " + ACCEPTED
+    )
 
 
 def from_json(body: bytes) -> Any:

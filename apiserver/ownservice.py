@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY = 10.0  # seconds after which a write that failed is tried again
-PAUSE = 0.5   # seconds between looks: somebody else may want it otherwise, again and again
+PAUSE = 0.5  # seconds between looks: somebody else may want it otherwise, again and again
 
 
 class OwnService:
@@ -59,8 +59,15 @@ class OwnService:
         for key, (kind, obj) in self._wanted.items():
             entry = self._cache.get(key)
             if entry is None or entry.revision != self._good.get(key):
-                made = self._session.patch(kind, key.namespace, key.name, obj, "application/apply-patch+yaml",
-                                           field_manager="kube-apiserver", force=True)
+                made = self._session.patch(
+                    kind,
+                    key.namespace,
+                    key.name,
+                    obj,
+                    "application/apply-patch+yaml",
+                    field_manager="kube-apiserver",
+                    force=True,
+                )
                 self._good[key] = int(made["metadata"]["resourceVersion"])
 
 

@@ -14,5 +14,9 @@ def of_object(obj: Json, version: str = "v1") -> Json:
 
 def of_list(objects: list[Json], metadata: Json, version: str = "v1") -> Json:
     """The same for a list; `metadata` is the list's."""
-    return {"kind": "PartialObjectMetadataList", "apiVersion": f"meta.k8s.io/{version}", "metadata": metadata,
-            "items": [of_object(obj, version) for obj in objects]}
+    return {
+        "kind": "PartialObjectMetadataList",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": metadata,
+        "items": [of_object(obj, version) for obj in objects],
+    }

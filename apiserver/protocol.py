@@ -160,7 +160,7 @@ class Protocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             if self.tunnel is not None and len(data) > upgrade.args[0]:
-                self.tunnel.reader.feed_data(data[upgrade.args[0]:])
+                self.tunnel.reader.feed_data(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
 

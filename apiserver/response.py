@@ -26,8 +26,14 @@ class Response:
 
     __slots__ = ("content_type", "headers", "pieces", "status", "warnings")
 
-    def __init__(self, body: bytes | Sequence[Buffer] = b"", status: int = 200, content_type: str = negotiation.JSON,
-                 headers: list[tuple[bytes, bytes]] | None = None, warnings: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        body: bytes | Sequence[Buffer] = b"",
+        status: int = 200,
+        content_type: str = negotiation.JSON,
+        headers: list[tuple[bytes, bytes]] | None = None,
+        warnings: list[str] | None = None,
+    ) -> None:
         self.pieces: Sequence[Buffer] = [body] if isinstance(body, bytes) else body
         self.status, self.content_type = status, content_type
         self.headers, self.warnings = headers or [], warnings or []
@@ -53,8 +59,12 @@ class Response:
 
     async def send(self, send: Send, accept_encoding: str = "", direct: Direct | None = None) -> None:
         pieces = self.pieces
-        headers = [(b"content-type", self.content_type.encode()), NO_CACHE, *self.headers,
-                   *map(warning_header, self.warnings)]
+        headers = [
+            (b"content-type", self.content_type.encode()),
+            NO_CACHE,
+            *self.headers,
+            *map(warning_header, self.warnings),
+        ]
         packed = any(name == b"content-encoding" for name, _ in headers)
         if "gzip" in accept_encoding and not packed and self.size >= GZIP_FROM:
             pieces = await asyncio.to_thread(gzip, pieces)
@@ -73,8 +83,13 @@ class Stream:
 
     __slots__ = ("chunks", "content_type", "headers", "status", "warnings")
 
-    def __init__(self, chunks: AsyncIterator[bytes], content_type: str, status: int = 200,
-                 headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    def __init__(
+        self,
+        chunks: AsyncIterator[bytes],
+        content_type: str,
+        status: int = 200,
+        headers: list[tuple[bytes, bytes]] | None = None,
+    ) -> None:
         self.chunks, self.content_type, self.status, self.headers = chunks, content_type, status, headers or []
         self.warnings: list[str] = []
 
@@ -130,8 +145,7 @@ def json_response(value: Any, status: int = 200, warnings: list[str] | None = No
 
 
 def text(body: str, status: int = 200) -> Response:
-    return Response(body.encode(), status, "text/plain; charset=utf-8",
-                    [(b"x-content-type-options", b"nosniff")])
+    return Response(body.encode(), status, "text/plain; charset=utf-8", [(b"x-content-type-options", b"nosniff")])
 
 
 def page_not_found() -> Response:

@@ -88,9 +88,19 @@ def serve(options: Options) -> None:
     bootstrap.ensure(state, options.addresses[-1], options.port)
     Follower(state.registry, state.cache, state.session(bootstrap.SYSTEM), replaced=state.hub.end).start()
     OwnService(state, options.addresses[-1], options.port).start()
-    config = uvicorn.Config(App(state), http=Protocol, ws="none", lifespan="off", loop="uvloop",
-                            log_level="warning", access_log=False, proxy_headers=False, server_header=False,
-                            timeout_keep_alive=90, timeout_graceful_shutdown=3)
+    config = uvicorn.Config(
+        App(state),
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        loop="uvloop",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=90,
+        timeout_graceful_shutdown=3,
+    )
     config.load()
     config.ssl = None if options.insecure else tls_context(state.pki)
     server = Server(config)

@@ -31,7 +31,10 @@ def migrate(var: Path) -> None:
 
     if "DATABASE_URL" in os.environ:
         raise ValueError("--standalone keeps its data in its own folder: unset DATABASE_URL")
-    settings.configure(INSTALLED_APPS=["cluster"], USE_TZ=True, DATABASES={
-        "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(var / "cluster.db")}})
+    settings.configure(
+        INSTALLED_APPS=["cluster"],
+        USE_TZ=True,
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(var / "cluster.db")}},
+    )
     django.setup()
     call_command("migrate", verbosity=0)

@@ -57,12 +57,15 @@ class State:
 def settings_from_environment() -> Settings:
     """The settings that the supervisor passes to every process."""
     default = Settings()
-    return Settings(service_cidr=os.environ.get("BINNACLE_SERVICE_CIDR", default.service_cidr),
-                    pod_cidr=os.environ.get("BINNACLE_POD_CIDR", default.pod_cidr))
+    return Settings(
+        service_cidr=os.environ.get("BINNACLE_SERVICE_CIDR", default.service_cidr),
+        pod_cidr=os.environ.get("BINNACLE_POD_CIDR", default.pod_cidr),
+    )
 
 
-def open_state(var: Path, *, port: int = 6443, cluster: int = 1, enabled: tuple[str, ...] = (),
-               disabled: tuple[str, ...] = ()) -> State:
+def open_state(
+    var: Path, *, port: int = 6443, cluster: int = 1, enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = ()
+) -> State:
     """Open the store of `var` and everything on top of it. Raises ValueError for an unknown admission plugin."""
     from apiserver.authn.authenticator import Authenticator
     from apiserver.watchers import Hub
@@ -72,5 +75,15 @@ def open_state(var: Path, *, port: int = 6443, cluster: int = 1, enabled: tuple[
     store = Store.of(cluster)
     cache = Cache(store)
     cache.start()
-    return State(cluster, var, store, cache, settings_from_environment(), chain, Authorizer.of(cache),
-                 Authenticator(var / "pki", cache), Hub(cache), port)
+    return State(
+        cluster,
+        var,
+        store,
+        cache,
+        settings_from_environment(),
+        chain,
+        Authorizer.of(cache),
+        Authenticator(var / "pki", cache),
+        Hub(cache),
+        port,
+    )

@@ -24,8 +24,10 @@ _ENCODED_MARK = orjson.dumps(_MARK)
 
 def definitions(kind: Kind) -> list[Json]:
     """The column definitions of a kind."""
-    return [{"name": c.name, "type": c.type, "format": c.format, "description": c.description, "priority": c.priority}
-            for c in kind.columns]
+    return [
+        {"name": c.name, "type": c.type, "format": c.format, "description": c.description, "priority": c.priority}
+        for c in kind.columns
+    ]
 
 
 @lru_cache(maxsize=512)
@@ -42,24 +44,40 @@ def row(kind: Kind, obj: Json, now: float, version: str, include: str) -> Json:
 
 def of_object(kind: Kind, obj: Json, version: str = "v1", include: str = "", headless: bool = False) -> Json:
     """A table of one object. `headless`: without column definitions, as later events of a watch have it."""
-    return {"kind": "Table", "apiVersion": f"meta.k8s.io/{version}",
-            "metadata": {"resourceVersion": obj["metadata"].get("resourceVersion", "")},
-            "columnDefinitions": None if headless else definitions(kind),
-            "rows": [row(kind, obj, time.time(), version, include)]}
+    return {
+        "kind": "Table",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": {"resourceVersion": obj["metadata"].get("resourceVersion", "")},
+        "columnDefinitions": None if headless else definitions(kind),
+        "rows": [row(kind, obj, time.time(), version, include)],
+    }
 
 
 def of_items(kind: Kind, items: list[Json], version: str, include: str) -> Json:
     """A table of objects that are not stored."""
-    return {"kind": "Table", "apiVersion": f"meta.k8s.io/{version}", "metadata": {},
-            "columnDefinitions": definitions(kind),
-            "rows": [row(kind, item, time.time(), version, include) for item in items]}
+    return {
+        "kind": "Table",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": {},
+        "columnDefinitions": definitions(kind),
+        "rows": [row(kind, item, time.time(), version, include) for item in items],
+    }
 
 
 def of_list(kind: Kind, entries: list[Entry], metadata: bytes, version: str, include: str) -> tuple[bytes, list[bytes]]:
     """The table of a list, encoded: its beginning, and the rows; `metadata` is the list's, encoded."""
     rows = RENDERED.rows(kind, entries, time.time(), version, include)
-    return b"".join((b'{"kind":"Table","apiVersion":"meta.k8s.io/', version.encode(), b'","metadata":', metadata,
-                     b',"columnDefinitions":', _definitions_text(kind), b',"rows":[')), rows
+    return b"".join(
+        (
+            b'{"kind":"Table","apiVersion":"meta.k8s.io/',
+            version.encode(),
+            b'","metadata":',
+            metadata,
+            b',"columnDefinitions":',
+            _definitions_text(kind),
+            b',"rows":[',
+        )
+    ), rows
 
 
 class Row(NamedTuple):

@@ -10,8 +10,18 @@ GIT_VERSION = f"v{MAJOR}.{MINOR}.{PATCH}"
 
 def info() -> dict[str, str]:
     """The answer to /version."""
-    return {"major": str(MAJOR), "minor": str(MINOR), "emulationMajor": str(MAJOR), "emulationMinor": str(MINOR),
-            "minCompatibilityMajor": str(MAJOR), "minCompatibilityMinor": str(MINOR - 1), "gitVersion": GIT_VERSION,
-            "gitCommit": "", "gitTreeState": "clean", "buildDate": "2026-01-01T00:00:00Z",
-            "goVersion": f"python{platform.python_version()}", "compiler": platform.python_implementation().lower(),
-            "platform": f"linux/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine())}"}
+    return {
+        "major": str(MAJOR),
+        "minor": str(MINOR),
+        "emulationMajor": str(MAJOR),
+        "emulationMinor": str(MINOR),
+        "minCompatibilityMajor": str(MAJOR),
+        "minCompatibilityMinor": str(MINOR - 1),
+        "gitVersion": GIT_VERSION,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "2026-01-01T00:00:00Z",
+        "goVersion": f"python{platform.python_version()}",
+        "compiler": platform.python_implementation().lower(),
+        "platform": f"linux/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }",
+    }

@@ -28,8 +28,9 @@ class Watcher:
 
     __slots__ = ("_wake", "encode", "kind", "matches", "namespace", "overrun", "pending", "since", "size", "view")
 
-    def __init__(self, kind: Kind, namespace: str | None, matches: Match | None, view: View, include: str,
-                 since: int) -> None:
+    def __init__(
+        self, kind: Kind, namespace: str | None, matches: Match | None, view: View, include: str, since: int
+    ) -> None:
         self.kind, self.namespace, self.matches, self.view, self.since = kind, namespace, matches, view, since
         self.encode = encoder(kind, view, include)
         self.pending: deque[bytes] = deque()

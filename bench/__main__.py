@@ -8,10 +8,18 @@ import sys
 
 from bench import creates, dns, history, logsearch, logship, nodemetrics, objectmetrics, rollout, start, watches
 
-FIGURES = {"creates_lists_memory": creates.main, "watches": watches.main, "rollout": rollout.main, "start": start.main,
-           "dns": dns.main, "objectmetrics": objectmetrics.main, "history": history.main,
-           "nodemetrics": nodemetrics.main,
-           "logsearch": logsearch.main, "logship": logship.main}
+FIGURES = {
+    "creates_lists_memory": creates.main,
+    "watches": watches.main,
+    "rollout": rollout.main,
+    "start": start.main,
+    "dns": dns.main,
+    "objectmetrics": objectmetrics.main,
+    "history": history.main,
+    "nodemetrics": nodemetrics.main,
+    "logsearch": logsearch.main,
+    "logship": logship.main,
+}
 
 
 def main() -> int:

@@ -34,11 +34,18 @@ async def measure(target: Target, pid: int) -> dict[str, object]:
             began = time.perf_counter()
             size = len(await connection.request("GET", COLLECTION, accept=accept))
             times.append(time.perf_counter() - began)
-        lists[name] = {"median_s": round(statistics.median(times), 4), "first_s": round(times[0], 4),
-                       "megabytes": round(size / 1e6, 1)}
-    return {"creates_per_s": round(PODS / seconds), "p50_ms": round(latencies[PODS // 2] * 1e3, 2),
-            "p99_ms": round(latencies[PODS * 99 // 100] * 1e3, 2), "list_10000": lists,
-            "memory_mib_with_10000_pods": round(resident(pid) / 2**20)}
+        lists[name] = {
+            "median_s": round(statistics.median(times), 4),
+            "first_s": round(times[0], 4),
+            "megabytes": round(size / 1e6, 1),
+        }
+    return {
+        "creates_per_s": round(PODS / seconds),
+        "p50_ms": round(latencies[PODS // 2] * 1e3, 2),
+        "p99_ms": round(latencies[PODS * 99 // 100] * 1e3, 2),
+        "list_10000": lists,
+        "memory_mib_with_10000_pods": round(resident(pid) / 2**20),
+    }
 
 
 def main() -> dict[str, object]:

@@ -25,8 +25,13 @@ from monitoring.scraping.scraper import Scraper
 
 NODES, PODS, EVERY = 100, 100, 15
 START = 1_790_000_000 // SPAN * SPAN
-FAMILIES = ("container_cpu_usage_seconds_total", "container_memory_working_set_bytes",
-            "container_network_receive_bytes_total", "container_network_transmit_bytes_total", "container_fs_usage_bytes")
+FAMILIES = (
+    "container_cpu_usage_seconds_total",
+    "container_memory_working_set_bytes",
+    "container_network_receive_bytes_total",
+    "container_network_transmit_bytes_total",
+    "container_fs_usage_bytes",
+)
 
 
 class Owners:
@@ -48,10 +53,14 @@ class Node:
     def __init__(self, number: int, pods: int, rng: random.Random) -> None:
         self.name, self._rng = f"node-{number}", rng
         first = number * pods
-        self._labels = [(f'id="/kubepods/{i}",namespace="team-{i // 1000}",pod="web-{i}"', rng.uniform(0.002, 0.2))
-                        for i in range(first, first + pods)]
-        self._state = [[rng.uniform(1, 9000), rng.randrange(10, 400) << 20, rng.randrange(1 << 30),
-                        rng.randrange(1 << 30), 8192] for _ in self._labels]
+        self._labels = [
+            (f'id="/kubepods/{i}",namespace="team-{i // 1000}",pod="web-{i}"', rng.uniform(0.002, 0.2))
+            for i in range(first, first + pods)
+        ]
+        self._state = [
+            [rng.uniform(1, 9000), rng.randrange(10, 400) << 20, rng.randrange(1 << 30), rng.randrange(1 << 30), 8192]
+            for _ in self._labels
+        ]
 
     def page(self, at: int) -> bytes:
         columns: list[list[str]] = [[] for _ in FAMILIES]
@@ -64,10 +73,14 @@ class Node:
             stamp = f" {at * 1000 + rng.randrange(900)}\n"
             for place, column in enumerate(columns):
                 container = 'container="app",' if place < 2 else 'container="",'
-                column.append(f"{FAMILIES[place]}{{{container}{labels}}} {state[place]:.9f}{stamp}" if place == 0
-                              else f"{FAMILIES[place]}{{{container}{labels}}} {state[place]}{stamp}")
-        return "".join(f"# TYPE {family} counter\n{''.join(lines)}" for family, lines in
-                       zip(FAMILIES, columns, strict=True)).encode()
+                column.append(
+                    f"{FAMILIES[place]}{{{container}{labels}}} {state[place]:.9f}{stamp}"
+                    if place == 0
+                    else f"{FAMILIES[place]}{{{container}{labels}}} {state[place]}{stamp}"
+                )
+        return "".join(
+            f"# TYPE {family} counter\n{''.join(lines)}" for family, lines in zip(FAMILIES, columns, strict=True)
+        ).encode()
 
 
 def main() -> dict[str, Any]:
@@ -97,22 +110,34 @@ def _ingest(folder: Path) -> dict[str, Any]:
     taken = sum(rounds)
     used = history.store.used()
     history.close()
-    return {"pods": NODES * PODS, "values_per_round": values * EVERY // SPAN,
-            "cpu_seconds_per_round_median": round(statistics.median(rounds), 3),
-            "cpu_seconds_to_close_half_an_hour": round(closing, 2),
-            "share_of_a_core": round(taken / (len(rounds) * EVERY), 4),
-            "values_per_cpu_second": round(values / taken), "bytes_per_value": round(rows[0] / values, 2),
-            "file_bytes_per_value": round(used / values, 2), "bytes_a_day_at_full_resolution": rows[0] * 86_400 // SPAN,
-            "bytes_for_thirty_days_of_five_minutes": rolled * 30 * 86_400 // SPAN, "chunks": rows[1],
-            "memory_mib_at_most": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
-            "query_ms_one_pod_half_an_hour": one, "query_ms_namespace_of_1000_pods_by_workload": many}
+    return {
+        "pods": NODES * PODS,
+        "values_per_round": values * EVERY // SPAN,
+        "cpu_seconds_per_round_median": round(statistics.median(rounds), 3),
+        "cpu_seconds_to_close_half_an_hour": round(closing, 2),
+        "share_of_a_core": round(taken / (len(rounds) * EVERY), 4),
+        "values_per_cpu_second": round(values / taken),
+        "bytes_per_value": round(rows[0] / values, 2),
+        "file_bytes_per_value": round(used / values, 2),
+        "bytes_a_day_at_full_resolution": rows[0] * 86_400 // SPAN,
+        "bytes_for_thirty_days_of_five_minutes": rolled * 30 * 86_400 // SPAN,
+        "chunks": rows[1],
+        "memory_mib_at_most": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+        "query_ms_one_pod_half_an_hour": one,
+        "query_ms_namespace_of_1000_pods_by_workload": many,
+    }
 
 
 def _queries(history: History, now: int) -> tuple[float, float]:
     embedded = Embedded(history, EVERY)
-    return (_timed(embedded, {"metric": "cpu,memory,rx,tx,fs,restarts", "namespace": "team-3", "pod": "web-3141",
-                              "range": "30m"}, now),
-            _timed(embedded, {"metric": "cpu,memory", "namespace": "team-3", "by": "workload", "range": "30m"}, now))
+    return (
+        _timed(
+            embedded,
+            {"metric": "cpu,memory,rx,tx,fs,restarts", "namespace": "team-3", "pod": "web-3141", "range": "30m"},
+            now,
+        ),
+        _timed(embedded, {"metric": "cpu,memory", "namespace": "team-3", "by": "workload", "range": "30m"}, now),
+    )
 
 
 def _timed(embedded: Embedded, query: dict[str, str], now: int) -> float:
@@ -136,11 +161,15 @@ def _day(folder: Path) -> dict[str, Any]:
     embedded = Embedded(history, EVERY)
     pod = {"namespace": "team-0", "pod": "web-7"}
     two = {"metric": "cpu,memory", **pod}
-    found = {"query_ms_one_pod_a_day_two_figures": _timed(embedded, {**two, "range": "24h"}, end),
-             "query_ms_one_pod_thirty_days_two_figures": _timed(embedded, {**two, "range": "30d"}, end),
-             "query_ms_workload_of_10_pods_by_pod_a_day": _timed(
-                 embedded, {"metric": "cpu", "range": "24h", "namespace": "team-0", "workload": "Deployment/web-0",
-                            "by": "pod"}, end)}
+    found = {
+        "query_ms_one_pod_a_day_two_figures": _timed(embedded, {**two, "range": "24h"}, end),
+        "query_ms_one_pod_thirty_days_two_figures": _timed(embedded, {**two, "range": "30d"}, end),
+        "query_ms_workload_of_10_pods_by_pod_a_day": _timed(
+            embedded,
+            {"metric": "cpu", "range": "24h", "namespace": "team-0", "workload": "Deployment/web-0", "by": "pod"},
+            end,
+        ),
+    }
     assert len(history.entities(START * 1000, kind=CONTAINER)) == 20
     history.close()
     return found

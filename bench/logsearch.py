@@ -29,29 +29,61 @@ from logs.query import fields, moments, parse
 from logs.search.backend import Asked, Backend
 
 LINES, BATCH, FLIGHT, ROUNDS = 1_000_000, 2_500, 2, 30
-SPAN = 6 * 3600 * 10**9        # nanoseconds that the lines are spread over
+SPAN = 6 * 3600 * 10**9  # nanoseconds that the lines are spread over
 VERBS, PATHS = ("GET", "POST", "PUT", "DELETE"), ("cart", "orders", "users", "health", "login", "items")
-ENDINGS = ("served", "served", "served", "connection refused by upstream", "timeout after retry", "cache miss", "not found")
+ENDINGS = (
+    "served",
+    "served",
+    "served",
+    "connection refused by upstream",
+    "timeout after retry",
+    "cache miss",
+    "not found",
+)
 LEVELS = ("info",) * 8 + ("warn", "error")
-QUESTIONS = {"word": "timeout", "rare_word": "id77777", "phrase": '"connection refused by upstream"',
-             "two_words": "orders refused", "field": "ns:ns3 level:error", "number": "fields.status:[500 TO 599]",
-             "number_of_namespace": "fields.status:>=500 ns:ns3", "distinct_number": "fields.seconds:>=0.75",
-             "wildcard": "timeo*", "field_beginning": "fields.user:u12*", "field_wildcard": "fields.user:u?2*4",
-             "everything": ""}
+QUESTIONS = {
+    "word": "timeout",
+    "rare_word": "id77777",
+    "phrase": '"connection refused by upstream"',
+    "two_words": "orders refused",
+    "field": "ns:ns3 level:error",
+    "number": "fields.status:[500 TO 599]",
+    "number_of_namespace": "fields.status:>=500 ns:ns3",
+    "distinct_number": "fields.seconds:>=0.75",
+    "wildcard": "timeo*",
+    "field_beginning": "fields.user:u12*",
+    "field_wildcard": "fields.user:u?2*4",
+    "everything": "",
+}
 
 
 def line(number: int, start: int, chance: random.Random) -> bytes:
     """About 500 bytes, as a web service's JSON log gives them."""
     status, pod = chance.choice((200, 200, 200, 201, 404, 500)), number % 200
-    message = (f"{chance.choice(VERBS)} /api/v1/{chance.choice(PATHS)}/{chance.randrange(50_000)} {status} "
-               f"{chance.randrange(900)}ms {chance.choice(ENDINGS)} id{number}")
-    return orjson.dumps({"_id": f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}",
-                         "@timestamp": moments.text(start + number * SPAN // LINES), "message": message, "stream": "stdout",
-                         "level": chance.choice(LEVELS), "source": "container",
-                         "fields": {"status": status, "seconds": chance.random(), "user": f"u{chance.randrange(5000)}"},
-                         "kubernetes": {"namespace": f"ns{pod % 10}", "pod": f"web-{pod}", "container": "web", "node": "n1",
-                                        "pod_uid": f"uid-{pod}", "labels": {"app": "web"},
-                                        "workload": {"kind": "Deployment", "name": "web"}}})
+    message = (
+        f"{chance.choice(VERBS)} /api/v1/{chance.choice(PATHS)}/{chance.randrange(50_000)} {status} "
+        f"{chance.randrange(900)}ms {chance.choice(ENDINGS)} id{number}"
+    )
+    return orjson.dumps(
+        {
+            "_id": f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}",
+            "@timestamp": moments.text(start + number * SPAN // LINES),
+            "message": message,
+            "stream": "stdout",
+            "level": chance.choice(LEVELS),
+            "source": "container",
+            "fields": {"status": status, "seconds": chance.random(), "user": f"u{chance.randrange(5000)}"},
+            "kubernetes": {
+                "namespace": f"ns{pod % 10}",
+                "pod": f"web-{pod}",
+                "container": "web",
+                "node": "n1",
+                "pod_uid": f"uid-{pod}",
+                "labels": {"app": "web"},
+                "workload": {"kind": "Deployment", "name": "web"},
+            },
+        }
+    )
 
 
 Write = Callable[[Sequence[bytes]], Awaitable[Any]]
@@ -61,8 +93,10 @@ async def ingest(write: Write, count: int, start: int) -> dict[str, Any]:
     """Batches as the shipper sends them, some at once; making them is not counted."""
     chance, seconds, used = random.Random(1), 0.0, 0.0
     for first in range(0, count, BATCH * FLIGHT):
-        batches = [[line(n, start, chance) for n in range(at, min(at + BATCH, count))]
-                   for at in range(first, min(first + BATCH * FLIGHT, count), BATCH)]
+        batches = [
+            [line(n, start, chance) for n in range(at, min(at + BATCH, count))]
+            for at in range(first, min(first + BATCH * FLIGHT, count), BATCH)
+        ]
         began, cpu = time.perf_counter(), _cpu()
         await asyncio.gather(*(write(batch) for batch in batches))
         seconds, used = seconds + time.perf_counter() - began, used + _cpu() - cpu
@@ -79,8 +113,10 @@ async def searches(backend: Backend, start: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, text in QUESTIONS.items():
         asked = Asked(parse(text), start, start + SPAN + 10**9)
-        found[name] = {"search": await timed(lambda asked=asked: backend.search(asked, 200, True, None)),
-                       "histogram": await timed(lambda asked=asked: backend.histogram(asked, 300_000))}
+        found[name] = {
+            "search": await timed(lambda asked=asked: backend.search(asked, 200, True, None)),
+            "histogram": await timed(lambda asked=asked: backend.histogram(asked, 300_000)),
+        }
     asked = Asked(parse(""), start, start + SPAN + 10**9)
     found["top_pods"] = await timed(lambda: backend.top(asked, fields.POD, 10))
     return found

@@ -34,20 +34,33 @@ from logs.ship.reading import Log
 
 LINES = 200_000
 SILENT = 30.0  # seconds without a new document after which no more are expected
-POD = {"namespace": "default", "pod": "web-7d9c4b6f5-x2x7k", "pod_uid": "0f8fad5b-d9cb-469f-a165-70867728950e",
-       "container": "main", "container_id": "process://4d1bbc44524842d1ac481bd449f58492", "node": "node-1",
-       "labels": {"app": "web", "pod-template-hash": "7d9c4b6f5"}, "workload": {"kind": "Deployment", "name": "web"}}
+POD = {
+    "namespace": "default",
+    "pod": "web-7d9c4b6f5-x2x7k",
+    "pod_uid": "0f8fad5b-d9cb-469f-a165-70867728950e",
+    "container": "main",
+    "container_id": "process://4d1bbc44524842d1ac481bd449f58492",
+    "node": "node-1",
+    "labels": {"app": "web", "pod-template-hash": "7d9c4b6f5"},
+    "workload": {"kind": "Deployment", "name": "web"},
+}
 KINDS: dict[str, Callable[[int], str]] = {
     "text": lambda n: f"INFO line {n} of container 7: the quick brown fox jumps over the lazy dog and goes on",
-    "json": lambda n: f'{{"level":"info","ts":"2026-11-21T06:19:10Z","msg":"request","path":"/api/x","status":200,"ms":{n}}}',
-    "access": lambda n: f'10.0.0.{n % 250} - - [21/Nov/2026:06:19:10 +0000] "GET /index.html HTTP/1.1" 200 612 "-" "curl/8"',
+    "json": lambda n: (
+        f'{{"level":"info","ts":"2026-11-21T06:19:10Z","msg":"request","path":"/api/x","status":200,"ms":{n}}}'
+    ),
+    "access": lambda n: (
+        f'10.0.0.{n % 250} - - [21/Nov/2026:06:19:10 +0000] "GET /index.html HTTP/1.1" 200 612 "-" "curl/8"'
+    ),
 }
 
 
 def main() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        return {"up_to_encoding": {kind: _encoding(Path(folder), kind) for kind in KINDS},
-                "into_elasticsearch": _elasticsearch(Path(folder))}
+        return {
+            "up_to_encoding": {kind: _encoding(Path(folder), kind) for kind in KINDS},
+            "into_elasticsearch": _elasticsearch(Path(folder)),
+        }
 
 
 def _encoding(folder: Path, kind: str) -> dict[str, Any]:
@@ -59,9 +72,13 @@ def _encoding(folder: Path, kind: str) -> dict[str, Any]:
         size += sum(len(document.body) for document in documents)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     assert count == LINES, f"{count} documents of {LINES} lines"
-    return {"lines_per_cpu_second": round(LINES / cpu), "cpu_seconds_per_million": round(cpu / LINES * 1e6, 1),
-            "lines_per_second": round(LINES / wall), "read_mib": round(_size(path) / 2**20, 1),
-            "encoded_mib": round(size / 2**20, 1)}
+    return {
+        "lines_per_cpu_second": round(LINES / cpu),
+        "cpu_seconds_per_million": round(cpu / LINES * 1e6, 1),
+        "lines_per_second": round(LINES / wall),
+        "read_mib": round(_size(path) / 2**20, 1),
+        "encoded_mib": round(size / 2**20, 1),
+    }
 
 
 def _written(folder: Path, kind: str) -> Path:
@@ -90,6 +107,7 @@ def _read(path: Path) -> Iterator[list[Document]]:
 
 
 # -- Elasticsearch ---------------------------------------------------------------------------------------------------------
+
 
 def _elasticsearch(folder: Path) -> dict[str, Any]:
     missing = [program for program in ("java", "javac", "mvn") if shutil.which(program) is None]
@@ -122,7 +140,10 @@ def _shipped(server: Any, folder: Path) -> dict[str, Any]:
         started = time.perf_counter()
         until(lambda: shipper.figures().get("documents_shipped_total") == LINES, "all lines are acknowledged", 600)
         seconds = time.perf_counter() - started
-        return {"lines_per_second": round(LINES / seconds), "cpu_seconds_per_million": round(shipper.cpu() / LINES * 1e6, 1)}
+        return {
+            "lines_per_second": round(LINES / seconds),
+            "cpu_seconds_per_million": round(shipper.cpu() / LINES * 1e6, 1),
+        }
     finally:
         shipper.kill()
         assert server.count() == LINES
@@ -133,9 +154,16 @@ def _parallel_bulk(server: Any, path: Path) -> dict[str, Any]:
     from elasticsearch import Elasticsearch as Client
     from elasticsearch.helpers import parallel_bulk
 
-    actions = [{"_op_type": "create", "_index": f"logs-{document.day}", "_id": document.id,
-                "_source": json.loads(document.body)}
-               for documents in _read(path) for document in documents]
+    actions = [
+        {
+            "_op_type": "create",
+            "_index": f"logs-{document.day}",
+            "_id": document.id,
+            "_source": json.loads(document.body),
+        }
+        for documents in _read(path)
+        for document in documents
+    ]
     client = Client(server.url, request_timeout=120)
     wall, cpu = time.perf_counter(), time.process_time()
     failed = sum(not ok for ok, _ in parallel_bulk(client, actions, raise_on_error=False))
@@ -161,13 +189,17 @@ def _rsyslog(server: Any, folder: Path) -> Any:
             if (now := server.indexed()) > indexed:
                 indexed, last = now, time.perf_counter()
             time.sleep(0.1)
-        return {"lines_per_second": round(indexed / (last - started)),
-                "cpu_seconds_per_million": round(cpu(one.pid) / LINES * 1e6, 1), "missing": LINES - server.count()}
+        return {
+            "lines_per_second": round(indexed / (last - started)),
+            "cpu_seconds_per_million": round(cpu(one.pid) / LINES * 1e6, 1),
+            "missing": LINES - server.count(),
+        }
     finally:
         one.stop()
 
 
 # -- a million lines -------------------------------------------------------------------------------------------------------
+
 
 def million() -> dict[str, Any]:
     """20 containers, 50,000 lines of about 450 bytes each: every container's file is rotated twice."""
@@ -186,9 +218,14 @@ def million() -> dict[str, Any]:
             seconds = time.perf_counter() - started
             seen = numbered(document["message"] for document in server.documents("message"))
             expected = Counter({(n, c): 1 for n in range(lines) for c in range(containers)})
-            return {"lines": containers * lines, "missing": len(expected - seen), "twice": len(seen - expected),
-                    "seconds": round(seconds), "files": len(list(shipper.pods.rglob("0.log*"))),
-                    "files_lost": shipper.figures()["files_lost_total"]}
+            return {
+                "lines": containers * lines,
+                "missing": len(expected - seen),
+                "twice": len(seen - expected),
+                "seconds": round(seconds),
+                "files": len(list(shipper.pods.rglob("0.log*"))),
+                "files_lost": shipper.figures()["files_lost_total"],
+            }
         finally:
             shipper.kill()
             server.close()

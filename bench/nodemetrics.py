@@ -37,8 +37,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def main() -> dict[str, Any]:
     with api_server() as (target, server), tempfile.TemporaryDirectory(prefix="bench-") as folder:
         kubeconfig = _kubeconfig(target, Path(folder))
-        with _process("kubelet.simulate", "--kubeconfig", kubeconfig, "--nodes", str(NODES),
-                      *_certificates(target.ca.parent)) as fleet:
+        with _process(
+            "kubelet.simulate", "--kubeconfig", kubeconfig, "--nodes", str(NODES), *_certificates(target.ca.parent)
+        ) as fleet:
             uvloop.run(_fill(target))
             top = _top(target, server, fleet, kubeconfig)
             return {"nodes": NODES, "pods": PODS, **top, **_monitoring(Path(folder), fleet, kubeconfig)}
@@ -46,15 +47,36 @@ def main() -> dict[str, Any]:
 
 def _kubeconfig(target: Target, folder: Path) -> str:
     path = folder / "kubeconfig"
-    path.write_text(json.dumps({"current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-                                "clusters": [{"name": "a", "cluster": {"server": f"https://127.0.0.1:{target.port}",
-                                                                       "certificate-authority": str(target.ca)}}],
-                                "users": [{"name": "a", "user": {"token": target.token}}]}))
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "a",
+                "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+                "clusters": [
+                    {
+                        "name": "a",
+                        "cluster": {
+                            "server": f"https://127.0.0.1:{target.port}",
+                            "certificate-authority": str(target.ca),
+                        },
+                    }
+                ],
+                "users": [{"name": "a", "user": {"token": target.token}}],
+            }
+        )
+    )
     return str(path)
 
 
 def _certificates(pki: Path) -> list[str]:
-    return ["--tls-cert", str(pki / "kubelet.crt"), "--tls-key", str(pki / "kubelet.key"), "--client-ca", str(pki / "ca.crt")]
+    return [
+        "--tls-cert",
+        str(pki / "kubelet.crt"),
+        "--tls-key",
+        str(pki / "kubelet.key"),
+        "--client-ca",
+        str(pki / "ca.crt"),
+    ]
 
 
 @contextmanager
@@ -71,8 +93,10 @@ async def _fill(target: Target) -> None:
     """Nodes, the pods on them, and the group served; returns when all pods run."""
     await wait_for_account(target)
     first = await Connection(target).open()
-    service = {"metadata": {"name": "v1beta1.metrics.k8s.io"}, "spec": {
-        "group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100}}
+    service = {
+        "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100},
+    }
     await first.request("POST", "/apis/apiregistration.k8s.io/v1/apiservices", orjson.dumps(service))
     await _until(first, "/api/v1/nodes", NODES, lambda node: bool((node.get("status") or {}).get("daemonEndpoints")))
     numbers = iter(range(PODS))
@@ -106,17 +130,27 @@ def _top(target: Target, server: int, fleet: int, kubeconfig: str) -> dict[str, 
     nodes = uvloop.run(_items(target, f"{METRICS}/nodes"))
     first = time.perf_counter() - started
     spent = [round(_cpu(pid) - was, 2) for pid, was in zip((server, fleet), before, strict=True)]
-    found = {"first_round_s": round(first, 2), "nodes_answered": nodes, "round_cpu_s_server": spent[0],
-             "round_cpu_s_simulator": spent[1]}
+    found = {
+        "first_round_s": round(first, 2),
+        "nodes_answered": nodes,
+        "round_cpu_s_server": spent[0],
+        "round_cpu_s_simulator": spent[1],
+    }
     found["pods_answered"] = uvloop.run(_items(target, f"{METRICS}/pods"))
     if shutil.which("kubectl"):
         for name, words in (("nodes", ("nodes",)), ("pods", ("pods", "-A"))):
             found[f"kubectl_top_{name}_s"] = _timed("kubectl", "--kubeconfig", kubeconfig, "top", *words)
     answers: list[float] = []
     shares = _shares((server, fleet), lambda: _ask(target, answers))
-    return {**found, "slowest_later_answer_s": round(max(answers), 2), "share_of_a_core_server_idle": idle[0],
-            "share_of_a_core_server_while_asked": shares[0], "share_of_a_core_simulator_while_asked": shares[1],
-            "server_mib": round(resident(server) / 2**20), "simulator_mib": round(resident(fleet) / 2**20)}
+    return {
+        **found,
+        "slowest_later_answer_s": round(max(answers), 2),
+        "share_of_a_core_server_idle": idle[0],
+        "share_of_a_core_server_while_asked": shares[0],
+        "share_of_a_core_simulator_while_asked": shares[1],
+        "server_mib": round(resident(server) / 2**20),
+        "simulator_mib": round(resident(fleet) / 2**20),
+    }
 
 
 def _ask(target: Target, answers: list[float]) -> None:
@@ -156,8 +190,17 @@ def _timed(*command: str) -> float:
 def _monitoring(folder: Path, fleet: int, kubeconfig: str) -> dict[str, Any]:
     """Its rounds each 15 s, once it is settled."""
     port = free_port()
-    with _process("monitoring", "--address", "127.0.0.1", "--port", str(port), "--data-dir", str(folder / "history"),
-                  "--kubeconfig", kubeconfig) as pid:
+    with _process(
+        "monitoring",
+        "--address",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--data-dir",
+        str(folder / "history"),
+        "--kubeconfig",
+        kubeconfig,
+    ) as pid:
         deadline = time.monotonic() + 300
         while _page(port).get("binnacle_monitoring_scrapes_total", 0) < 3:
             if time.monotonic() > deadline:
@@ -167,11 +210,14 @@ def _monitoring(folder: Path, fleet: int, kubeconfig: str) -> dict[str, Any]:
         shares = _shares((pid, fleet), lambda: time.sleep(OVER))
         after = _page(port)
         rounds = after["binnacle_monitoring_scrapes_total"] - before["binnacle_monitoring_scrapes_total"]
-        return {"monitoring_rounds": rounds,
-                "monitoring_round_s": round(after["binnacle_monitoring_scrape_duration_seconds"], 2),
-                "monitoring_silent_nodes": after["binnacle_monitoring_silent_nodes"],
-                "share_of_a_core_monitoring": shares[0], "share_of_a_core_simulator_of_monitoring": shares[1],
-                "monitoring_mib": round(resident(pid) / 2**20)}
+        return {
+            "monitoring_rounds": rounds,
+            "monitoring_round_s": round(after["binnacle_monitoring_scrape_duration_seconds"], 2),
+            "monitoring_silent_nodes": after["binnacle_monitoring_silent_nodes"],
+            "share_of_a_core_monitoring": shares[0],
+            "share_of_a_core_simulator_of_monitoring": shares[1],
+            "monitoring_mib": round(resident(pid) / 2**20),
+        }
 
 
 def _page(port: int) -> dict[str, float]:
@@ -181,8 +227,11 @@ def _page(port: int) -> dict[str, float]:
             lines = answer.read().decode().splitlines()
     except OSError:
         return {}
-    return {name: float(value) for name, _, value in (line.partition(" ") for line in lines)
-            if "{" not in name and not name.startswith("#")}
+    return {
+        name: float(value)
+        for name, _, value in (line.partition(" ") for line in lines)
+        if "{" not in name and not name.startswith("#")
+    }
 
 
 def _cpu(pid: int) -> float:

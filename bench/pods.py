@@ -16,16 +16,26 @@ COLLECTION = "/api/v1/namespaces/default/pods"
 
 
 def pod(name: str) -> bytes:
-    return orjson.dumps({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": "bench", "pod-template-hash": "6d4cf56db6"}},
-        "spec": {"nodeName": "node-1", "containers": [{
-            "name": "web", "image": "registry.example/web:1.27", "args": ["--listen", ":8080"],
-            "env": [{"name": "SETTING", "value": "value of this setting"}],
-            "ports": [{"containerPort": 8080, "name": "http"}],
-            "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
-        }]},
-    })
+    return orjson.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": {"app": "bench", "pod-template-hash": "6d4cf56db6"}},
+            "spec": {
+                "nodeName": "node-1",
+                "containers": [
+                    {
+                        "name": "web",
+                        "image": "registry.example/web:1.27",
+                        "args": ["--listen", ":8080"],
+                        "env": [{"name": "SETTING", "value": "value of this setting"}],
+                        "ports": [{"containerPort": 8080, "name": "http"}],
+                        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+                    }
+                ],
+            },
+        }
+    )
 
 
 async def create_all(target: Target, count: int, clients: int, prefix: str = "pod") -> list[float]:

@@ -21,11 +21,22 @@ DEPLOYMENT = "/apis/apps/v1/namespaces/default/deployments"
 
 def deployment() -> bytes:
     labels = {"app": "rollout"}
-    template = {"metadata": {"labels": labels}, "spec": {
-        "nodeSelector": {"type": "simulated"}, "tolerations": [{"operator": "Exists"}],
-        "containers": [{"name": "web", "image": "web:1", "resources": {"requests": {"cpu": "10m"}}}]}}
-    return orjson.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "rollout"},
-                         "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}})
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {
+            "nodeSelector": {"type": "simulated"},
+            "tolerations": [{"operator": "Exists"}],
+            "containers": [{"name": "web", "image": "web:1", "resources": {"requests": {"cpu": "10m"}}}],
+        },
+    }
+    return orjson.dumps(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "rollout"},
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+        }
+    )
 
 
 async def measure(target: Target) -> dict[str, object]:
@@ -33,8 +44,12 @@ async def measure(target: Target) -> dict[str, object]:
     await connection.request("POST", DEPLOYMENT, deployment())
     await _nodes_ready(connection)
     started = time.perf_counter()
-    await connection.request("PATCH", f"{DEPLOYMENT}/rollout", orjson.dumps({"spec": {"replicas": REPLICAS}}),
-                             content_type="application/merge-patch+json")
+    await connection.request(
+        "PATCH",
+        f"{DEPLOYMENT}/rollout",
+        orjson.dumps({"spec": {"replicas": REPLICAS}}),
+        content_type="application/merge-patch+json",
+    )
     ready, marks = 0, {}
     while ready < REPLICAS:
         await asyncio.sleep(0.05)
@@ -69,8 +84,20 @@ def main() -> dict[str, object]:
 
 def simulate(var: Path, nodes: int) -> subprocess.Popen[bytes]:
     """The kubelets of so many simulated nodes."""
-    return subprocess.Popen([sys.executable, "-m", "kubelet.simulate", "--kubeconfig", str(var / "kubeconfig"),
-                             "--nodes", str(nodes), "--adopt-label", "type=simulated"], cwd=ROOT)
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "kubelet.simulate",
+            "--kubeconfig",
+            str(var / "kubeconfig"),
+            "--nodes",
+            str(nodes),
+            "--adopt-label",
+            "type=simulated",
+        ],
+        cwd=ROOT,
+    )
 
 
 if __name__ == "__main__":

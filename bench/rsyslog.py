@@ -39,8 +39,11 @@ class Rsyslog:
 
     def start(self) -> None:
         with (self.folder / "output.log").open("wb") as output:
-            self._process = subprocess.Popen(["rsyslogd", "-n", "-f", str(self.folder / "rsyslog.conf"),
-                                              "-i", str(self.folder / "pid")], stdout=output, stderr=output)
+            self._process = subprocess.Popen(
+                ["rsyslogd", "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(self.folder / "pid")],
+                stdout=output,
+                stderr=output,
+            )
 
     @property
     def pid(self) -> int:

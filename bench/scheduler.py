@@ -34,13 +34,22 @@ def prepare(var: Path) -> None:
 def node(number: int) -> Json:
     name = f"node-{number}"
     labels = {"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": f"zone-{number % 3}"}
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels},
-            "status": {"allocatable": {"cpu": "8", "memory": "16Gi", "pods": "110"}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels},
+        "status": {"allocatable": {"cpu": "8", "memory": "16Gi", "pods": "110"}},
+    }
 
 
 def pod(number: int, owner: Json) -> Json:
-    reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": owner["metadata"]["uid"],
-                 "controller": True}
+    reference = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": "web",
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+    }
     container = {"name": "main", "image": "web:1", "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}}
     meta = {"name": f"web-{number}", "labels": {"app": "web"}, "ownerReferences": [reference]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [container]}}
@@ -56,8 +65,14 @@ def fill(session: Any, nodes: int, pods: int) -> None:
     for found in made:
         session.mutate("nodes", "", found["metadata"]["name"], lambda obj: obj["spec"].pop("taints", None) and None)
     template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "main", "image": "web:1"}]}}
-    owner = session.create("replicasets.apps", "default", {"metadata": {"name": "web"}, "spec": {
-        "replicas": pods, "selector": {"matchLabels": {"app": "web"}}, "template": template}})
+    owner = session.create(
+        "replicasets.apps",
+        "default",
+        {
+            "metadata": {"name": "web"},
+            "spec": {"replicas": pods, "selector": {"matchLabels": {"app": "web"}}, "template": template},
+        },
+    )
     for start in range(0, pods, 1000):
         session.create_many([("pods", "default", pod(n, owner)) for n in range(start, min(start + 1000, pods))])
 
@@ -93,10 +108,18 @@ def measure(nodes: int, pods: int) -> Json:
     used = scheduler.state.table.used.of("pods", slice(0, nodes))
     cache.close()
     store.close()
-    return {"nodes": nodes, "pods": pods, "bound": bound, "seconds": round(seconds, 2),
-            "cpu_seconds": round(cpu, 2), "pods_per_cpu_second": round(bound / cpu),
-            "pods_per_second": round(bound / seconds), "plan_pods_per_cpu_second": round(bound / spent["plan"]),
-            "most_pods_on_a_node": int(used.max()), "fewest": int(used.min())}
+    return {
+        "nodes": nodes,
+        "pods": pods,
+        "bound": bound,
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu, 2),
+        "pods_per_cpu_second": round(bound / cpu),
+        "pods_per_second": round(bound / seconds),
+        "plan_pods_per_cpu_second": round(bound / spent["plan"]),
+        "most_pods_on_a_node": int(used.max()),
+        "fewest": int(used.min()),
+    }
 
 
 def main() -> None:

@@ -35,8 +35,13 @@ def api_server() -> Iterator[tuple[Target, int]]:
     """An API server alone, with its process id."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         port = free_port()
-        child = subprocess.Popen([sys.executable, "-m", "apiserver", "--standalone", folder, "--port", str(port)],
-                                 cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "apiserver", "--standalone", folder, "--port", str(port)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         try:
             assert child.stdout
             token = child.stdout.readline().split()[1]
@@ -61,8 +66,7 @@ def _wait(port: int) -> None:
 def cluster() -> Iterator[tuple[Target, Path]]:
     """A whole cluster, with its state folder."""
     var = Path(tempfile.mkdtemp(prefix="bench-")) / "var"
-    environment = {**os.environ, "BINNACLE_VAR": str(var), "PORT": str(free_port()),
-                   "API_PORT": str(api_port())}
+    environment = {**os.environ, "BINNACLE_VAR": str(var), "PORT": str(free_port()), "API_PORT": str(api_port())}
     config = [sys.executable, "-m", "config"]
     subprocess.run([*config, "up", "--detach"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     try:

@@ -23,8 +23,7 @@ IDLE = 15.0  # seconds after the start until memory is read
 def main() -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         var = Path(folder) / "var"
-        environment = {**os.environ, "BINNACLE_VAR": str(var), "PORT": str(free_port()),
-                       "API_PORT": str(api_port())}
+        environment = {**os.environ, "BINNACLE_VAR": str(var), "PORT": str(free_port()), "API_PORT": str(api_port())}
         first = _up(environment)
         time.sleep(IDLE)
         memory = processes(var)
@@ -34,9 +33,13 @@ def main() -> dict[str, object]:
             later.append(_up(environment))
             _run(environment, "down")
         _run(environment, "clean")
-    return {"first_start_s": first, "later_starts_s": later, "idle_memory_mib": round(sum(p for p, _ in memory.values())),
-            "idle_memory_rss_sum_mib": round(sum(r for _, r in memory.values())),
-            "processes_mib": {name: round(pss) for name, (pss, _) in sorted(memory.items(), key=lambda m: -m[1][0])}}
+    return {
+        "first_start_s": first,
+        "later_starts_s": later,
+        "idle_memory_mib": round(sum(p for p, _ in memory.values())),
+        "idle_memory_rss_sum_mib": round(sum(r for _, r in memory.values())),
+        "processes_mib": {name: round(pss) for name, (pss, _) in sorted(memory.items(), key=lambda m: -m[1][0])},
+    }
 
 
 def _up(environment: dict[str, str]) -> float:
@@ -46,8 +49,9 @@ def _up(environment: dict[str, str]) -> float:
 
 
 def _run(environment: dict[str, str], *words: str) -> None:
-    subprocess.run([sys.executable, "-m", "config", *words], cwd=ROOT, env=environment, check=True,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "config", *words], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def processes(var: Path) -> dict[str, tuple[float, float]]:

@@ -52,7 +52,10 @@ async def measure(target: Target, watchers: int) -> dict[str, object]:
         task.cancel()
     delays = sorted(at - sent[name] for name, times in arrived.items() if name in sent for at in times)
     assert len(delays) == WRITES * watchers, f"{len(delays)} events arrived of {WRITES * watchers}"
-    return {"p50_ms": round(delays[len(delays) // 2] * 1e3, 2), "p99_ms": round(delays[len(delays) * 99 // 100] * 1e3, 2)}
+    return {
+        "p50_ms": round(delays[len(delays) // 2] * 1e3, 2),
+        "p99_ms": round(delays[len(delays) * 99 // 100] * 1e3, 2),
+    }
 
 
 async def both(target: Target) -> dict[str, object]:

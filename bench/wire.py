@@ -29,11 +29,18 @@ class Connection:
 
     async def open(self) -> Connection:
         self.reader, self.writer = await asyncio.open_connection(
-            "127.0.0.1", self.target.port, ssl=self.target.context(), limit=1 << 26)
+            "127.0.0.1", self.target.port, ssl=self.target.context(), limit=1 << 26
+        )
         return self
 
-    async def request(self, method: str, path: str, body: bytes = b"", accept: str = "application/json",
-                      content_type: str = "application/json") -> bytes:
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        accept: str = "application/json",
+        content_type: str = "application/json",
+    ) -> bytes:
         """The body of the answer; raises RuntimeError on a status of 300 or more."""
         self.send(method, path, body, accept, content_type)
         status, length, chunked = await self.head()
@@ -42,10 +49,18 @@ class Connection:
             raise RuntimeError(f"{method} {path}: {status} {data[:300]!r}")
         return data
 
-    def send(self, method: str, path: str, body: bytes = b"", accept: str = "application/json",
-             content_type: str = "application/json") -> None:
-        head = (f"{method} {path} HTTP/1.1\r\n{self._head}Accept: {accept}\r\nContent-Type: {content_type}\r\n"
-                f"Content-Length: {len(body)}\r\n\r\n")
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        accept: str = "application/json",
+        content_type: str = "application/json",
+    ) -> None:
+        head = (
+            f"{method} {path} HTTP/1.1\r\n{self._head}Accept: {accept}\r\nContent-Type: {content_type}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
         self.writer.write(head.encode() + body)
 
     async def head(self) -> tuple[int, int, bool]:

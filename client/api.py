@@ -44,7 +44,12 @@ class Client:
     failures: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError)
 
     def __init__(
-        self, config: Config, *, timeout: float = 30.0, connections: int = 64, user_agent: str = "binnacle",
+        self,
+        config: Config,
+        *,
+        timeout: float = 30.0,
+        connections: int = 64,
+        user_agent: str = "binnacle",
         observer: Observer | None = None,
     ) -> None:
         self.config = config
@@ -165,9 +170,7 @@ class Client:
     async def update(self, path: str, obj: Json, params: Params | None = None) -> Json:
         return orjson.loads(await self.raw("PUT", path, params, orjson.dumps(obj)))
 
-    async def patch(
-        self, path: str, patch: Any, content_type: str = MERGE_PATCH, params: Params | None = None
-    ) -> Json:
+    async def patch(self, path: str, patch: Any, content_type: str = MERGE_PATCH, params: Params | None = None) -> Json:
         return orjson.loads(await self.raw("PATCH", path, params, orjson.dumps(patch), content_type))
 
     async def delete(self, path: str, options: Json | None = None, params: Params | None = None) -> Json:

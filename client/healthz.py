@@ -19,7 +19,7 @@ from client.ports import DISTANCES, beside
 PROCESSES = tuple(DISTANCES)
 """The processes beside the API server that have such a page."""
 MAX_ANSWER = 4096  # bytes
-MAX_REASON = 200   # characters
+MAX_REASON = 200  # characters
 # A process that does not know who asks lives.
 WELL = frozenset({"200", "401", "403"})
 
@@ -35,7 +35,7 @@ class Unknown(Exception):
 
 
 async def ask(url: str, tls: ssl.SSLContext | None = None, timeout: float = 1.5) -> str:
-    """"" when the page answers within `timeout` seconds that all is well, else why not: what follows "the kubelet …".
+    """ "" when the page answers within `timeout` seconds that all is well, else why not: what follows "the kubelet …".
 
     Raises Unknown when another cluster's process, or none that is known, listens there.
     """
@@ -57,7 +57,8 @@ async def ask(url: str, tls: ssl.SSLContext | None = None, timeout: float = 1.5)
 async def _get(url: str, tls: ssl.SSLContext | None) -> tuple[str, str]:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(
-        parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), ssl=tls)
+        parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), ssl=tls
+    )
     try:
         writer.write(f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
         words = (await reader.readline()).split()

@@ -13,9 +13,7 @@ RESOURCE_METRICS_PATH = "metrics.k8s.io/resource-metrics-path"
 _RESOURCE_METRICS = re.compile(r"((?:/[\w.~-]+)*)/metrics/resource")
 
 
-def resource_path(
-    api_version: str, plural: str, namespace: str = "", name: str = "", subresource: str = ""
-) -> str:
+def resource_path(api_version: str, plural: str, namespace: str = "", name: str = "", subresource: str = "") -> str:
     """`("apps/v1", "deployments", "web", "front", "status")` -> `/apis/apps/v1/namespaces/web/deployments/front/status`."""
     parts = ["/api/" + api_version if "/" not in api_version else "/apis/" + api_version]
     if namespace:

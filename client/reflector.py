@@ -25,8 +25,9 @@ class Source(Protocol):
     def failures(self) -> tuple[type[Exception], ...]:
         """What is raised when the server can not be reached."""
 
-    async def list(self, path: str, params: Params | None = None, page: int = 500,
-                   transform: Callable[[Json], Json] | None = None) -> Json: ...
+    async def list(
+        self, path: str, params: Params | None = None, page: int = 500, transform: Callable[[Json], Json] | None = None
+    ) -> Json: ...
 
     def stream(self, path: str, params: Params, timeout: float) -> AsyncIterator[Json]: ...
 

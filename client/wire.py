@@ -28,8 +28,9 @@ class Connection(asyncio.Protocol):
         self._size = 0
 
     @classmethod
-    async def open(cls, host: str, port: int, tls: ssl.SSLContext | None, server_name: str | None = None,
-                   limit: int = 16 << 20) -> Connection:
+    async def open(
+        cls, host: str, port: int, tls: ssl.SSLContext | None, server_name: str | None = None, limit: int = 16 << 20
+    ) -> Connection:
         """Connect. `server_name`: whose certificate is expected, if not the host's. Raises OSError."""
         name = server_name or host if tls else None
         loop = asyncio.get_running_loop()

@@ -76,8 +76,16 @@ class Authorizer:
             return ALLOWED
         return DENIED if node is None else Decision(False, node.reason)
 
-    def allows(self, user: User, verb: str, kind_group: str, resource: str, namespace: str = "", name: str = "",
-               subresource: str = "") -> bool:
+    def allows(
+        self,
+        user: User,
+        verb: str,
+        kind_group: str,
+        resource: str,
+        namespace: str = "",
+        name: str = "",
+        subresource: str = "",
+    ) -> bool:
         """`decide` for a resource, as a plain yes or no."""
         return self.decide(user, Attributes(verb, kind_group, resource, subresource, namespace, name)).allowed
 
@@ -94,8 +102,13 @@ class Authorizer:
     def rules(self, user: User, namespace: str) -> list[dict[str, Any]]:
         """All PolicyRules that a user has in a namespace ("" for cluster scope)."""
         grants = self._load()
-        return [rule for key in rbac.subject_keys(user) for where, rules in grants.get(key, ())
-                if where in ("", namespace) for rule in rules]
+        return [
+            rule
+            for key in rbac.subject_keys(user)
+            for where, rules in grants.get(key, ())
+            if where in ("", namespace)
+            for rule in rules
+        ]
 
     def _load(self) -> dict[tuple[str, str], list[Grant]]:
         with self._lock:

@@ -34,8 +34,7 @@ class BackupError(Exception):
 def backup(store: Store, path: Path) -> int:
     """Write the newest state to `path`, whole or not at all; returns the number of objects."""
     revision, rows = store.snapshot()
-    claims = store.database.rows("SELECT owner, scope, value FROM cluster_claim WHERE cluster_id = ?",
-                                 (store.cluster,))
+    claims = store.database.rows("SELECT owner, scope, value FROM cluster_claim WHERE cluster_id = ?", (store.cluster,))
     header = {"format": FORMAT, "revision": revision, "created": clock.now(), "claims": claims}
     digest = hashlib.blake2b(digest_size=16)
     scratch = path.with_name(path.name + ".new")

@@ -29,7 +29,7 @@ from cluster.store import Change, Key, Store, Stored
 log = logging.getLogger(__name__)
 
 LOG_EVENTS = 20_000  # recent events kept in memory for watches; older ones are read from the store
-POLL = 1.0           # seconds between looks at the log when no hint comes
+POLL = 1.0  # seconds between looks at the log when no hint comes
 
 
 class Owner(msgspec.Struct, frozen=True, gc=False):
@@ -214,8 +214,9 @@ class Cache:
         """
         with self.lock:
             if replay:
-                subscriber([Event("ADDED", entry, None) for table in self._tables.values()
-                            for entry in table.entries.values()])
+                subscriber(
+                    [Event("ADDED", entry, None) for table in self._tables.values() for entry in table.entries.values()]
+                )
             self._subscribers.append(subscriber)
 
         def end() -> None:
@@ -398,7 +399,7 @@ class Cache:
         with self.lock:
             order, entries = table.sorted(), table.entries
             if namespace is not None:
-                order = order[bisect_left(order, (namespace, "")):bisect_left(order, (namespace + "\0", ""))]
+                order = order[bisect_left(order, (namespace, "")) : bisect_left(order, (namespace + "\0", ""))]
             return [entries[place] for place in order]
 
     def count(self, storage: str) -> int:

@@ -1,7 +1,7 @@
 """Cron schedules: five fields or a descriptor, and the time at which one is next due.
 
-    schedule = cron.parse("*/5 8-18 * * MON-FRI")     # ValueError says what is wrong
-    schedule.next(datetime(2026, 1, 1, tzinfo=zone))  # first due time after that, in the same zone
+schedule = cron.parse("*/5 8-18 * * MON-FRI")     # ValueError says what is wrong
+schedule.next(datetime(2026, 1, 1, tzinfo=zone))  # first due time after that, in the same zone
 """
 
 from __future__ import annotations
@@ -11,13 +11,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11,
-          "dec": 12}
+MONTHS = {
+    "jan": 1,
+    "feb": 2,
+    "mar": 3,
+    "apr": 4,
+    "may": 5,
+    "jun": 6,
+    "jul": 7,
+    "aug": 8,
+    "sep": 9,
+    "oct": 10,
+    "nov": 11,
+    "dec": 12,
+}
 DAYS = {"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
-DESCRIPTORS = {"@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
-               "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *"}
+DESCRIPTORS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-HORIZON = timedelta(days=5 * 366)     # a schedule such as "30th of February" is never due
+HORIZON = timedelta(days=5 * 366)  # a schedule such as "30th of February" is never due
 
 
 class Bounds(NamedTuple):
@@ -83,7 +102,7 @@ def parse(text: str) -> Schedule | Every:
     if not text:
         raise ValueError("empty spec string")
     if text.startswith("@every "):
-        return Every(max(1, int(duration(text[len("@every "):]))))
+        return Every(max(1, int(duration(text[len("@every ") :]))))
     if text.startswith("@"):
         if text not in DESCRIPTORS:
             raise ValueError(f"unrecognized descriptor: {text}")

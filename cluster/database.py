@@ -34,7 +34,10 @@ _FULL = ("disk is full", "No space left", "could not extend file")
 
 def default_url() -> str:
     """The database of this installation: `DATABASE_URL`, or a SQLite file in the state folder."""
-    return os.environ.get("DATABASE_URL") or f"sqlite:///{Path(os.environ.get('BINNACLE_VAR', 'var')).resolve()}/cluster.db"
+    return (
+        os.environ.get("DATABASE_URL")
+        or f"sqlite:///{Path(os.environ.get('BINNACLE_VAR', 'var')).resolve()}/cluster.db"
+    )
 
 
 @lru_cache(maxsize=512)
@@ -78,11 +81,19 @@ class Database:
         return found
 
     def _connect_sqlite(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30,
-                                     cached_statements=256)
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, timeout=30, cached_statements=256
+        )
         # FULL: a commit is on the disk before it is acknowledged. A larger WAL keeps checkpoints out of most commits.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4000", "foreign_keys=OFF",
-                       "cache_size=-4000", "temp_store=MEMORY", "journal_size_limit=33554432"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "wal_autocheckpoint=4000",
+            "foreign_keys=OFF",
+            "cache_size=-4000",
+            "temp_store=MEMORY",
+            "journal_size_limit=33554432",
+        ):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
@@ -131,7 +142,8 @@ class Database:
     def full(self, error: BaseException) -> bool:
         """Whether an error says that the disk has no room."""
         return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
-            words in str(error) for words in _FULL)
+            words in str(error) for words in _FULL
+        )
 
     def lost(self, error: BaseException) -> bool:
         """Whether an error says that the database is away, or its disk fails: what is right now may be better later."""
@@ -177,7 +189,7 @@ class Database:
         while done < len(rows):
             left = len(rows) - done
             size = left if left <= _USUAL_INSERT else min(_LARGEST_INSERT, 1 << left.bit_length() - 1)
-            part = rows[done:done + size]
+            part = rows[done : done + size]
             places = ",".join([f"({','.join('?' * len(part[0]))})"] * size)
             self.execute(f"INSERT INTO {table} VALUES {places}", [value for row in part for value in row])
             done += size

@@ -83,8 +83,9 @@ class ApiError(Exception):
     code = 500
     reason = "InternalError"
 
-    def __init__(self, message: str, *, details: dict[str, Any] | None = None, code: int | None = None,
-                 reason: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, details: dict[str, Any] | None = None, code: int | None = None, reason: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.details = details
@@ -95,8 +96,13 @@ class ApiError(Exception):
 
     def status(self) -> dict[str, Any]:
         """The `Status` object of this error."""
-        body: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                                "message": self.message}
+        body: dict[str, Any] = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+        }
         if self.reason:
             body["reason"] = self.reason
         if self.details:
@@ -132,8 +138,9 @@ class AlreadyExists(ApiError):
     code, reason = 409, "AlreadyExists"
 
     def __init__(self, resource: str, name: str, group: str = "") -> None:
-        super().__init__(f'{_qualified(resource, group)} "{name}" already exists',
-                         details=_details(resource, group, name))
+        super().__init__(
+            f'{_qualified(resource, group)} "{name}" already exists', details=_details(resource, group, name)
+        )
 
 
 class Conflict(ApiError):
@@ -143,8 +150,10 @@ class Conflict(ApiError):
     MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
     def __init__(self, resource: str, name: str, group: str = "", detail: str = MODIFIED) -> None:
-        super().__init__(f'Operation cannot be fulfilled on {_qualified(resource, group)} "{name}": {detail}',
-                         details=_details(resource, group, name))
+        super().__init__(
+            f'Operation cannot be fulfilled on {_qualified(resource, group)} "{name}": {detail}',
+            details=_details(resource, group, name),
+        )
 
 
 class ClaimTaken(ApiError):
@@ -164,8 +173,10 @@ class Invalid(ApiError):
 
     def __init__(self, kind: str, name: str, errors: Sequence[FieldError], group: str = "") -> None:
         text = str(errors[0]) if len(errors) == 1 else "[" + ", ".join(str(e) for e in errors) + "]"
-        super().__init__(f'{_qualified(kind, group)} "{name}" is invalid: {text}',
-                         details=_details(kind, group, name, causes=[e.cause() for e in errors]))
+        super().__init__(
+            f'{_qualified(kind, group)} "{name}" is invalid: {text}',
+            details=_details(kind, group, name, causes=[e.cause() for e in errors]),
+        )
         self.errors = list(errors)
 
 
@@ -174,8 +185,10 @@ class Forbidden(ApiError):
 
     def __init__(self, resource: str, name: str, detail: str, group: str = "") -> None:
         target = f'{_qualified(resource, group)} "{name}"' if name else _qualified(resource, group)
-        super().__init__(f"{target} is forbidden: {detail}" if target else f"forbidden: {detail}",
-                         details=_details(resource, group, name))
+        super().__init__(
+            f"{target} is forbidden: {detail}" if target else f"forbidden: {detail}",
+            details=_details(resource, group, name),
+        )
 
 
 class BadRequest(ApiError):

@@ -21,7 +21,9 @@ class Cluster(models.Model):
 
     name = models.CharField(max_length=63, unique=True)
     mode = models.CharField(max_length=8, choices=[(LOCAL, "runs here"), (ATTACHED, "attached")], default=LOCAL)
-    kubeconfig = models.TextField(blank=True, help_text="Of an attached cluster: kubeconfig with list and watch rights.")
+    kubeconfig = models.TextField(
+        blank=True, help_text="Of an attached cluster: kubeconfig with list and watch rights."
+    )
     compacted = models.BigIntegerField(default=0, help_text="Revisions up to here can no longer be read.")
     created = models.DateTimeField(auto_now_add=True)
 
@@ -54,8 +56,13 @@ class Change(models.Model):
 
     class Meta:
         # Only deletions are indexed: the history of what is gone begins there, and other writes pay nothing for it.
-        indexes = [models.Index(fields=["cluster", "storage", "namespace", "name", "revision"], name="change_deleted",
-                                condition=models.Q(type="D"))]
+        indexes = [
+            models.Index(
+                fields=["cluster", "storage", "namespace", "name", "revision"],
+                name="change_deleted",
+                condition=models.Q(type="D"),
+            )
+        ]
 
     @property
     def document(self) -> dict[str, Any]:
@@ -82,8 +89,9 @@ class Object(models.Model):
     namespace = models.CharField(max_length=63, blank=True)
     name = models.CharField(max_length=253)
     uid = models.CharField(max_length=64)
-    state = models.ForeignKey(Change, models.DO_NOTHING, db_column="revision", db_constraint=False, db_index=False,
-                              related_name="+")
+    state = models.ForeignKey(
+        Change, models.DO_NOTHING, db_column="revision", db_constraint=False, db_index=False, related_name="+"
+    )
 
     objects = ObjectManager()
 

@@ -47,7 +47,7 @@ _READ = frozenset({"get", "list", "watch"})
 
 def node_of(user: User) -> str:
     """The name of the node whose kubelet this user is, or ""."""
-    return user.name[len(PREFIX):] if NODES_GROUP in user.groups and user.name.startswith(PREFIX) else ""
+    return user.name[len(PREFIX) :] if NODES_GROUP in user.groups and user.name.startswith(PREFIX) else ""
 
 
 def decide(cache: Cache, user: User, want: Attributes) -> Decision | None:
@@ -61,8 +61,7 @@ def decide(cache: Cache, user: User, want: Attributes) -> Decision | None:
         if not want.name:
             return Decision(False, "No Object name found")
         related = _related(cache, node, want)
-        return ALLOWED if related else Decision(
-            False, f"no relationship found between node '{node}' and this object")
+        return ALLOWED if related else Decision(False, f"no relationship found between node '{node}' and this object")
     if want.resource == "serviceaccounts" and want.subresource == "token" and want.verb == "create":
         used = any(pod["spec"].get("serviceAccountName") == want.name for pod in _pods(cache, node, want.namespace))
         return ALLOWED if used else Decision(False, f"no relationship found between node '{node}' and this object")

@@ -40,8 +40,11 @@ def rule_allows(rule: dict[str, Any], want: Attributes) -> bool:
     if want.path:
         return any(_path_matches(p, want.path) for p in rule.get("nonResourceURLs") or ())
     names = rule.get("resourceNames")
-    return (_holds(rule.get("apiGroups"), want.group) and _resource_matches(rule.get("resources") or (), want)
-            and (not names or want.name in names))
+    return (
+        _holds(rule.get("apiGroups"), want.group)
+        and _resource_matches(rule.get("resources") or (), want)
+        and (not names or want.name in names)
+    )
 
 
 def _holds(values: list[str] | None, value: str) -> bool:
@@ -78,8 +81,11 @@ def covers(owned: dict[str, Any], atom: dict[str, Any]) -> bool:
     resource, names = atom["resources"][0], owned.get("resourceNames")
     sub = resource.partition("/")[2]
     fits = any(r in ("*", resource) or (sub and r == f"*/{sub}") for r in owned.get("resources") or ())
-    return _holds(owned.get("apiGroups"), atom["apiGroups"][0]) and fits and (
-        not names or (bool(atom.get("resourceNames")) and atom["resourceNames"][0] in names))
+    return (
+        _holds(owned.get("apiGroups"), atom["apiGroups"][0])
+        and fits
+        and (not names or (bool(atom.get("resourceNames")) and atom["resourceNames"][0] in names))
+    )
 
 
 def uncovered(owned: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -97,8 +103,12 @@ def compact(atoms: list[dict[str, Any]]) -> list[str]:
 
 
 def _rule_text(fields: dict[str, str], verbs: set[str]) -> str:
-    labels = {"nonResourceURLs": "NonResourceURLs", "apiGroups": "APIGroups", "resources": "Resources",
-              "resourceNames": "ResourceNames"}
+    labels = {
+        "nonResourceURLs": "NonResourceURLs",
+        "apiGroups": "APIGroups",
+        "resources": "Resources",
+        "resourceNames": "ResourceNames",
+    }
     parts = [f'{label}:["{fields[name]}"]' for name, label in labels.items() if name in fields]
     parts.append("Verbs:[" + " ".join(f'"{v}"' for v in sorted(verbs)) + "]")
     return "{" + ", ".join(parts) + "}"

@@ -36,8 +36,10 @@ class Settings:
     @classmethod
     def from_environment(cls) -> Settings:
         """The settings of this installation."""
-        return cls(service_cidr=os.environ.get("BINNACLE_SERVICE_CIDR", cls.service_cidr),
-                   pod_cidr=os.environ.get("BINNACLE_POD_CIDR", cls.pod_cidr))
+        return cls(
+            service_cidr=os.environ.get("BINNACLE_SERVICE_CIDR", cls.service_cidr),
+            pod_cidr=os.environ.get("BINNACLE_POD_CIDR", cls.pod_cidr),
+        )
 
 
 @dataclass(slots=True)
@@ -144,8 +146,10 @@ def carry_generation(obj: Json, old: Json, changed: bool) -> None:
 
 def age_columns() -> tuple[Column, ...]:
     """The two columns of a kind that declares none."""
-    return (Column("Name", format="name", description="Name must be unique within a namespace."),
-            Column("Created At", "date", description="CreationTimestamp is the server time of creation."))
+    return (
+        Column("Name", format="name", description="Name must be unique within a namespace."),
+        Column("Created At", "date", description="CreationTimestamp is the server time of creation."),
+    )
 
 
 def age_cells(obj: Json, now: float) -> list[Any]:

@@ -19,9 +19,11 @@ _TOKEN = re.compile(r"\s*(?:(==|!=|=|!|,|\(|\)|<|>)|([^\s=!,()<>]+))")
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]").fullmatch
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*").fullmatch
 _OPERATORS = "in, notin, =, ==, !=, gt, lt"
-_NAME_RULE = ("name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-              "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-              "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')")
+_NAME_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,12 @@ class Requirement:
             if self.operator == "in" and len(self.values) == 1:
                 return f"{self.key}={joined}"
             return f"{self.key} {self.operator} ({joined})"
-        signs = {"exists": self.key, "absent": f"!{self.key}", "gt": f"{self.key}>{joined}", "lt": f"{self.key}<{joined}"}
+        signs = {
+            "exists": self.key,
+            "absent": f"!{self.key}",
+            "gt": f"{self.key}>{joined}",
+            "lt": f"{self.key}<{joined}",
+        }
         return signs[self.operator]
 
 
@@ -196,14 +203,18 @@ def _checked(key: str, values: Sequence[str]) -> tuple[str, ...]:
         if len(value) > 63:
             raise _unparsable(f'values[{i}][{key}]: Invalid value: "{value}": must be no more than 63 bytes')
         if value and not _NAME(value):
-            raise _unparsable(f'values[{i}][{key}]: Invalid value: "{value}": a valid label must be an empty string or '
-                              "consist of alphanumeric characters, '-', '_' or '.'")
+            raise _unparsable(
+                f'values[{i}][{key}]: Invalid value: "{value}": a valid label must be an empty string or '
+                "consist of alphanumeric characters, '-', '_' or '.'"
+            )
     return tuple(values)
 
 
 def _integer(value: str) -> tuple[str]:
     if not re.fullmatch(r"[+-]?\d+", value):
-        raise _unparsable(f'values[0]: Invalid value: "{value}": for \'Gt\', \'Lt\' operators, the value must be an integer')
+        raise _unparsable(
+            f"values[0]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer"
+        )
     return (value,)
 
 

@@ -29,7 +29,7 @@ __all__ = ["Change", "Key", "Store", "Stored", "Write"]
 
 log = logging.getLogger(__name__)
 
-MAX_GROUP = 1000    # writes in one transaction: bounds the latency of the first of them
+MAX_GROUP = 1000  # writes in one transaction: bounds the latency of the first of them
 MAX_QUEUE = 20_000  # requests that wait: beyond, callers are told to come back
 
 
@@ -157,7 +157,9 @@ class Store:
         """What callers are told of a commit that failed."""
         failure: ApiError
         if self.database.full(error):
-            failure = StorageFull(f"nothing was written: the disk of the database is full ({error}); free some space there")
+            failure = StorageFull(
+                f"nothing was written: the disk of the database is full ({error}); free some space there"
+            )
         elif self.database.lost(error):
             failure = ServiceUnavailable(f"nothing was written: the database can not be used now ({error})")
         else:
@@ -196,7 +198,8 @@ class Store:
         rows = self.database.rows(
             f"WITH wanted (s, ns, n) AS (VALUES {_tuples(3, parameters)}) SELECT storage, namespace, name, revision FROM"
             " wanted CROSS JOIN cluster_object WHERE cluster_id = ? AND storage = s AND namespace = ns AND name = n",
-            [*parameters, self.cluster])
+            [*parameters, self.cluster],
+        )
         return {Key(*row[:3]): row[3] for row in rows}
 
     def _taken(self, claims: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -205,30 +208,41 @@ class Store:
             return {}
         rows = self.database.rows(
             f"WITH wanted (s, v) AS (VALUES {_tuples(2, parameters)}) SELECT scope, value, owner FROM wanted CROSS JOIN"
-            " cluster_claim WHERE cluster_id = ? AND scope = s AND value = v", [*parameters, self.cluster])
+            " cluster_claim WHERE cluster_id = ? AND scope = s AND value = v",
+            [*parameters, self.cluster],
+        )
         return {(scope, value): owner for scope, value, owner in rows}
 
     def _save(self, group: Group) -> None:
         newest = {change.key: change for change in group.changes}
         self.database.insert(
             "cluster_change (revision, cluster_id, storage, namespace, name, type, at, previous, body)",
-            [(c.revision, self.cluster, *c.key, c.type[0], c.at, c.previous,
-              crypto.conceal(c.key.storage, c.body)) for c in group.changes])
+            [
+                (c.revision, self.cluster, *c.key, c.type[0], c.at, c.previous, crypto.conceal(c.key.storage, c.body))
+                for c in group.changes
+            ],
+        )
         exists = [(key, c) for key, c in newest.items() if c.type != "DELETED"]
         self.database.insert(
             "cluster_object (cluster_id, storage, namespace, name, uid, revision)",
-            [(self.cluster, *key, group.uids[key], c.revision) for key, c in exists if key not in group.present])
+            [(self.cluster, *key, group.uids[key], c.revision) for key, c in exists if key not in group.present],
+        )
         self.database.executemany(
             f"UPDATE cluster_object SET uid = ?, revision = ? WHERE {_KEY}",
-            [(group.uids[key], c.revision, self.cluster, *key) for key, c in exists if key in group.present])
+            [(group.uids[key], c.revision, self.cluster, *key) for key, c in exists if key in group.present],
+        )
         self.database.executemany(
             f"DELETE FROM cluster_object WHERE {_KEY}",
-            [(self.cluster, *key) for key, c in newest.items() if c.type == "DELETED" and key in group.present])
-        self.database.executemany("DELETE FROM cluster_claim WHERE cluster_id = ? AND owner = ?",
-                                  [(self.cluster, owner) for owner in group.claims])
+            [(self.cluster, *key) for key, c in newest.items() if c.type == "DELETED" and key in group.present],
+        )
+        self.database.executemany(
+            "DELETE FROM cluster_claim WHERE cluster_id = ? AND owner = ?",
+            [(self.cluster, owner) for owner in group.claims],
+        )
         self.database.insert(
             "cluster_claim (cluster_id, scope, value, owner)",
-            [(self.cluster, *claim, owner) for owner, claims in group.claims.items() for claim in claims])
+            [(self.cluster, *claim, owner) for owner, claims in group.claims.items() for claim in claims],
+        )
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -241,8 +255,11 @@ class Store:
         return self.database.value("SELECT compacted FROM cluster_cluster WHERE id = ?", (self.cluster,)) or 0
 
     def get(self, key: Key) -> Stored | None:
-        row = self.database.execute(f"SELECT revision, body FROM cluster_change WHERE revision = (SELECT revision"
-                                    f" FROM cluster_object WHERE {_KEY})", (self.cluster, *key)).fetchone()
+        row = self.database.execute(
+            f"SELECT revision, body FROM cluster_change WHERE revision = (SELECT revision"
+            f" FROM cluster_object WHERE {_KEY})",
+            (self.cluster, *key),
+        ).fetchone()
         return Stored(key, row[0], crypto.reveal(bytes(row[1]))) if row else None
 
     def snapshot(self, storages: Sequence[str] | None = None) -> tuple[int, list[Stored]]:
@@ -252,7 +269,9 @@ class Store:
             where, parameters = _storages(storages)
             rows = self.database.rows(
                 "SELECT storage, namespace, name, revision, body FROM cluster_change WHERE revision IN (SELECT revision"
-                f" FROM cluster_object WHERE cluster_id = ?{where})", (self.cluster, *parameters))
+                f" FROM cluster_object WHERE cluster_id = ?{where})",
+                (self.cluster, *parameters),
+            )
         return revision, [Stored(Key(*row[:3]), row[3], crypto.reveal(bytes(row[4]))) for row in rows]
 
     def changes_since(self, revision: int, limit: int = 10_000, storages: Sequence[str] | None = None) -> list[Change]:
@@ -260,8 +279,10 @@ class Store:
         where, parameters = _storages(storages)
         with self.database.reading():
             compacted = self.compacted()
-            rows = self.database.rows(_CHANGE + f"WHERE revision > ? AND cluster_id = ?{where} ORDER BY revision LIMIT ?",
-                                      (revision, self.cluster, *parameters, limit))
+            rows = self.database.rows(
+                _CHANGE + f"WHERE revision > ? AND cluster_id = ?{where} ORDER BY revision LIMIT ?",
+                (revision, self.cluster, *parameters, limit),
+            )
         if revision < compacted:
             raise Gone(f"too old resource version: {revision} ({compacted})")
         return [_change(row) for row in rows]
@@ -277,7 +298,8 @@ class Store:
                 f"{_CHANGE}WHERE revision IN (SELECT revision FROM cluster_object WHERE cluster_id = ? AND storage = ?{where}"
                 " AND revision <= ? UNION ALL SELECT previous FROM cluster_change WHERE revision > ? AND cluster_id = ?"
                 f" AND storage = ?{where} AND previous BETWEEN 1 AND ?)",
-                (*scope, revision, revision, *scope, revision))
+                (*scope, revision, revision, *scope, revision),
+            )
         if revision < compacted:
             raise Gone(f"The provided continue parameter is too old: revision {revision} was compacted at {compacted}")
         return sorted((_change(row) for row in rows), key=lambda change: change.key)
@@ -298,8 +320,13 @@ class Store:
 
     def _deleted(self, key: Key, revision: int) -> int:
         """The revision of the last deletion of an object of that name up to a revision, 0 if the log has none."""
-        return self.database.value(f"SELECT max(revision) FROM cluster_change WHERE {_KEY} AND type = 'D' AND revision <= ?",
-                                   (self.cluster, *key, revision)) or 0
+        return (
+            self.database.value(
+                f"SELECT max(revision) FROM cluster_change WHERE {_KEY} AND type = 'D' AND revision <= ?",
+                (self.cluster, *key, revision),
+            )
+            or 0
+        )
 
     def before(self, change: Change) -> Change | None:
         """The state that a change replaced; None when there was none, or the log does not have it any more."""
@@ -311,8 +338,9 @@ class Store:
         low, high = 0, self.revision()
         while low < high:  # times rise with revisions; compaction leaves gaps
             middle = (low + high + 1) // 2
-            row = self.database.execute("SELECT revision, at FROM cluster_change WHERE revision <= ? ORDER BY revision DESC"
-                                        " LIMIT 1", (middle,)).fetchone()
+            row = self.database.execute(
+                "SELECT revision, at FROM cluster_change WHERE revision <= ? ORDER BY revision DESC LIMIT 1", (middle,)
+            ).fetchone()
             if row is None or row[1] < at:
                 low = middle
             else:
@@ -335,11 +363,15 @@ class Store:
             self.database.execute("UPDATE cluster_cluster SET compacted = ? WHERE id = ?", (end, self.cluster))
             replaced: int = self.database.execute(
                 "DELETE FROM cluster_change WHERE revision IN (SELECT previous FROM cluster_change WHERE revision > ?"
-                " AND revision <= ? AND cluster_id = ?)", (start, end, self.cluster)).rowcount
+                " AND revision <= ? AND cluster_id = ?)",
+                (start, end, self.cluster),
+            ).rowcount
             # A deletion may go too once nothing can be read before it, except the newest change: it holds the counter.
             gone: int = self.database.execute(
                 "DELETE FROM cluster_change WHERE revision >= ? AND revision <= ? AND revision < ? AND cluster_id = ?"
-                " AND type = 'D'", (start, end, newest, self.cluster)).rowcount
+                " AND type = 'D'",
+                (start, end, newest, self.cluster),
+            ).rowcount
         return replaced + gone
 
 
@@ -370,4 +402,3 @@ def _storages(storages: Sequence[str] | None) -> tuple[str, Sequence[str]]:
     if storages is None:
         return "", ()
     return f" AND storage IN ({','.join('?' * len(storages))})", storages
-

@@ -17,8 +17,9 @@ class User(str):
     groups: tuple[str, ...]
     extra: Mapping[str, list[str]]
 
-    def __new__(cls, name: str, uid: str = "", groups: Iterable[str] = (),
-                extra: Mapping[str, list[str]] | None = None) -> User:
+    def __new__(
+        cls, name: str, uid: str = "", groups: Iterable[str] = (), extra: Mapping[str, list[str]] | None = None
+    ) -> User:
         self = super().__new__(cls, name)
         self.uid, self.groups, self.extra = uid, tuple(groups), extra or {}
         return self

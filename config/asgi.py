@@ -14,7 +14,9 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 
 from dashboard.routing import websocket_urlpatterns
 
-application = ProtocolTypeRouter({
-    "http": _pages,
-    "websocket": URLRouter(websocket_urlpatterns),  # its consumers check origin and session themselves
-})
+application = ProtocolTypeRouter(
+    {
+        "http": _pages,
+        "websocket": URLRouter(websocket_urlpatterns),  # its consumers check origin and session themselves
+    }
+)

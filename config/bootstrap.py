@@ -22,11 +22,15 @@ def prepare(at: Installation) -> None:
     folder = at.path / "pki"
     pki.make_all(folder, node=at.node, addresses=sorted({at.service_address, at.node_address}))
     node_user = f"system:node:{at.node}"
-    tokens = pki.static_tokens(folder, {"admin": "system:masters", node_user: "system:nodes",
-                                        "system:kube-proxy": "system:node-proxiers"})
+    tokens = pki.static_tokens(
+        folder, {"admin": "system:masters", node_user: "system:nodes", "system:kube-proxy": "system:node-proxiers"}
+    )
     server = f"https://127.0.0.1:{at.api_port}"
-    for path, user in ((at.path / "kubeconfig", "admin"), (at.path / "kubelet" / "kubeconfig", node_user),
-                       (at.path / "kubeproxy" / "kubeconfig", "system:kube-proxy")):
+    for path, user in (
+        (at.path / "kubeconfig", "admin"),
+        (at.path / "kubelet" / "kubeconfig", node_user),
+        (at.path / "kubeproxy" / "kubeconfig", "system:kube-proxy"),
+    ):
         pki.write_kubeconfig(path, server=server, ca=folder / "ca.crt", user=user, token=tokens[user])
     migrate(at)
     condense_definitions(at)
@@ -41,11 +45,18 @@ def migrate(at: Installation) -> None:
     stamp, path = _migrations_stamp(), at.path / "migrated"
     if path.exists() and path.read_text() == stamp and "DATABASE_URL" not in os.environ:
         return
-    done = subprocess.run([sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"], cwd=ROOT, text=True,
-                          stderr=subprocess.PIPE, env={**os.environ, **at.environment()})
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"],
+        cwd=ROOT,
+        text=True,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **at.environment()},
+    )
     if done.returncode:
         database = "what DATABASE_URL names" if "DATABASE_URL" in os.environ else f"{at.path}/cluster.db"
-        lines = [line for line in done.stderr.splitlines() if line[:1].strip()]  # the last: the error; indented: its details
+        lines = [
+            line for line in done.stderr.splitlines() if line[:1].strip()
+        ]  # the last: the error; indented: its details
         raise Refused(f"the database, {database}, can not be prepared: {lines[-1] if lines else 'no reason was given'}")
     path.write_text(stamp)
 

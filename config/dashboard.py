@@ -17,9 +17,18 @@ def sockets(port: int) -> list[socket.socket]:
 
 
 def main() -> None:
-    config = uvicorn.Config("config.asgi:application", loop="uvloop", http="httptools", ws="websockets-sansio",
-                            lifespan="off", log_level="warning", access_log=False, server_header=False,
-                            timeout_graceful_shutdown=2, ws_max_size=1 << 20)
+    config = uvicorn.Config(
+        "config.asgi:application",
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        ws_max_size=1 << 20,
+    )
     uvicorn.Server(config).run(sockets(environment.port("BINNACLE_PORT", 8080)))
 
 

@@ -28,12 +28,19 @@ def down(var: Path, quiet: bool = False) -> int:
         _wait(pid, var)
     left = orphans.end(var)
     if pid is None and not quiet:
-        print(f"The supervisor had died; {left} processes that it left were ended." if left else "Binnacle is not running.")
+        print(
+            f"The supervisor had died; {left} processes that it left were ended."
+            if left
+            else "Binnacle is not running."
+        )
     if (var / "kubelet").exists():
-        subprocess.run([sys.executable, "-m", "kubelet.stop", "--root-dir", str(var / "kubelet")], cwd=ROOT, check=False)
+        subprocess.run(
+            [sys.executable, "-m", "kubelet.stop", "--root-dir", str(var / "kubelet")], cwd=ROOT, check=False
+        )
     if (var / "kubeproxy").exists():
-        subprocess.run([sys.executable, "-m", "kubeproxy.stop", "--state-dir", str(var / "kubeproxy")], cwd=ROOT,
-                       check=False)
+        subprocess.run(
+            [sys.executable, "-m", "kubeproxy.stop", "--state-dir", str(var / "kubeproxy")], cwd=ROOT, check=False
+        )
     if pid is not None and not quiet:
         print("Stopped.")
     return 0

@@ -101,19 +101,24 @@ def load(var: Path, port: int, api_port: int) -> Installation:
         kept = json.loads(path.read_text())
         if kept["privileged"] != privileged:
             owner, now = ("root", "an ordinary user") if kept["privileged"] else ("an ordinary user", "root")
-            raise ValueError(f"{var} was made by {owner} and is now started by {now}: "
-                             f"start it as before, or choose another folder with VAR=…")
+            raise ValueError(
+                f"{var} was made by {owner} and is now started by {now}: "
+                f"start it as before, or choose another folder with VAR=…"
+            )
         if (before := kept.get("database", database)) != database and (var / "migrated").exists():
-            raise ValueError(f"the state of {var} is in {before}, and this start would leave it there and begin anew in "
-                             f"{database}: set DATABASE_URL as before, or choose another folder with VAR=…")
+            raise ValueError(
+                f"the state of {var} is in {before}, and this start would leave it there and begin anew in "
+                f"{database}: set DATABASE_URL as before, or choose another folder with VAR=…"
+            )
         slot = kept["slot"]
         if other := neighbours.slots(var, privileged).get(slot):
-            raise ValueError(f"{var} has the same address ranges as the cluster in {other}, which runs: "
-                             f"end that first, with make down VAR={other}")
+            raise ValueError(
+                f"{var} has the same address ranges as the cluster in {other}, which runs: "
+                f"end that first, with make down VAR={other}"
+            )
     else:
         slot = _free_slot(var, privileged)
-    made = Installation(str(var), port, api_port, beside(api_port, "kubelet"), slot, node_name(), privileged,
-                        database)
+    made = Installation(str(var), port, api_port, beside(api_port, "kubelet"), slot, node_name(), privileged, database)
     path.write_text(json.dumps(asdict(made), indent=2) + "\n")
     return made
 

@@ -27,8 +27,11 @@ def _ours(entry: Path, var: Path) -> bool:
         return True  # it writes its title over its arguments and its environment
     # Pods' processes may have the variables too, but run other programs.
     program = words[0] == sys.executable.encode() and b" ".join(words[1:3]).decode(errors="replace") in PROGRAMS
-    return (program and f"BINNACLE_VAR={var}".encode() in environment
-            and any(word.startswith(b"SUPERVISOR_PROCESS_NAME=") for word in environment))
+    return (
+        program
+        and f"BINNACLE_VAR={var}".encode() in environment
+        and any(word.startswith(b"SUPERVISOR_PROCESS_NAME=") for word in environment)
+    )
 
 
 def end(var: Path) -> int:

@@ -54,17 +54,26 @@ class Authority:
         certificate = self._sign(_name(common_name, groups), key, names, x509.BasicConstraints(False, None))
         write_private(path, certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _sign(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, names: Sequence[str] | None,
-              basic: x509.BasicConstraints) -> x509.Certificate:
+    def _sign(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        names: Sequence[str] | None,
+        basic: x509.BasicConstraints,
+    ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
-        builder = (x509.CertificateBuilder().subject_name(subject)
-                   .issuer_name(subject if names is None else self.certificate.subject)
-                   .public_key(key.public_key()).serial_number(x509.random_serial_number())
-                   .not_valid_before(now - datetime.timedelta(hours=1))
-                   .not_valid_after(now + datetime.timedelta(days=365 * YEARS))
-                   .add_extension(basic, critical=True)
-                   .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
-                   .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False))
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject if names is None else self.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(days=365 * YEARS))
+            .add_extension(basic, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False)
+        )
         if basic.ca:
             builder = builder.add_extension(_ca_usage(), critical=True)
         else:
@@ -76,14 +85,26 @@ class Authority:
 
 
 def _ca_usage() -> x509.KeyUsage:
-    return x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
-                         key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
-                         decipher_only=False)
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _name(common_name: str, groups: Sequence[str] = ()) -> x509.Name:
-    return x509.Name([*(x509.NameAttribute(NameOID.ORGANIZATION_NAME, g) for g in groups),
-                      x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    return x509.Name(
+        [
+            *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, g) for g in groups),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
 
 
 def _alternative(name: str) -> x509.GeneralName:
@@ -104,8 +125,10 @@ def _names_of(path: Path) -> set[str]:
 
 def _new_key(path: Path) -> ec.EllipticCurvePrivateKey:
     key = ec.generate_private_key(ec.SECP256R1())
-    write_private(path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                          serialization.NoEncryption()))
+    write_private(
+        path,
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    )
     return key
 
 
@@ -132,8 +155,10 @@ def make_all(folder: Path, *, node: str, addresses: Sequence[str], domain: str =
     authority.issue("kubelet", f"system:node:{node}", ["system:nodes"], [node, "localhost", "127.0.0.1", *addresses])
     if not (folder / "sa.key").exists():
         key = _new_key(folder / "sa.key")
-        write_private(folder / "sa.pub", key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+        write_private(
+            folder / "sa.pub",
+            key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
+        )
     if not (folder / "encryption.key").exists():
         write_private(folder / "encryption.key", os.urandom(32))
 
@@ -157,7 +182,9 @@ def write_kubeconfig(path: Path, *, server: str, ca: Path, user: str, token: str
     path.parent.mkdir(parents=True, exist_ok=True)
     authority = base64.b64encode(ca.read_bytes()).decode()
     document = {
-        "apiVersion": "v1", "kind": "Config", "current-context": "binnacle",
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "binnacle",
         "clusters": [{"name": "binnacle", "cluster": {"server": server, "certificate-authority-data": authority}}],
         "users": [{"name": user, "user": {"token": token}}],
         "contexts": [{"name": "binnacle", "context": {"cluster": "binnacle", "user": user}}],

@@ -22,7 +22,9 @@ def check_folder(var: Path) -> None:
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        raise Refused(f"the state folder {var} can not be written ({error.strerror}): choose another with VAR=…") from error
+        raise Refused(
+            f"the state folder {var} can not be written ({error.strerror}): choose another with VAR=…"
+        ) from error
     # A Unix socket's path has a limit in the kernel, which shows only as an odd error much later.
     if len(str(var / "run" / "supervisor.sock")) > 100:
         raise Refused(f"the path of the state folder {var} is too long for sockets: choose a shorter one with VAR=…")
@@ -31,8 +33,10 @@ def check_folder(var: Path) -> None:
 def check_port(port: int, variable: str, what: str) -> None:
     """Nobody listens on the port."""
     if port in NODE_PORTS:
-        raise Refused(f"port {port} ({what}) lies among the node ports of services ({NODE_PORTS[0]}-{NODE_PORTS[-1]}), "
-                      f"one of which could take it over: choose another with {variable}=…")
+        raise Refused(
+            f"port {port} ({what}) lies among the node ports of services ({NODE_PORTS[0]}-{NODE_PORTS[-1]}), "
+            f"one of which could take it over: choose another with {variable}=…"
+        )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -58,5 +62,7 @@ def limits() -> list[str]:
     """What this user can not have here, and what is done instead."""
     if os.geteuid() == 0:
         return []
-    return ["not root: pods are plain processes with addresses in 127.0.0.0/8, without cgroup limits; "
-            "services are forwarded in userspace, on ports from 1024 up"]
+    return [
+        "not root: pods are plain processes with addresses in 127.0.0.0/8, without cgroup limits; "
+        "services are forwarded in userspace, on ports from 1024 up"
+    ]

@@ -49,7 +49,9 @@ def processes(at: Installation) -> list[Process]:
     known, without = _known(at), environment.words("BINNACLE_WITHOUT")
     names = [process.name for process in known]
     if unknown := set(without) - set(names):
-        raise ValueError(f"BINNACLE_WITHOUT: there is no process {sorted(unknown)[0]!r}: choose from {', '.join(names)}")
+        raise ValueError(
+            f"BINNACLE_WITHOUT: there is no process {sorted(unknown)[0]!r}: choose from {', '.join(names)}"
+        )
     return [process for process in known if process.name not in without]
 
 
@@ -57,36 +59,106 @@ def _known(at: Installation) -> list[Process]:
     python, run = sys.executable, at.path / "run"
     addresses = "127.0.0.1" if at.node_address == "127.0.0.1" else f"127.0.0.1,{at.node_address}"
     return [
-        Process("redis", (redis_server(), "--port", "0", "--unixsocket", f"{run}/redis.sock", "--unixsocketperm", "700",
-                          "--save", "", "--appendonly", "no", "--dir", str(run), "--maxmemory", "256mb",
-                          "--maxmemory-policy", "noeviction", "--daemonize", "no")),
+        Process(
+            "redis",
+            (
+                redis_server(),
+                "--port",
+                "0",
+                "--unixsocket",
+                f"{run}/redis.sock",
+                "--unixsocketperm",
+                "700",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+                str(run),
+                "--maxmemory",
+                "256mb",
+                "--maxmemory-policy",
+                "noeviction",
+                "--daemonize",
+                "no",
+            ),
+        ),
         Process("apiserver", (python, "-m", "apiserver", "--address", addresses, "--port", str(at.api_port))),
         Process("controllers", (python, "-m", "config.worker", "-Q", "controllers"), stop=8),
         Process("scheduler", (python, "-m", "config.worker", "-Q", "scheduler"), stop=8),
-        Process("kubelet", (
-            python, "-m", "kubelet", "--kubeconfig", f"{at.path}/kubelet/kubeconfig",
-            "--root-dir", f"{at.path}/kubelet", "--node-name", at.node, "--address", at.node_address,
-            "--port", str(at.kubelet_port),
-            "--pod-cidr", at.node_pod_cidr, "--service-cidr", at.service_cidr,
-            # A resolv.conf can not name a port: where DNS has no port 53, pods use the machine's servers.
-            *(("--cluster-dns", at.dns_address) if dns_port() == 53 else ()),
-            "--tls-cert", f"{at.path}/pki/kubelet.crt", "--tls-key", f"{at.path}/pki/kubelet.key",
-            "--client-ca", f"{at.path}/pki/ca.crt"), stop=8),
-        Process("kubeproxy", (
-            python, "-m", "kubeproxy", "--kubeconfig", f"{at.path}/kubeproxy/kubeconfig", "--mode", "auto",
-            "--service-cidr", at.service_cidr, "--pod-cidr", at.pod_cidr, "--node-name", at.node,
-            "--state-dir", f"{at.path}/kubeproxy", "--metrics-port", str(beside(at.api_port, "kubeproxy")),
-            "--metrics-address", at.node_address,
-            "--tls-cert", f"{at.path}/pki/kubelet.crt", "--tls-key", f"{at.path}/pki/kubelet.key")),
+        Process(
+            "kubelet",
+            (
+                python,
+                "-m",
+                "kubelet",
+                "--kubeconfig",
+                f"{at.path}/kubelet/kubeconfig",
+                "--root-dir",
+                f"{at.path}/kubelet",
+                "--node-name",
+                at.node,
+                "--address",
+                at.node_address,
+                "--port",
+                str(at.kubelet_port),
+                "--pod-cidr",
+                at.node_pod_cidr,
+                "--service-cidr",
+                at.service_cidr,
+                # A resolv.conf can not name a port: where DNS has no port 53, pods use the machine's servers.
+                *(("--cluster-dns", at.dns_address) if dns_port() == 53 else ()),
+                "--tls-cert",
+                f"{at.path}/pki/kubelet.crt",
+                "--tls-key",
+                f"{at.path}/pki/kubelet.key",
+                "--client-ca",
+                f"{at.path}/pki/ca.crt",
+            ),
+            stop=8,
+        ),
+        Process(
+            "kubeproxy",
+            (
+                python,
+                "-m",
+                "kubeproxy",
+                "--kubeconfig",
+                f"{at.path}/kubeproxy/kubeconfig",
+                "--mode",
+                "auto",
+                "--service-cidr",
+                at.service_cidr,
+                "--pod-cidr",
+                at.pod_cidr,
+                "--node-name",
+                at.node,
+                "--state-dir",
+                f"{at.path}/kubeproxy",
+                "--metrics-port",
+                str(beside(at.api_port, "kubeproxy")),
+                "--metrics-address",
+                at.node_address,
+                "--tls-cert",
+                f"{at.path}/pki/kubelet.crt",
+                "--tls-key",
+                f"{at.path}/pki/kubelet.key",
+            ),
+        ),
     ]
 
 
 def supervisor_config(at: Installation) -> str:
     """The text of supervisord's configuration file."""
     run, logs = at.path / "run", at.path / "log"
-    variables = {**at.environment(), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1",
-                   # Threads of an arena each would hold memory that nothing uses.
-                   "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
+    variables = {
+        **at.environment(),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        # Threads of an arena each would hold memory that nothing uses.
+        "MALLOC_ARENA_MAX": "2",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     if "DATABASE_URL" in os.environ:
         variables["DATABASE_URL"] = os.environ["DATABASE_URL"]
     pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in variables.items())
@@ -94,8 +166,7 @@ def supervisor_config(at: Installation) -> str:
         f"[supervisord]\nnodaemon=true\nlogfile={logs}/supervisord.log\nlogfile_maxbytes=5MB\nlogfile_backups=2\n"
         f"pidfile={run}/supervisord.pid\nchildlogdir={logs}\ndirectory={ROOT}\nenvironment={pairs}\nminfds=4096\n",
         f"[unix_http_server]\nfile={run}/supervisor.sock\nchmod=0700\n",
-        "[rpcinterface:supervisor]\n"
-        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
+        "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
         f"[supervisorctl]\nserverurl=unix://{run}/supervisor.sock\n",
     ]
     parts += [_program(process, order, logs) for order, process in enumerate(processes(at))]
@@ -104,12 +175,14 @@ def supervisor_config(at: Installation) -> str:
 
 def _program(process: Process, order: int, logs: Path) -> str:
     command = " ".join(_escape(word) if word.replace("-", "").isalnum() else f'"{word}"' for word in process.command)
-    return (f"[program:{process.name}]\ncommand={command}\npriority={order}\nautorestart=true\nstartsecs=1\n"
-            # Never give up: what ails a process (a full disk, Redis away) may pass.
-            "startretries=1000000\n"
-            f"stopwaitsecs={process.stop}\nstopsignal={process.stop_signal}\nstopasgroup=false\nkillasgroup=false\n"
-            f"stdout_logfile={logs}/{process.name}.log\nredirect_stderr=true\nstdout_logfile_maxbytes=10MB\n"
-            "stdout_logfile_backups=3\n")
+    return (
+        f"[program:{process.name}]\ncommand={command}\npriority={order}\nautorestart=true\nstartsecs=1\n"
+        # Never give up: what ails a process (a full disk, Redis away) may pass.
+        "startretries=1000000\n"
+        f"stopwaitsecs={process.stop}\nstopsignal={process.stop_signal}\nstopasgroup=false\nkillasgroup=false\n"
+        f"stdout_logfile={logs}/{process.name}.log\nredirect_stderr=true\nstdout_logfile_maxbytes=10MB\n"
+        "stdout_logfile_backups=3\n"
+    )
 
 
 def _escape(text: str) -> str:

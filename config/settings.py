@@ -16,7 +16,12 @@ VAR = environment.var()
 SECRET_KEY = environment.secret_key(VAR)
 DEBUG = False
 ALLOWED_HOSTS = environment.words("BINNACLE_ALLOWED_HOSTS") or [
-    "127.0.0.1", "localhost", "[::1]", "testserver", os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1")]
+    "127.0.0.1",
+    "localhost",
+    "[::1]",
+    "testserver",
+    os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1"),
+]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -37,15 +42,19 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-TEMPLATES = [{
-    "BACKEND": "django.template.backends.django.DjangoTemplates",
-    "APP_DIRS": True,
-    "OPTIONS": {"context_processors": [
-        "django.template.context_processors.request",
-        "django.contrib.auth.context_processors.auth",
-        "django.contrib.messages.context_processors.messages",
-    ]},
-}]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 DATABASES = {"default": environment.database(VAR)}

@@ -80,17 +80,25 @@ def start(var: Path, port: int, api_port: int) -> Stop:
 
 def check_ports(at: Installation) -> None:
     """Nobody listens where the cluster will."""
-    for number, name, what in ((at.port, "PORT", "dashboard"), (at.api_port, "API_PORT", "Kubernetes API"),
-                               (at.kubelet_port, "API_PORT", f"kubelet, API_PORT{at.kubelet_port - at.api_port:+d}")):
+    for number, name, what in (
+        (at.port, "PORT", "dashboard"),
+        (at.api_port, "API_PORT", "Kubernetes API"),
+        (at.kubelet_port, "API_PORT", f"kubelet, API_PORT{at.kubelet_port - at.api_port:+d}"),
+    ):
         preflight.check_port(number, name, what)
 
 
 def supervise(at: Installation) -> Stop:
     """Run supervisord, and wait until the cluster is usable."""
     with open(at.path / "log" / "supervisord.out", "ab") as output:
-        child = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-n", "-c",
-                                  str(at.path / "supervisord.conf")], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
-                                 stderr=output, start_new_session=True)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(at.path / "supervisord.conf")],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     stop = Stop(at, child)
     token = login_token(at)  # made while the processes start
     try:
@@ -122,8 +130,10 @@ class Stop:
 
     def wait(self) -> int:
         code = self.child.wait()
-        print(f"binnacle: the supervisor ended with status {code}; see {self.at.path}/log/supervisord.log",
-              file=sys.stderr)
+        print(
+            f"binnacle: the supervisor ended with status {code}; see {self.at.path}/log/supervisord.log",
+            file=sys.stderr,
+        )
         return code or 1
 
 
@@ -212,8 +222,10 @@ def api_state(at: Installation, token: str) -> str:
 
 
 def _get(at: Installation, token: str, path: str) -> dict[str, Any]:
-    request = urllib.request.Request(f"https://127.0.0.1:{at.api_port}{path}",
-                                     headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
+    request = urllib.request.Request(
+        f"https://127.0.0.1:{at.api_port}{path}",
+        headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+    )
     context = ssl.create_default_context(cafile=str(at.path / "pki" / "ca.crt"))
     with urllib.request.urlopen(request, context=context, timeout=2) as answer:
         return json.load(answer)
@@ -221,17 +233,26 @@ def _get(at: Installation, token: str, path: str) -> dict[str, Any]:
 
 def login_token(at: Installation) -> subprocess.Popen[str]:
     """A process that makes a login token and prints it."""
-    return subprocess.Popen([sys.executable, "manage.py", "login_token", "--skip-checks"], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **at.environment()})
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "login_token", "--skip-checks"],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **at.environment()},
+    )
 
 
 def announce(at: Installation, making: subprocess.Popen[str]) -> None:
     """Print the addresses, the login token that is being made, and the kubeconfig's path."""
     made, error = making.communicate()
     token = made.strip() or f"none could be made: {error.strip().splitlines()[-1:]}"
-    print(f"""
+    print(
+        f"""
   Dashboard    http://127.0.0.1:{at.port}/
   Login token  {token}   (once, within 15 minutes; `make token` gives another)
   Kubernetes   https://127.0.0.1:{at.api_port}
   kubectl      export KUBECONFIG={shlex.quote(str(kubeconfig_path(at.path)))}
-""", flush=True)
+""",
+        flush=True,
+    )

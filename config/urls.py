@@ -13,7 +13,9 @@ from config.settings import BASE_DIR
 
 urlpatterns = [
     path("admin/static/<path:path>", serve, {"document_root": Path(admin.__file__).parent / "static"}),
-    path("admin/mark.svg", serve, {"document_root": BASE_DIR / "dashboard/static/img", "path": "mark.svg"}, name="mark"),
+    path(
+        "admin/mark.svg", serve, {"document_root": BASE_DIR / "dashboard/static/img", "path": "mark.svg"}, name="mark"
+    ),
     path("admin/", site.urls),
     path("", include("dashboard.urls")),
 ]

@@ -16,8 +16,16 @@ def main() -> int:
     parser.add_argument("-Q", "--queue", required=True, help="the role: controllers or scheduler")
     queue = parser.parse_args().queue
     # A thread, not forked children: memory counts, and a task only hands queues to threads (see controllers.tasks).
-    worker = app.Worker(hostname=f"{queue}@%h", queues=[queue], pool="threads", concurrency=1, loglevel="INFO",
-                        without_gossip=True, without_mingle=True, without_heartbeat=True)
+    worker = app.Worker(
+        hostname=f"{queue}@%h",
+        queues=[queue],
+        pool="threads",
+        concurrency=1,
+        loglevel="INFO",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
     worker.start()
     return worker.exitcode or 0
 

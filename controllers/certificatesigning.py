@@ -46,8 +46,11 @@ class CertificateSigningController(Controller):
 def wants_signature(request: Json) -> bool:
     """Whether it is approved, and neither signed nor given up."""
     conditions = _true(request)
-    return "Approved" in conditions and not {"Denied", "Failed"} & conditions.keys() and (
-        not (request.get("status") or {}).get("certificate"))
+    return (
+        "Approved" in conditions
+        and not {"Denied", "Failed"} & conditions.keys()
+        and (not (request.get("status") or {}).get("certificate"))
+    )
 
 
 def _sign(ctx: Context, name: str, request: Json, found: signer.Signer) -> None:
@@ -70,5 +73,7 @@ def _true(request: Json) -> dict[str, Json]:
 
 def _end(request: Json, entry: Entry) -> float:
     """When the request is removed, epoch seconds."""
-    decided = [clock.parse(stamp) for condition in _true(request).values() if (stamp := condition.get("lastUpdateTime"))]
+    decided = [
+        clock.parse(stamp) for condition in _true(request).values() if (stamp := condition.get("lastUpdateTime"))
+    ]
     return max(decided) + DECIDED if decided else clock.parse(entry.meta.creationTimestamp or clock.now()) + PENDING

@@ -35,8 +35,9 @@ class ClusterRoleAggregationController(Controller):
         if entry is None or not role.get("aggregationRule"):
             return None
         wanted = [selectors.from_object(s) for s in role["aggregationRule"].get("clusterRoleSelectors") or []]
-        rules = aggregated(e for e in ctx.cache.list(STORAGE)
-                           if e.key.name != key and any(s.matches(e.labels) for s in wanted))
+        rules = aggregated(
+            e for e in ctx.cache.list(STORAGE) if e.key.name != key and any(s.matches(e.labels) for s in wanted)
+        )
         if rules != (role.get("rules") or []):
             try:
                 ctx.session.mutate(STORAGE, "", key, lambda obj: obj.update(rules=rules))

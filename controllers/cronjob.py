@@ -75,8 +75,9 @@ class CronJobController(Controller):
             if job is None:
                 self._event(ctx, cj, "Normal", "MissingJob", f"Active job went missing: {about['name']}")
             elif (kind := finished(job)) is not None:
-                self._event(ctx, cj, "Normal", "SawCompletedJob",
-                            f"Saw completed job: {about['name']}, condition: {kind}")
+                self._event(
+                    ctx, cj, "Normal", "SawCompletedJob", f"Saw completed job: {about['name']}, condition: {kind}"
+                )
                 if kind == "Complete" and (end := job["status"].get("completionTime")):
                     cj["status"]["lastSuccessfulTime"] = max(end, cj["status"].get("lastSuccessfulTime") or end)
             else:
@@ -86,8 +87,10 @@ class CronJobController(Controller):
         _put_active(cj, active)
 
     def _clean_up(self, ctx: Context, cj: Json, jobs: list[Json]) -> None:
-        limits = {"Complete": cj["spec"].get("successfulJobsHistoryLimit"),
-                  "Failed": cj["spec"].get("failedJobsHistoryLimit")}
+        limits = {
+            "Complete": cj["spec"].get("successfulJobsHistoryLimit"),
+            "Failed": cj["spec"].get("failedJobsHistoryLimit"),
+        }
         for kind, limit in limits.items():
             if limit is None:
                 continue
@@ -102,12 +105,22 @@ class CronJobController(Controller):
         try:
             due = missed(cj, ctx.now())
         except (ValueError, ZoneInfoNotFoundError) as error:
-            self._event(ctx, cj, "Warning", "UnParseableCronJobSchedule",
-                        f"unparseable schedule: \"{cj['spec']['schedule']}\" : {error}")
+            self._event(
+                ctx,
+                cj,
+                "Warning",
+                "UnParseableCronJobSchedule",
+                f'unparseable schedule: "{cj["spec"]["schedule"]}" : {error}',
+            )
             raise Terminal(str(error)) from error
         if due.many:
-            self._event(ctx, cj, "Warning", "TooManyMissedTimes",
-                        "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew")
+            self._event(
+                ctx,
+                cj,
+                "Warning",
+                "TooManyMissedTimes",
+                "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew",
+            )
         if due.last is not None:
             self._start(ctx, cj, jobs, due.last)
         return None if due.next is None else max(due.next - ctx.now(), 0) + 0.05
@@ -115,8 +128,7 @@ class CronJobController(Controller):
     def _start(self, ctx: Context, cj: Json, jobs: list[Json], at: float) -> None:
         deadline = cj["spec"].get("startingDeadlineSeconds")
         if deadline is not None and at + deadline < ctx.now():
-            self._event(ctx, cj, "Warning", "MissSchedule",
-                        f"Missed scheduled time to start a job: {_rfc1123(at)}")
+            self._event(ctx, cj, "Warning", "MissSchedule", f"Missed scheduled time to start a job: {_rfc1123(at)}")
             return
         active = cj["status"].get("active") or []
         name = job_name(cj, at)
@@ -124,8 +136,13 @@ class CronJobController(Controller):
             return
         policy = cj["spec"].get("concurrencyPolicy", "Allow")
         if policy == "Forbid" and active:
-            self._event(ctx, cj, "Normal", "JobAlreadyActive",
-                        "Not starting job because prior execution is running and concurrency policy is Forbid")
+            self._event(
+                ctx,
+                cj,
+                "Normal",
+                "JobAlreadyActive",
+                "Not starting job because prior execution is running and concurrency policy is Forbid",
+            )
             return
         if policy == "Replace":
             for about in active:

@@ -17,8 +17,12 @@ Json = dict[str, Any]
 
 STORAGE = "poddisruptionbudgets.policy"
 DELETION_SECONDS = 120.0  # an evicted pod that is not gone after this was not evicted after all
-SCALES = {"Deployment": "deployments.apps", "ReplicaSet": "replicasets.apps", "StatefulSet": "statefulsets.apps",
-          "ReplicationController": "replicationcontrollers"}
+SCALES = {
+    "Deployment": "deployments.apps",
+    "ReplicaSet": "replicasets.apps",
+    "StatefulSet": "statefulsets.apps",
+    "ReplicationController": "replicationcontrollers",
+}
 
 
 def _budget_keys(entry: Entry, cache: Cache) -> Iterable[str]:
@@ -34,7 +38,11 @@ def _pod_matters(event: Event) -> bool:
         return True
     old, new = pods.view(event.previous), pods.view(event.entry)
     return (old.ready, old.phase, old.terminating, event.previous.labels) != (
-        new.ready, new.phase, new.terminating, event.entry.labels)
+        new.ready,
+        new.phase,
+        new.terminating,
+        event.entry.labels,
+    )
 
 
 def _all_keys(entry: Entry, cache: Cache) -> Iterable[str]:
@@ -46,8 +54,11 @@ class DisruptionController(Controller):
 
     name = "disruption"
     user = "system:serviceaccount:kube-system:disruption-controller"
-    watches = (Watch(STORAGE, own_key), Watch("pods", _budget_keys, _pod_matters),
-               *(Watch(storage, _all_keys) for storage in SCALES.values()))
+    watches = (
+        Watch(STORAGE, own_key),
+        Watch("pods", _budget_keys, _pod_matters),
+        *(Watch(storage, _all_keys) for storage in SCALES.values()),
+    )
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)
@@ -74,8 +85,13 @@ def wanted_status(budget: Json, covered: list[Entry], cache: Cache, now: float) 
     healthy = sum(pods.view(e).ready and not e.meta.deletionTimestamp and e.key.name not in disrupted for e in active)
     expected, desired = needs(budget, active, cache)
     allowed = max(healthy - desired, 0) if expected > 0 else 0
-    status: Json = {"observedGeneration": budget["metadata"].get("generation", 0), "disruptionsAllowed": allowed,
-                    "currentHealthy": healthy, "desiredHealthy": desired, "expectedPods": expected}
+    status: Json = {
+        "observedGeneration": budget["metadata"].get("generation", 0),
+        "disruptionsAllowed": allowed,
+        "currentHealthy": healthy,
+        "desiredHealthy": desired,
+        "expectedPods": expected,
+    }
     if disrupted:
         status["disruptedPods"] = disrupted
     if old.get("conditions"):

@@ -34,6 +34,12 @@ def of_role(role: str, runtime: Runtime, redis: Redis, ailing: Callable[[], str]
         lines = [*metrics.render(redis, queues), *metrics.render_working(runtime.durations), ""]
         return "\n".join(lines).encode()
 
-    return Exporter(["127.0.0.1", os.environ.get("BINNACLE_NODE_ADDRESS") or "127.0.0.1"], beside(api_port, role),
-                    str(pki / "kubelet.crt"), str(pki / "kubelet.key"),
-                    Access(f"https://127.0.0.1:{api_port}", (pki / "ca.crt").read_text()), pages(counted, queued), ailing)
+    return Exporter(
+        ["127.0.0.1", os.environ.get("BINNACLE_NODE_ADDRESS") or "127.0.0.1"],
+        beside(api_port, role),
+        str(pki / "kubelet.crt"),
+        str(pki / "kubelet.key"),
+        Access(f"https://127.0.0.1:{api_port}", (pki / "ca.crt").read_text()),
+        pages(counted, queued),
+        ailing,
+    )

@@ -61,7 +61,10 @@ def matters(event: Event) -> bool:
     if event.type == "DELETED" or old is None:
         return True
     return (old.meta.ownerReferences, old.meta.finalizers, old.meta.deletionTimestamp) != (
-        new.meta.ownerReferences, new.meta.finalizers, new.meta.deletionTimestamp)
+        new.meta.ownerReferences,
+        new.meta.finalizers,
+        new.meta.deletionTimestamp,
+    )
 
 
 class GarbageCollector(Controller):
@@ -195,6 +198,7 @@ def _lift(ctx: Context, entry: Entry, finalizer: str) -> None:
 
 def _mutate(ctx: Context, entry: Entry, change: Any) -> None:
     """Change an object unless it is gone or another one of that name stands there now."""
+
     def checked(obj: Json) -> None:
         if obj["metadata"].get("uid") == entry.meta.uid:
             change(obj)
@@ -209,8 +213,9 @@ def _delete(ctx: Context, policy: str, objects: list[tuple[str, Entry]]) -> Outc
     """Delete objects under one policy; `uid` in the options guards against successors of the same name."""
     outcomes: Outcomes = {}
     current = [(key, entry) for key, entry in objects if _same(ctx, entry)]
-    results = ctx.session.delete_many([(e.key.storage, e.key.namespace, e.key.name) for _, e in current],
-                                      {"propagationPolicy": policy})
+    results = ctx.session.delete_many(
+        [(e.key.storage, e.key.namespace, e.key.name) for _, e in current], {"propagationPolicy": policy}
+    )
     for (key, _), result in zip(current, results, strict=True):
         if isinstance(result, ApiError) and not isinstance(result, NotFound | Conflict):
             outcomes[key] = result

@@ -22,7 +22,9 @@ HASH_LABEL = "controller.kubernetes.io/hash"  # on the revisions of stateful set
 def of(ctx: Context, owner: Json, selector: Selector) -> list[Json]:
     """The revisions of an owner, oldest first."""
     found = [entry.object() for entry in owners.claim(ctx, owner, STORAGE, selector)]
-    return sorted(found, key=lambda r: (r["revision"], r["metadata"].get("creationTimestamp") or "", r["metadata"]["name"]))
+    return sorted(
+        found, key=lambda r: (r["revision"], r["metadata"].get("creationTimestamp") or "", r["metadata"]["name"])
+    )
 
 
 def data_of(owner: Json) -> Json:
@@ -73,9 +75,7 @@ def trim(ctx: Context, owner: Json, revisions: Iterable[Json], live: Collection[
             continue
 
 
-def _create(
-    ctx: Context, owner: Json, data: Json, number: int, hash_label: str, collisions: int
-) -> tuple[Json, int]:
+def _create(ctx: Context, owner: Json, data: Json, number: int, hash_label: str, collisions: int) -> tuple[Json, int]:
     namespace = owner["metadata"]["namespace"]
     while True:
         revision = _make(owner, data, number, hash_label, collisions)

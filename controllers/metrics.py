@@ -21,14 +21,21 @@ if TYPE_CHECKING:
     from redis import Redis
 
 METRICS = Metrics()
-RECONCILES = METRICS.counter("controller_runtime_reconcile_total", "Total number of reconciliations per controller.",
-                             "controller", "result")
-ERRORS = METRICS.counter("controller_runtime_reconcile_errors_total",
-                         "Total number of reconciliations that failed, per controller.", "controller")
+RECONCILES = METRICS.counter(
+    "controller_runtime_reconcile_total", "Total number of reconciliations per controller.", "controller", "result"
+)
+ERRORS = METRICS.counter(
+    "controller_runtime_reconcile_errors_total",
+    "Total number of reconciliations that failed, per controller.",
+    "controller",
+)
 
 BUCKETS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 _HISTOGRAMS = {
-    "queue": ("workqueue_queue_duration_seconds", "How long in seconds an item stays in the queue before being requested"),
+    "queue": (
+        "workqueue_queue_duration_seconds",
+        "How long in seconds an item stays in the queue before being requested",
+    ),
     "work": ("workqueue_work_duration_seconds", "How long in seconds processing an item from the queue takes"),
 }
 _COUNTERS = {
@@ -106,10 +113,18 @@ def count(controller: str, results: Iterable[Outcome]) -> None:
 def render_working(durations: dict[str, Durations]) -> Iterator[str]:
     """Lines about the work that goes on in this process, by queue."""
     found = {label: each.unfinished() for label, each in durations.items()}
-    yield from _family("workqueue_unfinished_work_seconds", "How many seconds of work is in progress and not yet counted in"
-                       " work_duration", "gauge", ((label, values[0]) for label, values in found.items()))
-    yield from _family("workqueue_longest_running_processor_seconds", "How many seconds the longest running processor has"
-                       " been running", "gauge", ((label, values[1]) for label, values in found.items()))
+    yield from _family(
+        "workqueue_unfinished_work_seconds",
+        "How many seconds of work is in progress and not yet counted in work_duration",
+        "gauge",
+        ((label, values[0]) for label, values in found.items()),
+    )
+    yield from _family(
+        "workqueue_longest_running_processor_seconds",
+        "How many seconds the longest running processor has been running",
+        "gauge",
+        ((label, values[1]) for label, values in found.items()),
+    )
 
 
 def render(redis: Redis, queues: dict[str, str]) -> Iterator[str]:

@@ -55,8 +55,9 @@ def _delete_all(ctx: Context, kind: Kind, namespace: str) -> list[str]:
     waiting = [entry for entry in ctx.cache.list(kind.storage, namespace) if not entry.meta.deletionTimestamp]
     if not waiting:
         return []
-    results = ctx.session.delete_many([(kind.storage, namespace, entry.key.name) for entry in waiting],
-                                      {"propagationPolicy": "Background"})
+    results = ctx.session.delete_many(
+        [(kind.storage, namespace, entry.key.name) for entry in waiting], {"propagationPolicy": "Background"}
+    )
     return [str(result) for result in results if isinstance(result, ApiError) and not isinstance(result, NotFound)]
 
 
@@ -85,23 +86,47 @@ def describe(left: list[tuple[Kind, list[Entry]]], failures: list[str]) -> list[
     held = ", ".join(f"{finalizer} in {count} resource instances" for finalizer, count in sorted(finalizers.items()))
     return [
         ("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered", "All resources successfully discovered"),
-        ("NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions",
-         "All legacy kube types successfully parsed"),
-        ("NamespaceDeletionContentFailure", "True", "ContentDeletionFailed",
-         "Failed to delete all resource types, " + f"{len(failures)} remaining: " + "; ".join(failures[:5])) if failures
-        else ("NamespaceDeletionContentFailure", "False", "ContentDeleted",
-              "All content successfully deleted, may be waiting on finalization"),
+        (
+            "NamespaceDeletionGroupVersionParsingFailure",
+            "False",
+            "ParsedGroupVersions",
+            "All legacy kube types successfully parsed",
+        ),
+        (
+            "NamespaceDeletionContentFailure",
+            "True",
+            "ContentDeletionFailed",
+            "Failed to delete all resource types, " + f"{len(failures)} remaining: " + "; ".join(failures[:5]),
+        )
+        if failures
+        else (
+            "NamespaceDeletionContentFailure",
+            "False",
+            "ContentDeleted",
+            "All content successfully deleted, may be waiting on finalization",
+        ),
         ("NamespaceContentRemaining", "True", "SomeResourcesRemain", f"Some resources are remaining: {remaining}")
-        if left else ("NamespaceContentRemaining", "False", "ContentRemoved", "All content successfully removed"),
-        ("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain",
-         f"Some content in the namespace has finalizers remaining: {held}")
-        if held else ("NamespaceFinalizersRemaining", "False", "ContentHasNoFinalizers",
-                      "All content-preserving finalizers finished"),
+        if left
+        else ("NamespaceContentRemaining", "False", "ContentRemoved", "All content successfully removed"),
+        (
+            "NamespaceFinalizersRemaining",
+            "True",
+            "SomeFinalizersRemain",
+            f"Some content in the namespace has finalizers remaining: {held}",
+        )
+        if held
+        else (
+            "NamespaceFinalizersRemaining",
+            "False",
+            "ContentHasNoFinalizers",
+            "All content-preserving finalizers finished",
+        ),
     ]
 
 
 def _finish(ctx: Context, name: str) -> None:
     """Lift our finalizer; without others the namespace is gone with that."""
+
     def lift(namespace: Json) -> None:
         spec = namespace.setdefault("spec", {})
         spec["finalizers"] = [f for f in spec.get("finalizers") or [] if f != FINALIZER]

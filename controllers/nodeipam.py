@@ -36,8 +36,9 @@ class NodeIPAMController(Controller):
             return None
         chosen = next_free(ctx.session.settings.pod_cidr, self._taken(ctx))
         if chosen is None:
-            self._recorder.event(ctx.session, node, "Warning", "CIDRNotAvailable",
-                                 f"Node {key} status is now: CIDRNotAvailable")
+            self._recorder.event(
+                ctx.session, node, "Warning", "CIDRNotAvailable", f"Node {key} status is now: CIDRNotAvailable"
+            )
             raise Terminal(f"no range of {ctx.session.settings.pod_cidr} is left for node {key}: widen the pod CIDR")
 
         def give(obj: Json) -> None:

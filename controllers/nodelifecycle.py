@@ -46,8 +46,11 @@ class NodeLifecycleController(Controller):
 
     name = "nodelifecycle"
     user = "system:serviceaccount:kube-system:node-controller"
-    watches = (Watch("nodes", own_key), Watch("pods", _pod_node, _newly_bound),
-               Watch(LEASES, _lease_key, lambda event: event.type == "ADDED"))
+    watches = (
+        Watch("nodes", own_key),
+        Watch("pods", _pod_node, _newly_bound),
+        Watch(LEASES, _lease_key, lambda event: event.type == "ADDED"),
+    )
 
     def __init__(self) -> None:
         self._recorder = Recorder("node-controller")
@@ -98,8 +101,9 @@ class NodeLifecycleController(Controller):
         except NotFound:
             return node
         if was_ready:
-            self._recorder.event(ctx.session, _about(node), "Normal", "NodeNotReady",
-                                 f"Node {name} status is now: NodeNotReady")
+            self._recorder.event(
+                ctx.session, _about(node), "Normal", "NodeNotReady", f"Node {name} status is now: NodeNotReady"
+            )
         return node
 
     @staticmethod
@@ -162,16 +166,23 @@ class NodeLifecycleController(Controller):
         where = f"{entry.key.namespace}/{entry.key.name}"
 
         def doom(obj: Json) -> None:
-            conditions.put(obj.setdefault("status", {}), "DisruptionTarget", "True", "DeletionByTaintManager",
-                           "Taint manager: deleting due to NoExecute taint", ctx.now())
+            conditions.put(
+                obj.setdefault("status", {}),
+                "DisruptionTarget",
+                "True",
+                "DeletionByTaintManager",
+                "Taint manager: deleting due to NoExecute taint",
+                ctx.now(),
+            )
 
         try:
             ctx.session.mutate("pods", entry.key.namespace, entry.key.name, doom, subresource="status")
             ctx.session.delete("pods", entry.key.namespace, entry.key.name, {"preconditions": {"uid": entry.meta.uid}})
         except (NotFound, Conflict):
             return
-        self._recorder.event(ctx.session, _about(pod, "Pod"), "Normal", "TaintManagerEviction",
-                             f"Marking for deletion Pod {where}")
+        self._recorder.event(
+            ctx.session, _about(pod, "Pod"), "Normal", "TaintManagerEviction", f"Marking for deletion Pod {where}"
+        )
 
 
 def _conditions_known(node: Json) -> bool:

@@ -66,4 +66,3 @@ def evict_after(pod: Json, taints: list[Json], now: float) -> float | None:
             wait = since + max(min(limits), 0) - now
             shortest = wait if shortest is None else min(shortest, wait)
     return shortest
-

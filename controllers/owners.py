@@ -43,7 +43,9 @@ def owner_key(kind: str) -> Callable[[Entry, Cache], Iterable[str]]:
     return keys
 
 
-def owner_or_matching_keys(kind: str, storage: str, selector: Callable[[Json], Selector]) -> Callable[..., Iterable[str]]:
+def owner_or_matching_keys(
+    kind: str, storage: str, selector: Callable[[Json], Selector]
+) -> Callable[..., Iterable[str]]:
     """Mapper: the managing owner; for an orphan with labels, every object of `storage` whose selector matches it."""
 
     def keys(entry: Entry, cache: Cache) -> Iterable[str]:

@@ -39,8 +39,10 @@ class PodGCController(Controller):
 
     name = "podgc"
     user = "system:serviceaccount:kube-system:pod-garbage-collector"
-    watches = (Watch("nodes", _node_gone, lambda event: event.type != "MODIFIED"),
-               Watch("pods", _pod_keys, _pod_matters))
+    watches = (
+        Watch("nodes", _node_gone, lambda event: event.type != "MODIFIED"),
+        Watch("pods", _pod_keys, _pod_matters),
+    )
 
     def __init__(self) -> None:
         self._missing: dict[str, float] = {}
@@ -74,8 +76,9 @@ class PodGCController(Controller):
         if wait > 0:
             return wait if ctx.cache.count("pods") > options.terminated_pods() else None
         self._swept = ctx.now()
-        finished = [entry for entry in ctx.cache.list("pods")
-                    if not entry.meta.deletionTimestamp and pods.view(entry).finished]
+        finished = [
+            entry for entry in ctx.cache.list("pods") if not entry.meta.deletionTimestamp and pods.view(entry).finished
+        ]
         excess = len(finished) - options.terminated_pods()
         if excess > 0:
             finished.sort(key=lambda entry: entry.meta.creationTimestamp or "")

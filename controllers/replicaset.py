@@ -143,5 +143,3 @@ def _until_available(rs: Json, held: Sequence[Pod], now: float) -> Result:
         return None
     waits = [pod.available_in(min_ready, now) for pod in held if pod.active]
     return min((wait for wait in waits if wait), default=None)
-
-

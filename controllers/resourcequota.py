@@ -22,8 +22,9 @@ from controllers.runtime import Context, Controller, Result, Watch, join_key, ow
 Json = dict[str, Any]
 
 STORAGE = "resourcequotas"
-PLAIN = frozenset({"configmaps", "persistentvolumeclaims", "replicationcontrollers", "resourcequotas", "secrets",
-                   "services"})
+PLAIN = frozenset(
+    {"configmaps", "persistentvolumeclaims", "replicationcontrollers", "resourcequotas", "secrets", "services"}
+)
 RECOUNT_SECONDS = 300.0
 
 
@@ -66,8 +67,10 @@ class ResourceQuotaController(Controller):
 
 def _amounts(status: Json) -> Json:
     """A status with amounts in place of their notation."""
-    return {part: {name: quantity.parse(v).nano for name, v in (status.get(part) or {}).items()}
-            for part in ("hard", "used")}
+    return {
+        part: {name: quantity.parse(v).nano for name, v in (status.get(part) or {}).items()}
+        for part in ("hard", "used")
+    }
 
 
 def used(cache: Cache, namespace: str, spec: Json) -> dict[str, str]:
@@ -90,7 +93,7 @@ def storages(names: Iterable[str]) -> set[str]:
     found = set()
     for name in names:
         if name.startswith("count/"):
-            found.add(name[len("count/"):])
+            found.add(name[len("count/") :])
         elif name in PLAIN:
             found.add(name)
         elif name.startswith("services."):

@@ -8,10 +8,12 @@ from controllers.runtime import Context, Controller, Result, Watch, own_key
 from controllers.serviceaccount import create, namespace_key
 
 NAME = "kube-root-ca.crt"
-DESCRIPTION = ("kubernetes.io/description",
-               "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such "
-               "as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across "
-               "distributions of Kubernetes clusters.")
+DESCRIPTION = (
+    "kubernetes.io/description",
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such "
+    "as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across "
+    "distributions of Kubernetes clusters.",
+)
 
 
 class RootCAController(Controller):
@@ -19,8 +21,7 @@ class RootCAController(Controller):
 
     name = "rootca"
     user = "system:serviceaccount:kube-system:root-ca-cert-publisher"
-    watches = (Watch("namespaces", own_key),
-               Watch("configmaps", namespace_key, lambda event: event.key.name == NAME))
+    watches = (Watch("namespaces", own_key), Watch("configmaps", namespace_key, lambda event: event.key.name == NAME))
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace = ctx.cache.get(Key("namespaces", "", key))

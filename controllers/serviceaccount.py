@@ -22,8 +22,10 @@ class ServiceAccountController(Controller):
 
     name = "serviceaccount"
     user = "system:serviceaccount:kube-system:service-account-controller"
-    watches = (Watch("namespaces", own_key),
-               Watch("serviceaccounts", namespace_key, lambda event: event.type == "DELETED"))
+    watches = (
+        Watch("namespaces", own_key),
+        Watch("serviceaccounts", namespace_key, lambda event: event.type == "DELETED"),
+    )
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace = ctx.cache.get(Key("namespaces", "", key))

@@ -42,8 +42,10 @@ class ServiceAccountTokenController(Controller):
     """Key: a Secret."""
 
     name = "serviceaccount-token"
-    watches = (Watch("secrets", own_tokens),
-               Watch("serviceaccounts", tokens_of, lambda event: event.type != "MODIFIED"))
+    watches = (
+        Watch("secrets", own_tokens),
+        Watch("serviceaccounts", tokens_of, lambda event: event.type != "MODIFIED"),
+    )
 
     def __init__(self) -> None:
         self._signer: Signer | None = None
@@ -72,16 +74,29 @@ class ServiceAccountTokenController(Controller):
         """The data of a Secret, encoded."""
         self._signer = self._signer or Signer(pki.accounts_key())
         namespace, name = account.key.namespace, account.key.name
-        claims = {"namespace": namespace, "secret.name": secret, "service-account.name": name,
-                  "service-account.uid": account.meta.uid}
-        token = self._signer.sign({"iss": LEGACY_ISSUER, "sub": f"system:serviceaccount:{namespace}:{name}",
-                                   **{LEGACY_CLAIM + claim: value for claim, value in claims.items()}})
-        return {key: base64.b64encode(text.encode()).decode()
-                for key, text in (("ca.crt", pki.authority()), ("namespace", namespace), ("token", token))}
+        claims = {
+            "namespace": namespace,
+            "secret.name": secret,
+            "service-account.name": name,
+            "service-account.uid": account.meta.uid,
+        }
+        token = self._signer.sign(
+            {
+                "iss": LEGACY_ISSUER,
+                "sub": f"system:serviceaccount:{namespace}:{name}",
+                **{LEGACY_CLAIM + claim: value for claim, value in claims.items()},
+            }
+        )
+        return {
+            key: base64.b64encode(text.encode()).decode()
+            for key, text in (("ca.crt", pki.authority()), ("namespace", namespace), ("token", token))
+        }
 
 
 def _delete(secret: Entry, ctx: Context) -> None:
     try:
-        ctx.session.delete("secrets", secret.key.namespace, secret.key.name, {"preconditions": {"uid": secret.meta.uid}})
+        ctx.session.delete(
+            "secrets", secret.key.namespace, secret.key.name, {"preconditions": {"uid": secret.meta.uid}}
+        )
     except NotFound:
         return

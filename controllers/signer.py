@@ -54,13 +54,21 @@ def sign(request: bytes, signer: Signer, usages: set[str], seconds: int | None) 
     key = serialization.load_pem_private_key((pki.folder() / "ca.key").read_bytes(), None)
     now = datetime.datetime.now(datetime.UTC)
     end = now + datetime.timedelta(seconds=min(seconds or LONGEST, LONGEST))
-    builder = (x509.CertificateBuilder().subject_name(asked.subject).issuer_name(authority.subject)
-               .public_key(asked.public_key()).serial_number(x509.random_serial_number())
-               .not_valid_before(now - BACKDATE).not_valid_after(min(end, authority.not_valid_after_utc))
-               .add_extension(x509.BasicConstraints(False, None), critical=True)
-               .add_extension(x509.ExtendedKeyUsage(_purposes(usages)), critical=False)
-               .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()),  # type: ignore[arg-type]
-                              critical=False))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(asked.subject)
+        .issuer_name(authority.subject)
+        .public_key(asked.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(min(end, authority.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(False, None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(_purposes(usages)), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()),  # type: ignore[arg-type]
+            critical=False,
+        )
+    )
     if usages & _BASE:  # without any usage the extension would be invalid
         builder = builder.add_extension(_key_usage(usages), critical=True)
     names = _names(asked)
@@ -115,9 +123,17 @@ def _names(asked: x509.CertificateSigningRequest) -> x509.SubjectAlternativeName
 def _key_usage(usages: set[str]) -> x509.KeyUsage:
     from cryptography import x509
 
-    return x509.KeyUsage(digital_signature="digital signature" in usages, key_encipherment="key encipherment" in usages,
-                         content_commitment=False, data_encipherment=False, key_agreement=False, key_cert_sign=False,
-                         crl_sign=False, encipher_only=False, decipher_only=False)
+    return x509.KeyUsage(
+        digital_signature="digital signature" in usages,
+        key_encipherment="key encipherment" in usages,
+        content_commitment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _purposes(usages: set[str]) -> list[x509.ObjectIdentifier]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLUSTER = 1  # the cluster that runs here; attached ones are read-only and have no controllers
-LATE = 5.0   # seconds without a look at the log or at the queues after which a worker says that it is not well
+LATE = 5.0  # seconds without a look at the log or at the queues after which a worker says that it is not well
 THREADS = 4  # queues that are drained at once
 _services: dict[str, Service] = {}
 

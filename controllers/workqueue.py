@@ -125,8 +125,7 @@ class WorkQueue:
         self._under_way: set[str] = set()
         self.names = names(name)
         self._scripts = {
-            script: redis.register_script(script)
-            for script in (lua.ADD, lua.ADD_LATER, lua.GET, lua.DONE)
+            script: redis.register_script(script) for script in (lua.ADD, lua.ADD_LATER, lua.GET, lua.DONE)
         }
 
     def add(self, keys: Iterable[str], priority: int = 0) -> Added:

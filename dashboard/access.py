@@ -39,8 +39,11 @@ class Access:
         """The namespaces where `verb` is allowed on all objects of a kind: None for everywhere."""
         if self.allows(verb, storage, subresource=subresource):
             return None
-        return frozenset(entry.key.name for entry in self.source.cache.list("namespaces")
-                         if self.allows(verb, storage, entry.key.name, subresource=subresource))
+        return frozenset(
+            entry.key.name
+            for entry in self.source.cache.list("namespaces")
+            if self.allows(verb, storage, entry.key.name, subresource=subresource)
+        )
 
     def can_read_log(self, namespace: str, pod: str) -> bool:
         return self.allows("get", "pods", namespace, pod, "log")

@@ -28,8 +28,9 @@ def limits(spec: Json) -> Amounts:
     """What a pod of this spec may use at most; 0 where one of its containers has no limit."""
     own = _said(spec, "limits")
     running = [_said(container, "limits") for container in _running(spec)]
-    return Amounts(own.cpu or _together([one.cpu for one in running]),
-                   own.memory or _together([one.memory for one in running]))
+    return Amounts(
+        own.cpu or _together([one.cpu for one in running]), own.memory or _together([one.memory for one in running])
+    )
 
 
 def allocatable(node: Json) -> Amounts:

@@ -48,8 +48,11 @@ def endpoint() -> Endpoint:
     var = Path(os.environ.get("BINNACLE_VAR", "var"))
     url = os.environ.get("BINNACLE_API_URL") or f"https://127.0.0.1:{os.environ.get('BINNACLE_API_PORT') or 6443}"
     token_file = Path(token) if token else account / "token"
-    ca_file = Path(authority) if authority else next(
-        (path for path in (account / "ca.crt", var / "pki" / "ca.crt") if path.is_file()), None)
+    ca_file = (
+        Path(authority)
+        if authority
+        else next((path for path in (account / "ca.crt", var / "pki" / "ca.crt") if path.is_file()), None)
+    )
     return Endpoint(url.rstrip("/"), token_file if token_file.is_file() else None, ca_file)
 
 
@@ -97,8 +100,15 @@ def who_is(token: str, timeout: float = 5.0) -> dict[str, Any] | None:
     A SelfSubjectReview is sent with the token itself: it stores nothing, and needs no right of the dashboard's.
     """
     body = b'{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}'
-    return _user_info(*_exchange("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body,
-                                 {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}, timeout))
+    return _user_info(
+        *_exchange(
+            "POST",
+            "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+            body,
+            {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            timeout,
+        )
+    )
 
 
 def pod_figures(namespace: str, timeout: float = 5.0) -> list[dict[str, Any]]:
@@ -112,15 +122,17 @@ def pod_figures(namespace: str, timeout: float = 5.0) -> list[dict[str, Any]]:
 def resource_metrics(plural: str, namespace: str = "", timeout: float = 5.0) -> bytes:
     """The list of metrics.k8s.io: what `pods` (of a namespace, or all) or `nodes` use now. Blocking. Raises Unreachable."""
     place = f"namespaces/{quote(namespace, safe='')}/" if namespace else ""
-    status, body = _exchange("GET", f"/apis/metrics.k8s.io/v1beta1/{place}{plural}", None, endpoint().headers(), timeout,
-                             MAX_METRICS)
+    status, body = _exchange(
+        "GET", f"/apis/metrics.k8s.io/v1beta1/{place}{plural}", None, endpoint().headers(), timeout, MAX_METRICS
+    )
     if status != 200:
         raise Unreachable(_message(body, status))
     return body
 
 
-def _exchange(method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float,
-              limit: int = MAX_ANSWER) -> tuple[int, bytes]:
+def _exchange(
+    method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float, limit: int = MAX_ANSWER
+) -> tuple[int, bytes]:
     """Status and body of an answer, of which no more than `limit` bytes are read. Blocking. Raises Unreachable."""
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
@@ -128,7 +140,9 @@ def _exchange(method: str, path: str, body: bytes | None, headers: dict[str, str
     parts = urlsplit(where.url)
     connection: HTTPConnection = (
         HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout, context=_context(where))
-        if parts.scheme == "https" else HTTPConnection(parts.hostname or "", parts.port, timeout=timeout))
+        if parts.scheme == "https"
+        else HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    )
     try:
         connection.request(method, f"{parts.path}{path}", body, headers)
         answer = connection.getresponse()
@@ -165,8 +179,10 @@ async def open_log(namespace: str, pod: str, params: dict[str, str]) -> AsyncIte
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=3)
     url = f"{where.url}/api/v1/namespaces/{namespace}/pods/{pod}/log"
     try:
-        async with (aiohttp.ClientSession(connector=connector, timeout=timeout, headers=where.headers()) as client,
-                    client.get(url, params=params) as answer):
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=timeout, headers=where.headers()) as client,
+            client.get(url, params=params) as answer,
+        ):
             if answer.status != 200:
                 raise LogError(_message(await answer.content.read(20_000), answer.status))
             yield answer.content.iter_any()

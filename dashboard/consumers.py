@@ -26,8 +26,8 @@ from dashboard.source import sources
 log = logging.getLogger(__name__)
 
 FOREIGN, NO_LOGIN, NO_CLUSTER, TOO_MANY = 4403, 4401, 4404, 4429
-CHECK_SESSION = 5.0   # seconds between looks whether the session still stands
-MAX_SOCKETS = 64      # of one session
+CHECK_SESSION = 5.0  # seconds between looks whether the session still stands
+MAX_SOCKETS = 64  # of one session
 PROTOCOL = "binnacle"  # the page offers it together with its ticket: a query would end up in access logs
 _open: dict[str, int] = {}
 
@@ -142,9 +142,18 @@ class LiveConsumer(Consumer):
     async def ready(self) -> None:
         monitor = monitor_of(self.access.source)
         monitor.join()
-        await self.send_frame(orjson.dumps({
-            "t": "hello", "cluster": self.access.source.name, "clusters": await sources.names(),
-            "user": self.access.user.name, "now": time.time(), "health": monitor.health()}))
+        await self.send_frame(
+            orjson.dumps(
+                {
+                    "t": "hello",
+                    "cluster": self.access.source.name,
+                    "clusters": await sources.names(),
+                    "user": self.access.user.name,
+                    "now": time.time(),
+                    "health": monitor.health(),
+                }
+            )
+        )
         self.live = Live(self.access, monitor, self.send_frame, self.fail)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:

@@ -34,8 +34,13 @@ _WAITING = {
     "CreateContainerError": "the runtime could not create it",
     "RunContainerError": "the runtime could not start it",
 }
-_NODE = {"Ready": "The node is not ready", "MemoryPressure": "Memory is short", "DiskPressure": "The disk is short",
-         "PIDPressure": "Process ids are short", "NetworkUnavailable": "The node has no network"}
+_NODE = {
+    "Ready": "The node is not ready",
+    "MemoryPressure": "Memory is short",
+    "DiskPressure": "The disk is short",
+    "PIDPressure": "Process ids are short",
+    "NetworkUnavailable": "The node has no network",
+}
 _PROBES = ("Unhealthy", "ProbeWarning")
 _MAX_FINDINGS = 12
 
@@ -53,7 +58,13 @@ def explain_pod(pod: Json, events: list[Json], now: float, node: Json | None = N
     """Findings about one pod; an empty list when nothing is wrong. `events` newest first; `now` in epoch seconds; `node` the
     pod's, None where it is not known."""
     status = pod.get("status") or {}
-    findings = [*_failed(status), *_lost(status, node), *_unscheduled(pod), *_missing_parts(pod, events), *_stuck(pod, now)]
+    findings = [
+        *_failed(status),
+        *_lost(status, node),
+        *_unscheduled(pod),
+        *_missing_parts(pod, events),
+        *_stuck(pod, now),
+    ]
     for one, init in containers(pod):
         findings += _container(one, init, events)
     findings += _unready(pod, events) if status.get("phase") == "Running" else []
@@ -63,8 +74,11 @@ def explain_pod(pod: Json, events: list[Json], now: float, node: Json | None = N
 def explain_node(node: Json) -> list[Json]:
     """Findings about one node; an empty list when nothing is wrong."""
     found = conditions(node)
-    wrong = [_of_condition(title, found[name]) for name, title in _NODE.items()
-             if name in found and (found[name].get("status") == "True") == (name != "Ready")]
+    wrong = [
+        _of_condition(title, found[name])
+        for name, title in _NODE.items()
+        if name in found and (found[name].get("status") == "True") == (name != "Ready")
+    ]
     if (node.get("spec") or {}).get("unschedulable"):
         wrong.append(_finding(PROGRESS, "The node takes no new pods", "It is cordoned: `kubectl uncordon` ends that."))
     return wrong
@@ -86,8 +100,12 @@ def _lost(status: Json, node: Json | None) -> list[Json]:
         return []
     name = node["metadata"]["name"]
     detail = _sentence(ready.get("message"), "what is shown of the pod is what was last heard")
-    finding = _finding(BAD, f"Its node {name} is not ready", detail,
-                       {"kind": "object", "storage": "nodes", "namespace": "", "name": name})
+    finding = _finding(
+        BAD,
+        f"Its node {name} is not ready",
+        detail,
+        {"kind": "object", "storage": "nodes", "namespace": "", "name": name},
+    )
     return [{**finding, "at": ready.get("lastTransitionTime")}]
 
 
@@ -100,9 +118,13 @@ def _event(events: list[Json], *reasons: str, container: str = "") -> Json | Non
     for event in events:
         path = (event.get("involvedObject") or {}).get("fieldPath") or ""
         if event.get("reason") in reasons and (not container or not path or "{" + container + "}" in path):
-            return {"kind": "event", "namespace": event["metadata"].get("namespace", ""),
-                    "name": event["metadata"]["name"], "text": str(event.get("message") or "")[:1000],
-                    "reason": event.get("reason")}
+            return {
+                "kind": "event",
+                "namespace": event["metadata"].get("namespace", ""),
+                "name": event["metadata"]["name"],
+                "text": str(event.get("message") or "")[:1000],
+                "reason": event.get("reason"),
+            }
     return None
 
 
@@ -117,8 +139,14 @@ def _unscheduled(pod: Json) -> list[Json]:
     condition = conditions(pod).get("PodScheduled", {})
     if condition.get("status") != "False":
         return []
-    return [_finding(BAD, "No node can take this pod", condition.get("message") or condition.get("reason") or
-                     "The scheduler gave no reason.", {"kind": "condition", "name": "PodScheduled"})]
+    return [
+        _finding(
+            BAD,
+            "No node can take this pod",
+            condition.get("message") or condition.get("reason") or "The scheduler gave no reason.",
+            {"kind": "condition", "name": "PodScheduled"},
+        )
+    ]
 
 
 def _missing_parts(pod: Json, events: list[Json]) -> list[Json]:
@@ -137,11 +165,20 @@ def _stuck(pod: Json, now: float) -> list[Json]:
     if late < 5:
         return []
     holders = ", ".join(meta.get("finalizers") or ())
-    detail = f"Its finalizers have not been removed: {holders}." if holders else (
-        "The kubelet of its node has not confirmed that the containers ended.")
+    detail = (
+        f"Its finalizers have not been removed: {holders}."
+        if holders
+        else ("The kubelet of its node has not confirmed that the containers ended.")
+    )
     node = (pod.get("spec") or {}).get("nodeName")
-    return [_finding(BAD, f"It should have been gone {clock.human(late)} ago", detail,
-                     {"kind": "object", "storage": "nodes", "namespace": "", "name": node} if node else None)]
+    return [
+        _finding(
+            BAD,
+            f"It should have been gone {clock.human(late)} ago",
+            detail,
+            {"kind": "object", "storage": "nodes", "namespace": "", "name": node} if node else None,
+        )
+    ]
 
 
 def _container(one: Json, init: bool, events: list[Json]) -> list[Json]:
@@ -151,8 +188,14 @@ def _container(one: Json, init: bool, events: list[Json]) -> list[Json]:
     waiting, ended = state.get("waiting") or {}, state.get("terminated")
     reason = waiting.get("reason") or ""
     if reason in _WAITING:
-        findings = [_finding(BAD, f"{what}: {reason}", _sentence(waiting.get("message"), _WAITING[reason]),
-                             _event(events, "BackOff", "Failed", container=name))]
+        findings = [
+            _finding(
+                BAD,
+                f"{what}: {reason}",
+                _sentence(waiting.get("message"), _WAITING[reason]),
+                _event(events, "BackOff", "Failed", container=name),
+            )
+        ]
         return findings + (_ended(what, name, last, events, previous=True) if last else [])
     if ended and ended.get("exitCode"):
         return _ended(what, name, ended, events, previous=False)
@@ -162,7 +205,9 @@ def _container(one: Json, init: bool, events: list[Json]) -> list[Json]:
 
 
 def _sentence(*parts: str | None) -> str:
-    return ". ".join(part.strip().rstrip(".")[:1].upper() + part.strip().rstrip(".")[1:] for part in parts if part) + "."
+    return (
+        ". ".join(part.strip().rstrip(".")[:1].upper() + part.strip().rstrip(".")[1:] for part in parts if part) + "."
+    )
 
 
 def _ended(what: str, container: str, ended: Json, events: list[Json], previous: bool) -> list[Json]:

@@ -83,8 +83,10 @@ class ObjectFeed:
         if any(owner.uid in self.family for owner in entry.owners):
             return True
         # Pods come and go on a node, and under a service's selector.
-        return key.storage == "pods" and ((self.key.storage == "nodes" and entry.node == self.key.name)
-                                          or (self.key.storage == "services" and key.namespace == self.key.namespace))
+        return key.storage == "pods" and (
+            (self.key.storage == "nodes" and entry.node == self.key.name)
+            or (self.key.storage == "services" and key.namespace == self.key.namespace)
+        )
 
     async def frames(self) -> AsyncIterator[bytes]:
         if not self.access.can_get(self.key):
@@ -127,7 +129,9 @@ class KindsFeed:
         self.counts: dict[str, int] = {}
 
     def offer(self, events: Sequence[Event]) -> bool:
-        return any(event.type != "MODIFIED" or event.key.storage in RIGHTS or event.key.storage == CRDS for event in events)
+        return any(
+            event.type != "MODIFIED" or event.key.storage in RIGHTS or event.key.storage == CRDS for event in events
+        )
 
     async def frames(self) -> AsyncIterator[bytes]:
         body = orjson.dumps({"kinds": list(self._kinds()), "namespaces": self._namespaces()})
@@ -145,9 +149,16 @@ class KindsFeed:
             kind = self.access.source.kind(kind.storage) or kind
             scope = self.access.scope(kind)
             if scope is None or scope:
-                yield {"storage": kind.storage, "kind": kind.kind, "plural": kind.plural, "group": kind.group,
-                       "version": kind.version, "namespaced": kind.namespaced, "short": kind.short_names,
-                       "count": self._count(kind.storage, scope)}
+                yield {
+                    "storage": kind.storage,
+                    "kind": kind.kind,
+                    "plural": kind.plural,
+                    "group": kind.group,
+                    "version": kind.version,
+                    "namespaced": kind.namespaced,
+                    "short": kind.short_names,
+                    "count": self._count(kind.storage, scope),
+                }
 
     def _count(self, storage: str, scope: frozenset[str] | None) -> int:
         cache = self.access.source.cache

@@ -27,8 +27,14 @@ from dashboard.overview import Facts
 
 Json = dict[str, Any]
 RANGES = ("15m", "1h", "6h", "24h", "7d", "30d")
-WORKLOADS = {"deployments.apps": "Deployment", "statefulsets.apps": "StatefulSet", "daemonsets.apps": "DaemonSet",
-             "jobs.batch": "Job", "replicasets.apps": "ReplicaSet", "replicationcontrollers": "ReplicationController"}
+WORKLOADS = {
+    "deployments.apps": "Deployment",
+    "statefulsets.apps": "StatefulSet",
+    "daemonsets.apps": "DaemonSet",
+    "jobs.batch": "Job",
+    "replicasets.apps": "ReplicaSet",
+    "replicationcontrollers": "ReplicationController",
+}
 METRICS = {"pods": "cpu,memory,rx,tx,fs,restarts", "nodes": "cpu,memory,rx,tx,fs"}
 OTHERS = "cpu,memory,rx,tx,restarts"
 
@@ -84,8 +90,10 @@ def _of_workload(access: Access, key: Key, entry: Entry | None) -> Wanted:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     count = spec.get("replicas", status.get("desiredNumberScheduled", spec.get("parallelism", 1)))
     lines = _lines((spec.get("template") or {}).get("spec") or {}, count)
-    return Wanted({"metric": OTHERS, "namespace": key.namespace, "workload": f"{WORKLOADS[key.storage]}/{key.name}",
-                   "by": "pod"}, lines)
+    return Wanted(
+        {"metric": OTHERS, "namespace": key.namespace, "workload": f"{WORKLOADS[key.storage]}/{key.name}", "by": "pod"},
+        lines,
+    )
 
 
 def _of_node(access: Access, key: Key, entry: Entry | None) -> Wanted:

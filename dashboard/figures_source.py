@@ -16,8 +16,8 @@ from dashboard.source import PerSource, Source
 Json = dict[str, Any]
 NAMESPACE, NAME, SWITCH = "kube-system", "monitoring", "addon-monitoring"
 PATH = "/api/v1/range"
-PATIENCE = 8.0          # seconds for an answer
-MAX_ANSWER = 16 << 20   # bytes
+PATIENCE = 8.0  # seconds for an answer
+MAX_ANSWER = 16 << 20  # bytes
 
 
 class Silent(Exception):
@@ -74,8 +74,12 @@ async def _get(address: str, port: int, target: str, headers: dict[str, str]) ->
     """Status and body. A bare connection: an HTTP library would take more memory than all charts."""
     reader, writer = await asyncio.open_connection(address, port, limit=1 << 16)
     try:
-        lines = [f"GET {target} HTTP/1.1", f"Host: {address}:{port}", "Connection: close",
-                 *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"GET {target} HTTP/1.1",
+            f"Host: {address}:{port}",
+            "Connection: close",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         writer.write("\r\n".join([*lines, "", ""]).encode())
         status = (await reader.readline()).split()
         length = 0

@@ -1,6 +1,6 @@
 """How an object fares, in one of five levels, and the one-word reason: what colours a row and fills the overview.
 
-    level, reason = judge("pods", pod)
+level, reason = judge("pods", pod)
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def _replicas(wanted_field: str, ready_field: str) -> Callable[[Json], Verdict]:
         if ready >= wanted:
             return OK, "Available"
         return (BAD, "Unavailable") if ready == 0 else (PROGRESS, f"{ready}/{wanted} ready")
+
     return judged
 
 
@@ -125,6 +126,7 @@ def _phase(good: str, *middling: str) -> Callable[[Json], Verdict]:
     def judged(obj: Json) -> Verdict:
         phase = (obj.get("status") or {}).get("phase") or ""
         return (OK if phase == good else PROGRESS if phase in middling or not phase else BAD), phase
+
     return judged
 
 

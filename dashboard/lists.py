@@ -49,7 +49,7 @@ class Boards:
             return
         self._boards[kind.storage, together] = (rows, max(0, users - 1))
         idle = [place for place, (_, users) in self._boards.items() if not users]
-        for place in idle[:-self.IDLE]:
+        for place in idle[: -self.IDLE]:
             del self._boards[place]
 
 
@@ -124,10 +124,12 @@ class ListFeed:
     def _shows(self, entry: Entry) -> bool:
         key = entry.key
         # Among all workloads, a Deployment stands for its ReplicaSets.
-        return (within(self.scopes[key.storage], key.namespace)
-                and (self.namespaces is None or key.namespace in self.namespaces)
-                and not (self.together and key.storage == "replicasets.apps" and entry.controller is not None)
-                and (self.matches is None or self.matches(entry.labels)))
+        return (
+            within(self.scopes[key.storage], key.namespace)
+            and (self.namespaces is None or key.namespace in self.namespaces)
+            and not (self.together and key.storage == "replicasets.apps" and entry.controller is not None)
+            and (self.matches is None or self.matches(entry.labels))
+        )
 
     # -- frames ------------------------------------------------------------------------------------------------------
 
@@ -160,11 +162,18 @@ class ListFeed:
         self.pending.clear()
         entries = [entry for storage in self.rows for entry in self._entries(storage)]
         total, entries = len(entries), entries[:MAX_ROWS]
-        head = {"t": "rows", "id": self.number, "rev": revision, "total": total, "columns": self._columns(),
-                "storages": self.storages, "first": True}
+        head = {
+            "t": "rows",
+            "id": self.number,
+            "rev": revision,
+            "total": total,
+            "columns": self._columns(),
+            "storages": self.storages,
+            "first": True,
+        }
         start, size = 0, FIRST_SLICE
         while True:
-            part = entries[start:start + size]
+            part = entries[start : start + size]
             start, size = start + size, SLICE
             head["more"] = start < len(entries)
             yield _frame(head, b"rows", await self._encode(part))
@@ -175,7 +184,7 @@ class ListFeed:
     async def _encode(self, entries: list[Entry]) -> list[bytes]:
         rows = []
         for start in range(0, len(entries), BREATH):
-            rows += [self._row(entry) for entry in entries[start:start + BREATH]]
+            rows += [self._row(entry) for entry in entries[start : start + BREATH]]
             await asyncio.sleep(0)
         return rows
 

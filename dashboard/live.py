@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 Send = Callable[[bytes], Awaitable[None]]
 MAX_FEEDS = 16
-MAX_WAITING = 8   # questions to other programs
+MAX_WAITING = 8  # questions to other programs
 BEAT = 1.0
 
 
@@ -39,7 +39,7 @@ class Live:
     def __init__(self, access: Access, monitor: Monitor, send: Send, fail: Callable[[], Awaitable[None]]) -> None:
         self.access, self.monitor, self.send, self.fail = access, monitor, send, fail
         self.feeds: dict[int, Any] = {}
-        self.dirty: dict[int, float] = {}   # feed -> earliest time it may be sent, monotonic
+        self.dirty: dict[int, float] = {}  # feed -> earliest time it may be sent, monotonic
         self.sent: dict[int, float] = {}
         self.wake = asyncio.Event()
         self.answers: asyncio.Queue[bytes] = asyncio.Queue(maxsize=32)
@@ -65,7 +65,9 @@ class Live:
         else:
             await self._carry_out(_OPS.get(str(message.get("op"))) or Live._unknown, number, message)
 
-    async def _carry_out(self, handler: Callable[[Live, int, Json], Awaitable[None]], number: int, message: Json) -> None:
+    async def _carry_out(
+        self, handler: Callable[[Live, int, Json], Awaitable[None]], number: int, message: Json
+    ) -> None:
         try:
             await handler(self, number, message)
         except PermissionError as error:
@@ -196,5 +198,10 @@ class Live:
 
 
 _OPS: dict[str, Callable[[Live, int, Json], Awaitable[None]]] = {
-    "sub": Live._sub, "unsub": Live._unsub, "history": Live._history, "find": Live._find,
-    "figures": Live._figures, "usage": Live._usage}
+    "sub": Live._sub,
+    "unsub": Live._unsub,
+    "history": Live._history,
+    "find": Live._find,
+    "figures": Live._figures,
+    "usage": Live._usage,
+}

@@ -19,7 +19,7 @@ SESSION_LIFE = 12 * 3600  # seconds since the last page; a page that stays open 
 SESSION_KEY = "binnacle"
 MAX_TOKEN = 16_384
 
-TRIES, WINDOW = 10, 300.0   # failed logins per address in a window of seconds
+TRIES, WINDOW = 10, 300.0  # failed logins per address in a window of seconds
 MAX_ADDRESSES = 10_000
 
 
@@ -77,8 +77,9 @@ def by_account(request: Any, name: str, password: str) -> User | None:
     account = authenticate(request, username=name[:150], password=password[:1_000])
     if account is None or not account.is_active:
         return None
-    groups = (MASTERS,) if account.is_staff or account.is_superuser else tuple(
-        account.groups.values_list("name", flat=True))
+    groups = (
+        (MASTERS,) if account.is_staff or account.is_superuser else tuple(account.groups.values_list("name", flat=True))
+    )
     # A Django group of such a name must not open the cluster's built-in doors.
     safe = tuple(g for g in groups if account.is_staff or account.is_superuser or not g.startswith("system:"))
     return User(account.get_username(), f"account-{account.pk}", (*safe, AUTHENTICATED))

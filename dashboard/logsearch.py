@@ -27,8 +27,8 @@ from dashboard.source import PerSource, Source
 
 Json = dict[str, Any]
 NAMESPACE, NAME, SWITCH = "kube-system", "log-store", "addon-logging"
-PATIENCE = 10.0          # seconds for an answer
-SILENCE = 5.0            # seconds without a beat until a tail counts as broken
+PATIENCE = 10.0  # seconds for an answer
+SILENCE = 5.0  # seconds without a beat until a tail counts as broken
 # What a page may ask; the rest of a question is the server's own.
 FIELDS = ("query", "from", "to", "limit", "order", "after", "buckets", "field", "line", "namespaces", "format")
 ASKS = ("search", "histogram", "top", "around")
@@ -52,8 +52,11 @@ class BadQuestion(ValueError):
 
 def scope_of(access: Access) -> Json:
     """As `logs.search.scope` reads it."""
-    return {"logs": _names(access.where("get", "pods", "log")), "events": _names(access.where("list", "events")),
-            "nodes": access.allows("get", "nodes", subresource="proxy")}
+    return {
+        "logs": _names(access.where("get", "pods", "log")),
+        "events": _names(access.where("list", "events")),
+        "nodes": access.allows("get", "nodes", subresource="proxy"),
+    }
 
 
 def _names(scope: frozenset[str] | None) -> list[str] | None:
@@ -91,7 +94,10 @@ class Line:
 
         url = self.place()
         if url != self._url:
-            self._server, self._url = Server(url, lambda: api.endpoint().headers(), connections=16, timeout=PATIENCE), url
+            self._server, self._url = (
+                Server(url, lambda: api.endpoint().headers(), connections=16, timeout=PATIENCE),
+                url,
+            )
         return self._server
 
     async def ask(self, what: str, body: bytes) -> bytes:

@@ -34,9 +34,14 @@ async def download(request: HttpRequest, cluster: str) -> HttpResponseBase:
         access = Access(await sources.get(cluster), user)
     except KeyError:
         return _words("There is no cluster of this name.", 404)
-    asked: dict[str, Any] = {"query": request.GET.get("q", ""), "from": request.GET.get("from", "now-15m"),
-                             "to": request.GET.get("to", "now"), "limit": MOST, "format": form,
-                             "namespaces": [name for name in request.GET.get("ns", "").split(",") if name]}
+    asked: dict[str, Any] = {
+        "query": request.GET.get("q", ""),
+        "from": request.GET.get("from", "now-15m"),
+        "to": request.GET.get("to", "now"),
+        "limit": MOST,
+        "format": form,
+        "namespaces": [name for name in request.GET.get("ns", "").split(",") if name],
+    }
     pieces = _pieces(access, asked)
     try:
         first = await anext(pieces, b"")

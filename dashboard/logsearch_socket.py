@@ -19,9 +19,9 @@ from dashboard.logsearch import ASKS, SILENCE, BadQuestion, Silent, line_of, que
 
 log = logging.getLogger(__name__)
 
-MAX_ASKS = 16          # at once
-MAX_MESSAGE = 20_000   # characters
-RECHECK = 5.0          # seconds between looks whether a tail's user still has the rights it began with
+MAX_ASKS = 16  # at once
+MAX_MESSAGE = 20_000  # characters
+RECHECK = 5.0  # seconds between looks whether a tail's user still has the rights it began with
 RETRY = 2.0
 Json = dict[str, Any]
 
@@ -52,7 +52,9 @@ class LogSearchConsumer(Consumer):
 
     async def _start(self, number: int, message: Json) -> None:
         if len(self.asks) >= MAX_ASKS:
-            await self._tell(orjson.dumps({"t": "error", "id": number, "message": f"at most {MAX_ASKS} questions at once"}))
+            await self._tell(
+                orjson.dumps({"t": "error", "id": number, "message": f"at most {MAX_ASKS} questions at once"})
+            )
             return
         task = self.asks[number] = asyncio.create_task(self._answer(number, message))
         self.tasks.add(task)

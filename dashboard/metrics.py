@@ -8,8 +8,11 @@ SOCKETS = Gauge("binnacle_dashboard_sockets", "Open live connections.", ["kind"]
 FRAMES = Counter("binnacle_dashboard_frames_total", "Frames sent to browsers.")
 BYTES = Counter("binnacle_dashboard_frame_bytes_total", "Bytes of the frames sent to browsers.")
 LOGINS = Counter("binnacle_dashboard_logins_total", "Logins by result.", ["result"])
-DELAY = Histogram("binnacle_dashboard_change_delay_seconds", "From a change's commit to its frame.",
-                  buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5))
+DELAY = Histogram(
+    "binnacle_dashboard_change_delay_seconds",
+    "From a change's commit to its frame.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5),
+)
 
 
 def render() -> tuple[bytes, str]:

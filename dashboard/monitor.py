@@ -97,7 +97,7 @@ class Monitor:
 
 
 async def ping_redis() -> str | None:
-    """"" when Redis answers, else why not; None when this installation has none."""
+    """ "" when Redis answers, else why not; None when this installation has none."""
     from cluster import hints
 
     client = hints.connect(timeout=1)

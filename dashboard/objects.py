@@ -21,8 +21,7 @@ from dashboard.redact import redact
 from dashboard.rows import Rows
 
 Json = dict[str, Any]
-MAX_TREE, MAX_EVENTS, MAX_RELATED, MAX_BODY, MAX_HISTORY, MAX_HISTORY_BYTES = (
-    200, 100, 100, 1_500_000, 100, 4_000_000)
+MAX_TREE, MAX_EVENTS, MAX_RELATED, MAX_BODY, MAX_HISTORY, MAX_HISTORY_BYTES = (200, 100, 100, 1_500_000, 100, 4_000_000)
 
 
 def document(access: Access, key: Key) -> Json | None:
@@ -35,10 +34,17 @@ def document(access: Access, key: Key) -> Json | None:
     level, reason = judge(key.storage, obj)
     events = events_about(access, entry, kind)
     found: Json = {
-        "object": obj, "level": level, "reason": reason, "rev": entry.revision, "kind": kind.kind,
-        "apiVersion": kind.api_version, "columns": _facts(access, kind, obj),
-        "owners": _owners(access, entry), "children": _children(access, entry),
-        "events": [summary(event) for event in events[:MAX_EVENTS]], "event_count": len(events),
+        "object": obj,
+        "level": level,
+        "reason": reason,
+        "rev": entry.revision,
+        "kind": kind.kind,
+        "apiVersion": kind.api_version,
+        "columns": _facts(access, kind, obj),
+        "owners": _owners(access, entry),
+        "children": _children(access, entry),
+        "events": [summary(event) for event in events[:MAX_EVENTS]],
+        "event_count": len(events),
         "related": _related(access, entry, obj),
     }
     if key.storage == "pods":
@@ -81,8 +87,12 @@ def _clean(storage: str, obj: Json, size: int) -> Json:
     redact(storage, obj)
     if size <= MAX_BODY:
         return obj
-    return {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), "metadata": obj["metadata"],
-            "note": f"This object has {size} bytes, more than the {MAX_BODY} that are shown."}
+    return {
+        "apiVersion": obj.get("apiVersion"),
+        "kind": obj.get("kind"),
+        "metadata": obj["metadata"],
+        "note": f"This object has {size} bytes, more than the {MAX_BODY} that are shown.",
+    }
 
 
 def _facts(access: Access, kind: Kind, obj: Json) -> list[list[Any]]:
@@ -95,8 +105,13 @@ def brief(entry: Entry, kind: Kind | None) -> Json:
     """One object as a line of a tree."""
     obj = entry.object()
     level, reason = judge(entry.key.storage, obj)
-    return {"key": list(entry.key), "kind": kind.kind if kind else entry.key.storage, "level": level, "reason": reason[:80],
-            "created": entry.meta.creationTimestamp}
+    return {
+        "key": list(entry.key),
+        "kind": kind.kind if kind else entry.key.storage,
+        "level": level,
+        "reason": reason[:80],
+        "created": entry.meta.creationTimestamp,
+    }
 
 
 def _owners(access: Access, entry: Entry) -> list[Json]:
@@ -197,8 +212,14 @@ def _of_service(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, 
     selector = (obj.get("spec") or {}).get("selector")
     if selector:
         yield "Pods that it selects", _worst_first(_matching_pods(access, namespace, selector))
-    yield "Endpoint slices", cache.select("endpointslices.discovery.k8s.io", namespace,
-                                          lambda labels: labels.get("kubernetes.io/service-name") == entry.key.name)
+    yield (
+        "Endpoint slices",
+        cache.select(
+            "endpointslices.discovery.k8s.io",
+            namespace,
+            lambda labels: labels.get("kubernetes.io/service-name") == entry.key.name,
+        ),
+    )
     endpoints = cache.get(Key("endpoints", namespace, entry.key.name))
     yield "Endpoints", [endpoints] if endpoints else []
 
@@ -235,7 +256,10 @@ def _sources_of(spec: Json) -> set[tuple[str, str]]:
             found.add(("secrets", secret.get("secretName") or secret.get("name", "")))
         found.add(("persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")))
     for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
-        for ref in [*(container.get("envFrom") or ()), *((e.get("valueFrom") or {}) for e in container.get("env") or ())]:
+        for ref in [
+            *(container.get("envFrom") or ()),
+            *((e.get("valueFrom") or {}) for e in container.get("env") or ()),
+        ]:
             found.add(("configmaps", (ref.get("configMapRef") or ref.get("configMapKeyRef") or {}).get("name", "")))
             found.add(("secrets", (ref.get("secretRef") or ref.get("secretKeyRef") or {}).get("name", "")))
     return {(storage, name) for storage, name in found if name}
@@ -243,12 +267,24 @@ def _sources_of(spec: Json) -> set[tuple[str, str]]:
 
 def _users_of(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, list[Entry]]]:
     name, wanted = entry.key.name.encode(), (entry.key.storage, entry.key.name)
-    yield "Pods that use it", [pod for pod in access.source.cache.list("pods", entry.key.namespace)
-                               if name in pod.body and wanted in _sources_of(pod.object().get("spec") or {})]
+    yield (
+        "Pods that use it",
+        [
+            pod
+            for pod in access.source.cache.list("pods", entry.key.namespace)
+            if name in pod.body and wanted in _sources_of(pod.object().get("spec") or {})
+        ],
+    )
 
 
-_RELATED: dict[str, Any] = {"services": _of_service, "nodes": _of_node, "pods": _of_pod, "configmaps": _users_of,
-                            "secrets": _users_of, "persistentvolumeclaims": _users_of}
+_RELATED: dict[str, Any] = {
+    "services": _of_service,
+    "nodes": _of_node,
+    "pods": _of_pod,
+    "configmaps": _users_of,
+    "secrets": _users_of,
+    "persistentvolumeclaims": _users_of,
+}
 
 
 # -- history ---------------------------------------------------------------------------------------------------------
@@ -275,4 +311,10 @@ def _moment(change: Change) -> Json:
     obj = _clean(change.key.storage, orjson.loads(change.body), len(change.body))
     managers = obj["metadata"].pop("managedFields", None) or []
     newest: Json = max(managers, key=lambda m: m.get("time") or "", default={})
-    return {"rev": change.revision, "type": change.type, "at": change.at, "by": newest.get("manager") or "", "object": obj}
+    return {
+        "rev": change.revision,
+        "type": change.type,
+        "at": change.at,
+        "by": newest.get("manager") or "",
+        "object": obj,
+    }

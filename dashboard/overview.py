@@ -26,11 +26,19 @@ from dashboard.source import Source
 
 Json = dict[str, Any]
 
-JUDGED = ("nodes", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch",
-          "persistentvolumeclaims")
+JUDGED = (
+    "nodes",
+    "pods",
+    "deployments.apps",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "jobs.batch",
+    "persistentvolumeclaims",
+)
 # Kinds that change all the time by themselves; a list of recent changes would hold nothing else.
-NOISE = frozenset({"events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints",
-                   "endpointslices.discovery.k8s.io"})
+NOISE = frozenset(
+    {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints", "endpointslices.discovery.k8s.io"}
+)
 OWN_METADATA = frozenset({"resourceVersion", "generation", "managedFields"})  # the API server's own
 MAX_PROBLEMS, MAX_CHANGES, MAX_WARNINGS, MAX_ADDONS = 60, 60, 40, 40
 MAX_STEPS = 200  # changes of a failing object that are looked back over: some hours of a crash loop
@@ -88,7 +96,9 @@ class Tally:
 
     async def _look_back(self) -> None:
         """What fails now may have run for a moment since it began to: of those that are listed the log tells since when."""
-        failing = [(facts.since, key) for rows in self.facts.values() for key, facts in rows.items() if facts.level == BAD]
+        failing = [
+            (facts.since, key) for rows in self.facts.values() for key, facts in rows.items() if facts.level == BAD
+        ]
         for _, key in sorted(failing, reverse=True)[:MAX_PROBLEMS]:
             changes = await asyncio.to_thread(self.source.history.of, key, MAX_STEPS)
             past, now = fared(changes), self.facts[key.storage].get(key)
@@ -99,7 +109,7 @@ class Tally:
         """Take over what the log tells of the time before this process began to look."""
         first = self.recent[0].revision if self.recent else math.inf
         older = [one for one in told if one.revision < first]
-        self.recent.extendleft(reversed(older[-(self.recent.maxlen or 0) + len(self.recent):]))
+        self.recent.extendleft(reversed(older[-(self.recent.maxlen or 0) + len(self.recent) :]))
         counts = Counter(int(change.at) // BUCKET * BUCKET for change in changes)
         for bucket, number in self.rate:
             counts[bucket] = max(number, counts[bucket])
@@ -113,8 +123,11 @@ class Tally:
                     self.facts[storage].pop(event.key, None)
                 else:
                     self._judge(event.entry)
-            if storage not in NOISE and (event.previous is None or event.type != "MODIFIED" or worth_telling(
-                    storage, event.previous.object(), event.entry.object())):
+            if storage not in NOISE and (
+                event.previous is None
+                or event.type != "MODIFIED"
+                or worth_telling(storage, event.previous.object(), event.entry.object())
+            ):
                 self.recent.append(Recent(event.type, event.key, event.revision, event.at))
         self._count(len(events))
 
@@ -224,8 +237,11 @@ def document(tally: Tally, access: Access, namespaces: frozenset[str] | None) ->
 
     def seen(storage: str) -> Iterable[tuple[Key, Facts]]:
         scope = scopes.get(storage, frozenset())
-        return ((key, facts) for key, facts in tally.facts[storage].items()
-                if within(scope, key.namespace) and (namespaces is None or not key.namespace or key.namespace in namespaces))
+        return (
+            (key, facts)
+            for key, facts in tally.facts[storage].items()
+            if within(scope, key.namespace) and (namespaces is None or not key.namespace or key.namespace in namespaces)
+        )
 
     health = {storage: _health(seen(storage)) for storage in JUDGED if scopes.get(storage, frozenset()) != frozenset()}
     return {
@@ -256,15 +272,19 @@ def _problems(groups: Iterable[list[tuple[Key, Facts]]]) -> list[Json]:
     rows = [row for group in groups for row in group]
     # Nodes first, then what stopped working last.
     rows.sort(key=lambda row: (row[1].level != BAD, order[row[0].storage] != 0, -row[1].since))
-    return [{"key": list(key), "level": facts.level, "reason": facts.reason[:80], "since": facts.since}
-            for key, facts in rows[:MAX_PROBLEMS]]
+    return [
+        {"key": list(key), "level": facts.level, "reason": facts.reason[:80], "since": facts.since}
+        for key, facts in rows[:MAX_PROBLEMS]
+    ]
 
 
 def _capacity(nodes: Iterable[tuple[Key, Facts]], pods: Iterable[tuple[Key, Facts]]) -> Json:
     have = [facts for _, facts in nodes]
     want = [facts for _, facts in pods]
-    return {name: {"have": sum(getattr(f, name) for f in have), "asked": sum(getattr(f, name) for f in want)}
-            for name in ("cpu", "memory", "pods")}
+    return {
+        name: {"have": sum(getattr(f, name) for f in have), "asked": sum(getattr(f, name) for f in want)}
+        for name in ("cpu", "memory", "pods")
+    }
 
 
 def _addons(source: Source, access: Access, namespaces: frozenset[str] | None) -> list[Json]:
@@ -279,9 +299,15 @@ def _addons(source: Source, access: Access, namespaces: frozenset[str] | None) -
             state, refused = str(notes.get(f"{ADDON_NOTE}state"))[:40], notes.get(f"{ADDON_NOTE}refused")
             level = ADDON_LEVELS.get(state, NONE)
             why = notes.get(f"{ADDON_NOTE}error") or notes.get(f"{ADDON_NOTE}health") or ""
-            found.append({"key": list(entry.key), "name": entry.key.name.removeprefix(prefix), "why": clean_text(why[:400]),
-                          "level": max(level, PROGRESS) if refused and level < BAD else level,
-                          "state": f"{state}, a change is refused" if refused else state})
+            found.append(
+                {
+                    "key": list(entry.key),
+                    "name": entry.key.name.removeprefix(prefix),
+                    "why": clean_text(why[:400]),
+                    "level": max(level, PROGRESS) if refused and level < BAD else level,
+                    "state": f"{state}, a change is refused" if refused else state,
+                }
+            )
     return found[:MAX_ADDONS]
 
 
@@ -289,9 +315,13 @@ def _warnings(source: Source, access: Access, namespaces: frozenset[str] | None)
     kind = source.kind("events")
     scope: Scope = access.scope(kind) if kind else frozenset()
     # A cheap look at the bytes first: most events are Normal, and decoding thousands of them would take long.
-    found = [entry for entry in source.cache.list("events")
-             if b'"type":"Warning"' in entry.body and within(scope, entry.key.namespace)
-             and (namespaces is None or entry.key.namespace in namespaces)]
+    found = [
+        entry
+        for entry in source.cache.list("events")
+        if b'"type":"Warning"' in entry.body
+        and within(scope, entry.key.namespace)
+        and (namespaces is None or entry.key.namespace in namespaces)
+    ]
     found.sort(key=lambda entry: -entry.revision)
     return [summary(entry.object()) for entry in found[:MAX_WARNINGS]]
 
@@ -302,16 +332,22 @@ def summary(event: Json) -> Json:
     series = event.get("series") or {}
     source = event.get("source") or {}
     return {
-        "namespace": event["metadata"].get("namespace", ""), "name": event["metadata"]["name"],
-        "type": event.get("type") or "Normal", "reason": str(event.get("reason") or "")[:128],
+        "namespace": event["metadata"].get("namespace", ""),
+        "name": event["metadata"]["name"],
+        "type": event.get("type") or "Normal",
+        "reason": str(event.get("reason") or "")[:128],
         "message": clean_text(str(event.get("message") or event.get("note") or "")[:1_024]),
         "count": event.get("count") or series.get("count") or event.get("deprecatedCount") or 1,
         "first": event.get("firstTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"),
         "last": event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime"),
         "from": source.get("component") or event.get("reportingComponent") or "",
-        "about": {"apiVersion": about.get("apiVersion", ""), "kind": about.get("kind", ""),
-                  "namespace": about.get("namespace", ""), "name": about.get("name", ""),
-                  "field": about.get("fieldPath", "")},
+        "about": {
+            "apiVersion": about.get("apiVersion", ""),
+            "kind": about.get("kind", ""),
+            "namespace": about.get("namespace", ""),
+            "name": about.get("name", ""),
+            "field": about.get("fieldPath", ""),
+        },
     }
 
 
@@ -322,7 +358,10 @@ def _recent(tally: Tally, access: Access, namespaces: frozenset[str] | None) -> 
         what = one.key, one.type
         if what in found:
             found[what]["times"] += 1
-        elif (len(found) < MAX_CHANGES and (namespaces is None or one.key.namespace in namespaces)
-              and access.can_list(one.key.storage, one.key.namespace)):
+        elif (
+            len(found) < MAX_CHANGES
+            and (namespaces is None or one.key.namespace in namespaces)
+            and access.can_list(one.key.storage, one.key.namespace)
+        ):
             found[what] = {"type": one.type, "key": list(one.key), "rev": one.revision, "at": one.at, "times": 1}
     return list(found.values())

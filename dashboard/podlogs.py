@@ -11,8 +11,8 @@ from cluster.store import Key
 from dashboard import api
 from dashboard.access import Access
 
-MAX_LINE = 16_384      # bytes of a line that are sent; the rest is counted
-MAX_BATCH = 500        # lines in a frame
+MAX_LINE = 16_384  # bytes of a line that are sent; the rest is counted
+MAX_BATCH = 500  # lines in a frame
 MAX_TAIL = 20_000
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
@@ -99,4 +99,4 @@ async def frames(access: Access, query: Mapping[str, str]) -> AsyncIterator[byte
 
 
 def _batches(lines: list[list[object]]) -> list[bytes]:
-    return [orjson.dumps({"t": "lines", "lines": lines[i:i + MAX_BATCH]}) for i in range(0, len(lines), MAX_BATCH)]
+    return [orjson.dumps({"t": "lines", "lines": lines[i : i + MAX_BATCH]}) for i in range(0, len(lines), MAX_BATCH)]

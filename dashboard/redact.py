@@ -17,12 +17,14 @@ Json = dict[str, Any]
 
 _CREDENTIAL_NAME = re.compile(
     r"(?i)(^|[-_.]|[a-z])(pass(word|wd|phrase)?|pwd|secret|token|api[-_]?key|access[-_]?key|secret[-_]?key|private[-_]?key"
-    r"|credentials?|auth[-_]?key|signing[-_]?key|encryption[-_]?key)([-_.]?(base64|b64|value))?$")
+    r"|credentials?|auth[-_]?key|signing[-_]?key|encryption[-_]?key)([-_.]?(base64|b64|value))?$"
+)
 _CREDENTIAL_VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
-    r"|\bgh[pousr]_\w{30,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}")
+    r"|\bgh[pousr]_\w{30,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}"
+)
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,256}:)([^\s/@]{1,512})(@)", re.IGNORECASE)
 _FLAG = re.compile(r"^(--?[\w.-]+)=(.+)$", re.DOTALL)
 

@@ -27,8 +27,15 @@ from dashboard.redact import redact
 Json = dict[str, Any]
 MAX_CELL = 512
 CREATED = frozenset({"Age", "Created At"})
-WORKLOADS = ("deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "cronjobs.batch",
-             "replicasets.apps", "replicationcontrollers")
+WORKLOADS = (
+    "deployments.apps",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "jobs.batch",
+    "cronjobs.batch",
+    "replicasets.apps",
+    "replicationcontrollers",
+)
 _RESTARTS = re.compile(r"^(\d+) \(.* ago\)$")
 
 
@@ -42,8 +49,11 @@ def _epoch(text: Any) -> float | None:
 def _restarts(obj: Json, cell: Any) -> Any:
     match = _RESTARTS.match(str(cell))
     status = obj.get("status") or {}
-    ends = [_epoch(((one.get("lastState") or {}).get("terminated") or {}).get("finishedAt"))
-            for field in ("initContainerStatuses", "containerStatuses") for one in status.get(field) or ()]
+    ends = [
+        _epoch(((one.get("lastState") or {}).get("terminated") or {}).get("finishedAt"))
+        for field in ("initContainerStatuses", "containerStatuses")
+        for one in status.get(field) or ()
+    ]
     newest = max((end for end in ends if end), default=None)
     return ["@", newest, match[1] + " (", " ago)"] if match and newest else cell
 
@@ -88,13 +98,17 @@ def _date_at(path: str) -> Callable[[Json, Any], Any]:
     def grow(obj: Json, cell: Any) -> Any:
         when = _epoch(next(iter(jsonpath.find(obj, path)), None))
         return ["@", when, "", ""] if when else cell
+
     return grow
 
 
 def header(columns: tuple[Column, ...]) -> list[Json]:
     """The columns as the page gets them, in the order of a row's cells."""
-    return [{"name": c.name, "type": c.type, "wide": c.priority > 0, "description": c.description[:400]}
-            for c in columns if not _own(c)]
+    return [
+        {"name": c.name, "type": c.type, "wide": c.priority > 0, "description": c.description[:400]}
+        for c in columns
+        if not _own(c)
+    ]
 
 
 def _own(column: Column) -> bool:
@@ -109,8 +123,11 @@ class Rows:
         self.columns = header(kind.columns)
         self._custom = BUILT_IN.by_storage(kind.storage) is None
         dates = _growing_dates(kind, cache) if self._custom else {}
-        self._kept = [(i, dates.get(c.name) or _GROWING.get((kind.storage, c.name)))
-                      for i, c in enumerate(kind.columns) if not _own(c)]
+        self._kept = [
+            (i, dates.get(c.name) or _GROWING.get((kind.storage, c.name)))
+            for i, c in enumerate(kind.columns)
+            if not _own(c)
+        ]
         self._rows: dict[tuple[str, str], tuple[int, bytes]] = {}
 
     def row(self, entry: Entry, place: int = 0) -> bytes:

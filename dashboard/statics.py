@@ -13,8 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent / "static"
-TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2",
-         ".svg": "image/svg+xml", ".json": "application/json", ".png": "image/png"}
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".woff2": "font/woff2",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".png": "image/png",
+}
 
 
 class Asset(NamedTuple):
@@ -46,6 +52,10 @@ def build() -> str:
 
 def modules() -> list[str]:
     """The scripts that the first page needs, to be fetched at once instead of one import after the other."""
-    return [name for name in assets() if name.startswith("js/") and not name.endswith(("boot.js", "theme.js", "reload.js"))
-            and not name.startswith("js/lazy/")] + ["vendor/preact.js", "vendor/preact-hooks.js", "vendor/htm.js",
-                                                    "vendor/signals.js", "vendor/signals-core.js"]
+    return [
+        name
+        for name in assets()
+        if name.startswith("js/")
+        and not name.endswith(("boot.js", "theme.js", "reload.js"))
+        and not name.startswith("js/lazy/")
+    ] + ["vendor/preact.js", "vendor/preact-hooks.js", "vendor/htm.js", "vendor/signals.js", "vendor/signals-core.js"]

@@ -29,9 +29,9 @@ KINDS = {"pods": True, "nodes": False}  # whether in namespaces
 GROUP = "metrics.k8s.io"
 SERVED = Key("apiservices.apiregistration.k8s.io", "", f"v1beta1.{GROUP}")
 KEEP = 10.0
-PATIENCE = 15.0     # seconds for an answer: the API server asks every kubelet, and a slow one for 3 s
-MAX_ROWS = 500      # asked for by name
-MAX_TABLES = 32     # of one cluster: one a kind, and one a namespace that is looked at alone
+PATIENCE = 15.0  # seconds for an answer: the API server asks every kubelet, and a slow one for 3 s
+MAX_ROWS = 500  # asked for by name
+MAX_TABLES = 32  # of one cluster: one a kind, and one a namespace that is looked at alone
 
 
 class Silent(Exception):
@@ -70,8 +70,11 @@ class Item(msgspec.Struct):
     def use(self) -> Use:
         """Raises ValueError."""
         parts = [self.usage] if self.usage is not None else [one.usage for one in self.containers]
-        return Use(sum(quantity.milli(part.get("cpu", "0")) for part in parts),
-                   sum(quantity.units(part.get("memory", "0")) for part in parts), clock.parse(self.timestamp))
+        return Use(
+            sum(quantity.milli(part.get("cpu", "0")) for part in parts),
+            sum(quantity.units(part.get("memory", "0")) for part in parts),
+            clock.parse(self.timestamp),
+        )
 
 
 class _Items(msgspec.Struct):
@@ -107,8 +110,11 @@ class Meter:
 
     def _task(self, kind: str, namespace: str) -> asyncio.Task[Uses]:
         now = time.monotonic()
-        self._reading = {place: known for place, known in self._reading.items()
-                         if not known[1].done() or (now - known[0] < KEEP and not known[1].exception())}
+        self._reading = {
+            place: known
+            for place, known in self._reading.items()
+            if not known[1].done() or (now - known[0] < KEEP and not known[1].exception())
+        }
         if (kind, namespace) not in self._reading:
             if len(self._reading) >= MAX_TABLES:
                 namespace = ""
@@ -138,19 +144,26 @@ async def usage(access: Access, message: Json) -> Json:
         uses = await meter_of(access.source).read(kind, next(iter(namespaces)) if len(namespaces) == 1 else "")
     except Silent as silence:
         return {"silent": silence.why, "text": str(silence)}
+
     def seen(place: Place) -> bool:
         return within(scope, place[0]) and (not namespaces or place[0] in namespaces)
 
     shown = filter(seen, uses if asked is None else (place for place in asked if place in uses))
-    found: Json = {"rows": [[*place, *uses[place].use()] for place in shown],
-                   "refused": sorted({namespace for namespace, _ in asked or () if not within(scope, namespace)})}
+    found: Json = {
+        "rows": [[*place, *uses[place].use()] for place in shown],
+        "refused": sorted({namespace for namespace, _ in asked or () if not within(scope, namespace)}),
+    }
     if message.get("sum") is True:
         found["total"] = _total([item.use() for place, item in uses.items() if seen(place)])
     return found
 
 
 def _total(uses: list[Use]) -> list[float]:
-    return [sum(use.cpu for use in uses), sum(use.memory for use in uses), max((use.measured for use in uses), default=0)]
+    return [
+        sum(use.cpu for use in uses),
+        sum(use.memory for use in uses),
+        max((use.measured for use in uses), default=0),
+    ]
 
 
 def _scope(access: Access, kind: str) -> Scope:
@@ -163,7 +176,10 @@ def _scope(access: Access, kind: str) -> Scope:
 def _asked(rows: Any) -> list[Place] | None:
     if rows is None:
         return None
-    if not (isinstance(rows, list) and len(rows) <= MAX_ROWS
-            and all(isinstance(row, list) and [type(part) for part in row] == [str, str] for row in rows)):
+    if not (
+        isinstance(rows, list)
+        and len(rows) <= MAX_ROWS
+        and all(isinstance(row, list) and [type(part) for part in row] == [str, str] for row in rows)
+    ):
         raise ValueError(f"rows are up to {MAX_ROWS} pairs of namespace and name, or null for all")
     return [(row[0], row[1]) for row in rows]

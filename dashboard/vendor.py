@@ -49,8 +49,14 @@ def localise(source: bytes) -> bytes:
 
 def download(package: str, version: str, folder: Path) -> tuple[tarfile.TarFile, str]:
     """Fetch one package with the npm client; returns the open archive and npm's integrity of it."""
-    done = subprocess.run(["npm", "pack", "--json", f"{package}@{version}"], cwd=folder, check=True, timeout=120,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        ["npm", "pack", "--json", f"{package}@{version}"],
+        cwd=folder,
+        check=True,
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
     told = json.loads(done.stdout)
     info = told[0] if isinstance(told, list) else next(iter(told.values()))
     return tarfile.open(folder / info["filename"]), info["integrity"]
@@ -75,16 +81,25 @@ def fetch() -> None:
             (HERE / name).write_bytes(data)
             licence = "LICENSE-" + package.strip("@").replace("/", "-")
             (HERE / licence).write_bytes(member(archive, "LICENSE"))
-            manifest[name] = {"package": package, "version": version, "path": path, "npm_integrity": integrity,
-                              "integrity": digest(data), "licence": licence}
+            manifest[name] = {
+                "package": package,
+                "version": version,
+                "path": path,
+                "npm_integrity": integrity,
+                "integrity": digest(data),
+                "licence": licence,
+            }
     (HERE / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 def check() -> list[str]:
     """Names of vendored files that are missing, unknown or differ from the manifest."""
     manifest = json.loads((HERE / "manifest.json").read_text())
-    wrong = [name for name, entry in manifest.items()
-             if not (HERE / name).is_file() or digest((HERE / name).read_bytes()) != entry["integrity"]]
+    wrong = [
+        name
+        for name, entry in manifest.items()
+        if not (HERE / name).is_file() or digest((HERE / name).read_bytes()) != entry["integrity"]
+    ]
     unknown = {p.name for p in HERE.iterdir()} - manifest.keys() - {"manifest.json"}
     return wrong + sorted(unknown - {entry["licence"] for entry in manifest.values()})
 

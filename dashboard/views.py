@@ -17,8 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard import login, origin, statics
 from dashboard.metrics import LOGINS
 
-POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
-          "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 PRE_SESSION = "binnacle_login"
 
 
@@ -44,9 +46,17 @@ def page(request: HttpRequest, path: str = "") -> HttpResponse:
     if user is None:
         return login_page(request)
     files = f"{up_from(request)}static/{statics.build()}/"
-    response = render(request, "dashboard/shell.html", {
-        "files": files, "modules": statics.modules(), "root": up_from(request), "user": user.name,
-        "ticket": origin.ticket(request.session.session_key or "")})
+    response = render(
+        request,
+        "dashboard/shell.html",
+        {
+            "files": files,
+            "modules": statics.modules(),
+            "root": up_from(request),
+            "user": user.name,
+            "ticket": origin.ticket(request.session.session_key or ""),
+        },
+    )
     return secured(response)
 
 
@@ -54,9 +64,18 @@ def login_page(request: HttpRequest, problem: str = "", status: int = 200) -> Ht
     """The login form. It carries a ticket bound to a cookie of its own, as there is no session yet."""
     key = request.COOKIES.get(PRE_SESSION) or _new_key()
     wanted = request.POST.get("next") or request.get_full_path_info().lstrip("/")
-    response = render(request, "dashboard/login.html", {
-        "files": f"{up_from(request)}static/{statics.build()}/", "root": up_from(request), "problem": problem,
-        "next": wanted[:2_000], "ticket": origin.ticket(key)}, status=status)
+    response = render(
+        request,
+        "dashboard/login.html",
+        {
+            "files": f"{up_from(request)}static/{statics.build()}/",
+            "root": up_from(request),
+            "problem": problem,
+            "next": wanted[:2_000],
+            "ticket": origin.ticket(key),
+        },
+        status=status,
+    )
     response.set_cookie(PRE_SESSION, key, max_age=3600, httponly=True, samesite="Lax", secure=request.is_secure())
     response["Cache-Control"] = "no-store"
     return secured(response)
@@ -93,7 +112,9 @@ def log_in(request: HttpRequest) -> HttpResponse:
         if not problem:
             login.attempts.failed(address)
             LOGINS.labels("failed").inc()
-        return login_page(request, problem or "That did not match. Check the token or the account.", 503 if problem else 401)
+        return login_page(
+            request, problem or "That did not match. Check the token or the account.", 503 if problem else 401
+        )
     login.attempts.succeeded(address)
     login.open_session(request.session, user)
     LOGINS.labels("ok").inc()

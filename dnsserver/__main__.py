@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dnsserver")
 
-LOOK = 2.0      # seconds between looks at the configuration
-LEAVE = 1.0     # seconds that questions are still answered after SIGTERM, while the service's rules turn to others
+LOOK = 2.0  # seconds between looks at the configuration
+LEAVE = 1.0  # seconds that questions are still answered after SIGTERM, while the service's rules turn to others
 
 
 class Program:
@@ -39,8 +39,14 @@ class Program:
         self.options, self.metrics = options, metrics
         self._seen = self._files()
         self.records = Records()
-        self.server = Server(self.records, options.domain, list(options.ranges), self._config(), self.metrics,
-                             lambda: self.sources.synced)
+        self.server = Server(
+            self.records,
+            options.domain,
+            list(options.ranges),
+            self._config(),
+            self.metrics,
+            lambda: self.sources.synced,
+        )
         self.sources = Sources(client, self.records, self.metrics, self.server.forget, self.server.forget_all)
         self._follow_pods()
         self._page: Page | None = None
@@ -98,11 +104,16 @@ class Program:
 
     def _declare_gauges(self) -> None:
         gauge, version = self.metrics.gauge, ".".join(map(str, sys.version_info[:3]))
-        gauge("coredns_build_info", "What is running; the value is always 1.", "version", "revision",
-              "pythonversion").set(1, "binnacle", "", version)
-        kept = gauge("coredns_cache_entries", "Replies of upstream servers that are kept.", "server", "type", "zones", "view")
-        services, endpoints = gauge("binnacle_dns_services", "Services known."), gauge(
-            "binnacle_dns_endpoints", "Ready endpoints known.")
+        gauge(
+            "coredns_build_info", "What is running; the value is always 1.", "version", "revision", "pythonversion"
+        ).set(1, "binnacle", "", version)
+        kept = gauge(
+            "coredns_cache_entries", "Replies of upstream servers that are kept.", "server", "type", "zones", "view"
+        )
+        services, endpoints = (
+            gauge("binnacle_dns_services", "Services known."),
+            gauge("binnacle_dns_endpoints", "Ready endpoints known."),
+        )
         up = gauge("binnacle_dns_api_up", "Whether the API answers; while it does not, answers may be stale.")
         contact = gauge("binnacle_dns_api_last_contact_timestamp_seconds", "When the API last answered; 0: never.")
 
@@ -130,8 +141,11 @@ class Program:
             except OSError:
                 if address != "::":  # a machine without IPv6 is served by IPv4
                     raise
-        tasks = [asyncio.ensure_future(self.sources.run()), asyncio.ensure_future(self._follow_config()),
-                 asyncio.ensure_future(self._settle())]
+        tasks = [
+            asyncio.ensure_future(self.sources.run()),
+            asyncio.ensure_future(self._follow_config()),
+            asyncio.ensure_future(self._settle()),
+        ]
         stopped = asyncio.ensure_future(self.stopping.wait())
         await asyncio.wait({*tasks[:2], stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks[:2]:
@@ -156,8 +170,9 @@ async def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
-                        format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s"
+    )
     started = time.monotonic()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

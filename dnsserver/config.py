@@ -54,7 +54,9 @@ def read(folder: Path | None) -> dict[str, str]:
     """The files of the folder by name; empty when there is none."""
     if folder is None or not folder.is_dir():
         return {}
-    return {file.name: file.read_text() for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")}
+    return {
+        file.name: file.read_text() for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")
+    }
 
 
 def make(files: Mapping[str, str], resolv_conf: Path, own: Collection[str] = (), *, alone: bool = True) -> Config:
@@ -65,14 +67,22 @@ def make(files: Mapping[str, str], resolv_conf: Path, own: Collection[str] = (),
     """
     words = {name: text.strip() for name, text in files.items()}
     upstream = _servers("upstreamNameservers", _json(words, "upstreamNameservers", list, []))
-    stubs = {_domain(name): _servers(f"stubDomains[{name!r}]", servers)
-             for name, servers in _json(words, "stubDomains", dict, {}).items()}
+    stubs = {
+        _domain(name): _servers(f"stubDomains[{name!r}]", servers)
+        for name, servers in _json(words, "stubDomains", dict, {}).items()
+    }
     pods = words.get("podRecords") or INSECURE
     if pods not in POD_RECORDS:
         raise ConfigError(f"podRecords is {pods!r}; it may be one of {', '.join(POD_RECORDS)}")
     found = upstream or machine_servers(resolv_conf, alone=alone)
-    return Config(tuple(server for server in found if server[0] not in own), stubs, _number(words, "ttl", 5),
-                  pods, _number(words, "cacheSeconds", 30), _number(words, "negativeCacheSeconds", 30))
+    return Config(
+        tuple(server for server in found if server[0] not in own),
+        stubs,
+        _number(words, "ttl", 5),
+        pods,
+        _number(words, "cacheSeconds", 30),
+        _number(words, "negativeCacheSeconds", 30),
+    )
 
 
 def machine_servers(path: Path, *, alone: bool) -> tuple[Server, ...]:
@@ -128,7 +138,9 @@ def _server(field: str, text: object) -> Server:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        raise ConfigError(f"{field}: {text!r} is no address (such as 10.0.0.2, 10.0.0.2:5353 or [fd00::1]:53)") from None
+        raise ConfigError(
+            f"{field}: {text!r} is no address (such as 10.0.0.2, 10.0.0.2:5353 or [fd00::1]:53)"
+        ) from None
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ConfigError(f"{field}: {text!r}: a port is a number from 1 to 65535")
     return host, int(port)

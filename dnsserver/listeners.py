@@ -12,10 +12,10 @@ from dnsserver.server import Channel, Server
 
 log = logging.getLogger("dnsserver")
 
-BUFFER = 4 << 20     # bytes of the UDP socket's buffer that are asked for; the kernel may give less
+BUFFER = 4 << 20  # bytes of the UDP socket's buffer that are asked for; the kernel may give less
 MAX_CONNECTIONS = 512
-MAX_PENDING = 64     # questions of one connection that are not answered yet, before no more are read
-IDLE = 10.0          # seconds that a connection may be silent
+MAX_PENDING = 64  # questions of one connection that are not answered yet, before no more are read
+IDLE = 10.0  # seconds that a connection may be silent
 
 
 class Datagrams(asyncio.DatagramProtocol):
@@ -81,8 +81,8 @@ class Connection(asyncio.Protocol):
             size = struct.unpack_from("!H", self._data)[0]
             if len(self._data) < 2 + size:
                 break
-            packet = bytes(self._data[2:2 + size])
-            del self._data[:2 + size]
+            packet = bytes(self._data[2 : 2 + size])
+            del self._data[: 2 + size]
             self._pending += 1
             if not self._server.ask(packet, self._channel, self._answer):
                 self._transport.abort()  # no question: nobody to talk to
@@ -126,8 +126,9 @@ async def listen(server: Server, address: str, port: int) -> list[asyncio.BaseTr
         datagrams.setblocking(False)
         datagrams.bind((address, port))
         transport, _ = await loop.create_datagram_endpoint(lambda: Datagrams(server, family), sock=datagrams)
-        streams = await loop.create_server(lambda: Connection(server, family), address, port, family=version,
-                                           backlog=512)
+        streams = await loop.create_server(
+            lambda: Connection(server, family), address, port, family=version, backlog=512
+        )
     except OSError as error:
         raise OSError(error.errno, f"can not listen on {address} port {port}: {error.strerror or error}") from error
     return [transport, streams]

@@ -13,8 +13,25 @@ from telemetry.requests import Requests
 DURATIONS = tuple(0.00025 * 2**i for i in range(16))
 SIZES = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16e3, 32e3, 48e3, 64e3)
 PROGRAMMING = tuple(0.001 * 2**i for i in range(20))
-TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV", 35: "NAPTR",
-         43: "DS", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 255: "ANY"}
+TYPES = {
+    1: "A",
+    2: "NS",
+    5: "CNAME",
+    6: "SOA",
+    12: "PTR",
+    15: "MX",
+    16: "TXT",
+    28: "AAAA",
+    33: "SRV",
+    35: "NAPTR",
+    43: "DS",
+    46: "RRSIG",
+    47: "NSEC",
+    48: "DNSKEY",
+    64: "SVCB",
+    65: "HTTPS",
+    255: "ANY",
+}
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 16: "BADVERS"}
 
 
@@ -27,7 +44,7 @@ class About(NamedTuple):
     qtype: int
     do: bool
     rcode: int
-    asked: int     # bytes
+    asked: int  # bytes
     answered: int  # bytes
     plugin: str
 
@@ -39,26 +56,37 @@ class Metrics(counting.Metrics):
         super().__init__()
         self.server, self._whole = server, (server, ".", "")
         by_zone = ("server", "zone", "view")
-        self.requests = self.counter("coredns_dns_requests_total", "Questions asked.", *by_zone, "proto", "family", "type")
+        self.requests = self.counter(
+            "coredns_dns_requests_total", "Questions asked.", *by_zone, "proto", "family", "type"
+        )
         self.secured = self.counter("coredns_dns_do_requests_total", "Questions with the DO bit set.", *by_zone)
         self.responses = self.counter("coredns_dns_responses_total", "Answers given.", *by_zone, "rcode", "plugin")
-        self.durations = self.histogram("coredns_dns_request_duration_seconds", "Time a question took.", *by_zone,
-                                        bounds=DURATIONS)
-        self.asked = self.histogram("coredns_dns_request_size_bytes", "Size of questions.", *by_zone, "proto", bounds=SIZES)
-        self.told = self.histogram("coredns_dns_response_size_bytes", "Size of answers.", *by_zone, "proto", bounds=SIZES)
+        self.durations = self.histogram(
+            "coredns_dns_request_duration_seconds", "Time a question took.", *by_zone, bounds=DURATIONS
+        )
+        self.asked = self.histogram(
+            "coredns_dns_request_size_bytes", "Size of questions.", *by_zone, "proto", bounds=SIZES
+        )
+        self.told = self.histogram(
+            "coredns_dns_response_size_bytes", "Size of answers.", *by_zone, "proto", bounds=SIZES
+        )
         self.api = Requests(self, "coredns_kubernetes_")
         self._declare_cache()
         self._declare_forward()
         self.panics = self._from_zero("coredns_panics_total", "Questions that ended in an unforeseen error.")
         self.reloads_failed = self._from_zero("coredns_reload_failed_total", "Configurations that could not be used.")
-        self.programming = self.histogram("coredns_kubernetes_dns_programming_duration_seconds",
-                                          "Time from a change of endpoints to the change of answers.", "service_kind",
-                                          bounds=PROGRAMMING)
+        self.programming = self.histogram(
+            "coredns_kubernetes_dns_programming_duration_seconds",
+            "Time from a change of endpoints to the change of answers.",
+            "service_kind",
+            bounds=PROGRAMMING,
+        )
 
     def _declare_cache(self) -> None:
         labels = ("server", "zones", "view")
-        self.hits = self.counter("coredns_cache_hits_total", "Questions answered from a cache.",
-                                 "server", "type", "zones", "view")
+        self.hits = self.counter(
+            "coredns_cache_hits_total", "Questions answered from a cache.", "server", "type", "zones", "view"
+        )
         self.misses = self.counter("coredns_cache_misses_total", "Questions that no cache could answer.", *labels)
         self.lookups = self.counter("coredns_cache_requests_total", "Questions that a cache was asked for.", *labels)
         for family in (self.misses, self.lookups):
@@ -69,8 +97,14 @@ class Metrics(counting.Metrics):
     def _declare_forward(self) -> None:
         self.forwards = self.counter("coredns_forward_requests_total", "Questions to upstream servers.", "to")
         self.replies = self.counter("coredns_forward_responses_total", "Answers of upstream servers.", "to", "rcode")
-        self.forward_times = self.histogram("coredns_proxy_request_duration_seconds", "Time upstream servers took.",
-                                            "proxy_name", "to", "rcode", bounds=DURATIONS)
+        self.forward_times = self.histogram(
+            "coredns_proxy_request_duration_seconds",
+            "Time upstream servers took.",
+            "proxy_name",
+            "to",
+            "rcode",
+            bounds=DURATIONS,
+        )
 
     def _from_zero(self, name: str, text: str) -> counting.Family:
         family = self.counter(name, text)

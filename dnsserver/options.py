@@ -31,13 +31,22 @@ class Options:
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m dnsserver", description="The cluster's DNS server.")
-    parser.add_argument("--address", help="the address to listen on; default: $POD_IP, which is set where pods share the "
-                                          "machine's network, else all")
+    parser.add_argument(
+        "--address",
+        help="the address to listen on; default: $POD_IP, which is set where pods share the "
+        "machine's network, else all",
+    )
     parser.add_argument("--port", type=_port, default=53)
     parser.add_argument("--http-port", type=_port, default=9153, help="port of /metrics, /health and /ready")
     parser.add_argument("--domain", default="cluster.local")
-    parser.add_argument("--range", action="append", type=_range, default=[], dest="ranges",
-                        help="range of pods or services whose reverse names are answered here and nowhere else")
+    parser.add_argument(
+        "--range",
+        action="append",
+        type=_range,
+        default=[],
+        dest="ranges",
+        help="range of pods or services whose reverse names are answered here and nowhere else",
+    )
     parser.add_argument("--own", action="append", default=[], help="address of this server, never asked: its service's")
     parser.add_argument("--config-dir", type=Path, default=Path("/etc/kube-dns"), help="the mounted ConfigMap")
     parser.add_argument("--resolv-conf", type=Path, default=Path("/etc/resolv.conf"))
@@ -45,9 +54,19 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--kubeconfig", default="", help="instead of the pod's service account")
     found = parser.parse_args(arguments)
     address = found.address or os.environ.get("POD_IP") or ""
-    return Options((address,) if address else ("0.0.0.0", "::"), found.port, found.http_port, found.domain,
-                   tuple(found.ranges), tuple(found.own) + ((address,) if address else ()),
-                   inside(found.config_dir), found.resolv_conf, found.api_server, found.kubeconfig, not address)
+    return Options(
+        (address,) if address else ("0.0.0.0", "::"),
+        found.port,
+        found.http_port,
+        found.domain,
+        tuple(found.ranges),
+        tuple(found.own) + ((address,) if address else ()),
+        inside(found.config_dir),
+        found.resolv_conf,
+        found.api_server,
+        found.kubeconfig,
+        not address,
+    )
 
 
 def _port(text: str) -> int:

@@ -67,8 +67,15 @@ def service_of(obj: Json) -> Service:
     ips = [ip for ip in spec.get("clusterIPs") or [spec.get("clusterIP") or ""] if ip]
     headless = not external and "None" in ips
     addresses = () if headless or external else tuple(ips)
-    return Service(intern(meta["namespace"]), intern(meta["name"]), addresses, _ports(spec.get("ports")), headless,
-                   external, bool(spec.get("selector")))
+    return Service(
+        intern(meta["namespace"]),
+        intern(meta["name"]),
+        addresses,
+        _ports(spec.get("ports")),
+        headless,
+        external,
+        bool(spec.get("selector")),
+    )
 
 
 def slice_of(obj: Json) -> Slice:
@@ -86,8 +93,14 @@ def slice_of(obj: Json) -> Slice:
                 if endpoint.get("hostname"):
                     hostnames[len(addresses)] = endpoint["hostname"]
                 addresses.append(address)
-    return Slice((intern(meta["namespace"]), intern(owner)), meta["name"], tuple(addresses), hostnames,
-                 _ports(obj.get("ports")), (meta.get("annotations") or {}).get(TRIGGER) or "")
+    return Slice(
+        (intern(meta["namespace"]), intern(owner)),
+        meta["name"],
+        tuple(addresses),
+        hostnames,
+        _ports(obj.get("ports")),
+        (meta.get("annotations") or {}).get(TRIGGER) or "",
+    )
 
 
 def pod_of(obj: Json) -> Pod:
@@ -98,8 +111,10 @@ def pod_of(obj: Json) -> Pod:
 
 
 def _ports(ports: list[Json] | None) -> tuple[Port, ...]:
-    return tuple(Port(intern(p.get("name") or ""), intern((p.get("protocol") or "TCP").lower()), p.get("port") or 0)
-                 for p in ports or ())
+    return tuple(
+        Port(intern(p.get("name") or ""), intern((p.get("protocol") or "TCP").lower()), p.get("port") or 0)
+        for p in ports or ()
+    )
 
 
 class Records:

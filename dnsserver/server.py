@@ -20,8 +20,8 @@ from dnsserver.zone import EVERYTHING, Answer, Zone
 log = logging.getLogger("dnsserver")
 
 MAX_WAITING = 2000  # questions that wait for upstream servers; more are answered SERVFAIL
-MAX_ALIASES = 8     # CNAMEs followed for one question
-MAX_TURNS = 8       # versions of an answer with several addresses that are kept packed
+MAX_ALIASES = 8  # CNAMEs followed for one question
+MAX_TURNS = 8  # versions of an answer with several addresses that are kept packed
 
 Reply = Callable[[bytes], None]
 
@@ -53,8 +53,15 @@ class Outcome:
 class Server:
     """`synced` tells whether the records are complete; until then, names of the cluster are answered SERVFAIL."""
 
-    def __init__(self, records: Records, domain: str, ranges: list[str], config: Config, metrics: Metrics,
-                 synced: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        records: Records,
+        domain: str,
+        ranges: list[str],
+        config: Config,
+        metrics: Metrics,
+        synced: Callable[[], bool],
+    ) -> None:
         self.zone = Zone(records, domain, ranges)
         self.metrics, self._synced = metrics, synced
         self.upstream = Upstream(config, metrics)
@@ -101,7 +108,9 @@ class Server:
         except wire.Ignored:
             return False
         except wire.Malformed as error:
-            self._send(Outcome(wire.error(data, error.rcode), error.rcode, ".", ""), data, None, channel, reply, started)
+            self._send(
+                Outcome(wire.error(data, error.rcode), error.rcode, ".", ""), data, None, channel, reply, started
+            )
             return True
         try:
             outcome = self._now(query, channel)
@@ -131,11 +140,21 @@ class Server:
         self.metrics.panics.add()
         return self._refuse(query, channel, wire.SERVFAIL)
 
-    def _send(self, outcome: Outcome, data: bytes, query: Query | None, channel: Channel, reply: Reply,
-              started: float) -> None:
+    def _send(
+        self, outcome: Outcome, data: bytes, query: Query | None, channel: Channel, reply: Reply, started: float
+    ) -> None:
         reply(outcome.data)
-        about = About(outcome.zone, channel.proto, channel.family, query.qtype if query else 0,
-                      bool(query and query.do), outcome.rcode, len(data), len(outcome.data), outcome.plugin)
+        about = About(
+            outcome.zone,
+            channel.proto,
+            channel.family,
+            query.qtype if query else 0,
+            bool(query and query.do),
+            outcome.rcode,
+            len(data),
+            len(outcome.data),
+            outcome.plugin,
+        )
         self.metrics.answered(about, time.perf_counter() - started)
         if channel.cache is not None and outcome.service is not None and query is not None and query.plain:
             tails = [packed[2:] for packed in (outcome.data, *outcome.turns)]
@@ -161,7 +180,7 @@ class Server:
         return Outcome(data, rcode, self._zone_of(query), plugin)
 
     def _zone_of(self, query: Query) -> str:
-        inside = ".".join(query.labels[-self.zone.depth:]) == self.zone.domain
+        inside = ".".join(query.labels[-self.zone.depth :]) == self.zone.domain
         return f"{self.zone.domain}." if inside else "."
 
     @staticmethod
@@ -171,8 +190,10 @@ class Server:
     def _own(self, query: Query, channel: Channel, answer: Answer) -> Outcome:
         limit, ttl, turns = channel.limit(query), self.zone.ttl, _turns(answer.answers)
         authority = [] if answer.answers else [self.zone.soa(answer.origin)]
-        data, *others = [wire.pack(query, answer.rcode, records, authority, answer.additional, ttl=ttl, limit=limit)
-                         for records in (turns if channel.cache is not None else turns[:1])]
+        data, *others = [
+            wire.pack(query, answer.rcode, records, authority, answer.additional, ttl=ttl, limit=limit)
+            for records in (turns if channel.cache is not None else turns[:1])
+        ]
         zone = f"{answer.origin}." if answer.origin == self.zone.domain else "arpa."
         return Outcome(data, answer.rcode, zone, "kubernetes", answer.service, tuple(others))
 

@@ -27,20 +27,43 @@ class Sources:
     `changed(service)` is called after each change, `everything()` when namespaces changed.
     """
 
-    def __init__(self, client: Client, records: Records, metrics: Metrics, changed: Callable[[Name], None],
-                 everything: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        records: Records,
+        metrics: Metrics,
+        changed: Callable[[Name], None],
+        everything: Callable[[], None],
+    ) -> None:
         self._client, self._records, self._metrics = client, records, metrics
         self._changed, self._everything = changed, everything
         self.contact = 0.0  # epoch seconds when the API last answered; 0 when it never did
         self.reachable = False
         self._reflectors = (
-            Reflector(client, resource_path("v1", "namespaces"), transform=_slim(lambda obj: None),
-                      on_add=self._namespace_added, on_delete=self._namespace_gone),
-            Reflector(client, resource_path("v1", "services"), transform=_slim(service_of),
-                      on_add=lambda new: self._service(None, new), on_update=self._service,
-                      on_delete=self._service_gone),
-            Reflector(client, resource_path("discovery.k8s.io/v1", "endpointslices"), transform=_slim(slice_of),
-                      on_add=lambda new: self._slice(None, new), on_update=self._slice, on_delete=self._slice_gone))
+            Reflector(
+                client,
+                resource_path("v1", "namespaces"),
+                transform=_slim(lambda obj: None),
+                on_add=self._namespace_added,
+                on_delete=self._namespace_gone,
+            ),
+            Reflector(
+                client,
+                resource_path("v1", "services"),
+                transform=_slim(service_of),
+                on_add=lambda new: self._service(None, new),
+                on_update=self._service,
+                on_delete=self._service_gone,
+            ),
+            Reflector(
+                client,
+                resource_path("discovery.k8s.io/v1", "endpointslices"),
+                transform=_slim(slice_of),
+                on_add=lambda new: self._slice(None, new),
+                on_update=self._slice,
+                on_delete=self._slice_gone,
+            ),
+        )
 
         self._pods_wanted = asyncio.Event()
         self._following: asyncio.Task[None] | None = None  # the pods
@@ -78,10 +101,16 @@ class Sources:
         self._records.forget_pods()
 
     def _pods(self) -> Reflector:
-        return Reflector(self._client, resource_path("v1", "pods"), {"fieldSelector": LIVE}, transform=_slim(pod_of),
-                         on_add=lambda new: self._pod(None, new["record"]),
-                         on_update=lambda old, new: self._pod(old["record"], new["record"]),
-                         on_delete=self._pod_gone, on_sync=self._pods_read)
+        return Reflector(
+            self._client,
+            resource_path("v1", "pods"),
+            {"fieldSelector": LIVE},
+            transform=_slim(pod_of),
+            on_add=lambda new: self._pod(None, new["record"]),
+            on_update=lambda old, new: self._pod(old["record"], new["record"]),
+            on_delete=self._pod_gone,
+            on_sync=self._pods_read,
+        )
 
     async def _look(self) -> None:
         while True:

@@ -14,10 +14,10 @@ from dnsserver.metrics import Metrics
 from dnsserver.wire import CD, FORMERR, NXDOMAIN, RD, SOA, Labels, Reply, make_query, parse_reply
 
 # A client's resolver waits 5 s in all: an answer after that is for nobody.
-TRY, TOTAL = 1.5, 4.5      # seconds for one server, and for the question
-UNHEALTHY = 10.0           # seconds that a server which did not answer is asked last
-FAILURE = 5.0              # seconds that a failure is kept: a dead server is not asked once for each client
-MAX_ASKED = 1000           # questions under way
+TRY, TOTAL = 1.5, 4.5  # seconds for one server, and for the question
+UNHEALTHY = 10.0  # seconds that a server which did not answer is asked last
+FAILURE = 5.0  # seconds that a failure is kept: a dead server is not asked once for each client
+MAX_ASKED = 1000  # questions under way
 
 
 class Unanswered(Exception):
@@ -125,8 +125,11 @@ def lifetime(reply: Reply) -> float:
     times = [ttl for _, _, _, ttl, _ in reply.records]
     if not denies(reply):
         return min(times)
-    minimum = [min(ttl, struct.unpack_from("!I", reply.body, end - 4)[0])
-               for section, kind, _, ttl, end in reply.records if section == 1 and kind == SOA]
+    minimum = [
+        min(ttl, struct.unpack_from("!I", reply.body, end - 4)[0])
+        for section, kind, _, ttl, end in reply.records
+        if section == 1 and kind == SOA
+    ]
     return min(minimum, default=0)
 
 

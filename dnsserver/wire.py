@@ -13,8 +13,8 @@ IN = 1
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16
 QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
 OPCODE = 0x7800
-DO = 0x8000                 # in the flags of the OPT record
-PAYLOAD = 1232              # what we offer and send at most over UDP: fits an IPv6 packet on any path
+DO = 0x8000  # in the flags of the OPT record
+PAYLOAD = 1232  # what we offer and send at most over UDP: fits an IPv6 packet on any path
 PLAIN, STREAM = 512, 65535  # limits of UDP without EDNS, and of TCP
 HEADER = struct.Struct("!HHHHHH")
 FIXED = struct.Struct("!HHIH")  # type, class, ttl, length of a record
@@ -91,7 +91,7 @@ def parse_query(data: bytes) -> Query:
         edns = _edns(data, end + 4, additional)
     except (IndexError, struct.error):
         raise Malformed(FORMERR) from None
-    return Query(number, flags, labels, qtype, qclass, data[12:end + 4], *edns)
+    return Query(number, flags, labels, qtype, qclass, data[12 : end + 4], *edns)
 
 
 def _question_name(data: bytes) -> tuple[Labels, int]:
@@ -100,7 +100,7 @@ def _question_name(data: bytes) -> tuple[Labels, int]:
     while length := data[at]:
         if length > 63 or at + length > 12 + 253:
             raise Malformed(FORMERR)
-        label = data[at + 1:at + 1 + length]
+        label = data[at + 1 : at + 1 + length]
         if len(label) < length:
             raise IndexError
         labels.append(label.lower().decode("latin-1"))
@@ -161,8 +161,17 @@ def error(data: bytes, rcode: int) -> bytes:
     return HEADER.pack(number, QR | flags & (OPCODE | RD) | RA | rcode, 0, 0, 0, 0)
 
 
-def pack(query: Query, rcode: int, answers: Iterable[Record] = (), authority: Iterable[Record] = (),
-         additional: Iterable[Record] = (), *, ttl: int, limit: int, flags: int = AA) -> bytes:
+def pack(
+    query: Query,
+    rcode: int,
+    answers: Iterable[Record] = (),
+    authority: Iterable[Record] = (),
+    additional: Iterable[Record] = (),
+    *,
+    ttl: int,
+    limit: int,
+    flags: int = AA,
+) -> bytes:
     """The answer to `query`, at most `limit` bytes long: what does not fit is left out, and TC says so (additional
     records are left out silently)."""
     writer = _Writer(query, limit - (_OPT_SIZE if query.payload else 0), ttl)
@@ -336,7 +345,7 @@ def addresses(reply: Reply) -> list[Record]:
     data = bytes(12) + reply.question + reply.body
     head, start, found = 12 + len(reply.question), 12 + len(reply.question), []
     for section, kind, at, ttl, stop in reply.records:
-        raw = data[head + at + 6:head + stop]
+        raw = data[head + at + 6 : head + stop]
         if section == 0 and kind in (A, AAAA, CNAME):
             name = ".".join(_expand(data, start))
             if kind == CNAME:
@@ -361,7 +370,7 @@ def _expand(data: bytes, at: int) -> list[str]:
             continue
         if length > 63 or len(labels) > 127:
             raise Malformed(SERVFAIL)
-        label = data[at + 1:at + 1 + length].decode("latin-1")
+        label = data[at + 1 : at + 1 + length].decode("latin-1")
         if "." in label:  # our names are texts with dots between the labels: this one has no text
             raise Malformed(SERVFAIL)
         labels.append(label)

@@ -40,8 +40,9 @@ class Answer:
 class Zone:
     """Answers for `domain` and for the reverse names of `ranges` (CIDRs of pods and services)."""
 
-    def __init__(self, records: Records, domain: str, ranges: Iterable[str] = (), *, ttl: int = 5,
-                 pod_records: str = INSECURE) -> None:
+    def __init__(
+        self, records: Records, domain: str, ranges: Iterable[str] = (), *, ttl: int = 5, pod_records: str = INSECURE
+    ) -> None:
         self.records, self.domain, self.ttl, self.pod_records = records, domain.strip(".").lower(), ttl, pod_records
         self._labels = tuple(self.domain.split("."))
         self.depth = len(self._labels)
@@ -50,8 +51,8 @@ class Zone:
 
     def answer(self, labels: Labels, qtype: int) -> Answer | None:
         """None when the name is not of this cluster: others may know it."""
-        if labels[-self.depth:] == self._labels:
-            found = self._forward(labels[:-self.depth], qtype)
+        if labels[-self.depth :] == self._labels:
+            found = self._forward(labels[: -self.depth], qtype)
             found.origin = self.domain
             return found
         if labels[-1:] == ("arpa",):
@@ -153,14 +154,16 @@ class Zone:
 
     def _ports(self, service: Service, wanted: Callable[[Port], bool]) -> Answer:
         if service.headless:
-            return self._targets(service, ((e, port) for e in self.records.endpoints(_key(service))
-                                           for port in e.ports if wanted(port)))
+            return self._targets(
+                service, ((e, port) for e in self.records.endpoints(_key(service)) for port in e.ports if wanted(port))
+            )
         target = f"{service.name}.{service.namespace}.svc.{self.domain}"
         ports = [port for port in service.ports if wanted(port)]
         if not ports:
             return Answer(NXDOMAIN)
-        return Answer(answers=[_srv(port, target) for port in ports],
-                      additional=list(_addresses(target, service.addresses, ANY)))
+        return Answer(
+            answers=[_srv(port, target) for port in ports], additional=list(_addresses(target, service.addresses, ANY))
+        )
 
     def _targets(self, service: Service, pairs: Iterable[tuple[Endpoint, Port]]) -> Answer:
         """A record for each endpoint and port; the endpoints' addresses beside them."""
@@ -181,8 +184,10 @@ class Zone:
 
     def _backward(self, labels: Labels, qtype: int) -> Answer | None:
         address = reversed_address(labels)
-        names = [".".join((*filter(None, (label,)), key[1], key[0], "svc", self.domain)).lower()
-                 for label, key in (self.records.names(address) if address else ())]
+        names = [
+            ".".join((*filter(None, (label,)), key[1], key[0], "svc", self.domain)).lower()
+            for label, key in (self.records.names(address) if address else ())
+        ]
         origin = next((labels[i:] for i in range(len(labels)) if labels[i:] in self._reverse), None)
         if origin is None and not names:
             return None
@@ -257,5 +262,5 @@ def reverse_zones(cidr: str) -> list[Labels]:
     labels = []
     for part in network.subnets(new_prefix=width):
         whole = tuple(part.network_address.reverse_pointer.split("."))
-        labels.append(whole[(part.max_prefixlen - width) // step:])
+        labels.append(whole[(part.max_prefixlen - width) // step :])
     return labels

@@ -38,8 +38,9 @@ async def serve(options: Options) -> None:
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    async with Client.from_file(options.kubeconfig, user_agent="kubelet/v1.36.3", connections=128,
-                                observer=REQUESTS) as client:
+    async with Client.from_file(
+        options.kubeconfig, user_agent="kubelet/v1.36.3", connections=128, observer=REQUESTS
+    ) as client:
         agent = Agent(client, options, make_runtime(options))
         try:
             await agent.run()

@@ -48,9 +48,7 @@ class Agent:
             on_update=lambda old, new: self._add(new),
             on_delete=self._delete,
         )
-        self.sampler = Sampler(
-            options.node_name, options.root_dir, self.pods.items.values, self.runtime.measurable
-        )
+        self.sampler = Sampler(options.node_name, options.root_dir, self.pods.items.values, self.runtime.measurable)
         self.tools: Tools | None = None
 
     # -- start ----------------------------------------------------------------------------------------------------------

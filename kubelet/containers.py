@@ -85,7 +85,7 @@ class Builder:
         """`<namespace>_<name>_<uid>`; of a very long name only as much as a folder's name may hold."""
         metadata = pod["metadata"]
         before, after = f"{metadata['namespace']}_", f"_{metadata['uid']}"
-        return self._logs / f"{before}{metadata['name'][:MAX_NAME - len(before) - len(after)]}{after}"
+        return self._logs / f"{before}{metadata['name'][: MAX_NAME - len(before) - len(after)]}{after}"
 
 
 def _identity(pod: Json, container: Json) -> tuple[int | None, int | None]:

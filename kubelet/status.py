@@ -11,8 +11,14 @@ from kubelet import clock, podspec
 from kubelet.runtimes.base import ContainerState, PodState
 
 Json = dict[str, Any]
-OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled",
-                  "PodResizeInProgress")
+OWN_CONDITIONS = (
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+    "PodResizeInProgress",
+)
 
 
 @dataclass
@@ -196,8 +202,10 @@ def _phase(pod: Json, inits: list[Json], mains: list[Json]) -> str:
 
 def _init_failed(pod: Json, inits: list[Json]) -> bool:
     codes = [(s["state"].get("terminated") or {}).get("exitCode") for s in inits]
-    return any(code and not restarts(pod["spec"], container, code)
-               for container, code in zip(podspec.inits(pod), codes, strict=True))
+    return any(
+        code and not restarts(pod["spec"], container, code)
+        for container, code in zip(podspec.inits(pod), codes, strict=True)
+    )
 
 
 def _end(status: Json) -> Json | None:
@@ -233,9 +241,7 @@ def _conditions(pod: Json, seen: Observed, phase: str, inits: list[Json], mains:
     return result + [c for kind, c in old.items() if kind not in OWN_CONDITIONS]
 
 
-def _condition(
-    pod: Json, kind: str, value: bool, reason: str, message: str, old: Json | None, now: float
-) -> Json:
+def _condition(pod: Json, kind: str, value: bool, reason: str, message: str, old: Json | None, now: float) -> Json:
     status = "True" if value else "False"
     same = old is not None and old["status"] == status
     result: Json = {

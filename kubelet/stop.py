@@ -42,8 +42,11 @@ def shims(pods: Path) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and b"kubelet/shim/zygote.py" in (entry / "cmdline").read_bytes() and (
-                    os.readlink(entry / "cwd").startswith(f"{pods}/")):
+            if (
+                entry.name.isdigit()
+                and b"kubelet/shim/zygote.py" in (entry / "cmdline").read_bytes()
+                and (os.readlink(entry / "cwd").startswith(f"{pods}/"))
+            ):
                 found.append(int(entry.name))
         except OSError:  # it ended meanwhile, or is somebody else's
             continue

@@ -33,7 +33,11 @@ class TokenManager:
         if known is not None and time.time() < known.renew_at:
             return known.text
         bound = {"kind": "Pod", "apiVersion": "v1", "name": metadata["name"], "uid": metadata["uid"]}
-        spec: Json = {"expirationSeconds": seconds, "boundObjectRef": bound, "audiences": [audience] if audience else []}
+        spec: Json = {
+            "expirationSeconds": seconds,
+            "boundObjectRef": bound,
+            "audiences": [audience] if audience else [],
+        }
         account = pod["spec"].get("serviceAccountName") or "default"
         path = resource_path("v1", "serviceaccounts", metadata["namespace"], account, "token")
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}

@@ -28,8 +28,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m kubeproxy", description=__doc__)
     parser.add_argument("--kubeconfig", required=True)
     parser.add_argument("--node-name", required=True)
-    parser.add_argument("--mode", choices=["auto", "nftables", "userspace"], default="auto",
-                        help="auto: nftables where it can be used, else userspace")
+    parser.add_argument(
+        "--mode",
+        choices=["auto", "nftables", "userspace"],
+        default="auto",
+        help="auto: nftables where it can be used, else userspace",
+    )
     parser.add_argument("--service-cidr", type=cidr, required=True)
     parser.add_argument("--pod-cidr", type=cidr, required=True)
     parser.add_argument("--node-address", default="127.0.0.1", help="where userspace listens for node ports")
@@ -91,8 +95,14 @@ async def run(options: argparse.Namespace, chosen: Sequence[Backend]) -> None:
         loop.add_signal_handler(number, stop.set)
     async with Client.from_file(options.kubeconfig, observer=REQUESTS) as client:
         if options.metrics_port:
-            Exporter(["127.0.0.1", options.metrics_address], options.metrics_port, options.tls_cert, options.tls_key,
-                     Access(client.config.server, client.config.ca), pages(METRICS)).start()
+            Exporter(
+                ["127.0.0.1", options.metrics_address],
+                options.metrics_port,
+                options.tls_cert,
+                options.tls_key,
+                Access(client.config.server, client.config.ca),
+                pages(METRICS),
+            ).start()
         # At the end the rules stay: a restart of kube-proxy must not cut connections. `kubeproxy.stop` removes them.
         proxy = asyncio.ensure_future(Proxy(client, options.node_name, chosen).run())
         stopped = asyncio.ensure_future(stop.wait())
@@ -103,7 +113,8 @@ async def run(options: argparse.Namespace, chosen: Sequence[Backend]) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
-                        format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s"
+    )
     parsed = parse()
     asyncio.run(run(parsed, backends(parsed)))

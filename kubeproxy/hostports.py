@@ -44,8 +44,18 @@ def host_ports(kept: Iterable[Json]) -> list[ServicePort]:
         meta = pod["metadata"]
         for address, number, protocol, ip, inside in pod["ports"]:
             everywhere = address in EVERYWHERE
-            found.append(ServicePort(
-                name=f"{meta['namespace']}/{meta['name']}:host-{number}", protocol=protocol, port=number, addresses=(),
-                external_addresses=() if everywhere else (address,), node_port=number if everywhere else 0,
-                affinity_seconds=0, internal=(), external=(Endpoint(ip, inside, True),), kind="Pod"))
+            found.append(
+                ServicePort(
+                    name=f"{meta['namespace']}/{meta['name']}:host-{number}",
+                    protocol=protocol,
+                    port=number,
+                    addresses=(),
+                    external_addresses=() if everywhere else (address,),
+                    node_port=number if everywhere else 0,
+                    affinity_seconds=0,
+                    internal=(),
+                    external=(Endpoint(ip, inside, True),),
+                    kind="Pod",
+                )
+            )
     return sorted(found, key=lambda port: (port.name, port.protocol))

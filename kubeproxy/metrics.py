@@ -14,16 +14,21 @@ MOST_WAITING = 10_000  # changes whose time is remembered until they are applied
 
 METRICS = Metrics()
 REQUESTS = Requests(METRICS)
-SYNC = METRICS.histogram("kubeproxy_sync_proxy_rules_duration_seconds", "SyncProxyRules latency in seconds",
-                         bounds=doubling(0.001, 15))
-PROGRAMMING = METRICS.histogram("kubeproxy_network_programming_duration_seconds",
-                                "In Cluster Network Programming Latency in seconds",
-                                bounds=(0.25, 0.5, *range(1, 60), *range(60, 120, 5), *range(120, 301, 30)))
+SYNC = METRICS.histogram(
+    "kubeproxy_sync_proxy_rules_duration_seconds", "SyncProxyRules latency in seconds", bounds=doubling(0.001, 15)
+)
+PROGRAMMING = METRICS.histogram(
+    "kubeproxy_network_programming_duration_seconds",
+    "In Cluster Network Programming Latency in seconds",
+    bounds=(0.25, 0.5, *range(1, 60), *range(60, 120, 5), *range(120, 301, 30)),
+)
 LAST = METRICS.gauge("kubeproxy_sync_proxy_rules_last_timestamp_seconds", "The last time proxy rules were synced")
 QUEUED = METRICS.gauge("kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds", "The last time a sync was queued")
 FAILURES = METRICS.counter("kubeproxy_sync_failures_total", "Cumulative syncs in which a backend failed.")
 SERVICES = METRICS.counter("kubeproxy_sync_proxy_rules_service_changes_total", "Cumulative proxy rules Service changes")
-ENDPOINTS = METRICS.counter("kubeproxy_sync_proxy_rules_endpoint_changes_total", "Cumulative proxy rules Endpoint changes")
+ENDPOINTS = METRICS.counter(
+    "kubeproxy_sync_proxy_rules_endpoint_changes_total", "Cumulative proxy rules Endpoint changes"
+)
 PORTS = METRICS.gauge("kubeproxy_service_ports", "Service ports that are forwarded.")
 for _family in (FAILURES, SERVICES, ENDPOINTS):
     _family.add(by=0)

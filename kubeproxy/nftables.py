@@ -60,8 +60,15 @@ def desired(ports: Iterable[ServicePort], pod_cidr: str) -> State:
     return state
 
 
-def _address(state: State, port: ServicePort, addresses: Sequence[str], endpoints: Sequence[Endpoint], which: str,
-             pod_cidr: str, protocol: str) -> None:
+def _address(
+    state: State,
+    port: ServicePort,
+    addresses: Sequence[str],
+    endpoints: Sequence[Endpoint],
+    which: str,
+    pod_cidr: str,
+    protocol: str,
+) -> None:
     for address in addresses:
         element = f"{address} . {protocol} . {port.port}"
         if endpoints:
@@ -109,7 +116,8 @@ def _digest(*parts: str) -> str:
 def base(table: str, service_cidr: str) -> str:
     """The fixed part: an empty table with its hooks, replacing what was there."""
     maps = "\n".join(f"add map ip {table} {name} {{ {kind}; }}" for name, kind in MAPS.items())
-    return f"""
+    return (
+        f"""
 add table ip {table}
 delete table ip {table}
 add table ip {table}
@@ -130,13 +138,19 @@ add chain ip {table} no-endpoints
 add rule ip {table} no-endpoints ip daddr . meta l4proto . th dport vmap @no-endpoint-ips
 add rule ip {table} no-endpoints fib daddr type local meta l4proto . th dport vmap @no-endpoint-ports
 add rule ip {table} no-endpoints ip daddr {service_cidr} goto reject-packet
-""" + "".join(f"""
+"""
+        + "".join(
+            f"""
 add chain ip {table} filter-{hook} {{ type filter hook {hook} priority -110; }}
 add rule ip {table} filter-{hook} ct state new jump no-endpoints
-""" for hook in ("input", "forward")) + f"""
+"""
+            for hook in ("input", "forward")
+        )
+        + f"""
 add chain ip {table} filter-output {{ type filter hook output priority -90; }}
 add rule ip {table} filter-output ct state new jump no-endpoints
 """
+    )
 
 
 def transaction(table: str, have: State, want: State) -> str:
@@ -161,10 +175,16 @@ def _element_commands(table: str, have: Elements, want: Elements) -> list[str]:
     lines = []
     for name in MAPS:
         old, new = have[name], want[name]
-        lines += [f"delete element ip {table} {name} {{ {element} }}" for element, verdict in old.items()
-                  if new.get(element) != verdict]
-        lines += [f"add element ip {table} {name} {{ {element} : {verdict} }}" for element, verdict in new.items()
-                  if old.get(element) != verdict]
+        lines += [
+            f"delete element ip {table} {name} {{ {element} }}"
+            for element, verdict in old.items()
+            if new.get(element) != verdict
+        ]
+        lines += [
+            f"add element ip {table} {name} {{ {element} : {verdict} }}"
+            for element, verdict in new.items()
+            if old.get(element) != verdict
+        ]
     return lines
 
 
@@ -198,8 +218,14 @@ class Nftables:
 
 async def run_nft(text: str) -> None:
     """Carry out one transaction: all of it or nothing."""
-    process = await asyncio.create_subprocess_exec("nft", "-f", "-", stdin=asyncio.subprocess.PIPE,
-                                                   stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        "nft",
+        "-f",
+        "-",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
     _, errors = await process.communicate(text.encode())
     if process.returncode:
         raise RuntimeError(f"nft: {errors.decode(errors='replace').strip()[:500]}")

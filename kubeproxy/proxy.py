@@ -18,9 +18,9 @@ from kubeproxy.rules import ServicePort, service_ports
 log = logging.getLogger("kubeproxy")
 Json = dict[str, Any]
 
-SETTLE = 0.05   # seconds: changes that come together are applied together
-RETRY = 5.0     # seconds after a backend failed
-RESYNC = 60.0   # seconds after which addresses that could not be had are tried again
+SETTLE = 0.05  # seconds: changes that come together are applied together
+RETRY = 5.0  # seconds after a backend failed
+RESYNC = 60.0  # seconds after which addresses that could not be had are tried again
 
 
 class Backend(Protocol):
@@ -42,10 +42,18 @@ class Proxy:
         self._changed = asyncio.Event()
         self._programming = metrics.Programming()
         self._services = Reflector(client, "/api/v1/services", **self._noting(self._service_changed))
-        self._slices = Reflector(client, "/apis/discovery.k8s.io/v1/endpointslices",
-                                 **{**self._noting(self._slice_changed), "on_delete": self._slice_gone})
-        self._pods = Reflector(client, "/api/v1/pods", {"fieldSelector": f"spec.nodeName={node}"}, transform=keep,
-                               **{**self._noting(self._pod_changed), "on_delete": lambda last: self._note()})
+        self._slices = Reflector(
+            client,
+            "/apis/discovery.k8s.io/v1/endpointslices",
+            **{**self._noting(self._slice_changed), "on_delete": self._slice_gone},
+        )
+        self._pods = Reflector(
+            client,
+            "/api/v1/pods",
+            {"fieldSelector": f"spec.nodeName={node}"},
+            transform=keep,
+            **{**self._noting(self._pod_changed), "on_delete": lambda last: self._note()},
+        )
 
     def _noting(self, note: Callable[..., None]) -> dict[str, Any]:
         return {"on_add": note, "on_update": note, "on_delete": note, "on_sync": self._changed.set}

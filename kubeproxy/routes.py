@@ -37,8 +37,9 @@ def _ask(kind: int, flags: int, cidr: str) -> None:
     By hand: the libraries for this cost a process 10 MiB for as long as it lives.
     """
     network = ipaddress.IPv4Network(cidr)
-    route = struct.pack("=8BI", socket.AF_INET, network.prefixlen, 0, 0, _TABLE_LOCAL, _PROTOCOL_BOOT, _SCOPE_HOST,
-                        _TYPE_LOCAL, 0)
+    route = struct.pack(
+        "=8BI", socket.AF_INET, network.prefixlen, 0, 0, _TABLE_LOCAL, _PROTOCOL_BOOT, _SCOPE_HOST, _TYPE_LOCAL, 0
+    )
     attributes = struct.pack("=HH4sHHi", 8, _DST, network.network_address.packed, 8, _OIF, socket.if_nametoindex("lo"))
     message = struct.pack("=IHHII", 16 + len(route + attributes), kind, flags, 1, 0) + route + attributes
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:

@@ -65,8 +65,13 @@ def is_forwarded(service: Json) -> bool:
     spec = service["spec"]
     ip = spec.get("clusterIP")
     labels = service["metadata"].get("labels") or {}
-    return bool(ip and ip != "None" and ":" not in ip and spec.get("type") != "ExternalName"
-                and "service.kubernetes.io/service-proxy-name" not in labels)
+    return bool(
+        ip
+        and ip != "None"
+        and ":" not in ip
+        and spec.get("type") != "ExternalName"
+        and "service.kubernetes.io/service-proxy-name" not in labels
+    )
 
 
 def _ports_of(service: Json, slices: list[Json], node: str) -> list[ServicePort]:
@@ -77,15 +82,19 @@ def _ports_of(service: Json, slices: list[Json], node: str) -> list[ServicePort]
         if protocol not in PROTOCOLS:
             continue
         endpoints = _endpoints(slices, port.get("name") or "", protocol, node)
-        ports.append(ServicePort(
-            name=f"{meta['namespace']}/{meta['name']}:{port.get('name') or port['port']}",
-            protocol=protocol, port=port["port"],
-            addresses=(spec["clusterIP"],),
-            external_addresses=_external_addresses(service),
-            node_port=port.get("nodePort") or 0,
-            affinity_seconds=_affinity(spec),
-            internal=_by_policy(endpoints, spec.get("internalTrafficPolicy")),
-            external=_by_policy(endpoints, spec.get("externalTrafficPolicy"))))
+        ports.append(
+            ServicePort(
+                name=f"{meta['namespace']}/{meta['name']}:{port.get('name') or port['port']}",
+                protocol=protocol,
+                port=port["port"],
+                addresses=(spec["clusterIP"],),
+                external_addresses=_external_addresses(service),
+                node_port=port.get("nodePort") or 0,
+                affinity_seconds=_affinity(spec),
+                internal=_by_policy(endpoints, spec.get("internalTrafficPolicy")),
+                external=_by_policy(endpoints, spec.get("externalTrafficPolicy")),
+            )
+        )
     return ports
 
 

@@ -18,8 +18,8 @@ from kubeproxy.rules import Endpoint, ServicePort
 log = logging.getLogger("kubeproxy.userspace")
 
 CONNECT_TIMEOUT = 5.0  # seconds per endpoint before the next one is tried
-CHUNK = 1 << 16        # bytes read at a time: bounds what a slow receiver makes us hold
-UDP_IDLE = 60.0        # seconds until a silent client's association is forgotten
+CHUNK = 1 << 16  # bytes read at a time: bounds what a slow receiver makes us hold
+UDP_IDLE = 60.0  # seconds until a silent client's association is forgotten
 MAX_UDP_CLIENTS = 4096
 
 Listen = tuple[str, str, int]  # protocol, address, port
@@ -97,7 +97,8 @@ class TcpForwarder:
         for endpoint in self.balancer.order(client):
             try:
                 pair = await asyncio.wait_for(
-                    asyncio.open_connection(endpoint.ip, endpoint.port, limit=CHUNK), CONNECT_TIMEOUT)
+                    asyncio.open_connection(endpoint.ip, endpoint.port, limit=CHUNK), CONNECT_TIMEOUT
+                )
             except (OSError, TimeoutError):
                 continue
             self.balancer.chosen(client, endpoint)

@@ -40,8 +40,9 @@ async def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
-                        format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s"
+    )
     started = time.monotonic()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

@@ -16,9 +16,9 @@ from client import ApiStatusError, Client
 
 log = logging.getLogger("monitoring")
 
-KEEP, KEEP_REFUSAL, KEEP_AWAY = 60.0, 10.0, 600.0   # seconds
-MOST = 256           # answers remembered
-MAX_TOKEN = 16_384   # characters
+KEEP, KEEP_REFUSAL, KEEP_AWAY = 60.0, 10.0, 600.0  # seconds
+MOST = 256  # answers remembered
+MAX_TOKEN = 16_384  # characters
 
 
 class Refused(Exception):
@@ -63,17 +63,31 @@ class Access:
             self._known.popitem(last=False)
 
     async def _ask(self, token: str, path: str) -> Refused | None:
-        review = await self._client.create("/apis/authentication.k8s.io/v1/tokenreviews", {
-            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}})
+        review = await self._client.create(
+            "/apis/authentication.k8s.io/v1/tokenreviews",
+            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}},
+        )
         status = review.get("status") or {}
         user = status.get("user") or {}
         if not status.get("authenticated") or not user.get("username"):
             return Refused(401, "the API server does not know this token")
-        answer = await self._client.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", {
-            "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
-                "user": user["username"], "groups": user.get("groups") or [], "uid": user.get("uid") or "",
-                "nonResourceAttributes": {"path": path, "verb": "get"}}})
+        answer = await self._client.create(
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            {
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SubjectAccessReview",
+                "spec": {
+                    "user": user["username"],
+                    "groups": user.get("groups") or [],
+                    "uid": user.get("uid") or "",
+                    "nonResourceAttributes": {"path": path, "verb": "get"},
+                },
+            },
+        )
         if (answer.get("status") or {}).get("allowed"):
             return None
-        return Refused(403, f"{user['username']} may not get {path}: a ClusterRole with nonResourceURLs [\"{path}\"] "
-                            "and verbs [\"get\"] allows it")
+        return Refused(
+            403,
+            f'{user["username"]} may not get {path}: a ClusterRole with nonResourceURLs ["{path}"] '
+            'and verbs ["get"] allows it',
+        )

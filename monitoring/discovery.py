@@ -25,8 +25,12 @@ Json = dict[str, Any]
 
 CREDENTIALS = "__meta_binnacle_credentials"
 # Jobs of kubernetes-mixin, and the paths of a kubelet that they read.
-KUBELET_JOBS = {"kubelet": "/metrics", "cadvisor": "/metrics/cadvisor", "kubelet-resource": "/metrics/resource",
-                "node-exporter": "/metrics/node"}
+KUBELET_JOBS = {
+    "kubelet": "/metrics",
+    "cadvisor": "/metrics/cadvisor",
+    "kubelet-resource": "/metrics/resource",
+    "node-exporter": "/metrics/node",
+}
 WORKERS = {"kube-controller-manager": "controllers", "kube-scheduler": "scheduler", "kube-proxy": "kubeproxy"}
 
 
@@ -95,8 +99,9 @@ class Discovery:
     def _pods(self) -> Iterator[Json]:
         for meta, wish in self._objects.mirrors["pods"].notes():
             for port in wish["ports"]:
-                yield _wished(meta["namespace"], wish["app"], wish["ip"], port, wish,
-                              {"pod": meta["name"], "node": wish["node"]})
+                yield _wished(
+                    meta["namespace"], wish["app"], wish["ip"], port, wish, {"pod": meta["name"], "node": wish["node"]}
+                )
 
     async def _fetch(self) -> None:
         """Read the endpoints of annotated services; of one that can not be read, those known stay."""
@@ -114,11 +119,23 @@ class Discovery:
                 log.warning("endpoints of %s/%s: %r", *key, error)
 
 
-def group(address: str, job: str, more: Mapping[str, str] = MappingProxyType({}), scheme: str = "http",
-          path: str = "/metrics", *, credentials: bool = False) -> Json:
+def group(
+    address: str,
+    job: str,
+    more: Mapping[str, str] = MappingProxyType({}),
+    scheme: str = "http",
+    path: str = "/metrics",
+    *,
+    credentials: bool = False,
+) -> Json:
     """One target group with its labels."""
-    labels = {"job": job, "__scheme__": scheme or "http", "__metrics_path__": path,
-              CREDENTIALS: "true" if credentials else "false", **more}
+    labels = {
+        "job": job,
+        "__scheme__": scheme or "http",
+        "__metrics_path__": path,
+        CREDENTIALS: "true" if credentials else "false",
+        **more,
+    }
     return {"targets": [address], "labels": labels}
 
 

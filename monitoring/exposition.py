@@ -35,8 +35,10 @@ def render(tally: Tally, scraper: Scraper, history: History, backend: str) -> by
     parts = []
     for name, kind, words, value in (*_scraping(scraper), *_history(history), *_queries(tally)):
         parts.append(f"# HELP {name} {words}\n# TYPE {name} {kind}\n{name} {value!r}\n")
-    parts.append("# HELP binnacle_monitoring_info What answers range queries; the value is always 1.\n"
-                 f'# TYPE binnacle_monitoring_info gauge\nbinnacle_monitoring_info{{backend="{backend}"}} 1\n')
+    parts.append(
+        "# HELP binnacle_monitoring_info What answers range queries; the value is always 1.\n"
+        f'# TYPE binnacle_monitoring_info gauge\nbinnacle_monitoring_info{{backend="{backend}"}} 1\n'
+    )
     return "".join(parts).encode() + _page().text()
 
 
@@ -50,11 +52,19 @@ def _page() -> Page:
 def _scraping(scraper: Scraper) -> Iterator[Row]:
     yield "binnacle_monitoring_scrapes_total", "counter", "Rounds in which all kubelets were asked.", scraper.rounds
     yield "binnacle_monitoring_samples_total", "counter", "Samples taken.", scraper.samples
-    yield ("binnacle_monitoring_last_scrape_timestamp_seconds", "gauge", "When a kubelet last answered; 0: never.",
-           scraper.last)
+    yield (
+        "binnacle_monitoring_last_scrape_timestamp_seconds",
+        "gauge",
+        "When a kubelet last answered; 0: never.",
+        scraper.last,
+    )
     yield "binnacle_monitoring_scrape_duration_seconds", "gauge", "What the last round took.", scraper.took
-    yield ("binnacle_monitoring_silent_nodes", "gauge", "Nodes whose kubelets did not answer in the last round.",
-           len(scraper.failed))
+    yield (
+        "binnacle_monitoring_silent_nodes",
+        "gauge",
+        "Nodes whose kubelets did not answer in the last round.",
+        len(scraper.failed),
+    )
 
 
 def _history(history: History) -> Iterator[Row]:
@@ -62,13 +72,26 @@ def _history(history: History) -> Iterator[Row]:
     yield "binnacle_monitoring_history_bytes", "gauge", "What the history takes on the disk.", found["bytes"]
     yield "binnacle_monitoring_history_limit_bytes", "gauge", "What it may take.", history.store.limit
     yield "binnacle_monitoring_entities", "gauge", "Nodes, pods, containers, workloads, namespaces.", found["entities"]
-    yield "binnacle_monitoring_open_samples", "gauge", "Samples in memory, of the half hour that is open.", found["samples"]
-    yield ("binnacle_monitoring_write_failures_total", "counter", "Writes of the history that the disk refused.",
-           history.failed)
+    yield (
+        "binnacle_monitoring_open_samples",
+        "gauge",
+        "Samples in memory, of the half hour that is open.",
+        found["samples"],
+    )
+    yield (
+        "binnacle_monitoring_write_failures_total",
+        "counter",
+        "Writes of the history that the disk refused.",
+        history.failed,
+    )
 
 
 def _queries(tally: Tally) -> Iterator[Row]:
     yield "binnacle_monitoring_queries_total", "counter", "Range queries answered.", tally.count
-    yield ("binnacle_monitoring_query_failures_total", "counter", "Range queries that the backend could not answer.",
-           tally.failed)
+    yield (
+        "binnacle_monitoring_query_failures_total",
+        "counter",
+        "Range queries that the backend could not answer.",
+        tally.failed,
+    )
     yield "binnacle_monitoring_query_seconds_total", "counter", "Time spent on range queries.", tally.seconds

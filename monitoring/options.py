@@ -34,9 +34,14 @@ class Options:
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Exits with a message when something can not be used."""
-    parser = argparse.ArgumentParser(prog="python -m monitoring", description="Figures of the cluster: now, and history.")
-    parser.add_argument("--address", help="the address to listen on; default: $POD_IP, which is set where pods share the "
-                                          "machine's network, else all")
+    parser = argparse.ArgumentParser(
+        prog="python -m monitoring", description="Figures of the cluster: now, and history."
+    )
+    parser.add_argument(
+        "--address",
+        help="the address to listen on; default: $POD_IP, which is set where pods share the "
+        "machine's network, else all",
+    )
     parser.add_argument("--port", type=int, default=9090)
     parser.add_argument("--data-dir", type=Path, default=Path("/var/lib/monitoring"), help="where the history is kept")
     parser.add_argument("--backend", choices=(EMBEDDED, PROMETHEUS), default=EMBEDDED, help="who answers range queries")
@@ -48,8 +53,17 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     found = parser.parse_args(arguments)
     if found.backend == PROMETHEUS and not found.prometheus_url:
         parser.error("--prometheus-url is missing: --backend prometheus needs it, as http://prometheus:9090")
-    return Options(found.address or os.environ.get("POD_IP") or "", found.port, inside(found.data_dir), found.backend,
-                   found.prometheus_url, found.max_size, found.scrape_interval, found.api_server, found.kubeconfig)
+    return Options(
+        found.address or os.environ.get("POD_IP") or "",
+        found.port,
+        inside(found.data_dir),
+        found.backend,
+        found.prometheus_url,
+        found.max_size,
+        found.scrape_interval,
+        found.api_server,
+        found.kubeconfig,
+    )
 
 
 def size(text: str) -> int:

@@ -29,7 +29,7 @@ from monitoring.server import JSON, METRICS, Answer, Page, Request, Server, erro
 
 log = logging.getLogger("monitoring")
 
-ANSWERS = 4        # range queries answered at once: each takes a thread and a copy of what it reads
+ANSWERS = 4  # range queries answered at once: each takes a thread and a copy of what it reads
 RANGE = "/api/v1/range"
 # The right to it. Not its own path: /api/* may everybody get who is logged in, to discover what there is.
 RIGHT = "/monitoring/api/v1/range"
@@ -99,9 +99,14 @@ class Program:
     # -- pages ---------------------------------------------------------------------------------------------------------
 
     def pages(self) -> dict[str, Page]:
-        return {"/healthz": self._health, "/readyz": self._ready, "/metrics": self._metrics,
-                "/metrics/objects": self._guarded("/metrics/objects", self._objects),
-                "/discovery": self._guarded("/discovery", self._discovery), RANGE: self._guarded(RIGHT, self._range)}
+        return {
+            "/healthz": self._health,
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
+            "/metrics/objects": self._guarded("/metrics/objects", self._objects),
+            "/discovery": self._guarded("/discovery", self._discovery),
+            RANGE: self._guarded(RIGHT, self._range),
+        }
 
     def _guarded(self, right: str, page: Callable[[Request], Awaitable[Answer]]) -> Page:
         async def checked(request: Request) -> Answer:

@@ -13,19 +13,28 @@ import orjson
 log = logging.getLogger("monitoring")
 
 MAX_HEAD = 32_768
-PATIENCE = 10.0      # seconds for a request to come, and for a piece of the answer to be taken
-MOST = 64            # requests at once
+PATIENCE = 10.0  # seconds for a request to come, and for a piece of the answer to be taken
+MOST = 64  # requests at once
 TEXT, METRICS, JSON = "text/plain; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8", "application/json"
-REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-           405: "Method Not Allowed", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
-           502: "Bad Gateway", 503: "Service Unavailable"}
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     path: str
     query: dict[str, str]
-    headers: dict[str, str]   # names in lower case
+    headers: dict[str, str]  # names in lower case
     head: bool = False
 
 
@@ -68,7 +77,7 @@ class Server:
                 writer.write(_head(answer))
                 if not head.startswith(b"HEAD "):
                     for at in range(0, len(answer.body), 262_144):
-                        writer.write(answer.body[at:at + 262_144])
+                        writer.write(answer.body[at : at + 262_144])
                         async with asyncio.timeout(PATIENCE):
                             await writer.drain()
         except asyncio.LimitOverrunError:
@@ -108,5 +117,7 @@ def parse(head: bytes) -> Request:
 
 def _head(answer: Answer) -> bytes:
     extra = "WWW-Authenticate: Bearer\r\n" if answer.status == 401 else ""
-    return (f"HTTP/1.1 {answer.status} {REASONS[answer.status]}\r\nContent-Type: {answer.kind}\r\n{extra}"
-            f"Content-Length: {len(answer.body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n").encode()
+    return (
+        f"HTTP/1.1 {answer.status} {REASONS[answer.status]}\r\nContent-Type: {answer.kind}\r\n{extra}"
+        f"Content-Length: {len(answer.body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+    ).encode()

@@ -74,8 +74,9 @@ class NodeTable:
         self.unschedulable[slot] = bool(spec.get("unschedulable"))
         self.allocatable.put(slot, amounts(status.get("allocatable") or status.get("capacity")))
         self._put_labels(slot, {**(node["metadata"].get("labels") or {}), NAME_FIELD: name})
-        self._put_taints(slot, tuple((t.get("key", ""), t.get("value") or "", t.get("effect", ""))
-                                     for t in spec.get("taints") or []))
+        self._put_taints(
+            slot, tuple((t.get("key", ""), t.get("value") or "", t.get("effect", "")) for t in spec.get("taints") or [])
+        )
         self._put_images(slot, status.get("images") or [])
         return slot
 

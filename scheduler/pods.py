@@ -21,8 +21,18 @@ Json = dict[str, Any]
 
 DEFAULT_SCHEDULER = "default-scheduler"
 _CONTAINER_FIELDS = ("image", "resources", "ports", "restartPolicy")
-_SPEC_FIELDS = ("nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "priority", "preemptionPolicy",
-                "schedulingGates", "schedulerName", "overhead", "resources")
+_SPEC_FIELDS = (
+    "nodeSelector",
+    "affinity",
+    "tolerations",
+    "topologySpreadConstraints",
+    "priority",
+    "preemptionPolicy",
+    "schedulingGates",
+    "schedulerName",
+    "overhead",
+    "resources",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +126,13 @@ _classes: weakref.WeakValueDictionary[bytes, PodClass] = weakref.WeakValueDictio
 def pod_info(pod: Json) -> PodInfo:
     """Digest a Pod object."""
     meta, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
-    info = PodInfo(meta.get("namespace", ""), meta["name"], meta.get("uid", ""), pod_class(pod),
-                   _time(meta.get("creationTimestamp")))
+    info = PodInfo(
+        meta.get("namespace", ""),
+        meta["name"],
+        meta.get("uid", ""),
+        pod_class(pod),
+        _time(meta.get("creationTimestamp")),
+    )
     info.node = spec.get("nodeName") or ""
     info.bound = bool(info.node)
     info.nominated = status.get("nominatedNodeName") or ""
@@ -151,8 +166,10 @@ def _identity(pod: Json) -> tuple[Json, Json]:
     for name in ("containers", "initContainers"):
         kept[name] = [{field: c[field] for field in _CONTAINER_FIELDS if c.get(field)} for c in spec.get(name) or []]
     kept["claims"] = _claims(spec.get("volumes") or [])
-    owner = next(((ref["kind"], ref["name"], ref["uid"]) for ref in meta.get("ownerReferences") or []
-                  if ref.get("controller")), ("", "", ""))
+    owner = next(
+        ((ref["kind"], ref["name"], ref["uid"]) for ref in meta.get("ownerReferences") or [] if ref.get("controller")),
+        ("", "", ""),
+    )
     labels = meta.get("labels") or {}
     return {"namespace": meta.get("namespace", ""), "labels": labels, "owner": owner, "spec": kept}, kept
 
@@ -170,18 +187,31 @@ def _parse(identity: Json, spec: Json) -> PodClass:
     affinity = spec.get("affinity") or {}
     near, apart = affinity.get("podAffinity"), affinity.get("podAntiAffinity")
     return PodClass(
-        namespace=namespace, labels=labels, owner=identity["owner"], spec=spec,
-        requests=requests.requests(full), scoring=requests.scoring_requests(full), ports=requests.host_ports(full),
-        required=required_terms(near, namespace, labels), preferred=preferred_terms(near, namespace, labels),
+        namespace=namespace,
+        labels=labels,
+        owner=identity["owner"],
+        spec=spec,
+        requests=requests.requests(full),
+        scoring=requests.scoring_requests(full),
+        ports=requests.host_ports(full),
+        required=required_terms(near, namespace, labels),
+        preferred=preferred_terms(near, namespace, labels),
         anti_required=required_terms(apart, namespace, labels),
         anti_preferred=preferred_terms(apart, namespace, labels),
         spreads=tuple(_spread(raw, namespace, labels) for raw in spec.get("topologySpreadConstraints") or []),
-        images=tuple(c["image"] for c in [*inits, *containers] if c.get("image")), claims=tuple(spec["claims"]))
+        images=tuple(c["image"] for c in [*inits, *containers] if c.get("image")),
+        claims=tuple(spec["claims"]),
+    )
 
 
 def _spread(raw: Json, namespace: str, labels: Mapping[str, str]) -> Spread:
     selector = with_label_keys(raw.get("labelSelector"), labels, raw.get("matchLabelKeys") or [])
     return Spread(
-        Selection.of(frozenset((namespace,)), selector), raw.get("topologyKey") or "", raw.get("maxSkew") or 1,
-        raw.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule", raw.get("minDomains") or 1,
-        (raw.get("nodeAffinityPolicy") or "Honor") == "Honor", (raw.get("nodeTaintsPolicy") or "Ignore") == "Honor")
+        Selection.of(frozenset((namespace,)), selector),
+        raw.get("topologyKey") or "",
+        raw.get("maxSkew") or 1,
+        raw.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule",
+        raw.get("minDomains") or 1,
+        (raw.get("nodeAffinityPolicy") or "Honor") == "Honor",
+        (raw.get("nodeTaintsPolicy") or "Ignore") == "Honor",
+    )

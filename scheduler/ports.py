@@ -26,5 +26,9 @@ class PortTable:
 
     def clashes(self, ports: tuple[Port, ...]) -> set[int]:
         """Slots on which one of `ports` is taken."""
-        return {slot for protocol, address, port in ports for slot, other in self._used.get((protocol, port), ())
-                if address == other or ANY in (address, other)}
+        return {
+            slot
+            for protocol, address, port in ports
+            for slot, other in self._used.get((protocol, port), ())
+            if address == other or ANY in (address, other)
+        }

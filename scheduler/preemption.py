@@ -54,8 +54,14 @@ class Outcome:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
-def plan(pod: PodInfo, table: NodeTable, framework: Framework, diagnosis: Diagnosis,
-         budgets: Sequence[Budget], random: Random) -> Outcome:
+def plan(
+    pod: PodInfo,
+    table: NodeTable,
+    framework: Framework,
+    diagnosis: Diagnosis,
+    budgets: Sequence[Budget],
+    random: Random,
+) -> Outcome:
     """Choose node and victims for a refused pod. Nothing is changed; the table is as before."""
     refusal = _ineligible(pod, table)
     if refusal:
@@ -78,8 +84,9 @@ def _ineligible(pod: PodInfo, table: NodeTable) -> str:
     return ""
 
 
-def _candidates(pod: PodInfo, table: NodeTable, framework: Framework, slots: Sequence[int],
-                budgets: Sequence[Budget]) -> tuple[list[Candidate], int]:
+def _candidates(
+    pod: PodInfo, table: NodeTable, framework: Framework, slots: Sequence[int], budgets: Sequence[Budget]
+) -> tuple[list[Candidate], int]:
     """(candidates, number of nodes without one); stops when enough were found."""
     enough = max(FEWEST_CANDIDATES, len(table) // 10)
     found: list[Candidate] = []
@@ -95,8 +102,9 @@ def _candidates(pod: PodInfo, table: NodeTable, framework: Framework, slots: Seq
     return found, fruitless
 
 
-def _try_node(pod: PodInfo, table: NodeTable, framework: Framework, slot: int,
-              budgets: Sequence[Budget]) -> Candidate | None:
+def _try_node(
+    pod: PodInfo, table: NodeTable, framework: Framework, slot: int, budgets: Sequence[Budget]
+) -> Candidate | None:
     """What the pod would cost on this node; the table is restored before it returns."""
     lesser = [p for p in table.pods[slot].values() if p.cls.priority < pod.cls.priority]
     if not lesser:

@@ -143,8 +143,12 @@ class SchedulingQueue:
         """For metrics: pods by where they wait. Other threads may ask, so what changes meanwhile is copied first."""
         parked = sum(map(len, list(self._parked.values())))
         gated = sum(waiting.pod.cls.gated for waiting in list(self._pods.values()))
-        return {"unschedulable": parked, "gated": gated, "backoff": len(self._backoff),
-                "active": len(self._pods) - parked - gated - len(self._backoff)}
+        return {
+            "unschedulable": parked,
+            "gated": gated,
+            "backoff": len(self._backoff),
+            "active": len(self._pods) - parked - gated - len(self._backoff),
+        }
 
     def _activate(self, waiting: Waiting) -> None:
         waiting.token = next(self._tokens)

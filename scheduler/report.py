@@ -37,8 +37,11 @@ class Reporter:
 
     def gated(self, pods: Iterable[PodInfo]) -> None:
         """The pods' gates are not lifted yet."""
-        self._waiting += [(pod, "SchedulingGated", messages.GATED, "") for pod in pods
-                          if pod.condition != ("SchedulingGated", messages.GATED)]
+        self._waiting += [
+            (pod, "SchedulingGated", messages.GATED, "")
+            for pod in pods
+            if pod.condition != ("SchedulingGated", messages.GATED)
+        ]
 
     def preempted(self, victim: PodInfo, winner: PodInfo, node: str) -> None:
         """Mark the victim as disrupted and delete it. One that is gone already is fine."""
@@ -50,8 +53,9 @@ class Reporter:
                 raise
             log.info("%s/%s was not preempted: %s", victim.namespace, victim.name, error)
             return
-        self._recorder.event(self._session, _reference(victim), "Normal", "Preempted",
-                             f"Preempted by pod {winner.uid} on node {node}")
+        self._recorder.event(
+            self._session, _reference(victim), "Normal", "Preempted", f"Preempted by pod {winner.uid} on node {node}"
+        )
 
     def flush(self) -> None:
         """Write the collected conditions; a pod that changed meanwhile is written again on its own."""
@@ -75,15 +79,23 @@ class Reporter:
             log.info("condition of %s/%s not written: %s", pod.namespace, pod.name, error)
             return
         try:
-            self._session.mutate("pods", pod.namespace, pod.name,
-                                 lambda obj: _wait(obj, reason, message, nominated), subresource="status")
+            self._session.mutate(
+                "pods",
+                pod.namespace,
+                pod.name,
+                lambda obj: _wait(obj, reason, message, nominated),
+                subresource="status",
+            )
         except NotFound:
             log.debug("%s/%s is gone", pod.namespace, pod.name)
 
 
 def _reference(pod: PodInfo) -> Json:
-    return {"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},
+    }
 
 
 def _wait(obj: Json, reason: str, message: str, nominated: str) -> Json:
@@ -98,9 +110,15 @@ def _wait(obj: Json, reason: str, message: str, nominated: str) -> Json:
 
 
 def _disrupt(obj: Json) -> Json:
-    _put_condition(obj.setdefault("status", {}), {
-        "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler",
-        "message": f"{obj['spec'].get('schedulerName', '')}: {PREEMPTED}"})
+    _put_condition(
+        obj.setdefault("status", {}),
+        {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": f"{obj['spec'].get('schedulerName', '')}: {PREEMPTED}",
+        },
+    )
     return obj
 
 

@@ -19,8 +19,10 @@ DEFAULT_MEMORY = 200 * 1024 * 1024
 
 def amounts(resources: Json | None) -> Amounts:
     """A resource list (`{"cpu": "100m"}`) in scheduler units."""
-    return {name: quantity.milli(value) if name == "cpu" else quantity.units(value)
-            for name, value in (resources or {}).items()}
+    return {
+        name: quantity.milli(value) if name == "cpu" else quantity.units(value)
+        for name, value in (resources or {}).items()
+    }
 
 
 def _of_container(container: Json) -> Amounts:
@@ -80,8 +82,13 @@ def scoring_requests(spec: Json) -> tuple[int, int]:
 
 def host_ports(spec: Json) -> tuple[tuple[str, str, int], ...]:
     """(protocol, host address, port) of every host port; an unset address is 0.0.0.0."""
-    containers = [*(spec.get("containers") or []),
-                  *(c for c in spec.get("initContainers") or [] if c.get("restartPolicy") == "Always")]
-    found = ((port.get("protocol") or "TCP", port.get("hostIP") or "0.0.0.0", port.get("hostPort") or 0)
-             for container in containers for port in container.get("ports") or [])
+    containers = [
+        *(spec.get("containers") or []),
+        *(c for c in spec.get("initContainers") or [] if c.get("restartPolicy") == "Always"),
+    ]
+    found = (
+        (port.get("protocol") or "TCP", port.get("hostIP") or "0.0.0.0", port.get("hostPort") or 0)
+        for container in containers
+        for port in container.get("ports") or []
+    )
     return tuple(sorted({wanted for wanted in found if wanted[2] > 0}))

@@ -37,9 +37,13 @@ class Selection:
     @classmethod
     def of(cls, namespaces: frozenset[str], selector: Json | None, spaces: Json | None = None) -> Selection:
         """A missing `selector` matches no pod, an empty one every pod, as everywhere in Kubernetes."""
-        return cls(namespaces, _encode(selector), None if spaces is None else _encode(spaces),
-                   None if selector is None else selectors.from_object(selector),
-                   None if spaces is None else selectors.from_object(spaces))
+        return cls(
+            namespaces,
+            _encode(selector),
+            None if spaces is None else _encode(spaces),
+            None if selector is None else selectors.from_object(selector),
+            None if spaces is None else selectors.from_object(spaces),
+        )
 
     def matches(self, namespace: str, labels: Labels, namespace_labels: NamespaceLabels) -> bool:
         if self._pods is None or not self._pods.matches(labels):
@@ -58,19 +62,25 @@ class Term:
     weight: int = 0
 
 
-def with_label_keys(selector: Json | None, labels: Labels, keys: list[str],
-                    mismatch: list[str] | None = None) -> Json | None:
+def with_label_keys(
+    selector: Json | None, labels: Labels, keys: list[str], mismatch: list[str] | None = None
+) -> Json | None:
     """The selector narrowed by the pod's own values of `matchLabelKeys` (and `mismatchLabelKeys`)."""
     if selector is None or not (keys or mismatch):
         return selector
-    more = [{"key": key, "operator": operator, "values": [labels[key]]}
-            for operator, names in (("In", keys), ("NotIn", mismatch or [])) for key in names if key in labels]
+    more = [
+        {"key": key, "operator": operator, "values": [labels[key]]}
+        for operator, names in (("In", keys), ("NotIn", mismatch or []))
+        for key in names
+        if key in labels
+    ]
     return {**selector, "matchExpressions": [*(selector.get("matchExpressions") or []), *more]}
 
 
 def _term(raw: Json, namespace: str, labels: Labels, weight: int) -> Term:
-    selector = with_label_keys(raw.get("labelSelector"), labels, raw.get("matchLabelKeys") or [],
-                               raw.get("mismatchLabelKeys") or [])
+    selector = with_label_keys(
+        raw.get("labelSelector"), labels, raw.get("matchLabelKeys") or [], raw.get("mismatchLabelKeys") or []
+    )
     spaces = raw.get("namespaceSelector")
     named = frozenset(raw.get("namespaces") or ([] if spaces is not None else [namespace]))
     return Term(Selection.of(named, selector, spaces), raw.get("topologyKey") or "", weight)

@@ -125,8 +125,11 @@ class Scheduler:
     def _reserved(self, group: Sequence[PodInfo]) -> Iterator[None]:
         """Count pods as placed that preemption makes room for and that are at least as important as this group."""
         mine, priority = {pod.uid for pod in group}, group[0].cls.priority
-        stand_ins = [dataclasses.replace(pod, node=pod.nominated, uid=f"nominated:{pod.uid}")
-                     for uid, pod in self.state.nominated.items() if uid not in mine and pod.cls.priority >= priority]
+        stand_ins = [
+            dataclasses.replace(pod, node=pod.nominated, uid=f"nominated:{pod.uid}")
+            for uid, pod in self.state.nominated.items()
+            if uid not in mine and pod.cls.priority >= priority
+        ]
         for pod in stand_ins:
             self.state.table.put_pod(pod)
         try:
@@ -191,8 +194,13 @@ class Scheduler:
                 metrics.bound(pod.attempts, self.state.queue.age(pod.key))
                 self.state.queue.remove(pod.key)
                 self.state.nominated.pop(pod.uid, None)
-                self._recorder.event(self._session, result, "Normal", "Scheduled",
-                                     f"Successfully assigned {pod.namespace}/{pod.name} to {pod.node}")
+                self._recorder.event(
+                    self._session,
+                    result,
+                    "Normal",
+                    "Scheduled",
+                    f"Successfully assigned {pod.namespace}/{pod.name} to {pod.node}",
+                )
 
     def _unbound(self, pod: PodInfo, error: ApiError) -> None:
         log.info("%s/%s was not bound to %s: %s", pod.namespace, pod.name, pod.node, error)

@@ -19,8 +19,11 @@ from scheduler.queue import SchedulingQueue
 
 Json = dict[str, Any]
 
-WAKING = {"persistentvolumeclaims": "PersistentVolumeClaim", "persistentvolumes": "PersistentVolume",
-          "storageclasses.storage.k8s.io": "StorageClass"}
+WAKING = {
+    "persistentvolumeclaims": "PersistentVolumeClaim",
+    "persistentvolumes": "PersistentVolume",
+    "storageclasses.storage.k8s.io": "StorageClass",
+}
 STORAGES = ("pods", "nodes", "namespaces", *WAKING)
 
 
@@ -133,6 +136,11 @@ class SchedulerState:
 def node_mark(node: Json) -> bytes:
     """What of a node scheduling looks at; heartbeats and conditions are not in it."""
     spec, status = node.get("spec") or {}, node.get("status") or {}
-    parts = (node["metadata"].get("labels"), spec.get("unschedulable"), spec.get("taints"),
-             status.get("allocatable") or status.get("capacity"), status.get("images"))
+    parts = (
+        node["metadata"].get("labels"),
+        spec.get("unschedulable"),
+        spec.get("taints"),
+        status.get("allocatable") or status.get("capacity"),
+        status.get("images"),
+    )
     return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)

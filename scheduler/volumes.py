@@ -21,8 +21,13 @@ def prepare(session: Any, choices: Iterable[Choice], node: str) -> None:
 
 def _reserve(session: Any, volume: dict[str, Any], claim: dict[str, Any]) -> None:
     meta = claim["metadata"]
-    reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "namespace": meta["namespace"],
-                 "name": meta["name"], "uid": meta["uid"]}
+    reference = {
+        "kind": "PersistentVolumeClaim",
+        "apiVersion": "v1",
+        "namespace": meta["namespace"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+    }
 
     def reserve(obj: dict[str, Any]) -> None:
         if not obj["spec"].get("claimRef"):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
 OK, UNAUTHORIZED, FORBIDDEN, UNAVAILABLE = 200, 401, 403, 503
-KEEP = 30.0   # seconds an answer counts
-KEPT = 256    # answers kept
+KEEP = 30.0  # seconds an answer counts
+KEPT = 256  # answers kept
 PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 TIMEOUT = 5.0
 
@@ -62,8 +62,11 @@ class Access:
 
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
         try:
-            request = urllib.request.Request(self._server + PATH, json.dumps(review).encode(), {
-                "Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"})
+            request = urllib.request.Request(
+                self._server + PATH,
+                json.dumps(review).encode(),
+                {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"},
+            )
             with self._open().open(request, timeout=TIMEOUT) as answer:
                 allowed = json.load(answer)["status"].get("allowed")
         except urllib.error.HTTPError as error:
@@ -80,6 +83,7 @@ class Access:
 
             context = ssl.create_default_context(cadata=self._ca)
             # No proxies: the token is for the API server alone.
-            self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}),
-                                                       urllib.request.HTTPSHandler(context=context))
+            self._opener = urllib.request.build_opener(
+                urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+            )
         return self._opener

@@ -19,20 +19,36 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS = 8        # at once; more are turned away
-PATIENCE = 5.0         # seconds that a client may keep us waiting
-RETRY = 10.0           # seconds after which a port that was taken is tried again
+CONNECTIONS = 8  # at once; more are turned away
+PATIENCE = 5.0  # seconds that a client may keep us waiting
+RETRY = 10.0  # seconds after which a port that was taken is tried again
 MAX_HEAD = 8192
-IP_FREEBIND = 15       # linux/in.h: the node's address may come up after this process
-REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-           500: "Internal Server Error", 503: "Service Unavailable"}
+IP_FREEBIND = 15  # linux/in.h: the node's address may come up after this process
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 
 
 class Exporter:
     """Serves `/metrics` (what `render` makes) and `/healthz`, open to all: `ailing` says what is wrong, "" for nothing."""
 
-    def __init__(self, addresses: Sequence[str], port: int, certificate: str, key: str, access: Access,
-                 render: Callable[[], bytes], ailing: Callable[[], str] = lambda: "") -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        port: int,
+        certificate: str,
+        key: str,
+        access: Access,
+        render: Callable[[], bytes],
+        ailing: Callable[[], str] = lambda: "",
+    ) -> None:
         self._addresses, self.port, self._files = list(dict.fromkeys(addresses)), port, (certificate, key)
         self._access, self._render, self._ailing = access, render, ailing
         self._places = threading.BoundedSemaphore(CONNECTIONS)
@@ -102,7 +118,9 @@ class Exporter:
     def _answer(self, head: bytes) -> bytes:
         lines = head.decode("latin-1").split("\r\n")
         words = lines[0].split(" ")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        headers = {
+            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
+        }
         if len(words) != 3:
             return _response(400, b"not a request\n")
         if words[0] != "GET":
@@ -163,5 +181,7 @@ def _head(stream: ssl.SSLSocket) -> bytes:
 
 
 def _response(status: int, body: bytes) -> bytes:
-    return (f"HTTP/1.1 {status} {REASONS.get(status, 'Error')}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n").encode() + body
+    return (
+        f"HTTP/1.1 {status} {REASONS.get(status, 'Error')}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode() + body

@@ -11,12 +11,20 @@ class Requests:
     """Counts in `metrics`; `prefix` is what the names begin with in processes that have names of their own."""
 
     def __init__(self, metrics: Metrics, prefix: str = "") -> None:
-        self._total = metrics.counter(f"{prefix}rest_client_requests_total",
-                                      "Number of HTTP requests, partitioned by status code, method, and host.",
-                                      "code", "method", "host")
-        self._duration = metrics.histogram(f"{prefix}rest_client_request_duration_seconds",
-                                           "Request latency in seconds. Broken down by verb, and host.",
-                                           "verb", "host", bounds=BOUNDS)
+        self._total = metrics.counter(
+            f"{prefix}rest_client_requests_total",
+            "Number of HTTP requests, partitioned by status code, method, and host.",
+            "code",
+            "method",
+            "host",
+        )
+        self._duration = metrics.histogram(
+            f"{prefix}rest_client_request_duration_seconds",
+            "Request latency in seconds. Broken down by verb, and host.",
+            "verb",
+            "host",
+            bounds=BOUNDS,
+        )
 
     def answered(self, method: str, host: str, code: str) -> None:
         self._total.add(code, method, host)

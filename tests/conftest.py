@@ -35,8 +35,9 @@ def migrate(var: Path, url: str = "") -> None:
     env.pop("DATABASE_URL", None)
     if url:
         env["DATABASE_URL"] = url
-    subprocess.run([sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"], cwd=ROOT, env=env, check=True,
-                   timeout=120)
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"], cwd=ROOT, env=env, check=True, timeout=120
+    )
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("tool", [["ruff", "check", "."], ["mypy"], ["lint-imports"]], ids=["ruff", "mypy", "imports"])
+@pytest.mark.parametrize(
+    "tool", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["lint-imports"]], ids=" ".join
+)
 def test_the_linters_are_silent(tool: list[str]) -> None:
     path = Path(sys.executable).parent / tool[0]
     done = subprocess.run([str(path), *tool[1:]], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)

@@ -121,8 +121,9 @@ def read_tokens(path: Path) -> dict[str, User]:
         for row in csv.reader(file):
             if len(row) >= 2 and row[0].strip():
                 groups = [g.strip() for g in (row[3] if len(row) > 3 else "").split(",") if g.strip()]
-                users[row[0].strip()] = User(row[1].strip(), row[2].strip() if len(row) > 2 else "",
-                                             (*groups, AUTHENTICATED))
+                users[row[0].strip()] = User(
+                    row[1].strip(), row[2].strip() if len(row) > 2 else "", (*groups, AUTHENTICATED)
+                )
     return users
 
 
@@ -139,7 +140,7 @@ def websocket_token(request: Request) -> str:
     prefix = "base64url.bearer.authorization.k8s.io."
     for protocol in request.header(b"sec-websocket-protocol").split(","):
         if protocol.strip().startswith(prefix):
-            text = protocol.strip()[len(prefix):]
+            text = protocol.strip()[len(prefix) :]
             try:
                 return "Bearer " + base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
             except ValueError as error:

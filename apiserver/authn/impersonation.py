@@ -34,7 +34,7 @@ def _extra(request: Request) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for key, value in request.scope["headers"]:
         if key.startswith(_EXTRA):
-            found.setdefault(unquote(key[len(_EXTRA):].decode("latin-1")), []).append(value.decode("latin-1"))
+            found.setdefault(unquote(key[len(_EXTRA) :].decode("latin-1")), []).append(value.decode("latin-1"))
     return found
 
 
@@ -47,8 +47,11 @@ def _wanted(name: str, groups: list[str], uid: str, extra: dict[str, list[str]])
     wanted += [Attributes("impersonate", "", "groups", name=group) for group in groups]
     if uid:
         wanted.append(Attributes("impersonate", "authentication.k8s.io", "uids", name=uid))
-    wanted += [Attributes("impersonate", "authentication.k8s.io", "userextras", key, "", value)
-               for key, values in extra.items() for value in values]
+    wanted += [
+        Attributes("impersonate", "authentication.k8s.io", "userextras", key, "", value)
+        for key, values in extra.items()
+        for value in values
+    ]
     return wanted
 
 

@@ -27,14 +27,23 @@ class Subject(NamedTuple):
 def claims_of(account: Entry, audiences: list[str], seconds: int, bound: tuple[str, Entry] | None) -> dict[str, Any]:
     """The claims of a new token, `bound` to a (pod, secret, node) entry."""
     now = int(time.time())
-    private: dict[str, Any] = {"namespace": account.key.namespace,
-                               "serviceaccount": {"name": account.key.name, "uid": account.meta.uid}}
+    private: dict[str, Any] = {
+        "namespace": account.key.namespace,
+        "serviceaccount": {"name": account.key.name, "uid": account.meta.uid},
+    }
     if bound:
         private[bound[0]] = {"name": bound[1].key.name, "uid": bound[1].meta.uid}
         if bound[0] == "pod" and bound[1].node:
             private["node"] = {"name": bound[1].node}
-    return {"aud": audiences, "exp": now + seconds, "iat": now, "nbf": now, "iss": ISSUER, "kubernetes.io": private,
-            "sub": f"system:serviceaccount:{account.key.namespace}:{account.key.name}"}
+    return {
+        "aud": audiences,
+        "exp": now + seconds,
+        "iat": now,
+        "nbf": now,
+        "iss": ISSUER,
+        "kubernetes.io": private,
+        "sub": f"system:serviceaccount:{account.key.namespace}:{account.key.name}",
+    }
 
 
 def identify(signer: Signer, cache: Cache, token: str) -> Subject:
@@ -59,12 +68,16 @@ def identify(signer: Signer, cache: Cache, token: str) -> Subject:
                 _alive(cache, Key(storage, "" if claim == "node" else namespace, reference["name"]), reference["uid"])
                 extra[f"authentication.kubernetes.io/{claim}-uid"] = [reference["uid"]]
             extra[f"authentication.kubernetes.io/{claim}-name"] = [reference["name"]]
-    return Subject(service_account(namespace, name, account.get("uid", ""), extra), claims.get("aud") or [], claims["exp"])
+    return Subject(
+        service_account(namespace, name, account.get("uid", ""), extra), claims.get("aud") or [], claims["exp"]
+    )
 
 
 def _legacy(cache: Cache, claims: dict[str, Any], token: str) -> Subject:
-    namespace, name, uid, secret = (claims.get(LEGACY_CLAIM + part) or "" for part in (
-        "namespace", "service-account.name", "service-account.uid", "secret.name"))
+    namespace, name, uid, secret = (
+        claims.get(LEGACY_CLAIM + part) or ""
+        for part in ("namespace", "service-account.name", "service-account.uid", "secret.name")
+    )
     _alive(cache, Key("serviceaccounts", namespace, name), uid)
     held = _alive(cache, Key("secrets", namespace, secret), None).object().get("data") or {}
     if not hmac.compare_digest(base64.b64decode(held.get("token") or ""), token.encode()):

@@ -51,23 +51,25 @@ def _index(groups: dict[str, list[Kind]]) -> Answer:
     """Where the documents are, with the hash that lets clients cache them for ever."""
     import orjson
 
-    paths = {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={documents.fingerprint(kinds)}"}
-             for path, kinds in groups.items()}
+    paths = {
+        path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={documents.fingerprint(kinds)}"}
+        for path, kinds in groups.items()
+    }
     return 200, {"content-type": JSON}, orjson.dumps({"paths": paths})
 
 
 def _v2(headers: Mapping[str, str], kinds: list[Kind]) -> Answer:
     mark = documents.fingerprint(kinds)
     if PROTOBUF_V2 in headers.get("accept", "") or PROTOBUF_V2_ANSWER in headers.get("accept", ""):
-        return _document(f"v2-{mark}.pb", mark, headers, PROTOBUF_V2_ANSWER,
-                         lambda: protobuf.encode(documents.version_2(kinds)))
+        return _document(
+            f"v2-{mark}.pb", mark, headers, PROTOBUF_V2_ANSWER, lambda: protobuf.encode(documents.version_2(kinds))
+        )
     if not _accepts(headers, JSON):
         return _not_acceptable(f"{JSON}, {PROTOBUF_V2}")
     return _document(f"v2-{mark}.json", mark, headers, JSON, lambda: documents.version_2(kinds))
 
 
-def _document(name: str, mark: str, headers: Mapping[str, str], content_type: str,
-              build: documents.Builder) -> Answer:
+def _document(name: str, mark: str, headers: Mapping[str, str], content_type: str, build: documents.Builder) -> Answer:
     """A document from disk, made if it is not there; 304 when the client has it already."""
     answer = {"content-type": content_type, "etag": f'"{mark}"', "vary": "Accept-Encoding, Accept"}
     if f'"{mark}"' in headers.get("if-none-match", ""):
@@ -86,7 +88,7 @@ def _prune(name: str, keep: int = 200) -> None:
     """Bound the folder: custom kinds come and go, and each set of kinds leaves a document."""
     kind = name.split("-", 1)[0]
     old = sorted(cache_folder().glob(f"{kind}-*.gz"), key=lambda path: path.stat().st_mtime)
-    for path in old[:max(0, len(old) - keep)]:
+    for path in old[: max(0, len(old) - keep)]:
         path.unlink(missing_ok=True)
 
 

@@ -35,8 +35,16 @@ def fingerprint(kinds: Iterable[Kind]) -> str:
     """Changes whenever a document of these kinds would."""
     digest = hashlib.blake2b(f"{_FORMAT} {condense.fingerprint()}".encode(), digest_size=16)
     for kind in kinds:
-        facts = (kind.api_version, kind.kind, kind.plural, kind.namespaced, kind.verbs, kind.subresources,
-                 kind.definition, crd.published_mark(kind.definition))
+        facts = (
+            kind.api_version,
+            kind.kind,
+            kind.plural,
+            kind.namespaced,
+            kind.verbs,
+            kind.subresources,
+            kind.definition,
+            crd.published_mark(kind.definition),
+        )
         digest.update(repr(facts).encode())
     return digest.hexdigest().upper()
 
@@ -57,13 +65,29 @@ def version_2(kinds: list[Kind]) -> bytes:
     text = text.replace(b'"#/components/schemas/', b'"#/definitions/')
     text = text.replace(b'"oneOf":[{"type":"integer"},{"type":"string"}]', b'"type":"string"')
     text = text.replace(b'"oneOf":[{"type":"string"},{"type":"number"}]', b'"type":"string"')
-    head = orjson.dumps({"swagger": "2.0", "info": INFO, "paths": served, "parameters": {},
-                         "securityDefinitions": orjson.loads(_SECURITY), "security": [{"BearerToken": []}]})
+    head = orjson.dumps(
+        {
+            "swagger": "2.0",
+            "info": INFO,
+            "paths": served,
+            "parameters": {},
+            "securityDefinitions": orjson.loads(_SECURITY),
+            "security": [{"BearerToken": []}],
+        }
+    )
     return head[:-1] + b',"definitions":' + text + b"}"
 
 
-_SECURITY = orjson.dumps({"BearerToken": {"description": "Bearer Token authentication", "in": "header",
-                                          "name": "authorization", "type": "apiKey"}})
+_SECURITY = orjson.dumps(
+    {
+        "BearerToken": {
+            "description": "Bearer Token authentication",
+            "in": "header",
+            "name": "authorization",
+            "type": "apiKey",
+        }
+    }
+)
 
 
 def _schemas(kinds: list[Kind], served: bytes, every: bool = False) -> bytes:
@@ -85,4 +109,5 @@ def _schemas(kinds: list[Kind], served: bytes, every: bool = False) -> bytes:
 
 def _references(text: bytes) -> Iterable[str]:
     return {match.decode() for match in _REFERENCE.findall(text)} | {
-        match.decode() for match in re.findall(rb'"#/definitions/([^"]+)"', text)}
+        match.decode() for match in re.findall(rb'"#/definitions/([^"]+)"', text)
+    }

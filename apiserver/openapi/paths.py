@@ -16,8 +16,12 @@ Json = dict[str, Any]
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 READ = ("application/json", "application/yaml")
 WATCH = (*READ, "application/json;stream=watch")
-PATCHES = ("application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json",
-           "application/strategic-merge-patch+json")
+PATCHES = (
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +74,47 @@ _TEXT = {
     "propagationPolicy": ("string", "What becomes of dependents: Orphan, Background or Foreground."),
     "ignoreStoreReadErrorWithClusterBreakingPotential": ("boolean", "Delete an object that cannot be read."),
 }
-LIST = ("allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
-        "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch")
+LIST = (
+    "allowWatchBookmarks",
+    "continue",
+    "fieldSelector",
+    "labelSelector",
+    "limit",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "sendInitialEvents",
+    "timeoutSeconds",
+    "watch",
+)
 CHANGE = ("dryRun", "fieldManager", "fieldValidation")
-DELETE = ("dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents",
-          "propagationPolicy")
-_ACTIONS = {"get": "get", "list": "list", "create": "post", "update": "put", "patch": "patch", "delete": "delete",
-            "deletecollection": "deletecollection", "watch": "watch", "watchlist": "watchlist"}
+DELETE = (
+    "dryRun",
+    "gracePeriodSeconds",
+    "ignoreStoreReadErrorWithClusterBreakingPotential",
+    "orphanDependents",
+    "propagationPolicy",
+)
+_ACTIONS = {
+    "get": "get",
+    "list": "list",
+    "create": "post",
+    "update": "put",
+    "patch": "patch",
+    "delete": "delete",
+    "deletecollection": "deletecollection",
+    "watch": "watch",
+    "watchlist": "watchlist",
+}
 _SUBRESOURCES = {
     "scale": ("io.k8s.api.autoscaling.v1.Scale", ("get", "patch", "update")),
     "eviction": ("io.k8s.api.policy.v1.Eviction", ("create",)),
     "binding": ("io.k8s.api.core.v1.Binding", ("create",)),
     "token": ("io.k8s.api.authentication.v1.TokenRequest", ("create",)),
-    "log": ("", ("get",)), "exec": ("", ("get", "create")), "attach": ("", ("get", "create")),
-    "portforward": ("", ("get", "create")), "proxy": ("", ("get", "create", "update", "patch", "delete")),
+    "log": ("", ("get",)),
+    "exec": ("", ("get", "create")),
+    "attach": ("", ("get", "create")),
+    "portforward": ("", ("get", "create")),
+    "proxy": ("", ("get", "create", "update", "patch", "delete")),
     "finalize": (None, ("update",)),
 }
 
@@ -107,12 +138,24 @@ def list_definition(kind: Kind) -> str:
     return kind.definition.rsplit(".", 1)[0] + "." + kind.list_kind
 
 
-def _operation(kind: Kind, dialect: Dialect, verb: str, definition: str, options: tuple[str, ...], *,
-               body: str = "", media: tuple[str, ...] = READ, gvk: bool = True, name: str = "") -> Json:
+def _operation(
+    kind: Kind,
+    dialect: Dialect,
+    verb: str,
+    definition: str,
+    options: tuple[str, ...],
+    *,
+    body: str = "",
+    media: tuple[str, ...] = READ,
+    gvk: bool = True,
+    name: str = "",
+) -> Json:
     """One operation. `definition` is what it answers, `body` what it takes."""
     operation: Json = {"tags": [_tag(kind)], "operationId": verb + name + _title(kind) + kind.kind}
-    operation["responses"] = {"200": dialect.answer(definition, media) if definition else {"description": "OK"},
-                              "401": {"description": "Unauthorized"}}
+    operation["responses"] = {
+        "200": dialect.answer(definition, media) if definition else {"description": "OK"},
+        "401": {"description": "Unauthorized"},
+    }
     parameters = [dialect.parameter(option, "query", *_TEXT[option]) for option in options]
     if body:
         operation.update(dialect.body(body, _patches(kind) if verb == "patch" else READ))
@@ -120,8 +163,7 @@ def _operation(kind: Kind, dialect: Dialect, verb: str, definition: str, options
         operation["parameters"] = operation.get("parameters", []) + parameters
     if gvk:
         operation["x-kubernetes-action"] = _ACTIONS[verb]
-        operation["x-kubernetes-group-version-kind"] = {"group": kind.group, "kind": kind.kind,
-                                                        "version": kind.version}
+        operation["x-kubernetes-group-version-kind"] = {"group": kind.group, "kind": kind.kind, "version": kind.version}
     return operation
 
 
@@ -154,7 +196,8 @@ class _Paths:
             found[collection + "/{name}"] = self._object()
         if "list" in self.kind.verbs and self.kind.namespaced:
             found[f"{self.root}/{self.kind.plural}"] = self._item(
-                {"get": self._verb("list", self.listed, (), name="AllNamespaces", media=WATCH)}, LIST)
+                {"get": self._verb("list", self.listed, (), name="AllNamespaces", media=WATCH)}, LIST
+            )
         if "watch" in self.kind.verbs:
             found.update(self._watches())
         for subresource in self.kind.subresources:
@@ -166,8 +209,11 @@ class _Paths:
 
     def _item(self, operations: Json, options: tuple[str, ...] = (), *named: str) -> Json:
         """A path item with the parameters that all its operations share."""
-        texts = {"name": f"name of the {self.kind.kind}", "path": "path below it",
-                 "namespace": "object name and auth scope, such as for teams and projects"}
+        texts = {
+            "name": f"name of the {self.kind.kind}",
+            "path": "path below it",
+            "namespace": "object name and auth scope, such as for teams and projects",
+        }
         shared = [self.dialect.parameter(name, "path", "string", texts[name]) for name in named]
         shared += [self.dialect.parameter(option, "query", *_TEXT[option]) for option in ("pretty", *options)]
         return {**operations, "parameters": shared}
@@ -182,8 +228,9 @@ class _Paths:
         if "create" in verbs:
             operations["post"] = self._verb("create", own, CHANGE, body=own)
         if "deletecollection" in verbs:
-            operations["delete"] = self._verb("deletecollection", _META + "Status", (*LIST[1:7], *DELETE),
-                                              body=_META + "DeleteOptions")
+            operations["delete"] = self._verb(
+                "deletecollection", _META + "Status", (*LIST[1:7], *DELETE), body=_META + "DeleteOptions"
+            )
         return self._item(operations, (), *self._namespace())
 
     def _object(self) -> Json:
@@ -206,9 +253,11 @@ class _Paths:
         found: Json = {f"{watch}/{plural}": all_of}
         if self.kind.namespaced:
             found[f"{watch}{self.scope}/{plural}"] = self._item(
-                {"get": self._verb("watchlist", event, (), name="Namespaced", media=WATCH)}, LIST, "namespace")
+                {"get": self._verb("watchlist", event, (), name="Namespaced", media=WATCH)}, LIST, "namespace"
+            )
         found[f"{watch}{self.scope}/{plural}/{{name}}"] = self._item(
-            {"get": self._verb("watch", event, (), media=WATCH)}, LIST, "name", *self._namespace())
+            {"get": self._verb("watch", event, (), media=WATCH)}, LIST, "name", *self._namespace()
+        )
         return found
 
     def _subresource(self, name: str) -> Json:
@@ -220,6 +269,7 @@ class _Paths:
             body = "" if verb == "get" or not definition else _META + "Patch" if verb == "patch" else definition
             options = {"get": (), "patch": (*CHANGE, "force")}.get(verb, CHANGE)
             # A client that asks whether a kind can be patched must not find its proxy: that is not the object itself.
-            operations[methods[verb]] = self._verb(verb, definition, options if definition else (), body=body,
-                                                   name=name.capitalize(), gvk=bool(definition))
+            operations[methods[verb]] = self._verb(
+                verb, definition, options if definition else (), body=body, name=name.capitalize(), gvk=bool(definition)
+            )
         return self._item(operations, (), "name", *self._namespace())

@@ -15,10 +15,23 @@ import orjson
 Json = dict[str, Any]
 _TEXT, _BOOL, _INT, _NUMBER = "text", "bool", "int", "number"
 
-_SCHEMA = {"$ref": (1, _TEXT), "format": (2, _TEXT), "title": (3, _TEXT), "description": (4, _TEXT),
-           "multipleOf": (6, _NUMBER), "maximum": (7, _NUMBER), "minimum": (9, _NUMBER), "maxLength": (11, _INT),
-           "minLength": (12, _INT), "pattern": (13, _TEXT), "maxItems": (14, _INT), "minItems": (15, _INT),
-           "uniqueItems": (16, _BOOL), "maxProperties": (17, _INT), "minProperties": (18, _INT)}
+_SCHEMA = {
+    "$ref": (1, _TEXT),
+    "format": (2, _TEXT),
+    "title": (3, _TEXT),
+    "description": (4, _TEXT),
+    "multipleOf": (6, _NUMBER),
+    "maximum": (7, _NUMBER),
+    "minimum": (9, _NUMBER),
+    "maxLength": (11, _INT),
+    "minLength": (12, _INT),
+    "pattern": (13, _TEXT),
+    "maxItems": (14, _INT),
+    "minItems": (15, _INT),
+    "uniqueItems": (16, _BOOL),
+    "maxProperties": (17, _INT),
+    "minProperties": (18, _INT),
+}
 
 
 def encode(document: bytes) -> bytes:
@@ -99,8 +112,9 @@ def _path(item: Json) -> bytes:
 def _operation(operation: Json) -> bytes:
     out = b"".join(_string(1, tag) for tag in operation["tags"]) + _string(5, operation["operationId"])
     out += b"".join(_message(8, _parameter(p)) for p in operation.get("parameters", ()))
-    answers = b"".join(_named(1, code, _message(1, _response(answer)))
-                       for code, answer in operation["responses"].items())
+    answers = b"".join(
+        _named(1, code, _message(1, _response(answer))) for code, answer in operation["responses"].items()
+    )
     return out + _message(9, answers) + _extensions(13, operation)
 
 

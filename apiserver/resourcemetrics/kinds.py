@@ -12,8 +12,12 @@ from cluster.store import Key
 GROUP, VERSION = "metrics.k8s.io", "v1beta1"
 WINDOW = "10s"  # over which kubelets take rates
 
-_COLUMNS = (Column("Name", "string", "name", "Name of the resource"), Column("cpu", "string", "quantity", ""),
-            Column("memory", "string", "quantity", ""), Column("Window", "string", "duration", ""))
+_COLUMNS = (
+    Column("Name", "string", "name", "Name of the resource"),
+    Column("cpu", "string", "quantity", ""),
+    Column("memory", "string", "quantity", ""),
+    Column("Window", "string", "duration", ""),
+)
 
 
 def usage(cpu: int, memory: int) -> Json:
@@ -29,8 +33,17 @@ def cells(obj: Json, now: float) -> list[Any]:
 
 
 def _kind(kind: str, plural: str, namespaced: bool) -> Kind:
-    return Kind(GROUP, VERSION, kind, plural, namespaced=namespaced, verbs=("get", "list"), cells=cells, columns=_COLUMNS,
-                definition=f"io.k8s.metrics.pkg.apis.metrics.v1beta1.{kind}")
+    return Kind(
+        GROUP,
+        VERSION,
+        kind,
+        plural,
+        namespaced=namespaced,
+        verbs=("get", "list"),
+        cells=cells,
+        columns=_COLUMNS,
+        definition=f"io.k8s.metrics.pkg.apis.metrics.v1beta1.{kind}",
+    )
 
 
 NODES = _kind("NodeMetrics", "nodes", False)

@@ -21,10 +21,10 @@ Json = dict[str, Any]
 Kubelet = tuple[Target, str]  # where, and what its paths begin with
 
 EVERY = float(os.environ.get("BINNACLE_METRICS_RESOLUTION") or 15)  # seconds from one round to the next
-GO_ON = 60.0        # seconds after the last question: an autoscaler asks each 15, who watches `kubectl top` more often
-TIMEOUT = 3.0       # seconds for one kubelet: autoscalers wait 5 for the whole
-ROUND = 10.0        # seconds for all: those that were silent come last, so that they take nobody's turn
-TOGETHER = 32       # kubelets asked at once
+GO_ON = 60.0  # seconds after the last question: an autoscaler asks each 15, who watches `kubectl top` more often
+TIMEOUT = 3.0  # seconds for one kubelet: autoscalers wait 5 for the whole
+ROUND = 10.0  # seconds for all: those that were silent come last, so that they take nobody's turn
+TOGETHER = 32  # kubelets asked at once
 UNUSABLE: tuple[type[Exception], ...] = (*FAILURES, ValueError, KeyError, TypeError)
 PATH = "/stats/summary?only_cpu_and_memory=true"
 

@@ -78,8 +78,7 @@ def _made(kind: Kind, entry: Entry, figures: Round) -> Json | None:
     found: Figures | None = figures.pods.get((namespace, name)) if kind.namespaced else figures.nodes.get(name)
     if found is None:
         return None
-    metadata: Json = {"name": name, **({"namespace": namespace} if namespace else {}),
-                      "creationTimestamp": clock.now()}
+    metadata: Json = {"name": name, **({"namespace": namespace} if namespace else {}), "creationTimestamp": clock.now()}
     if entry.labels:
         metadata["labels"] = dict(entry.labels)
     made = {"metadata": metadata, "timestamp": found.timestamp, "window": kinds.WINDOW}

@@ -16,10 +16,19 @@ from cluster.registry import Kind
 
 Handler = Callable[[Request, Kind], Awaitable[Answer]]
 
-COLLECTION: dict[str, Handler] = {"list": lists.handle, "watch": watch.handle, "create": write.create,
-                                  "deletecollection": delete.collection}
-ITEM: dict[str, Handler] = {"get": get.handle, "watch": watch.handle, "update": write.update, "patch": write.patch,
-                            "delete": delete.handle}
+COLLECTION: dict[str, Handler] = {
+    "list": lists.handle,
+    "watch": watch.handle,
+    "create": write.create,
+    "deletecollection": delete.collection,
+}
+ITEM: dict[str, Handler] = {
+    "get": get.handle,
+    "watch": watch.handle,
+    "update": write.update,
+    "patch": write.patch,
+    "delete": delete.handle,
+}
 # What clients are told about versions that will go.
 DEPRECATED = {("", "v1", "endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"}
 

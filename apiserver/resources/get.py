@@ -38,8 +38,10 @@ def reach(cache: Cache, revision: int) -> None:
         cache.refresh()
     if revision > cache.revision:
         cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
-        raise Timeout(f"Too large resource version: {revision}, current: {cache.revision}",
-                      details={"causes": [cause], "retryAfterSeconds": 1})
+        raise Timeout(
+            f"Too large resource version: {revision}, current: {cache.revision}",
+            details={"causes": [cause], "retryAfterSeconds": 1},
+        )
 
 
 def parse_revision(text: str, code: int = 400, prefix: str = "") -> int:
@@ -48,5 +50,8 @@ def parse_revision(text: str, code: int = 400, prefix: str = "") -> int:
         return -1
     if text.isascii() and text.isdigit():
         return int(text)
-    raise ApiError(f'{prefix}resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax',
-                   code=code, reason="BadRequest" if code == 400 else "")
+    raise ApiError(
+        f'{prefix}resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax',
+        code=code,
+        reason="BadRequest" if code == 400 else "",
+    )

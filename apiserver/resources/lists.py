@@ -74,7 +74,8 @@ def _first(request: Request, kind: Kind, wanted: str) -> tuple[int, Sequence[Ent
     revision = parse_revision(wanted, prefix="invalid resource version: ")
     limited = (request.integer("limit") or 0) > 0
     exact = request.query("resourceVersionMatch") == options.EXACT or (
-        revision > 0 and limited and not request.query("resourceVersionMatch"))
+        revision > 0 and limited and not request.query("resourceVersionMatch")
+    )
     reach(cache, revision)
     if exact:
         return revision, _at(request, kind, revision)
@@ -90,10 +91,14 @@ def _at(request: Request, kind: Kind, revision: int) -> Sequence[Entry]:
     with cache.lock:
         entries = cache.list(kind.storage, namespace)
         newer = cache.events_since(revision)
-    if newer is not None and not any(e.key.storage == kind.storage and namespace in (None, e.key.namespace) for e in newer):
+    if newer is not None and not any(
+        e.key.storage == kind.storage and namespace in (None, e.key.namespace) for e in newer
+    ):
         return entries
-    return [Entry(change.key, change.revision, change.body)
-            for change in request.state.store.at(revision, kind.storage, namespace)]
+    return [
+        Entry(change.key, change.revision, change.body)
+        for change in request.state.store.at(revision, kind.storage, namespace)
+    ]
 
 
 def _cut(entries: Sequence[Entry], revision: int, limit: int, counted: bool) -> Page:
@@ -126,7 +131,9 @@ def encode(kind: Kind, view: View, page: Page, include: str = "") -> list[Buffer
         metadata["remainingItemCount"] = page.remaining
     if view.transform == "Table":
         if include not in table.INCLUDE:
-            raise BadRequest(f'includeObject: Unsupported value: "{include}": supported values: "None", "Metadata", "Object"')
+            raise BadRequest(
+                f'includeObject: Unsupported value: "{include}": supported values: "None", "Metadata", "Object"'
+            )
         opening, rows = table.of_list(kind, list(page.entries), orjson.dumps(metadata), view.version, include)
         return enclose(opening, rows, b"", b",")
     if view.transform:
@@ -146,14 +153,23 @@ def join(kind: Kind, entries: Sequence[Entry], metadata: bytes) -> list[Buffer]:
 def _rest(body: bytes, prefix: bytes) -> Buffer:
     """What follows kind and apiVersion, and the opening brace: a view, not a copy, of the cache's own bytes."""
     if body.startswith(prefix):
-        return memoryview(body)[len(prefix):]
+        return memoryview(body)[len(prefix) :]
     obj = orjson.loads(body)
     return orjson.dumps({name: value for name, value in obj.items() if name not in ("kind", "apiVersion")})[1:]
 
 
 def _opening(kind: Kind, metadata: bytes) -> bytes:
-    return b"".join((b'{"kind":', orjson.dumps(kind.list_kind), b',"apiVersion":', orjson.dumps(kind.api_version),
-                     b',"metadata":', metadata, b',"items":['))
+    return b"".join(
+        (
+            b'{"kind":',
+            orjson.dumps(kind.list_kind),
+            b',"apiVersion":',
+            orjson.dumps(kind.api_version),
+            b',"metadata":',
+            metadata,
+            b',"items":[',
+        )
+    )
 
 
 def enclose(opening: bytes, items: Iterable[Buffer], before: bytes, between: bytes) -> list[Buffer]:

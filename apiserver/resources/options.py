@@ -26,8 +26,13 @@ def _match_errors(request: Request, match: str, revision: str) -> list[FieldErro
     if request.query("continue"):
         return [forbidden(field, "resourceVersionMatch is forbidden when continue is provided")]
     if match not in (EXACT, NOT_OLDER):
-        return [FieldError("FieldValueNotSupported", field, f'Unsupported value: "{match}": supported values: "Exact", '
-                                                            '"NotOlderThan", ""')]
+        return [
+            FieldError(
+                "FieldValueNotSupported",
+                field,
+                f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""',
+            )
+        ]
     if match == EXACT and revision == "0":
         return [forbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')]
     return []
@@ -45,7 +50,9 @@ def check_watch(request: Request) -> None:
             if match:
                 errors.append(not_supported(field, match, [NOT_OLDER]))
     elif match:
-        errors.append(forbidden(field, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))
+        errors.append(
+            forbidden(field, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+        )
     _raise(errors)
 
 

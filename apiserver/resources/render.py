@@ -57,5 +57,7 @@ def finish(view: View, data: bytes | list[Buffer], status: int = 200, warnings: 
     """The last step: YAML for those who asked for it."""
     pieces: list[Buffer] = [data] if isinstance(data, bytes) else data
     if view.yaml:
-        return Response(negotiation.to_yaml(orjson.loads(b"".join(pieces))), status, negotiation.YAML, warnings=warnings)
+        return Response(
+            negotiation.to_yaml(orjson.loads(b"".join(pieces))), status, negotiation.YAML, warnings=warnings
+        )
     return Response([*pieces, b"\n"], status, warnings=warnings)

@@ -36,8 +36,14 @@ async def handle(request: Request, kind: Kind) -> Answer:
     if request.info.name:
         fields = f"metadata.name={request.info.name}" + (f",{fields}" if fields else "")
     matches = select.matcher(kind, request.query("labelSelector"), fields)
-    watcher = Watcher(kind, request.info.namespace or None if kind.namespaced else None, matches, view,
-                      request.query("includeObject"), since=0)
+    watcher = Watcher(
+        kind,
+        request.info.namespace or None if kind.namespaced else None,
+        matches,
+        view,
+        request.query("includeObject"),
+        since=0,
+    )
     initial = begin(request, watcher, revision)
     lasts = float(timeout) if timeout else random.uniform(*_DEFAULT_TIMEOUT)
     content_type = negotiation.JSON if not view.yaml else negotiation.YAML
@@ -61,14 +67,17 @@ def begin(request: Request, watcher: Watcher, revision: int) -> Iterable[bytes]:
         entries = state.cache.list(watcher.kind.storage, watcher.namespace) if with_state else []
         remembered = None if with_state or revision <= 0 else state.cache.events_since(revision)
     if with_state:
-        closing = [bookmark(watcher, present, initial_end=True)] if bookmarks and request.flag("sendInitialEvents") else []
+        closing = (
+            [bookmark(watcher, present, initial_end=True)] if bookmarks and request.flag("sendInitialEvents") else []
+        )
         chosen = (e for e in entries if watcher.matches is None or watcher.matches(e))
         return itertools.chain((watcher.line("ADDED", e) for e in chosen), closing)
     return _replay(request, watcher, remembered, revision, present) if revision > 0 else ()
 
 
-def _replay(request: Request, watcher: Watcher, remembered: list[Event] | None, revision: int,
-            present: int) -> Iterable[bytes]:
+def _replay(
+    request: Request, watcher: Watcher, remembered: list[Event] | None, revision: int, present: int
+) -> Iterable[bytes]:
     """What happened after `revision`, from memory or from the log; an ERROR event if that is too long ago, or not yet."""
     try:
         if revision > present:

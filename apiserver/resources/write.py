@@ -28,8 +28,13 @@ from cluster.verbs.call import Call
 from cluster.verbs.plan import arun
 
 APPLY = "application/apply-patch+yaml"
-PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", APPLY,
-           "application/apply-patch+cbor")
+PATCHES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    APPLY,
+    "application/apply-patch+cbor",
+)
 MAX_MANAGER = 128  # bytes
 
 
@@ -37,9 +42,16 @@ def call_of(request: Request, kind: Kind) -> Call:
     """The call that a write request makes. Raises Invalid for bad options."""
     info = request.info
     return request.state.session(request.user).call(
-        kind, info.namespace if kind.namespaced else "", info.name, info.subresource,
-        dry_run=request.dry_run, field_manager=field_manager(request), field_validation=field_validation(request),
-        force=request.flag("force"), warnings=request.warnings)
+        kind,
+        info.namespace if kind.namespaced else "",
+        info.name,
+        info.subresource,
+        dry_run=request.dry_run,
+        field_manager=field_manager(request),
+        field_validation=field_validation(request),
+        force=request.flag("force"),
+        warnings=request.warnings,
+    )
 
 
 def field_validation(request: Request) -> str:

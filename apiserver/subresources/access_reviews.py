@@ -33,7 +33,10 @@ async def local(request: Request) -> Answer:
     errors = _errors(spec) + _subject_errors(spec)
     namespace = (spec.get("resourceAttributes") or {}).get("namespace", "")
     if spec.get("nonResourceAttributes") is not None:
-        shown = {"Path": spec["nonResourceAttributes"].get("path", ""), "Verb": spec["nonResourceAttributes"].get("verb", "")}
+        shown = {
+            "Path": spec["nonResourceAttributes"].get("path", ""),
+            "Verb": spec["nonResourceAttributes"].get("verb", ""),
+        }
         errors = [invalid("spec.nonResourceAttributes", shown, "disallowed on this kind of request")]
     elif namespace != request.info.namespace:
         errors.append(invalid("spec.resourceAttributes.namespace", namespace, "must match metadata.namespace"))
@@ -71,8 +74,9 @@ def _review(request: Request, kind: str, review: Json, errors: list[FieldError],
     status: Json = {"allowed": decision.allowed}
     if decision.reason:
         status["reason"] = decision.reason
-    return response.json_response({"kind": kind, "apiVersion": f"{GROUP}/v1", "metadata": review["metadata"],
-                                   "spec": spec, "status": status}, 201)
+    return response.json_response(
+        {"kind": kind, "apiVersion": f"{GROUP}/v1", "metadata": review["metadata"], "spec": spec, "status": status}, 201
+    )
 
 
 def attributes_of(spec: Json) -> Attributes:
@@ -81,8 +85,14 @@ def attributes_of(spec: Json) -> Attributes:
         asked = spec["nonResourceAttributes"]
         return Attributes(asked.get("verb", ""), path=asked.get("path", ""))
     asked = spec["resourceAttributes"]
-    return Attributes(asked.get("verb", ""), asked.get("group", ""), asked.get("resource", ""),
-                      asked.get("subresource", ""), asked.get("namespace", ""), asked.get("name", ""))
+    return Attributes(
+        asked.get("verb", ""),
+        asked.get("group", ""),
+        asked.get("resource", ""),
+        asked.get("subresource", ""),
+        asked.get("namespace", ""),
+        asked.get("name", ""),
+    )
 
 
 async def self_rules(request: Request) -> Answer:
@@ -92,8 +102,21 @@ async def self_rules(request: Request) -> Answer:
     if not namespace:
         raise BadRequest("no namespace on request")
     rules = request.state.authorizer.rules(request.user, namespace)
-    return response.json_response({
-        "kind": "SelfSubjectRulesReview", "apiVersion": f"{GROUP}/v1", "metadata": {}, "spec": {},
-        "status": {"resourceRules": [r for r in rules if r.get("resources")],
-                   "nonResourceRules": [{"verbs": r["verbs"], "nonResourceURLs": r["nonResourceURLs"]}
-                                        for r in rules if r.get("nonResourceURLs")], "incomplete": False}}, 201)
+    return response.json_response(
+        {
+            "kind": "SelfSubjectRulesReview",
+            "apiVersion": f"{GROUP}/v1",
+            "metadata": {},
+            "spec": {},
+            "status": {
+                "resourceRules": [r for r in rules if r.get("resources")],
+                "nonResourceRules": [
+                    {"verbs": r["verbs"], "nonResourceURLs": r["nonResourceURLs"]}
+                    for r in rules
+                    if r.get("nonResourceURLs")
+                ],
+                "incomplete": False,
+            },
+        },
+        201,
+    )

@@ -33,7 +33,9 @@ async def token_review(request: Request) -> Answer:
 async def self_review(request: Request) -> Answer:
     """Who the sender of this request is."""
     await posted(request, "SelfSubjectReview")
-    return _answer("SelfSubjectReview", {"status": {"userInfo": request.user.info()}}, {"creationTimestamp": clock.now()})
+    return _answer(
+        "SelfSubjectReview", {"status": {"userInfo": request.user.info()}}, {"creationTimestamp": clock.now()}
+    )
 
 
 def _answer(kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None) -> Answer:

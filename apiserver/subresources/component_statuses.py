@@ -37,8 +37,11 @@ async def handle(request: Request) -> Answer:
         return render.finish(view, orjson.dumps(made), warnings=warnings)
     if name:
         return render.finish(view, orjson.dumps({"kind": "ComponentStatus", "apiVersion": "v1", **items[0]}))
-    return render.finish(view, orjson.dumps({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {},
-                                             "items": items}), warnings=warnings)
+    return render.finish(
+        view,
+        orjson.dumps({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": items}),
+        warnings=warnings,
+    )
 
 
 async def _problem(state: State, process: str) -> str:
@@ -54,5 +57,7 @@ async def _problem(state: State, process: str) -> str:
 
 
 def _status(name: str, problem: str) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "conditions": [
-        {"type": "Healthy", "status": "False" if problem else "True", "message": problem or "ok"}]}
+    return {
+        "metadata": {"name": name},
+        "conditions": [{"type": "Healthy", "status": "False" if problem else "True", "message": problem or "ok"}],
+    }

@@ -12,8 +12,17 @@ from apiserver.subresources.verbs import only
 from cluster.errors import ApiError, BadRequest, FieldError, Invalid, NotFound, forbidden, invalid
 from cluster.registry import Kind
 
-OPTIONS = ("follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes", "stream",
-           "insecureSkipTLSVerifyBackend")
+OPTIONS = (
+    "follow",
+    "previous",
+    "sinceSeconds",
+    "sinceTime",
+    "timestamps",
+    "tailLines",
+    "limitBytes",
+    "stream",
+    "insecureSkipTLSVerifyBackend",
+)
 
 
 async def handle(request: Request, kind: Kind) -> Answer:
@@ -28,7 +37,9 @@ async def handle(request: Request, kind: Kind) -> Answer:
     target = node_target(request, node)
     options = {name: request.query(name) for name in OPTIONS if request.has_query(name)}
     meta = pod["metadata"]
-    path = f"/containerLogs/{meta['namespace']}/{meta['name']}/{container}" + (f"?{urlencode(options)}" if options else "")
+    path = f"/containerLogs/{meta['namespace']}/{meta['name']}/{container}" + (
+        f"?{urlencode(options)}" if options else ""
+    )
     exchange = Exchange(target)
     await exchange.start("GET", path, [(b"accept", b"*/*")])
     if exchange.status >= 400:
@@ -43,7 +54,11 @@ async def _refused(exchange: Exchange) -> ApiError:
         error: ApiError = NotFound("pods/log", "")
         error.message = text or error.message
         return error
-    return BadRequest(text) if exchange.status == 400 else ApiError(text or "the kubelet gave no log", code=exchange.status)
+    return (
+        BadRequest(text)
+        if exchange.status == 400
+        else ApiError(text or "the kubelet gave no log", code=exchange.status)
+    )
 
 
 def _check_options(request: Request) -> None:
@@ -60,5 +75,3 @@ def _check_options(request: Request) -> None:
         errors.append(invalid("sinceSeconds", since, "must be greater than 0"))
     if errors:
         raise Invalid("PodLogOptions", "", errors)
-
-

@@ -40,7 +40,9 @@ def container_of(request: Request, pod: Json) -> str:
         return containers[0]
     init = [c["name"] for c in pod["spec"].get("initContainers") or ()]
     more = f" or one of the init containers: [{' '.join(init)}]" if init else ""
-    raise BadRequest(f"a container name must be specified for pod {name}, choose one of: [{' '.join(containers)}]{more}")
+    raise BadRequest(
+        f"a container name must be specified for pod {name}, choose one of: [{' '.join(containers)}]{more}"
+    )
 
 
 def node_of(request: Request, name: str) -> Json:

@@ -80,8 +80,12 @@ def choose_endpoint(request: Request, service: Entry, wanted: str) -> tuple[str,
             continue
         part = entry.object()
         numbers = [p["port"] for p in part.get("ports") or () if p.get("port") and _fits(p, port, wanted)]
-        addresses = [a for e in part.get("endpoints") or () if (e.get("conditions") or {}).get("ready") is not False
-                     for a in e.get("addresses") or ()]
+        addresses = [
+            a
+            for e in part.get("endpoints") or ()
+            if (e.get("conditions") or {}).get("ready") is not False
+            for a in e.get("addresses") or ()
+        ]
         found += [(address, number) for number in numbers for address in addresses]
     if not found:
         raise ServiceUnavailable(f'no endpoints available for service "{name}"')
@@ -110,12 +114,17 @@ async def _pass(request: Request, target: Target, below: str = "") -> Answer:
         query = request.scope["query_string"].decode("latin-1")
         location = request.raw_path + "/" + (f"?{query}" if query else "")
         return Response(b"", 301, "text/plain", [(b"location", location.encode("latin-1"))])
-    path = below + quote(rest or "/", safe="/:@!$&'()*+,;=~-._%") + (
-        "?" + request.scope["query_string"].decode("latin-1") if request.scope["query_string"] else "")
-    prefix = request.info.path[:len(request.info.path) - len(rest)] if rest else request.info.path
-    extra = [(b"x-forwarded-uri", request.info.path.encode()),
-             (b"x-forwarded-host", request.header(b"host").encode("latin-1")),
-             (b"x-forwarded-proto", request.scope["scheme"].encode())]
+    path = (
+        below
+        + quote(rest or "/", safe="/:@!$&'()*+,;=~-._%")
+        + ("?" + request.scope["query_string"].decode("latin-1") if request.scope["query_string"] else "")
+    )
+    prefix = request.info.path[: len(request.info.path) - len(rest)] if rest else request.info.path
+    extra = [
+        (b"x-forwarded-uri", request.info.path.encode()),
+        (b"x-forwarded-host", request.header(b"host").encode("latin-1")),
+        (b"x-forwarded-proto", request.scope["scheme"].encode()),
+    ]
     if "tunnel" in request.scope:
         return await backend.upgrade(request, target, path, extra)
     answer = await backend.forward(request, target, path, extra)

@@ -24,13 +24,27 @@ Json = dict[str, Any]
 
 
 def _cells(scale: Json, now: float) -> list[Any]:
-    return [scale["metadata"]["name"], scale["spec"].get("replicas", 0), scale["status"].get("replicas", 0),
-            columns.age(scale, now)]
+    return [
+        scale["metadata"]["name"],
+        scale["spec"].get("replicas", 0),
+        scale["status"].get("replicas", 0),
+        columns.age(scale, now),
+    ]
 
 
-KIND = Kind("autoscaling", "v1", "Scale", "scales", cells=_cells, columns=(
-    columns.NAME, columns.column("Desired", "integer", "How many replicas are wanted."),
-    columns.column("Available", "integer", "How many replicas there are."), columns.AGE))
+KIND = Kind(
+    "autoscaling",
+    "v1",
+    "Scale",
+    "scales",
+    cells=_cells,
+    columns=(
+        columns.NAME,
+        columns.column("Desired", "integer", "How many replicas are wanted."),
+        columns.column("Available", "integer", "How many replicas there are."),
+        columns.AGE,
+    ),
+)
 
 
 async def handle(request: Request, kind: Kind) -> Answer:
@@ -84,11 +98,13 @@ def _check(request: Request, kind: Kind, scale: Json) -> None:
     replicas = (scale.get("spec") or {}).get("replicas", 0)
     if (not isinstance(replicas, int) or replicas < 0) and schema.is_custom(kind.definition):
         paths = kind.scale or Scale()
-        raise Invalid(kind.kind, name, [invalid(f".{paths.replicas}", replicas, "should be a non-negative integer")],
-                      kind.group)
+        raise Invalid(
+            kind.kind, name, [invalid(f".{paths.replicas}", replicas, "should be a non-negative integer")], kind.group
+        )
     if not isinstance(replicas, int) or replicas < 0:
-        raise Invalid("Scale", name, [invalid("spec.replicas", replicas, "must be greater than or equal to 0")],
-                      "autoscaling")
+        raise Invalid(
+            "Scale", name, [invalid("spec.replicas", replicas, "must be greater than or equal to 0")], "autoscaling"
+        )
 
 
 def of_object(obj: Json, paths: Scale) -> Json:
@@ -101,8 +117,13 @@ def of_object(obj: Json, paths: Scale) -> Json:
     if text:
         status["selector"] = text
     replicas = fetch(obj, paths.replicas) or 0
-    return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": {k: meta[k] for k in kept if k in meta},
-            "spec": {"replicas": replicas} if replicas else {}, "status": status}
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {k: meta[k] for k in kept if k in meta},
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": status,
+    }
 
 
 def _selector_text(selector: Json | None) -> str:

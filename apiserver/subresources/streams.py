@@ -35,9 +35,16 @@ def handler(kubelet_path: str, options: tuple[str, ...], with_container: bool = 
         target = node_target(request, node)
         if "tunnel" not in request.scope:
             raise BadRequest("Upgrade request required")
-        parts = [kubelet_path, pod["metadata"]["namespace"], pod["metadata"]["name"], *([container] if container else [])]
+        parts = [
+            kubelet_path,
+            pod["metadata"]["namespace"],
+            pod["metadata"]["name"],
+            *([container] if container else []),
+        ]
         chosen = [(name, value) for name in options for value in request.queries(name)]
-        return await backend.upgrade(request, target, "/" + "/".join(parts) + (f"?{urlencode(chosen)}" if chosen else ""))
+        return await backend.upgrade(
+            request, target, "/" + "/".join(parts) + (f"?{urlencode(chosen)}" if chosen else "")
+        )
 
     return handle
 

@@ -36,12 +36,25 @@ async def handle(request: Request, kind: Kind) -> Answer:
     bound = _bound(request, spec.get("boundObjectRef"))
     claims = serviceaccounts.claims_of(account, audiences, seconds, bound)
     signed = request.state.authenticator.signer.sign(claims)
-    return response.json_response({
-        "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
-        "metadata": {"name": info.name, "namespace": info.namespace, "uid": account.meta.uid,
-                     "creationTimestamp": clock.now()},
-        "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": spec.get("boundObjectRef")},
-        "status": {"token": signed, "expirationTimestamp": clock.stamp(claims["exp"])}}, 201)
+    return response.json_response(
+        {
+            "kind": "TokenRequest",
+            "apiVersion": "authentication.k8s.io/v1",
+            "metadata": {
+                "name": info.name,
+                "namespace": info.namespace,
+                "uid": account.meta.uid,
+                "creationTimestamp": clock.now(),
+            },
+            "spec": {
+                "audiences": audiences,
+                "expirationSeconds": seconds,
+                "boundObjectRef": spec.get("boundObjectRef"),
+            },
+            "status": {"token": signed, "expirationTimestamp": clock.stamp(claims["exp"])},
+        },
+        201,
+    )
 
 
 def _seconds(spec: Json) -> int:
@@ -72,6 +85,11 @@ def _bound(request: Request, reference: Json | None) -> tuple[str, Entry] | None
     if entry is None:
         raise NotFound(storage, name)
     if reference.get("uid") and reference["uid"] != entry.meta.uid:
-        raise Conflict(reference["kind"], name, "", f"the UID in the bound object reference ({reference['uid']}) does not "
-                       "match the UID in record. The object might have been deleted and then recreated")
+        raise Conflict(
+            reference["kind"],
+            name,
+            "",
+            f"the UID in the bound object reference ({reference['uid']}) does not "
+            "match the UID in record. The object might have been deleted and then recreated",
+        )
     return claim, entry

@@ -29,7 +29,11 @@ ORDER: Sequence[tuple[type[Plugin], bool, str]] = (
     (NamespaceLifecycle, True, "first: nothing else matters in a namespace that is not there or is going away"),
     (LimitRanger, True, "fills in requests and limits before anything counts or weighs them"),
     (ServiceAccount, True, "adds the account, its token volume and its pull secrets, which later checks look at"),
-    (NodeRestriction, False, "a kubelet is confined before its write can have effects; off unless asked for, as upstream"),
+    (
+        NodeRestriction,
+        False,
+        "a kubelet is confined before its write can have effects; off unless asked for, as upstream",
+    ),
     (TaintNodes, True, "a new node is tainted not-ready before the scheduler can see it"),
     (PodSecurity, True, "after the account's mounts are in, on the pod as it will run"),
     (PodTopologyLabels, True, "labels of the node; independent of the rest"),
@@ -69,8 +73,10 @@ class Chain:
         found = self._steps.get(what)
         if found is None:
             plugins = [plugin for plugin in self._plugins if plugin.handles(*what)]
-            found = (tuple(p.mutate for p in plugins if type(p).mutate is not Plugin.mutate),
-                     tuple(p.validate for p in plugins if type(p).validate is not Plugin.validate))
+            found = (
+                tuple(p.mutate for p in plugins if type(p).mutate is not Plugin.mutate),
+                tuple(p.validate for p in plugins if type(p).validate is not Plugin.validate),
+            )
             if len(self._steps) < 10_000:
                 self._steps[what] = found
         return found
@@ -83,5 +89,6 @@ def default_chain(enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = ())
     unknown = [name for name in (*enabled, *disabled) if name not in known]
     if unknown:
         raise ValueError(f"no admission plugin is called {unknown[0]!r}; there are: {', '.join(sorted(known))}")
-    return Chain([plugin() for plugin, on, _ in ORDER
-                  if (on or plugin.__name__ in enabled) and plugin.__name__ not in disabled])
+    return Chain(
+        [plugin() for plugin, on, _ in ORDER if (on or plugin.__name__ in enabled) and plugin.__name__ not in disabled]
+    )

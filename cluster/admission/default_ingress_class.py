@@ -15,7 +15,9 @@ class DefaultIngressClass(Plugin):
 
     def mutate(self, request: Request) -> None:
         spec = request.obj.setdefault("spec", {})
-        if spec.get("ingressClassName") is not None or OLD_ANNOTATION in (request.obj["metadata"].get("annotations") or {}):
+        if spec.get("ingressClassName") is not None or OLD_ANNOTATION in (
+            request.obj["metadata"].get("annotations") or {}
+        ):
             return
         name = default_class(request, "ingressclasses.networking.k8s.io", ANNOTATION)
         if name is not None:

@@ -17,9 +17,13 @@ class DefaultTolerationSeconds(Plugin):
         tolerations = spec.get("tolerations") or []
         missing = [taint for taint in TAINTS if not any(self._covers(t, taint) for t in tolerations)]
         if missing:
-            spec["tolerations"] = [*tolerations, *(
-                {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}
-                for taint in missing)]
+            spec["tolerations"] = [
+                *tolerations,
+                *(
+                    {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}
+                    for taint in missing
+                ),
+            ]
 
     def _covers(self, toleration: dict[str, object], taint: str) -> bool:
         return toleration.get("key") in (taint, None, "") and toleration.get("effect") in ("NoExecute", None, "")

@@ -38,14 +38,18 @@ class EscalationCheck(Plugin):
         if authorizer.decide(request.user, want).allowed:
             return
         if request.obj.get("aggregationRule"):
-            everything = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
-                          {"verbs": ["*"], "nonResourceURLs": ["*"]}]
+            everything = [
+                {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+                {"verbs": ["*"], "nonResourceURLs": ["*"]},
+            ]
             rules = [*rules, *everything]
         self._check_held(request, authorizer, rules)
 
     def _check_binding(self, request: Request, authorizer: Authorizer) -> None:
         ref = request.obj.get("roleRef") or {}
-        same = request.old is not None and all(request.old.get(n) == request.obj.get(n) for n in ("roleRef", "subjects"))
+        same = request.old is not None and all(
+            request.old.get(n) == request.obj.get(n) for n in ("roleRef", "subjects")
+        )
         plural = "clusterroles" if ref.get("kind") == "ClusterRole" else "roles"
         want = Attributes("bind", rbac.GROUP, plural, "", request.namespace, ref.get("name", ""))
         if same or authorizer.decide(request.user, want).allowed:
@@ -60,5 +64,7 @@ class EscalationCheck(Plugin):
         missing = rbac.uncovered(authorizer.rules(user, request.namespace), rules)
         if missing:
             groups = " ".join(f'"{group}"' for group in user.groups)
-            raise request.forbid(f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not '
-                                 "currently held:\n" + "\n".join(rbac.compact(missing)))
+            raise request.forbid(
+                f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not '
+                "currently held:\n" + "\n".join(rbac.compact(missing))
+            )

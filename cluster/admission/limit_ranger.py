@@ -32,8 +32,11 @@ class LimitRanger(Plugin):
             problems = list(_pod_problems(request))
         else:
             asked = {"storage": ((request.obj["spec"].get("resources") or {}).get("requests") or {}).get("storage")}
-            problems = [p for limit in _limits(request, "PersistentVolumeClaim")
-                        for p in _problems(limit, "PersistentVolumeClaim", asked, {}, claim=True)]
+            problems = [
+                p
+                for limit in _limits(request, "PersistentVolumeClaim")
+                for p in _problems(limit, "PersistentVolumeClaim", asked, {}, claim=True)
+            ]
         if problems:
             raise request.forbid(problems[0] if len(problems) == 1 else "[" + ", ".join(problems) + "]")
 

@@ -25,9 +25,15 @@ class NamespaceLifecycle(Plugin):
         if entry is None:
             raise NotFound("namespaces", request.namespace)
         if entry.meta.deletionTimestamp:
-            error = request.forbid(f"unable to create new content in namespace {request.namespace} because it is being "
-                                   "terminated")
-            causes = [{"reason": "NamespaceTerminating", "message": f"namespace {request.namespace} is being terminated",
-                       "field": "metadata.namespace"}]
+            error = request.forbid(
+                f"unable to create new content in namespace {request.namespace} because it is being terminated"
+            )
+            causes = [
+                {
+                    "reason": "NamespaceTerminating",
+                    "message": f"namespace {request.namespace} is being terminated",
+                    "field": "metadata.namespace",
+                }
+            ]
             error.details = {**(error.details or {}), "causes": causes}
             raise error

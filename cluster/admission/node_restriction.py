@@ -12,10 +12,21 @@ Json = dict[str, Any]
 
 MIRROR = "kubernetes.io/config.mirror"
 _PROTECTED = "node-restriction.kubernetes.io"
-_OWN_LABELS = frozenset({
-    "kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os", "beta.kubernetes.io/arch", "beta.kubernetes.io/os",
-    "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type", "topology.kubernetes.io/region",
-    "topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone"})
+_OWN_LABELS = frozenset(
+    {
+        "kubernetes.io/hostname",
+        "kubernetes.io/arch",
+        "kubernetes.io/os",
+        "beta.kubernetes.io/arch",
+        "beta.kubernetes.io/os",
+        "beta.kubernetes.io/instance-type",
+        "node.kubernetes.io/instance-type",
+        "topology.kubernetes.io/region",
+        "topology.kubernetes.io/zone",
+        "failure-domain.beta.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/zone",
+    }
+)
 
 
 class NodeRestriction(Plugin):
@@ -37,7 +48,9 @@ class NodeRestriction(Plugin):
     def _check_pod(self, request: Request, node: str) -> None:
         pod = request.old or request.obj
         if (pod.get("spec") or {}).get("nodeName") != node:
-            raise request.forbid(f'node "{node}" can only {request.operation.lower()} pods with spec.nodeName set to itself')
+            raise request.forbid(
+                f'node "{node}" can only {request.operation.lower()} pods with spec.nodeName set to itself'
+            )
         if request.operation == CREATE and MIRROR not in (pod["metadata"].get("annotations") or {}):
             raise request.forbid(f'pod does not have "{MIRROR}" annotation, node "{node}" can only create mirror pods')
         if request.operation == UPDATE and not request.subresource:
@@ -46,7 +59,7 @@ class NodeRestriction(Plugin):
     def _check_node(self, request: Request, node: str) -> None:
         if request.name != node:
             raise request.forbid(f'node "{node}" is not allowed to modify node "{request.name}"')
-        labels = (request.obj["metadata"].get("labels") or {})
+        labels = request.obj["metadata"].get("labels") or {}
         before = ((request.old or {}).get("metadata") or {}).get("labels") or {}
         changed = [key for key in labels.keys() | before.keys() if labels.get(key) != before.get(key)]
         refused = sorted(key for key in changed if not _may_set(key))

@@ -20,8 +20,11 @@ class Plugin:
     subresources: ClassVar[frozenset[str]] = frozenset({""})
 
     def handles(self, operation: str, storage: str, subresource: str) -> bool:
-        return (operation in self.operations and subresource in self.subresources
-                and (self.storages is None or storage in self.storages))
+        return (
+            operation in self.operations
+            and subresource in self.subresources
+            and (self.storages is None or storage in self.storages)
+        )
 
     def mutate(self, request: Request) -> None:
         """Change `request.obj`; raises ApiError to refuse."""

@@ -12,10 +12,16 @@ from cluster.store import Key
 Json = dict[str, Any]
 
 PREFIX = "pod-security.kubernetes.io/"
-TEMPLATES = {"podtemplates": ("template",), "replicationcontrollers": ("spec", "template"),
-             "deployments.apps": ("spec", "template"), "replicasets.apps": ("spec", "template"),
-             "statefulsets.apps": ("spec", "template"), "daemonsets.apps": ("spec", "template"),
-             "jobs.batch": ("spec", "template"), "cronjobs.batch": ("spec", "jobTemplate", "spec", "template")}
+TEMPLATES = {
+    "podtemplates": ("template",),
+    "replicationcontrollers": ("spec", "template"),
+    "deployments.apps": ("spec", "template"),
+    "replicasets.apps": ("spec", "template"),
+    "statefulsets.apps": ("spec", "template"),
+    "daemonsets.apps": ("spec", "template"),
+    "jobs.batch": ("spec", "template"),
+    "cronjobs.batch": ("spec", "jobTemplate", "spec", "template"),
+}
 
 
 class PodSecurity(Plugin):

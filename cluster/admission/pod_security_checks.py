@@ -8,17 +8,54 @@ from typing import Any
 Json = dict[str, Any]
 Check = Callable[[Json, list[Json]], str]
 
-_BASELINE_CAPABILITIES = frozenset({
-    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
-    "SETPCAP", "SETUID", "SYS_CHROOT"})
-_SYSCTLS = frozenset({
-    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl",
-    "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"})
+_BASELINE_CAPABILITIES = frozenset(
+    {
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    }
+)
+_SYSCTLS = frozenset(
+    {
+        "kernel.shm_rmid_forced",
+        "net.ipv4.ip_local_port_range",
+        "net.ipv4.ip_unprivileged_port_start",
+        "net.ipv4.tcp_syncookies",
+        "net.ipv4.ping_group_range",
+        "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.tcp_keepalive_time",
+        "net.ipv4.tcp_fin_timeout",
+        "net.ipv4.tcp_keepalive_intvl",
+        "net.ipv4.tcp_keepalive_probes",
+        "net.ipv4.tcp_rmem",
+        "net.ipv4.tcp_wmem",
+    }
+)
 _SELINUX_TYPES = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
-_VOLUMES = frozenset({"name", "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim",
-                      "projected", "secret"})
+_VOLUMES = frozenset(
+    {
+        "name",
+        "configMap",
+        "csi",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "image",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+    }
+)
 _SECCOMP = ("RuntimeDefault", "Localhost")
 
 
@@ -44,13 +81,18 @@ def _selected(containers: list[Json], test: Callable[[Json], bool]) -> list[Json
 
 
 def app_armor(pod: Json, containers: list[Json]) -> str:
-    bad = [c for c in (pod["spec"], *containers)
-           if (_security(c).get("appArmorProfile") or {}).get("type") not in (None, *_SECCOMP)]
+    bad = [
+        c
+        for c in (pod["spec"], *containers)
+        if (_security(c).get("appArmorProfile") or {}).get("type") not in (None, *_SECCOMP)
+    ]
     return "forbidden AppArmor profile" + ("s" if len(bad) > 1 else "") if bad else ""
 
 
 def capabilities_baseline(pod: Json, containers: list[Json]) -> str:
-    bad = {c["name"]: sorted(_added(c) - _BASELINE_CAPABILITIES) for c in containers if _added(c) - _BASELINE_CAPABILITIES}
+    bad = {
+        c["name"]: sorted(_added(c) - _BASELINE_CAPABILITIES) for c in containers if _added(c) - _BASELINE_CAPABILITIES
+    }
     return f"non-default capabilities ({_added_text(bad)})" if bad else ""
 
 
@@ -61,7 +103,9 @@ def _added(container: Json) -> set[str]:
 def _added_text(bad: Mapping[str, list[str]]) -> str:
     names = ", ".join(f'"{name}"' for name in bad)
     listed = ", ".join(f'"{c}"' for c in sorted({c for added in bad.values() for c in added}))
-    return f"container{'s' if len(bad) > 1 else ''} {names} must not include {listed} in securityContext.capabilities.add"
+    return (
+        f"container{'s' if len(bad) > 1 else ''} {names} must not include {listed} in securityContext.capabilities.add"
+    )
 
 
 def host_namespaces(pod: Json, containers: list[Json]) -> str:
@@ -81,8 +125,10 @@ def host_ports(pod: Json, containers: list[Json]) -> str:
         return ""
     ports = sorted({port for found in used.values() for port in found})
     names, many = ", ".join(f'"{n}"' for n in used), len(used) > 1
-    return (f"hostPort (container{'s' if many else ''} {names} use{'' if many else 's'} "
-            f"hostPort{'s' if len(ports) > 1 else ''} {', '.join(map(str, ports))})")
+    return (
+        f"hostPort (container{'s' if many else ''} {names} use{'' if many else 's'} "
+        f"hostPort{'s' if len(ports) > 1 else ''} {', '.join(map(str, ports))})"
+    )
 
 
 def privileged(pod: Json, containers: list[Json]) -> str:
@@ -122,13 +168,18 @@ def windows_host_process(pod: Json, containers: list[Json]) -> str:
 
 def privilege_escalation(pod: Json, containers: list[Json]) -> str:
     bad = _selected(containers, lambda s: s.get("allowPrivilegeEscalation") is not False)
-    return ("allowPrivilegeEscalation != false "
-            f"({_names(bad)} must set securityContext.allowPrivilegeEscalation=false)") if bad else ""
+    return (
+        (f"allowPrivilegeEscalation != false ({_names(bad)} must set securityContext.allowPrivilegeEscalation=false)")
+        if bad
+        else ""
+    )
 
 
 def capabilities_restricted(pod: Json, containers: list[Json]) -> str:
     undropped = [c for c in containers if "ALL" not in ((_security(c).get("capabilities") or {}).get("drop") or ())]
-    added = {c["name"]: sorted(_added(c) - {"NET_BIND_SERVICE"}) for c in containers if _added(c) - {"NET_BIND_SERVICE"}}
+    added = {
+        c["name"]: sorted(_added(c) - {"NET_BIND_SERVICE"}) for c in containers if _added(c) - {"NET_BIND_SERVICE"}
+    }
     parts = [f'{_names(undropped)} must set securityContext.capabilities.drop=["ALL"]'] if undropped else []
     parts += [_added_text(added)] if added else []
     return f"unrestricted capabilities ({'; '.join(parts)})" if parts else ""
@@ -140,8 +191,10 @@ def restricted_volumes(pod: Json, containers: list[Json]) -> str:
         return ""
     kinds = ", ".join(f'"{k}"' for k in sorted({kind for _, kind in bad}))
     many, names = len(bad) > 1, ", ".join(f'"{name}"' for name, _ in bad)
-    return (f"restricted volume types (volume{'s' if many else ''} {names} use{'' if many else 's'} restricted volume "
-            f"type{'s' if ',' in kinds else ''} {kinds})")
+    return (
+        f"restricted volume types (volume{'s' if many else ''} {names} use{'' if many else 's'} restricted volume "
+        f"type{'s' if ',' in kinds else ''} {kinds})"
+    )
 
 
 def run_as_non_root(pod: Json, containers: list[Json]) -> str:
@@ -152,7 +205,11 @@ def run_as_non_root(pod: Json, containers: list[Json]) -> str:
         whose = ["pod"] if default is False else []
         whose += [_names(explicit)] if explicit else []
         return f"runAsNonRoot != true ({' and '.join(whose)} must not set securityContext.runAsNonRoot=false)"
-    return f"runAsNonRoot != true (pod or {_names(implicit)} must set securityContext.runAsNonRoot=true)" if implicit else ""
+    return (
+        f"runAsNonRoot != true (pod or {_names(implicit)} must set securityContext.runAsNonRoot=true)"
+        if implicit
+        else ""
+    )
 
 
 def run_as_user(pod: Json, containers: list[Json]) -> str:
@@ -165,8 +222,16 @@ def run_as_user(pod: Json, containers: list[Json]) -> str:
 def seccomp_restricted(pod: Json, containers: list[Json]) -> str:
     default = _seccomp(pod["spec"])
     bad = list(_without_seccomp(containers, default))
-    return ('seccompProfile (pod or ' + _names(bad) + ' must set securityContext.seccompProfile.type to "RuntimeDefault" or '
-            '"Localhost")') if bad else ""
+    return (
+        (
+            "seccompProfile (pod or "
+            + _names(bad)
+            + ' must set securityContext.seccompProfile.type to "RuntimeDefault" or '
+            '"Localhost")'
+        )
+        if bad
+        else ""
+    )
 
 
 def _without_seccomp(containers: list[Json], default: str | None) -> Iterator[Json]:
@@ -177,9 +242,28 @@ def _without_seccomp(containers: list[Json], default: str | None) -> Iterator[Js
 
 _SHARED: tuple[Check, ...] = (host_ports, privileged, proc_mount, selinux)
 LEVELS: dict[str, tuple[Check, ...]] = {
-    "baseline": (app_armor, capabilities_baseline, host_namespaces, host_path, *_SHARED, seccomp_baseline, sysctls,
-                 windows_host_process),
+    "baseline": (
+        app_armor,
+        capabilities_baseline,
+        host_namespaces,
+        host_path,
+        *_SHARED,
+        seccomp_baseline,
+        sysctls,
+        windows_host_process,
+    ),
     # Where restricted has a stricter check of the same thing, it stands in for the one of baseline.
-    "restricted": (app_armor, host_namespaces, *_SHARED, sysctls, windows_host_process, privilege_escalation,
-                   capabilities_restricted, restricted_volumes, run_as_non_root, run_as_user, seccomp_restricted),
+    "restricted": (
+        app_armor,
+        host_namespaces,
+        *_SHARED,
+        sysctls,
+        windows_host_process,
+        privilege_escalation,
+        capabilities_restricted,
+        restricted_volumes,
+        run_as_non_root,
+        run_as_user,
+        seccomp_restricted,
+    ),
 }

@@ -21,12 +21,16 @@ class Priority(Plugin):
         value, policy = chosen.get("value", 0), chosen.get("preemptionPolicy") or PREEMPT
         given = spec.get("priority")
         if given is not None and given != value:
-            raise request.forbid(f"the integer value of priority ({given}) must not be provided in pod spec; priority "
-                                 f"admission controller computed {value} from the given PriorityClass name")
+            raise request.forbid(
+                f"the integer value of priority ({given}) must not be provided in pod spec; priority "
+                f"admission controller computed {value} from the given PriorityClass name"
+            )
         wanted = spec.get("preemptionPolicy")
         if wanted is not None and wanted != policy:
-            raise request.forbid(f"the string value of PreemptionPolicy ({wanted}) must not be provided in pod spec; "
-                                 f"priority admission controller computed {policy} from the given PriorityClass name")
+            raise request.forbid(
+                f"the string value of PreemptionPolicy ({wanted}) must not be provided in pod spec; "
+                f"priority admission controller computed {policy} from the given PriorityClass name"
+            )
         spec["priority"], spec["preemptionPolicy"] = value, policy
         if chosen:
             spec["priorityClassName"] = chosen["metadata"]["name"]

@@ -11,8 +11,9 @@ from cluster.registry import Kind
 Json = dict[str, Any]
 
 # Kinds that are counted under their plain name beside count/NAME.
-_PLAIN = frozenset({"configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas", "secrets",
-                    "services"})
+_PLAIN = frozenset(
+    {"configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas", "secrets", "services"}
+)
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -77,10 +78,15 @@ def _service(service: Json) -> dict[str, Quantity]:
     spec = service.get("spec") or {}
     kind = spec.get("type", "ClusterIP")
     ports = len(spec.get("ports") or ())
-    node_ports = ports if kind == "NodePort" or (
-        kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True)) else 0
-    return {"services.nodeports": quantity.of_units(node_ports),
-            "services.loadbalancers": quantity.of_units(int(kind == "LoadBalancer"))}
+    node_ports = (
+        ports
+        if kind == "NodePort" or (kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True))
+        else 0
+    )
+    return {
+        "services.nodeports": quantity.of_units(node_ports),
+        "services.loadbalancers": quantity.of_units(int(kind == "LoadBalancer")),
+    }
 
 
 def _claim(claim: Json) -> dict[str, Quantity]:
@@ -107,14 +113,18 @@ def _in_scope(requirement: Json, pod: Json) -> bool:
     name, spec = requirement["scopeName"], pod["spec"]
     if name == "PriorityClass":
         return _matches(requirement, spec.get("priorityClassName"))
-    best_effort = not any((c.get("resources") or {}).get(w) for c in spec.get("containers") or ()
-                          for w in ("requests", "limits"))
+    best_effort = not any(
+        (c.get("resources") or {}).get(w) for c in spec.get("containers") or () for w in ("requests", "limits")
+    )
     affinity = spec.get("affinity") or {}
     cross = any(_cross_namespace(affinity.get(kind) or {}) for kind in ("podAffinity", "podAntiAffinity"))
-    return {"Terminating": spec.get("activeDeadlineSeconds") is not None,
-            "NotTerminating": spec.get("activeDeadlineSeconds") is None,
-            "BestEffort": best_effort, "NotBestEffort": not best_effort,
-            "CrossNamespacePodAffinity": cross}.get(name, False)
+    return {
+        "Terminating": spec.get("activeDeadlineSeconds") is not None,
+        "NotTerminating": spec.get("activeDeadlineSeconds") is None,
+        "BestEffort": best_effort,
+        "NotBestEffort": not best_effort,
+        "CrossNamespacePodAffinity": cross,
+    }.get(name, False)
 
 
 def _cross_namespace(affinity: Json) -> bool:
@@ -125,5 +135,6 @@ def _cross_namespace(affinity: Json) -> bool:
 
 def _matches(requirement: Json, value: str | None) -> bool:
     operator, values = requirement.get("operator"), requirement.get("values") or ()
-    return {"Exists": bool(value), "DoesNotExist": not value, "In": value in values,
-            "NotIn": value not in values}.get(operator or "", False)
+    return {"Exists": bool(value), "DoesNotExist": not value, "In": value in values, "NotIn": value not in values}.get(
+        operator or "", False
+    )

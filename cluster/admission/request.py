@@ -46,8 +46,21 @@ class Request:
         """The admission request for a call."""
         session = call.session
         name = call.name or obj.get("metadata", {}).get("name", "")
-        return cls(operation, call.storage_kind, call.kind, call.namespace, name, call.subresource, obj, old, session.user,
-                   session.cache, session.cluster, call.dry_run, call.warnings)
+        return cls(
+            operation,
+            call.storage_kind,
+            call.kind,
+            call.namespace,
+            name,
+            call.subresource,
+            obj,
+            old,
+            session.user,
+            session.cache,
+            session.cluster,
+            call.dry_run,
+            call.warnings,
+        )
 
     def forbid(self, detail: str) -> Forbidden:
         """The error that refuses this write."""

@@ -45,7 +45,9 @@ class ResourceQuota(Plugin):
             return
         uncounted = [name for name in wanted if name not in counted]
         if uncounted:
-            raise request.forbid(f"status unknown for quota: {entry.key.name}, resources: {','.join(sorted(uncounted))}")
+            raise request.forbid(
+                f"status unknown for quota: {entry.key.name}, resources: {','.join(sorted(uncounted))}"
+            )
         over = sorted(n for n, q in wanted.items() if quantity.parse(hard[n]).nano < q.nano + counted[n].nano)
         if over:
             raise request.forbid(self._exceeded(entry.key.name, over, wanted, counted, hard))
@@ -60,7 +62,9 @@ class ResourceQuota(Plugin):
             return
         missing = sorted(name for name in hard if any(_unspecified(request.obj["spec"], name)))
         if missing:
-            raise request.forbid(f"failed quota: {entry.key.name}: must specify {_grouped(request.obj['spec'], missing)}")
+            raise request.forbid(
+                f"failed quota: {entry.key.name}: must specify {_grouped(request.obj['spec'], missing)}"
+            )
 
     def _exceeded(self, name: str, over: list[str], wanted: Usage, used: Usage, hard: Json) -> str:
         def listed(values: Any) -> str:

@@ -19,7 +19,9 @@ class RuntimeClass(Plugin):
         name = spec.get("runtimeClassName")
         if not name:
             if spec.get("overhead"):
-                raise request.forbid("pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
+                raise request.forbid(
+                    "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+                )
             return
         entry = request.find("runtimeclasses.node.k8s.io", name)
         if entry is None:
@@ -39,8 +41,10 @@ class RuntimeClass(Plugin):
         selector = spec.get("nodeSelector") or {}
         for key, value in (scheduling.get("nodeSelector") or {}).items():
             if selector.get(key, value) != value:
-                raise request.forbid(f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
-                                     f"pod.spec.nodeSelector[{key}] = {selector[key]}")
+                raise request.forbid(
+                    f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
+                    f"pod.spec.nodeSelector[{key}] = {selector[key]}"
+                )
             selector = {**selector, key: value}
         if selector:
             spec["nodeSelector"] = selector

@@ -34,8 +34,9 @@ class ServiceAccount(Plugin):
         spec["serviceAccountName"] = spec["serviceAccount"] = name
         entry = request.find("serviceaccounts", name, request.namespace)
         if entry is None:
-            raise request.forbid(f"error looking up service account {request.namespace}/{name}: "
-                                 f'serviceaccount "{name}" not found')
+            raise request.forbid(
+                f'error looking up service account {request.namespace}/{name}: serviceaccount "{name}" not found'
+            )
         account = entry.shared()
         if self._mounts_token(account, spec):
             mount_token(spec)
@@ -53,8 +54,12 @@ class ServiceAccount(Plugin):
 
 def mount_token(spec: Json) -> None:
     """Mount a token, the cluster's authority and the namespace into every container that has nothing there yet."""
-    containers = [c for part in ("initContainers", "containers") for c in spec.get(part) or ()
-                  if not any(m.get("mountPath") == MOUNT_PATH for m in c.get("volumeMounts") or ())]
+    containers = [
+        c
+        for part in ("initContainers", "containers")
+        for c in spec.get(part) or ()
+        if not any(m.get("mountPath") == MOUNT_PATH for m in c.get("volumeMounts") or ())
+    ]
     if not containers:
         return
     name = _mounted(spec)
@@ -69,14 +74,32 @@ def mount_token(spec: Json) -> None:
 
 def _mounted(spec: Json) -> str | None:
     """The volume of a token that the pod has already: a container that a webhook put in shares it."""
-    return next((volume["name"] for volume in spec.get("volumes") or ()
-                 if volume["name"].startswith(VOLUME) and volume.get("projected")), None)
+    return next(
+        (
+            volume["name"]
+            for volume in spec.get("volumes") or ()
+            if volume["name"].startswith(VOLUME) and volume.get("projected")
+        ),
+        None,
+    )
 
 
 def token_volume(name: str) -> Json:
     """The projected volume that `mount_token` mounts."""
-    return {"name": name, "projected": {"defaultMode": 0o644, "sources": [
-        {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
-        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        {"downwardAPI": {"items": [{"path": "namespace",
-                                    "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}}]}}
+    return {
+        "name": name,
+        "projected": {
+            "defaultMode": 0o644,
+            "sources": [
+                {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
+                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+                {
+                    "downwardAPI": {
+                        "items": [
+                            {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+                        ]
+                    }
+                },
+            ],
+        },
+    }

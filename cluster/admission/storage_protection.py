@@ -5,9 +5,11 @@ from __future__ import annotations
 from cluster.admission.plugin import Plugin
 from cluster.admission.request import Request
 
-FINALIZERS = {"persistentvolumes": "kubernetes.io/pv-protection",
-              "persistentvolumeclaims": "kubernetes.io/pvc-protection",
-              "volumeattributesclasses.storage.k8s.io": "kubernetes.io/vac-protection"}
+FINALIZERS = {
+    "persistentvolumes": "kubernetes.io/pv-protection",
+    "persistentvolumeclaims": "kubernetes.io/pvc-protection",
+    "volumeattributesclasses.storage.k8s.io": "kubernetes.io/vac-protection",
+}
 
 
 class StorageProtection(Plugin):

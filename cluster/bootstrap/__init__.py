@@ -15,11 +15,13 @@ def objects(settings: Settings, api_port: int = 6443, api_address: str = "127.0.
 
     `api_address` and `api_port` are where the API server listens, for the endpoints of the `kubernetes` Service.
     """
-    return [*system.namespaces(),
-            *rbac.objects(),
-            *rbac.own(),
-            *system.priority_classes(),
-            *system.service_cidr(settings),
-            *system.kubernetes_service(settings, api_address, api_port),
-            *flowcontrol.objects(),
-            *apiservices.objects()]
+    return [
+        *system.namespaces(),
+        *rbac.objects(),
+        *rbac.own(),
+        *system.priority_classes(),
+        *system.service_cidr(settings),
+        *system.kubernetes_service(settings, api_address, api_port),
+        *flowcontrol.objects(),
+        *apiservices.objects(),
+    ]

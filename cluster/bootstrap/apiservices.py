@@ -28,17 +28,27 @@ GROUPS: dict[str, tuple[int, tuple[str, ...]]] = {
     "flowcontrol.apiserver.k8s.io": (16100, ("v1",)),
 }
 AUTOMANAGED = {"kube-aggregator.kubernetes.io/automanaged": "onstart"}
-AVAILABLE = {"type": "Available", "status": "True", "reason": "Local",
-             "message": "Local APIServices are always available"}
+AVAILABLE = {
+    "type": "Available",
+    "status": "True",
+    "reason": "Local",
+    "message": "Local APIServices are always available",
+}
 
 
 def objects() -> list[Json]:
-    return [_apiservice(group, version, minimum, 15 - index)
-            for group, (minimum, versions) in GROUPS.items() for index, version in enumerate(versions)]
+    return [
+        _apiservice(group, version, minimum, 15 - index)
+        for group, (minimum, versions) in GROUPS.items()
+        for index, version in enumerate(versions)
+    ]
 
 
 def _apiservice(group: str, version: str, minimum: int, priority: int) -> Json:
-    return {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
-            "metadata": {"name": f"{version}.{group}", "labels": dict(AUTOMANAGED)},
-            "spec": {"group": group, "version": version, "groupPriorityMinimum": minimum, "versionPriority": priority},
-            "status": {"conditions": [dict(AVAILABLE)]}}
+    return {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": f"{version}.{group}", "labels": dict(AUTOMANAGED)},
+        "spec": {"group": group, "version": version, "groupPriorityMinimum": minimum, "versionPriority": priority},
+        "status": {"conditions": [dict(AVAILABLE)]},
+    }

@@ -8,26 +8,39 @@ from pathlib import Path
 from cluster.registry import Json
 
 API_VERSION = "rbac.authorization.k8s.io/v1"
-KINDS = {"clusterroles": "ClusterRole", "clusterrolebindings": "ClusterRoleBinding",
-         "roles": "Role", "rolebindings": "RoleBinding"}
+KINDS = {
+    "clusterroles": "ClusterRole",
+    "clusterrolebindings": "ClusterRoleBinding",
+    "roles": "Role",
+    "rolebindings": "RoleBinding",
+}
 
 
 def objects() -> list[Json]:
     """All default roles and bindings; `admin`, `edit` and `view` already hold the rules they aggregate."""
     data = json.loads(Path(__file__).with_name("rbac.json").read_text())
     aggregate(data["clusterroles"])
-    return [{"apiVersion": API_VERSION, "kind": kind, **item} for plural, kind in KINDS.items()
-            for item in data[plural]]
+    return [
+        {"apiVersion": API_VERSION, "kind": kind, **item} for plural, kind in KINDS.items() for item in data[plural]
+    ]
 
 
 def own() -> list[Json]:
     """What Binnacle grants beyond: kube-proxy leads host ports to their pods, which elsewhere the network plugin does."""
     meta = {"name": "binnacle:host-ports"}
-    role = {"apiVersion": API_VERSION, "kind": "ClusterRole", "metadata": meta,
-            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}]}
-    binding = {"apiVersion": API_VERSION, "kind": "ClusterRoleBinding", "metadata": meta,
-               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": meta["name"]},
-               "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "system:kube-proxy"}]}
+    role = {
+        "apiVersion": API_VERSION,
+        "kind": "ClusterRole",
+        "metadata": meta,
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}],
+    }
+    binding = {
+        "apiVersion": API_VERSION,
+        "kind": "ClusterRoleBinding",
+        "metadata": meta,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": meta["name"]},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "system:kube-proxy"}],
+    }
     return [role, binding]
 
 

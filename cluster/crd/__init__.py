@@ -47,11 +47,18 @@ def published(kind: Kind) -> dict[str, Json]:
         return {}
     item, listed = _PREFIX + kind.definition, kind.definition.rsplit(".", 1)[0] + "." + kind.list_kind
     gvk = {"group": kind.group, "version": kind.version}
-    collection = {"type": "object", "required": ["items"], "description": f"{kind.list_kind} is a list of {kind.kind}",
-                  "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"},
-                                 "items": {"type": "array", "items": {"$ref": item}},
-                                 "metadata": {"allOf": [{"$ref": _LIST_META}]}},
-                  "x-kubernetes-group-version-kind": [{**gvk, "kind": kind.list_kind}]}
+    collection = {
+        "type": "object",
+        "required": ["items"],
+        "description": f"{kind.list_kind} is a list of {kind.kind}",
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "items": {"type": "array", "items": {"$ref": item}},
+            "metadata": {"allOf": [{"$ref": _LIST_META}]},
+        },
+        "x-kubernetes-group-version-kind": [{**gvk, "kind": kind.list_kind}],
+    }
     shown = {**_published[kind.definition][1], "x-kubernetes-group-version-kind": [{**gvk, "kind": kind.kind}]}
     return {kind.definition: shown, listed: collection}
 
@@ -70,16 +77,28 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
     defaults = structural.with_defaults(_schema(stored))
     namespaced = spec["scope"] == "Namespaced"
     return Kind(
-        group, name, names["kind"], names["plural"], namespaced, names.get("singular", ""),
-        tuple(names.get("shortNames") or ()), tuple(names.get("categories") or ()),
-        verbs=verbs, deprecation=_deprecation(spec, version) if version.get("deprecated") else "",
-        subresources=tuple(part for part in ("status", "scale") if part in subresources), definition=definition,
+        group,
+        name,
+        names["kind"],
+        names["plural"],
+        namespaced,
+        names.get("singular", ""),
+        tuple(names.get("shortNames") or ()),
+        tuple(names.get("categories") or ()),
+        verbs=verbs,
+        deprecation=_deprecation(spec, version) if version.get("deprecated") else "",
+        subresources=tuple(part for part in ("status", "scale") if part in subresources),
+        definition=definition,
         strategy=CustomStrategy(_schema(version), "status" in subresources, namespaced),
-        columns=columns.columns(version), cells=columns.cells(version), fields=_fields(version),
-        scale=_scale(subresources.get("scale")), list_kind=names.get("listKind", ""),
+        columns=columns.columns(version),
+        cells=columns.cells(version),
+        fields=_fields(version),
+        scale=_scale(subresources.get("scale")),
+        list_kind=names.get("listKind", ""),
         to_storage=identity if version is stored else _versioned(f"{group}/{stored['name']}"),
         from_storage=_reader(f"{group}/{name}", _schema(version), f"{group}/{stored['name']}", defaults),
-        verbatim=defaults is None)
+        verbatim=defaults is None,
+    )
 
 
 def _schema(version: Json) -> Json:
@@ -101,8 +120,9 @@ def _deprecation(spec: Json, version: Json) -> str:
     if version.get("deprecationWarning"):
         return str(version["deprecationWarning"])
     text = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
-    others = sorted((v["name"] for v in spec["versions"] if v.get("served") and not v.get("deprecated")),
-                    key=version_rank)
+    others = sorted(
+        (v["name"] for v in spec["versions"] if v.get("served") and not v.get("deprecated")), key=version_rank
+    )
     return f"{text}; use {spec['group']}/{others[0]} {spec['names']['kind']}" if others else text
 
 
@@ -132,6 +152,7 @@ def _versioned(api_version: str) -> Any:
 
 def _reader(api_version: str, custom: Json, stored: str, defaults: Json | None) -> Any:
     """Reads a stored object in a version. It may have been stored in another one, or before its schema changed."""
+
     def read(obj: Json) -> Json:
         if defaults is not None and obj["apiVersion"] == stored:
             structural.default(obj, defaults)
@@ -145,8 +166,11 @@ def _reader(api_version: str, custom: Json, stored: str, defaults: Json | None) 
 def _scale(scale: Json | None) -> Scale | None:
     if scale is None:
         return None
-    return Scale(scale["specReplicasPath"].lstrip("."), scale["statusReplicasPath"].lstrip("."),
-                 (scale.get("labelSelectorPath") or "").lstrip("."))
+    return Scale(
+        scale["specReplicasPath"].lstrip("."),
+        scale["statusReplicasPath"].lstrip("."),
+        (scale.get("labelSelectorPath") or "").lstrip("."),
+    )
 
 
 def _fields(version: Json) -> dict[str, Any]:
@@ -163,8 +187,10 @@ def _fields(version: Json) -> dict[str, Any]:
 
 def _shown(custom: Json) -> Json:
     """A schema as OpenAPI shows it: with the fields that every object has."""
-    text = {"apiVersion": "The version of the schema of this object, as <group>/<version>.",
-            "kind": "The kind of this object."}
+    text = {
+        "apiVersion": "The version of the schema of this object, as <group>/<version>.",
+        "kind": "The kind of this object.",
+    }
     common = {key: {"type": "string", "description": description} for key, description in text.items()}
     meta = {"allOf": [{"$ref": _PREFIX + structural.META}], "description": "Standard object's metadata."}
     return {**custom, "properties": {**(custom.get("properties") or {}), **common, "metadata": meta}}

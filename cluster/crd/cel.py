@@ -36,8 +36,9 @@ def engine() -> Any:
             path = next(Path(places[0]).glob("cel.*.so"), None) if places else None
             spec = util.spec_from_file_location("cel.cel", path) if path else None
             if spec is None or spec.loader is None:
-                raise RuntimeError("rules in CEL need the package common-expression-language: "
-                                   "run `pip install -r requirements.txt`")
+                raise RuntimeError(
+                    "rules in CEL need the package common-expression-language: run `pip install -r requirements.txt`"
+                )
             module = util.module_from_spec(spec)
             spec.loader.exec_module(module)
             _module = module
@@ -50,7 +51,9 @@ def program(expression: str) -> Any:
     return engine().compile(expression)
 
 
-def run(expression: str, variables: dict[str, Any], more: Mapping[str, Callable[..., Any]] = MappingProxyType({})) -> Any:
+def run(
+    expression: str, variables: dict[str, Any], more: Mapping[str, Callable[..., Any]] = MappingProxyType({})
+) -> Any:
     """The value of an expression, which may use `more` functions; raises what the engine raises."""
     context = engine().Context()
     for name, function in {**celfunctions.FUNCTIONS, **more}.items():
@@ -119,8 +122,11 @@ def _rule(rule: Json, value: Any, schema: Json, path: str, old: Any) -> Iterator
         if old is MISSING and not optional:
             return
         before = None if old is MISSING else _self(old, schema, path)
-        variables["oldSelf"] = (engine().OptionalValue.none() if before is None else engine().OptionalValue.of(before)
-                                ) if optional else before
+        variables["oldSelf"] = (
+            (engine().OptionalValue.none() if before is None else engine().OptionalValue.of(before))
+            if optional
+            else before
+        )
     try:
         passed = run(text, variables)
     except Exception as error:  # the engine raises many types, all of them failures of this rule
@@ -157,6 +163,9 @@ def _failure(rule: Json, value: Any, path: str, message: str) -> FieldError:
     reason = rule.get("reason") or "FieldValueInvalid"
     field = _field(path + re.sub(r"\['([^']*)'\]", r"[\1]", rule.get("fieldPath") or "")).lstrip(".")
     shown = "" if isinstance(value, dict | list) else f"{show(value)}: "
-    heads = {"FieldValueForbidden": "Forbidden: ", "FieldValueRequired": "Required value: ",
-             "FieldValueDuplicate": f"Duplicate value: {shown}"}
+    heads = {
+        "FieldValueForbidden": "Forbidden: ",
+        "FieldValueRequired": "Required value: ",
+        "FieldValueDuplicate": f"Duplicate value: {shown}",
+    }
     return FieldError(reason, field, heads.get(reason, f"Invalid value: {shown}") + message)

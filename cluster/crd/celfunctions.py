@@ -54,7 +54,7 @@ def _split(text: str, separator: str, limit: int = -1) -> list[str]:
     if limit == 0:
         return []
     parts = list(text) if separator == "" else text.split(separator)
-    return parts if limit < 0 or len(parts) <= limit else [*parts[:limit - 1], separator.join(parts[limit - 1:])]
+    return parts if limit < 0 or len(parts) <= limit else [*parts[: limit - 1], separator.join(parts[limit - 1 :])]
 
 
 def _substring(text: str, start: int, end: int | None = None) -> str:
@@ -70,15 +70,23 @@ def _is_sorted(items: list[Any]) -> bool:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isURL": _is_url,
-    "isIP": _try(ipaddress.ip_address), "isCIDR": _try(ipaddress.ip_network),
+    "isIP": _try(ipaddress.ip_address),
+    "isCIDR": _try(ipaddress.ip_network),
     "isQuantity": _try(quantity.parse),
-    "find": _find, "findAll": _find_all,
-    "split": _split, "join": lambda items, separator="": separator.join(items),
-    "lowerAscii": lambda text: text.lower(), "upperAscii": lambda text: text.upper(),
-    "trim": lambda text: text.strip(), "substring": _substring,
+    "find": _find,
+    "findAll": _find_all,
+    "split": _split,
+    "join": lambda items, separator="": separator.join(items),
+    "lowerAscii": lambda text: text.lower(),
+    "upperAscii": lambda text: text.upper(),
+    "trim": lambda text: text.strip(),
+    "substring": _substring,
     "replace": lambda text, old, new, count=-1: text.replace(old, new, count),
-    "charAt": lambda text, index: text[index:index + 1],
-    "indexOf": _index_of, "lastIndexOf": _last_index_of,
-    "sum": lambda items: sum(items), "min": lambda *items: min(items[0] if len(items) == 1 else items),
-    "max": lambda *items: max(items[0] if len(items) == 1 else items), "isSorted": _is_sorted,
+    "charAt": lambda text, index: text[index : index + 1],
+    "indexOf": _index_of,
+    "lastIndexOf": _last_index_of,
+    "sum": lambda items: sum(items),
+    "min": lambda *items: min(items[0] if len(items) == 1 else items),
+    "max": lambda *items: max(items[0] if len(items) == 1 else items),
+    "isSorted": _is_sorted,
 }

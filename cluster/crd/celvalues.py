@@ -8,9 +8,31 @@ from typing import Any
 
 Json = dict[str, Any]
 _ESCAPES = (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__"))
-_RESERVED = frozenset((
-    "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let",
-    "loop", "package", "namespace", "return", "var", "void", "while"))
+_RESERVED = frozenset(
+    (
+        "true",
+        "false",
+        "null",
+        "in",
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    )
+)
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -26,8 +48,10 @@ def to_cel(value: Any, schema: Any) -> Any:
     schema = schema if isinstance(schema, dict) else {}
     if isinstance(value, dict):
         properties, more = schema.get("properties") or {}, schema.get("additionalProperties")
-        return {(escape(key) if key in properties else key): to_cel(item, properties.get(key, more))
-                for key, item in value.items()}
+        return {
+            (escape(key) if key in properties else key): to_cel(item, properties.get(key, more))
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [to_cel(item, schema.get("items")) for item in value]
     if schema.get("type") == "number" and isinstance(value, int) and not isinstance(value, bool):

@@ -11,16 +11,28 @@ from cluster.crd import jsonpath
 from cluster.registry import Column
 
 Json = dict[str, Any]
-_AGE: list[Json] = [{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp",
-         "description": "Time since this object was created."}]
+_AGE: list[Json] = [
+    {
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp",
+        "description": "Time since this object was created.",
+    }
+]
 
 
 def columns(version: Json) -> tuple[Column, ...]:
     """The column definitions of one version."""
     more = version.get("additionalPrinterColumns") or _AGE
-    return (Column("Name", format="name", description="Name must be unique within a namespace."),
-            *(Column(c["name"], c.get("type", "string"), c.get("format", ""), c.get("description", ""),
-                     c.get("priority", 0)) for c in more))
+    return (
+        Column("Name", format="name", description="Name must be unique within a namespace."),
+        *(
+            Column(
+                c["name"], c.get("type", "string"), c.get("format", ""), c.get("description", ""), c.get("priority", 0)
+            )
+            for c in more
+        ),
+    )
 
 
 def cells(version: Json) -> Callable[[Json, float], list[Any]]:

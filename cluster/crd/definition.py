@@ -43,8 +43,11 @@ def _validate(crd: Json) -> Iterator[FieldError]:
     yield from _check_stored(crd)
     yield from _check_conversion(spec.get("conversion") or {})
     if spec.get("preserveUnknownFields"):
-        yield e.invalid("spec.preserveUnknownFields", True, "cannot set to true, set x-kubernetes-preserve-unknown-"
-                                                            "fields to true in spec.versions[*].schema instead")
+        yield e.invalid(
+            "spec.preserveUnknownFields",
+            True,
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
+        )
 
 
 def _check_group(crd: Json, group: str) -> Iterator[FieldError]:
@@ -57,13 +60,18 @@ def _check_group(crd: Json, group: str) -> Iterator[FieldError]:
     protected = group.endswith(_PROTECTED) or group in ("k8s.io", "kubernetes.io")
     approval = (crd["metadata"].get("annotations") or {}).get(APPROVED, "")
     if protected and not approval:
-        yield e.required(f"metadata.annotations[{APPROVED}]",
-                         f'protected groups must have approval annotation "{APPROVED}", see '
-                         "https://github.com/kubernetes/enhancements/pull/1111")
+        yield e.required(
+            f"metadata.annotations[{APPROVED}]",
+            f'protected groups must have approval annotation "{APPROVED}", see '
+            "https://github.com/kubernetes/enhancements/pull/1111",
+        )
     elif protected and not re.match(r"https?://|unapproved", approval):
-        yield e.invalid(f"metadata.annotations[{APPROVED}]", approval,
-                        f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason '
-                        'starting with "unapproved"')
+        yield e.invalid(
+            f"metadata.annotations[{APPROVED}]",
+            approval,
+            f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason '
+            'starting with "unapproved"',
+        )
 
 
 def _check_names(names: Json) -> Iterator[FieldError]:
@@ -76,8 +84,11 @@ def _check_names(names: Json) -> Iterator[FieldError]:
         if not names.get(key):
             yield e.required(f"spec.names.{key}")
         elif dns1035_label(names[key].lower()):
-            yield e.invalid(f"spec.names.{key}", names[key], "may have mixed case, but should otherwise match: "
-                            + dns1035_label(names[key].lower())[0])
+            yield e.invalid(
+                f"spec.names.{key}",
+                names[key],
+                "may have mixed case, but should otherwise match: " + dns1035_label(names[key].lower())[0],
+            )
     if names.get("kind") and names.get("kind") == names.get("listKind"):
         yield e.invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
     for key in ("shortNames", "categories"):
@@ -91,8 +102,9 @@ def _check_versions(spec: Json) -> Iterator[FieldError]:
     if len(set(named)) != len(named):
         yield e.invalid("spec.versions", versions, "must contain unique version names")
     if sum(bool(version.get("storage")) for version in versions) != 1:
-        yield e.invalid("spec.versions", spec.get("versions"),
-                        "must have exactly one version marked as storage version")
+        yield e.invalid(
+            "spec.versions", spec.get("versions"), "must have exactly one version marked as storage version"
+        )
     for i, version in enumerate(versions):
         path = f"spec.versions[{i}]"
         yield from check(f"{path}.name", version.get("name", ""), dns1035_label)
@@ -111,8 +123,9 @@ def _check_version(version: Json, path: str, versions: list[Json]) -> Iterator[F
     if schema is None:
         yield e.required(f"{path}.schema.openAPIV3Schema")
     else:
-        yield from rules.check(schema, "spec.validation.openAPIV3Schema" if "schema" in shared
-                               else f"{path}.schema.openAPIV3Schema")
+        yield from rules.check(
+            schema, "spec.validation.openAPIV3Schema" if "schema" in shared else f"{path}.schema.openAPIV3Schema"
+        )
     places = {key: f"spec.{key}" if key in shared else f"{path}.{key}" for key in _PER_VERSION}
     yield from _check_columns(version, places["additionalPrinterColumns"])
     yield from _check_selectable(version, schema or {}, places["selectableFields"])
@@ -150,8 +163,12 @@ def _check_selectable(version: Json, schema: Json, path: str) -> Iterator[FieldE
         if target is None:
             yield e.invalid(place, text, "is an invalid path: does not refer to a valid field")
         elif target.get("type") not in ("string", "boolean", "integer"):
-            yield e.invalid(place, text, "must point to a field of type string, boolean or integer. "
-                                         "Enum string fields and strings with formats are allowed.")
+            yield e.invalid(
+                place,
+                text,
+                "must point to a field of type string, boolean or integer. "
+                "Enum string fields and strings with formats are allowed.",
+            )
 
 
 def _lookup(schema: Json, path: str) -> Json | None:
@@ -177,8 +194,9 @@ def _check_subresources(subresources: Json, path: str) -> Iterator[FieldError]:
             yield e.invalid(place, scale[key], f"should be a json path under {root}")
     selector = scale.get("labelSelectorPath")
     if selector and not selector.startswith((".spec.", ".status.")):
-        yield e.invalid(f"{path}.scale.labelSelectorPath", selector,
-                        "should be a json path under either .spec or .status")
+        yield e.invalid(
+            f"{path}.scale.labelSelectorPath", selector, "should be a json path under either .spec or .status"
+        )
 
 
 def _check_stored(crd: Json) -> Iterator[FieldError]:
@@ -189,10 +207,13 @@ def _check_stored(crd: Json) -> Iterator[FieldError]:
         yield e.invalid("status.storedVersions", stored, "must have at least one stored version")
     for i, name in enumerate(stored or ()):
         if name not in versions:
-            yield e.invalid(f"status.storedVersions[{i}]", name,
-                            f"missing from spec.versions; {name} was previously a storage version, and must remain in "
-                            "spec.versions until a storage migration ensures no data remains persisted in "
-                            f"{name} and removes {name} from status.storedVersions")
+            yield e.invalid(
+                f"status.storedVersions[{i}]",
+                name,
+                f"missing from spec.versions; {name} was previously a storage version, and must remain in "
+                "spec.versions until a storage migration ensures no data remains persisted in "
+                f"{name} and removes {name} from status.storedVersions",
+            )
 
 
 def _check_conversion(conversion: Json) -> Iterator[FieldError]:
@@ -213,8 +234,11 @@ def _check_conversion(conversion: Json) -> Iterator[FieldError]:
 def validate_change(crd: Json, old: Json) -> list[FieldError]:
     """Errors of a change beside those of `validate`: the identity of an established kind is fixed."""
     places = (("group",), ("scope",), ("names", "kind"), ("names", "plural"))
-    return [e.invalid("spec." + ".".join(place), _at(crd["spec"], place), "field is immutable") for place in places
-            if is_true(old, "Established") and _at(crd["spec"], place) != _at(old["spec"], place)]
+    return [
+        e.invalid("spec." + ".".join(place), _at(crd["spec"], place), "field is immutable")
+        for place in places
+        if is_true(old, "Established") and _at(crd["spec"], place) != _at(old["spec"], place)
+    ]
 
 
 def _at(spec: Json, place: tuple[str, ...]) -> Any:

@@ -25,8 +25,13 @@ def begin(crd: Json) -> None:
     finalizers = crd["metadata"].setdefault("finalizers", [])
     if FINALIZER not in finalizers:
         finalizers.append(FINALIZER)
-    conditions.put(crd.setdefault("status", {}), "Terminating", "True", "InstanceDeletionPending",
-                   "CustomResourceDefinition marked for deletion; CustomResource deletion will be initiated soon")
+    conditions.put(
+        crd.setdefault("status", {}),
+        "Terminating",
+        "True",
+        "InstanceDeletionPending",
+        "CustomResourceDefinition marked for deletion; CustomResource deletion will be initiated soon",
+    )
 
 
 def is_held(crd: Json) -> bool:

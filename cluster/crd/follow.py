@@ -32,8 +32,13 @@ class Follower:
     `replaced` is called with the storage name of a kind that was served and has changed, or is gone.
     """
 
-    def __init__(self, registry: Registry, cache: Cache, session: Session | None = None,
-                 replaced: Callable[[str], None] = lambda storage: None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        cache: Cache,
+        session: Session | None = None,
+        replaced: Callable[[str], None] = lambda storage: None,
+    ) -> None:
         self.registry, self.cache, self.session, self._replaced = registry, cache, session, replaced
         self._kinds: dict[str, list[Kind]] = {}
         self._made_of: dict[str, tuple[Json, bool]] = {}
@@ -157,10 +162,17 @@ def _accepted(obj: Json, others: list[Json]) -> Json:
 def _conflict(obj: Json, others: list[Json]) -> tuple[str, str] | None:
     """(reason, message) where another CRD of the same group holds one of the names."""
     names = obj["spec"]["names"]
-    taken = [(other.get("status") or {}).get("acceptedNames") or {} for other in others
-             if other["spec"]["group"] == obj["spec"]["group"]]
-    resources = {text for held in taken for text in (held.get("plural"), held.get("singular"),
-                                                     *(held.get("shortNames") or ())) if text}
+    taken = [
+        (other.get("status") or {}).get("acceptedNames") or {}
+        for other in others
+        if other["spec"]["group"] == obj["spec"]["group"]
+    ]
+    resources = {
+        text
+        for held in taken
+        for text in (held.get("plural"), held.get("singular"), *(held.get("shortNames") or ()))
+        if text
+    }
     kinds = {text for held in taken for text in (held.get("kind"), held.get("listKind")) if text}
     for key, reason in (("plural", "PluralConflict"), ("singular", "SingularConflict")):
         if names.get(key) in resources:

@@ -48,8 +48,13 @@ def _base64(value: str) -> bool:
 
 
 _CHECKS: dict[str, Callable[[str], object]] = {
-    "date-time": _date_time, "datetime": _date_time, "date": _date, "uri": _uri, "byte": _base64,
-    "ipv4": ipaddress.IPv4Address, "ipv6": ipaddress.IPv6Address,
+    "date-time": _date_time,
+    "datetime": _date_time,
+    "date": _date,
+    "uri": _uri,
+    "byte": _base64,
+    "ipv4": ipaddress.IPv4Address,
+    "ipv6": ipaddress.IPv6Address,
     "cidr": lambda value: "/" in value and ipaddress.ip_network(value, strict=False),
 }
 

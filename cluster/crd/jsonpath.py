@@ -8,10 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 Step = Callable[[list[Any]], list[Any]]
-_TOKEN = re.compile(r"""\.(?P<name>(?:\\.|[^.\[\]\s])+) | \[(?P<index>-?\d+)\] | \[(?P<all>\*)\] |
+_TOKEN = re.compile(
+    r"""\.(?P<name>(?:\\.|[^.\[\]\s])+) | \[(?P<index>-?\d+)\] | \[(?P<all>\*)\] |
                         \['(?P<quoted>(?:\\.|[^'])*)'\] |
                         \[\?\(\s*@\.(?P<field>[\w.\\-]+)\s*(?:(?P<op>==|!=)\s*(?P<value>"[^"]*"|'[^']*'|[\w.-]+)\s*)?\)\]""",
-                    re.VERBOSE)
+    re.VERBOSE,
+)
 
 
 @lru_cache(maxsize=1024)

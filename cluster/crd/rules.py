@@ -16,8 +16,11 @@ TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _JUNCTORS = ("allOf", "anyOf", "oneOf")
 _REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _TEXT = {"type": "string"}
-_RESOURCE = {"apiVersion": _TEXT, "kind": _TEXT,
-             "metadata": {"type": "object", "properties": {"name": _TEXT, "generateName": _TEXT}}}
+_RESOURCE = {
+    "apiVersion": _TEXT,
+    "kind": _TEXT,
+    "metadata": {"type": "object", "properties": {"name": _TEXT, "generateName": _TEXT}},
+}
 _UNSUPPORTED = ("$ref", "id", "patternProperties", "definitions", "dependencies", "additionalItems")
 _STRUCTURE = ("type", "description", "default", "nullable", "additionalProperties", PRESERVE, EMBEDDED)
 
@@ -55,16 +58,18 @@ def _check_forbidden(schema: Json, path: str) -> Iterator[FieldError]:
         if schema.get(key):
             yield e.forbidden(f"{path}.{key}", f"{key} is not supported")
     if schema.get("uniqueItems"):
-        yield e.forbidden(f"{path}.uniqueItems",
-                          "uniqueItems cannot be set to true since the runtime complexity becomes quadratic")
+        yield e.forbidden(
+            f"{path}.uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
+        )
     if schema.get("properties") and schema.get("additionalProperties"):
         yield e.forbidden(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
     if schema.get("pattern"):
         try:
             re.compile(schema["pattern"])
         except re.error as error:
-            yield e.invalid(f"{path}.pattern", schema["pattern"],
-                            f"must be a valid regular expression, but isn't: {error}")
+            yield e.invalid(
+                f"{path}.pattern", schema["pattern"], f"must be a valid regular expression, but isn't: {error}"
+            )
 
 
 def _check_junctors(schema: Json, path: str) -> Iterator[FieldError]:
@@ -97,8 +102,9 @@ def _check_array(schema: Json, path: str) -> Iterator[FieldError]:
     if merge and merge not in ("atomic", "map", "set"):
         yield e.not_supported(f"{path}.x-kubernetes-list-type", merge, ("atomic", "map", "set"))
     if keys and merge != "map":
-        yield e.invalid(f"{path}.x-kubernetes-list-type", merge,
-                        "must be map if x-kubernetes-list-map-keys is non-empty")
+        yield e.invalid(
+            f"{path}.x-kubernetes-list-type", merge, "must be map if x-kubernetes-list-map-keys is non-empty"
+        )
     if merge == "map":
         yield from _check_map_list(items, keys or [], path)
 
@@ -107,17 +113,20 @@ def _check_map_list(items: Json, keys: list[str], path: str) -> Iterator[FieldEr
     if not keys:
         yield e.required(f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
     if items.get("type") != "object":
-        yield e.invalid(f"{path}.items.type", items.get("type"), "must be object if parent array's "
-                                                                 "x-kubernetes-list-type is map")
+        yield e.invalid(
+            f"{path}.items.type", items.get("type"), "must be object if parent array's x-kubernetes-list-type is map"
+        )
     for i, key in enumerate(keys):
         prop = (items.get("properties") or {}).get(key)
         if prop is None:
-            yield e.invalid(f"{path}.x-kubernetes-list-map-keys[{i}]", key,
-                            "entries must all be names of item properties")
+            yield e.invalid(
+                f"{path}.x-kubernetes-list-map-keys[{i}]", key, "entries must all be names of item properties"
+            )
         elif key not in (items.get("required") or ()) and prop.get("default") is None:
-            yield e.required(f"{path}.items.properties[{key}].default",
-                             "this property is in x-kubernetes-list-map-keys, so it must have a default or be a "
-                             "required property")
+            yield e.required(
+                f"{path}.items.properties[{key}].default",
+                "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
+            )
 
 
 def _check_properties(schema: Json, path: str, top: bool) -> Iterator[FieldError]:
@@ -136,16 +145,18 @@ def _check_properties(schema: Json, path: str, top: bool) -> Iterator[FieldError
 def _check_metadata(schema: Json, path: str) -> Iterator[FieldError]:
     properties = set(schema.get("properties") or {})
     if properties - {"name", "generateName"} or set(schema) - {"type", "properties", "description"}:
-        yield e.forbidden(path, "must not specify anything other than name and generateName, but metadata is "
-                                "implicitly specified")
+        yield e.forbidden(
+            path, "must not specify anything other than name and generateName, but metadata is implicitly specified"
+        )
 
 
 def _check_default(schema: Json, path: str) -> Iterator[FieldError]:
     value, place = schema["default"], f"{path}.default"
     found = values.validate(value, {key: part for key, part in schema.items() if key != "default"}, "")
     for error in found:
-        yield FieldError(error.reason, place + (f".{error.field}" if error.field and error.field != "<nil>" else ""),
-                         error.message)
+        yield FieldError(
+            error.reason, place + (f".{error.field}" if error.field and error.field != "<nil>" else ""), error.message
+        )
     if not found and _has_unknown(value, schema):
         yield e.invalid(place, value, "must not have unknown fields")
 
@@ -190,8 +201,9 @@ def _try(rule: Json, key: str, wanted: type, complaint: str, schema: Json, path:
     optional = rule.get("optionalOldSelf")
     try:
         cel.program(rule[key])
-        result = cel.run(rule[key], {"self": sample, "oldSelf": cel.engine().OptionalValue.of(sample) if optional
-                                     else sample})
+        result = cel.run(
+            rule[key], {"self": sample, "oldSelf": cel.engine().OptionalValue.of(sample) if optional else sample}
+        )
     except ValueError as error:
         yield e.invalid(f"{path}.{key}", rule, f"compilation failed: {error}")
     except KeyError as error:

@@ -11,8 +11,10 @@ from cluster.registry import Context, Strategy, carry_generation, keep
 
 Json = dict[str, Any]
 _BLOCKING = {"FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"}
-_UNCHECKED = ("some validation rules were not checked because the object was invalid; correct the existing errors to "
-              "complete validation")
+_UNCHECKED = (
+    "some validation rules were not checked because the object was invalid; correct the existing errors to "
+    "complete validation"
+)
 
 
 class CustomStrategy(Strategy):

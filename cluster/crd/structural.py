@@ -139,5 +139,10 @@ def _struct(schema: Json, name: str, resource: bool) -> Struct:
     if resource:
         fields.update(apiVersion=Field(Scalar("string")), kind=Field(Scalar("string")), metadata=Field(Ref(META)))
     defaults = {key: prop["default"] for key, prop in properties.items() if prop.get("default") is not None}
-    return Struct(name, fields, atomic=schema.get("x-kubernetes-map-type") == "atomic",
-                  preserve=bool(schema.get(PRESERVE)), key_defaults=defaults)
+    return Struct(
+        name,
+        fields,
+        atomic=schema.get("x-kubernetes-map-type") == "atomic",
+        preserve=bool(schema.get(PRESERVE)),
+        key_defaults=defaults,
+    )

@@ -35,8 +35,12 @@ def _check(value: Any, schema: Json, path: str, old: Any) -> Iterator[FieldError
         yield from wrong
         return
     if schema.get("enum") and value not in schema["enum"]:
-        yield FieldError("FieldValueNotSupported", path, f"Unsupported value: {e.show(value)}: supported values: "
-                         + ", ".join(e.show(choice) for choice in schema["enum"]))
+        yield FieldError(
+            "FieldValueNotSupported",
+            path,
+            f"Unsupported value: {e.show(value)}: supported values: "
+            + ", ".join(e.show(choice) for choice in schema["enum"]),
+        )
     if isinstance(value, str):
         yield from _check_string(value, schema, path)
     elif isinstance(value, int | float) and not isinstance(value, bool):

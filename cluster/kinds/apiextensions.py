@@ -77,9 +77,19 @@ def _cells(obj: Json, now: float) -> list[Any]:
     return [obj["metadata"]["name"], obj["metadata"].get("creationTimestamp")]
 
 
-register(Kind(
-    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False,
-    short_names=("crd", "crds"), categories=("api-extensions",), subresources=("status",),
-    definition="io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
-    strategy=DefinitionStrategy(), cells=_cells,
-    columns=(c.column("Name"), Column("Created At", "date", description="When the object was created."))))
+register(
+    Kind(
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        namespaced=False,
+        short_names=("crd", "crds"),
+        categories=("api-extensions",),
+        subresources=("status",),
+        definition="io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
+        strategy=DefinitionStrategy(),
+        cells=_cells,
+        columns=(c.column("Name"), Column("Created At", "date", description="When the object was created.")),
+    )
+)

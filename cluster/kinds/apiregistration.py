@@ -24,9 +24,21 @@ class APIServiceStrategy(ObjectStrategy):
 
     def prepare_create(self, obj: Json, ctx: Context) -> None:
         # A service of this server needs no one to look whether it answers.
-        obj["status"] = {} if obj["spec"].get("service") else {"conditions": [
-            {"type": "Available", "status": "True", "reason": "Local", "lastTransitionTime":
-                obj["metadata"]["creationTimestamp"], "message": "Local APIServices are always available"}]}
+        obj["status"] = (
+            {}
+            if obj["spec"].get("service")
+            else {
+                "conditions": [
+                    {
+                        "type": "Available",
+                        "status": "True",
+                        "reason": "Local",
+                        "lastTransitionTime": obj["metadata"]["creationTimestamp"],
+                        "message": "Local APIServices are always available",
+                    }
+                ]
+            }
+        )
 
     def prepare_status_update(self, obj: Json, old: Json, ctx: Context) -> None:
         super().prepare_status_update(obj, old, ctx)
@@ -38,8 +50,13 @@ class APIServiceStrategy(ObjectStrategy):
         group, version = spec.get("group") or "", spec.get("version") or ""
         errors: list[FieldError] = []
         if obj["metadata"].get("name") != f"{version}.{group}":
-            errors.append(invalid("metadata.name", obj["metadata"].get("name"),
-                                  f"must be `spec.version+\".\"+spec.group`: \"{version}.{group}\""))
+            errors.append(
+                invalid(
+                    "metadata.name",
+                    obj["metadata"].get("name"),
+                    f'must be `spec.version+"."+spec.group`: "{version}.{group}"',
+                )
+            )
         if group:
             errors += check("spec.group", group, dns1123_subdomain)
         errors += check("spec.version", version, dns1035_label)
@@ -53,8 +70,10 @@ class APIServiceStrategy(ObjectStrategy):
 def _check_service(spec: Json) -> list[FieldError]:
     service = spec.get("service")
     if service is None:
-        unused = {"caBundle": "local APIServices may not have a caBundle",
-                  "insecureSkipTLSVerify": "local APIServices may not have insecureSkipTLSVerify"}
+        unused = {
+            "caBundle": "local APIServices may not have a caBundle",
+            "insecureSkipTLSVerify": "local APIServices may not have insecureSkipTLSVerify",
+        }
         return [invalid(f"spec.{name}", "", text) for name, text in unused.items() if spec.get(name)]
     errors = [required(f"spec.service.{name}") for name in ("namespace", "name") if not service.get(name)]
     if not 1 <= service["port"] <= 65535:
@@ -74,12 +93,23 @@ def cells(obj: Json, now: float) -> list[Any]:
     return [obj["metadata"]["name"], name, state, c.age(obj, now)]
 
 
-register(Kind(
-    "apiregistration.k8s.io", "v1", "APIService", "apiservices", namespaced=False, categories=("api-extensions",),
-    subresources=("status",), strategy=APIServiceStrategy(), cells=cells,
-    definition="io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService",
-    columns=(c.NAME,
-             c.column("Service", description="The service that answers for this group, Local for this server."),
-             c.column("Available", description="Whether this service is available."),
-             c.AGE),
-))
+register(
+    Kind(
+        "apiregistration.k8s.io",
+        "v1",
+        "APIService",
+        "apiservices",
+        namespaced=False,
+        categories=("api-extensions",),
+        subresources=("status",),
+        strategy=APIServiceStrategy(),
+        cells=cells,
+        definition="io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService",
+        columns=(
+            c.NAME,
+            c.column("Service", description="The service that answers for this group, Local for this server."),
+            c.column("Available", description="Whether this service is available."),
+            c.AGE,
+        ),
+    )
+)

@@ -19,10 +19,31 @@ from cluster.kinds.metadata import ObjectStrategy
 from cluster.kinds.rbac import path_segment
 from cluster.registry import Context, Json, Kind, keep, register
 
-USAGES = ("any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment",
-          "decipher only", "digital signature", "email protection", "encipher only", "ipsec end system", "ipsec tunnel",
-          "ipsec user", "key agreement", "key encipherment", "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime",
-          "server auth", "signing", "timestamping")
+USAGES = (
+    "any",
+    "cert sign",
+    "client auth",
+    "code signing",
+    "content commitment",
+    "crl sign",
+    "data encipherment",
+    "decipher only",
+    "digital signature",
+    "email protection",
+    "encipher only",
+    "ipsec end system",
+    "ipsec tunnel",
+    "ipsec user",
+    "key agreement",
+    "key encipherment",
+    "microsoft sgc",
+    "netscape sgc",
+    "ocsp signing",
+    "s/mime",
+    "server auth",
+    "signing",
+    "timestamping",
+)
 DECISIONS = ("Approved", "Denied")
 REQUESTOR = ("username", "uid", "groups", "extra")
 SHORTEST = 600
@@ -67,8 +88,11 @@ class CertificateSigningRequestStrategy(ObjectStrategy):
         errors += check_signer(spec.get("signerName") or "", "spec.signerName")
         seconds = spec.get("expirationSeconds")
         if seconds is not None and seconds < SHORTEST:
-            errors.append(invalid("spec.expirationSeconds", seconds,
-                                  "may not specify a duration less than 600 seconds (10 minutes)"))
+            errors.append(
+                invalid(
+                    "spec.expirationSeconds", seconds, "may not specify a duration less than 600 seconds (10 minutes)"
+                )
+            )
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
@@ -80,8 +104,9 @@ class CertificateSigningRequestStrategy(ObjectStrategy):
         if before and new != before:
             errors.append(forbidden("status.certificate", "updates may not change a certificate once set"))
         elif new and new != before and not _blocks(new, b"CERTIFICATE"):
-            errors.append(invalid("status.certificate", "<certificate data>",
-                                  "must contain at least one CERTIFICATE PEM block"))
+            errors.append(
+                invalid("status.certificate", "<certificate data>", "must contain at least one CERTIFICATE PEM block")
+            )
         return errors
 
     def validate_approval_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
@@ -96,7 +121,8 @@ def _conditions(obj: Json) -> list[Json]:
 def _merge(status: Json, old: Json, own: Any) -> list[Json]:
     """Conditions that this subresource owns as sent, the others as they were."""
     return [o for o in _conditions(old) if not own(o.get("type"))] + [
-        o for o in status.get("conditions") or () if own(o.get("type"))]
+        o for o in status.get("conditions") or () if own(o.get("type"))
+    ]
 
 
 def _stamp(status: Json, old: Json) -> None:
@@ -129,8 +155,13 @@ def check_conditions(obj: Json, old: Json) -> list[FieldError]:
         if kind not in kinds and any(o.get("type") == kind for o in _conditions(old)):
             errors.append(forbidden(path, f'updates may not remove a condition of type "{kind}"'))
     if all(kind in kinds for kind in DECISIONS):
-        errors.append(invalid(f"{path}[{kinds.index('Denied')}].type", "Denied",
-                              "Approved and Denied conditions are mutually exclusive"))
+        errors.append(
+            invalid(
+                f"{path}[{kinds.index('Denied')}].type",
+                "Denied",
+                "Approved and Denied conditions are mutually exclusive",
+            )
+        )
     return errors
 
 
@@ -185,8 +216,14 @@ def check_signer(name: str, path: str) -> list[FieldError]:
 def cells(obj: Json, now: float) -> list[Any]:
     spec = obj.get("spec") or {}
     seconds = spec.get("expirationSeconds")
-    return [obj["metadata"]["name"], c.age(obj, now), spec.get("signerName") or c.NONE, spec.get("username", ""),
-            c.NONE if seconds is None else clock.human(seconds), _state(obj)]
+    return [
+        obj["metadata"]["name"],
+        c.age(obj, now),
+        spec.get("signerName") or c.NONE,
+        spec.get("username", ""),
+        c.NONE if seconds is None else clock.human(seconds),
+        _state(obj),
+    ]
 
 
 def _state(obj: Json) -> str:
@@ -197,14 +234,26 @@ def _state(obj: Json) -> str:
     return ",".join(states) if states else "Pending"
 
 
-register(Kind(
-    "certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", namespaced=False,
-    short_names=("csr",), subresources=("approval", "status"), strategy=CertificateSigningRequestStrategy(),
-    definition="io.k8s.api.certificates.v1.CertificateSigningRequest", cells=cells,
-    fields={"spec.signerName": c.field("spec", "signerName")},
-    columns=(c.NAME, c.AGE,
-             c.column("SignerName", description="The signer that is asked."),
-             c.column("Requestor", description="Who asks."),
-             c.column("RequestedDuration", description="How long the certificate should be valid."),
-             c.column("Condition", description="What became of the request.")),
-))
+register(
+    Kind(
+        "certificates.k8s.io",
+        "v1",
+        "CertificateSigningRequest",
+        "certificatesigningrequests",
+        namespaced=False,
+        short_names=("csr",),
+        subresources=("approval", "status"),
+        strategy=CertificateSigningRequestStrategy(),
+        definition="io.k8s.api.certificates.v1.CertificateSigningRequest",
+        cells=cells,
+        fields={"spec.signerName": c.field("spec", "signerName")},
+        columns=(
+            c.NAME,
+            c.AGE,
+            c.column("SignerName", description="The signer that is asked."),
+            c.column("Requestor", description="Who asks."),
+            c.column("RequestedDuration", description="How long the certificate should be valid."),
+            c.column("Condition", description="What became of the request."),
+        ),
+    )
+)

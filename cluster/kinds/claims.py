@@ -46,6 +46,9 @@ def check_claim_spec(spec: Json, path: str) -> list[FieldError]:
 def _check_source(source: Json, path: str) -> list[FieldError]:
     errors = [required(f"{path}.{name}") for name in ("name", "kind") if not source.get(name)]
     if not source.get("apiGroup") and source.get("kind") != "PersistentVolumeClaim":
-        errors.append(invalid(path, source.get("kind", ""),
-                              "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
+        errors.append(
+            invalid(
+                path, source.get("kind", ""), "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+            )
+        )
     return errors

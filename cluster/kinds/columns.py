@@ -88,6 +88,7 @@ def or_none(value: Any) -> Any:
 
 def field(*path: str) -> Any:
     """A field selector's reader: the text at a path, empty where it is absent; booleans as `true` and `false`."""
+
     def read(obj: Json) -> str:
         value: Any = obj
         for name in path:
@@ -95,4 +96,5 @@ def field(*path: str) -> Any:
         if isinstance(value, bool):
             return "true" if value else "false"
         return "" if value is None else str(value)
+
     return read

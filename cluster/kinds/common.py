@@ -51,21 +51,45 @@ def _rule(text: str, pattern: str, *examples: str) -> str:
 
 
 _ENDS = "and must start and end with an alphanumeric character"
-_LABEL_RULE = _rule("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', " + _ENDS,
-                    _LABEL, "my-name", "123-abc")
-_SUBDOMAIN_RULE = _rule("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' "
-                        "or '.', " + _ENDS, _SUBDOMAIN, "example.com")
-_UNDERSCORE_RULE = _rule("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' "
-                         "or '.', " + _ENDS, _SUBDOMAIN_UNDERSCORE, "example.com")
-_LABEL_1035_RULE = _rule("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
-                         "alphabetic character, and end with an alphanumeric character", _LABEL_1035,
-                         "my-name", "abc-123")
+_LABEL_RULE = _rule(
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', " + _ENDS,
+    _LABEL,
+    "my-name",
+    "123-abc",
+)
+_SUBDOMAIN_RULE = _rule(
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', " + _ENDS,
+    _SUBDOMAIN,
+    "example.com",
+)
+_UNDERSCORE_RULE = _rule(
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', " + _ENDS,
+    _SUBDOMAIN_UNDERSCORE,
+    "example.com",
+)
+_LABEL_1035_RULE = _rule(
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+    "alphabetic character, and end with an alphanumeric character",
+    _LABEL_1035,
+    "my-name",
+    "abc-123",
+)
 _NAME_TEXT = "must consist of alphanumeric characters, '-', '_' or '.', " + _ENDS
 _NAME_RULE = _rule(_NAME_TEXT, _NAME, "MyName", "my.name", "123-abc")
-_VALUE_RULE = _rule("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-                    + _ENDS, _VALUE, "MyValue", "my_value", "12345")
-_KEY_RULE = _rule("a valid config key must consist of alphanumeric characters, '-', '_' or '.'", _KEY, "key.name",
-                  "KEY_NAME", "key-name")
+_VALUE_RULE = _rule(
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', " + _ENDS,
+    _VALUE,
+    "MyValue",
+    "my_value",
+    "12345",
+)
+_KEY_RULE = _rule(
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+    _KEY,
+    "key.name",
+    "KEY_NAME",
+    "key-name",
+)
 
 
 def _longer(limit: int) -> str:
@@ -110,8 +134,10 @@ def _qualified(value: str) -> tuple[str, ...]:
     wrong: list[str] = []
     if slash:
         if "/" in prefix:
-            return (_rule(f"a qualified name {_NAME_TEXT}", _NAME, "MyName", "my.name", "123-abc")
-                    + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",)
+            return (
+                _rule(f"a qualified name {_NAME_TEXT}", _NAME, "MyName", "my.name", "123-abc")
+                + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
+            )
         faults = dns1123_subdomain(prefix) if prefix else ["must be non-empty"]
         wrong += [f"prefix part {fault}" for fault in faults]
     if not name:
@@ -158,8 +184,16 @@ def c_identifier(value: str) -> list[str]:
     """A name as in C."""
     if _is_c_identifier(value):
         return []
-    return [_rule("a valid C identifier must start with alphabetic character or '_', followed by a string of "
-                  "alphanumeric characters or '_'", "[A-Za-z_][A-Za-z0-9_]*", "my_name", "MY_NAME", "MyName")]
+    return [
+        _rule(
+            "a valid C identifier must start with alphabetic character or '_', followed by a string of "
+            "alphanumeric characters or '_'",
+            "[A-Za-z_][A-Za-z0-9_]*",
+            "my_name",
+            "MY_NAME",
+            "MyName",
+        )
+    ]
 
 
 def port_name(value: str) -> list[str]:
@@ -259,8 +293,9 @@ def _check_requirement(path: str, requirement: Mapping[str, Any]) -> list[FieldE
             errors.append(required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
     elif operator in ("Exists", "DoesNotExist"):
         if values:
-            errors.append(forbidden(f"{path}.values",
-                                    "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+            errors.append(
+                forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+            )
     else:
         errors.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
     errors += check(f"{path}.key", requirement.get("key", ""), qualified_name)

@@ -36,8 +36,15 @@ def cells(obj: Json, now: float) -> list[Any]:
     return [obj["metadata"]["name"], (obj.get("spec") or {}).get("holderIdentity") or "", c.age(obj, now)]
 
 
-register(Kind(
-    "coordination.k8s.io", "v1", "Lease", "leases", strategy=LeaseStrategy(),
-    definition="io.k8s.api.coordination.v1.Lease", cells=cells,
-    columns=(c.NAME, c.column("Holder", description="The identity of the holder of the lease."), c.AGE),
-))
+register(
+    Kind(
+        "coordination.k8s.io",
+        "v1",
+        "Lease",
+        "leases",
+        strategy=LeaseStrategy(),
+        definition="io.k8s.api.coordination.v1.Lease",
+        cells=cells,
+        columns=(c.NAME, c.column("Holder", description="The identity of the holder of the lease."), c.AGE),
+    )
+)

@@ -53,8 +53,12 @@ class EndpointSliceStrategy(ObjectStrategy):
 
 
 def _content(obj: Json) -> tuple[Any, ...]:
-    return (obj["metadata"].get("labels") or {}, obj.get("addressType"), obj.get("endpoints") or [],
-            obj.get("ports") or [])
+    return (
+        obj["metadata"].get("labels") or {},
+        obj.get("addressType"),
+        obj.get("endpoints") or [],
+        obj.get("ports") or [],
+    )
 
 
 def _check_endpoint(endpoint: Json, kind: str, local: bool, path: str) -> list[FieldError]:
@@ -63,8 +67,11 @@ def _check_endpoint(endpoint: Json, kind: str, local: bool, path: str) -> list[F
         return [required(f"{path}.addresses", "must contain at least 1 address")]
     if len(addresses) > MAX_ADDRESSES:
         return [too_many(f"{path}.addresses", len(addresses), MAX_ADDRESSES)]
-    errors = [e for i, address in enumerate(addresses)
-              for e in check_endpoint_address(f"{path}.addresses[{i}]", address, kind, local)]
+    errors = [
+        e
+        for i, address in enumerate(addresses)
+        for e in check_endpoint_address(f"{path}.addresses[{i}]", address, kind, local)
+    ]
     if endpoint.get("nodeName") is not None:
         errors += check(f"{path}.nodeName", endpoint["nodeName"], dns1123_subdomain)
     if endpoint.get("hostname") is not None:
@@ -134,20 +141,34 @@ def _check_ports(ports: list[Json]) -> list[FieldError]:
 def cells(obj: Json, now: float) -> list[Any]:
     ports = [c.or_none(p.get("name")) if p.get("port") is None else str(p["port"]) for p in obj.get("ports") or ()]
     addresses = [a for endpoint in obj.get("endpoints") or () for a in endpoint.get("addresses") or ()]
-    return [obj["metadata"]["name"], obj.get("addressType", ""), _shorten(ports, c.UNSET), _shorten(addresses, c.UNSET),
-            c.age(obj, now)]
+    return [
+        obj["metadata"]["name"],
+        obj.get("addressType", ""),
+        _shorten(ports, c.UNSET),
+        _shorten(addresses, c.UNSET),
+        c.age(obj, now),
+    ]
 
 
 def _shorten(items: list[str], empty: str) -> str:
     return c.first_of(items, 3) if items else empty
 
 
-register(Kind(
-    "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", strategy=EndpointSliceStrategy(),
-    definition="io.k8s.api.discovery.v1.EndpointSlice", cells=cells,
-    columns=(c.NAME,
-             c.column("AddressType", description="The type of address carried by this EndpointSlice."),
-             c.column("Ports", description="The ports exposed by each endpoint in this slice."),
-             c.column("Endpoints", description="The addresses of the endpoints in this slice."),
-             c.AGE),
-))
+register(
+    Kind(
+        "discovery.k8s.io",
+        "v1",
+        "EndpointSlice",
+        "endpointslices",
+        strategy=EndpointSliceStrategy(),
+        definition="io.k8s.api.discovery.v1.EndpointSlice",
+        cells=cells,
+        columns=(
+            c.NAME,
+            c.column("AddressType", description="The type of address carried by this EndpointSlice."),
+            c.column("Ports", description="The ports exposed by each endpoint in this slice."),
+            c.column("Endpoints", description="The addresses of the endpoints in this slice."),
+            c.AGE,
+        ),
+    )
+)

@@ -7,9 +7,15 @@ from cluster.kinds.core import events
 from cluster.registry import Json, Kind, register
 
 # Name in events.k8s.io -> name in core.
-RENAMED = {"regarding": "involvedObject", "note": "message", "deprecatedSource": "source",
-           "deprecatedFirstTimestamp": "firstTimestamp", "deprecatedLastTimestamp": "lastTimestamp",
-           "deprecatedCount": "count", "reportingController": "reportingComponent"}
+RENAMED = {
+    "regarding": "involvedObject",
+    "note": "message",
+    "deprecatedSource": "source",
+    "deprecatedFirstTimestamp": "firstTimestamp",
+    "deprecatedLastTimestamp": "lastTimestamp",
+    "deprecatedCount": "count",
+    "reportingController": "reportingComponent",
+}
 BACK = {old: new for new, old in RENAMED.items()}
 
 
@@ -29,11 +35,29 @@ def cells(obj: Json, now: float) -> list[object]:
     return events.cells(to_core(obj) if obj.get("apiVersion") == events.NEWER else obj, now)
 
 
-register(Kind(
-    "events.k8s.io", "v1", "Event", "events", short_names=("ev",), storage="events", strategy=events.EventStrategy(),
-    definition="io.k8s.api.events.v1.Event", cells=cells, columns=events.COLUMNS, to_storage=to_core,
-    from_storage=from_core,
-    fields={
-        **{f"regarding.{name.partition('.')[2]}": read for name, read in events.FIELDS.items() if "involved" in name},
-        "reason": c.field("reason"), "reportingController": c.field("reportingComponent"), "type": c.field("type")},
-))
+register(
+    Kind(
+        "events.k8s.io",
+        "v1",
+        "Event",
+        "events",
+        short_names=("ev",),
+        storage="events",
+        strategy=events.EventStrategy(),
+        definition="io.k8s.api.events.v1.Event",
+        cells=cells,
+        columns=events.COLUMNS,
+        to_storage=to_core,
+        from_storage=from_core,
+        fields={
+            **{
+                f"regarding.{name.partition('.')[2]}": read
+                for name, read in events.FIELDS.items()
+                if "involved" in name
+            },
+            "reason": c.field("reason"),
+            "reportingController": c.field("reportingComponent"),
+            "type": c.field("type"),
+        },
+    )
+)

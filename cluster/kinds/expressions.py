@@ -11,19 +11,52 @@ from cluster.registry import Json
 
 MAX_CONDITIONS = 64
 # Names that the language itself gives: types, and what namespaced functions begin with.
-BUILT_IN = frozenset((
-    "bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint", "duration", "timestamp",
-    "dyn", "optional", "cel", "math", "sets", "strings", "base64", "ip", "cidr", "format", "quantity", "url", "semver",
-    "google", "kubernetes", "Object", "JSONPatch", "jsonpatch"))
+BUILT_IN = frozenset(
+    (
+        "bool",
+        "bytes",
+        "double",
+        "int",
+        "list",
+        "map",
+        "null_type",
+        "string",
+        "type",
+        "uint",
+        "duration",
+        "timestamp",
+        "dyn",
+        "optional",
+        "cel",
+        "math",
+        "sets",
+        "strings",
+        "base64",
+        "ip",
+        "cidr",
+        "format",
+        "quantity",
+        "url",
+        "semver",
+        "google",
+        "kubernetes",
+        "Object",
+        "JSONPatch",
+        "jsonpatch",
+    )
+)
 # A macro binds its first arguments: `list.all(item, …)`, `map.all(key, value, …)`, `cel.bind(name, …)`.
-_BOUND = re.compile(r"\.(?:all|exists|exists_one|existsOne|filter|map|sortBy|bind|transform\w*)\(\s*"
-                    r"([A-Za-z_]\w*)\s*,(?:\s*([A-Za-z_]\w*)\s*,)?")
+_BOUND = re.compile(
+    r"\.(?:all|exists|exists_one|existsOne|filter|map|sortBy|bind|transform\w*)\(\s*"
+    r"([A-Za-z_]\w*)\s*,(?:\s*([A-Za-z_]\w*)\s*,)?"
+)
 _COMPOSED = re.compile(r"\bvariables\.([A-Za-z_]\w*)")
 _KINDS = {bool: "bool", str: "string", int: "int", float: "double", list: "list", dict: "map"}
 
 
-def check_expression(path: str, text: str, variables: Collection[str], composed: Collection[str] = (),
-                     result: str = "") -> list[FieldError]:
+def check_expression(
+    path: str, text: str, variables: Collection[str], composed: Collection[str] = (), result: str = ""
+) -> list[FieldError]:
     """An expression that parses and uses only known variables; a constant one must be of type `result` if given.
 
     `composed` are the names that may follow `variables.`.
@@ -37,7 +70,7 @@ def check_expression(path: str, text: str, variables: Collection[str], composed:
         program = cel.program(text)
     except ValueError as error:
         reason = str(error)
-        return [invalid(path, text, f"compilation failed: {reason[max(0, reason.find('ERROR:')):]}")]
+        return [invalid(path, text, f"compilation failed: {reason[max(0, reason.find('ERROR:')) :]}")]
     bound = {name for names in _BOUND.findall(text) for name in names}
     for name in program.variables():
         if name not in variables and name not in bound and name not in BUILT_IN:

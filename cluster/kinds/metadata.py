@@ -52,8 +52,9 @@ class ObjectStrategy(Strategy):
         return []
 
 
-def validate_meta(meta: Json, namespaced: bool, name_check: Checker = dns1123_subdomain,
-                  path: str = "metadata") -> list[FieldError]:
+def validate_meta(
+    meta: Json, namespaced: bool, name_check: Checker = dns1123_subdomain, path: str = "metadata"
+) -> list[FieldError]:
     """The rules for `metadata` of a new object."""
     errors: list[FieldError] = []
     if prefix := meta.get("generateName"):
@@ -98,8 +99,12 @@ def validate_meta_update(meta: Json, old: Json, path: str = "metadata") -> list[
     for name in _IMMUTABLE:
         errors += check_unchanged(f"{path}.{name}", meta.get(name), old.get(name))
     if old.get("deletionTimestamp") and (added := set(meta.get("finalizers") or ()) - set(old.get("finalizers") or ())):
-        errors.append(forbidden(f"{path}.finalizers", "no new finalizers can be added if the object is being deleted, "
-                                f"found new finalizers {sorted(added)}"))
+        errors.append(
+            forbidden(
+                f"{path}.finalizers",
+                f"no new finalizers can be added if the object is being deleted, found new finalizers {sorted(added)}",
+            )
+        )
     return errors + validate_meta_content(meta, path)
 
 
@@ -123,8 +128,12 @@ def _check_owners(path: str, owners: list[dict[str, Any]]) -> list[FieldError]:
     errors: list[FieldError] = []
     controllers = []
     for owner in owners:
-        for name, text in (("apiVersion", "version must not be empty"), ("kind", "must not be empty"),
-                           ("name", "must not be empty"), ("uid", "must not be empty")):
+        for name, text in (
+            ("apiVersion", "version must not be empty"),
+            ("kind", "must not be empty"),
+            ("name", "must not be empty"),
+            ("uid", "must not be empty"),
+        ):
             if not owner.get(name):
                 errors.append(invalid(f"{path}.{name}", owner.get(name, ""), text))
         if owner.get("kind") == "Event" and owner.get("apiVersion") in ("v1", "events.k8s.io/v1"):
@@ -132,8 +141,14 @@ def _check_owners(path: str, owners: list[dict[str, Any]]) -> list[FieldError]:
         if owner.get("controller"):
             controllers.append(f"{owner.get('kind')}/{owner.get('name')}")
     if len(controllers) > 1:
-        errors.append(invalid(path, owners, "Only one reference can have Controller set to true. Found \"true\" in "
-                              f"references for {controllers[0]} and {controllers[1]}"))
+        errors.append(
+            invalid(
+                path,
+                owners,
+                'Only one reference can have Controller set to true. Found "true" in '
+                f"references for {controllers[0]} and {controllers[1]}",
+            )
+        )
     return errors
 
 

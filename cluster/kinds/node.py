@@ -39,8 +39,16 @@ def cells(obj: Json, now: float) -> list[Any]:
     return [obj["metadata"]["name"], obj.get("handler", ""), c.age(obj, now)]
 
 
-register(Kind(
-    "node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", namespaced=False, strategy=RuntimeClassStrategy(),
-    definition="io.k8s.api.node.v1.RuntimeClass", cells=cells,
-    columns=(c.NAME, c.column("Handler", description="The configuration that the node's runtime uses."), c.AGE),
-))
+register(
+    Kind(
+        "node.k8s.io",
+        "v1",
+        "RuntimeClass",
+        "runtimeclasses",
+        namespaced=False,
+        strategy=RuntimeClassStrategy(),
+        definition="io.k8s.api.node.v1.RuntimeClass",
+        cells=cells,
+        columns=(c.NAME, c.column("Handler", description="The configuration that the node's runtime uses."), c.AGE),
+    )
+)

@@ -101,6 +101,16 @@ def _image(source: Json) -> None:
 
 
 _SOURCES: dict[str, Callable[[Json], None]] = {
-    "emptyDir": _empty_dir, "secret": _mode, "configMap": _mode, "downwardAPI": _downward, "projected": _projected,
-    "hostPath": _host_path, "iscsi": _iscsi, "rbd": _rbd, "azureDisk": _azure_disk, "scaleIO": _scale_io,
-    "ephemeral": _ephemeral, "image": _image}
+    "emptyDir": _empty_dir,
+    "secret": _mode,
+    "configMap": _mode,
+    "downwardAPI": _downward,
+    "projected": _projected,
+    "hostPath": _host_path,
+    "iscsi": _iscsi,
+    "rbd": _rbd,
+    "azureDisk": _azure_disk,
+    "scaleIO": _scale_io,
+    "ephemeral": _ephemeral,
+    "image": _image,
+}

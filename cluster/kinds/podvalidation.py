@@ -34,8 +34,13 @@ from cluster.remembered import Remembered, digest
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _NAMES: tuple[tuple[str, Checker], ...] = (
-    ("nodeName", dns1123_subdomain), ("serviceAccountName", dns1123_subdomain), ("hostname", dns1123_label),
-    ("subdomain", dns1123_label), ("priorityClassName", dns1123_subdomain), ("runtimeClassName", dns1123_subdomain))
+    ("nodeName", dns1123_subdomain),
+    ("serviceAccountName", dns1123_subdomain),
+    ("hostname", dns1123_label),
+    ("subdomain", dns1123_label),
+    ("priorityClassName", dns1123_subdomain),
+    ("runtimeClassName", dns1123_subdomain),
+)
 _SEARCHES, _SEARCH_CHARACTERS, _NAMESERVERS = 32, 2048, 3
 
 
@@ -120,22 +125,29 @@ def _check_dns(config: Json | None, path: str, spec: Json) -> list[FieldError]:
         if config is None:
             return [required(path, "must provide `dnsConfig` when `dnsPolicy` is None")]
         if not nameservers:
-            return [required(f"{path}.nameservers",
-                             "must provide at least one DNS nameserver when `dnsPolicy` is None")]
+            return [
+                required(f"{path}.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None")
+            ]
     if config is None:
         return []
     errors: list[FieldError] = []
     if len(nameservers) > _NAMESERVERS:
-        errors.append(invalid(f"{path}.nameservers", nameservers,
-                              f"must not have more than {_NAMESERVERS} nameservers"))
+        errors.append(
+            invalid(f"{path}.nameservers", nameservers, f"must not have more than {_NAMESERVERS} nameservers")
+        )
     for i, address in enumerate(nameservers):
         errors += check(f"{path}.nameservers[{i}]", address, ip_address)
     searches = config.get("searches") or []
     if len(searches) > _SEARCHES:
         errors.append(invalid(f"{path}.searches", searches, f"must not have more than {_SEARCHES} search paths"))
     if len(" ".join(searches)) > _SEARCH_CHARACTERS:
-        errors.append(invalid(f"{path}.searches", searches, f"must not have more than {_SEARCH_CHARACTERS} characters "
-                              "(including spaces) in the search list"))
+        errors.append(
+            invalid(
+                f"{path}.searches",
+                searches,
+                f"must not have more than {_SEARCH_CHARACTERS} characters (including spaces) in the search list",
+            )
+        )
     for i, domain in enumerate(searches):
         errors += check(f"{path}.searches[{i}]", domain, dns_search_domain)
     for i, option in enumerate(config.get("options") or ()):
@@ -154,8 +166,11 @@ def _check_host_aliases(aliases: list[Json], path: str, spec: Json) -> list[Fiel
 
 
 def _check_readiness_gates(gates: list[Json], path: str, spec: Json) -> list[FieldError]:
-    return [error for i, gate in enumerate(gates)
-            for error in check(f"{path}[{i}].conditionType", gate.get("conditionType", ""), qualified_name)]
+    return [
+        error
+        for i, gate in enumerate(gates)
+        for error in check(f"{path}[{i}].conditionType", gate.get("conditionType", ""), qualified_name)
+    ]
 
 
 def _check_os(system: Json, path: str, spec: Json) -> list[FieldError]:
@@ -184,14 +199,18 @@ def _check_resource_claims(claims: list[Json], path: str, spec: Json) -> list[Fi
         if name in seen:
             errors.append(duplicate(f"{at}.name", name))
         seen.add(name)
-        given = {"Name": name, "ResourceClaimName": claim.get("resourceClaimName"),
-                 "ResourceClaimTemplateName": claim.get("resourceClaimTemplateName")}
+        given = {
+            "Name": name,
+            "ResourceClaimName": claim.get("resourceClaimName"),
+            "ResourceClaimTemplateName": claim.get("resourceClaimTemplateName"),
+        }
         chosen = [key for key in ("resourceClaimName", "resourceClaimTemplateName") if claim.get(key) is not None]
         if not chosen:
             errors.append(invalid(at, given, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"))
         elif len(chosen) > 1:
-            errors.append(invalid(at, given, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be "
-                                  "specified"))
+            errors.append(
+                invalid(at, given, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified")
+            )
         for key in chosen:
             errors += check(f"{at}.{key}", claim[key], dns1123_subdomain)
     return errors
@@ -201,15 +220,23 @@ def _check_pod_resources(resources: Json, path: str, spec: Json) -> list[FieldEr
     """Resources of the whole pod: cpu, memory and huge pages only, and enough for its containers."""
     errors: list[FieldError] = []
     for which in ("limits", "requests"):
-        errors += [not_supported(f"{path}.{which}[{name}]", name, ("cpu", "hugepages-", "memory"))
-                   for name in resources.get(which) or () if not is_pod_level(name)]
+        errors += [
+            not_supported(f"{path}.{which}[{name}]", name, ("cpu", "hugepages-", "memory"))
+            for name in resources.get(which) or ()
+            if not is_pod_level(name)
+        ]
     if errors:
         return errors
     errors = check_requirements(path, resources)
     for name, value in (resources.get("requests") or {}).items():
         if (total := aggregate(spec, "requests", name)) > nano(value):
-            errors.append(invalid(f"{path}.requests[{name}]", value, "must be greater than or equal to aggregate "
-                                  f"container requests of {Quantity(total)}"))
+            errors.append(
+                invalid(
+                    f"{path}.requests[{name}]",
+                    value,
+                    f"must be greater than or equal to aggregate container requests of {Quantity(total)}",
+                )
+            )
     return errors + _check_pod_limits(resources.get("limits") or {}, f"{path}.limits", spec)
 
 
@@ -219,12 +246,21 @@ def _check_pod_limits(limits: dict[str, Any], path: str, spec: Json) -> list[Fie
         for container in spec.get("containers") or ():
             own = ((container.get("resources") or {}).get("limits") or {}).get(name)
             if own is not None and nano(own) > nano(value):
-                errors.append(invalid(f"{path}[{name}]", value,
-                                      f"must be greater than or equal to the limit {own} of a container"))
+                errors.append(
+                    invalid(
+                        f"{path}[{name}]", value, f"must be greater than or equal to the limit {own} of a container"
+                    )
+                )
     return errors
 
 
 _RARE: tuple[tuple[str, Callable[[Any, str, Json], list[FieldError]]], ...] = (
-    ("dnsConfig", _check_dns), ("hostAliases", _check_host_aliases), ("readinessGates", _check_readiness_gates),
-    ("os", _check_os), ("shareProcessNamespace", _check_shared_pids), ("overhead", _check_overhead),
-    ("resourceClaims", _check_resource_claims), ("resources", _check_pod_resources))
+    ("dnsConfig", _check_dns),
+    ("hostAliases", _check_host_aliases),
+    ("readinessGates", _check_readiness_gates),
+    ("os", _check_os),
+    ("shareProcessNamespace", _check_shared_pids),
+    ("overhead", _check_overhead),
+    ("resourceClaims", _check_resource_claims),
+    ("resources", _check_pod_resources),
+)

@@ -17,8 +17,15 @@ RESTART_POLICIES = ("Always", "Never", "OnFailure")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _INIT_ONLY_SIDECARS = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
-_NOT_EPHEMERAL = ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy",
-                  "restartPolicy")
+_NOT_EPHEMERAL = (
+    "ports",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+    "resizePolicy",
+    "restartPolicy",
+)
 
 
 def check_all_containers(spec: Json, path: str, volumes: Mapping[str, Json]) -> list[FieldError]:
@@ -47,8 +54,9 @@ def check_all_containers(spec: Json, path: str, volumes: Mapping[str, Json]) -> 
     return errors
 
 
-def _check_container(container: Json, path: str, names: set[str], volumes: Mapping[str, Json],
-                     claims: set[str]) -> list[FieldError]:
+def _check_container(
+    container: Json, path: str, names: set[str], volumes: Mapping[str, Json], claims: set[str]
+) -> list[FieldError]:
     """What holds for containers of every sort; adds the name to `names`."""
     errors = _check_name(container, path, names)
     image = container.get("image")
@@ -57,8 +65,9 @@ def _check_container(container: Json, path: str, names: set[str], volumes: Mappi
     elif image != image.strip():
         errors.append(invalid(f"{path}.image", image, "must not have leading or trailing whitespace"))
     if container.get("terminationMessagePolicy") not in _MESSAGE_POLICIES:
-        errors += check_choice(f"{path}.terminationMessagePolicy", container.get("terminationMessagePolicy", ""),
-                               _MESSAGE_POLICIES)
+        errors += check_choice(
+            f"{path}.terminationMessagePolicy", container.get("terminationMessagePolicy", ""), _MESSAGE_POLICIES
+        )
     if container.get("imagePullPolicy") not in PULL_POLICIES:
         errors += check_choice(f"{path}.imagePullPolicy", container.get("imagePullPolicy", ""), PULL_POLICIES)
     if ports := container.get("ports"):
@@ -135,8 +144,13 @@ def _check_host_ports(ports: list[Json], path: str, taken: set[str], host_networ
     for i, port in enumerate(ports):
         number = port.get("hostPort")
         if host_network and number and number != port.get("containerPort"):
-            errors.append(invalid(f"{path}[{i}].containerPort", port.get("containerPort"),
-                                  "must match `hostPort` when `hostNetwork` is true"))
+            errors.append(
+                invalid(
+                    f"{path}[{i}].containerPort",
+                    port.get("containerPort"),
+                    "must match `hostPort` when `hostNetwork` is true",
+                )
+            )
         if not number:
             continue
         key = f"{port.get('protocol')}/{port.get('hostIP', '')}/{number}"
@@ -166,11 +180,17 @@ def _check_security(security: Json, path: str) -> list[FieldError]:
     errors += check_id(f"{path}.runAsGroup", security.get("runAsGroup"))
     if security.get("allowPrivilegeEscalation") is False:
         if security.get("privileged"):
-            errors.append(invalid(path, security,
-                                  "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
+            errors.append(
+                invalid(path, security, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true")
+            )
         if "CAP_SYS_ADMIN" in ((security.get("capabilities") or {}).get("add") or ()):
-            errors.append(invalid(path, security, "cannot set `allowPrivilegeEscalation` to false and "
-                                  "`capabilities.Add` CAP_SYS_ADMIN"))
+            errors.append(
+                invalid(
+                    path,
+                    security,
+                    "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
+                )
+            )
     if (mount := security.get("procMount")) is not None:
         errors += check_choice(f"{path}.procMount", mount, ("Default", "Unmasked"))
     if (profile := security.get("seccompProfile")) is not None:
@@ -202,12 +222,16 @@ def _check_init(container: Json, path: str) -> list[FieldError]:
     """A sidecar (restartPolicy Always) is a full container; others run to their end without probes or hooks."""
     if container.get("restartPolicy") == "Always":
         return check_lifecycle(container, path) + check_probes(container, path)
-    return [forbidden(f"{path}.{name}", "may not be set for init containers without restartPolicy=Always")
-            for name in _INIT_ONLY_SIDECARS if container.get(name) is not None]
+    return [
+        forbidden(f"{path}.{name}", "may not be set for init containers without restartPolicy=Always")
+        for name in _INIT_ONLY_SIDECARS
+        if container.get(name) is not None
+    ]
 
 
-def _check_ephemeral(containers: list[Json], path: str, spec: Json, names: set[str],
-                     volumes: Mapping[str, Json]) -> list[FieldError]:
+def _check_ephemeral(
+    containers: list[Json], path: str, spec: Json, names: set[str], volumes: Mapping[str, Json]
+) -> list[FieldError]:
     errors: list[FieldError] = []
     targets = {c.get("name") for field in ("containers", "initContainers") for c in spec.get(field) or ()}
     for i, container in enumerate(containers):
@@ -216,13 +240,17 @@ def _check_ephemeral(containers: list[Json], path: str, spec: Json, names: set[s
         target = container.get("targetContainerName")
         if target and target not in targets:
             errors.append(not_found(f"{at}.targetContainerName", target))
-        errors += [forbidden(f"{at}.{name}", "cannot be set for an Ephemeral Container")
-                   for name in _NOT_EPHEMERAL if container.get(name)]
+        errors += [
+            forbidden(f"{at}.{name}", "cannot be set for an Ephemeral Container")
+            for name in _NOT_EPHEMERAL
+            if container.get(name)
+        ]
         if container.get("resources"):
             errors.append(forbidden(f"{at}.resources", "cannot be set for an Ephemeral Container"))
         for j, mount in enumerate(container.get("volumeMounts") or ()):
             for name in ("subPath", "subPathExpr"):
                 if mount.get(name):
-                    errors.append(forbidden(f"{at}.volumeMounts[{j}].{name}",
-                                            "cannot be set for an Ephemeral Container"))
+                    errors.append(
+                        forbidden(f"{at}.volumeMounts[{j}].{name}", "cannot be set for an Ephemeral Container")
+                    )
     return errors

@@ -8,10 +8,25 @@ from cluster.errors import FieldError, invalid, not_supported, required
 from cluster.kinds.common import check, config_key, dns1123_subdomain, env_var_name, qualified_name
 from cluster.registry import Json
 
-ENV_FIELDS = ("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
-              "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs")
-ENV_RESOURCES = ("limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu",
-                 "requests.ephemeral-storage", "requests.memory")
+ENV_FIELDS = (
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
+)
+ENV_RESOURCES = (
+    "limits.cpu",
+    "limits.ephemeral-storage",
+    "limits.memory",
+    "requests.cpu",
+    "requests.ephemeral-storage",
+    "requests.memory",
+)
 _SUBSCRIPTED = ("metadata.annotations", "metadata.labels")
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 
@@ -44,8 +59,14 @@ def _check_source(variable: Json, path: str) -> list[FieldError]:
         else:
             errors += _check_key_ref(source[name], f"{path}.{name}")
     if not given:
-        errors.append(invalid(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, "
-                              "`secretKeyRef`, or `fileKeyRef`"))
+        errors.append(
+            invalid(
+                path,
+                "",
+                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, "
+                "`secretKeyRef`, or `fileKeyRef`",
+            )
+        )
     elif variable.get("value"):
         errors.append(invalid(path, "", "may not be specified when `value` is not empty"))
     elif len(given) > 1:
@@ -53,8 +74,9 @@ def _check_source(variable: Json, path: str) -> list[FieldError]:
     return errors
 
 
-def check_field_ref(reference: Json, path: str, fields: Iterable[str],
-                    subscripted: Iterable[str] = ()) -> list[FieldError]:
+def check_field_ref(
+    reference: Json, path: str, fields: Iterable[str], subscripted: Iterable[str] = ()
+) -> list[FieldError]:
     """A `fieldRef`: one of `fields`, or a key of a subscripted one: `metadata.labels['key']`."""
     name = reference.get("fieldPath")
     if not reference.get("apiVersion"):
@@ -62,8 +84,13 @@ def check_field_ref(reference: Json, path: str, fields: Iterable[str],
     if not name:
         return [required(f"{path}.fieldPath")]
     if reference["apiVersion"] != "v1":
-        return [invalid(f"{path}.fieldPath", name, f"error converting fieldPath: unsupported pod version: "
-                        f"{reference['apiVersion']}")]
+        return [
+            invalid(
+                f"{path}.fieldPath",
+                name,
+                f"error converting fieldPath: unsupported pod version: {reference['apiVersion']}",
+            )
+        ]
     if name in fields:
         return []
     base, bracket, key = name.partition("['")
@@ -76,8 +103,12 @@ def check_field_ref(reference: Json, path: str, fields: Iterable[str],
 
 def _is_known(name: str) -> bool:
     """Whether the API can select pods by this field, even if it cannot be projected here."""
-    return name in ENV_FIELDS or name in _SUBSCRIPTED or name in (
-        "spec.restartPolicy", "spec.schedulerName", "status.phase", "spec.hostNetwork", "status.nominatedNodeName")
+    return (
+        name in ENV_FIELDS
+        or name in _SUBSCRIPTED
+        or name
+        in ("spec.restartPolicy", "spec.schedulerName", "status.phase", "spec.hostNetwork", "status.nominatedNodeName")
+    )
 
 
 def check_resource_ref(reference: Json, path: str, in_volume: bool = False) -> list[FieldError]:

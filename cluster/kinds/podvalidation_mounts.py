@@ -100,8 +100,13 @@ def check_devices(devices: list[Json], path: str, container: Json, volumes: Mapp
         elif name not in volumes:
             errors.append(not_found(f"{at}.name", name))
         elif not volumes[name].keys() & set(_BLOCK_SOURCES):
-            errors.append(invalid(f"{at}.name", name, "can only use volume source type of PersistentVolumeClaim or "
-                                  "Ephemeral for block mode"))
+            errors.append(
+                invalid(
+                    f"{at}.name",
+                    name,
+                    "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode",
+                )
+            )
         if not target:
             errors.append(required(f"{at}.devicePath"))
         elif target in seen_paths:

@@ -31,8 +31,9 @@ def _check_probe(probe: Json, path: str, name: str) -> list[FieldError]:
         errors.append(invalid(f"{path}.successThreshold", probe.get("successThreshold"), "must be 1"))
     if (grace := probe.get("terminationGracePeriodSeconds")) is not None:
         if name == "readinessProbe":
-            errors.append(invalid(f"{path}.terminationGracePeriodSeconds", grace,
-                                  "must not be set for readinessProbes"))
+            errors.append(
+                invalid(f"{path}.terminationGracePeriodSeconds", grace, "must not be set for readinessProbes")
+            )
         elif grace <= 0:
             errors.append(invalid(f"{path}.terminationGracePeriodSeconds", grace, "must be greater than 0"))
     return errors
@@ -65,9 +66,15 @@ def _check_http(action: Json, path: str) -> list[FieldError]:
     errors += _check_port(action, path) + check_choice(f"{path}.scheme", action.get("scheme", ""), ("HTTP", "HTTPS"))
     for header in action.get("httpHeaders") or ():
         if not _is_header(header.get("name", "")):
-            errors.append(invalid(f"{path}.httpHeaders", header.get("name", ""), "a valid HTTP header must consist of "
-                                  "alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is "
-                                  "'[-A-Za-z0-9]+')"))
+            errors.append(
+                invalid(
+                    f"{path}.httpHeaders",
+                    header.get("name", ""),
+                    "a valid HTTP header must consist of "
+                    "alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is "
+                    "'[-A-Za-z0-9]+')",
+                )
+            )
     return errors
 
 
@@ -80,5 +87,10 @@ def _check_sleep(action: Json, path: str) -> list[FieldError]:
     return check_not_negative(f"{path}.seconds", action.get("seconds", 0))
 
 
-_CHECKS = {"exec": _check_exec, "httpGet": _check_http, "tcpSocket": _check_port, "grpc": _check_port,
-           "sleep": _check_sleep}
+_CHECKS = {
+    "exec": _check_exec,
+    "httpGet": _check_http,
+    "tcpSocket": _check_port,
+    "grpc": _check_port,
+    "sleep": _check_sleep,
+}

@@ -86,14 +86,19 @@ def _check_node_term(term: Json, path: str) -> list[FieldError]:
 def _check_operator(requirement: Json, path: str) -> list[FieldError]:
     operator, values = requirement.get("operator", ""), requirement.get("values") or ()
     if operator in ("In", "NotIn"):
-        return [] if values else [required(f"{path}.values",
-                                           "must be specified when `operator` is 'In' or 'NotIn'")]
+        return [] if values else [required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")]
     if operator in ("Exists", "DoesNotExist"):
-        return [forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
-                ] if values else []
+        return (
+            [forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
+            if values
+            else []
+        )
     if operator in ("Gt", "Lt"):
-        return [] if len(values) == 1 else [
-            required(f"{path}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")]
+        return (
+            []
+            if len(values) == 1
+            else [required(f"{path}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")]
+        )
     return [invalid(f"{path}.operator", operator, "not a valid selector operator")]
 
 
@@ -102,8 +107,11 @@ def _check_field(requirement: Json, path: str) -> list[FieldError]:
     if requirement.get("operator") not in ("In", "NotIn"):
         errors.append(invalid(f"{path}.operator", requirement.get("operator", ""), "not a valid selector operator"))
     elif len(requirement.get("values") or ()) != 1:
-        errors.append(required(f"{path}.values",
-                               "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
+        errors.append(
+            required(
+                f"{path}.values", "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+            )
+        )
     if requirement.get("key") != "metadata.name":
         errors.append(invalid(f"{path}.key", requirement.get("key", ""), "not a valid field selector key"))
     return errors
@@ -135,8 +143,13 @@ def check_tolerations(tolerations: list[Json], path: str) -> list[FieldError]:
         if key:
             errors += check(f"{at}.key", key, qualified_name)
         elif operator != "Exists":
-            errors.append(invalid(f"{at}.operator", operator, "operator must be Exists when `key` is empty, which "
-                                  'means "match all values and all keys"'))
+            errors.append(
+                invalid(
+                    f"{at}.operator",
+                    operator,
+                    'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+                )
+            )
         if toleration.get("tolerationSeconds") is not None and effect != "NoExecute":
             errors.append(invalid(f"{at}.effect", effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
         if operator in ("", "Equal"):
@@ -157,8 +170,11 @@ def _check_spread(constraints: list[Json], path: str) -> list[FieldError]:
         at, key, action = f"{path}[{i}]", constraint.get("topologyKey", ""), constraint.get("whenUnsatisfiable", "")
         if constraint.get("maxSkew", 0) <= 0:
             errors.append(invalid(f"{at}.maxSkew", constraint.get("maxSkew", 0), "must be greater than zero"))
-        errors += check(f"{at}.topologyKey", key, qualified_name) if key else [
-            required(f"{at}.topologyKey", "can not be empty")]
+        errors += (
+            check(f"{at}.topologyKey", key, qualified_name)
+            if key
+            else [required(f"{at}.topologyKey", "can not be empty")]
+        )
         errors += check_choice(f"{at}.whenUnsatisfiable", action, ("DoNotSchedule", "ScheduleAnyway"))
         if (key, action) in seen:
             errors.append(duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}"))
@@ -173,8 +189,14 @@ def _check_spread_options(constraint: Json, path: str) -> list[FieldError]:
         if domains <= 0:
             errors.append(invalid(f"{path}.minDomains", domains, "must be greater than zero"))
         if constraint.get("whenUnsatisfiable") != "DoNotSchedule":
-            errors.append(invalid(f"{path}.minDomains", domains, "can only use minDomains if "
-                                  f"whenUnsatisfiable=DoNotSchedule, not {constraint.get('whenUnsatisfiable')}"))
+            errors.append(
+                invalid(
+                    f"{path}.minDomains",
+                    domains,
+                    "can only use minDomains if "
+                    f"whenUnsatisfiable=DoNotSchedule, not {constraint.get('whenUnsatisfiable')}",
+                )
+            )
     for name in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
         if (policy := constraint.get(name)) is not None:
             errors += check_choice(f"{path}.{name}", policy, _POLICIES)

@@ -18,16 +18,57 @@ DOWNWARD_FIELDS = ("metadata.annotations", "metadata.labels", "metadata.name", "
 MINIMUM_TOKEN_SECONDS = 600
 
 # The order decides which of several sources is reported as one too many.
-_ORDER = ("emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi",
-          "glusterfs", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "flocker", "downwardAPI", "fc", "flexVolume",
-          "configMap", "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk", "quobyte",
-          "storageos", "projected", "scaleIO", "csi", "ephemeral", "image")
-_REQUIRED = {"gitRepo": ("repository",), "gcePersistentDisk": ("pdName",), "awsElasticBlockStore": ("volumeID",),
-             "glusterfs": ("endpoints", "path"), "persistentVolumeClaim": ("claimName",), "cinder": ("volumeID",),
-             "rbd": ("monitors", "image"), "cephfs": ("monitors",), "flexVolume": ("driver",), "quobyte": ("volume",),
-             "azureFile": ("secretName", "shareName"), "vsphereVolume": ("volumePath",), "csi": ("driver",),
-             "photonPersistentDisk": ("pdID",), "portworxVolume": ("volumeID",), "azureDisk": ("diskName", "diskURI"),
-             "scaleIO": ("gateway", "system", "volumeName")}
+_ORDER = (
+    "emptyDir",
+    "hostPath",
+    "gitRepo",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "secret",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "persistentVolumeClaim",
+    "rbd",
+    "cinder",
+    "cephfs",
+    "flocker",
+    "downwardAPI",
+    "fc",
+    "flexVolume",
+    "configMap",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "quobyte",
+    "storageos",
+    "projected",
+    "scaleIO",
+    "csi",
+    "ephemeral",
+    "image",
+)
+_REQUIRED = {
+    "gitRepo": ("repository",),
+    "gcePersistentDisk": ("pdName",),
+    "awsElasticBlockStore": ("volumeID",),
+    "glusterfs": ("endpoints", "path"),
+    "persistentVolumeClaim": ("claimName",),
+    "cinder": ("volumeID",),
+    "rbd": ("monitors", "image"),
+    "cephfs": ("monitors",),
+    "flexVolume": ("driver",),
+    "quobyte": ("volume",),
+    "azureFile": ("secretName", "shareName"),
+    "vsphereVolume": ("volumePath",),
+    "csi": ("driver",),
+    "photonPersistentDisk": ("pdID",),
+    "portworxVolume": ("volumeID",),
+    "azureDisk": ("diskName", "diskURI"),
+    "scaleIO": ("gateway", "system", "volumeName"),
+}
 
 
 def check_volumes(volumes: list[Json], path: str) -> list[FieldError]:
@@ -111,8 +152,9 @@ def _downward_item(item: Json, path: str) -> list[FieldError]:
     if field is not None:
         errors += check_field_ref(field, f"{path}.fieldRef", DOWNWARD_FIELDS, DOWNWARD_FIELDS[:2])
         if resource is not None:
-            errors.append(invalid(path, "resource",
-                                  "fieldRef and resourceFieldRef can not be specified simultaneously"))
+            errors.append(
+                invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously")
+            )
     elif resource is not None:
         errors += check_resource_ref(resource, f"{path}.resourceFieldRef", in_volume=True)
     else:
@@ -166,8 +208,9 @@ def _projected_token(part: Json, path: str) -> list[FieldError]:
     if seconds < MINIMUM_TOKEN_SECONDS:
         errors.append(invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes"))
     elif seconds > 1 << 32:
-        errors.append(invalid(f"{path}.expirationSeconds", seconds,
-                              "may not specify a duration larger than 2^32 seconds"))
+        errors.append(
+            invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
+        )
     if target := part.get("path"):
         return errors + _check_local_path(target, f"{path}.path")
     return [*errors, required(f"{path}.path")]
@@ -217,8 +260,9 @@ def _ephemeral(source: Json, path: str) -> list[FieldError]:
     if template is None:
         return [required(f"{path}.volumeClaimTemplate")]
     at = f"{path}.volumeClaimTemplate"
-    return (validate_meta_content(template.get("metadata") or {}, f"{at}.metadata")
-            + check_claim_spec(template.get("spec") or {}, f"{at}.spec"))
+    return validate_meta_content(template.get("metadata") or {}, f"{at}.metadata") + check_claim_spec(
+        template.get("spec") or {}, f"{at}.spec"
+    )
 
 
 def _csi(source: Json, path: str) -> list[FieldError]:
@@ -227,8 +271,21 @@ def _csi(source: Json, path: str) -> list[FieldError]:
 
 
 _RULES: dict[str, Callable[[Json, str], list[FieldError]]] = {
-    "secret": _secret, "configMap": _config_map, "downwardAPI": _downward, "projected": _projected, "csi": _csi,
-    "hostPath": _host_path, "emptyDir": _empty_dir, "nfs": _nfs, "iscsi": _iscsi, "ephemeral": _ephemeral}
+    "secret": _secret,
+    "configMap": _config_map,
+    "downwardAPI": _downward,
+    "projected": _projected,
+    "csi": _csi,
+    "hostPath": _host_path,
+    "emptyDir": _empty_dir,
+    "nfs": _nfs,
+    "iscsi": _iscsi,
+    "ephemeral": _ephemeral,
+}
 _PARTS: dict[str, Callable[[Json, str], list[FieldError]]] = {
-    "secret": _projected_named, "configMap": _projected_named, "downwardAPI": _projected_downward,
-    "serviceAccountToken": _projected_token, "clusterTrustBundle": _projected_bundle}
+    "secret": _projected_named,
+    "configMap": _projected_named,
+    "downwardAPI": _projected_downward,
+    "serviceAccountToken": _projected_token,
+    "clusterTrustBundle": _projected_bundle,
+}

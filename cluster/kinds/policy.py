@@ -24,8 +24,12 @@ class PodDisruptionBudgetStrategy(ObjectStrategy):
         least, most, policy = (spec.get(n) for n in ("minAvailable", "maxUnavailable", "unhealthyPodEvictionPolicy"))
         errors: list[FieldError] = []
         if least is not None and most is not None:
-            shown = {"MinAvailable": least, "Selector": spec.get("selector"), "MaxUnavailable": most,
-                     "UnhealthyPodEvictionPolicy": policy}
+            shown = {
+                "MinAvailable": least,
+                "Selector": spec.get("selector"),
+                "MaxUnavailable": most,
+                "UnhealthyPodEvictionPolicy": policy,
+            }
             errors.append(invalid("spec", shown, "minAvailable and maxUnavailable cannot be both set"))
         for path, value in (("spec.minAvailable", least), ("spec.maxUnavailable", most)):
             errors += check_count_or_percent(path, value) + check_not_above_100(path, value)
@@ -45,12 +49,23 @@ def cells(obj: Json, now: float) -> list[Any]:
     return [obj["metadata"]["name"], *limits, status.get("disruptionsAllowed") or 0, c.age(obj, now)]
 
 
-register(Kind(
-    "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", short_names=("pdb",), subresources=("status",),
-    strategy=PodDisruptionBudgetStrategy(), definition="io.k8s.api.policy.v1.PodDisruptionBudget", cells=cells,
-    columns=(c.NAME,
-             c.column("Min Available", description="The minimum number of pods that must be available."),
-             c.column("Max Unavailable", description="The maximum number of pods that may be unavailable."),
-             c.column("Allowed Disruptions", "integer", "How many pods may be evicted at the moment."),
-             c.AGE),
-))
+register(
+    Kind(
+        "policy",
+        "v1",
+        "PodDisruptionBudget",
+        "poddisruptionbudgets",
+        short_names=("pdb",),
+        subresources=("status",),
+        strategy=PodDisruptionBudgetStrategy(),
+        definition="io.k8s.api.policy.v1.PodDisruptionBudget",
+        cells=cells,
+        columns=(
+            c.NAME,
+            c.column("Min Available", description="The minimum number of pods that must be available."),
+            c.column("Max Unavailable", description="The maximum number of pods that may be unavailable."),
+            c.column("Allowed Disruptions", "integer", "How many pods may be evicted at the moment."),
+            c.AGE,
+        ),
+    )
+)

@@ -16,8 +16,13 @@ def qos_class(spec: Json) -> str:
     whole = spec.get("resources") or {}
     if whole.get("requests") or whole.get("limits"):
         return _class([whole])
-    return _class([container.get("resources") or {} for name in ("containers", "initContainers")
-                   for container in spec.get(name) or ()])
+    return _class(
+        [
+            container.get("resources") or {}
+            for name in ("containers", "initContainers")
+            for container in spec.get(name) or ()
+        ]
+    )
 
 
 def _class(resources: list[Json]) -> str:

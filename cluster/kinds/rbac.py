@@ -25,8 +25,11 @@ class RoleStrategy(ObjectStrategy):
     name_check = staticmethod(path_segment)
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        errors = [error for i, rule in enumerate(obj.get("rules") or ())
-                  for error in check_rule(rule, f"rules[{i}]", self.namespaced)]
+        errors = [
+            error
+            for i, rule in enumerate(obj.get("rules") or ())
+            for error in check_rule(rule, f"rules[{i}]", self.namespaced)
+        ]
         return errors if self.namespaced else errors + _check_aggregation(obj)
 
 
@@ -41,11 +44,17 @@ def check_rule(rule: Json, path: str, namespaced: bool) -> list[FieldError]:
         errors.append(required(f"{path}.verbs", "verbs must contain at least one value"))
     if urls := rule.get("nonResourceURLs"):
         if namespaced:
-            errors.append(invalid(f"{path}.nonResourceURLs", urls,
-                                  "namespaced rules cannot apply to non-resource URLs"))
+            errors.append(
+                invalid(f"{path}.nonResourceURLs", urls, "namespaced rules cannot apply to non-resource URLs")
+            )
         if any(rule.get(name) for name in ("apiGroups", "resources", "resourceNames")):
-            errors.append(invalid(f"{path}.nonResourceURLs", urls,
-                                  "rules cannot apply to both regular resources and non-resource URLs"))
+            errors.append(
+                invalid(
+                    f"{path}.nonResourceURLs",
+                    urls,
+                    "rules cannot apply to both regular resources and non-resource URLs",
+                )
+            )
         return errors
     if not rule.get("apiGroups"):
         errors.append(required(f"{path}.apiGroups", "resource rules must supply at least one api group"))
@@ -93,8 +102,11 @@ class BindingStrategy(ObjectStrategy):
             errors.append(required("roleRef.name"))
         else:
             errors += check("roleRef.name", reference["name"], path_segment)
-        return errors + [error for i, subject in enumerate(obj.get("subjects") or ())
-                         for error in _check_subject(subject, f"subjects[{i}]", self.namespaced)]
+        return errors + [
+            error
+            for i, subject in enumerate(obj.get("subjects") or ())
+            for error in _check_subject(subject, f"subjects[{i}]", self.namespaced)
+        ]
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         reference = obj["roleRef"]
@@ -135,8 +147,12 @@ def binding_cells(obj: Json, now: float) -> list[Any]:
         kind, name = subject.get("kind", ""), subject.get("name", "")
         if kind in names:
             names[kind].append(f"{subject.get('namespace', '')}/{name}" if kind == "ServiceAccount" else name)
-    return [obj["metadata"]["name"], f"{reference.get('kind', '')}/{reference.get('name', '')}", c.age(obj, now),
-            *(", ".join(names[kind]) for kind in ("User", "Group", "ServiceAccount"))]
+    return [
+        obj["metadata"]["name"],
+        f"{reference.get('kind', '')}/{reference.get('name', '')}",
+        c.age(obj, now),
+        *(", ".join(names[kind]) for kind in ("User", "Group", "ServiceAccount")),
+    ]
 
 
 BINDING_COLUMNS = (
@@ -150,11 +166,35 @@ BINDING_COLUMNS = (
 DEFINITION = "io.k8s.api.rbac.v1."
 
 register(
-    Kind(GROUP, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False, strategy=ClusterBindingStrategy(),
-         definition=DEFINITION + "ClusterRoleBinding", columns=BINDING_COLUMNS, cells=binding_cells),
-    Kind(GROUP, "v1", "ClusterRole", "clusterroles", namespaced=False, strategy=ClusterRoleStrategy(),
-         definition=DEFINITION + "ClusterRole"),
-    Kind(GROUP, "v1", "RoleBinding", "rolebindings", strategy=BindingStrategy(), definition=DEFINITION + "RoleBinding",
-         columns=BINDING_COLUMNS, cells=binding_cells),
+    Kind(
+        GROUP,
+        "v1",
+        "ClusterRoleBinding",
+        "clusterrolebindings",
+        namespaced=False,
+        strategy=ClusterBindingStrategy(),
+        definition=DEFINITION + "ClusterRoleBinding",
+        columns=BINDING_COLUMNS,
+        cells=binding_cells,
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "ClusterRole",
+        "clusterroles",
+        namespaced=False,
+        strategy=ClusterRoleStrategy(),
+        definition=DEFINITION + "ClusterRole",
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "RoleBinding",
+        "rolebindings",
+        strategy=BindingStrategy(),
+        definition=DEFINITION + "RoleBinding",
+        columns=BINDING_COLUMNS,
+        cells=binding_cells,
+    ),
     Kind(GROUP, "v1", "Role", "roles", strategy=RoleStrategy(), definition=DEFINITION + "Role"),
 )

@@ -78,8 +78,9 @@ def _check_request_name(name: str, names: set[str], path: str) -> list[FieldErro
 
 def _check_device_request(item: Json, path: str) -> list[FieldError]:
     name, mode, count = item.get("deviceClassName") or "", item.get("allocationMode"), item.get("count")
-    errors = check(f"{path}.deviceClassName", name, dns1123_subdomain) if name else [
-        required(f"{path}.deviceClassName")]
+    errors = (
+        check(f"{path}.deviceClassName", name, dns1123_subdomain) if name else [required(f"{path}.deviceClassName")]
+    )
     errors += check_selectors(item.get("selectors") or [], f"{path}.selectors")
     errors += check_choice(f"{path}.allocationMode", mode, MODES)
     if mode == "All" and count:
@@ -98,13 +99,14 @@ def check_selectors(selectors: list[Json], path: str) -> list[FieldError]:
         if selector.get("cel") is None:
             errors.append(required(f"{path}[{i}].cel"))
         else:
-            errors += check_expression(f"{path}[{i}].cel.expression", selector["cel"].get("expression") or "",
-                                       ("device",), result="bool")
+            errors += check_expression(
+                f"{path}[{i}].cel.expression", selector["cel"].get("expression") or "", ("device",), result="bool"
+            )
     return errors
 
 
 def _check_names_known(requests: list[str], names: set[str], path: str) -> list[FieldError]:
-    text = ("must be the name of a request in the claim or the name of a request and a subrequest separated by '/'")
+    text = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
     return [invalid(f"{path}[{i}]", name, text) for i, name in enumerate(requests) if name not in names]
 
 
@@ -112,8 +114,12 @@ def _check_constraint(constraint: Json, names: set[str], path: str) -> list[Fiel
     errors = _check_names_known(constraint.get("requests") or [], names, f"{path}.requests")
     given = [constraint[n] for n in ("matchAttribute", "distinctAttribute") if constraint.get(n) is not None]
     if len(given) != 1:
-        return [*errors, required(path, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but '
-                                        "multiple fields are set")]
+        return [
+            *errors,
+            required(
+                path, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
+            ),
+        ]
     name = "matchAttribute" if constraint.get("matchAttribute") is not None else "distinctAttribute"
     if "/" not in given[0]:
         return [*errors, invalid(f"{path}.{name}", given[0], "must include a domain")]
@@ -142,8 +148,12 @@ class ResourceClaimStrategy(ObjectStrategy):
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status, before = obj.get("status") or {}, old.get("status") or {}
         users, allocation = status.get("reservedFor") or [], status.get("allocation")
-        errors = [required(f"status.reservedFor[{i}].{name}") for i, user in enumerate(users)
-                  for name in ("resource", "name", "uid") if not user.get(name)]
+        errors = [
+            required(f"status.reservedFor[{i}].{name}")
+            for i, user in enumerate(users)
+            for name in ("resource", "name", "uid")
+            if not user.get(name)
+        ]
         if users and allocation is None:
             errors.append(forbidden("status.reservedFor", "may not be specified when `allocated` is not set"))
         if allocation is not None and before.get("allocation") is not None and allocation != before["allocation"]:
@@ -188,8 +198,11 @@ class ResourceSliceStrategy(ObjectStrategy):
         if not pool.get("name"):
             errors.append(required("spec.pool.name"))
         if (pool.get("resourceSliceCount") or 0) <= 0:
-            errors.append(invalid("spec.pool.resourceSliceCount", pool.get("resourceSliceCount") or 0,
-                                  "must be greater than zero"))
+            errors.append(
+                invalid(
+                    "spec.pool.resourceSliceCount", pool.get("resourceSliceCount") or 0, "must be greater than zero"
+                )
+            )
         errors += check_not_negative("spec.pool.generation", pool.get("generation"))
         return errors + _check_place(spec) + _check_devices(spec.get("devices") or [])
 
@@ -197,8 +210,9 @@ class ResourceSliceStrategy(ObjectStrategy):
         new, before = obj.get("spec") or {}, old.get("spec") or {}
         errors = check_unchanged("spec.nodeName", new.get("nodeName"), before.get("nodeName"))
         errors += check_unchanged("spec.driver", new.get("driver"), before.get("driver"))
-        return errors + check_unchanged("spec.pool.name", (new.get("pool") or {}).get("name"),
-                                        (before.get("pool") or {}).get("name"))
+        return errors + check_unchanged(
+            "spec.pool.name", (new.get("pool") or {}).get("name"), (before.get("pool") or {}).get("name")
+        )
 
 
 def _check_place(spec: Json) -> list[FieldError]:
@@ -238,26 +252,67 @@ def named_cells(obj: Json, now: float) -> list[Any]:
 
 def slice_cells(obj: Json, now: float) -> list[Any]:
     spec = obj.get("spec") or {}
-    node = spec.get("nodeName") or (c.selector(None) if spec.get("nodeSelector") else
-                                    "<all>" if spec.get("allNodes") else c.UNSET)
-    return [obj["metadata"]["name"], node, spec.get("driver", ""), (spec.get("pool") or {}).get("name", ""),
-            c.age(obj, now)]
+    node = spec.get("nodeName") or (
+        c.selector(None) if spec.get("nodeSelector") else "<all>" if spec.get("allNodes") else c.UNSET
+    )
+    return [
+        obj["metadata"]["name"],
+        node,
+        spec.get("driver", ""),
+        (spec.get("pool") or {}).get("name", ""),
+        c.age(obj, now),
+    ]
 
 
 register(
-    Kind(GROUP, "v1", "DeviceClass", "deviceclasses", namespaced=False, strategy=DeviceClassStrategy(),
-         definition=DEFINITION + "DeviceClass", columns=(c.NAME, c.AGE), cells=named_cells),
-    Kind(GROUP, "v1", "ResourceClaim", "resourceclaims", subresources=("status",), strategy=ResourceClaimStrategy(),
-         definition=DEFINITION + "ResourceClaim", cells=claim_cells,
-         columns=(c.NAME, c.column("State", description="Whether devices are allocated, and reserved."), c.AGE)),
-    Kind(GROUP, "v1", "ResourceClaimTemplate", "resourceclaimtemplates", strategy=ResourceClaimTemplateStrategy(),
-         definition=DEFINITION + "ResourceClaimTemplate", columns=(c.NAME, c.AGE), cells=named_cells),
-    Kind(GROUP, "v1", "ResourceSlice", "resourceslices", namespaced=False, strategy=ResourceSliceStrategy(),
-         definition=DEFINITION + "ResourceSlice", cells=slice_cells,
-         fields={"spec.nodeName": c.field("spec", "nodeName"), "spec.driver": c.field("spec", "driver")},
-         columns=(c.NAME,
-                  c.column("Node", description="The node that the devices are on."),
-                  c.column("Driver", description="The driver that manages them."),
-                  c.column("Pool", description="The pool that they belong to."),
-                  c.AGE)),
+    Kind(
+        GROUP,
+        "v1",
+        "DeviceClass",
+        "deviceclasses",
+        namespaced=False,
+        strategy=DeviceClassStrategy(),
+        definition=DEFINITION + "DeviceClass",
+        columns=(c.NAME, c.AGE),
+        cells=named_cells,
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "ResourceClaim",
+        "resourceclaims",
+        subresources=("status",),
+        strategy=ResourceClaimStrategy(),
+        definition=DEFINITION + "ResourceClaim",
+        cells=claim_cells,
+        columns=(c.NAME, c.column("State", description="Whether devices are allocated, and reserved."), c.AGE),
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "ResourceClaimTemplate",
+        "resourceclaimtemplates",
+        strategy=ResourceClaimTemplateStrategy(),
+        definition=DEFINITION + "ResourceClaimTemplate",
+        columns=(c.NAME, c.AGE),
+        cells=named_cells,
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "ResourceSlice",
+        "resourceslices",
+        namespaced=False,
+        strategy=ResourceSliceStrategy(),
+        definition=DEFINITION + "ResourceSlice",
+        cells=slice_cells,
+        fields={"spec.nodeName": c.field("spec", "nodeName"), "spec.driver": c.field("spec", "driver")},
+        columns=(
+            c.NAME,
+            c.column("Node", description="The node that the devices are on."),
+            c.column("Driver", description="The driver that manages them."),
+            c.column("Pool", description="The pool that they belong to."),
+            c.AGE,
+        ),
+    ),
 )

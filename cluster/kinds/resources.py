@@ -13,10 +13,36 @@ from cluster.kinds.common import NOT_NEGATIVE, qualified_name
 MILLI = 10**6
 NOT_INTEGER = "must be an integer"
 CONTAINER = frozenset(("cpu", "memory", "ephemeral-storage"))
-_COUNTED = frozenset(("pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps",
-                      "persistentvolumeclaims", "services.nodeports", "services.loadbalancers"))
-QUOTA = frozenset(("cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage",
-                   "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage")) | _COUNTED
+_COUNTED = frozenset(
+    (
+        "pods",
+        "services",
+        "replicationcontrollers",
+        "resourcequotas",
+        "secrets",
+        "configmaps",
+        "persistentvolumeclaims",
+        "services.nodeports",
+        "services.loadbalancers",
+    )
+)
+QUOTA = (
+    frozenset(
+        (
+            "cpu",
+            "memory",
+            "ephemeral-storage",
+            "requests.cpu",
+            "requests.memory",
+            "requests.storage",
+            "requests.ephemeral-storage",
+            "limits.cpu",
+            "limits.memory",
+            "limits.ephemeral-storage",
+        )
+    )
+    | _COUNTED
+)
 STANDARD = QUOTA | {"storage"}
 HUGE_PAGES = "hugepages-"
 

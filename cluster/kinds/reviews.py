@@ -12,8 +12,15 @@ AUTHENTICATION, AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
 
 def _review(group: str, kind: str, plural: str, namespaced: bool = False) -> Kind:
     package = group.partition(".")[0]
-    return Kind(group, "v1", kind, plural, namespaced=namespaced, verbs=("create",),
-                definition=f"io.k8s.api.{package}.v1.{kind}")
+    return Kind(
+        group,
+        "v1",
+        kind,
+        plural,
+        namespaced=namespaced,
+        verbs=("create",),
+        definition=f"io.k8s.api.{package}.v1.{kind}",
+    )
 
 
 register(

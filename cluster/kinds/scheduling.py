@@ -11,8 +11,10 @@ from cluster.kinds.metadata import ObjectStrategy
 from cluster.registry import Context, Json, Kind, register
 
 HIGHEST_USER_PRIORITY = 10**9
-SYSTEM = {"system-cluster-critical": 2 * HIGHEST_USER_PRIORITY,
-          "system-node-critical": 2 * HIGHEST_USER_PRIORITY + 1000}
+SYSTEM = {
+    "system-cluster-critical": 2 * HIGHEST_USER_PRIORITY,
+    "system-node-critical": 2 * HIGHEST_USER_PRIORITY + 1000,
+}
 POLICIES = ("PreemptLowerPriority", "Never")
 
 
@@ -30,8 +32,9 @@ class PriorityClassStrategy(ObjectStrategy):
         errors: list[FieldError] = []
         if obj.get("value", 0) != old.get("value", 0):
             errors.append(forbidden("value", "may not be changed in an update."))
-        return errors + check_unchanged("preemptionPolicy", obj["preemptionPolicy"],
-                                        old.get("preemptionPolicy", "PreemptLowerPriority"))
+        return errors + check_unchanged(
+            "preemptionPolicy", obj["preemptionPolicy"], old.get("preemptionPolicy", "PreemptLowerPriority")
+        )
 
 
 def _check_value(obj: Json) -> list[FieldError]:
@@ -52,16 +55,32 @@ def _check_value(obj: Json) -> list[FieldError]:
 
 
 def cells(obj: Json, now: float) -> list[Any]:
-    return [obj["metadata"]["name"], obj.get("value") or 0, bool(obj.get("globalDefault")), c.age(obj, now),
-            obj.get("preemptionPolicy", "")]
+    return [
+        obj["metadata"]["name"],
+        obj.get("value") or 0,
+        bool(obj.get("globalDefault")),
+        c.age(obj, now),
+        obj.get("preemptionPolicy", ""),
+    ]
 
 
-register(Kind(
-    "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", namespaced=False, short_names=("pc",),
-    strategy=PriorityClassStrategy(), definition="io.k8s.api.scheduling.v1.PriorityClass", cells=cells,
-    columns=(c.NAME,
-             c.column("Value", "integer", "The priority that pods of this class get."),
-             c.column("Global-Default", "boolean", "Whether pods without a class get this one."),
-             c.AGE,
-             c.column("PreemptionPolicy", description="Whether pods of this class may displace others.")),
-))
+register(
+    Kind(
+        "scheduling.k8s.io",
+        "v1",
+        "PriorityClass",
+        "priorityclasses",
+        namespaced=False,
+        short_names=("pc",),
+        strategy=PriorityClassStrategy(),
+        definition="io.k8s.api.scheduling.v1.PriorityClass",
+        cells=cells,
+        columns=(
+            c.NAME,
+            c.column("Value", "integer", "The priority that pods of this class get."),
+            c.column("Global-Default", "boolean", "Whether pods without a class get this one."),
+            c.AGE,
+            c.column("PreemptionPolicy", description="Whether pods of this class may displace others."),
+        ),
+    )
+)

@@ -51,12 +51,16 @@ class StorageClassStrategy(ObjectStrategy):
         errors = check("provisioner", provisioner.lower(), qualified_name) if provisioner else [required("provisioner")]
         errors += check_parameters("parameters", obj.get("parameters"))
         errors += check_choice("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
-        return errors + check_choice("volumeBindingMode", obj["volumeBindingMode"],
-                                     ("Immediate", "WaitForFirstConsumer"))
+        return errors + check_choice(
+            "volumeBindingMode", obj["volumeBindingMode"], ("Immediate", "WaitForFirstConsumer")
+        )
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return [e for name in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
-                for e in check_unchanged(name, obj.get(name), old.get(name))]
+        return [
+            e
+            for name in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
+            for e in check_unchanged(name, obj.get(name), old.get(name))
+        ]
 
 
 class VolumeAttributesClassStrategy(ObjectStrategy):
@@ -69,8 +73,11 @@ class VolumeAttributesClassStrategy(ObjectStrategy):
         return errors + check_parameters("parameters", obj["parameters"])
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return [forbidden(name, "updates to " + name + " are forbidden.") for name in ("driverName", "parameters")
-                if obj.get(name) != old.get(name)]
+        return [
+            forbidden(name, "updates to " + name + " are forbidden.")
+            for name in ("driverName", "parameters")
+            if obj.get(name) != old.get(name)
+        ]
 
 
 class VolumeAttachmentStrategy(ObjectStrategy):
@@ -83,11 +90,13 @@ class VolumeAttachmentStrategy(ObjectStrategy):
         source, name = spec.get("source") or {}, spec.get("nodeName") or ""
         inline, volume = source.get("inlineVolumeSpec"), source.get("persistentVolumeName")
         if inline is None and volume is None:
-            errors.append(required("spec.source", "must specify exactly one of inlineVolumeSpec and "
-                                                  "persistentVolumeName"))
+            errors.append(
+                required("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+            )
         elif inline is not None and volume is not None:
-            errors.append(invalid("spec.source", "", "must specify exactly one of inlineVolumeSpec and "
-                                                     "persistentVolumeName"))
+            errors.append(
+                invalid("spec.source", "", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+            )
         elif volume == "":
             errors.append(required("spec.source.persistentVolumeName", "must specify non empty persistentVolumeName"))
         return errors + (check("spec.nodeName", name, dns1123_subdomain) if name else [required("spec.nodeName")])
@@ -102,9 +111,14 @@ class CSIDriverStrategy(ObjectStrategy):
 
     def default(self, obj: Json) -> None:
         spec = obj.setdefault("spec", {})
-        for name, value in (("attachRequired", True), ("podInfoOnMount", False), ("storageCapacity", False),
-                            ("fsGroupPolicy", "ReadWriteOnceWithFSType"), ("requiresRepublish", False),
-                            ("seLinuxMount", False)):
+        for name, value in (
+            ("attachRequired", True),
+            ("podInfoOnMount", False),
+            ("storageCapacity", False),
+            ("fsGroupPolicy", "ReadWriteOnceWithFSType"),
+            ("requiresRepublish", False),
+            ("seLinuxMount", False),
+        ):
             spec.setdefault(name, value)
         if not spec.get("volumeLifecycleModes"):
             spec["volumeLifecycleModes"] = ["Persistent"]
@@ -126,8 +140,11 @@ class CSIDriverStrategy(ObjectStrategy):
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return [e for name in self.FIXED
-                for e in check_unchanged(f"spec.{name}", obj["spec"].get(name), (old.get("spec") or {}).get(name))]
+        return [
+            e
+            for name in self.FIXED
+            for e in check_unchanged(f"spec.{name}", obj["spec"].get(name), (old.get("spec") or {}).get(name))
+        ]
 
 
 def _check_token_request(request: Json, audiences: set[str], path: str) -> list[FieldError]:
@@ -156,9 +173,11 @@ class CSINodeStrategy(ObjectStrategy):
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         """A driver is removed or added; one that stays may change only what it allows to be attached."""
         before = {d.get("name"): d for d in (old.get("spec") or {}).get("drivers") or ()}
-        return [invalid(f"spec.drivers[{i}]", driver, "field is immutable")
-                for i, driver in enumerate((obj.get("spec") or {}).get("drivers") or ())
-                if driver.get("name") in before and _identity(driver) != _identity(before[driver.get("name")])]
+        return [
+            invalid(f"spec.drivers[{i}]", driver, "field is immutable")
+            for i, driver in enumerate((obj.get("spec") or {}).get("drivers") or ())
+            if driver.get("name") in before and _identity(driver) != _identity(before[driver.get("name")])
+        ]
 
 
 def _identity(driver: Json) -> tuple[Any, ...]:
@@ -196,32 +215,53 @@ class CSIStorageCapacityStrategy(ObjectStrategy):
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return [e for name in ("nodeTopology", "storageClassName")
-                for e in check_unchanged(name, obj.get(name), old.get(name))]
+        return [
+            e
+            for name in ("nodeTopology", "storageClassName")
+            for e in check_unchanged(name, obj.get(name), old.get(name))
+        ]
 
 
 def class_cells(obj: Json, now: float) -> list[Any]:
     annotations = obj["metadata"].get("annotations") or {}
-    default = any(annotations.get(f"storageclass.{prefix}kubernetes.io/is-default-class") == "true"
-                  for prefix in ("", "beta."))
-    return [obj["metadata"]["name"] + (" (default)" if default else ""), obj.get("provisioner", ""),
-            obj.get("reclaimPolicy") or "Delete", obj.get("volumeBindingMode") or c.UNSET,
-            bool(obj.get("allowVolumeExpansion")), c.age(obj, now)]
+    default = any(
+        annotations.get(f"storageclass.{prefix}kubernetes.io/is-default-class") == "true" for prefix in ("", "beta.")
+    )
+    return [
+        obj["metadata"]["name"] + (" (default)" if default else ""),
+        obj.get("provisioner", ""),
+        obj.get("reclaimPolicy") or "Delete",
+        obj.get("volumeBindingMode") or c.UNSET,
+        bool(obj.get("allowVolumeExpansion")),
+        c.age(obj, now),
+    ]
 
 
 def attachment_cells(obj: Json, now: float) -> list[Any]:
     spec = obj.get("spec") or {}
-    return [obj["metadata"]["name"], spec.get("attacher", ""),
-            (spec.get("source") or {}).get("persistentVolumeName") or "", spec.get("nodeName", ""),
-            bool((obj.get("status") or {}).get("attached")), c.age(obj, now)]
+    return [
+        obj["metadata"]["name"],
+        spec.get("attacher", ""),
+        (spec.get("source") or {}).get("persistentVolumeName") or "",
+        spec.get("nodeName", ""),
+        bool((obj.get("status") or {}).get("attached")),
+        c.age(obj, now),
+    ]
 
 
 def driver_cells(obj: Json, now: float) -> list[Any]:
     spec = obj.get("spec") or {}
     audiences = ",".join(r.get("audience", "") for r in spec.get("tokenRequests") or ())
-    return [obj["metadata"]["name"], bool(spec.get("attachRequired", True)), bool(spec.get("podInfoOnMount")),
-            bool(spec.get("storageCapacity")), audiences or c.UNSET, bool(spec.get("requiresRepublish")),
-            ",".join(spec.get("volumeLifecycleModes") or ()), c.age(obj, now)]
+    return [
+        obj["metadata"]["name"],
+        bool(spec.get("attachRequired", True)),
+        bool(spec.get("podInfoOnMount")),
+        bool(spec.get("storageCapacity")),
+        audiences or c.UNSET,
+        bool(spec.get("requiresRepublish")),
+        ",".join(spec.get("volumeLifecycleModes") or ()),
+        c.age(obj, now),
+    ]
 
 
 def node_cells(obj: Json, now: float) -> list[Any]:
@@ -233,39 +273,93 @@ def attributes_cells(obj: Json, now: float) -> list[Any]:
 
 
 register(
-    Kind(GROUP, "v1", "CSIDriver", "csidrivers", namespaced=False, strategy=CSIDriverStrategy(),
-         definition=DEFINITION + "CSIDriver", cells=driver_cells,
-         columns=(c.NAME,
-                  c.column("AttachRequired", "boolean", "Whether volumes are attached before they are mounted."),
-                  c.column("PodInfoOnMount", "boolean", "Whether the driver is told of the pod when it mounts."),
-                  c.column("StorageCapacity", "boolean", "Whether the scheduler minds the room it reports."),
-                  c.column("TokenRequests", description="Audiences of the service account tokens that it needs."),
-                  c.column("RequiresRepublish", "boolean", "Whether mounted volumes are published again and again."),
-                  c.column("Modes", description="Kinds of volumes that the driver supports."),
-                  c.AGE)),
-    Kind(GROUP, "v1", "CSINode", "csinodes", namespaced=False, strategy=CSINodeStrategy(),
-         definition=DEFINITION + "CSINode", cells=node_cells,
-         columns=(c.NAME, c.column("Drivers", "integer", "Number of drivers on the node."), c.AGE)),
-    Kind(GROUP, "v1", "CSIStorageCapacity", "csistoragecapacities", strategy=CSIStorageCapacityStrategy(),
-         definition=DEFINITION + "CSIStorageCapacity"),
-    Kind(GROUP, "v1", "StorageClass", "storageclasses", namespaced=False, short_names=("sc",),
-         strategy=StorageClassStrategy(), definition=DEFINITION + "StorageClass", cells=class_cells,
-         columns=(c.NAME,
-                  c.column("Provisioner", description="The type of the provisioner."),
-                  c.column("ReclaimPolicy", description="What becomes of a volume that is released."),
-                  c.column("VolumeBindingMode", description="When claims are provisioned and bound."),
-                  c.column("AllowVolumeExpansion", description="Whether volumes may grow."),
-                  c.AGE)),
-    Kind(GROUP, "v1", "VolumeAttachment", "volumeattachments", namespaced=False, subresources=("status",),
-         strategy=VolumeAttachmentStrategy(), definition=DEFINITION + "VolumeAttachment", cells=attachment_cells,
-         columns=(c.NAME,
-                  c.Column("Attacher", "string", "name", "The driver that must handle this request."),
-                  c.column("PV", description="Name of the persistent volume to attach."),
-                  c.column("Node", description="The node that the volume should be attached to."),
-                  c.column("Attached", "boolean", "Whether the volume is attached."),
-                  c.AGE)),
-    Kind(GROUP, "v1", "VolumeAttributesClass", "volumeattributesclasses", namespaced=False, short_names=("vac",),
-         strategy=VolumeAttributesClassStrategy(), definition=DEFINITION + "VolumeAttributesClass",
-         cells=attributes_cells,
-         columns=(c.NAME, c.column("DriverName", description="Name of the CSI driver."), c.AGE)),
+    Kind(
+        GROUP,
+        "v1",
+        "CSIDriver",
+        "csidrivers",
+        namespaced=False,
+        strategy=CSIDriverStrategy(),
+        definition=DEFINITION + "CSIDriver",
+        cells=driver_cells,
+        columns=(
+            c.NAME,
+            c.column("AttachRequired", "boolean", "Whether volumes are attached before they are mounted."),
+            c.column("PodInfoOnMount", "boolean", "Whether the driver is told of the pod when it mounts."),
+            c.column("StorageCapacity", "boolean", "Whether the scheduler minds the room it reports."),
+            c.column("TokenRequests", description="Audiences of the service account tokens that it needs."),
+            c.column("RequiresRepublish", "boolean", "Whether mounted volumes are published again and again."),
+            c.column("Modes", description="Kinds of volumes that the driver supports."),
+            c.AGE,
+        ),
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "CSINode",
+        "csinodes",
+        namespaced=False,
+        strategy=CSINodeStrategy(),
+        definition=DEFINITION + "CSINode",
+        cells=node_cells,
+        columns=(c.NAME, c.column("Drivers", "integer", "Number of drivers on the node."), c.AGE),
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "CSIStorageCapacity",
+        "csistoragecapacities",
+        strategy=CSIStorageCapacityStrategy(),
+        definition=DEFINITION + "CSIStorageCapacity",
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "StorageClass",
+        "storageclasses",
+        namespaced=False,
+        short_names=("sc",),
+        strategy=StorageClassStrategy(),
+        definition=DEFINITION + "StorageClass",
+        cells=class_cells,
+        columns=(
+            c.NAME,
+            c.column("Provisioner", description="The type of the provisioner."),
+            c.column("ReclaimPolicy", description="What becomes of a volume that is released."),
+            c.column("VolumeBindingMode", description="When claims are provisioned and bound."),
+            c.column("AllowVolumeExpansion", description="Whether volumes may grow."),
+            c.AGE,
+        ),
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "VolumeAttachment",
+        "volumeattachments",
+        namespaced=False,
+        subresources=("status",),
+        strategy=VolumeAttachmentStrategy(),
+        definition=DEFINITION + "VolumeAttachment",
+        cells=attachment_cells,
+        columns=(
+            c.NAME,
+            c.Column("Attacher", "string", "name", "The driver that must handle this request."),
+            c.column("PV", description="Name of the persistent volume to attach."),
+            c.column("Node", description="The node that the volume should be attached to."),
+            c.column("Attached", "boolean", "Whether the volume is attached."),
+            c.AGE,
+        ),
+    ),
+    Kind(
+        GROUP,
+        "v1",
+        "VolumeAttributesClass",
+        "volumeattributesclasses",
+        namespaced=False,
+        short_names=("vac",),
+        strategy=VolumeAttributesClassStrategy(),
+        definition=DEFINITION + "VolumeAttributesClass",
+        cells=attributes_cells,
+        columns=(c.NAME, c.column("DriverName", description="Name of the CSI driver."), c.AGE),
+    ),
 )

@@ -24,8 +24,19 @@ Json = dict[str, Any]
 BEFORE_APPLY = "before-first-apply"
 ANCIENT = "ancient-changes"
 MAX_UPDATERS = 10
-_OWNED_BY_SERVER = frozenset(("name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation",
-                              "managedFields", "resourceVersion"))
+_OWNED_BY_SERVER = frozenset(
+    (
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "clusterName",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    )
+)
 _NOT_OWNED = frozenset(("apiVersion", "kind"))
 _NOT_OWNED_STATUS = _NOT_OWNED | {"status"}
 
@@ -43,7 +54,8 @@ class Writer:
         """Whether an entry of managedFields is this writer's."""
         same = (entry.get("manager", ""), entry.get("operation"), entry.get("subresource", ""))
         return same == (self.manager, self.operation, self.subresource) and (
-            self.operation == "Apply" or entry.get("apiVersion") == self.api_version)
+            self.operation == "Apply" or entry.get("apiVersion") == self.api_version
+        )
 
 
 @dataclass(slots=True)
@@ -69,9 +81,14 @@ class _Managers:
         """Set a writer's fields. The time changes with the fields; `now` None leaves it as it is."""
         entry = self.find(writer)
         if entry is None:
-            entry = {"manager": writer.manager, "operation": writer.operation, "apiVersion": writer.api_version,
-                     "fieldsType": "FieldsV1", "fieldsV1": None,
-                     **({"subresource": writer.subresource} if writer.subresource else {})}
+            entry = {
+                "manager": writer.manager,
+                "operation": writer.operation,
+                "apiVersion": writer.api_version,
+                "fieldsType": "FieldsV1",
+                "fieldsV1": None,
+                **({"subresource": writer.subresource} if writer.subresource else {}),
+            }
             self.entries.append(entry)
         if now and entry["fieldsV1"] != fields:
             entry["time"] = now
@@ -86,8 +103,15 @@ class _Managers:
     def finished(self) -> list[Json]:
         """The entries to store: none without fields, sorted, not too many."""
         kept = [entry for entry in self.entries if entry["fieldsV1"]]
-        return sorted(_capped(kept), key=lambda entry: (
-            entry["operation"], entry.get("time", ""), entry.get("manager", ""), entry.get("apiVersion", "")))
+        return sorted(
+            _capped(kept),
+            key=lambda entry: (
+                entry["operation"],
+                entry.get("time", ""),
+                entry.get("manager", ""),
+                entry.get("apiVersion", ""),
+            ),
+        )
 
 
 def _capped(entries: list[Json]) -> list[Json]:
@@ -96,9 +120,15 @@ def _capped(entries: list[Json]) -> list[Json]:
     surplus = len(updates) - MAX_UPDATERS
     if surplus <= 0:
         return entries
-    old = updates[:surplus + 1]
-    merged = {"manager": ANCIENT, "operation": "Update", "apiVersion": old[-1]["apiVersion"], "fieldsType": "FieldsV1",
-              "fieldsV1": None, "time": old[-1].get("time", "")}
+    old = updates[: surplus + 1]
+    merged = {
+        "manager": ANCIENT,
+        "operation": "Update",
+        "apiVersion": old[-1]["apiVersion"],
+        "fieldsType": "FieldsV1",
+        "fieldsV1": None,
+        "time": old[-1].get("time", ""),
+    }
     for entry in old:
         merged["fieldsV1"] = sets.union(merged["fieldsV1"], entry["fieldsV1"])
     return [entry for entry in entries if entry not in old] + [merged]
@@ -117,8 +147,13 @@ def accepted(entries: Any) -> list[Json]:
 
 
 def _is_entry(entry: Any) -> bool:
-    return (isinstance(entry, dict) and entry.get("operation") in ("Apply", "Update") and bool(entry.get("apiVersion"))
-            and entry.get("fieldsType") == "FieldsV1" and isinstance(entry.get("fieldsV1"), dict))
+    return (
+        isinstance(entry, dict)
+        and entry.get("operation") in ("Apply", "Update")
+        and bool(entry.get("apiVersion"))
+        and entry.get("fieldsType") == "FieldsV1"
+        and isinstance(entry.get("fieldsV1"), dict)
+    )
 
 
 def update(old: Json | None, new: Json, writer: Writer, definition: str, has_status: bool, now: str = "") -> list[Json]:
@@ -140,12 +175,27 @@ def creation(new: Json, writer: Writer, definition: str, has_status: bool) -> li
     fields = created.fields_of(definition, new, _NOT_OWNED_STATUS if has_status else _NOT_OWNED, _OWNED_BY_SERVER)
     if fields is None:
         return []
-    return [{"manager": writer.manager, "operation": writer.operation, "apiVersion": writer.api_version,
-             "fieldsType": "FieldsV1", "fieldsV1": fields, "time": clock.now()}]
+    return [
+        {
+            "manager": writer.manager,
+            "operation": writer.operation,
+            "apiVersion": writer.api_version,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": fields,
+            "time": clock.now(),
+        }
+    ]
 
 
-def apply(live: Json | None, config: Json, writer: Writer, definition: str, has_status: bool, force: bool = False,
-          now: str = "") -> Json:
+def apply(
+    live: Json | None,
+    config: Json,
+    writer: Writer,
+    definition: str,
+    has_status: bool,
+    force: bool = False,
+    now: str = "",
+) -> Json:
     """The live object (None: it does not exist) with a configuration applied, managedFields included.
 
     Raises BadRequest where the configuration does not fit the type, 409 with the causes on conflicts.
@@ -180,8 +230,10 @@ def apply(live: Json | None, config: Json, writer: Writer, definition: str, has_
 
 def _whole(wanted: Json, live: Json | None, config: Json, entries: list[Json]) -> Json:
     """The result with the metadata that only the server writes."""
-    meta = {**{key: value for key, value in ((live or config)["metadata"]).items() if key in _OWNED_BY_SERVER},
-            **wanted.get("metadata", {})}
+    meta = {
+        **{key: value for key, value in ((live or config)["metadata"]).items() if key in _OWNED_BY_SERVER},
+        **wanted.get("metadata", {}),
+    }
     if live and config["metadata"].get("resourceVersion"):
         meta["resourceVersion"] = config["metadata"]["resourceVersion"]
     if live and config["metadata"].get("uid"):
@@ -208,12 +260,15 @@ def _check_conflicts(managers: _Managers, writer: Writer, changed: Node | None) 
     causes = []
     for entry in managers.entries:
         if not writer.owns(entry):
-            causes += [{"reason": "FieldManagerConflict", "message": f"conflict with {_shown(entry)}", "field": path}
-                       for path in sets.paths(sets.intersection(entry["fieldsV1"], changed))]
+            causes += [
+                {"reason": "FieldManagerConflict", "message": f"conflict with {_shown(entry)}", "field": path}
+                for path in sets.paths(sets.intersection(entry["fieldsV1"], changed))
+            ]
     if causes:
         count = "1 conflict" if len(causes) == 1 else f"{len(causes)} conflicts"
-        raise ApiError(f"Apply failed with {count}: {_summary(causes)}", code=409, reason="Conflict",
-                       details={"causes": causes})
+        raise ApiError(
+            f"Apply failed with {count}: {_summary(causes)}", code=409, reason="Conflict", details={"causes": causes}
+        )
 
 
 def _summary(causes: list[Json]) -> str:

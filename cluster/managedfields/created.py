@@ -20,7 +20,9 @@ Maybe = Callable[[Any], Node | None]
 _steps: dict[str, tuple[Type, Maybe]] = {}
 
 
-def fields_of(definition: str, obj: dict[str, Any], unowned: Collection[str], unowned_meta: Collection[str]) -> Node | None:
+def fields_of(
+    definition: str, obj: dict[str, Any], unowned: Collection[str], unowned_meta: Collection[str]
+) -> Node | None:
     """The set of a new object of a kind, without some of its fields and some of its metadata. None when it is empty."""
     step = _of_definition(definition)
     meta = {key: value for key, value in obj["metadata"].items() if key not in unowned_meta}
@@ -105,6 +107,7 @@ def _field(field: Field) -> Maybe | None:
 
 def _late(kind: Ref) -> Maybe:
     """A struct that is always there; looked up when it is first met, since definitions refer to each other."""
+
     def run(value: Any) -> Node | None:
         return _of_definition(kind.name)(value) if value != {} else None
 

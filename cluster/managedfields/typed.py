@@ -12,10 +12,24 @@ from cluster.schema.definitions import resolve
 from cluster.schema.types import ListOf, MapOf, Scalar, Struct, Type
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "bytes": (str,), "int32": (int,), "int64": (int,), "double": (int, float), "bool": (bool,),
-    "time": (str,), "microtime": (str,), "quantity": (str, int, float), "int-or-string": (str, int), "object": (dict,)}
-_NAMES = {"int32": "numeric (int or float)", "int64": "numeric (int or float)", "double": "numeric (int or float)",
-          "bool": "boolean"}
+    "string": (str,),
+    "bytes": (str,),
+    "int32": (int,),
+    "int64": (int,),
+    "double": (int, float),
+    "bool": (bool,),
+    "time": (str,),
+    "microtime": (str,),
+    "quantity": (str, int, float),
+    "int-or-string": (str, int),
+    "object": (dict,),
+}
+_NAMES = {
+    "int32": "numeric (int or float)",
+    "int64": "numeric (int or float)",
+    "double": "numeric (int or float)",
+    "bool": "boolean",
+}
 
 
 def check(kind: Type, config: dict[str, Any], what: str) -> None:

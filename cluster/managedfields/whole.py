@@ -139,7 +139,10 @@ def elements(kind: ListOf, items: list[Any]) -> list[str]:
 
 def _key_element(names: list[str], values: tuple[Any, ...]) -> str:
     """Keys by name; one that is left out has its default: `protocol` of a port is TCP."""
-    return "k:" + orjson.dumps({name: value for name, value in zip(names, values, strict=True) if value is not None}).decode()
+    return (
+        "k:"
+        + orjson.dumps({name: value for name, value in zip(names, values, strict=True) if value is not None}).decode()
+    )
 
 
 @lru_cache(maxsize=4096)

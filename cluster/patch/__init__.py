@@ -24,8 +24,9 @@ APPLY = "application/apply-patch+yaml"
 Json = dict[str, Any]
 
 
-def apply(kind: Kind, current: Json, patch: Any, content_type: str,
-          field_validation: str = "Ignore") -> tuple[Json, list[str]]:
+def apply(
+    kind: Kind, current: Json, patch: Any, content_type: str, field_validation: str = "Ignore"
+) -> tuple[Json, list[str]]:
     """The patched object, decoded for its kind, and warnings about unknown fields (see `schema.check`).
 
     `current` (in the version of `kind`) is used up. `patch` is decoded JSON, or bytes. Raises BadRequest for what is
@@ -47,8 +48,9 @@ def apply(kind: Kind, current: Json, patch: Any, content_type: str,
 def unsupported(kind: Kind) -> ApiError:
     """What the kind would take instead."""
     accepted = [JSON, MERGE, APPLY] if schema.is_custom(kind.definition) else [JSON, MERGE, STRATEGIC, APPLY]
-    return UnsupportedMediaType("the body of the request was in an unknown format - accepted media types include: "
-                                + ", ".join(accepted))
+    return UnsupportedMediaType(
+        "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted)
+    )
 
 
 def decoded(patch: Any, media: str) -> Any:
@@ -67,12 +69,21 @@ def decoded(patch: Any, media: str) -> Any:
 
 def _decode(kind: Kind, changed: Any, patch: Any, media: str, field_validation: str) -> list[str]:
     if not isinstance(changed, dict):
-        raise _rejected(changed, media, patch, f"json: cannot unmarshal {gotext.json_type(changed)} into Go value "
-                                               f"of type {kind.kind}")
+        raise _rejected(
+            changed,
+            media,
+            patch,
+            f"json: cannot unmarshal {gotext.json_type(changed)} into Go value of type {kind.kind}",
+        )
     version, name = changed.get("apiVersion"), changed.get("kind")
     if (version, name) != (kind.api_version, kind.kind):
-        raise _rejected(changed, media, patch, f'the object became {version} {name}: a patch cannot change apiVersion '
-                                               f"({kind.api_version}) or kind ({kind.kind})")
+        raise _rejected(
+            changed,
+            media,
+            patch,
+            f"the object became {version} {name}: a patch cannot change apiVersion "
+            f"({kind.api_version}) or kind ({kind.kind})",
+        )
     try:
         warnings = schema.decode_fields(kind, changed, field_validation)
     except Mismatch as error:

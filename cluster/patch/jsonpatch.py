@@ -16,8 +16,9 @@ _MISSING = object()
 def apply(document: Any, operations: list[Any]) -> Any:
     """The document after all operations; changed in place. Raises BadRequest, or 422 where one does not fit."""
     if len(operations) > MAX_OPERATIONS:
-        raise RequestEntityTooLarge(f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, "
-                                    f"got {len(operations)}")
+        raise RequestEntityTooLarge(
+            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
+        )
     root = [document]  # one list around it, so that the whole document has a parent too
     copied = 0
     for operation in operations:

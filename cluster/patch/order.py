@@ -19,8 +19,10 @@ def check_order(patch: list[Any], order: list[Any], key: str) -> None:
     named = [item for item in patch if not (isinstance(item, dict) and item.get("$patch") in ("delete", "replace"))]
     found = [places.get(_identity(item, key), -1) for item in named]
     if -1 in found or found != sorted(found):
-        raise BadRequest(f"The order in patch list:\n{gotext.show(patch)}\n doesn't match $setElementOrder list:\n"
-                         f"{gotext.show(order)}\n")
+        raise BadRequest(
+            f"The order in patch list:\n{gotext.show(patch)}\n doesn't match $setElementOrder list:\n"
+            f"{gotext.show(order)}\n"
+        )
 
 
 def interleave(items: list[Any], order: list[Any], server: list[Any], key: str) -> list[Any]:

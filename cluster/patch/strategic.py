@@ -34,7 +34,7 @@ def _object(old: Json, patch: Json, kind: Type) -> Json:
         raise BadRequest(f"unknown patch type: {directive} in map: {gotext.show({DIRECTIVE: directive, **patch})}")
     _retain(old, patch)
     _delete_primitives(old, patch)
-    orders = {key[len(ORDER):]: patch.pop(key) for key in list(patch) if key.startswith(ORDER)}
+    orders = {key[len(ORDER) :]: patch.pop(key) for key in list(patch) if key.startswith(ORDER)}
     for key, order in orders.items():
         _ordered_list(old, patch, key, order, _field(kind, key))
     for key, value in patch.items():
@@ -74,8 +74,11 @@ def _clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _clean(v) for key, v in value.items() if v is not None and not _is_directive(key)}
     if isinstance(value, list):
-        return [_clean(item) for item in value
-                if not (isinstance(item, dict) and item.get(DIRECTIVE) in ("delete", "replace"))]
+        return [
+            _clean(item)
+            for item in value
+            if not (isinstance(item, dict) and item.get(DIRECTIVE) in ("delete", "replace"))
+        ]
     return value
 
 
@@ -96,7 +99,7 @@ def _retain(old: Json, patch: Json) -> None:
 
 def _delete_primitives(old: Json, patch: Json) -> None:
     for key in [key for key in patch if key.startswith(DELETE)]:
-        unwanted, name = patch.pop(key), key[len(DELETE):]
+        unwanted, name = patch.pop(key), key[len(DELETE) :]
         if not isinstance(unwanted, list):
             raise BadRequest(f"{key} must be a list of the values to delete")
         if isinstance(old.get(name), list):

@@ -16,10 +16,13 @@ MAGIC = b"k8s\x00"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 # Kinds of every group: they are sent under the version of the object they are about.
 _COMMON = {"DeleteOptions", "Status", "WatchEvent", "APIGroup", "APIGroupList", "APIResourceList", "APIVersions"}
-_PACKAGES = {"": "io.k8s.api.core", "rbac.authorization.k8s.io": "io.k8s.api.rbac",
-             "flowcontrol.apiserver.k8s.io": "io.k8s.api.flowcontrol",
-             "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
-             "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration"}
+_PACKAGES = {
+    "": "io.k8s.api.core",
+    "rbac.authorization.k8s.io": "io.k8s.api.rbac",
+    "flowcontrol.apiserver.k8s.io": "io.k8s.api.flowcontrol",
+    "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
+    "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+}
 
 
 def definition(api_version: str, kind: str) -> str:
@@ -41,8 +44,10 @@ def knows(api_version: str, kind: str) -> bool:
 def decode(body: bytes) -> Json:
     """The object in a body. Raises BadRequest, UnsupportedMediaType for kinds without a protobuf form."""
     if not body.startswith(MAGIC):
-        raise BadRequest("the body of the request is not in the protobuf form of Kubernetes: it must begin with the "
-                         f"bytes {MAGIC.hex(' ')}, and begins with {body[:4].hex(' ') or 'nothing'}")
+        raise BadRequest(
+            "the body of the request is not in the protobuf form of Kubernetes: it must begin with the "
+            f"bytes {MAGIC.hex(' ')}, and begins with {body[:4].hex(' ') or 'nothing'}"
+        )
     try:
         return _decode(body)
     except (Malformed, ValueError, IndexError, OverflowError, RecursionError) as error:
@@ -58,8 +63,10 @@ def _decode(body: bytes) -> Json:
         raise Malformed("its envelope names no apiVersion and kind")
     name = definition(api_version, kind)
     if not name:
-        raise UnsupportedMediaType(f"{kind} of {api_version} has no protobuf form - accepted media types include: "
-                                   "application/json, application/yaml")
+        raise UnsupportedMediaType(
+            f"{kind} of {api_version} has no protobuf form - accepted media types include: "
+            "application/json, application/yaml"
+        )
     obj: Json = {"kind": kind, "apiVersion": api_version}
     obj.update(reader(name)(raw, 0, len(raw), 0))
     return obj
@@ -71,8 +78,9 @@ def encode(obj: Json) -> bytes:
     if not name:
         raise KeyError(f"{obj.get('kind')} of {obj.get('apiVersion')} has no protobuf form")
     meta = {key: obj[key] for key in ("apiVersion", "kind")}
-    return MAGIC + writer("Unknown")({"typeMeta": meta, "raw": writer(name)(obj), "contentEncoding": "",
-                                      "contentType": ""})
+    return MAGIC + writer("Unknown")(
+        {"typeMeta": meta, "raw": writer(name)(obj), "contentEncoding": "", "contentType": ""}
+    )
 
 
 def watch_event(kind: str, obj: Json) -> bytes:

@@ -40,8 +40,11 @@ _SCHEMA = Ref(_EXTENSIONS + "JSONSchemaProps")
 SCHEMA_OR_LIST, SCHEMA_OR_BOOL, SCHEMA_OR_NAMES = "schema-or-list", "schema-or-bool", "schema-or-names"
 # OpenAPI says of these only that they hold any JSON; each is a message of its own.
 _SCHEMA_FIELDS: dict[str, Type] = {
-    "items": Scalar(SCHEMA_OR_LIST), "additionalItems": Scalar(SCHEMA_OR_BOOL),
-    "additionalProperties": Scalar(SCHEMA_OR_BOOL), "dependencies": MapOf(Scalar(SCHEMA_OR_NAMES))}
+    "items": Scalar(SCHEMA_OR_LIST),
+    "additionalItems": Scalar(SCHEMA_OR_BOOL),
+    "additionalProperties": Scalar(SCHEMA_OR_BOOL),
+    "dependencies": MapOf(Scalar(SCHEMA_OR_NAMES)),
+}
 
 
 class Slot(NamedTuple):
@@ -63,13 +66,18 @@ _TIME = _message((1, "seconds", Scalar(INT64)), (2, "nanos", Scalar(INT32)))
 # Messages that are no object in JSON: the envelope, and the inside of scalars.
 SPECIAL: dict[str, tuple[Slot, ...]] = {
     "TypeMeta": _message((1, "apiVersion", Scalar(STRING)), (2, "kind", Scalar(STRING))),
-    "Unknown": _message((1, "typeMeta", Ref("TypeMeta")), (2, "raw", Scalar(RAW)),
-                        (3, "contentEncoding", Scalar(STRING)), (4, "contentType", Scalar(STRING))),
+    "Unknown": _message(
+        (1, "typeMeta", Ref("TypeMeta")),
+        (2, "raw", Scalar(RAW)),
+        (3, "contentEncoding", Scalar(STRING)),
+        (4, "contentType", Scalar(STRING)),
+    ),
     "RawExtension": _message((1, "raw", Scalar(RAW))),
     "WatchEvent": _message((1, "type", Scalar(STRING)), (2, "object", Ref("RawExtension"))),
     QUANTITY: _message((1, "string", Scalar(STRING))),
     INT_OR_STRING: _message((1, "type", Scalar(INT64)), (2, "intVal", Scalar(INT32)), (3, "strVal", Scalar(STRING))),
-    TIME: _TIME, MICROTIME: _TIME,
+    TIME: _TIME,
+    MICROTIME: _TIME,
     ANY: _message((1, "raw", Scalar(RAW))),
     SCHEMA_OR_LIST: _message((1, "schema", _SCHEMA), (2, "list", ListOf(_SCHEMA))),
     SCHEMA_OR_BOOL: _message((1, "allows", Scalar(BOOL)), (2, "schema", _SCHEMA)),

@@ -132,6 +132,7 @@ def _is_text(slot: Slot) -> bool:
 
 def _late(entries: dict[int, Entry], tag: int, slot: Slot) -> Put:
     """Compiles a field at its first value, and puts the result into its place: definitions refer to each other in circles."""
+
     def put(out: dict[str, Any], buffer: bytes, at: int, stop: int, depth: int) -> None:
         compiled = _put(slot)
         step = _value(slot.type) if compiled is None else None
@@ -162,6 +163,7 @@ def _put(slot: Slot) -> Put | None:
 
 def _present(key: str, read: Reader) -> Put:
     """Null (the zero time, for one) is left out."""
+
     def put(out: dict[str, Any], buffer: bytes, at: int, stop: int, depth: int) -> None:
         value = read(buffer, at, stop, depth)
         if value is not None:
@@ -220,9 +222,13 @@ def _entry_reader(value: Type) -> Reader:
         if texts:
             # Nearly every entry: key and value, both short. Anything else is for the general reader.
             middle = at + 2 + buffer[at + 1] if stop - at > 3 else stop
-            if middle < stop - 1 and buffer[at] == _KEY and buffer[middle] == _ITS_VALUE and (
-                    buffer[middle + 1] == stop - middle - 2 < 128 > buffer[at + 1]):
-                return str(buffer[at + 2:middle], "utf-8"), str(buffer[middle + 2:stop], "utf-8")
+            if (
+                middle < stop - 1
+                and buffer[at] == _KEY
+                and buffer[middle] == _ITS_VALUE
+                and (buffer[middle + 1] == stop - middle - 2 < 128 > buffer[at + 1])
+            ):
+                return str(buffer[at + 2 : middle], "utf-8"), str(buffer[middle + 2 : stop], "utf-8")
         found = read(buffer, at, stop, depth)
         return found.get("key", ""), found["value"] if "value" in found else zero()
 
@@ -270,6 +276,16 @@ _LEAVES: dict[str, Reader] = {
     t.BYTES: lambda buffer, at, stop, depth: base64.b64encode(buffer[at:stop]).decode(),
     layout.RAW: lambda buffer, at, stop, depth: bytes(buffer[at:stop]),
 }
-_ZERO: dict[str, Callable[[], Any]] = {t.STRING: str, t.BYTES: str, t.INT32: int, t.INT64: int, t.BOOL: bool,
-                                       t.QUANTITY: lambda: "0", t.INT_OR_STRING: int, t.TIME: _null, t.MICROTIME: _null,
-                                       t.ANY: _null, t.OBJECT: _null}
+_ZERO: dict[str, Callable[[], Any]] = {
+    t.STRING: str,
+    t.BYTES: str,
+    t.INT32: int,
+    t.INT64: int,
+    t.BOOL: bool,
+    t.QUANTITY: lambda: "0",
+    t.INT_OR_STRING: int,
+    t.TIME: _null,
+    t.MICROTIME: _null,
+    t.ANY: _null,
+    t.OBJECT: _null,
+}

@@ -57,8 +57,13 @@ def _schema_or_names(message: Json) -> Any:
 
 FROM_MESSAGE: dict[str, Callable[[Json], Any]] = {
     t.QUANTITY: lambda message: message.get("string", "0"),
-    t.TIME: _time, t.MICROTIME: _microtime, t.INT_OR_STRING: _int_or_string, t.ANY: _json, t.OBJECT: _json,
-    layout.SCHEMA_OR_LIST: _schema_or_list, layout.SCHEMA_OR_BOOL: _schema_or_bool,
+    t.TIME: _time,
+    t.MICROTIME: _microtime,
+    t.INT_OR_STRING: _int_or_string,
+    t.ANY: _json,
+    t.OBJECT: _json,
+    layout.SCHEMA_OR_LIST: _schema_or_list,
+    layout.SCHEMA_OR_BOOL: _schema_or_bool,
     layout.SCHEMA_OR_NAMES: _schema_or_names,
 }
 
@@ -80,11 +85,16 @@ def _union(other: str) -> Callable[[Any], Json]:
 
 TO_MESSAGE: dict[str, Callable[[Any], Json]] = {
     t.QUANTITY: lambda value: {"string": str(value)},
-    t.TIME: _instant, t.MICROTIME: _instant, t.INT_OR_STRING: _number_or_text,
-    t.ANY: lambda value: {"raw": orjson.dumps(value)}, t.OBJECT: lambda value: {"raw": orjson.dumps(value)},
-    layout.SCHEMA_OR_LIST: _union("list"), layout.SCHEMA_OR_NAMES: _union("names"),
-    layout.SCHEMA_OR_BOOL: lambda value: {"allows": True, "schema": value} if isinstance(value, dict) else {
-        "allows": bool(value)},
+    t.TIME: _instant,
+    t.MICROTIME: _instant,
+    t.INT_OR_STRING: _number_or_text,
+    t.ANY: lambda value: {"raw": orjson.dumps(value)},
+    t.OBJECT: lambda value: {"raw": orjson.dumps(value)},
+    layout.SCHEMA_OR_LIST: _union("list"),
+    layout.SCHEMA_OR_NAMES: _union("names"),
+    layout.SCHEMA_OR_BOOL: lambda value: (
+        {"allows": True, "schema": value} if isinstance(value, dict) else {"allows": bool(value)}
+    ),
 }
 # The message of each: `any` and `object` share one.
 MESSAGE = {name: t.ANY if name == t.OBJECT else name for name in FROM_MESSAGE}

@@ -15,7 +15,7 @@ from cluster.schema import types as t
 from cluster.schema.types import ListOf, MapOf, Ref, Scalar, Type
 
 Writer = Callable[[Any], bytes]  # from a JSON value to the value on the wire, its length included where it has one
-Part = tuple[str, Writer]        # a field's name, and what writes it with its tag
+Part = tuple[str, Writer]  # a field's name, and what writes it with its tag
 
 _writers: dict[str, Writer] = {}
 
@@ -71,8 +71,9 @@ def _map(number: int, kind: Type) -> Writer:
     value_of = _field(Slot(2, "value", kind, wrapped=isinstance(kind, ListOf)))
 
     def put(values: Any) -> bytes:
-        return b"".join(tag + _sized(b"\x0a" + _sized(key.encode()) + value_of(value))
-                        for key, value in sorted(values.items()))
+        return b"".join(
+            tag + _sized(b"\x0a" + _sized(key.encode()) + value_of(value)) for key, value in sorted(values.items())
+        )
 
     return put
 
@@ -98,6 +99,8 @@ _LEAVES: dict[str, tuple[int, Writer]] = {
     t.STRING: (BYTES, lambda value: _sized(value.encode())),
     t.BYTES: (BYTES, lambda value: _sized(base64.b64decode(value))),
     layout.RAW: (BYTES, _sized),
-    t.INT32: (VARINT, put_varint), t.INT64: (VARINT, put_varint), t.BOOL: (VARINT, put_varint),
+    t.INT32: (VARINT, put_varint),
+    t.INT64: (VARINT, put_varint),
+    t.BOOL: (VARINT, put_varint),
     t.DOUBLE: (FIXED64, struct.Struct("<d").pack),
 }

@@ -23,8 +23,18 @@ from cluster.schema.fill import filler
 from cluster.schema.plan import Seen, plan
 from cluster.schema.scalars import Mismatch
 
-__all__ = ["Mismatch", "add_custom", "check", "decode_fields", "fill", "is_custom", "json_error", "normalise", "parse",
-           "remove_custom"]
+__all__ = [
+    "Mismatch",
+    "add_custom",
+    "check",
+    "decode_fields",
+    "fill",
+    "is_custom",
+    "json_error",
+    "normalise",
+    "parse",
+    "remove_custom",
+]
 
 Pruner = Callable[[dict[str, Any]], list[str]]
 _custom: dict[str, Pruner] = {}

@@ -28,13 +28,16 @@ def parse(raw: bytes, content_type: str, kind: str) -> tuple[dict[str, Any], lis
 
         return protobuf.decode(raw), []
     if media not in ("", "application/json", "*/*"):
-        raise UnsupportedMediaType("the body of the request was in an unknown format - accepted media types include: "
-                                   "application/json, application/yaml")
+        raise UnsupportedMediaType(
+            "the body of the request was in an unknown format - accepted media types include: "
+            "application/json, application/yaml"
+        )
     try:
         obj = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {json_error(raw, error)}",
-                            raw) from error
+        raise _unrecognized(
+            kind, f"couldn't get version/kind; json parse error: {json_error(raw, error)}", raw
+        ) from error
     obj = _object(raw, obj, kind)
     if duplicates.suspected(raw, obj):
         obj, found = duplicates.find(raw)
@@ -67,7 +70,7 @@ def _excerpt(raw: bytes) -> str:
 def json_error(raw: bytes, error: orjson.JSONDecodeError) -> str:
     """A syntax error as Go's JSON scanner words it."""
     text = raw.decode(errors="replace")
-    rest = text[error.pos:].lstrip() if error.pos < len(text) else ""
+    rest = text[error.pos :].lstrip() if error.pos < len(text) else ""
     if not rest or not text.strip() or "unexpected end" in error.msg:
         return "unexpected end of JSON input"
     where = "after top-level value" if "after document" in error.msg else "looking for beginning of value"
@@ -99,7 +102,8 @@ def _loader() -> Any:
         class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
             yaml_implicit_resolvers = {
                 first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
-                for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+                for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+            }
 
             bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
 

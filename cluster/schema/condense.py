@@ -31,15 +31,22 @@ _SPECIAL = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": t.QUANTITY,
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": t.INT_OR_STRING,
     "io.k8s.apimachinery.pkg.runtime.RawExtension": t.ANY,
-    _META + "Time": t.TIME, _META + "MicroTime": t.MICROTIME, _META + "FieldsV1": t.ANY, _META + "Patch": t.ANY,
-    _EXTENSIONS + "JSON": t.ANY, _EXTENSIONS + "JSONSchemaPropsOrArray": t.ANY,
-    _EXTENSIONS + "JSONSchemaPropsOrBool": t.ANY, _EXTENSIONS + "JSONSchemaPropsOrStringArray": t.ANY,
+    _META + "Time": t.TIME,
+    _META + "MicroTime": t.MICROTIME,
+    _META + "FieldsV1": t.ANY,
+    _META + "Patch": t.ANY,
+    _EXTENSIONS + "JSON": t.ANY,
+    _EXTENSIONS + "JSONSchemaPropsOrArray": t.ANY,
+    _EXTENSIONS + "JSONSchemaPropsOrBool": t.ANY,
+    _EXTENSIONS + "JSONSchemaPropsOrStringArray": t.ANY,
 }
 _FORMATS = {"int32": t.INT32, "int64": t.INT64, "double": t.DOUBLE, "byte": t.BYTES}
 _SCALARS = {"string": t.STRING, "integer": t.INT64, "number": t.DOUBLE, "boolean": t.BOOL}
 # Keys of list-maps that have a default: OpenAPI of the real server says so, the packaged definitions do not.
-_KEY_DEFAULTS = {"io.k8s.api.core.v1.ContainerPort": {"protocol": "TCP"},
-                 "io.k8s.api.core.v1.ServicePort": {"protocol": "TCP"}}
+_KEY_DEFAULTS = {
+    "io.k8s.api.core.v1.ContainerPort": {"protocol": "TCP"},
+    "io.k8s.api.core.v1.ServicePort": {"protocol": "TCP"},
+}
 
 
 def source() -> Path:
@@ -91,8 +98,12 @@ def _definition(name: str, schema: dict[str, Any], facts: dict[str, str]) -> Any
         return _SPECIAL[name]
     codes = {field: code for code, fields in facts.items() for field in fields.split()}
     required = schema.get("required", ())
-    doc: dict[str, Any] = {"f": {key: _field(key, prop, codes.get(key) or _encoding(key, prop, required))
-                                 for key, prop in schema.get("properties", {}).items()}}
+    doc: dict[str, Any] = {
+        "f": {
+            key: _field(key, prop, codes.get(key) or _encoding(key, prop, required))
+            for key, prop in schema.get("properties", {}).items()
+        }
+    }
     if schema.get("x-kubernetes-map-type") == "atomic":
         doc["atomic"] = True
     if name in _KEY_DEFAULTS:

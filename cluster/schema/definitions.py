@@ -27,8 +27,12 @@ _file: IndexedFile | None = None
 def prepare() -> None:
     """Make the condensed files where they are missing; takes half a second, once per installation."""
     if not all((cache_folder() / name).exists() for name in condense.file_names()):
-        done = subprocess.run([sys.executable, "-m", "cluster.schema.condense"], capture_output=True, text=True,
-                              cwd=Path(__file__).resolve().parents[2])
+        done = subprocess.run(
+            [sys.executable, "-m", "cluster.schema.condense"],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).resolve().parents[2],
+        )
         if done.returncode:
             raise RuntimeError(f"cannot condense the OpenAPI definitions into {cache_folder()}: {done.stderr.strip()}")
 
@@ -80,8 +84,10 @@ def resolve(kind: Type) -> Type:
 def _build(name: str, doc: Any) -> Type:
     if not isinstance(doc, dict) or "f" not in doc:
         return type_of(doc)
-    fields = {key: Field(type_of(spec[0]), spec[1], tuple(spec[2]) if len(spec) > 2 else (),
-                         spec[3] if len(spec) > 3 else "") for key, spec in doc["f"].items()}
+    fields = {
+        key: Field(type_of(spec[0]), spec[1], tuple(spec[2]) if len(spec) > 2 else (), spec[3] if len(spec) > 3 else "")
+        for key, spec in doc["f"].items()
+    }
     return Struct(name, fields, atomic=bool(doc.get("atomic")), key_defaults=doc.get("d", {}))
 
 

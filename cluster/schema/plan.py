@@ -68,6 +68,7 @@ def _reference(name: str, install: Callable[[Step], None] | None) -> Step:
 
     `install` then puts the compiled step in the place of this one.
     """
+
     def late(value: Any, seen: Seen) -> Any:
         step = plan(name)
         if install is not None:
@@ -78,8 +79,11 @@ def _reference(name: str, install: Callable[[Step], None] | None) -> Step:
 
 
 def _struct(kind: Struct) -> Step:
-    plain = {key: _PLAIN[f.type.name] for key, f in kind.fields.items()
-             if isinstance(f.type, Scalar) and f.type.name in _PLAIN}
+    plain = {
+        key: _PLAIN[f.type.name]
+        for key, f in kind.fields.items()
+        if isinstance(f.type, Scalar) and f.type.name in _PLAIN
+    }
     steps: dict[str, Step] = {}
     for key, field in kind.fields.items():
         steps[key] = _compile(field.type, partial(steps.__setitem__, key))

@@ -11,15 +11,20 @@ from typing import Any
 PREFIX = "#/components/schemas/"
 _INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
-_QUANTITY_TEXT = ("A quantity of a resource: a number with an optional suffix: binary (Ki, Mi, Gi, Ti, Pi, Ei), "
-                  "decimal (n, u, m, k, M, G, T, P, E) or an exponent (e3). It is kept in canonical form.")
+_QUANTITY_TEXT = (
+    "A quantity of a resource: a number with an optional suffix: binary (Ki, Mi, Gi, Ti, Pi, Ei), "
+    "decimal (n, u, m, k, M, G, T, P, E) or an exponent (e3). It is kept in canonical form."
+)
 
 
 def definition(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """One definition, fit for `components.schemas`."""
     if name == _INT_OR_STRING:
-        return {"description": "An integer or a string.", "format": "int-or-string",
-                "oneOf": [{"type": "integer"}, {"type": "string"}]}
+        return {
+            "description": "An integer or a string.",
+            "format": "int-or-string",
+            "oneOf": [{"type": "integer"}, {"type": "string"}],
+        }
     if name == _QUANTITY:
         return {"description": _QUANTITY_TEXT, "oneOf": [{"type": "string"}, {"type": "number"}]}
     return _schema(schema)

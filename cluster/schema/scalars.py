@@ -178,11 +178,26 @@ def _object(value: Any, seen: Any) -> Any:
 
 
 STEPS: dict[str, Callable[[Any, Any], Any]] = {
-    t.STRING: _exact(str, "string", ""), t.BOOL: _exact(bool, "bool", False),
-    t.INT32: _integer("int32", 32), t.INT64: _integer("int64", 64), t.DOUBLE: _double, t.BYTES: _bytes,
-    t.TIME: _time, t.MICROTIME: _microtime, t.QUANTITY: _quantity, t.INT_OR_STRING: _int_or_string,
-    t.ANY: _any, t.OBJECT: _object,
+    t.STRING: _exact(str, "string", ""),
+    t.BOOL: _exact(bool, "bool", False),
+    t.INT32: _integer("int32", 32),
+    t.INT64: _integer("int64", 64),
+    t.DOUBLE: _double,
+    t.BYTES: _bytes,
+    t.TIME: _time,
+    t.MICROTIME: _microtime,
+    t.QUANTITY: _quantity,
+    t.INT_OR_STRING: _int_or_string,
+    t.ANY: _any,
+    t.OBJECT: _object,
 }
 # What Go writes for the zero value of a leaf that is never left out.
-ZERO: dict[str, Any] = {t.STRING: "", t.BOOL: False, t.INT32: 0, t.INT64: 0, t.DOUBLE: 0, t.QUANTITY: "0",
-                        t.INT_OR_STRING: 0}
+ZERO: dict[str, Any] = {
+    t.STRING: "",
+    t.BOOL: False,
+    t.INT32: 0,
+    t.INT64: 0,
+    t.DOUBLE: 0,
+    t.QUANTITY: "0",
+    t.INT_OR_STRING: 0,
+}

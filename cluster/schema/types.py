@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Union
 
 # What becomes of a field that is absent or zero, as Go's encoder does it.
-ALWAYS = "a"   # written even when zero
-OMIT = "z"     # left out when zero (omitempty on a plain value)
+ALWAYS = "a"  # written even when zero
+OMIT = "z"  # left out when zero (omitempty on a plain value)
 POINTER = "p"  # left out when null only (omitempty on a pointer)
-NULL = "n"     # a pointer that is written as null when absent
+NULL = "n"  # a pointer that is written as null when absent
 
 STRING, INT32, INT64, DOUBLE, BOOL, BYTES = "string", "int32", "int64", "double", "bool", "bytes"
 TIME, MICROTIME, QUANTITY, INT_OR_STRING = "time", "microtime", "quantity", "int-or-string"
@@ -94,5 +94,13 @@ def go_type(kind: Type) -> str:
     raise TypeError(kind)
 
 
-_GO = {DOUBLE: "float64", BYTES: "[]uint8", ANY: "interface {}", OBJECT: "map[string]interface {}",
-       TIME: "v1.Time", MICROTIME: "v1.MicroTime", QUANTITY: "resource.Quantity", INT_OR_STRING: "intstr.IntOrString"}
+_GO = {
+    DOUBLE: "float64",
+    BYTES: "[]uint8",
+    ANY: "interface {}",
+    OBJECT: "map[string]interface {}",
+    TIME: "v1.Time",
+    MICROTIME: "v1.MicroTime",
+    QUANTITY: "resource.Quantity",
+    INT_OR_STRING: "intstr.IntOrString",
+}

@@ -48,8 +48,12 @@ def created(call: Call, config: Json) -> Json:
     """The new object. Raises Conflict where the configuration names the uid of an object that is gone."""
     meta = config["metadata"]
     if meta.get("uid"):
-        raise Conflict(call.kind.plural, call.name, call.kind.group,
-                       f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found")
+        raise Conflict(
+            call.kind.plural,
+            call.name,
+            call.kind.group,
+            f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found",
+        )
     obj = _apply(call, None, copy.deepcopy(config))
     obj["metadata"].pop("resourceVersion", None)
     return obj
@@ -82,5 +86,6 @@ def note_last_applied(call: Call, obj: Json, config: Json) -> None:
 
 def _apply(call: Call, live: Json | None, config: Json) -> Json:
     kind = call.kind
-    return managedfields.apply(live, config, managed.writer(call, "Apply"), kind.definition, kind.strategy.status,
-                               call.force)
+    return managedfields.apply(
+        live, config, managed.writer(call, "Apply"), kind.definition, kind.strategy.status, call.force
+    )

@@ -64,7 +64,7 @@ def _check(pod: Json) -> None:
     if meta.get("deletionTimestamp"):
         raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")
     if spec.get("nodeName"):
-        raise _refused(name, f"pod {name} is already assigned to node \"{spec['nodeName']}\"")
+        raise _refused(name, f'pod {name} is already assigned to node "{spec["nodeName"]}"')
     if spec.get("schedulingGates"):
         raise _refused(name, f"pod {name} has non-empty .spec.schedulingGates")
 

@@ -134,6 +134,7 @@ def _taken(call: Call, obj: Json, error: ApiError) -> ApiError:
     if isinstance(error, ClaimTaken):
         from cluster.errors import invalid
 
-        return call.invalid(obj["metadata"]["name"], [invalid(error.scope, error.value, "provided value is already "
-                                                                                        "allocated")])
+        return call.invalid(
+            obj["metadata"]["name"], [invalid(error.scope, error.value, "provided value is already allocated")]
+        )
     return error

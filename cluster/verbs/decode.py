@@ -66,10 +66,13 @@ def check_kind(obj: Json, api_version: str, kind: str) -> None:
     if (sent_version, sent_kind) == (api_version, kind):
         obj["apiVersion"], obj["kind"] = api_version, kind
     elif sent_kind == kind:
-        raise BadRequest(f"the API version in the data ({sent_version}) does not match the expected API version "
-                         f"({api_version})")
+        raise BadRequest(
+            f"the API version in the data ({sent_version}) does not match the expected API version ({api_version})"
+        )
     else:
-        raise BadRequest(f'no kind "{sent_kind}" is registered for version "{sent_version}" at this path: it takes {kind}')
+        raise BadRequest(
+            f'no kind "{sent_kind}" is registered for version "{sent_version}" at this path: it takes {kind}'
+        )
 
 
 def check_custom_kind(call: Call, obj: Json) -> None:
@@ -77,11 +80,17 @@ def check_custom_kind(call: Call, obj: Json) -> None:
     sent = obj.get("kind")
     if not sent:
         text = orjson.dumps(obj).decode()
-        raise BadRequest(f"the object provided is unrecognized (must be of type {call.kind.kind}): Object 'Kind' is missing "
-                         f"in '{text[:200]}'")
+        raise BadRequest(
+            f"the object provided is unrecognized (must be of type {call.kind.kind}): Object 'Kind' is missing "
+            f"in '{text[:200]}'"
+        )
     if sent != call.kind.kind and obj.get("apiVersion") == call.kind.api_version:
-        raise Invalid(str(sent), str((obj.get("metadata") or {}).get("name", "")),
-                      [invalid("kind", sent, f"must be {call.kind.kind}")], call.kind.group)
+        raise Invalid(
+            str(sent),
+            str((obj.get("metadata") or {}).get("name", "")),
+            [invalid("kind", sent, f"must be {call.kind.kind}")],
+            call.kind.group,
+        )
 
 
 def check_namespace(call: Call, meta: Json) -> None:

@@ -25,8 +25,17 @@ ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 # Kinds whose dependents stay when the client says nothing: kept so for clients older than the garbage collector.
 ORPHANS_BY_DEFAULT = frozenset({"jobs.batch", "replicationcontrollers"})
 # Kinds for which a finished deletion answers with the object instead of a Status.
-RETURNS_OBJECT = frozenset({"pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims",
-                            "resourcequotas", "podtemplates"})
+RETURNS_OBJECT = frozenset(
+    {
+        "pods",
+        "services",
+        "serviceaccounts",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "resourcequotas",
+        "podtemplates",
+    }
+)
 _POLICIES = ("Background", "Foreground", "Orphan")
 
 
@@ -50,8 +59,13 @@ def plan(call: Call, options: Json) -> Plan[Outcome]:
             return Outcome(entry.body)
         if call.dry_run:
             return _outcome(call, orjson.dumps(ordered(new, call.storage_kind)), new, end)
-        results = yield Commit([Write("delete" if end else "update", entry.key, ordered(new, call.storage_kind),
-                                      entry.revision), *request.writes], atomic=bool(request.writes))
+        results = yield Commit(
+            [
+                Write("delete" if end else "update", entry.key, ordered(new, call.storage_kind), entry.revision),
+                *request.writes,
+            ],
+            atomic=bool(request.writes),
+        )
         try:
             return _outcome(call, first(results).body, new, end)
         except NotFound as error:
@@ -67,8 +81,9 @@ def check_options(options: Json) -> None:
     policy = options.get("propagationPolicy")
     errors = []
     if policy is not None and options.get("orphanDependents") is not None:
-        errors.append(invalid("propagationPolicy", policy,
-                              "orphanDependents and deletionPropagation cannot be both set"))
+        errors.append(
+            invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set")
+        )
     elif policy is not None and policy not in _POLICIES:
         from cluster.errors import not_supported
 
@@ -80,20 +95,30 @@ def check_options(options: Json) -> None:
 def check_preconditions(call: Call, wanted: Json, old: Json) -> None:
     meta = old["metadata"]
     if wanted.get("uid") and wanted["uid"] != meta["uid"]:
-        raise Conflict(call.kind.kind, call.name, call.kind.group,
-                       f"the UID in the precondition ({wanted['uid']}) does not match the UID in record ({meta['uid']}). "
-                       "The object might have been deleted and then recreated")
+        raise Conflict(
+            call.kind.kind,
+            call.name,
+            call.kind.group,
+            f"the UID in the precondition ({wanted['uid']}) does not match the UID in record ({meta['uid']}). "
+            "The object might have been deleted and then recreated",
+        )
     if wanted.get("resourceVersion") and wanted["resourceVersion"] != meta["resourceVersion"]:
-        raise Conflict(call.kind.kind, call.name, call.kind.group,
-                       f"the ResourceVersion in the precondition ({wanted['resourceVersion']}) does not match the "
-                       f"ResourceVersion in record ({meta['resourceVersion']}). The object might have been modified")
+        raise Conflict(
+            call.kind.kind,
+            call.name,
+            call.kind.group,
+            f"the ResourceVersion in the precondition ({wanted['resourceVersion']}) does not match the "
+            f"ResourceVersion in record ({meta['resourceVersion']}). The object might have been modified",
+        )
 
 
 def _orphan_warning(call: Call, options: Json) -> list[str]:
     if call.kind.storage != "jobs.batch" or options.get("propagationPolicy") or "orphanDependents" in options:
         return []
-    return ["child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or "
-            "set propagationPolicy=Orphan to suppress this warning"]
+    return [
+        "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or "
+        "set propagationPolicy=Orphan to suppress this warning"
+    ]
 
 
 def mark(call: Call, entry: Entry, options: Json) -> tuple[Json, bool]:
@@ -175,10 +200,19 @@ def _outcome(call: Call, body: bytes, new: Json, end: bool) -> Outcome:
 
 def deleted_status(call: Call, obj: Json) -> Json:
     """The Status that says which object was deleted."""
-    details = {"name": obj["metadata"]["name"], "group": call.kind.group, "kind": call.kind.plural,
-               "uid": obj["metadata"]["uid"]}
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-            "details": {name: value for name, value in details.items() if value}}
+    details = {
+        "name": obj["metadata"]["name"],
+        "group": call.kind.group,
+        "kind": call.kind.plural,
+        "uid": obj["metadata"]["uid"],
+    }
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {name: value for name, value in details.items() if value},
+    }
 
 
 def error_of(results: list[Any]) -> ApiError | None:

@@ -48,8 +48,10 @@ def plan(call: Call, options: Json) -> Plan[Json]:
 
 def _unbound_by_budget(pod: Json) -> bool:
     """Pods that run nothing may always go."""
-    return bool((pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed")
-                or pod["metadata"].get("deletionTimestamp"))
+    return bool(
+        (pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed")
+        or pod["metadata"].get("deletionTimestamp")
+    )
 
 
 def _budget(call: Call, entry: Entry) -> Entry | None:
@@ -59,15 +61,20 @@ def _budget(call: Call, entry: Entry) -> Entry | None:
         if selector is not None and selectors.from_object(selector).matches(entry.labels):
             found.append(budget)
     if len(found) > 1:
-        raise ApiError("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
-                       code=500, reason="")
+        raise ApiError(
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+            code=500,
+            reason="",
+        )
     return found[0] if found else None
 
 
 def _exempt(budget: Json, pod: Json) -> bool:
     """Whether an unready pod may go without counting: always with AlwaysAllow, else when enough are healthy."""
-    ready = any(c.get("type") == "Ready" and c.get("status") == "True"
-                for c in (pod.get("status") or {}).get("conditions") or ())
+    ready = any(
+        c.get("type") == "Ready" and c.get("status") == "True"
+        for c in (pod.get("status") or {}).get("conditions") or ()
+    )
     status = budget.get("status") or {}
     if ready:
         return False
@@ -83,8 +90,11 @@ def _charge(budget: Json, pod: Json) -> Json:
         raise _refused(f"The disruption budget {name} is still being processed by the server.", 10)
     allowed = status.get("disruptionsAllowed", 0)
     if allowed <= 0:
-        raise _refused(f"The disruption budget {name} needs {status.get('desiredHealthy', 0)} healthy pods and has "
-                       f"{status.get('currentHealthy', 0)} currently", 0)
+        raise _refused(
+            f"The disruption budget {name} needs {status.get('desiredHealthy', 0)} healthy pods and has "
+            f"{status.get('currentHealthy', 0)} currently",
+            0,
+        )
     status["disruptionsAllowed"] = allowed - 1
     status.setdefault("disruptedPods", {})[pod["metadata"]["name"]] = clock.now()
     return budget
@@ -98,9 +108,18 @@ def _writes(call: Call, entry: Entry, pod: Json, options: Json) -> list[Write]:
     delete.check_options(options)
     delete.check_preconditions(call, options.get("preconditions") or {}, pod)
     new, end = delete.mark(call, entry, options)
-    condition = {"type": "DisruptionTarget", "status": "True", "lastProbeTime": None, "lastTransitionTime": clock.now(),
-                 "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"}
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": clock.now(),
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+    }
     status = new.setdefault("status", {})
-    status["conditions"] = [*(c for c in status.get("conditions") or () if c.get("type") != "DisruptionTarget"), condition]
+    status["conditions"] = [
+        *(c for c in status.get("conditions") or () if c.get("type") != "DisruptionTarget"),
+        condition,
+    ]
     kind = call.storage_kind
     return [Write("delete" if end else "update", entry.key, ordered(new, kind), entry.revision)]

@@ -35,8 +35,9 @@ def updated(call: Call, obj: Json, old: Json) -> None:
     if not held or sent == [{}] or not call.storage_kind.definition:  # [{}] is how a client asks to forget all owners
         return
     base = {**old, "metadata": {**old["metadata"], "managedFields": managedfields.accepted(sent) or held}}
-    entries = managedfields.update(base, obj, writer(call), call.storage_kind.definition,
-                                   call.storage_kind.strategy.status)
+    entries = managedfields.update(
+        base, obj, writer(call), call.storage_kind.definition, call.storage_kind.strategy.status
+    )
     if entries:
         obj["metadata"]["managedFields"] = entries
 

@@ -85,8 +85,12 @@ def enforce(meta: Json, old: Json) -> None:
 def check_uid(call: Call, meta: Json, old: Json) -> None:
     """A uid in a PUT is a precondition. Raises Conflict."""
     if meta.get("uid") and meta["uid"] != old["uid"]:
-        raise Conflict(call.kind.plural, call.name, call.kind.group,
-                       f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['uid']}")
+        raise Conflict(
+            call.kind.plural,
+            call.name,
+            call.kind.group,
+            f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['uid']}",
+        )
 
 
 def require_name(call: Call, meta: Json) -> None:
@@ -102,5 +106,8 @@ def check_name(call: Call, meta: Json) -> None:
     if not name:
         meta["name"] = call.name
     elif name != call.name:
-        raise ApiError(f"the name of the object ({name}) does not match the name on the URL ({call.name})", code=400,
-                       reason="BadRequest")
+        raise ApiError(
+            f"the name of the object ({name}) does not match the name on the URL ({call.name})",
+            code=400,
+            reason="BadRequest",
+        )

@@ -52,8 +52,11 @@ async def arun(plan: Plan[T], store: Store) -> T:
     try:
         step = next(plan)
         while True:
-            step = plan.send(await asyncio.get_running_loop().run_in_executor(_outside(), step.call)
-                             if isinstance(step, Ask) else await store.awrite_many(step.writes, step.atomic))
+            step = plan.send(
+                await asyncio.get_running_loop().run_in_executor(_outside(), step.call)
+                if isinstance(step, Ask)
+                else await store.awrite_many(step.writes, step.atomic)
+            )
     except StopIteration as done:
         return done.value
 
@@ -87,12 +90,13 @@ def together(plans: Iterable[Plan[T]]) -> Plan[list[T | ApiError]]:
     return results
 
 
-def _next_round(waiting: list[tuple[int, Plan[T], Commit]], answers: Results,
-                results: list[Any]) -> Plan[list[tuple[int, Plan[T], Commit]]]:
+def _next_round(
+    waiting: list[tuple[int, Plan[T], Commit]], answers: Results, results: list[Any]
+) -> Plan[list[tuple[int, Plan[T], Commit]]]:
     start = 0
     following: list[tuple[int, Plan[T], Commit]] = []
     for index, plan, commit in waiting:
-        own = answers[start:start + len(commit.writes)]
+        own = answers[start : start + len(commit.writes)]
         start += len(commit.writes)
         step = _advance(plan, own, results, index)
         while isinstance(step, Ask):

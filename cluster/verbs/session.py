@@ -35,8 +35,16 @@ KindLike = Kind | str
 class Session:
     """A user's way to change one cluster. Cheap to make; thread-safe."""
 
-    def __init__(self, cluster: int, user: User | str, cache: Cache, store: Store, *,
-                 settings: Settings | None = None, chain: Chain | None = None) -> None:
+    def __init__(
+        self,
+        cluster: int,
+        user: User | str,
+        cache: Cache,
+        store: Store,
+        *,
+        settings: Settings | None = None,
+        chain: Chain | None = None,
+    ) -> None:
         self.cluster, self.user, self.cache, self.store = cluster, users.of(user), cache, store
         self.settings = settings or Settings.from_environment()
         # Here, because plugins of the chain use helpers of this package.
@@ -63,8 +71,9 @@ class Session:
         self.cache.refresh()
         return self.cache.get(key)
 
-    def call(self, kind: KindLike, namespace: str = "", name: str = "", subresource: str | None = None,
-             **options: Any) -> Call:
+    def call(
+        self, kind: KindLike, namespace: str = "", name: str = "", subresource: str | None = None, **options: Any
+    ) -> Call:
         return Call(self, self.kind(kind), namespace, name, subresource or "", **options)
 
     # -- one object --------------------------------------------------------------------------------------------------
@@ -82,17 +91,32 @@ class Session:
         """Replace an object. With a resourceVersion in it, only that version (Conflict otherwise)."""
         return run(update.replace(self.call(kind, namespace, name, subresource), copied(obj)), self.store).obj
 
-    def mutate(self, kind: KindLike, namespace: str, name: str, change: Callable[[Json], Json | None],
-               subresource: str | None = None) -> Json:
+    def mutate(
+        self,
+        kind: KindLike,
+        namespace: str,
+        name: str,
+        change: Callable[[Json], Json | None],
+        subresource: str | None = None,
+    ) -> Json:
         """Read, change, write, again if somebody else wrote in between. `change` edits in place or returns the object."""
+
         def transform(obj: Json) -> Json:
             changed = change(obj)
             return obj if changed is None else changed
 
         return run(update.plan(self.call(kind, namespace, name, subresource), transform), self.store).obj
 
-    def patch(self, kind: KindLike, namespace: str, name: str, body: Any, content_type: str,
-              subresource: str | None = None, **options: Any) -> Json:
+    def patch(
+        self,
+        kind: KindLike,
+        namespace: str,
+        name: str,
+        body: Any,
+        content_type: str,
+        subresource: str | None = None,
+        **options: Any,
+    ) -> Json:
         """Apply a patch of one of the content types of the API. `options`: field_manager, force for server-side apply."""
         call = self.call(kind, namespace, name, subresource, **options)
         return run(patch.plan(call, body, content_type), self.store).obj
@@ -107,8 +131,9 @@ class Session:
 
     # -- many, in one commit -------------------------------------------------------------------------------------------
 
-    def delete_collection(self, kind: KindLike, namespace: str, options: Json | None = None, *, labels: str = "",
-                          fields: str = "") -> list[Json]:
+    def delete_collection(
+        self, kind: KindLike, namespace: str, options: Json | None = None, *, labels: str = "", fields: str = ""
+    ) -> list[Json]:
         """Delete what the selectors match; returns the objects."""
         call = self.call(kind, namespace)
         return [o.obj for o in run(delete_collection.plan(call, options or {}, labels, fields), self.store)]
@@ -117,20 +142,27 @@ class Session:
         """Create (kind, namespace, object) triples; each one's object or error."""
         return self._many(create.plans((self.call(kind, namespace), obj) for kind, namespace, obj in objects))
 
-    def update_many(self, objects: Iterable[tuple[KindLike, str, Json]],
-                    subresource: str | None = None) -> list[Json | ApiError]:
+    def update_many(
+        self, objects: Iterable[tuple[KindLike, str, Json]], subresource: str | None = None
+    ) -> list[Json | ApiError]:
         """Replace (kind, namespace, object) triples; each one's object or error."""
-        return self._many(update.replace(self.call(kind, namespace, obj["metadata"]["name"], subresource), copied(obj))
-                          for kind, namespace, obj in objects)
+        return self._many(
+            update.replace(self.call(kind, namespace, obj["metadata"]["name"], subresource), copied(obj))
+            for kind, namespace, obj in objects
+        )
 
-    def delete_many(self, keys: Iterable[tuple[KindLike, str, str]], options: Json | None = None) -> list[Json | ApiError]:
+    def delete_many(
+        self, keys: Iterable[tuple[KindLike, str, str]], options: Json | None = None
+    ) -> list[Json | ApiError]:
         """Delete (kind, namespace, name) triples; each one's last state or error."""
         return self._many(delete.plan(self.call(*key), options or {}) for key in keys)
 
     def bind_many(self, bindings: Sequence[tuple[str, str, str]]) -> list[Json | ApiError]:
         """Bind (namespace, pod, node) triples; each one's pod or error."""
-        return self._many(bind.plan(self.call("pods", namespace, pod, "binding"), {"target": {"name": node}})
-                          for namespace, pod, node in bindings)
+        return self._many(
+            bind.plan(self.call("pods", namespace, pod, "binding"), {"target": {"name": node}})
+            for namespace, pod, node in bindings
+        )
 
     def _many(self, plans: Iterable[Any]) -> list[Json | ApiError]:
         results: list[Outcome | ApiError] = run(together(plans), self.store)

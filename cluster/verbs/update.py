@@ -110,8 +110,12 @@ def method(strategy: Strategy, step: str, subresource: str) -> Callable[..., Any
 def is_finished(obj: Json) -> bool:
     """Whether nothing keeps an object that is being deleted: no finalizer, no grace."""
     meta = obj["metadata"]
-    return bool(meta.get("deletionTimestamp") and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds")
-                and not (obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers")))
+    return bool(
+        meta.get("deletionTimestamp")
+        and not meta.get("finalizers")
+        and not meta.get("deletionGracePeriodSeconds")
+        and not (obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers"))
+    )
 
 
 def _check_revision(call: Call, new: Json, entry: Entry) -> None:
@@ -120,8 +124,12 @@ def _check_revision(call: Call, new: Json, entry: Entry) -> None:
     revision = decode.parse_revision(sent)
     if revision == 0:
         if not call.storage_kind.strategy.unconditional_update:
-            raise Invalid(call.kind.plural, call.name, [
-                invalid("metadata.resourceVersion", 0, "must be specified for an update")], call.kind.group)
+            raise Invalid(
+                call.kind.plural,
+                call.name,
+                [invalid("metadata.resourceVersion", 0, "must be specified for an update")],
+                call.kind.group,
+            )
     elif revision != entry.revision:
         raise call.conflict()
 
@@ -144,6 +152,11 @@ def _timeless(obj: Json) -> Json:
 
 def _commit(call: Call, new: Json, entry: Entry, request: Request) -> Commit:
     kind = call.storage_kind
-    write = Write("delete" if is_finished(new) else "update", entry.key, ordered(new, kind), entry.revision,
-                  kind.strategy.claims(new))
+    write = Write(
+        "delete" if is_finished(new) else "update",
+        entry.key,
+        ordered(new, kind),
+        entry.revision,
+        kind.strategy.claims(new),
+    )
     return Commit([write, *request.writes], atomic=bool(request.writes))

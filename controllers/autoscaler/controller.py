@@ -19,8 +19,13 @@ from controllers.runtime import Context, Controller, Result, Watch, own_key, spl
 Json = dict[str, Any]
 
 STORAGE = "horizontalpodautoscalers.autoscaling"
-SOURCES = {"Resource": "FailedGetResourceMetric", "ContainerResource": "FailedGetContainerResourceMetric",
-           "Pods": "FailedGetPodsMetric", "Object": "FailedGetObjectMetric", "External": "FailedGetExternalMetric"}
+SOURCES = {
+    "Resource": "FailedGetResourceMetric",
+    "ContainerResource": "FailedGetContainerResourceMetric",
+    "Pods": "FailedGetPodsMetric",
+    "Object": "FailedGetObjectMetric",
+    "External": "FailedGetExternalMetric",
+}
 
 
 @dataclass
@@ -42,11 +47,16 @@ class _Look:
         """Set one in its place: unlike those of workloads they keep their order, and say the newest message."""
         found = list(self.status.get("conditions") or ())
         at = next((place for place, one in enumerate(found) if one["type"] == type), len(found))
-        made: Json = {"type": type, "status": "True" if value else "False", "lastTransitionTime": clock.stamp(self.ctx.now()),
-                      "reason": reason, "message": message}
+        made: Json = {
+            "type": type,
+            "status": "True" if value else "False",
+            "lastTransitionTime": clock.stamp(self.ctx.now()),
+            "reason": reason,
+            "message": message,
+        }
         if at < len(found) and found[at]["status"] == made["status"]:
             made["lastTransitionTime"] = found[at]["lastTransitionTime"]
-        self.status["conditions"] = [*found[:at], made, *found[at + 1:]]
+        self.status["conditions"] = [*found[:at], made, *found[at + 1 :]]
 
 
 class HorizontalPodAutoscalerController(Controller):
@@ -54,8 +64,17 @@ class HorizontalPodAutoscalerController(Controller):
 
     name = "horizontalpodautoscaler"
     user = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
-    watches = (Watch(STORAGE, own_key, lambda event: event.type != "MODIFIED" or event.previous is None
-                     or event.previous.meta.generation != event.entry.meta.generation),)
+    watches = (
+        Watch(
+            STORAGE,
+            own_key,
+            lambda event: (
+                event.type != "MODIFIED"
+                or event.previous is None
+                or event.previous.meta.generation != event.entry.meta.generation
+            ),
+        ),
+    )
 
     def __init__(self) -> None:
         self._recorder = Recorder("horizontal-pod-autoscaler")
@@ -81,14 +100,21 @@ class HorizontalPodAutoscalerController(Controller):
         if kind is None or scale is None:
             plural = f"{kind.plural}.{kind.group}" if kind else target["kind"]
             missing = f'{plural} "{target["name"]}" not found'
-            conditions.put(status, "AbleToScale", "False", "FailedGetScale",
-                           f"the HPA controller was unable to get the target's current scale: {missing}", ctx.now())
+            conditions.put(
+                status,
+                "AbleToScale",
+                "False",
+                "FailedGetScale",
+                f"the HPA controller was unable to get the target's current scale: {missing}",
+                ctx.now(),
+            )
             self._tell(ctx, hpa, "FailedGetScale", missing)
             self._write(ctx, hpa, status)
             return
         look = _Look(ctx, hpa, kind, scale, status)
-        look.condition("AbleToScale", True, "SucceededGetScale",
-                       "the HPA controller was able to get the target's current scale")
+        look.condition(
+            "AbleToScale", True, "SucceededGetScale", "the HPA controller was able to get the target's current scale"
+        )
         status["currentReplicas"] = look.current
         status.setdefault("desiredReplicas", 0)
         self._scale(key, look)
@@ -100,13 +126,20 @@ class HorizontalPodAutoscalerController(Controller):
         past = self._past.setdefault(key, speed.Past(look.ctx.now(), current))
         lowest, highest = spec.get("minReplicas", 1), spec["maxReplicas"]
         if current == 0 and lowest != 0:
-            look.condition("ScalingActive", False, "ScalingDisabled",
-                           "scaling is disabled since the replica count of the target is zero")
+            look.condition(
+                "ScalingActive",
+                False,
+                "ScalingDisabled",
+                "scaling is disabled since the replica count of the target is zero",
+            )
             look.status["desiredReplicas"] = 0
             return
         if current > highest or current < lowest:
-            wanted, reason = (highest, "Current number of replicas above Spec.MaxReplicas") if current > highest else (
-                lowest, "Current number of replicas below Spec.MinReplicas")
+            wanted, reason = (
+                (highest, "Current number of replicas above Spec.MaxReplicas")
+                if current > highest
+                else (lowest, "Current number of replicas below Spec.MinReplicas")
+            )
         else:
             found = self._recommend(look)
             if found is None:
@@ -144,17 +177,22 @@ class HorizontalPodAutoscalerController(Controller):
             self._failed(look, len(specs), reason)
             return None
         best = max(found, default=(look.current, ""))
-        look.condition("ScalingActive", True, "ValidMetricFound",
-                       "the HPA was able to successfully calculate a replica count")
+        look.condition(
+            "ScalingActive", True, "ValidMetricFound", "the HPA was able to successfully calculate a replica count"
+        )
         return best
 
     def _failed(self, look: _Look, metrics_total: int, reason: str) -> None:
         first = look.failures[0]
         look.condition("ScalingActive", False, reason, f"the HPA was unable to compute the replica count: {first}")
         kind = "cpu resource metric value: " if reason == "FailedGetResourceMetric" and "cpu" in first else ""
-        self._tell(look.ctx, look.hpa, "FailedComputeMetricsReplicas",
-                   f"invalid metrics ({len(look.failures)} invalid out of {metrics_total}), first error is: failed to get "
-                   f"{kind}{first}")
+        self._tell(
+            look.ctx,
+            look.hpa,
+            "FailedComputeMetricsReplicas",
+            f"invalid metrics ({len(look.failures)} invalid out of {metrics_total}), first error is: failed to get "
+            f"{kind}{first}",
+        )
 
     def _one(self, look: _Look, metric: Json) -> tuple[int, Json, str]:
         """(replicas, status, description) by one metric. Raises Unavailable."""
@@ -167,7 +205,9 @@ class HorizontalPodAutoscalerController(Controller):
             load = self._load(look, resource, container, asking=target["type"] == "Utilization")
         except Unavailable as error:
             what = f"{resource} utilization" if target["type"] == "Utilization" else f"{resource} usage"
-            raise Unavailable(f"failed to get {what}: unable to get metrics for resource {resource}: {error}") from error
+            raise Unavailable(
+                f"failed to get {what}: unable to get metrics for resource {resource}: {error}"
+            ) from error
         if target["type"] == "Utilization":
             wanted, percent = replicas.by_utilization(load, target["averageUtilization"], look.current, near)
             now: Json = {"averageUtilization": percent}
@@ -189,8 +229,11 @@ class HorizontalPodAutoscalerController(Controller):
         namespace = look.hpa["metadata"]["namespace"]
         selector = _selector(look)
         use = metrics.pod_usage(look.ctx.cache, namespace, str(selector), resource, container)
-        entries = [e for e in look.ctx.cache.select("pods", namespace, selector.matches)
-                   if not e.meta.deletionTimestamp and pods.view(e).phase != "Failed"]
+        entries = [
+            e
+            for e in look.ctx.cache.select("pods", namespace, selector.matches)
+            if not e.meta.deletionTimestamp and pods.view(e).phase != "Failed"
+        ]
         ask = {e.key.name: _asked(e, resource, container) if asking else 0 for e in entries}
         unready = frozenset(e.key.name for e in entries if not pods.view(e).ready and resource == "cpu")
         known = {name: amount for name, amount in use.items() if name in ask}
@@ -201,16 +244,25 @@ class HorizontalPodAutoscalerController(Controller):
         """Write the new size; whether that was possible."""
         meta, target = look.hpa["metadata"], look.hpa["spec"]["scaleTargetRef"]
         try:
-            look.ctx.session.mutate(look.kind.storage, meta["namespace"], target["name"],
-                                    lambda obj: obj["spec"].update(replicas=wanted))
+            look.ctx.session.mutate(
+                look.kind.storage, meta["namespace"], target["name"], lambda obj: obj["spec"].update(replicas=wanted)
+            )
         except ApiError as error:
-            look.condition("AbleToScale", False, "FailedUpdateScale",
-                           f"the HPA controller was unable to update the target scale: {error}")
+            look.condition(
+                "AbleToScale",
+                False,
+                "FailedUpdateScale",
+                f"the HPA controller was unable to update the target scale: {error}",
+            )
             self._tell(look.ctx, look.hpa, "FailedRescale", f"New size: {wanted}; reason: {reason}; error: {error}")
             return False
         look.status["lastScaleTime"] = clock.stamp(look.ctx.now())
-        look.condition("AbleToScale", True, "SucceededRescale",
-                       f"the HPA controller was able to update the target scale to {wanted}")
+        look.condition(
+            "AbleToScale",
+            True,
+            "SucceededRescale",
+            f"the HPA controller was able to update the target scale to {wanted}",
+        )
         self._tell(look.ctx, look.hpa, "SuccessfulRescale", f"New size: {wanted}; reason: {reason}", "Normal")
         return True
 

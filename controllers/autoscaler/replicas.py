@@ -28,8 +28,12 @@ USUAL = Tolerance()
 def tolerance(behavior: Json | None) -> Tolerance:
     """As `spec.behavior` has it, a quantity for each way."""
     said = [((behavior or {}).get(way) or {}).get("tolerance") for way in ("scaleDown", "scaleUp")]
-    return Tolerance(*(usual if value is None else quantity.parse(value).nano / quantity.NANO
-                       for value, usual in zip(said, USUAL, strict=True)))
+    return Tolerance(
+        *(
+            usual if value is None else quantity.parse(value).nano / quantity.NANO
+            for value, usual in zip(said, USUAL, strict=True)
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,14 @@ def by_value(load: Load, target: int, current: int, near: Tolerance = USUAL) -> 
     return _replicas(ratio, ready, load, whole, current, near), average
 
 
-def _replicas(ratio: Callable[[dict[str, int]], float], ready: dict[str, int], load: Load, whole: dict[str, int],
-              current: int, near: Tolerance) -> int:
+def _replicas(
+    ratio: Callable[[dict[str, int]], float],
+    ready: dict[str, int],
+    load: Load,
+    whole: dict[str, int],
+    current: int,
+    near: Tolerance,
+) -> int:
     """Pods without figures count so that they damp the change: as idle when scaling up, as busy when scaling down."""
     first = ratio(ready)
     waiting = load.unready if first > 1 else frozenset()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 Json = dict[str, Any]
 
 DOWN_WINDOW = 300  # seconds over which the highest recommendation counts when scaling down, unless it is said
-REMEMBERED = 256   # recommendations and changes of one autoscaler
+REMEMBERED = 256  # recommendations and changes of one autoscaler
 UP, DOWN = "scaleUp", "scaleDown"
 _FASTER = "the desired replica count is {} faster than the maximum scale rate"
 
@@ -24,10 +24,15 @@ class Said(NamedTuple):
 
 READY = Said("ReadyForNewScale", "recommended size matches current size")
 WAITING = {
-    UP: Said("ScaleUpStabilized",
-             "recent recommendations were lower than current one, applying the lowest recent recommendation"),
-    DOWN: Said("ScaleDownStabilized",
-               "recent recommendations were higher than current one, applying the highest recent recommendation")}
+    UP: Said(
+        "ScaleUpStabilized",
+        "recent recommendations were lower than current one, applying the lowest recent recommendation",
+    ),
+    DOWN: Said(
+        "ScaleDownStabilized",
+        "recent recommendations were higher than current one, applying the highest recent recommendation",
+    ),
+}
 WITHIN = Said("DesiredWithinRange", "the desired count is within the acceptable range")
 TOO_MANY = Said("TooManyReplicas", "the desired replica count is more than the maximum replica count")
 TOO_FEW = Said("TooFewReplicas", "the desired replica count is less than the minimum replica count")
@@ -60,8 +65,9 @@ def stabilized(wanted: int, current: int, past: Past, now: float, behavior: Json
     return steady, READY if steady == wanted else WAITING[UP if wanted >= current else DOWN]
 
 
-def limited(wanted: int, current: int, lowest: int, highest: int, past: Past, now: float,
-            behavior: Json | None) -> tuple[int, Said]:
+def limited(
+    wanted: int, current: int, lowest: int, highest: int, past: Past, now: float, behavior: Json | None
+) -> tuple[int, Said]:
     """(replicas after the limits of the spec and of the speed, what ScalingLimited says)."""
     fastest, slowest = max(2 * current, 4), lowest
     if behavior is not None:

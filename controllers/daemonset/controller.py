@@ -81,8 +81,13 @@ class DaemonSetController(Controller):
             return None
         ds = entry.object()
         if ds["spec"]["selector"] == {}:
-            self._recorder.event(ctx.session, ds, "Warning", "SelectingAll",
-                                 "This daemon set is selecting all pods. A non-empty selector is required.")
+            self._recorder.event(
+                ctx.session,
+                ds,
+                "Warning",
+                "SelectingAll",
+                "This daemon set is selecting all pods. A non-empty selector is required.",
+            )
             return None
         if entry.meta.deletionTimestamp:
             return None
@@ -149,11 +154,17 @@ class DaemonSetController(Controller):
     def _report_finished(self, ctx: Context, ds: Json, pod: Pod) -> None:
         where = f"{pod.metadata.namespace}/{pod.name} on node {pod.spec.nodeName}"
         if pod.phase == "Failed":
-            self._recorder.event(ctx.session, ds, "Warning", "FailedDaemonPod",
-                                 f"Found failed daemon pod {where}, will try to kill it")
+            self._recorder.event(
+                ctx.session, ds, "Warning", "FailedDaemonPod", f"Found failed daemon pod {where}, will try to kill it"
+            )
         else:
-            self._recorder.event(ctx.session, ds, "Normal", "SucceededDaemonPod",
-                                 f"Found succeeded daemon pod {where}, will try to delete it")
+            self._recorder.event(
+                ctx.session,
+                ds,
+                "Normal",
+                "SucceededDaemonPod",
+                f"Found succeeded daemon pod {where}, will try to delete it",
+            )
 
     def _write_status(self, ctx: Context, look: update.Look, collisions: int) -> None:
         ds, meta = look.ds, look.ds["metadata"]
@@ -181,5 +192,7 @@ def _look_again(look: update.Look) -> Result:
     min_ready = look.ds["spec"].get("minReadySeconds", 0)
     if not min_ready:
         return None
-    waits = [pod.available_in(min_ready, look.now) for found in look.pods.values() for pod in found if not pod.terminating]
+    waits = [
+        pod.available_in(min_ready, look.now) for found in look.pods.values() for pod in found if not pod.terminating
+    ]
     return min((wait for wait in waits if wait), default=None)

@@ -44,7 +44,10 @@ class Change(NamedTuple):
 def with_tolerations(spec: Json) -> Json:
     """The pod spec with the tolerations that keep a daemon on a node in trouble."""
     present = list(spec.get("tolerations") or [])
-    wanted = [*_TOLERATED, *([("node.kubernetes.io/network-unavailable", "NoSchedule")] if spec.get("hostNetwork") else [])]
+    wanted = [
+        *_TOLERATED,
+        *([("node.kubernetes.io/network-unavailable", "NoSchedule")] if spec.get("hostNetwork") else []),
+    ]
     for key, effect in wanted:
         toleration = {"key": key, "operator": "Exists", "effect": effect}
         if toleration not in present:
@@ -87,7 +90,9 @@ def node_of(spec: Json) -> str:
     """The node a daemon pod is bound or tied to."""
     if spec.get("nodeName"):
         return spec["nodeName"]
-    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
     for term in (required or {}).get("nodeSelectorTerms") or ():
         for requirement in term.get("matchFields") or ():
             if requirement["key"] == "metadata.name" and len(requirement.get("values") or ()) == 1:

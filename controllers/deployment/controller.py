@@ -58,8 +58,13 @@ class DeploymentController(Controller):
             return None
         d = entry.object()
         if d["spec"]["selector"] == {}:
-            self._recorder.event(ctx.session, d, "Warning", "SelectingAll",
-                                 "This deployment is selecting all pods. A non-empty selector is required.")
+            self._recorder.event(
+                ctx.session,
+                d,
+                "Warning",
+                "SelectingAll",
+                "This deployment is selecting all pods. A non-empty selector is required.",
+            )
             return None
         claimed = owners.claim(ctx, d, SETS, selector_of(d))
         return Rollout(ctx, self._recorder, d, [entry.object() for entry in claimed]).run()
@@ -178,8 +183,11 @@ class Rollout:
         """The replica set that has the name already: ours after all, or a collision of hashes."""
         found = self._ctx.session.get(SETS, self._namespace, rs["metadata"]["name"])
         owner = owners.controller_of(found) if found else None
-        if found and owner and owner["uid"] == self._d["metadata"]["uid"] and templates.equal(
-            found["spec"]["template"], rs["spec"]["template"]
+        if (
+            found
+            and owner
+            and owner["uid"] == self._d["metadata"]["uid"]
+            and templates.equal(found["spec"]["template"], rs["spec"]["template"])
         ):
             return found
         current = self._d.get("status") or {}
@@ -232,8 +240,9 @@ class Rollout:
     def _clean_up(self) -> None:
         for rs in revisions.superfluous(self._d, self._old):
             try:
-                self._ctx.session.delete(SETS, self._namespace, rs["metadata"]["name"],
-                                         {"propagationPolicy": "Background"})
+                self._ctx.session.delete(
+                    SETS, self._namespace, rs["metadata"]["name"], {"propagationPolicy": "Background"}
+                )
             except NotFound:
                 continue
 

@@ -12,9 +12,7 @@ from controllers.deployment.sizes import DESIRED, MAXIMUM, REVISION, max_surge, 
 Json = dict[str, Any]
 
 HISTORY = "deployment.kubernetes.io/revision-history"
-_NOT_COPIED = frozenset(
-    {LAST_APPLIED, "deprecated.deployment.rollback.to", REVISION, HISTORY, DESIRED, MAXIMUM}
-)
+_NOT_COPIED = frozenset({LAST_APPLIED, "deprecated.deployment.rollback.to", REVISION, HISTORY, DESIRED, MAXIMUM})
 
 
 def by_age(sets: Iterable[Json]) -> list[Json]:

@@ -98,10 +98,9 @@ def progressing(old: Json, new: Json) -> bool:
     def outdated(status: Json) -> int:
         return status.get("replicas", 0) - status.get("updatedReplicas", 0)
 
-    return (
-        any(new.get(name, 0) > old.get(name, 0) for name in ("updatedReplicas", "readyReplicas", "availableReplicas"))
-        or outdated(new) < outdated(old)
-    )
+    return any(
+        new.get(name, 0) > old.get(name, 0) for name in ("updatedReplicas", "readyReplicas", "availableReplicas")
+    ) or outdated(new) < outdated(old)
 
 
 def timed_out(d: Json, current: Json | None, now: float) -> bool:
@@ -134,8 +133,9 @@ def _failure(status: Json, sets: Sequence[Json], new: Json | None, now: float) -
         conditions.remove(status, FAILURE)
         return
     first = failures[0]
-    conditions.put(status, FAILURE, first["status"], first.get("reason", ""), first.get("message", ""), now,
-                   "lastUpdateTime")
+    conditions.put(
+        status, FAILURE, first["status"], first.get("reason", ""), first.get("message", ""), now, "lastUpdateTime"
+    )
 
 
 def pause(d: Json, now: float) -> Json | None:

@@ -147,7 +147,13 @@ def pod_matters(event: Event) -> bool:
         return True
     old, new = backend(event.previous), backend(event.entry)
     return (old.metadata, old.spec, old.status.phase, old.ready, old.status.podIP, old.status.podIPs) != (
-        new.metadata, new.spec, new.status.phase, new.ready, new.status.podIP, new.status.podIPs)
+        new.metadata,
+        new.spec,
+        new.status.phase,
+        new.ready,
+        new.status.podIP,
+        new.status.podIPs,
+    )
 
 
 def backends_of(cache: Cache, service: Json) -> list[Backend]:
@@ -155,8 +161,11 @@ def backends_of(cache: Cache, service: Json) -> list[Backend]:
     wanted = _selector_of(service)
     if wanted is None:
         return []
-    found = (backend(entry) for entry in cache.list("pods", service["metadata"]["namespace"])
-             if wanted.items() <= entry.labels.items())
+    found = (
+        backend(entry)
+        for entry in cache.list("pods", service["metadata"]["namespace"])
+        if wanted.items() <= entry.labels.items()
+    )
     return [pod for pod in found if not pod.finished]
 
 

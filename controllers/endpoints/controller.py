@@ -25,8 +25,11 @@ class EndpointsController(Controller):
 
     name = "endpoints"
     user = "system:serviceaccount:kube-system:endpoint-controller"
-    watches = (Watch("services", own_key), Watch("pods", backends.selecting_keys, backends.pod_matters),
-               Watch("endpoints", own_key))
+    watches = (
+        Watch("services", own_key),
+        Watch("pods", backends.selecting_keys, backends.pod_matters),
+        Watch("endpoints", own_key),
+    )
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)
@@ -55,8 +58,11 @@ class EndpointsController(Controller):
         labels = {**(meta.get("labels") or {}), MANAGED_BY[0]: MANAGED_BY[1]}
         if backends.is_headless(service):
             labels[HEADLESS] = ""
-        if present is not None and (present.get("subsets") or []) == wanted and (
-                (present["metadata"].get("labels") or {}) == labels):
+        if (
+            present is not None
+            and (present.get("subsets") or []) == wanted
+            and ((present["metadata"].get("labels") or {}) == labels)
+        ):
             return
         annotations = {slices.TRIGGER: clock.stamp(ctx.now())}
         if _size(wanted) == LARGEST:

@@ -36,8 +36,13 @@ class EndpointSliceMirroringController(Controller):
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)
         endpoints, service = (ctx.cache.get(Key(storage, namespace, name)) for storage in ("endpoints", "services"))
-        existing = [e.object() for e in ctx.cache.list(STORAGE, namespace) if not e.meta.deletionTimestamp
-                    and e.labels.get(slices.SERVICE_LABEL) == name and e.labels.get(slices.MANAGER_LABEL) == MANAGER]
+        existing = [
+            e.object()
+            for e in ctx.cache.list(STORAGE, namespace)
+            if not e.meta.deletionTimestamp
+            and e.labels.get(slices.SERVICE_LABEL) == name
+            and e.labels.get(slices.MANAGER_LABEL) == MANAGER
+        ]
         if service is None or endpoints is None or not _mirrored(endpoints, service):
             slices.write(ctx.session, namespace, slices.Changes(delete=[s["metadata"]["name"] for s in existing]))
             return None
@@ -70,8 +75,11 @@ def wanted_slices(endpoints: Json) -> list[slices.Wanted]:
         addresses = [(a, True) for a in subset.get("addresses") or []]
         addresses += [(a, False) for a in subset.get("notReadyAddresses") or []]
         for family in ("IPv4", "IPv6"):
-            group = [_endpoint(address, ready) for address, ready in addresses[:LARGEST_SUBSET]
-                     if (":" in address["ip"]) == (family == "IPv6")]
+            group = [
+                _endpoint(address, ready)
+                for address, ready in addresses[:LARGEST_SUBSET]
+                if (":" in address["ip"]) == (family == "IPv6")
+            ]
             if group:
                 found.append(slices.Wanted(family, ports, group))
     return found

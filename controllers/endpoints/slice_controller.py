@@ -32,8 +32,11 @@ class EndpointSliceController(Controller):
 
     name = "endpointslice"
     user = "system:serviceaccount:kube-system:endpointslice-controller"
-    watches = (Watch("services", own_key), Watch("pods", backends.selecting_keys, backends.pod_matters),
-               Watch(STORAGE, service_keys))
+    watches = (
+        Watch("services", own_key),
+        Watch("pods", backends.selecting_keys, backends.pod_matters),
+        Watch(STORAGE, service_keys),
+    )
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)
@@ -41,8 +44,13 @@ class EndpointSliceController(Controller):
         if entry is None or entry.meta.deletionTimestamp or backends.selector(entry) is None:
             return None  # what it owned is collected as garbage
         service = entry.object()
-        existing = [e.object() for e in ctx.cache.list(STORAGE, namespace) if not e.meta.deletionTimestamp
-                    and e.labels.get(slices.SERVICE_LABEL) == name and e.labels.get(slices.MANAGER_LABEL) == MANAGER]
+        existing = [
+            e.object()
+            for e in ctx.cache.list(STORAGE, namespace)
+            if not e.meta.deletionTimestamp
+            and e.labels.get(slices.SERVICE_LABEL) == name
+            and e.labels.get(slices.MANAGER_LABEL) == MANAGER
+        ]
         pods = backends.backends_of(ctx.cache, service)
         wanted = wanted_slices(service, pods, lambda node: _zone(ctx.cache, node))
         slices.write(ctx.session, namespace, slices.plan(wanted, existing, template(service, ctx.now())))
@@ -92,8 +100,10 @@ def endpoint(service: Json, pod: Backend, addresses: list[str], zone: str) -> Js
     """One endpoint of a slice."""
     serving = pod.ready
     ready = backends.publishes_not_ready(service) or (serving and not pod.terminating)
-    made: Json = {"addresses": addresses,
-                  "conditions": {"ready": ready, "serving": serving, "terminating": pod.terminating}}
+    made: Json = {
+        "addresses": addresses,
+        "conditions": {"ready": ready, "serving": serving, "terminating": pod.terminating},
+    }
     if hostname := backends.hostname_of(service, pod):
         made["hostname"] = hostname
     if pod.spec.nodeName:

@@ -66,7 +66,7 @@ def _plan_group(wanted: Wanted, existing: list[Json], template: Json, changes: C
         _update(slice_, endpoints, template, changes)
     rest = list(left.values())
     for start in range(0, len(rest), LARGEST):
-        changes.create.append(_slice(wanted, rest[start:start + LARGEST], template))
+        changes.create.append(_slice(wanted, rest[start : start + LARGEST], template))
     if not kept and not rest:
         changes.create.append(_slice(wanted, [], template))
 
@@ -84,7 +84,8 @@ def _keep(slice_: Json, left: dict[Any, Json]) -> list[Json]:
 def _update(slice_: Json, endpoints: list[Json], template: Json, changes: Changes) -> None:
     meta = slice_["metadata"]
     same_meta = all(meta.get(name) == template.get(name) for name in ("labels", "ownerReferences")) and (
-        _steady(meta.get("annotations")) == _steady(template.get("annotations")))
+        _steady(meta.get("annotations")) == _steady(template.get("annotations"))
+    )
     if same_meta and (slice_.get("endpoints") or []) == endpoints:
         return
     changes.update.append({**slice_, "metadata": {**meta, **template}, "endpoints": endpoints})
@@ -97,15 +98,24 @@ def _steady(annotations: Mapping[str, str] | None) -> Json:
 
 def _slice(wanted: Wanted, endpoints: list[Json], template: Json) -> Json:
     name = template["labels"][SERVICE_LABEL]
-    return {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-            "metadata": {"generateName": f"{name}-", **template},
-            "addressType": wanted.family, "endpoints": endpoints, "ports": wanted.ports}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"generateName": f"{name}-", **template},
+        "addressType": wanted.family,
+        "endpoints": endpoints,
+        "ports": wanted.ports,
+    }
 
 
 def _ports_key(ports: list[Json]) -> PortsKey:
-    return orjson.dumps(sorted(({k: v for k, v in port.items() if v not in (None, "")} for port in ports),
-                               key=lambda p: (p.get("name", ""), p.get("port", 0), p.get("protocol", ""))),
-                        option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(
+        sorted(
+            ({k: v for k, v in port.items() if v not in (None, "")} for port in ports),
+            key=lambda p: (p.get("name", ""), p.get("port", 0), p.get("protocol", "")),
+        ),
+        option=orjson.OPT_SORT_KEYS,
+    )
 
 
 def _identity(endpoint: Json) -> tuple[str, ...]:

@@ -84,7 +84,5 @@ def _bearers(facts: Facts) -> set[str]:
     settled = facts.succeeded_indexes | facts.failed_indexes
     carried = {index_of(pod) for pod in facts.active}
     return {
-        pod.metadata.uid
-        for index, pod in facts.last_failed.items()
-        if index not in settled and index not in carried
+        pod.metadata.uid for index, pod in facts.last_failed.items() if index not in settled and index not in carried
     }

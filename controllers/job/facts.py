@@ -165,7 +165,9 @@ class Facts:
         if index is not None:
             last = self.last_failed.get(index)
             return self._left(self.index_failures.get(index, 0), finished_at(last)) if last else 0.0
-        ends = sorted((finished_at(pod), pod.phase == "Succeeded") for pod in self.pods if pod.finished or self.failed(pod))
+        ends = sorted(
+            (finished_at(pod), pod.phase == "Succeeded") for pod in self.pods if pod.finished or self.failed(pod)
+        )
         failures, last_end = 0, 0.0
         for at, good in ends:
             failures, last_end = (0, 0.0) if good else (failures + 1, at)

@@ -58,8 +58,9 @@ def _failure(facts: Facts) -> Ending | None:
         return Ending(FAILED, "DeadlineExceeded", "Job was active longer than specified deadline")
     most = facts.spec.get("maxFailedIndexes")
     if facts.per_index and most is not None and len(facts.failed_indexes) > most:
-        return Ending(FAILED, "MaxFailedIndexesExceeded",
-                      "Job has exceeded the specified maximal number of failed indexes")
+        return Ending(
+            FAILED, "MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes"
+        )
     return None
 
 

@@ -70,9 +70,13 @@ class StatefulSetController(Controller):
         for pod in steps.recreate:
             text = f"StatefulSet {sts['metadata']['namespace']}/{sts['metadata']['name']} is recreating"
             failed = pod.phase == "Failed"
-            self._recorder.event(ctx.session, sts, "Warning" if failed else "Normal",
-                                 "RecreatingFailedPod" if failed else "RecreatingTerminatedPod",
-                                 f"{text} {'failed' if failed else 'terminated'} Pod {pod.name}")
+            self._recorder.event(
+                ctx.session,
+                sts,
+                "Warning" if failed else "Normal",
+                "RecreatingFailedPod" if failed else "RecreatingTerminatedPod",
+                f"{text} {'failed' if failed else 'terminated'} Pod {pod.name}",
+            )
         return error or self._delete(ctx, sts, [*steps.recreate, *steps.delete])
 
     # -- pods --------------------------------------------------------------------------------------------------------

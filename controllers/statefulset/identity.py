@@ -69,12 +69,14 @@ def claims_of(sts: Json, ordinal: int) -> list[Json]:
         meta = copy.deepcopy(template["metadata"])
         meta["name"], meta["namespace"] = claim_name(template, sts, ordinal), sts["metadata"]["namespace"]
         meta["labels"] = {**(meta.get("labels") or {}), **(sts["spec"]["selector"].get("matchLabels") or {})}
-        result.append({
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": meta,
-            "spec": copy.deepcopy(template["spec"]),
-        })
+        result.append(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": meta,
+                "spec": copy.deepcopy(template["spec"]),
+            }
+        )
     return result
 
 

@@ -178,7 +178,10 @@ def status(s: Situation, collisions: int) -> Json:
         "updatedReplicas": sum(revision_of(pod) == s.update for pod in alive),
     }
     current = s.current
-    if s.rolling is not None and counts["updatedReplicas"] == counts["readyReplicas"] == counts["replicas"] == s.replicas:
+    if (
+        s.rolling is not None
+        and counts["updatedReplicas"] == counts["readyReplicas"] == counts["replicas"] == s.replicas
+    ):
         current, counts["currentReplicas"] = s.update, counts["updatedReplicas"]
     new: Json = {name: value for name, value in counts.items() if value or name == "replicas"}
     new["availableReplicas"] = sum(s.available_in(pod) == 0 for pod in running)

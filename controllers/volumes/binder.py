@@ -99,15 +99,21 @@ class PersistentVolumeController(Controller):
             report = ("Normal", "WaitForFirstConsumer", "waiting for first consumer to be created before binding")
         elif storage_class is not None and provisioner != NO_PROVISIONER:
             _annotate(ctx, claim, PROVISIONER, provisioner)
-            report = ("Normal", "ExternalProvisioning",
-                      f"Waiting for a volume to be created either by the external provisioner '{provisioner}' or "
-                      "manually by the system administrator. If volume creation is delayed, please verify that the "
-                      "provisioner is running and correctly registered.")
+            report = (
+                "Normal",
+                "ExternalProvisioning",
+                f"Waiting for a volume to be created either by the external provisioner '{provisioner}' or "
+                "manually by the system administrator. If volume creation is delayed, please verify that the "
+                "provisioner is running and correctly registered.",
+            )
         elif name and storage_class is None:
             report = ("Warning", "ProvisioningFailed", f'storageclass.storage.k8s.io "{name}" not found')
         else:
-            report = ("Normal", "FailedBinding",
-                      "no persistent volumes available for this claim and no storage class is set")
+            report = (
+                "Normal",
+                "FailedBinding",
+                "no persistent volumes available for this claim and no storage class is set",
+            )
         self._recorder.event(ctx.session, {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **claim}, *report)
 
     def _bound_claim(self, ctx: Context, claim: Json) -> None:
@@ -119,10 +125,18 @@ class PersistentVolumeController(Controller):
             bind(ctx, volume, claim)
         elif (claim.get("status") or {}).get("phase") != "Lost":
             _set_claim_status(ctx, claim, {"phase": "Lost"})
-            message = ("Bound claim has lost its PersistentVolume. Data on the volume is lost!" if volume is None else
-                       "Bound claim has lost reference to PersistentVolume. Data on the volume is lost!")
-            self._recorder.event(ctx.session, {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **claim}, "Warning",
-                                 "ClaimLost" if volume is None else "ClaimMisbound", message)
+            message = (
+                "Bound claim has lost its PersistentVolume. Data on the volume is lost!"
+                if volume is None
+                else "Bound claim has lost reference to PersistentVolume. Data on the volume is lost!"
+            )
+            self._recorder.event(
+                ctx.session,
+                {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **claim},
+                "Warning",
+                "ClaimLost" if volume is None else "ClaimMisbound",
+                message,
+            )
 
     def _volume(self, ctx: Context, volume: Json) -> None:
         reference = volume["spec"].get("claimRef") or {}
@@ -142,15 +156,26 @@ class PersistentVolumeController(Controller):
         if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete" and PROVISIONED_BY not in annotations:
             message = "error getting deleter volume plugin for volume: no deletable volume plugin matched"
             _set_phase(ctx, volume, "Failed", message)
-            self._recorder.event(ctx.session, {"apiVersion": "v1", "kind": "PersistentVolume", **volume}, "Warning",
-                                 "VolumeFailedDelete", message)
+            self._recorder.event(
+                ctx.session,
+                {"apiVersion": "v1", "kind": "PersistentVolume", **volume},
+                "Warning",
+                "VolumeFailedDelete",
+                message,
+            )
 
 
 def bind(ctx: Context, volume: Json, claim: Json) -> None:
     """All four writes of a binding; each leaves alone what is right already."""
     meta, name = claim["metadata"], volume["metadata"]["name"]
-    full = {"kind": "PersistentVolumeClaim", "namespace": meta["namespace"], "name": meta["name"], "uid": meta["uid"],
-            "apiVersion": "v1", "resourceVersion": meta["resourceVersion"]}
+    full = {
+        "kind": "PersistentVolumeClaim",
+        "namespace": meta["namespace"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "apiVersion": "v1",
+        "resourceVersion": meta["resourceVersion"],
+    }
 
     def reserve(obj: Json) -> None:
         if (obj["spec"].get("claimRef") or {}).get("uid") != meta["uid"]:
@@ -175,8 +200,11 @@ def bind(ctx: Context, volume: Json, claim: Json) -> None:
 
 def bound_status(volume: Json) -> Json:
     """The status of a claim that is bound to `volume`."""
-    return {"phase": "Bound", "accessModes": volume["spec"].get("accessModes") or [],
-            "capacity": volume["spec"].get("capacity") or {}}
+    return {
+        "phase": "Bound",
+        "accessModes": volume["spec"].get("accessModes") or [],
+        "capacity": volume["spec"].get("capacity") or {},
+    }
 
 
 def _get(ctx: Context, storage: str, namespace: str, name: str) -> Json | None:
@@ -184,8 +212,14 @@ def _get(ctx: Context, storage: str, namespace: str, name: str) -> Json | None:
     return entry.object() if entry else None
 
 
-def _change(ctx: Context, storage: str, namespace: str, name: str, change: Callable[[Json], None],
-            subresource: str | None = None) -> Json | None:
+def _change(
+    ctx: Context,
+    storage: str,
+    namespace: str,
+    name: str,
+    change: Callable[[Json], None],
+    subresource: str | None = None,
+) -> Json | None:
     """Change an object; None when it is gone."""
     try:
         return ctx.session.mutate(storage, namespace, name, change, subresource)
@@ -216,5 +250,10 @@ def _set_claim_status(ctx: Context, claim: Json, status: Json) -> None:
 def _annotate(ctx: Context, claim: Json, name: str, value: str) -> None:
     meta = claim["metadata"]
     if (meta.get("annotations") or {}).get(name) != value:
-        _change(ctx, CLAIMS, meta["namespace"], meta["name"],
-                lambda obj: obj["metadata"].setdefault("annotations", {}).update({name: value}))
+        _change(
+            ctx,
+            CLAIMS,
+            meta["namespace"],
+            meta["name"],
+            lambda obj: obj["metadata"].setdefault("annotations", {}).update({name: value}),
+        )

@@ -39,7 +39,8 @@ def is_reserved(volume: Json, claim: Json) -> bool:
     """Whether the volume is set aside for this very claim."""
     reference, meta = volume["spec"].get("claimRef") or {}, claim["metadata"]
     return (reference.get("namespace"), reference.get("name")) == (meta.get("namespace"), meta["name"]) and (
-        not reference.get("uid") or reference["uid"] == meta.get("uid"))
+        not reference.get("uid") or reference["uid"] == meta.get("uid")
+    )
 
 
 def class_of(obj: Json) -> str:

@@ -40,8 +40,7 @@ class ClaimProtectionController(Controller):
 
     name = "pvcprotection"
     user = "system:serviceaccount:kube-system:pvc-protection-controller"
-    watches = (Watch("persistentvolumeclaims", own_key, is_going),
-               Watch("pods", _claim_keys, _pod_ends))
+    watches = (Watch("persistentvolumeclaims", own_key, is_going), Watch("pods", _claim_keys, _pod_ends))
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)
@@ -67,8 +66,10 @@ class VolumeProtectionController(Controller):
 
 def _used(cache: Cache, namespace: str, claim: str) -> bool:
     """Whether a pod on a node still uses the claim; a finished one does not."""
-    return any(entry.node and not pods.view(entry).finished and claim in claims_of(entry)
-               for entry in cache.list("pods", namespace))
+    return any(
+        entry.node and not pods.view(entry).finished and claim in claims_of(entry)
+        for entry in cache.list("pods", namespace)
+    )
 
 
 def _lift(ctx: Context, entry: Entry, finalizer: str) -> None:

@@ -48,8 +48,11 @@ def installed(home: Path) -> bool:
 
 def _fetch(home: Path, work: Path) -> None:
     lib, module = work / "lib", work / "modules" / MODULE
-    subprocess.run(["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
-                    f"-DoutputDirectory={lib}"], check=True, stdout=sys.stderr)
+    subprocess.run(
+        ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies", f"-DoutputDirectory={lib}"],
+        check=True,
+        stdout=sys.stderr,
+    )
     _arrange(lib, module)
     (work / "config").mkdir()
     for name in ("lib", "config", "modules"):  # modules last: they say that all jars are there
@@ -83,9 +86,24 @@ def _arrange(lib: Path, module: Path) -> None:
 def command(home: Path, data: Path, port: int, heap: str = HEAP, address: str = "127.0.0.1") -> list[str]:
     """What starts the node: it answers on `address`:`port` some seconds later."""
     # One collector thread and the quick compiler: this is for one machine, shared with a whole cluster.
-    return ["java", f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-            "--module-path", str(home / "lib"), "--add-modules", "org.elasticsearch.server,jdk.net,java.management",
-            "-cp", str(home / "classes"), "Main", str(home), str(data), address, str(port)]
+    return [
+        "java",
+        f"-Xms{heap}",
+        f"-Xmx{heap}",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "--module-path",
+        str(home / "lib"),
+        "--add-modules",
+        "org.elasticsearch.server,jdk.net,java.management",
+        "-cp",
+        str(home / "classes"),
+        "Main",
+        str(home),
+        str(data),
+        address,
+        str(port),
+    ]
 
 
 def main() -> None:

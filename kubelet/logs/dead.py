@@ -12,8 +12,8 @@ from kubelet.stats.machine import disk_usage
 
 log = logging.getLogger("kubelet.logs")
 
-KEPT = 600.0       # seconds after a pod is gone
-MOST = 512 << 20   # bytes that all of them may take
+KEPT = 600.0  # seconds after a pod is gone
+MOST = 512 << 20  # bytes that all of them may take
 
 
 class DeadLogs:

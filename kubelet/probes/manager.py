@@ -23,8 +23,15 @@ Unhealthy = Callable[[str, str], None]
 class Probed:
     """One start of one container, and the verdicts on it."""
 
-    def __init__(self, container: Json, run: ContainerState, asker: Asker, changed: Callable[[], None], say: Unhealthy,
-                 reported: Json):
+    def __init__(
+        self,
+        container: Json,
+        run: ContainerState,
+        asker: Asker,
+        changed: Callable[[], None],
+        say: Unhealthy,
+        reported: Json,
+    ):
         """`reported` is the container's status as the API holds it."""
         self.id = run.id
         self.failed = ""

@@ -65,9 +65,7 @@ async def _converse(
     out, err = await streams.reader("out"), await streams.reader("err")
 
     async def both() -> None:
-        await asyncio.gather(
-            channels.pump(socket, channels.STDOUT, out), channels.pump(socket, channels.STDERR, err)
-        )
+        await asyncio.gather(channels.pump(socket, channels.STDOUT, out), channels.pump(socket, channels.STDERR, err))
 
     output = asyncio.create_task(both())
     await asyncio.wait([incoming, output], return_when=asyncio.FIRST_COMPLETED)

@@ -65,9 +65,14 @@ def _look_at_volumes(claims: dict[tuple[str, str], str]) -> None:
             s = os.statvfs(path)
         except OSError:
             continue  # it went while we looked
-        values = {"capacity_bytes": s.f_blocks * s.f_frsize, "available_bytes": s.f_bavail * s.f_frsize,
-                  "used_bytes": (s.f_blocks - s.f_bfree) * s.f_frsize, "inodes": s.f_files, "inodes_free": s.f_ffree,
-                  "inodes_used": s.f_files - s.f_ffree}
+        values = {
+            "capacity_bytes": s.f_blocks * s.f_frsize,
+            "available_bytes": s.f_bavail * s.f_frsize,
+            "used_bytes": (s.f_blocks - s.f_bfree) * s.f_frsize,
+            "inodes": s.f_files,
+            "inodes_free": s.f_ffree,
+            "inodes_used": s.f_files - s.f_ffree,
+        }
         for name, value in values.items():
             made[name][claim] = value
     for name, family in metrics.VOLUMES.items():

@@ -28,7 +28,9 @@ def main() -> None:
     parser.add_argument("--prefix", default="sim-", help="of the names of registered nodes")
     parser.add_argument("--adopt-label", default=LABEL, help="play every node that has this label")
     parser.add_argument("--connections", type=int, default=32, help="at most so many requests at once")
-    parser.add_argument("--address", default="127.0.0.1", help="of all nodes; their figures are served there and on loopback")
+    parser.add_argument(
+        "--address", default="127.0.0.1", help="of all nodes; their figures are served there and on loopback"
+    )
     parser.add_argument("--tls-cert", default="", help="serve figures of the nodes, with this certificate")
     parser.add_argument("--tls-key", default="", help="its key")
     parser.add_argument("--client-ca", default="", help="CA whose client certificates may ask for figures")

@@ -16,11 +16,11 @@ from kubelet import quantity
 from kubelet.stats.model import Container, FileSystem, Interface, Node, Pod, Snapshot, Usage
 
 Json = dict[str, Any]
-CORES, MEMORY, DISK = 8, 16 << 30, 100 << 30    # of a node, as `nodes.CAPACITY` says
-PERIODS = (600.0, 5400.0)                       # seconds from one high to the next
-SWING = 0.3                                     # of the mean, up and down
-DEFAULT_CPU, DEFAULT_MEMORY = 0.05, 64 << 20    # of a container that requests nothing
-OWN_CPU, OWN_MEMORY = 0.1, 512 << 20            # what a node takes for itself
+CORES, MEMORY, DISK = 8, 16 << 30, 100 << 30  # of a node, as `nodes.CAPACITY` says
+PERIODS = (600.0, 5400.0)  # seconds from one high to the next
+SWING = 0.3  # of the mean, up and down
+DEFAULT_CPU, DEFAULT_MEMORY = 0.05, 64 << 20  # of a container that requests nothing
+OWN_CPU, OWN_MEMORY = 0.1, 512 << 20  # what a node takes for itself
 
 
 class Resources(NamedTuple):
@@ -42,8 +42,12 @@ def resources(container: Json) -> Resources:
 
 @lru_cache(maxsize=1024)
 def _resources(cpu: str, memory: str, cpu_limit: str, memory_limit: str) -> Resources:
-    return Resources(quantity.millis(cpu) / 1000, quantity.units(memory), quantity.millis(cpu_limit) / 1000,
-                     quantity.units(memory_limit))
+    return Resources(
+        quantity.millis(cpu) / 1000,
+        quantity.units(memory),
+        quantity.millis(cpu_limit) / 1000,
+        quantity.units(memory_limit),
+    )
 
 
 def snapshot(name: str, since: float, pods: Iterable[Json], now: float) -> Snapshot:
@@ -78,18 +82,31 @@ def _container(key: str, name: str, image: str, asked: Resources, since: float, 
     rate, total = _wave(mean, phase, math.tau / period, since, now)
     swing = 1 + 0.1 * math.sin(now * math.tau / period + phase)
     memory = int((asked.memory or DEFAULT_MEMORY) * (0.45 + 0.4 * share) * swing)
-    usage = Usage(cpu=total, memory=memory, working_set=memory * 9 // 10, rss=memory * 8 // 10, cache=memory // 10,
-                  processes=1)
+    usage = Usage(
+        cpu=total, memory=memory, working_set=memory * 9 // 10, rss=memory * 8 // 10, cache=memory // 10, processes=1
+    )
     if asked.cpu_limit:
         usage.periods = int((now - since) * 10)
-    return Container(name, f"sim-{zlib.crc32(key.encode()):08x}", image, since, usage, now, rate, 4096, asked.cpu_limit,
-                     asked.memory_limit)
+    return Container(
+        name,
+        f"sim-{zlib.crc32(key.encode()):08x}",
+        image,
+        since,
+        usage,
+        now,
+        rate,
+        4096,
+        asked.cpu_limit,
+        asked.memory_limit,
+    )
 
 
 def _wave(mean: float, phase: float, speed: float, since: float, now: float) -> tuple[float, float]:
     """(the rate now, its integral since then) of a rate that swings around its mean."""
     rate = mean * (1 + SWING * math.sin(now * speed + phase))
-    total = mean * (now - since) + mean * SWING / speed * (math.cos(since * speed + phase) - math.cos(now * speed + phase))
+    total = mean * (now - since) + mean * SWING / speed * (
+        math.cos(since * speed + phase) - math.cos(now * speed + phase)
+    )
     return rate, max(total, 0.0)
 
 

@@ -31,16 +31,26 @@ NODES = "/metrics/nodes"
 class Server:
     """`pods`: all pods, trimmed; `since`: when a node was registered (epoch seconds), None for one that is not ours."""
 
-    def __init__(self, context: ssl.SSLContext, access: Access, pods: Callable[[], Iterable[Json]],
-                 since: Callable[[str], float | None]) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        access: Access,
+        pods: Callable[[], Iterable[Json]],
+        since: Callable[[str], float | None],
+    ) -> None:
         self._context, self._access, self._pods, self._since = context, access, pods, since
         self._totals: dict[str, tuple[float, float]] = {}
         self._by_node: dict[str, list[Json]] = {}
         self._looked = 0.0
         app = web.Application(middlewares=[self._only_known])
         app.router.add_get("/healthz", self._healthz)
-        for path, page in (("/metrics", self._own), ("/metrics/cadvisor", self._cadvisor), ("/metrics/node", self._machine),
-                           ("/metrics/resource", self._resource), ("/stats/summary", self._summary)):
+        for path, page in (
+            ("/metrics", self._own),
+            ("/metrics/cadvisor", self._cadvisor),
+            ("/metrics/node", self._machine),
+            ("/metrics/resource", self._resource),
+            ("/stats/summary", self._summary),
+        ):
             app.router.add_get(f"{NODES}/{{name}}{path}", page)
         # Idle connections are closed: each holds a quarter of a megabyte for TLS.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=60.0)
@@ -97,9 +107,11 @@ class Server:
     async def _own(self, request: web.Request) -> web.Response:
         found, page = self._snapshot(request), Page()
         for name, value, labels in (
-                ("kubelet_node_name", 1, {"node": found.node.name}), ("kubernetes_build_info", 1, {"git_version": VERSION}),
-                ("kubelet_running_pods", len(found.pods), {}),
-                ("kubelet_running_containers", sum(len(p.containers) for p in found.pods), {"container_state": "running"})):
+            ("kubelet_node_name", 1, {"node": found.node.name}),
+            ("kubernetes_build_info", 1, {"git_version": VERSION}),
+            ("kubelet_running_pods", len(found.pods), {}),
+            ("kubelet_running_containers", sum(len(p.containers) for p in found.pods), {"container_state": "running"}),
+        ):
             page.declare(name, "gauge", "As of a kubelet.")
             page.add(name, value, labels)
         return _text(page.text())
@@ -110,17 +122,26 @@ class Server:
         for cpu in range(node.cpus):
             busy = node.usage.cpu / node.cpus
             page.add("node_cpu_seconds_total", busy, {"cpu": str(cpu), "mode": "user"})
-            page.add("node_cpu_seconds_total", max(node.at - node.started_at - busy, 0), {"cpu": str(cpu), "mode": "idle"})
+            page.add(
+                "node_cpu_seconds_total", max(node.at - node.started_at - busy, 0), {"cpu": str(cpu), "mode": "idle"}
+            )
         free = node.memory_total - node.usage.working_set
-        for field, value in (("MemTotal", node.memory_total), ("MemAvailable", free), ("MemFree", free), ("Buffers", 0),
-                             ("Cached", node.usage.cache), ("Slab", 0)):
+        for field, value in (
+            ("MemTotal", node.memory_total),
+            ("MemAvailable", free),
+            ("MemFree", free),
+            ("Buffers", 0),
+            ("Cached", node.usage.cache),
+            ("Slab", 0),
+        ):
             page.declare(f"node_memory_{field}_bytes", "gauge", f"Memory information field {field}.")
             page.add(f"node_memory_{field}_bytes", value)
         return _text(page.text())
 
     @web.middleware
-    async def _only_known(self, request: web.Request,
-                          handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    async def _only_known(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
         # Of all nodes, not of this: a thousand reviews of one token would say the same.
         part = request.path.removeprefix(f"{NODES}/{request.match_info.get('name', '')}").split("/")[1]
         await check_token(request, self._access, part, "")

@@ -55,7 +55,8 @@ def settled(pod: Json) -> bool:
 def _demoted(pod: Json) -> bool:
     """Whether it was taken for not ready because its node was late: it runs all the same."""
     return pod["phase"] == "Running" and any(
-        c["type"] == "Ready" and c["status"] == "False" and c.get("reason") == "NodeNotReady" for c in pod["conditions"])
+        c["type"] == "Ready" and c["status"] == "False" and c.get("reason") == "NodeNotReady" for c in pod["conditions"]
+    )
 
 
 def status(pod: Json, address: str, host: str, now: str) -> Json:

@@ -61,7 +61,9 @@ def render(snapshot: Snapshot, version: str = "", kernel: str = "", system: str 
         page.add("container_fs_usage_bytes", pod.volumes + sum(c.logs for c in pod.containers), whole, pod.at)
         _network(page, whole, pod.interfaces, pod.at)
         for container in pod.containers:
-            own = _labels(f"{group}/{container.id}", container.id, container.image, container.name, pod.name, pod.namespace)
+            own = _labels(
+                f"{group}/{container.id}", container.id, container.image, container.name, pod.name, pod.namespace
+            )
             _container(page, own, container)
     page.add("container_scrape_error", 1 if snapshot.failed else 0)
     page.add("machine_cpu_cores", node.cpus)
@@ -69,9 +71,7 @@ def render(snapshot: Snapshot, version: str = "", kernel: str = "", system: str 
     return page.text()
 
 
-def _labels(
-    id: str, name: str = "", image: str = "", container: str = "", pod: str = "", namespace: str = ""
-) -> str:
+def _labels(id: str, name: str = "", image: str = "", container: str = "", pod: str = "", namespace: str = "") -> str:
     return pairs({"container": container, "id": id, "image": image, "name": name, "namespace": namespace, "pod": pod})
 
 

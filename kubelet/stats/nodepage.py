@@ -41,7 +41,9 @@ def render(root: Path, proc: Path = Path("/proc")) -> str:
     for name, (kind, text) in FAMILIES.items():
         page.declare(name, kind, text)
     _processors(page, proc)
-    for name, value in zip(("node_load1", "node_load5", "node_load15"), (proc / "loadavg").read_text().split(), strict=False):
+    for name, value in zip(
+        ("node_load1", "node_load5", "node_load15"), (proc / "loadavg").read_text().split(), strict=False
+    ):
         page.add(name, float(value))
     _memory(page, proc)
     page.add("node_boot_time_seconds", machine.booted(proc))
@@ -49,8 +51,17 @@ def render(root: Path, proc: Path = Path("/proc")) -> str:
     _files(page, root)
     _network(page, proc)
     uname = platform.uname()
-    page.add("node_uname_info", 1, {"machine": uname.machine, "nodename": uname.node, "release": uname.release,
-                                    "sysname": uname.system, "version": uname.version})
+    page.add(
+        "node_uname_info",
+        1,
+        {
+            "machine": uname.machine,
+            "nodename": uname.node,
+            "release": uname.release,
+            "sysname": uname.system,
+            "version": uname.version,
+        },
+    )
     return page.text()
 
 
@@ -91,7 +102,9 @@ def _mount_point(folder: Path) -> Path:
 def _network(page: Page, proc: Path) -> None:
     for one in machine.interfaces("self", proc):
         device = {"device": one.name}
-        for way, totals in (("receive", (one.rx_bytes, one.rx_dropped, one.rx_errors, one.rx_packets)),
-                            ("transmit", (one.tx_bytes, one.tx_dropped, one.tx_errors, one.tx_packets))):
+        for way, totals in (
+            ("receive", (one.rx_bytes, one.rx_dropped, one.rx_errors, one.rx_packets)),
+            ("transmit", (one.tx_bytes, one.tx_dropped, one.tx_errors, one.tx_packets)),
+        ):
             for what, value in zip(("bytes", "drop", "errs", "packets"), totals, strict=True):
                 page.add(f"node_network_{way}_{what}_total", value, device)

@@ -60,8 +60,9 @@ async def main(options: argparse.Namespace, config: Config | None) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
-                        format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     options = parse()
     try:
         with contextlib.suppress(KeyboardInterrupt):

@@ -20,9 +20,9 @@ from logs.web import Refusal
 
 log = logging.getLogger("logs.access")
 
-KEEP, KEEP_REFUSAL, KEEP_AWAY = 60.0, 10.0, 600.0   # seconds
-MOST = 256           # answers kept
-MAX_TOKEN = 16_384   # characters
+KEEP, KEEP_REFUSAL, KEEP_AWAY = 60.0, 10.0, 600.0  # seconds
+MOST = 256  # answers kept
+MAX_TOKEN = 16_384  # characters
 PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -30,8 +30,13 @@ class Access:
     """Checks bearer tokens; without a `config` everybody may do everything, for a store that only this machine reaches."""
 
     def __init__(self, config: Config | None) -> None:
-        self._server = Server(config.server, context=config.ssl_context(), connections=4, timeout=10.0,
-                              server_name=config.server_name) if config else None
+        self._server = (
+            Server(
+                config.server, context=config.ssl_context(), connections=4, timeout=10.0, server_name=config.server_name
+            )
+            if config
+            else None
+        )
         self._known: OrderedDict[tuple[bytes, str], tuple[float, Refusal | None]] = OrderedDict()
 
     async def check(self, authorization: str, right: str) -> None:
@@ -63,16 +68,23 @@ class Access:
             self._known.popitem(last=False)
 
     async def _ask(self, server: Server, token: str, right: str) -> Refusal | None:
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-                  "spec": {"nonResourceAttributes": {"path": right, "verb": "post"}}}
-        answer = await server.request("POST", PATH, orjson.dumps(review),
-                                      {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"nonResourceAttributes": {"path": right, "verb": "post"}},
+        }
+        answer = await server.request(
+            "POST", PATH, orjson.dumps(review), {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        )
         if answer.status == 401:
             return Refusal(401, "the API server does not know this token")
         # Who may not even ask (RBAC without system:basic-user) may not read either.
         if answer.status == 403 or (answer.status < 300 and not orjson.loads(answer.body)["status"].get("allowed")):
-            return Refusal(403, f"this token may not post to {right}: a ClusterRole with nonResourceURLs [\"{right}\"] and "
-                                'verbs ["post"] allows it')
+            return Refusal(
+                403,
+                f'this token may not post to {right}: a ClusterRole with nonResourceURLs ["{right}"] and '
+                'verbs ["post"] allows it',
+            )
         if answer.status >= 300:
             raise OSError(f"the API server answers {answer.status}")
         return None

@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 import re
 
-_UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS = {
+    "": 1,
+    "Ki": 1 << 10,
+    "Mi": 1 << 20,
+    "Gi": 1 << 30,
+    "Ti": 1 << 40,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+}
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{0,9})?)(?:(Ki|Mi|Gi|Ti|k|M|G|T)|[eE]\+?(\d{1,2}))?")
 
 

@@ -42,7 +42,7 @@ class _Stream:
         if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
             raise ProtocolError("the server closed the connection" if not line else f"no HTTP answer: {line[:60]!r}")
         headers: dict[str, str] = {}
-        while (line := (await self.reader.readline()).decode("latin-1").rstrip("\r\n")):
+        while line := (await self.reader.readline()).decode("latin-1").rstrip("\r\n"):
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
             if len(headers) > 200:
@@ -88,8 +88,15 @@ class Server:
     `headers` is called for each request, so that tokens may change.
     """
 
-    def __init__(self, url: str, headers: Callable[[], Mapping[str, str]] = dict, context: ssl.SSLContext | None = None,
-                 connections: int = 8, timeout: float = 60.0, server_name: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Callable[[], Mapping[str, str]] = dict,
+        context: ssl.SSLContext | None = None,
+        connections: int = 8,
+        timeout: float = 60.0,
+        server_name: str | None = None,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is no address of a server: http://host:port or https://host:port")
@@ -103,8 +110,14 @@ class Server:
         self._free: list[_Stream] = []
         self._limit = asyncio.Semaphore(connections)
 
-    async def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None,
-                      timeout: float | None = None) -> Answer:
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Answer:
         """The whole answer. A kept connection that the server has closed meanwhile is replaced by a new one."""
         async with self._limit, asyncio.timeout(timeout or self._timeout):
             kept = bool(self._free)
@@ -131,12 +144,20 @@ class Server:
         return answer
 
     async def _connect(self) -> _Stream:
-        return _Stream(*await asyncio.open_connection(self.host, self.port, ssl=self._context, limit=MAX_LINE,
-                                                      server_hostname=self._server_name))
+        return _Stream(
+            *await asyncio.open_connection(
+                self.host, self.port, ssl=self._context, limit=MAX_LINE, server_hostname=self._server_name
+            )
+        )
 
-    async def _send(self, stream: _Stream, method: str, path: str, body: bytes,
-                    headers: Mapping[str, str] | None) -> Answer:
-        lines = [f"{method} {self.prefix}{path} HTTP/1.1", f"Host: {self.host}:{self.port}", f"Content-Length: {len(body)}"]
+    async def _send(
+        self, stream: _Stream, method: str, path: str, body: bytes, headers: Mapping[str, str] | None
+    ) -> Answer:
+        lines = [
+            f"{method} {self.prefix}{path} HTTP/1.1",
+            f"Host: {self.host}:{self.port}",
+            f"Content-Length: {len(body)}",
+        ]
         lines += [f"{name}: {value}" for name, value in {**self._own(), **self._headers(), **(headers or {})}.items()]
         stream.writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n")
         if body:
@@ -152,8 +173,14 @@ class Server:
         return {"Authorization": "Basic " + base64.b64encode(":".join(self._credentials).encode()).decode()}
 
     @contextlib.asynccontextmanager
-    async def open(self, path: str, timeout: float | None, method: str = "GET", body: bytes = b"",
-                   headers: Mapping[str, str] | None = None) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
+    async def open(
+        self,
+        path: str,
+        timeout: float | None,
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
         """A request whose answer comes piece by piece, on a connection of its own; `timeout` is for all of it."""
         async with asyncio.timeout(timeout):
             stream = await self._connect()
@@ -167,4 +194,3 @@ class Server:
         """Closes what is kept open."""
         while self._free:
             self._free.pop().close()
-

@@ -23,9 +23,9 @@ from logs.record import Document, Result, Unavailable
 from logs.search import backend
 from logs.search.backend import MAX_LIMIT, Asked, Backend, Place
 
-WAIT = 5.0            # seconds until a store that refuses is asked again
-KEPT_DAYS = 3650      # whatever is there is copied: retention is the store's own matter, when it runs
-PART = 512 << 20      # bytes of a part of a day: the least that the store can drop
+WAIT = 5.0  # seconds until a store that refuses is asked again
+KEPT_DAYS = 3650  # whatever is there is copied: retention is the store's own matter, when it runs
+PART = 512 << 20  # bytes of a part of a day: the least that the store can drop
 TRIES = 60
 
 
@@ -98,7 +98,9 @@ async def _post(server: Server, lines: Sequence[bytes]) -> list[Result]:
 async def main(options: argparse.Namespace) -> int:
     source, target = opened(getattr(options, "from")), opened(options.to)
     try:
-        asked = Asked(parse(options.query), moments.nanoseconds(options.since), moments.nanoseconds("now") + 86_400 * 10**9)
+        asked = Asked(
+            parse(options.query), moments.nanoseconds(options.since), moments.nanoseconds("now") + 86_400 * 10**9
+        )
         count, refused = await copy(source, target, asked)
     finally:
         await source.reading.close()
@@ -108,8 +110,12 @@ async def main(options: argparse.Namespace) -> int:
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m logs.copy", description="Copies the lines of one store into another.")
-    parser.add_argument("--from", required=True, metavar="STORE", help="a folder, or http(s)://[user:password@]host:port")
+    parser = argparse.ArgumentParser(
+        prog="python -m logs.copy", description="Copies the lines of one store into another."
+    )
+    parser.add_argument(
+        "--from", required=True, metavar="STORE", help="a folder, or http(s)://[user:password@]host:port"
+    )
     parser.add_argument("--to", required=True, metavar="STORE", help="the same")
     parser.add_argument("--query", default="", help="only lines that match it")
     parser.add_argument("--since", default="1970-01-01", help="only lines from then on: 2026-11-21T06:00:00Z, now-7d")

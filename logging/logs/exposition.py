@@ -46,15 +46,21 @@ def render(tally: Tally, writes: Writes | None, backend: str) -> bytes:
     """In Prometheus' text format, version 0.0.4."""
     rows = [*_questions(tally), *_process(), *(_writing(writes) if writes else ())]
     parts = [f"# HELP {name} {words}\n# TYPE {name} {kind}\n{name} {value!r}\n" for name, kind, words, value in rows]
-    parts.append("# HELP binnacle_log_store_info Where the lines are kept; the value is always 1.\n"
-                 f'# TYPE binnacle_log_store_info gauge\nbinnacle_log_store_info{{backend="{backend}"}} 1\n')
+    parts.append(
+        "# HELP binnacle_log_store_info Where the lines are kept; the value is always 1.\n"
+        f'# TYPE binnacle_log_store_info gauge\nbinnacle_log_store_info{{backend="{backend}"}} 1\n'
+    )
     return "".join(parts).encode()
 
 
 def _questions(tally: Tally) -> Iterator[Row]:
     yield "binnacle_log_store_questions_total", "counter", "Searches, counts and top values answered.", tally.count
-    yield ("binnacle_log_store_question_failures_total", "counter", "Questions that the backend could not answer.",
-           tally.failed)
+    yield (
+        "binnacle_log_store_question_failures_total",
+        "counter",
+        "Questions that the backend could not answer.",
+        tally.failed,
+    )
     yield "binnacle_log_store_question_seconds_total", "counter", "Seconds that answers took.", tally.seconds
     yield "binnacle_log_store_followers", "gauge", "Live tails that are open.", tally.following
 
@@ -64,14 +70,27 @@ def _writing(writes: Writes) -> Iterator[Row]:
     yield "binnacle_log_store_known_lines_total", "counter", "Lines that came again and were there.", writes.known
     yield "binnacle_log_store_rejected_lines_total", "counter", "Documents that could not be kept.", writes.rejected
     yield "binnacle_log_store_commits_total", "counter", "Groups of lines written to the disk.", writes.commits
-    yield ("binnacle_log_store_commit_failures_total", "counter", "Groups that were refused: no room, or a broken disk.",
-           writes.failed)
+    yield (
+        "binnacle_log_store_commit_failures_total",
+        "counter",
+        "Groups that were refused: no room, or a broken disk.",
+        writes.failed,
+    )
     yield "binnacle_log_store_waiting_bytes", "gauge", "What waits to be written.", writes.waiting
     yield "binnacle_log_store_indices", "gauge", "Indices: one a day, or several.", len(writes.parts.names())
-    yield ("binnacle_log_store_dropped_lines_total", "counter", "Lines dropped before they were too old, for room.",
-           writes.parts.losses.lines)
+    yield (
+        "binnacle_log_store_dropped_lines_total",
+        "counter",
+        "Lines dropped before they were too old, for room.",
+        writes.parts.losses.lines,
+    )
     yield "binnacle_log_store_expired_lines_total", "counter", "Lines dropped by age.", writes.parts.losses.expired
-    yield "binnacle_log_store_bytes", "gauge", "What the indices take on the disk.", sum(writes.parts.measure().values())
+    yield (
+        "binnacle_log_store_bytes",
+        "gauge",
+        "What the indices take on the disk.",
+        sum(writes.parts.measure().values()),
+    )
     yield "binnacle_log_store_limit_bytes", "gauge", "What they may take.", writes.parts.bounds.size
 
 

@@ -17,8 +17,8 @@ import orjson
 if TYPE_CHECKING:
     from logs.query.fields import Field
 
-MAX_VALUE = 1024    # characters of a key and its value that can be searched for
-MAX_PAIRS = 256     # labels, annotations and fields of one document that can be searched for
+MAX_VALUE = 1024  # characters of a key and its value that can be searched for
+MAX_PAIRS = 256  # labels, annotations and fields of one document that can be searched for
 NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,3})?")
 _PREFIX = {"kubernetes.labels": "l.", "kubernetes.annotations": "a.", "fields": "f."}
 
@@ -47,7 +47,11 @@ def pairs(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(key with what it belongs to, value) of a document: `("f.status", "200")`, those that can be searched for."""
     count = 0
     kubernetes: Any = found.get("kubernetes") or {}
-    for holder, name, prefix in ((kubernetes, "labels", "l."), (kubernetes, "annotations", "a."), (found, "fields", "f.")):
+    for holder, name, prefix in (
+        (kubernetes, "labels", "l."),
+        (kubernetes, "annotations", "a."),
+        (found, "fields", "f."),
+    ):
         for key, value in leaves(holder.get(name)) if name in holder else ():
             if count >= MAX_PAIRS or len(key) + len(value) > MAX_VALUE:
                 continue

@@ -13,9 +13,27 @@ from logs.search import scope
 from logs.search.backend import MAX_BUCKETS, MAX_LIMIT, MAX_TOP, Asked, Place
 from logs.web import Refusal
 
-STEPS = (100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000,
-         7_200_000, 21_600_000, 43_200_000, 86_400_000)   # milliseconds of a bucket
-LAST = 253_402_300_799 * 10**9   # the end of the year 9999
+STEPS = (
+    100,
+    200,
+    500,
+    1000,
+    2000,
+    5000,
+    10_000,
+    30_000,
+    60_000,
+    120_000,
+    300_000,
+    600_000,
+    1_800_000,
+    3_600_000,
+    7_200_000,
+    21_600_000,
+    43_200_000,
+    86_400_000,
+)  # milliseconds of a bucket
+LAST = 253_402_300_799 * 10**9  # the end of the year 9999
 
 
 class BadQuery(Refusal):
@@ -81,7 +99,7 @@ class Question:
             return []
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             raise Refusal(400, "namespaces: a list of names is needed")
-        return [AnyOf(fields.NAMESPACE, tuple(value[:scope.MAX_NAMESPACES]))] if value else []
+        return [AnyOf(fields.NAMESPACE, tuple(value[: scope.MAX_NAMESPACES]))] if value else []
 
     def scope(self) -> Node:
         try:
@@ -140,5 +158,3 @@ class Question:
             return moments.nanoseconds(str(line.get("@timestamp")))
         except ValueError as error:
             raise Refusal(400, f"line.@timestamp: {error}") from error
-
-

@@ -103,5 +103,10 @@ class Origin:
     def encode(self, time: str, message: str, stream: str = "", level: str = "", fields: bytes = b"") -> bytes:
         """The body of a document; `fields` is an encoded JSON object."""
         return b'{"@timestamp":"%b","message":%b%b%b%b%b}' % (
-            time.encode(), orjson.dumps(message), b',"stream":"%b"' % stream.encode() if stream else b"",
-            b',"level":"%b"' % level.encode() if level else b"", self._tail, b',"fields":' + fields if fields else b"")
+            time.encode(),
+            orjson.dumps(message),
+            b',"stream":"%b"' % stream.encode() if stream else b"",
+            b',"level":"%b"' % level.encode() if level else b"",
+            self._tail,
+            b',"fields":' + fields if fields else b"",
+        )

@@ -32,12 +32,12 @@ from logs.search.backend import MAX_LIMIT, Asked, Backend, Page, Unavailable
 from logs.web import JSON, METRICS, NDJSON, TEXT, Answer, Refusal, Request, Web
 from logs.web import Page as WebPage
 
-MAX_BODY = 16 << 20       # bytes of one /ingest, as sent and unpacked
+MAX_BODY = 16 << 20  # bytes of one /ingest, as sent and unpacked
 MAX_DOWNLOAD = 1_000_000  # lines
 BEAT = 1.0
-FOLLOWERS = 64            # /tail at once
-SEARCHES = 4              # questions answered at once
-READ, WRITE = "/search", "/ingest"   # the two rights
+FOLLOWERS = 64  # /tail at once
+SEARCHES = 4  # questions answered at once
+READ, WRITE = "/search", "/ingest"  # the two rights
 _OPEN = {"/healthz", "/readyz", "/metrics"}
 
 Ask = Callable[[Question], Awaitable[object]]
@@ -46,18 +46,28 @@ Ask = Callable[[Question], Awaitable[object]]
 class Pages:
     """What the store answers. `ingest` is None where another store takes the lines."""
 
-    def __init__(self, backend: Backend, access: Access, tally: exposition.Tally,
-                 ingest: exposition.Writes | None = None) -> None:
+    def __init__(
+        self, backend: Backend, access: Access, tally: exposition.Tally, ingest: exposition.Writes | None = None
+    ) -> None:
         self._backend, self._access, self._tally, self._ingest = backend, access, tally, ingest
         self._gate = asyncio.Semaphore(SEARCHES)
         self._arrived = asyncio.Event()
 
     def web(self) -> Web:
         pages: dict[tuple[str, str], WebPage] = {
-            ("GET", "/healthz"): self._health, ("GET", "/readyz"): self._ready, ("GET", "/metrics"): self._metrics,
-            ("POST", "/ingest"): self._take, ("POST", "/tail"): self._tail, ("POST", "/download"): self._download}
-        for name, answer in (("search", self._search), ("histogram", self._histogram), ("top", self._top),
-                             ("around", self._around)):
+            ("GET", "/healthz"): self._health,
+            ("GET", "/readyz"): self._ready,
+            ("GET", "/metrics"): self._metrics,
+            ("POST", "/ingest"): self._take,
+            ("POST", "/tail"): self._tail,
+            ("POST", "/download"): self._download,
+        }
+        for name, answer in (
+            ("search", self._search),
+            ("histogram", self._histogram),
+            ("top", self._top),
+            ("around", self._around),
+        ):
             pages["POST", f"/{name}"] = self._asked(answer)
         return Web(pages, self._check, MAX_BODY)
 
@@ -73,7 +83,9 @@ class Pages:
 
     async def _take(self, request: Request) -> Answer:
         if self._ingest is None:
-            raise Refusal(503, "the lines go to Elasticsearch: the embedded store is switched off", {"Retry-After": "30"})
+            raise Refusal(
+                503, "the lines go to Elasticsearch: the embedded store is switched off", {"Retry-After": "30"}
+            )
         lines = unpacked(request).split(b"\n")
         if lines and not lines[-1]:
             lines.pop()
@@ -81,8 +93,11 @@ class Pages:
             results = await self._ingest.write(lines)
         except Full as full:
             raise Refusal(503, str(full), {"Retry-After": "10"}) from full
-        found = [{"line": number, "status": result.status, "reason": result.reason}
-                 for number, result in enumerate(results) if result.status != "ok"]
+        found = [
+            {"line": number, "status": result.status, "reason": result.reason}
+            for number, result in enumerate(results)
+            if result.status != "ok"
+        ]
         return Answer(200, JSON, orjson.dumps({"results": found}))
 
     def committed(self) -> None:
@@ -119,9 +134,14 @@ class Pages:
         asked = question.asked()
         interval = question.interval(asked.low, asked.high)
         buckets = await self._backend.histogram(asked, interval)
-        return {"interval": interval, "buckets": buckets, "total": sum(sum(levels.values()) for _, levels in buckets),
-                "from": time_text(asked.low), "to": time_text(asked.high),
-                "dropped_until": time_text(dropped) if (dropped := self._backend.dropped_until) else None}
+        return {
+            "interval": interval,
+            "buckets": buckets,
+            "total": sum(sum(levels.values()) for _, levels in buckets),
+            "from": time_text(asked.low),
+            "to": time_text(asked.high),
+            "dropped_until": time_text(dropped) if (dropped := self._backend.dropped_until) else None,
+        }
 
     async def _top(self, question: Question) -> object:
         top = await self._backend.top(question.asked(), question.field(), question.top_limit())
@@ -205,7 +225,9 @@ class Pages:
         return Answer(503 if why else 200, TEXT, f"{why or 'ok'}\n".encode())
 
     async def _metrics(self, request: Request) -> Answer:
-        return Answer(200, METRICS, await asyncio.to_thread(exposition.render, self._tally, self._ingest, self._backend.name))
+        return Answer(
+            200, METRICS, await asyncio.to_thread(exposition.render, self._tally, self._ingest, self._backend.name)
+        )
 
 
 async def _wait(arrived: asyncio.Event) -> None:

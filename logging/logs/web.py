@@ -15,13 +15,28 @@ log = logging.getLogger("logs.web")
 
 MAX_HEAD = 32_768
 MAX_CONNECTIONS = 256
-IDLE = 120.0         # seconds that a connection may be silent between requests
-PATIENCE = 30.0      # seconds for a body to come, and for a piece of an answer to be taken
-TEXT, JSON, NDJSON, METRICS = ("text/plain; charset=utf-8", "application/json", "application/x-ndjson",
-                               "text/plain; version=0.0.4; charset=utf-8")
-REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-           411: "Length Required", 413: "Content Too Large", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
-           500: "Internal Server Error", 503: "Service Unavailable"}
+IDLE = 120.0  # seconds that a connection may be silent between requests
+PATIENCE = 30.0  # seconds for a body to come, and for a piece of an answer to be taken
+TEXT, JSON, NDJSON, METRICS = (
+    "text/plain; charset=utf-8",
+    "application/json",
+    "application/x-ndjson",
+    "text/plain; version=0.0.4; charset=utf-8",
+)
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    411: "Length Required",
+    413: "Content Too Large",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +44,7 @@ class Request:
     method: str
     path: str
     query: dict[str, str]
-    headers: dict[str, str]   # names in lower case
+    headers: dict[str, str]  # names in lower case
     body: bytes = b""
 
 
@@ -61,8 +76,9 @@ Page = Callable[[Request], Awaitable[Answer]]
 class Web:
     """`pages`: what answers, by (method, path). `check` is asked before a body is read; `max_body` in bytes."""
 
-    def __init__(self, pages: Mapping[tuple[str, str], Page], check: Callable[[Request], Awaitable[None]],
-                 max_body: int) -> None:
+    def __init__(
+        self, pages: Mapping[tuple[str, str], Page], check: Callable[[Request], Awaitable[None]], max_body: int
+    ) -> None:
         self._pages, self._check, self._max_body = pages, check, max_body
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -143,7 +159,9 @@ async def _head(reader: asyncio.StreamReader) -> Request:
     words = line.split(" ")
     if len(words) != 3 or not words[2].startswith("HTTP/1."):
         raise Refusal(400, "this is no HTTP request", {"Connection": "close"})
-    headers = {name.strip().lower(): value.strip() for name, _, value in (entry.partition(":") for entry in rest if entry)}
+    headers = {
+        name.strip().lower(): value.strip() for name, _, value in (entry.partition(":") for entry in rest if entry)
+    }
     if not headers.get("content-length", "0").isdecimal():
         raise Refusal(400, "Content-Length is no number", {"Connection": "close"})
     parts = urlsplit(words[1])
@@ -159,13 +177,17 @@ def problem(refusal: Refusal) -> Answer:
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Answer, keep: bool) -> None:
-    headers = {"Content-Type": answer.kind, "Cache-Control": "no-store", "Connection": "keep-alive" if keep else "close",
-               **answer.headers}
+    headers = {
+        "Content-Type": answer.kind,
+        "Cache-Control": "no-store",
+        "Connection": "keep-alive" if keep else "close",
+        **answer.headers,
+    }
     if isinstance(answer.body, bytes):
         headers["Content-Length"] = str(len(answer.body))
         writer.write(_encoded(answer.status, headers))
         for at in range(0, len(answer.body), 262_144):
-            await _write(writer, answer.body[at:at + 262_144])
+            await _write(writer, answer.body[at : at + 262_144])
         return
     writer.write(_encoded(answer.status, {**headers, "Transfer-Encoding": "chunked"}))
     async for piece in answer.body:

@@ -20,12 +20,12 @@ class Figure(NamedTuple):
 
 
 FIGURES = (
-    Figure("cpu", "cores", 1_000_000, True),      # microseconds of processor time
-    Figure("memory", "bytes", 1, False),          # working set
-    Figure("rx", "bytes/s", 1, True),             # bytes received
-    Figure("tx", "bytes/s", 1, True),             # bytes sent
-    Figure("fs", "bytes", 1, False),              # bytes used: a pod's volumes and logs, a node's file system
-    Figure("restarts", "restarts", 1, True),      # how often containers were started again; told as the number in a step
+    Figure("cpu", "cores", 1_000_000, True),  # microseconds of processor time
+    Figure("memory", "bytes", 1, False),  # working set
+    Figure("rx", "bytes/s", 1, True),  # bytes received
+    Figure("tx", "bytes/s", 1, True),  # bytes sent
+    Figure("fs", "bytes", 1, False),  # bytes used: a pod's volumes and logs, a node's file system
+    Figure("restarts", "restarts", 1, True),  # how often containers were started again; told as the number in a step
 )
 NUMBER = {figure.name: number for number, figure in enumerate(FIGURES)}
 COUNTERS = tuple(figure.counter for figure in FIGURES)

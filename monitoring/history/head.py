@@ -96,8 +96,8 @@ def decode(body: bytes) -> list[Sample]:
     except (zlib.error, struct.error) as error:
         raise ValueError(f"not a record of a scrape: {error}") from error
     whole = array("q")
-    whole.frombytes(data[_COUNT.size:])
+    whole.frombytes(data[_COUNT.size :])
     if len(whole) != count * (WIDTH + 2):
         raise ValueError("a record of a scrape is not as long as it says")
-    parts = [whole[i * count:(i + 1) * count] for i in range(WIDTH + 2)]
+    parts = [whole[i * count : (i + 1) * count] for i in range(WIDTH + 2)]
     return [Sample(number, at, values) for number, at, *values in zip(*parts, strict=True)]

@@ -39,8 +39,8 @@ class History:
         self._head: Head | None = None
         self._closing: Head | None = None
         self._changing = threading.Lock()
-        self.failed = 0       # scrapes that could not be written; they are in memory until their half hour closes
-        self.newest = 0       # milliseconds of the last scrape
+        self.failed = 0  # scrapes that could not be written; they are in memory until their half hour closes
+        self.newest = 0  # milliseconds of the last scrape
         self._recover()
 
     def close(self) -> None:
@@ -118,19 +118,22 @@ class History:
         """Those with these fields that were measured since then (milliseconds), or somewhat earlier."""
         return self.store.entities(since, **fields)
 
-    def samples(self, numbers: Iterable[int], figures: tuple[int, ...], start: int, end: int
-                ) -> Iterator[tuple[int, dict[int, Piece]]]:
+    def samples(
+        self, numbers: Iterable[int], figures: tuple[int, ...], start: int, end: int
+    ) -> Iterator[tuple[int, dict[int, Piece]]]:
         """(number, samples by figure) of each half hour between two times (milliseconds) at full resolution, oldest first."""
         yield from self._read("chunks", list(numbers), figures, figures, start, end)
 
-    def rolled(self, numbers: Iterable[int], figures: tuple[int, ...], start: int, end: int, greatest: bool = False
-               ) -> Iterator[tuple[int, dict[int, Piece]]]:
+    def rolled(
+        self, numbers: Iterable[int], figures: tuple[int, ...], start: int, end: int, greatest: bool = False
+    ) -> Iterator[tuple[int, dict[int, Piece]]]:
         """As `samples`, but five-minute means, or the greatest: of counters the rates, in stored units a second."""
         kept = tuple(figure + rollup.GREATEST for figure in figures) if greatest else figures
         yield from self._read("rollups", list(numbers), figures, kept, start, end)
 
-    def _read(self, table: str, numbers: list[int], figures: tuple[int, ...], kept: tuple[int, ...], start: int, end: int
-              ) -> Iterator[tuple[int, dict[int, Piece]]]:
+    def _read(
+        self, table: str, numbers: list[int], figures: tuple[int, ...], kept: tuple[int, ...], start: int, end: int
+    ) -> Iterator[tuple[int, dict[int, Piece]]]:
         # In this order: what is being closed meanwhile is seen in memory or in the file, and twice at worst.
         in_memory = [one for one in (self._closing, self._head) if one is not None]
         first = start // 1000 - SPAN
@@ -140,16 +143,23 @@ class History:
             except ValueError as error:
                 log.error("a half hour of entity %d is left out: %s", number, error)
                 continue
-            yield number, {figure: Piece(times, found[place]) for figure, place in zip(figures, kept, strict=True)
-                           if place in found}
+            yield (
+                number,
+                {
+                    figure: Piece(times, found[place])
+                    for figure, place in zip(figures, kept, strict=True)
+                    if place in found
+                },
+            )
         for one in in_memory:
             for number in numbers:
                 series = one.series.get(number)
                 if series is not None and series.times:
                     yield number, self._of_memory(series, one.start, table, figures, kept)
 
-    def _of_memory(self, series: Open, start: int, table: str, figures: tuple[int, ...], kept: tuple[int, ...]
-                   ) -> dict[int, Piece]:
+    def _of_memory(
+        self, series: Open, start: int, table: str, figures: tuple[int, ...], kept: tuple[int, ...]
+    ) -> dict[int, Piece]:
         if table == "rollups":
             times, found = rollup.roll(_copy(series), start * 1000)
             return {f: Piece(times, found[k]) for f, k in zip(figures, kept, strict=True) if k in found}
@@ -161,7 +171,7 @@ def _copy(series: Open) -> Open:
     """The samples as they are now, while another thread may add to them: it adds to the times last."""
     made = Open(series.before)
     made.times = series.times[:]
-    made.columns = [None if c is None else c[:len(made.times)] for c in series.columns]
+    made.columns = [None if c is None else c[: len(made.times)] for c in series.columns]
     return made
 
 
@@ -169,8 +179,11 @@ def sizes(history: History) -> dict[str, int]:
     """What the process tells of itself: bytes on the disk, entities and samples in memory."""
     open_head = history._head
     series = open_head.series.values() if open_head else ()
-    return {"bytes": history.store.used(), "entities": len(history._numbers),
-            "samples": sum(len(one.times) for one in series)}
+    return {
+        "bytes": history.store.used(),
+        "entities": len(history._numbers),
+        "samples": sum(len(one.times) for one in series),
+    }
 
 
 __all__ = ["MISSING", "History", "Piece", "sizes", "store"]

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from monitoring.history.figures import COUNTERS, MISSING, RESTARTS
 from monitoring.history.head import Open
 
-STEP = 300_000      # milliseconds
-STALE = 90_000      # milliseconds between two samples, above which what lay between is not known
-GREATEST = 64       # added to a figure's number: the column with the greatest
+STEP = 300_000  # milliseconds
+STALE = 90_000  # milliseconds between two samples, above which what lay between is not known
+GREATEST = 64  # added to a figure's number: the column with the greatest
 
 
 def roll(one: Open, start: int) -> tuple[array[int], dict[int, array[int]]]:
@@ -54,6 +54,8 @@ def _grown(one: Open, number: int, values: Sequence[int], places: list[int], cou
             spent[place] += time - at
             greatest[place] = max(greatest[place], more if number == RESTARTS else more * 1000 / (time - at))
         at, value = time, new
-    whole = [MISSING if not took else more if number == RESTARTS else more * 1000 // took
-             for more, took in zip(grown, spent, strict=True)]
+    whole = [
+        MISSING if not took else more if number == RESTARTS else more * 1000 // took
+        for more, took in zip(grown, spent, strict=True)
+    ]
     return whole, [MISSING if not took else round(most) for most, took in zip(greatest, spent, strict=True)]

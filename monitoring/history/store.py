@@ -22,10 +22,10 @@ from monitoring.history.entities import FIELDS, Entity
 
 log = logging.getLogger("monitoring.history")
 
-SPAN = 1800                 # seconds of a chunk
+SPAN = 1800  # seconds of a chunk
 KEEP_CHUNKS = 86_400 + SPAN  # seconds since its start: a day of samples is whole
 KEEP_ROLLUPS = 30 * 86_400
-BROKEN_KEPT = 1             # files put aside; the newest stay
+BROKEN_KEPT = 1  # files put aside; the newest stay
 VERSION = 1
 
 _SCHEMA = f"""
@@ -60,7 +60,7 @@ class Store:
         except sqlite3.DatabaseError as error:
             aside = self.path.with_name(f"{self.path.name}.broken-{int(time.time())}")
             log.error("%s can not be read (%s): put aside as %s, history begins anew", self.path, error, aside.name)
-            for old in sorted(self.path.parent.glob(f"{self.path.name}.broken-*"))[:-BROKEN_KEPT or None]:
+            for old in sorted(self.path.parent.glob(f"{self.path.name}.broken-*"))[: -BROKEN_KEPT or None]:
                 old.unlink()
             self.path.rename(aside)
             for end in ("-wal", "-shm"):
@@ -76,8 +76,10 @@ class Store:
     def number(self, entities: Sequence[Entity], now: int) -> list[int]:
         """The numbers of entities, new or known. `now`: milliseconds."""
         marks = ", ".join("?" * len(FIELDS))
-        statement = (f"INSERT INTO entities (last, {', '.join(FIELDS)}) VALUES (?, {marks}) "
-                     f"ON CONFLICT ({', '.join(FIELDS)}) DO UPDATE SET last = excluded.last RETURNING number")
+        statement = (
+            f"INSERT INTO entities (last, {', '.join(FIELDS)}) VALUES (?, {marks}) "
+            f"ON CONFLICT ({', '.join(FIELDS)}) DO UPDATE SET last = excluded.last RETURNING number"
+        )
         with self._lock, self._db:
             return [self._db.execute(statement, (now, *entity)).fetchone()[0] for entity in entities]
 
@@ -85,7 +87,9 @@ class Store:
         with self._lock, self._db:
             self._db.execute("INSERT OR REPLACE INTO scrapes VALUES (?, ?)", (at, body))
 
-    def close_span(self, chunks: Sequence[Row], rollups: Sequence[Row], lasts: Sequence[tuple[int, int]], until: int) -> None:
+    def close_span(
+        self, chunks: Sequence[Row], rollups: Sequence[Row], lasts: Sequence[tuple[int, int]], until: int
+    ) -> None:
         """A half hour is over: its chunks and rollups come, scrapes before `until` (milliseconds) go, in one commit.
 
         `lasts`: (milliseconds of the last sample, number).
@@ -102,8 +106,11 @@ class Store:
         with self._lock, self._db:
             self._db.execute("DELETE FROM entities WHERE last < ?", (int((now - KEEP_ROLLUPS) * 1000),))
         while self.used() > self.limit and (oldest := self._oldest()) is not None:
-            log.warning("the history is bigger than %d bytes: dropping what is from before %s", self.limit,
-                        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(oldest + SPAN)))
+            log.warning(
+                "the history is bigger than %d bytes: dropping what is from before %s",
+                self.limit,
+                time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(oldest + SPAN)),
+            )
             dropped += self._drop_before("chunks", oldest + 1) + self._drop_before("rollups", oldest + 1)
         with self._lock:
             self._db.execute("PRAGMA incremental_vacuum(2000)").fetchall()
@@ -122,8 +129,10 @@ class Store:
 
     def _oldest(self) -> int | None:
         with self._lock:
-            found = self._db.execute("SELECT min(start) FROM (SELECT min(start) AS start FROM chunks "
-                                     "UNION ALL SELECT min(start) FROM rollups)").fetchone()
+            found = self._db.execute(
+                "SELECT min(start) FROM (SELECT min(start) AS start FROM chunks "
+                "UNION ALL SELECT min(start) FROM rollups)"
+            ).fetchone()
         return None if found is None or found[0] is None else int(found[0])
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -142,26 +151,31 @@ class Store:
         """Those with these fields of which there is something since then (milliseconds), or somewhat earlier."""
         wanted = "".join(f" AND {name} = ?" for name in fields)
         with self._lock:
-            rows = self._db.execute(f"SELECT number, {', '.join(FIELDS)} FROM entities WHERE last >= ?{wanted}",
-                                    (since - 2 * SPAN * 1000, *fields.values())).fetchall()
+            rows = self._db.execute(
+                f"SELECT number, {', '.join(FIELDS)} FROM entities WHERE last >= ?{wanted}",
+                (since - 2 * SPAN * 1000, *fields.values()),
+            ).fetchall()
         return [(row[0], Entity(*row[1:])) for row in rows]
 
     def bodies(self, table: str, numbers: Iterable[int], start: int, end: int) -> Iterator[tuple[int, bytes]]:
         """(number, body) of the half hours that begin from `start` to `end` (seconds), oldest first."""
         wanted = list(numbers)
         for at in range(start // SPAN * SPAN, end + 1, SPAN):
-            for piece in (wanted[i:i + 500] for i in range(0, len(wanted), 500)):
+            for piece in (wanted[i : i + 500] for i in range(0, len(wanted), 500)):
                 marks = ", ".join("?" * len(piece))
                 with self._lock:
-                    rows = self._db.execute(f"SELECT number, body FROM {table} WHERE start = ? AND number IN ({marks})",
-                                            (at, *piece)).fetchall()
+                    rows = self._db.execute(
+                        f"SELECT number, body FROM {table} WHERE start = ? AND number IN ({marks})", (at, *piece)
+                    ).fetchall()
                 yield from rows
 
     def used(self) -> int:
         """Bytes of the file that hold something. Its write-ahead log comes on top: some MiB, emptied each half hour."""
         with self._lock:
-            pages, free, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0]
-                                 for name in ("page_count", "freelist_count", "page_size"))
+            pages, free, size = (
+                self._db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
         return int((pages - free) * size)
 
 

@@ -6,21 +6,30 @@ from collections.abc import Callable, Iterable, Iterator
 
 from monitoring.objects.families import Families, Json, Maker, Sample, amounts, escape, find, labels, seconds
 
-Of = Callable[[Json], Iterable[tuple[str, float]]]   # of one status: further labels, value
+Of = Callable[[Json], Iterable[tuple[str, float]]]  # of one status: further labels, value
 
 
 def declare(pods: Families) -> None:
     """Add the families of both sorts of containers."""
-    for prefix, spec, status in (("kube_pod_container", "containers", "containerStatuses"),
-                                 ("kube_pod_init_container", "initContainers", "initContainerStatuses")):
+    for prefix, spec, status in (
+        ("kube_pod_container", "containers", "containerStatuses"),
+        ("kube_pod_init_container", "initContainers", "initContainerStatuses"),
+    ):
         word = "The container" if spec == "containers" else "The init container"
         pods.add(f"{prefix}_info", f"Information about {word.lower()} in a pod.", _info(spec, status))
         for name, text, of in _STATUS:
-            pods.add(f"{prefix}_{name}", f"{word} {text}", _each(status, of),
-                     "counter" if name.endswith("_total") else "gauge")
+            pods.add(
+                f"{prefix}_{name}",
+                f"{word} {text}",
+                _each(status, of),
+                "counter" if name.endswith("_total") else "gauge",
+            )
         for kind in ("requests", "limits"):
-            pods.add(f"{prefix}_resource_{kind}", f"The number of resources that {word.lower()} {kind}.",
-                     _resources(spec, kind))
+            pods.add(
+                f"{prefix}_resource_{kind}",
+                f"The number of resources that {word.lower()} {kind}.",
+                _resources(spec, kind),
+            )
 
 
 def _info(spec: str, status: str) -> Maker:
@@ -28,14 +37,25 @@ def _info(spec: str, status: str) -> Maker:
         images = {c["name"]: c["image"] for c in pod["spec"].get(spec) or ()}
         for c in find(pod, "status", status) or ():
             policy = {} if spec == "containers" else {"restart_policy": _restart_policy(pod, c["name"])}
-            yield labels(container=c["name"], image_spec=images.get(c["name"]), image=c.get("image"),
-                         image_id=c.get("imageID"), container_id=c.get("containerID"), **policy), 1
+            yield (
+                labels(
+                    container=c["name"],
+                    image_spec=images.get(c["name"]),
+                    image=c.get("image"),
+                    image_id=c.get("imageID"),
+                    container_id=c.get("containerID"),
+                    **policy,
+                ),
+                1,
+            )
 
     return make
 
 
 def _restart_policy(pod: Json, name: str) -> str:
-    return next((c.get("restartPolicy") or "" for c in pod["spec"].get("initContainers") or () if c["name"] == name), "")
+    return next(
+        (c.get("restartPolicy") or "" for c in pod["spec"].get("initContainers") or () if c["name"] == name), ""
+    )
 
 
 def _each(status: str, of: Of) -> Maker:

@@ -12,7 +12,7 @@ from cluster import clock, quantity
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
-Sample = tuple[str, float]                   # labels beside those that name the object (see `labels`), value
+Sample = tuple[str, float]  # labels beside those that name the object (see `labels`), value
 Maker = Callable[[Json], Iterable[Sample]]
 
 _SPECIAL = re.compile(r'[\\"\n]')
@@ -27,7 +27,9 @@ class Families:
     `note(obj)` makes what else is remembered of an object: small, and only of the few of which there is something to say.
     """
 
-    def __init__(self, api_version: str, plural: str, *, note: Callable[[Json], Any] = lambda obj: None, **own: str) -> None:
+    def __init__(
+        self, api_version: str, plural: str, *, note: Callable[[Json], Any] = lambda obj: None, **own: str
+    ) -> None:
         self.group, self.plural = api_version.rpartition("/")[0], plural
         self.path = resource_path(api_version, plural)
         self.heads: list[bytes] = []
@@ -43,6 +45,7 @@ class Families:
 
     def gauge(self, name: str, text: str) -> Callable[[Maker], Maker]:
         """Declares the decorated function's family."""
+
         def declare(make: Maker) -> Maker:
             self.add(name, text, make)
             return make
@@ -51,6 +54,7 @@ class Families:
 
     def field(self, name: str, text: str, *path: str, missing: float | None = None) -> None:
         """A gauge of one number or boolean in the object. Without it the value is `missing`, or there is no sample."""
+
         def make(obj: Json) -> Iterable[Sample]:
             value = find(obj, *path)
             value = missing if value is None else value
@@ -60,6 +64,7 @@ class Families:
 
     def time(self, name: str, text: str, *path: str) -> None:
         """A gauge of a time in the object, in seconds since the epoch; no sample where there is none."""
+
         def make(obj: Json) -> Iterable[Sample]:
             value = find(obj, *path)
             return (("", seconds(value)),) if value else ()

@@ -64,8 +64,16 @@ CRONJOBS.lifetime("kube_cronjob")
 @CRONJOBS.gauge("kube_cronjob_info", "Info about cronjob.")
 def info(cronjob: Json) -> Iterable[Sample]:
     spec = cronjob["spec"]
-    return ((labels(schedule=spec["schedule"], concurrency_policy=spec.get("concurrencyPolicy"),
-                    timezone=spec.get("timeZone") or "local"), 1),)
+    return (
+        (
+            labels(
+                schedule=spec["schedule"],
+                concurrency_policy=spec.get("concurrencyPolicy"),
+                timezone=spec.get("timeZone") or "local",
+            ),
+            1,
+        ),
+    )
 
 
 @CRONJOBS.gauge("kube_cronjob_status_active", "The number of running jobs of the cronjob.")
@@ -74,13 +82,22 @@ def active(cronjob: Json) -> Iterable[Sample]:
 
 
 CRONJOBS.time("kube_cronjob_status_last_schedule_time", "When the last job was made.", "status", "lastScheduleTime")
-CRONJOBS.time("kube_cronjob_status_last_successful_time", "When the last job succeeded.", "status", "lastSuccessfulTime")
+CRONJOBS.time(
+    "kube_cronjob_status_last_successful_time", "When the last job succeeded.", "status", "lastSuccessfulTime"
+)
 CRONJOBS.field("kube_cronjob_spec_suspend", "Whether the cronjob is suspended.", "spec", "suspend", missing=0)
-CRONJOBS.field("kube_cronjob_spec_starting_deadline_seconds", "How late a job may start.", "spec", "startingDeadlineSeconds")
-CRONJOBS.field("kube_cronjob_spec_successful_job_history_limit", "How many completed jobs are kept.",
-               "spec", "successfulJobsHistoryLimit")
-CRONJOBS.field("kube_cronjob_spec_failed_job_history_limit", "How many failed jobs are kept.",
-               "spec", "failedJobsHistoryLimit")
+CRONJOBS.field(
+    "kube_cronjob_spec_starting_deadline_seconds", "How late a job may start.", "spec", "startingDeadlineSeconds"
+)
+CRONJOBS.field(
+    "kube_cronjob_spec_successful_job_history_limit",
+    "How many completed jobs are kept.",
+    "spec",
+    "successfulJobsHistoryLimit",
+)
+CRONJOBS.field(
+    "kube_cronjob_spec_failed_job_history_limit", "How many failed jobs are kept.", "spec", "failedJobsHistoryLimit"
+)
 
 
 @CRONJOBS.gauge("kube_cronjob_metadata_resource_version", "The resource version of the cronjob.")

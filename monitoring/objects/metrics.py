@@ -20,7 +20,9 @@ class Mirror:
     def __init__(self, client: Client, families: Families) -> None:
         self.families = families
         self.table = Table(len(families.heads))
-        self.reflector = Reflector(client, families.path, transform=self.take, on_delete=self._gone, on_sync=self._synced)
+        self.reflector = Reflector(
+            client, families.path, transform=self.take, on_delete=self._gone, on_sync=self._synced
+        )
 
     def take(self, obj: Json) -> Json:
         """Render an object; what the reflector is to keep of it."""
@@ -79,10 +81,16 @@ class ObjectMetrics:
             objects.append(f"binnacle_object_metrics_objects{what} {len(mirror.table)}\n")
             synced.append(f"binnacle_object_metrics_synced{what} {+mirror.reflector.synced.is_set()}\n")
             failed.append(f"binnacle_object_metrics_errors_total{what} {mirror.families.failed}\n")
-        return "".join([
-            "# HELP binnacle_object_metrics_objects Objects whose metrics are shown.\n"
-            "# TYPE binnacle_object_metrics_objects gauge\n", *objects,
-            "# HELP binnacle_object_metrics_synced 1 when the objects of the kind were read.\n"
-            "# TYPE binnacle_object_metrics_synced gauge\n", *synced,
-            "# HELP binnacle_object_metrics_errors_total Pieces of objects that could not be made into samples.\n"
-            "# TYPE binnacle_object_metrics_errors_total counter\n", *failed]).encode()
+        return "".join(
+            [
+                "# HELP binnacle_object_metrics_objects Objects whose metrics are shown.\n"
+                "# TYPE binnacle_object_metrics_objects gauge\n",
+                *objects,
+                "# HELP binnacle_object_metrics_synced 1 when the objects of the kind were read.\n"
+                "# TYPE binnacle_object_metrics_synced gauge\n",
+                *synced,
+                "# HELP binnacle_object_metrics_errors_total Pieces of objects that could not be made into samples.\n"
+                "# TYPE binnacle_object_metrics_errors_total counter\n",
+                *failed,
+            ]
+        ).encode()

@@ -16,17 +16,29 @@ NODES.lifetime("kube_node")
 def info(node: Json) -> Iterable[Sample]:
     about = find(node, "status", "nodeInfo") or {}
     addresses = find(node, "status", "addresses") or ()
-    return ((labels(
-        kernel_version=about.get("kernelVersion"), os_image=about.get("osImage"),
-        container_runtime_version=about.get("containerRuntimeVersion"), kubelet_version=about.get("kubeletVersion"),
-        kubeproxy_version="deprecated", provider_id=find(node, "spec", "providerID"),
-        pod_cidr=find(node, "spec", "podCIDR"), system_uuid=about.get("systemUUID"),
-        internal_ip=next((a["address"] for a in addresses if a["type"] == "InternalIP"), "")), 1),)
+    return (
+        (
+            labels(
+                kernel_version=about.get("kernelVersion"),
+                os_image=about.get("osImage"),
+                container_runtime_version=about.get("containerRuntimeVersion"),
+                kubelet_version=about.get("kubeletVersion"),
+                kubeproxy_version="deprecated",
+                provider_id=find(node, "spec", "providerID"),
+                pod_cidr=find(node, "spec", "podCIDR"),
+                system_uuid=about.get("systemUUID"),
+                internal_ip=next((a["address"] for a in addresses if a["type"] == "InternalIP"), ""),
+            ),
+            1,
+        ),
+    )
 
 
 @NODES.gauge("kube_node_role", "The role of a cluster node.")
 def role(node: Json) -> Iterator[Sample]:
-    return ((labels(role=key.removeprefix(ROLE)), 1) for key in node["metadata"].get("labels") or () if key.startswith(ROLE))
+    return (
+        (labels(role=key.removeprefix(ROLE)), 1) for key in node["metadata"].get("labels") or () if key.startswith(ROLE)
+    )
 
 
 @NODES.gauge("kube_node_spec_taint", "The taint of a cluster node.")
@@ -44,8 +56,14 @@ def addresses(node: Json) -> Iterator[Sample]:
         yield labels(type=each["type"], address=each["address"]), 1
 
 
-NODES.add("kube_node_status_allocatable", "The allocatable for different resources of a node.",
-          lambda node: amounts(find(node, "status", "allocatable")))
-NODES.add("kube_node_status_capacity", "The capacity for different resources of a node.",
-          lambda node: amounts(find(node, "status", "capacity")))
+NODES.add(
+    "kube_node_status_allocatable",
+    "The allocatable for different resources of a node.",
+    lambda node: amounts(find(node, "status", "allocatable")),
+)
+NODES.add(
+    "kube_node_status_capacity",
+    "The capacity for different resources of a node.",
+    lambda node: amounts(find(node, "status", "capacity")),
+)
 NODES.add("kube_node_status_condition", "The condition of a cluster node.", conditions)

@@ -10,18 +10,32 @@ from monitoring.objects.families import Families, Json, Sample, find, labels, nu
 PODS = Families("v1", "pods", note=wishes.of_pod, namespace="namespace", pod="name", uid="uid")
 PHASES = ("Pending", "Succeeded", "Failed", "Unknown", "Running")
 REASONS = ("Evicted", "NodeAffinity", "NodeLost", "Shutdown", "UnexpectedAdmissionError")
-CONDITION_TIMES = {"Ready": "ready", "Initialized": "initialized", "ContainersReady": "container_ready",
-                   "PodScheduled": "scheduled"}
+CONDITION_TIMES = {
+    "Ready": "ready",
+    "Initialized": "initialized",
+    "ContainersReady": "container_ready",
+    "PodScheduled": "scheduled",
+}
 
 
 @PODS.gauge("kube_pod_info", "Information about pod.")
 def info(pod: Json) -> Iterable[Sample]:
     spec, status = pod["spec"], pod.get("status") or {}
     owner: Json = next((o for o in pod["metadata"].get("ownerReferences") or () if o.get("controller")), {})
-    return ((labels(host_ip=status.get("hostIP"), pod_ip=status.get("podIP"), node=spec.get("nodeName"),
-                    created_by_kind=owner.get("kind"), created_by_name=owner.get("name"),
-                    priority_class=spec.get("priorityClassName"),
-                    host_network="true" if spec.get("hostNetwork") else "false"), 1),)
+    return (
+        (
+            labels(
+                host_ip=status.get("hostIP"),
+                pod_ip=status.get("podIP"),
+                node=spec.get("nodeName"),
+                created_by_kind=owner.get("kind"),
+                created_by_name=owner.get("name"),
+                priority_class=spec.get("priorityClassName"),
+                host_network="true" if spec.get("hostNetwork") else "false",
+            ),
+            1,
+        ),
+    )
 
 
 @PODS.gauge("kube_pod_ips", "Pod IP addresses.")
@@ -37,8 +51,11 @@ PODS.time("kube_pod_start_time", "Start time in unix timestamp for a pod.", "sta
 
 @PODS.gauge("kube_pod_completion_time", "Completion time in unix timestamp for a pod.")
 def completion(pod: Json) -> Iterable[Sample]:
-    ends = [end for c in find(pod, "status", "containerStatuses") or ()
-            if (end := find(c, "state", "terminated", "finishedAt"))]
+    ends = [
+        end
+        for c in find(pod, "status", "containerStatuses") or ()
+        if (end := find(c, "state", "terminated", "finishedAt"))
+    ]
     finished = find(pod, "status", "phase") in ("Succeeded", "Failed")
     return (("", max(map(seconds, ends))),) if finished and ends else ()
 
@@ -52,7 +69,9 @@ def phase(pod: Json) -> Iterable[Sample]:
 @PODS.gauge("kube_pod_status_reason", "The pod status reasons.")
 def reason(pod: Json) -> Iterator[Sample]:
     status = pod.get("status") or {}
-    found = {status.get("reason")} | {find(c, "state", "terminated", "reason") for c in status.get("containerStatuses") or ()}
+    found = {status.get("reason")} | {
+        find(c, "state", "terminated", "reason") for c in status.get("containerStatuses") or ()
+    }
     return ((f',reason="{each}"', each in found) for each in REASONS)
 
 
@@ -114,8 +133,16 @@ def service_account(pod: Json) -> Iterable[Sample]:
 def tolerations(pod: Json) -> Iterator[Sample]:
     for each in {str(t): t for t in pod["spec"].get("tolerations") or ()}.values():
         after = each.get("tolerationSeconds")
-        yield labels(key=each.get("key"), operator=each.get("operator"), value=each.get("value"),
-                     effect=each.get("effect"), toleration_seconds="" if after is None else str(after)), 1
+        yield (
+            labels(
+                key=each.get("key"),
+                operator=each.get("operator"),
+                value=each.get("value"),
+                effect=each.get("effect"),
+                toleration_seconds="" if after is None else str(after),
+            ),
+            1,
+        )
 
 
 @PODS.gauge("kube_pod_runtimeclass_name_info", "The runtimeclass associated with the pod.")
@@ -131,14 +158,17 @@ def _claims(pod: Json) -> Iterator[tuple[str, Json]]:
             yield labels(volume=volume["name"], persistentvolumeclaim=claim["claimName"]), claim
 
 
-@PODS.gauge("kube_pod_spec_volumes_persistentvolumeclaims_info",
-            "Information about persistentvolumeclaim volumes in a pod.")
+@PODS.gauge(
+    "kube_pod_spec_volumes_persistentvolumeclaims_info", "Information about persistentvolumeclaim volumes in a pod."
+)
 def claims(pod: Json) -> Iterator[Sample]:
     return ((which, 1) for which, _ in _claims(pod))
 
 
-@PODS.gauge("kube_pod_spec_volumes_persistentvolumeclaims_readonly",
-            "Describes whether a persistentvolumeclaim is mounted read only.")
+@PODS.gauge(
+    "kube_pod_spec_volumes_persistentvolumeclaims_readonly",
+    "Describes whether a persistentvolumeclaim is mounted read only.",
+)
 def claims_readonly(pod: Json) -> Iterator[Sample]:
     return ((which, bool(claim.get("readOnly"))) for which, claim in _claims(pod))
 
@@ -151,8 +181,10 @@ def _overhead(resource: str, name: str, text: str) -> None:
     PODS.add(name, text, make)
 
 
-_overhead("cpu", "kube_pod_overhead_cpu_cores", "The pod overhead in regards to cpu cores associated with running a pod.")
-_overhead("memory", "kube_pod_overhead_memory_bytes",
-          "The pod overhead in regards to memory associated with running a pod.")
+_overhead(
+    "cpu", "kube_pod_overhead_cpu_cores", "The pod overhead in regards to cpu cores associated with running a pod."
+)
+_overhead(
+    "memory", "kube_pod_overhead_memory_bytes", "The pod overhead in regards to memory associated with running a pod."
+)
 containers.declare(PODS)
-

@@ -16,8 +16,16 @@ SERVICES.lifetime("kube_service")
 @SERVICES.gauge("kube_service_info", "Information about service.")
 def info(service: Json) -> Iterable[Sample]:
     spec = service["spec"]
-    return ((labels(cluster_ip=spec.get("clusterIP"), external_name=spec.get("externalName"),
-                    load_balancer_ip=spec.get("loadBalancerIP")), 1),)
+    return (
+        (
+            labels(
+                cluster_ip=spec.get("clusterIP"),
+                external_name=spec.get("externalName"),
+                load_balancer_ip=spec.get("loadBalancerIP"),
+            ),
+            1,
+        ),
+    )
 
 
 @SERVICES.gauge("kube_service_spec_type", "Type about service.")
@@ -45,8 +53,9 @@ def address(endpoints: Json) -> Iterator[Sample]:
     for subset in endpoints.get("subsets") or ():
         unnamed: list[Json] = [{}]
         for port in subset.get("ports") or unnamed:
-            about = labels(port_protocol=port.get("protocol"), port_number=str(port.get("port", "")),
-                           port_name=port.get("name"))
+            about = labels(
+                port_protocol=port.get("protocol"), port_number=str(port.get("port", "")), port_name=port.get("name")
+            )
             for field, ready in (("addresses", "true"), ("notReadyAddresses", "false")):
                 for each in subset.get(field) or ():
                     yield about + labels(ip=each["ip"], ready=ready), 1
@@ -54,6 +63,9 @@ def address(endpoints: Json) -> Iterator[Sample]:
 
 @ENDPOINTS.gauge("kube_endpoint_ports", "Information about the Endpoint ports.")
 def ports(endpoints: Json) -> Iterator[Sample]:
-    found = {labels(port_name=port.get("name"), port_protocol=port.get("protocol"), port_number=str(port["port"]))
-             for subset in endpoints.get("subsets") or () for port in subset.get("ports") or ()}
+    found = {
+        labels(port_name=port.get("name"), port_protocol=port.get("protocol"), port_number=str(port["port"]))
+        for subset in endpoints.get("subsets") or ()
+        for port in subset.get("ports") or ()
+    }
     return ((each, 1) for each in sorted(found))

@@ -10,12 +10,23 @@ VOLUMES = Families("v1", "persistentvolumes", persistentvolume="name")
 CLAIMS = Families("v1", "persistentvolumeclaims", namespace="namespace", persistentvolumeclaim="name")
 CLASSES = Families("storage.k8s.io/v1", "storageclasses", storageclass="name")
 SOURCES = {
-    "gce_persistent_disk_name": ("gcePersistentDisk", "pdName"), "host_path": ("hostPath", "path"),
-    "host_path_type": ("hostPath", "type"), "ebs_volume_id": ("awsElasticBlockStore", "volumeID"),
-    "azure_disk_name": ("azureDisk", "diskName"), "fc_lun": ("fc", "lun"), "iscsi_target_portal": ("iscsi", "targetPortal"),
-    "iscsi_iqn": ("iscsi", "iqn"), "iscsi_lun": ("iscsi", "lun"), "iscsi_initiator_name": ("iscsi", "initiatorName"),
-    "nfs_server": ("nfs", "server"), "nfs_path": ("nfs", "path"), "csi_driver": ("csi", "driver"),
-    "csi_volume_handle": ("csi", "volumeHandle"), "local_path": ("local", "path"), "local_fs": ("local", "fsType")}
+    "gce_persistent_disk_name": ("gcePersistentDisk", "pdName"),
+    "host_path": ("hostPath", "path"),
+    "host_path_type": ("hostPath", "type"),
+    "ebs_volume_id": ("awsElasticBlockStore", "volumeID"),
+    "azure_disk_name": ("azureDisk", "diskName"),
+    "fc_lun": ("fc", "lun"),
+    "iscsi_target_portal": ("iscsi", "targetPortal"),
+    "iscsi_iqn": ("iscsi", "iqn"),
+    "iscsi_lun": ("iscsi", "lun"),
+    "iscsi_initiator_name": ("iscsi", "initiatorName"),
+    "nfs_server": ("nfs", "server"),
+    "nfs_path": ("nfs", "path"),
+    "csi_driver": ("csi", "driver"),
+    "csi_volume_handle": ("csi", "volumeHandle"),
+    "local_path": ("local", "path"),
+    "local_fs": ("local", "fsType"),
+}
 
 VOLUMES.lifetime("kube_persistentvolume")
 
@@ -24,8 +35,10 @@ VOLUMES.lifetime("kube_persistentvolume")
 def info(volume: Json) -> Iterable[Sample]:
     spec = volume["spec"]
     found = {label: "" if (value := find(spec, *path)) is None else str(value) for label, path in SOURCES.items()}
-    fibre = {f"fc_{name}": ",".join(find(spec, "fc", key) or ()) for name, key in (("wwids", "wwids"),
-                                                                                  ("target_wwns", "targetWWNs"))}
+    fibre = {
+        f"fc_{name}": ",".join(find(spec, "fc", key) or ())
+        for name, key in (("wwids", "wwids"), ("target_wwns", "targetWWNs"))
+    }
     return ((labels(storageclass=spec.get("storageClassName"), **found, **fibre), 1),)
 
 
@@ -57,8 +70,16 @@ CLAIMS.lifetime("kube_persistentvolumeclaim")
 @CLAIMS.gauge("kube_persistentvolumeclaim_info", "Information about persistent volume claim.")
 def claim_info(claim: Json) -> Iterable[Sample]:
     spec = claim["spec"]
-    return ((labels(storageclass=spec.get("storageClassName"), volumename=spec.get("volumeName"),
-                    volumemode=spec.get("volumeMode") or "Filesystem"), 1),)
+    return (
+        (
+            labels(
+                storageclass=spec.get("storageClassName"),
+                volumename=spec.get("volumeName"),
+                volumemode=spec.get("volumeMode") or "Filesystem",
+            ),
+            1,
+        ),
+    )
 
 
 @CLAIMS.gauge("kube_persistentvolumeclaim_status_phase", "In which phase a claim is.")
@@ -84,5 +105,13 @@ CLASSES.lifetime("kube_storageclass")
 
 @CLASSES.gauge("kube_storageclass_info", "Information about storageclass.")
 def class_info(storage: Json) -> Iterable[Sample]:
-    return ((labels(provisioner=storage.get("provisioner"), reclaim_policy=storage.get("reclaimPolicy") or "Delete",
-                    volume_binding_mode=storage.get("volumeBindingMode") or "Immediate"), 1),)
+    return (
+        (
+            labels(
+                provisioner=storage.get("provisioner"),
+                reclaim_policy=storage.get("reclaimPolicy") or "Delete",
+                volume_binding_mode=storage.get("volumeBindingMode") or "Immediate",
+            ),
+            1,
+        ),
+    )

@@ -20,8 +20,11 @@ def wish(obj: Json) -> Json | None:
     if found.get(PREFIX + "scrape") != "true":
         return None
     port, path, scheme = (found.get(PREFIX + key) or "" for key in ("port", "path", "scheme"))
-    return {"port": int(port) if port.isascii() and port.isdigit() and 0 < int(port) < 65536 else 0,
-            "path": path if path.startswith("/") else "/metrics", "scheme": scheme if scheme == "https" else "http"}
+    return {
+        "port": int(port) if port.isascii() and port.isdigit() and 0 < int(port) < 65536 else 0,
+        "path": path if path.startswith("/") else "/metrics",
+        "scheme": scheme if scheme == "https" else "http",
+    }
 
 
 def of_pod(pod: Json) -> Json | None:
@@ -29,12 +32,20 @@ def of_pod(pod: Json) -> Json | None:
     found, status = wish(pod), pod.get("status") or {}
     if found is None or not status.get("podIP") or status.get("phase") != "Running":
         return None
-    declared = [port["containerPort"] for container in pod["spec"]["containers"]
-                for port in container.get("ports") or () if port.get("protocol", "TCP") == "TCP"]
+    declared = [
+        port["containerPort"]
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports") or ()
+        if port.get("protocol", "TCP") == "TCP"
+    ]
     labels = pod["metadata"].get("labels") or {}
-    return {**found, "ip": status["podIP"], "ports": [found["port"]] if found["port"] else declared,
-            "node": pod["spec"].get("nodeName") or "",
-            "app": next((labels[key] for key in APP if labels.get(key)), pod["metadata"]["name"])}
+    return {
+        **found,
+        "ip": status["podIP"],
+        "ports": [found["port"]] if found["port"] else declared,
+        "node": pod["spec"].get("nodeName") or "",
+        "app": next((labels[key] for key in APP if labels.get(key)), pod["metadata"]["name"]),
+    }
 
 
 def of_service(service: Json) -> Json | None:

@@ -17,20 +17,36 @@ def _common(families: Families, prefix: str, **status: str) -> None:
     """What all of them have; `status`: name of the metric and field of the status, which counts as 0 when it is absent."""
     families.lifetime(prefix)
     families.field(f"{prefix}_metadata_generation", "Sequence number of the desired state.", "metadata", "generation")
-    families.field(f"{prefix}_status_observed_generation", "The generation that the controller has seen.",
-                   "status", "observedGeneration", missing=0)
+    families.field(
+        f"{prefix}_status_observed_generation",
+        "The generation that the controller has seen.",
+        "status",
+        "observedGeneration",
+        missing=0,
+    )
     for name, field in status.items():
-        families.field(f"{prefix}_status_{name}", f"The number that the status gives as {field}.", "status", field, missing=0)
+        families.field(
+            f"{prefix}_status_{name}", f"The number that the status gives as {field}.", "status", field, missing=0
+        )
 
 
-_common(DEPLOYMENTS, "kube_deployment", replicas="replicas", replicas_ready="readyReplicas",
-        replicas_available="availableReplicas", replicas_unavailable="unavailableReplicas",
-        replicas_updated="updatedReplicas")
+_common(
+    DEPLOYMENTS,
+    "kube_deployment",
+    replicas="replicas",
+    replicas_ready="readyReplicas",
+    replicas_available="availableReplicas",
+    replicas_unavailable="unavailableReplicas",
+    replicas_updated="updatedReplicas",
+)
 DEPLOYMENTS.owners("kube_deployment_owner")
 DEPLOYMENTS.field("kube_deployment_spec_replicas", "Number of desired pods for a deployment.", "spec", "replicas")
 DEPLOYMENTS.field("kube_deployment_spec_paused", "Whether the deployment is paused.", "spec", "paused", missing=0)
-DEPLOYMENTS.add("kube_deployment_status_condition", "The current status conditions of a deployment.",
-                lambda obj: conditions(obj, "reason"))
+DEPLOYMENTS.add(
+    "kube_deployment_status_condition",
+    "The current status conditions of a deployment.",
+    lambda obj: conditions(obj, "reason"),
+)
 
 
 def _rolling(field: str, name: str, text: str, up: bool) -> None:
@@ -50,21 +66,46 @@ def _share(value: int | str, of: int, up: bool) -> int:
     return -(-hundredths // 100) if up else hundredths // 100
 
 
-_rolling("maxUnavailable", "kube_deployment_spec_strategy_rollingupdate_max_unavailable",
-         "Maximum number of unavailable replicas during a rolling update of a deployment.", False)
-_rolling("maxSurge", "kube_deployment_spec_strategy_rollingupdate_max_surge",
-         "Maximum number of replicas above the desired number during a rolling update of a deployment.", True)
+_rolling(
+    "maxUnavailable",
+    "kube_deployment_spec_strategy_rollingupdate_max_unavailable",
+    "Maximum number of unavailable replicas during a rolling update of a deployment.",
+    False,
+)
+_rolling(
+    "maxSurge",
+    "kube_deployment_spec_strategy_rollingupdate_max_surge",
+    "Maximum number of replicas above the desired number during a rolling update of a deployment.",
+    True,
+)
 
 for _families, _prefix in ((REPLICASETS, "kube_replicaset"), (REPLICATIONCONTROLLERS, "kube_replicationcontroller")):
-    _common(_families, _prefix, replicas="replicas", fully_labeled_replicas="fullyLabeledReplicas",
-            ready_replicas="readyReplicas")
+    _common(
+        _families,
+        _prefix,
+        replicas="replicas",
+        fully_labeled_replicas="fullyLabeledReplicas",
+        ready_replicas="readyReplicas",
+    )
     _families.field(f"{_prefix}_spec_replicas", "Number of desired pods.", "spec", "replicas")
     _families.owners(f"{_prefix}_owner")
-REPLICATIONCONTROLLERS.field("kube_replicationcontroller_status_available_replicas", "The number of available replicas.",
-                             "status", "availableReplicas", missing=0)
+REPLICATIONCONTROLLERS.field(
+    "kube_replicationcontroller_status_available_replicas",
+    "The number of available replicas.",
+    "status",
+    "availableReplicas",
+    missing=0,
+)
 
-_common(STATEFULSETS, "kube_statefulset", replicas="replicas", replicas_available="availableReplicas",
-        replicas_current="currentReplicas", replicas_ready="readyReplicas", replicas_updated="updatedReplicas")
+_common(
+    STATEFULSETS,
+    "kube_statefulset",
+    replicas="replicas",
+    replicas_available="availableReplicas",
+    replicas_current="currentReplicas",
+    replicas_ready="readyReplicas",
+    replicas_updated="updatedReplicas",
+)
 STATEFULSETS.field("kube_statefulset_replicas", "Number of desired pods for a StatefulSet.", "spec", "replicas")
 STATEFULSETS.field("kube_statefulset_ordinals_start", "Start ordinal of the StatefulSet.", "spec", "ordinals", "start")
 
@@ -81,14 +122,23 @@ _revision("currentRevision", "kube_statefulset_status_current_revision")
 _revision("updateRevision", "kube_statefulset_status_update_revision")
 
 
-@STATEFULSETS.gauge("kube_statefulset_persistentvolumeclaim_retention_policy",
-                    "What becomes of claims when the StatefulSet is deleted or scaled down.")
+@STATEFULSETS.gauge(
+    "kube_statefulset_persistentvolumeclaim_retention_policy",
+    "What becomes of claims when the StatefulSet is deleted or scaled down.",
+)
 def retention(stateful: Json) -> Iterable[Sample]:
     found = find(stateful, "spec", "persistentVolumeClaimRetentionPolicy")
     return ((labels(when_deleted=found.get("whenDeleted"), when_scaled=found.get("whenScaled")), 1),) if found else ()
 
 
-_common(DAEMONSETS, "kube_daemonset", current_number_scheduled="currentNumberScheduled",
-        desired_number_scheduled="desiredNumberScheduled", number_available="numberAvailable",
-        number_misscheduled="numberMisscheduled", number_ready="numberReady", number_unavailable="numberUnavailable",
-        updated_number_scheduled="updatedNumberScheduled")
+_common(
+    DAEMONSETS,
+    "kube_daemonset",
+    current_number_scheduled="currentNumberScheduled",
+    desired_number_scheduled="desiredNumberScheduled",
+    number_available="numberAvailable",
+    number_misscheduled="numberMisscheduled",
+    number_ready="numberReady",
+    number_unavailable="numberUnavailable",
+    updated_number_scheduled="updatedNumberScheduled",
+)

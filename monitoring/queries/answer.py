@@ -20,20 +20,27 @@ class BackendError(Exception):
 
 def figure(ask: Ask, metric: str, total: Values, parts: Mapping[Labels, Values]) -> Json:
     """`{"unit", "total": [...], "series": [{"labels", "values"}], "other": [...] or null}`; values None: not measured."""
-    ranked = sorted(((labels, values) for labels, values in parts.items() if any(v is not None for v in values)),
-                    key=lambda pair: (-mean(pair[1]), pair[0]))
-    shown = ranked[:ask.top]
+    ranked = sorted(
+        ((labels, values) for labels, values in parts.items() if any(v is not None for v in values)),
+        key=lambda pair: (-mean(pair[1]), pair[0]),
+    )
+    shown = ranked[: ask.top]
     rest = None
     if ask.by:
         sums = added((values for _, values in shown), len(total))
-        rest = [None if whole is None else max(0.0, whole - (part or 0.0))
-                for whole, part in zip(total, sums, strict=True)]
+        rest = [
+            None if whole is None else max(0.0, whole - (part or 0.0)) for whole, part in zip(total, sums, strict=True)
+        ]
         # A node does more than its pods, a namespace has pods of no workload; of a workload or pod the parts are all.
         whole_is_more = not (ask.workload or ask.pod) and mean(rest) > LITTLE * mean(total)
         if len(ranked) <= ask.top and not whole_is_more:
             rest = None
-    return {"unit": FIGURES[NUMBER[metric]].unit, "total": _short(total), "other": rest and _short(rest),
-            "series": [{"labels": dict(labels), "values": _short(values)} for labels, values in shown]}
+    return {
+        "unit": FIGURES[NUMBER[metric]].unit,
+        "total": _short(total),
+        "other": rest and _short(rest),
+        "series": [{"labels": dict(labels), "values": _short(values)} for labels, values in shown],
+    }
 
 
 def _short(values: Values) -> Values:
@@ -43,5 +50,12 @@ def _short(values: Values) -> Values:
 
 def document(ask: Ask, figures: Mapping[str, Json], backend: str, interval: int, newest: float) -> Json:
     """`times`: ends of the steps; `newest`: when there was last anything (epoch seconds, 0: never)."""
-    return {"backend": backend, "interval": interval, "step": ask.step, "newest": newest, "times": ask.times,
-            "stat": ask.stat, "figures": dict(figures)}
+    return {
+        "backend": backend,
+        "interval": interval,
+        "step": ask.step,
+        "newest": newest,
+        "times": ask.times,
+        "stat": ask.stat,
+        "figures": dict(figures),
+    }

@@ -1,12 +1,12 @@
 """What is asked for, read from the query of a URL.
 
-    metric=cpu,memory      figures: cpu (cores), memory (bytes), rx, tx (bytes/s), fs (bytes), restarts (in each step)
-    node= | namespace= [workload=Deployment/web | pod= [container=]]     of what; nothing: of the whole cluster
-    by=                    one series for each node, namespace, workload, pod or container of that
-    top=8                  at most so many series, those with the greatest mean; the others are added up
-    range=1h, or from= and to=    seconds since the epoch, or RFC 3339; to is now unless it is said
-    step=                  seconds; the least that is possible unless it is said
-    stat=avg | max         the mean of a step, or the greatest
+metric=cpu,memory      figures: cpu (cores), memory (bytes), rx, tx (bytes/s), fs (bytes), restarts (in each step)
+node= | namespace= [workload=Deployment/web | pod= [container=]]     of what; nothing: of the whole cluster
+by=                    one series for each node, namespace, workload, pod or container of that
+top=8                  at most so many series, those with the greatest mean; the others are added up
+range=1h, or from= and to=    seconds since the epoch, or RFC 3339; to is now unless it is said
+step=                  seconds; the least that is possible unless it is said
+stat=avg | max         the mean of a step, or the greatest
 """
 
 from __future__ import annotations
@@ -20,16 +20,29 @@ from datetime import datetime
 from monitoring.history.figures import NUMBER
 
 MAX_POINTS, MAX_SERIES, MAX_RANGE = 500, 20, 31 * 86_400
-FINE = 86_400      # seconds back for which there are samples of every scrape
-COARSE = 300       # seconds of a step before that
+FINE = 86_400  # seconds back for which there are samples of every scrape
+COARSE = 300  # seconds of a step before that
 BY = ("", "node", "namespace", "workload", "pod", "container")
 STATS = ("avg", "max")
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "ReplicationController")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?")
 _SPAN = re.compile(r"(\d{1,7})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_PARAMETERS = ("metric", "node", "namespace", "workload", "pod", "container", "by", "top", "range", "from", "to", "step",
-               "stat")
+_PARAMETERS = (
+    "metric",
+    "node",
+    "namespace",
+    "workload",
+    "pod",
+    "container",
+    "by",
+    "top",
+    "range",
+    "from",
+    "to",
+    "step",
+    "stat",
+)
 
 
 class AskError(ValueError):
@@ -80,16 +93,29 @@ def parse(query: Mapping[str, str], now: float, interval: int) -> Ask:
     metrics = _metrics(query.get("metric", ""))
     if "restarts" in metrics and (place["node"] or by == "node"):
         raise AskError("metric", "restarts are of pods, not of nodes: leave it out, or ask for a namespace")
-    return Ask(metrics, start // step * step, -(-end // step) * step, step, coarse, by,
-               _number(query, "top", 8, 1, MAX_SERIES), _one_of(query, "stat", STATS, "avg"), **place)
+    return Ask(
+        metrics,
+        start // step * step,
+        -(-end // step) * step,
+        step,
+        coarse,
+        by,
+        _number(query, "top", 8, 1, MAX_SERIES),
+        _one_of(query, "stat", STATS, "avg"),
+        **place,
+    )
 
 
 def _metrics(text: str) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(filter(None, text.split(","))))
     wrong = [name for name in found if name not in NUMBER]
     if not found or wrong:
-        raise AskError("metric", f"{wrong[0][:40]!r} is none" if wrong else f"is missing; write one or several of "
-                                                                         f"{', '.join(NUMBER)}, with commas")
+        raise AskError(
+            "metric",
+            f"{wrong[0][:40]!r} is none"
+            if wrong
+            else f"is missing; write one or several of {', '.join(NUMBER)}, with commas",
+        )
     return found
 
 
@@ -103,7 +129,9 @@ def _name(query: Mapping[str, str], parameter: str) -> str:
 def _workload(text: str) -> str:
     kind, _, name = text.partition("/")
     if text and not (kind in WORKLOADS and _NAME.fullmatch(name)):
-        raise AskError("workload", f"{text[:60]!r} is none: write <kind>/<name>, the kind one of {', '.join(WORKLOADS)}")
+        raise AskError(
+            "workload", f"{text[:60]!r} is none: write <kind>/<name>, the kind one of {', '.join(WORKLOADS)}"
+        )
     return text
 
 
@@ -118,10 +146,19 @@ def _check_place(place: Mapping[str, str]) -> None:
 
 
 def _check_by(by: str, place: Mapping[str, str]) -> None:
-    allowed = (("", "container") if place["pod"] else ("", "pod") if place["workload"] or place["node"]
-               else ("", "workload", "pod") if place["namespace"] else ("", "node", "namespace", "workload", "pod"))
+    allowed = (
+        ("", "container")
+        if place["pod"]
+        else ("", "pod")
+        if place["workload"] or place["node"]
+        else ("", "workload", "pod")
+        if place["namespace"]
+        else ("", "node", "namespace", "workload", "pod")
+    )
     if by not in allowed:
-        raise AskError("by", f"{by!r} is not possible here; it may be {', '.join(filter(None, allowed))}, or be left out")
+        raise AskError(
+            "by", f"{by!r} is not possible here; it may be {', '.join(filter(None, allowed))}, or be left out"
+        )
 
 
 def _window(query: Mapping[str, str], now: float) -> tuple[int, int]:

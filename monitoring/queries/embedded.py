@@ -36,19 +36,29 @@ class Embedded:
         wanted = {n for group in (whole, *parts.values()) for n in group}
         samples = len(wanted) * (ask.end - ask.start) // (COARSE if ask.coarse else self._interval)
         if samples > MOST:
-            raise AskError("range", f"{len(wanted)} series of that length are too many at once: write a shorter range, "
-                                    "a narrower namespace or workload, or another by")
+            raise AskError(
+                "range",
+                f"{len(wanted)} series of that length are too many at once: write a shorter range, "
+                "a narrower namespace or workload, or another by",
+            )
         lines = self._lines(ask, number, wanted)
         count = len(ask.times)
-        return figure(ask, metric, added((lines[n] for n in whole), count),
-                      {labels: added((lines[n] for n in group), count) for labels, group in parts.items()})
+        return figure(
+            ask,
+            metric,
+            added((lines[n] for n in whole), count),
+            {labels: added((lines[n] for n in group), count) for labels, group in parts.items()},
+        )
 
     def _lines(self, ask: Ask, number: int, wanted: Iterable[int]) -> dict[int, Values]:
         start, end, greatest = ask.start * 1000, ask.end * 1000, ask.stat == "max"
         lines = {n: Line(number, start, ask.step * 1000, len(ask.times), greatest, ask.coarse) for n in wanted}
         # A little earlier: what a counter grew by needs the sample before.
-        found = (self._history.rolled(lines, (number,), start, end, greatest) if ask.coarse
-                 else self._history.samples(lines, (number,), start - 60_000, end))
+        found = (
+            self._history.rolled(lines, (number,), start, end, greatest)
+            if ask.coarse
+            else self._history.samples(lines, (number,), start - 60_000, end)
+        )
         for n, pieces in found:
             if number in pieces:
                 lines[n].add(*pieces[number])

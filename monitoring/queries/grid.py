@@ -17,7 +17,7 @@ class Line:
         self._figure, self._start, self._step, self._count, self._greatest = figure, start, step, count, greatest
         self._counted = FIGURES[figure].counter and not rolled
         self._sums, self._weights, self._most = [0.0] * count, [0] * count, [0.0] * count
-        self._held: list[float | None] = [None] * count   # the last value of each step
+        self._held: list[float | None] = [None] * count  # the last value of each step
         self._at, self._value = 0, MISSING
         self._rolled = rolled
 
@@ -81,12 +81,15 @@ class Line:
         if self._figure == RESTARTS:
             return [total if weight else None for total, weight in zip(self._sums, self._weights, strict=True)]
         if self._greatest:
-            found: Values = [most / scale if weight else None
-                             for most, weight in zip(self._most, self._weights, strict=True)]
+            found: Values = [
+                most / scale if weight else None for most, weight in zip(self._most, self._weights, strict=True)
+            ]
         else:
             factor = 1000 / scale if self._counted else 1 / scale
-            found = [total * factor / weight if weight else None
-                     for total, weight in zip(self._sums, self._weights, strict=True)]
+            found = [
+                total * factor / weight if weight else None
+                for total, weight in zip(self._sums, self._weights, strict=True)
+            ]
         return found if self._counted else self._filled(found)
 
     def _filled(self, found: Values) -> Values:

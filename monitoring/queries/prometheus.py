@@ -19,13 +19,17 @@ from monitoring.queries.answer import BackendError, Json, Labels, document, figu
 from monitoring.queries.ask import Ask
 from monitoring.queries.grid import Values
 
-PATIENCE = 15.0         # seconds for one query
-MAX_ANSWER = 64 << 20   # bytes
-MANY = 200              # parts, above which Prometheus itself chooses the greatest
+PATIENCE = 15.0  # seconds for one query
+MAX_ANSWER = 64 << 20  # bytes
+MANY = 200  # parts, above which Prometheus itself chooses the greatest
 FAMILIES = {
-    "cpu": "container_cpu_usage_seconds_total", "memory": "container_memory_working_set_bytes",
-    "rx": "container_network_receive_bytes_total", "tx": "container_network_transmit_bytes_total",
-    "fs": "container_fs_usage_bytes", "restarts": "kube_pod_container_status_restarts_total"}
+    "cpu": "container_cpu_usage_seconds_total",
+    "memory": "container_memory_working_set_bytes",
+    "rx": "container_network_receive_bytes_total",
+    "tx": "container_network_transmit_bytes_total",
+    "fs": "container_fs_usage_bytes",
+    "restarts": "kube_pod_container_status_restarts_total",
+}
 RATES = ("cpu", "rx", "tx")
 OF_CONTAINERS = ("cpu", "memory", "restarts")
 
@@ -75,7 +79,9 @@ class Prometheus:
                 async for chunk in response.content.iter_any():
                     body += chunk
                     if len(body) > MAX_ANSWER:
-                        raise BackendError(f"Prometheus answers with more than {MAX_ANSWER} bytes: ask for less at once")
+                        raise BackendError(
+                            f"Prometheus answers with more than {MAX_ANSWER} bytes: ask for less at once"
+                        )
             found = orjson.loads(body)
         except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
             raise BackendError(f"Prometheus at {self._url} does not answer: {error or type(error).__name__}") from error
@@ -155,22 +161,32 @@ def _pods_of(namespace: str, kind: str, name: str) -> str:
         return f"max by (namespace, pod) ({owned})"
     sets = _selector("kube_replicaset_owner", {"namespace": namespace, "owner_kind": kind, "owner_name": name})
     owned = _selector("kube_pod_owner", {"namespace": namespace, "owner_kind": "ReplicaSet"})
-    return (f'(max by (namespace, pod, replicaset) (label_replace({owned}, "replicaset", "$1", "owner_name", "(.*)")) '
-            f"* on (namespace, replicaset) group_left () max by (namespace, replicaset) ({sets}))")
+    return (
+        f'(max by (namespace, pod, replicaset) (label_replace({owned}, "replicaset", "$1", "owner_name", "(.*)")) '
+        f"* on (namespace, replicaset) group_left () max by (namespace, replicaset) ({sets}))"
+    )
 
 
 def _by_workload(measured: str) -> str:
     """Summed by `<kind>/<name>` of what made the pods, above replica sets."""
     plain = 'kube_pod_owner{owner_kind!~"ReplicaSet|Node|<none>|",owner_is_controller="true"}'
-    direct = ('label_join(max by (namespace, pod, owner_kind, owner_name) (' + plain + '), '
-              '"workload", "/", "owner_kind", "owner_name")')
-    sets = ('label_join(max by (namespace, replicaset, owner_kind, owner_name) '
-            '(kube_replicaset_owner{owner_kind!="",owner_kind!="<none>"}), "workload", "/", "owner_kind", "owner_name")')
-    behind = ('label_replace(max by (namespace, pod, owner_name) (kube_pod_owner{owner_kind="ReplicaSet"}), '
-              f'"replicaset", "$1", "owner_name", "(.*)") * on (namespace, replicaset) group_left (workload) {sets}')
+    direct = (
+        "label_join(max by (namespace, pod, owner_kind, owner_name) (" + plain + "), "
+        '"workload", "/", "owner_kind", "owner_name")'
+    )
+    sets = (
+        "label_join(max by (namespace, replicaset, owner_kind, owner_name) "
+        '(kube_replicaset_owner{owner_kind!="",owner_kind!="<none>"}), "workload", "/", "owner_kind", "owner_name")'
+    )
+    behind = (
+        'label_replace(max by (namespace, pod, owner_name) (kube_pod_owner{owner_kind="ReplicaSet"}), '
+        f'"replicaset", "$1", "owner_name", "(.*)") * on (namespace, replicaset) group_left (workload) {sets}'
+    )
     owners = f"(max by (namespace, pod, workload) ({direct}) or max by (namespace, pod, workload) ({behind}))"
-    return (f"sum by (namespace, workload) (sum by (namespace, pod) ({measured}) "
-            f"* on (namespace, pod) group_left (workload) {owners})")
+    return (
+        f"sum by (namespace, workload) (sum by (namespace, pod) ({measured}) "
+        f"* on (namespace, pod) group_left (workload) {owners})"
+    )
 
 
 def _of_node(ask: Ask) -> dict[str, str]:

@@ -12,7 +12,7 @@ from client.kubeconfig import Config
 from client.lines import Lines, Place
 
 MAX_PAGE = 64 << 20  # bytes
-TOGETHER = 16        # kubelets asked at once
+TOGETHER = 16  # kubelets asked at once
 
 
 class KubeletError(Exception):

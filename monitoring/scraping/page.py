@@ -11,11 +11,15 @@ from collections.abc import Iterator
 
 from monitoring.history.figures import CPU, FS, MEMORY, MISSING, NOTHING, RX, TX
 
-FAMILIES = {"container_cpu_usage_seconds_total": CPU, "container_memory_working_set_bytes": MEMORY,
-            "container_network_receive_bytes_total": RX, "container_network_transmit_bytes_total": TX,
-            "container_fs_usage_bytes": FS}
+FAMILIES = {
+    "container_cpu_usage_seconds_total": CPU,
+    "container_memory_working_set_bytes": MEMORY,
+    "container_network_receive_bytes_total": RX,
+    "container_network_transmit_bytes_total": TX,
+    "container_fs_usage_bytes": FS,
+}
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_PAUSE = "POD"      # containers of this name hold a pod's network and use nothing
+_PAUSE = "POD"  # containers of this name hold a pod's network and use nothing
 MAX_KNOWN = 400_000
 
 Place = tuple[str, str, str]  # namespace, pod, container; the machine itself is ("", "", "")
@@ -63,7 +67,7 @@ def _lines(page: bytes, family: bytes) -> Iterator[tuple[bytes, float, int]]:
     at = page.find(b"\n" + family + b"{")
     while at >= 0 and page.startswith(family + b"{", at + 1):
         end = page.find(b"\n", at + 1)
-        line = page[at + 1:end if end >= 0 else len(page)]
+        line = page[at + 1 : end if end >= 0 else len(page)]
         labels, found, rest = line.rpartition(b"} ")
         value, _, stamp = rest.partition(b" ")
         if not found:

@@ -20,7 +20,7 @@ from monitoring.scraping.totals import Totals
 log = logging.getLogger("monitoring.scraping")
 
 PAGE = "/metrics/cadvisor"
-PATIENCE = 10.0    # seconds for one
+PATIENCE = 10.0  # seconds for one
 UNUSABLE: tuple[type[Exception], ...] = (*FAILURES, KubeletError, ValueError)
 Found = tuple[Entity, int, list[int]]  # what, when (milliseconds), values
 
@@ -33,8 +33,8 @@ class Scraper:
         self._readers: dict[str, Reader] = {}
         self._entities: dict[str, dict[Place, Entity]] = {}
         self._totals = Totals()
-        self.last = 0.0            # epoch seconds of the end of the last round that reached a kubelet
-        self.took = 0.0            # seconds that it took
+        self.last = 0.0  # epoch seconds of the end of the last round that reached a kubelet
+        self.took = 0.0  # seconds that it took
         self.rounds = 0
         self.samples = 0
         self.failed: dict[str, str] = {}

@@ -43,12 +43,20 @@ class InterPodAffinity(Plugin):
         objections = []
         if pod.cls.required:
             objections.append(Objection(~self._has_company(pod.cls, view), "node(s) didn't match pod affinity rules"))
-        objections += [Objection(_near(term, Question((term.selection,)), view) > 0,
-                                 "node(s) didn't match pod anti-affinity rules", resolvable=True)
-                       for term in pod.cls.anti_required]
-        objections += [Objection(_holders(held, view) > 0,
-                                 "node(s) didn't satisfy existing pods anti-affinity rules", resolvable=True)
-                       for held in self._refusing(pod.cls, view)]
+        objections += [
+            Objection(
+                _near(term, Question((term.selection,)), view) > 0,
+                "node(s) didn't match pod anti-affinity rules",
+                resolvable=True,
+            )
+            for term in pod.cls.anti_required
+        ]
+        objections += [
+            Objection(
+                _holders(held, view) > 0, "node(s) didn't satisfy existing pods anti-affinity rules", resolvable=True
+            )
+            for held in self._refusing(pod.cls, view)
+        ]
         return objections
 
     def score(self, pod: PodInfo, view: View, feasible: Array) -> Array | None:

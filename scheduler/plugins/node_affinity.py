@@ -68,8 +68,10 @@ def selector_mask(selector: Json, view: View) -> Array:
 
 def required_mask(cls: PodClass, view: View) -> Array | None:
     """Where nodeSelector and required node affinity both hold; None when the pod asks for neither."""
-    masks = [requirement_mask({"key": key, "operator": "In", "values": [value]}, view)
-             for key, value in (cls.spec.get("nodeSelector") or {}).items()]
+    masks = [
+        requirement_mask({"key": key, "operator": "In", "values": [value]}, view)
+        for key, value in (cls.spec.get("nodeSelector") or {}).items()
+    ]
     affinity = (cls.spec.get("affinity") or {}).get("nodeAffinity") or {}
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
     if required:

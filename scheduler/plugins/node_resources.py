@@ -23,8 +23,9 @@ class NodeResourcesFit(Plugin):
     def filter(self, pod: PodInfo, view: View) -> list[Objection]:
         """Too large for the empty node is not resolvable; too large for what is left is."""
         table, slot = view.table, view.where.start
-        if view.single and all(table.used.at(r, slot) + v <= table.allocatable.at(r, slot)
-                               for r, v in pod.cls.requests.items()):
+        if view.single and all(
+            table.used.at(r, slot) + v <= table.allocatable.at(r, slot) for r, v in pod.cls.requests.items()
+        ):
             return []  # the common case after a placement, without arrays
         objections = []
         for resource, wanted in pod.cls.requests.items():

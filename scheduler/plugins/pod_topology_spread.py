@@ -19,8 +19,11 @@ REFUSAL = "node(s) didn't match pod topology spread constraints"
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
 DEFAULTS = ((HOSTNAME, 3), (ZONE, 5))
-OWNERS = {"ReplicaSet": "replicasets.apps", "StatefulSet": "statefulsets.apps",
-          "ReplicationController": "replicationcontrollers"}
+OWNERS = {
+    "ReplicaSet": "replicasets.apps",
+    "StatefulSet": "statefulsets.apps",
+    "ReplicationController": "replicationcontrollers",
+}
 
 
 class PodTopologySpread(Plugin):
@@ -37,9 +40,13 @@ class PodTopologySpread(Plugin):
         if not hard:
             return []
         labelled = self._labelled(hard, view)
-        return [Objection(~labelled, f"{REFUSAL} (missing required label)"),
-                *(Objection(self._too_skewed(pod, spread, view, labelled) & labelled, REFUSAL, resolvable=True)
-                  for spread in hard)]
+        return [
+            Objection(~labelled, f"{REFUSAL} (missing required label)"),
+            *(
+                Objection(self._too_skewed(pod, spread, view, labelled) & labelled, REFUSAL, resolvable=True)
+                for spread in hard
+            ),
+        ]
 
     def score(self, pod: PodInfo, view: View, feasible: Array) -> Array | None:
         """Fewer pods of the set nearby is better; domains count the more, the more of them there are."""

@@ -38,8 +38,11 @@ class TaintToleration(Plugin):
 
     def score(self, pod: PodInfo, view: View, feasible: Array) -> Array | None:
         soft = [taint for taint in view.table.taints if taint[2] == "PreferNoSchedule"]
-        tolerations = [t for t in pod.cls.spec.get("tolerations") or ()
-                       if (t.get("effect") or "PreferNoSchedule") == "PreferNoSchedule"]
+        tolerations = [
+            t
+            for t in pod.cls.spec.get("tolerations") or ()
+            if (t.get("effect") or "PreferNoSchedule") == "PreferNoSchedule"
+        ]
         disliked = [view.table.taints[taint][view.where] for taint in soft if not tolerates(tolerations, taint)]
         if not disliked:
             return None

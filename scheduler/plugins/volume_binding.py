@@ -70,8 +70,10 @@ class VolumeBinding(Plugin):
             if claim["metadata"].get("deletionTimestamp"):
                 raise Rejected(f'persistentvolumeclaim "{name}" is being deleted')
             if (claim.get("status") or {}).get("phase") == "Lost":
-                raise Rejected(f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume '
-                               f'"{claim["spec"].get("volumeName", "")}"')
+                raise Rejected(
+                    f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume '
+                    f'"{claim["spec"].get("volumeName", "")}"'
+                )
             if not claim["spec"].get("volumeName") and not self._waits(claim):
                 raise Rejected("pod has unbound immediate PersistentVolumeClaims")
             found.append(claim)
@@ -113,6 +115,13 @@ def _allowed(storage_class: Json, view: View) -> Array:
     topologies = storage_class.get("allowedTopologies") or []
     if not topologies:
         return np.ones(view.none().shape, dtype=bool)
-    terms = [{"matchExpressions": [{"key": e["key"], "operator": "In", "values": e["values"]}
-                                   for e in topology.get("matchLabelExpressions") or []]} for topology in topologies]
+    terms = [
+        {
+            "matchExpressions": [
+                {"key": e["key"], "operator": "In", "values": e["values"]}
+                for e in topology.get("matchLabelExpressions") or []
+            ]
+        }
+        for topology in topologies
+    ]
     return selector_mask({"nodeSelectorTerms": terms}, view)

@@ -36,11 +36,24 @@ spec:
     metadata: {labels: {app: worker}}
     spec: {containers: [{name: main, image: host, command: ["sh", "-c", "${command}"]}]}
 """
-PLAIN = Addon("sample", "Sample", "An addon.", "1", True, (Option("size", "3", "How many.", "integer", min=1, max=9),),
-              (DOCUMENT,))
-WORKING = Addon("sample", "Sample", "An addon.", "1", True, (
-    Option("size", "1", "How many.", "integer", min=1, max=9), Option("command", "sleep 9", "What runs.")),
-    (DOCUMENT, WORKLOAD))
+PLAIN = Addon(
+    "sample",
+    "Sample",
+    "An addon.",
+    "1",
+    True,
+    (Option("size", "3", "How many.", "integer", min=1, max=9),),
+    (DOCUMENT,),
+)
+WORKING = Addon(
+    "sample",
+    "Sample",
+    "An addon.",
+    "1",
+    True,
+    (Option("size", "1", "How many.", "integer", min=1, max=9), Option("command", "sleep 9", "What runs.")),
+    (DOCUMENT, WORKLOAD),
+)
 
 
 class Cluster:
@@ -71,12 +84,20 @@ class Cluster:
         return found
 
     def edit(self, name: str = "", **data: str | None) -> None:
-        self.ctx.session.patch("configmaps", SYSTEM, name or f"addon-{self.addon}", {"data": data},
-                               "application/merge-patch+json", field_manager="kubectl-edit")
+        self.ctx.session.patch(
+            "configmaps",
+            SYSTEM,
+            name or f"addon-{self.addon}",
+            {"data": data},
+            "application/merge-patch+json",
+            field_manager="kubectl-edit",
+        )
 
     def node(self, ready: bool = True, since: float = NOW - 1000) -> None:
-        session, condition = self.ctx.session, {"type": "Ready", "status": "True" if ready else "Unknown",
-                                                "lastTransitionTime": clock.stamp(since)}
+        session, condition = (
+            self.ctx.session,
+            {"type": "Ready", "status": "True" if ready else "Unknown", "lastTransitionTime": clock.stamp(since)},
+        )
         if session.get("nodes", "", "harbor") is None:
             session.create("nodes", "", {"metadata": {"name": "harbor"}})
         session.mutate("nodes", "", "harbor", lambda node: node["status"].update(conditions=[condition]), "status")
@@ -87,31 +108,74 @@ class Cluster:
         worker = session.get("deployments.apps", SYSTEM, self.workload)
         assert worker is not None
         desired = worker["spec"]["replicas"]
-        session.mutate("deployments.apps", SYSTEM, self.workload, lambda obj: obj.update(status={
-            "observedGeneration": obj["metadata"]["generation"], "replicas": desired, "updatedReplicas": desired,
-            "readyReplicas": desired if ready else 0, "availableReplicas": desired if ready else 0}), "status")
+        session.mutate(
+            "deployments.apps",
+            SYSTEM,
+            self.workload,
+            lambda obj: obj.update(
+                status={
+                    "observedGeneration": obj["metadata"]["generation"],
+                    "replicas": desired,
+                    "updatedReplicas": desired,
+                    "readyReplicas": desired if ready else 0,
+                    "availableReplicas": desired if ready else 0,
+                }
+            ),
+            "status",
+        )
         if session.get("pods", SYSTEM, "worker-1") is None:
             self._make_pod(worker)
-        container: dict[str, Any] = {"name": "main", "image": "host", "imageID": "", "ready": ready,
-                                     "restartCount": int(crashed), "state": {"running": {}}}
+        container: dict[str, Any] = {
+            "name": "main",
+            "image": "host",
+            "imageID": "",
+            "ready": ready,
+            "restartCount": int(crashed),
+            "state": {"running": {}},
+        }
         if crashed:
-            container.update(state={"waiting": {"reason": "CrashLoopBackOff"}},
-                             lastState={"terminated": {"exitCode": 7, "message": "no such <file>"}})
-        session.mutate("pods", SYSTEM, "worker-1", lambda pod: pod.update(status={
-            "phase": "Running", "containerStatuses": [container], "conditions": [
-                {"type": "Ready", "status": str(ready), "lastTransitionTime": clock.stamp(at)}]}), "status")
+            container.update(
+                state={"waiting": {"reason": "CrashLoopBackOff"}},
+                lastState={"terminated": {"exitCode": 7, "message": "no such <file>"}},
+            )
+        session.mutate(
+            "pods",
+            SYSTEM,
+            "worker-1",
+            lambda pod: pod.update(
+                status={
+                    "phase": "Running",
+                    "containerStatuses": [container],
+                    "conditions": [{"type": "Ready", "status": str(ready), "lastTransitionTime": clock.stamp(at)}],
+                }
+            ),
+            "status",
+        )
 
     def _make_pod(self, worker: dict[str, Any]) -> None:
-        owner = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": self.workload, "uid": worker["metadata"]["uid"],
-                  "controller": True}]
-        self.ctx.session.create("pods", SYSTEM, {
-            "metadata": {"name": "worker-1", "labels": {"app": "worker"}, "ownerReferences": owner},
-            "spec": {"nodeName": "harbor", "containers": [{"name": "main", "image": "host"}]}})
+        owner = [
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "name": self.workload,
+                "uid": worker["metadata"]["uid"],
+                "controller": True,
+            }
+        ]
+        self.ctx.session.create(
+            "pods",
+            SYSTEM,
+            {
+                "metadata": {"name": "worker-1", "labels": {"app": "worker"}, "ownerReferences": owner},
+                "spec": {"nodeName": "harbor", "containers": [{"name": "main", "image": "host"}]},
+            },
+        )
 
     def audit(self) -> list[tuple[Any, ...]]:
         """(action, actor, changes, note), oldest first."""
         return self.ctx.session.store.database.rows(
-            "SELECT action, actor, changes, note FROM addons_auditentry ORDER BY id")
+            "SELECT action, actor, changes, note FROM addons_auditentry ORDER BY id"
+        )
 
     def events(self) -> list[tuple[str, str]]:
         """(reason, message) of the events about the addon's ConfigMap."""
@@ -120,5 +184,8 @@ class Cluster:
         events.flush()
         self.ctx.cache.refresh()
         found = [entry.object() for entry in self.ctx.cache.list("events", SYSTEM)]
-        return [(event["reason"], event["message"]) for event in found
-                if event["involvedObject"]["name"] == f"addon-{self.addon}"]
+        return [
+            (event["reason"], event["message"])
+            for event in found
+            if event["involvedObject"]["name"] == f"addon-{self.addon}"
+        ]

@@ -81,8 +81,17 @@ def test_the_list_shows_the_addons_and_switches_one(cluster: Cluster) -> None:
 
 def test_one_addon_shows_its_state_form_workloads_and_trail(cluster: Cluster) -> None:
     page = text(client(superuser=True).get("/admin/addon/sample/"))
-    for words in ("How many.", "A whole number from 1 to 9.", "Default: <code>sleep 9</code>", "worker-1",
-                  "Deployment <b>worker</b>", "1 of 1", "No figures yet", "rolled out", "addon-manager"):
+    for words in (
+        "How many.",
+        "A whole number from 1 to 9.",
+        "Default: <code>sleep 9</code>",
+        "worker-1",
+        "Deployment <b>worker</b>",
+        "1 of 1",
+        "No figures yet",
+        "rolled out",
+        "addon-manager",
+    ):
         assert words in page, words
 
 
@@ -113,13 +122,18 @@ def test_a_rollback_is_told_on_the_page_and_in_the_trail(cluster: Cluster) -> No
     assert trail.index("rolled back") < trail.index("<td>anna</td>"), "the newest comes first"
 
 
-@pytest.mark.parametrize(("field", "value", "words"), [
-    ("size", "many", "size: &quot;many&quot; is not a whole number; it has to be a whole number from 1 to 9"),
-    ("size", "", "size: &quot;&quot; is not a whole number"),
-    ("command", "a\tb", "line break or another control character"),
-    ("rollout_deadline", "4000", "from 5 to 3600"),
-])
-def test_what_can_not_be_is_said_at_the_field_and_not_saved(cluster: Cluster, field: str, value: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("size", "many", "size: &quot;many&quot; is not a whole number; it has to be a whole number from 1 to 9"),
+        ("size", "", "size: &quot;&quot; is not a whole number"),
+        ("command", "a\tb", "line break or another control character"),
+        ("rollout_deadline", "4000", "from 5 to 3600"),
+    ],
+)
+def test_what_can_not_be_is_said_at_the_field_and_not_saved(
+    cluster: Cluster, field: str, value: str, words: str
+) -> None:
     admin = client(superuser=True)
     before = cluster.data()
     answer = admin.post("/admin/addon/sample/", posted(admin.get("/admin/addon/sample/"), **{field: value}))
@@ -172,7 +186,11 @@ def test_without_the_permission_nothing_is_shown_or_changed(cluster: Cluster) ->
 def test_who_may_only_look_looks(cluster: Cluster) -> None:
     looker = client("view_switch")
     page = looker.get("/admin/addon/sample/")
-    assert page.status_code == 200 and "You may look, but not change" in text(page) and "Save and roll out" not in text(page)
+    assert (
+        page.status_code == 200
+        and "You may look, but not change" in text(page)
+        and "Save and roll out" not in text(page)
+    )
     assert "Switch off" not in text(looker.get("/admin/"))
     assert looker.post("/admin/addon/sample/", posted(page, size="2")).status_code == 403
     assert looker.post("/admin/switch/sample/", {"enabled": "false"}).status_code == 403
@@ -191,15 +209,26 @@ def test_what_is_not_a_switch_is_refused(cluster: Cluster) -> None:
     admin = client(superuser=True)
     assert admin.post("/admin/switch/sample/", {"enabled": "maybe"}).status_code == 400
     assert admin.post("/admin/switch/nothing/", {"enabled": "true"}).status_code == 400
-    assert admin.get("/admin/switch/sample/").status_code == 405 and admin.get("/admin/addon/nothing/").status_code == 404
+    assert (
+        admin.get("/admin/switch/sample/").status_code == 405 and admin.get("/admin/addon/nothing/").status_code == 404
+    )
 
 
 def test_hostile_texts_stay_texts(cluster: Cluster) -> None:
     cluster.edit(command=HOSTILE, **{"key.x": HOSTILE})
     cluster.turn()
-    cluster.ctx.session.create("events", SYSTEM, {
-        "metadata": {"name": "bad"}, "type": "Warning", "reason": HOSTILE, "message": HOSTILE,
-        "involvedObject": {"kind": "Pod", "namespace": SYSTEM, "name": "worker-1"}, "lastTimestamp": clock.now()})
+    cluster.ctx.session.create(
+        "events",
+        SYSTEM,
+        {
+            "metadata": {"name": "bad"},
+            "type": "Warning",
+            "reason": HOSTILE,
+            "message": HOSTILE,
+            "involvedObject": {"kind": "Pod", "namespace": SYSTEM, "name": "worker-1"},
+            "lastTimestamp": clock.now(),
+        },
+    )
     admin = client(superuser=True)
     for page in ("/admin/", "/admin/addon/sample/", "/admin/addon/sample/live/", "/admin/audit/"):
         assert "<script>window" not in text(admin.get(page)), page
@@ -221,14 +250,19 @@ def test_figures_become_lines(cluster: Cluster, monkeypatch: pytest.MonkeyPatch)
     from addons import usage
 
     monkeypatch.setattr(usage, "sampler", usage.Sampler())
-    item = {"metadata": {"name": "worker-1"}, "containers": [{"name": "main", "usage": {"cpu": "12m", "memory": "24Mi"}}]}
+    item = {
+        "metadata": {"name": "worker-1"},
+        "containers": [{"name": "main", "usage": {"cpu": "12m", "memory": "24Mi"}}],
+    }
     for _ in range(3):
         usage.sampler.take([item])
     cpu, memory = usage.charts("sample")
     assert (cpu.now, memory.now) == ("12 m", "24 MiB") and len(cpu.line.split()) == 3
     assert len(usage.sampler.history["sample"]) == 3 and usage.sampler.history["sample"].maxlen == usage.POINTS
 
-    series = [{"labels": {"workload": name}, "values": [None, 0.5, 0.25]} for name in ("Deployment/worker", "Deployment/x")]
+    series = [
+        {"labels": {"workload": name}, "values": [None, 0.5, 0.25]} for name in ("Deployment/worker", "Deployment/x")
+    ]
     figures = {"cpu": {"series": series}, "memory": {"series": series}}
     usage.sampler.take_recorded({"times": [60, 120, 180], "figures": figures})
     assert [point[1].cpu for point in usage.sampler.history["sample"]] == [500, 250], "what monitoring knows goes first"
@@ -237,8 +271,11 @@ def test_figures_become_lines(cluster: Cluster, monkeypatch: pytest.MonkeyPatch)
 def test_its_files_are_served(pages: Path) -> None:
     from django.test import Client
 
-    for path, kind in (("static/admin/css/base.css", "text/css"), ("files/addons.css", "text/css"),
-                       ("files/live.js", "text/javascript")):
+    for path, kind in (
+        ("static/admin/css/base.css", "text/css"),
+        ("files/addons.css", "text/css"),
+        ("files/live.js", "text/javascript"),
+    ):
         answer = Client().get(f"/admin/{path}")
         assert answer.status_code == 200 and answer["Content-Type"].startswith(kind), path
     assert Client().get("/admin/files/../admin.py").status_code in (400, 404)

@@ -73,16 +73,28 @@ def test_a_wrong_mode_names_the_object() -> None:
         list(Addon("a", "A", "", "1", True, (), (text,)).objects({}))
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("title: Broken\n", "description, version, enabled missing"),
-    ("{title: B, description: b, version: 1, enabled: true, options: {a: {default: x}}}", "a: needs default and help"),
-    ("{title: B, description: b, version: 1, enabled: true, options: {enabled: {default: x, help: y}}}",
-     "enabled is an option of every addon"),
-    ("{title: B, description: b, version: 1, enabled: true, options: {a: {default: x, help: y, type: integer}}}",
-     'a: "x" is not a whole number'),
-    ("{title: B, description: b, version: 1, enabled: true, options: {a: {default: x, help: y, tpye: integer}}}",
-     "there is no key 'tpye'"),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title: Broken\n", "description, version, enabled missing"),
+        (
+            "{title: B, description: b, version: 1, enabled: true, options: {a: {default: x}}}",
+            "a: needs default and help",
+        ),
+        (
+            "{title: B, description: b, version: 1, enabled: true, options: {enabled: {default: x, help: y}}}",
+            "enabled is an option of every addon",
+        ),
+        (
+            "{title: B, description: b, version: 1, enabled: true, options: {a: {default: x, help: y, type: integer}}}",
+            'a: "x" is not a whole number',
+        ),
+        (
+            "{title: B, description: b, version: 1, enabled: true, options: {a: {default: x, help: y, tpye: integer}}}",
+            "there is no key 'tpye'",
+        ),
+    ],
+)
 def test_a_folder_that_is_not_as_it_should_be_is_named(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "addon.yaml").write_text(text)
@@ -91,9 +103,14 @@ def test_a_folder_that_is_not_as_it_should_be_is_named(tmp_path: Path, text: str
 
 
 def test_a_folder_of_ones_own_adds_addons(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    for name, text in (("mine", "{title: M, description: m, version: 2, enabled: false}"), ("spoilt", "{"), ("No", "{}"),
-                       ("dns", "{title: Not ours, description: m, version: 2, enabled: false}")):
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, text in (
+        ("mine", "{title: M, description: m, version: 2, enabled: false}"),
+        ("spoilt", "{"),
+        ("No", "{}"),
+        ("dns", "{title: Not ours, description: m, version: 2, enabled: false}"),
+    ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "addon.yaml").write_text(text)
     monkeypatch.setenv("BINNACLE_ADDONS", str(tmp_path))

@@ -51,7 +51,9 @@ def test_what_does_not_become_healthy_is_rolled_back(working: Cluster) -> None:
     last = json.loads(working.note("last-rollout"))
     assert last["result"] == "rolled back" and last["tried"] == {"command": "exit 7", "rollout_deadline": "60"}
     assert last["inForce"] == {"command": "sleep 9", "rollout_deadline": "120"}
-    assert "not healthy after 60 s" in last["reason"] and "exit code 7: no such <file>, CrashLoopBackOff" in last["reason"]
+    assert (
+        "not healthy after 60 s" in last["reason"] and "exit code 7: no such <file>, CrashLoopBackOff" in last["reason"]
+    )
     assert [row[:2] for row in working.audit()][-2:] == [("changed", "kubectl-edit"), ("rolled back", "addon-manager")]
     [(reason, message)] = working.events()
     assert reason == "AddonRolledBack" and "command=exit 7" in message and "In force: command=sleep 9" in message
@@ -152,14 +154,17 @@ def test_switched_on_and_never_healthy_it_is_off_again(working: Cluster) -> None
     assert working.note("state") == "off" and working.data()["enabled"] == "false"  # type: ignore[index]
 
 
-@pytest.mark.parametrize(("data", "words"), [
-    ({"size": "many"}, 'size: "many" is not a whole number; it has to be a whole number from 1 to 9'),
-    ({"size": "12"}, 'size: "12" is out of range; it has to be a whole number from 1 to 9'),
-    ({"sise": "2"}, "sise: there is no such option; did you mean size\\? Remove the key."),
-    ({"enabled": "yes"}, 'enabled: "yes" is neither true nor false'),
-    ({"command": "a\nb: c"}, "command: .* has a line break"),
-    ({"rollout_deadline": "1"}, "rollout_deadline: .* from 5 to 3600"),
-])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"size": "many"}, 'size: "many" is not a whole number; it has to be a whole number from 1 to 9'),
+        ({"size": "12"}, 'size: "12" is out of range; it has to be a whole number from 1 to 9'),
+        ({"sise": "2"}, "sise: there is no such option; did you mean size\\? Remove the key."),
+        ({"enabled": "yes"}, 'enabled: "yes" is neither true nor false'),
+        ({"command": "a\nb: c"}, "command: .* has a line break"),
+        ({"rollout_deadline": "1"}, "rollout_deadline: .* from 5 to 3600"),
+    ],
+)
 def test_what_can_not_be_is_refused_and_the_last_good_stays(working: Cluster, data: dict[str, str], words: str) -> None:
     working.edit(**{"command": "sleep 4", **data})
     working.turn()
@@ -205,9 +210,21 @@ def test_a_workload_that_ails_later_is_told_but_nothing_is_rolled_back(working: 
 
 
 def test_annotations_that_somebody_spoilt_count_as_absent(working: Cluster) -> None:
-    working.ctx.session.patch("configmaps", SYSTEM, "addon-sample", {"metadata": {"annotations": {
-        "addons.binnacle/in-force": "[1", "addons.binnacle/rollout": "{\"started\": 3}",
-        "addons.binnacle/last-rollout": "{}"}}}, "application/merge-patch+json")
+    working.ctx.session.patch(
+        "configmaps",
+        SYSTEM,
+        "addon-sample",
+        {
+            "metadata": {
+                "annotations": {
+                    "addons.binnacle/in-force": "[1",
+                    "addons.binnacle/rollout": '{"started": 3}',
+                    "addons.binnacle/last-rollout": "{}",
+                }
+            }
+        },
+        "application/merge-patch+json",
+    )
     working.turn()
     working.turn(after=11)
     assert working.note("state") == "healthy" and json.loads(working.note("in-force"))["command"] == "sleep 9"
@@ -241,6 +258,8 @@ def test_the_trail_is_kept_in_postgresql_too(postgres_url: str) -> None:
     try:
         for actor, known in (("kubectl-edit", False), ("anna", True), ("ben", False)):
             audit.record(database, "dns", audit.CHANGED, actor, 5, [("ttl", "5", None)], "note", known)
-        assert database.rows("SELECT actor, changes, note FROM addons_auditentry") == [("anna", '[["ttl","5",null]]', "note")]
+        assert database.rows("SELECT actor, changes, note FROM addons_auditentry") == [
+            ("anna", '[["ttl","5",null]]', "note")
+        ]
     finally:
         database.close()

@@ -12,8 +12,11 @@ from tests.apiserver.standalone import Server
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose pods and services live in loopback ranges, as without root."""
-    with Server(tmp_path_factory.mktemp("apiserver") / "var", BINNACLE_POD_CIDR="127.244.0.0/16",
-                BINNACLE_SERVICE_CIDR="127.96.0.0/16") as started:
+    with Server(
+        tmp_path_factory.mktemp("apiserver") / "var",
+        BINNACLE_POD_CIDR="127.244.0.0/16",
+        BINNACLE_SERVICE_CIDR="127.96.0.0/16",
+    ) as started:
         for name in ("work", "pages"):
             started.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
             started.request("POST", f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "default"}})

@@ -53,8 +53,21 @@ class Server:
         environment.update(self.environment)
         self.log = (self.var.parent / f"{self.var.name}.log").open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "apiserver", "--standalone", str(self.var), "--port", str(self.port), *self.arguments],
-            cwd=ROOT, env=environment, stdout=self.log, stderr=subprocess.STDOUT)
+            [
+                sys.executable,
+                "-m",
+                "apiserver",
+                "--standalone",
+                str(self.var),
+                "--port",
+                str(self.port),
+                *self.arguments,
+            ],
+            cwd=ROOT,
+            env=environment,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
 
     def _wait(self) -> None:
         end = time.monotonic() + 60
@@ -67,8 +80,9 @@ class Server:
         self.__exit__(None, None, None)
         raise AssertionError(f"the server did not start:\n{Path(self.log.name).read_text()}")
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.process.terminate()
         try:
             self.process.wait(10)

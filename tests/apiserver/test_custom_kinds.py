@@ -19,8 +19,12 @@ OLD, NEW = (f"/apis/sea.example.com/{version}/namespaces/work/ships" for version
 
 def version(name: str, storage: bool, **more: Json) -> Json:
     spec = {"type": "object", "properties": {"mast": {"type": "integer"}, "sail": {"type": "string"}, **more}}
-    return {"name": name, "served": True, "storage": storage,
-            "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}
+    return {
+        "name": name,
+        "served": True,
+        "storage": storage,
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}},
+    }
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -48,8 +52,19 @@ def release(server: Server) -> None:
 def ship(server: Server) -> Iterator[Json]:
     """A ship of a kind in one version, v1beta1."""
     names = {"plural": "ships", "kind": "Ship"}
-    server.request("POST", DEFINITIONS, {"metadata": {"name": "ships.sea.example.com"}, "spec": {
-        "group": "sea.example.com", "scope": "Namespaced", "names": names, "versions": [version("v1beta1", True)]}})
+    server.request(
+        "POST",
+        DEFINITIONS,
+        {
+            "metadata": {"name": "ships.sea.example.com"},
+            "spec": {
+                "group": "sea.example.com",
+                "scope": "Namespaced",
+                "names": names,
+                "versions": [version("v1beta1", True)],
+            },
+        },
+    )
     eventually(lambda: server.request("GET", OLD)[0] == 200)
     status, obj = server.request("POST", OLD, {"kind": "Ship", "metadata": {"name": "argo"}, "spec": {"mast": 1}})
     assert status == 201, obj
@@ -64,12 +79,16 @@ def versions_of(server: Server, path: str) -> set[str]:
     watch = Watch(server, f"{path}?watch=1&timeoutSeconds=20")
     event = watch.next()
     watch.close()
-    _, table = server.request("GET", f"{path}?includeObject=Object", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    _, table = server.request(
+        "GET", f"{path}?includeObject=Object", Accept="application/json;as=Table;v=v1;g=meta.k8s.io"
+    )
     shown = [one, listed["items"][0], event["object"], table["rows"][0]["object"]]
     return {obj["apiVersion"].partition("/")[2] for obj in shown}
 
 
-def test_objects_are_read_in_the_version_asked_for_after_the_storage_version_changed(server: Server, ship: Json) -> None:
+def test_objects_are_read_in_the_version_asked_for_after_the_storage_version_changed(
+    server: Server, ship: Json
+) -> None:
     change(server, DEFINITION, {"spec": {"versions": [version("v1beta1", False), version("v1", True)]}})
     eventually(lambda: server.request("GET", NEW)[0] == 200)
     assert (versions_of(server, OLD), versions_of(server, NEW)) == ({"v1beta1"}, {"v1"})

@@ -64,8 +64,11 @@ def test_tables_of_what_is_not_stored(server: Server) -> None:
     assert rows["scheduler"][0] == "Unhealthy", "nobody started one here"
     assert re.fullmatch(r'Get "https://127.0.0.1:\d+/healthz": does not answer .*', rows["scheduler"][1])
     path = "/apis/apps/v1/namespaces/pages/deployments"
-    spec = {"selector": {"matchLabels": {"a": "b"}}, "replicas": 2, "template": {
-        "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "host"}]}}}
+    spec = {
+        "selector": {"matchLabels": {"a": "b"}},
+        "replicas": 2,
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "host"}]}},
+    }
     server.request("POST", path, {"metadata": {"name": "scaled"}, "spec": spec})
     _, table = server.request("GET", f"{path}/scaled/scale", Accept=accept)
     server.request("DELETE", f"{path}/scaled")
@@ -73,7 +76,9 @@ def test_tables_of_what_is_not_stored(server: Server) -> None:
     assert table["rows"][0]["cells"][:3] == ["scaled", 2, 0]
 
 
-@pytest.mark.parametrize(("path", "count"), [("namespaces/pages/configmaps", 10), ("namespaces/pages/configmaps/p3", 1)])
+@pytest.mark.parametrize(
+    ("path", "count"), [("namespaces/pages/configmaps", 10), ("namespaces/pages/configmaps/p3", 1)]
+)
 def test_the_old_paths_of_watches(server: Server, ten: list[str], path: str, count: int) -> None:
     watch = Watch(server, f"/api/v1/watch/{path}?timeoutSeconds=20")
     seen = [watch.next() for _ in range(count)]
@@ -90,12 +95,18 @@ def test_a_watch_goes_on_where_a_list_ended(server: Server, ten: list[str]) -> N
     server.request("PATCH", f"{PAGES}/p2", {"data": {"a": "b"}}, Content_Type="application/merge-patch+json")
     event = watch.next()
     watch.close()
-    assert (event["type"], event["object"]["metadata"]["name"], event["object"]["data"]) == ("MODIFIED", "p2", {"a": "b"})
+    assert (event["type"], event["object"]["metadata"]["name"], event["object"]["data"]) == (
+        "MODIFIED",
+        "p2",
+        {"a": "b"},
+    )
 
 
 def test_watchers_see_every_change_once_in_order(server: Server, ten: list[str]) -> None:
     _, listed = server.request("GET", PAGES)
-    watches = [Watch(server, f"{PAGES}?watch=1&resourceVersion={listed['metadata']['resourceVersion']}") for _ in range(5)]
+    watches = [
+        Watch(server, f"{PAGES}?watch=1&resourceVersion={listed['metadata']['resourceVersion']}") for _ in range(5)
+    ]
 
     def write(worker: int) -> None:
         for i in range(20):
@@ -115,15 +126,23 @@ def test_watchers_see_every_change_once_in_order(server: Server, ten: list[str])
 
 
 def test_objects_enter_and_leave_a_selection(server: Server, ten: list[str]) -> None:
-    watch = Watch(server, f"{PAGES}?watch=1&labelSelector=parity%3D1&fieldSelector=metadata.name%3Dp0&timeoutSeconds=20")
+    watch = Watch(
+        server, f"{PAGES}?watch=1&labelSelector=parity%3D1&fieldSelector=metadata.name%3Dp0&timeoutSeconds=20"
+    )
     for value in ("1", "0"):
-        server.request("PATCH", f"{PAGES}/p0", {"metadata": {"labels": {"parity": value}}},
-                       Content_Type="application/merge-patch+json")
+        server.request(
+            "PATCH",
+            f"{PAGES}/p0",
+            {"metadata": {"labels": {"parity": value}}},
+            Content_Type="application/merge-patch+json",
+        )
     assert [watch.next()["type"] for _ in range(2)] == ["ADDED", "DELETED"]
     watch.close()
 
 
-@pytest.mark.parametrize("path", [f"{PAGES}?", f"{PAGES}/p1?", f"{PAGES}?limit=1&", f"{PAGES}?resourceVersionMatch=Exact&"])
+@pytest.mark.parametrize(
+    "path", [f"{PAGES}?", f"{PAGES}/p1?", f"{PAGES}?limit=1&", f"{PAGES}?resourceVersionMatch=Exact&"]
+)
 def test_a_revision_that_never_was_is_not_answered(server: Server, ten: list[str], path: str) -> None:
     status, said = server.request("GET", f"{path}resourceVersion=999999999")
     assert (status, said["reason"]) == (504, "Timeout")
@@ -138,8 +157,11 @@ def test_a_watch_from_a_revision_that_never_was_must_start_anew(server: Server, 
 
 
 def test_a_list_by_watch_ends_with_a_bookmark(server: Server, ten: list[str]) -> None:
-    watch = Watch(server, f"{PAGES}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
-                          "&allowWatchBookmarks=true&timeoutSeconds=20")
+    watch = Watch(
+        server,
+        f"{PAGES}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+        "&allowWatchBookmarks=true&timeoutSeconds=20",
+    )
     events = [watch.next() for _ in range(11)]
     watch.close()
     assert [e["object"]["metadata"]["name"] for e in events[:-1]] == ten

@@ -16,10 +16,26 @@ from cluster.registry import Kind
 
 Json = dict[str, Any]
 APPS = "/openapi/v3/apis/apps/v1"
-CRD: Json = {"spec": {"group": "example.com", "scope": "Namespaced",
-                "names": {"plural": "xs", "kind": "X", "listKind": "XList", "singular": "x"},
-                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
-                    "type": "object", "properties": {"spec": {"type": "object", "description": "what is wanted"}}}}}]}}
+CRD: Json = {
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "xs", "kind": "X", "listKind": "XList", "singular": "x"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {"spec": {"type": "object", "description": "what is wanted"}},
+                    }
+                },
+            }
+        ],
+    }
+}
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +147,7 @@ def fields(message: bytes) -> list[tuple[int, Any]]:
         tag = varint()
         if tag & 7 == 2:
             size = varint()
-            found.append((tag >> 3, message[place:place + size]))
+            found.append((tag >> 3, message[place : place + size]))
             place += size
         else:
             assert tag & 7 == 0
@@ -151,8 +167,12 @@ def test_version_2_as_protobuf_can_be_read_back(kinds: list[Kind]) -> None:
 
 
 def test_protobuf_of_a_small_document() -> None:
-    small = {"swagger": "2.0", "info": {"title": "T", "version": "1"}, "paths": {},
-             "definitions": {"A": {"type": "object", "properties": {"n": {"type": "integer"}}}}}
+    small = {
+        "swagger": "2.0",
+        "info": {"title": "T", "version": "1"},
+        "paths": {},
+        "definitions": {"A": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+    }
     top = dict(fields(protobuf.encode(orjson.dumps(small))))
     assert top[2] == b"\n\x01T\x12\x011"
     name, schema = (value for _, value in fields(dict(fields(top[9]))[1]))

@@ -12,7 +12,9 @@ FORM = "application/vnd.kubernetes.protobuf"
 CONFIGS = "/api/v1/namespaces/work/configmaps"
 
 
-def send(server: Server, method: str, path: str, obj: dict[str, Any] | None = None, accept: str = FORM) -> tuple[int, Any]:
+def send(
+    server: Server, method: str, path: str, obj: dict[str, Any] | None = None, accept: str = FORM
+) -> tuple[int, Any]:
     """(status, object) of a request with a protobuf body."""
     body = protobuf.encode(obj) if obj is not None else None
     status, found = server.request(method, path, body, Accept=accept, Content_Type=FORM)

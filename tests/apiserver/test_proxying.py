@@ -70,23 +70,43 @@ def serve(pki: Path | None) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def service(server: Server) -> Iterator[str]:
     for port in serve(None):
-        server.request("POST", f"{WORK}/services", {"metadata": {"name": "front"}, "spec": {
-            "ports": [{"name": "http", "port": 80}]}})
-        server.request("POST", "/apis/discovery.k8s.io/v1/namespaces/work/endpointslices", {
-            "metadata": {"name": "front-1", "labels": {"kubernetes.io/service-name": "front"}}, "addressType": "IPv4",
-            "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
-            "ports": [{"name": "http", "port": port}]})
+        server.request(
+            "POST",
+            f"{WORK}/services",
+            {"metadata": {"name": "front"}, "spec": {"ports": [{"name": "http", "port": 80}]}},
+        )
+        server.request(
+            "POST",
+            "/apis/discovery.k8s.io/v1/namespaces/work/endpointslices",
+            {
+                "metadata": {"name": "front-1", "labels": {"kubernetes.io/service-name": "front"}},
+                "addressType": "IPv4",
+                "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
+                "ports": [{"name": "http", "port": port}],
+            },
+        )
         yield f"{WORK}/services/front:http/proxy"
 
 
 @pytest.fixture(scope="module")
 def node(server: Server) -> Iterator[str]:
     for port in serve(Path(server.ca).parent):
-        server.request("POST", "/api/v1/nodes", {"metadata": {"name": "n1"}, "status": {
-            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}}}})
-        server.request("POST", f"{WORK}/pods", {"metadata": {"name": "far"}, "spec": {
-            "nodeName": "n1", "containers": [{"name": "c", "image": "host"}]}})
+        server.request(
+            "POST",
+            "/api/v1/nodes",
+            {
+                "metadata": {"name": "n1"},
+                "status": {
+                    "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+                    "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+                },
+            },
+        )
+        server.request(
+            "POST",
+            f"{WORK}/pods",
+            {"metadata": {"name": "far"}, "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "host"}]}},
+        )
         yield f"{WORK}/pods/far"
 
 
@@ -115,9 +135,13 @@ def test_a_service_without_endpoints(server: Server) -> None:
 def upgrade(server: Server, path: str) -> bytes:
     """Upgrade, say a line, and return all that came back."""
     context = ssl.create_default_context(cafile=server.ca)
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", server.port), 10), server_hostname="localhost") as sock:
-        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
-                     "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nping\n".encode())
+    with context.wrap_socket(
+        socket.create_connection(("127.0.0.1", server.port), 10), server_hostname="localhost"
+    ) as sock:
+        sock.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nping\n".encode()
+        )
         found = b""
         while chunk := sock.recv(4096):
             found += chunk
@@ -148,8 +172,14 @@ def test_logs_come_from_the_kubelet(server: Server, node: str) -> None:
 
 def test_pages_of_a_node_that_shares_its_kubelet(server: Server, node: str) -> None:
     page = "/api/v1/nodes/n1/proxy/metrics/cadvisor?x=1"
-    for said, path in (("/metrics/nodes/n1/metrics/resource", "/metrics/nodes/n1/metrics/cadvisor"),
-                       ("/some/where", "/metrics/cadvisor"), (" /a/metrics/resource", "/metrics/cadvisor")):
+    for said, path in (
+        ("/metrics/nodes/n1/metrics/resource", "/metrics/nodes/n1/metrics/cadvisor"),
+        ("/some/where", "/metrics/cadvisor"),
+        (" /a/metrics/resource", "/metrics/cadvisor"),
+    ):
         annotations = {"metadata": {"annotations": {"metrics.k8s.io/resource-metrics-path": said}}}
-        assert server.request("PATCH", "/api/v1/nodes/n1", annotations, Content_Type="application/merge-patch+json")[0] == 200
+        assert (
+            server.request("PATCH", "/api/v1/nodes/n1", annotations, Content_Type="application/merge-patch+json")[0]
+            == 200
+        )
         assert server.request("GET", page)[1] == f"GET {path}?x=1  auth=None".encode()

@@ -33,8 +33,9 @@ def test_a_client_certificate_names_user_and_groups(server: Server) -> None:
     pki = Path(server.ca).parent
     context.load_cert_chain(pki / "apiserver-kubelet-client.crt", pki / "apiserver-kubelet-client.key")
     connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=10)
-    connection.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", b"{}",
-                       {"Content-Type": "application/json"})
+    connection.request(
+        "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", b"{}", {"Content-Type": "application/json"}
+    )
     info = json.loads(connection.getresponse().read())["status"]["userInfo"]
     connection.close()
     assert info["username"] == "kube-apiserver-kubelet-client"
@@ -42,8 +43,9 @@ def test_a_client_certificate_names_user_and_groups(server: Server) -> None:
 
 
 def test_an_administrators_rules_are_those_of_the_binding_once(server: Server) -> None:
-    _, review = server.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
-                               {"spec": {"namespace": "work"}})
+    _, review = server.request(
+        "POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", {"spec": {"namespace": "work"}}
+    )
     everything = [rule for rule in review["status"]["nonResourceRules"] if rule["nonResourceURLs"] == ["*"]]
     resources = [rule for rule in review["status"]["resourceRules"] if rule["resources"] == ["*"]]
     assert everything == [{"verbs": ["*"], "nonResourceURLs": ["*"]}]
@@ -54,8 +56,9 @@ def test_a_bound_token_dies_with_its_pod(server: Server) -> None:
     pod = {"metadata": {"name": "bound"}, "spec": {"containers": [{"name": "c", "image": "host"}]}}
     server.request("POST", "/api/v1/namespaces/work/pods", pod)
     reference = {"kind": "Pod", "apiVersion": "v1", "name": "bound"}
-    _, made = server.request("POST", "/api/v1/namespaces/work/serviceaccounts/default/token",
-                             {"spec": {"boundObjectRef": reference}})
+    _, made = server.request(
+        "POST", "/api/v1/namespaces/work/serviceaccounts/default/token", {"spec": {"boundObjectRef": reference}}
+    )
     token = f"Bearer {made['status']['token']}"
     review = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
     status, body = server.request("POST", review, {}, Authorization=token)
@@ -67,10 +70,15 @@ def test_a_bound_token_dies_with_its_pod(server: Server) -> None:
 
 def test_a_token_in_a_secret_is_good_while_the_secret_holds_it(server: Server) -> None:
     _, account = server.request("GET", "/api/v1/namespaces/work/serviceaccounts/default")
-    claims = {"namespace": "work", "secret.name": "key", "service-account.name": "default",
-              "service-account.uid": account["metadata"]["uid"]}
-    token = Signer(Path(server.ca).parent / "sa.key").sign({
-        "iss": LEGACY_ISSUER, **{LEGACY_CLAIM + name: value for name, value in claims.items()}})
+    claims = {
+        "namespace": "work",
+        "secret.name": "key",
+        "service-account.name": "default",
+        "service-account.uid": account["metadata"]["uid"],
+    }
+    token = Signer(Path(server.ca).parent / "sa.key").sign(
+        {"iss": LEGACY_ISSUER, **{LEGACY_CLAIM + name: value for name, value in claims.items()}}
+    )
     secrets, review = "/api/v1/namespaces/work/secrets", "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
     def ask() -> tuple[int, Any]:
@@ -80,23 +88,32 @@ def test_a_token_in_a_secret_is_good_while_the_secret_holds_it(server: Server) -
     server.request("POST", secrets, {"metadata": {"name": "key"}, "stringData": {"token": token}})
     status, body = ask()
     assert status == 201 and body["status"]["userInfo"]["username"] == "system:serviceaccount:work:default"
-    server.request("PATCH", f"{secrets}/key", {"stringData": {"token": "another"}},
-                   Content_Type="application/merge-patch+json")
+    server.request(
+        "PATCH", f"{secrets}/key", {"stringData": {"token": "another"}}, Content_Type="application/merge-patch+json"
+    )
     assert ask()[0] == 401
 
 
-@pytest.mark.parametrize(("body", "content_type", "status"), [
-    (b"{", "application/json", 400), (b"[]", "application/json", 400), (b"x", "text/plain", 415),
-    (b"\0", "application/vnd.kubernetes.protobuf", 400), (b"metadata: {name: [}", "application/yaml", 400),
-    (b" " * (3 * 1024 * 1024 + 1), "application/json", 413)])
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"x", "text/plain", 415),
+        (b"\0", "application/vnd.kubernetes.protobuf", 400),
+        (b"metadata: {name: [}", "application/yaml", 400),
+        (b" " * (3 * 1024 * 1024 + 1), "application/json", 413),
+    ],
+)
 def test_bodies_that_can_not_be_read(server: Server, body: bytes, content_type: str, status: int) -> None:
     answered, found = server.request("POST", CONFIGS, body, Content_Type=content_type)
     assert answered == status and found["kind"] == "Status" and found["code"] == status
 
 
 def test_yaml_goes_in_and_out(server: Server) -> None:
-    status, _ = server.request("POST", CONFIGS, b"metadata:\n  name: from-yaml\ndata:\n  a: b\n",
-                               Content_Type="application/yaml")
+    status, _ = server.request(
+        "POST", CONFIGS, b"metadata:\n  name: from-yaml\ndata:\n  a: b\n", Content_Type="application/yaml"
+    )
     assert status == 201
     _, text = server.request("GET", f"{CONFIGS}/from-yaml", Accept="application/yaml")
     assert b"name: from-yaml" in text
@@ -115,13 +132,21 @@ def test_large_answers_are_compressed_for_those_who_ask(server: Server) -> None:
     assert sum(item["metadata"]["name"].startswith("large-") for item in items) == 4
 
 
-@pytest.mark.parametrize(("query", "agent", "indented"), [
-    ("", "kubectl/v1.36", False), ("?pretty=true", "kubectl/v1.36", True), ("", "curl/8.5.0", True),
-    ("?pretty=false", "curl/8.5.0", False)])
+@pytest.mark.parametrize(
+    ("query", "agent", "indented"),
+    [
+        ("", "kubectl/v1.36", False),
+        ("?pretty=true", "kubectl/v1.36", True),
+        ("", "curl/8.5.0", True),
+        ("?pretty=false", "curl/8.5.0", False),
+    ],
+)
 def test_json_is_indented_for_those_who_look_at_it(server: Server, query: str, agent: str, indented: bool) -> None:
     for path in ("/apis", "/api/v1/namespaces/work", f"{CONFIGS}/absent"):
         connection = server.connection()
-        connection.request("GET", path + query, headers={"Authorization": f"Bearer {server.token}", "User-Agent": agent})
+        connection.request(
+            "GET", path + query, headers={"Authorization": f"Bearer {server.token}", "User-Agent": agent}
+        )
         body = connection.getresponse().read()
         connection.close()
         assert body.startswith(b'{\n  "kind"') is indented
@@ -154,14 +179,17 @@ def test_metrics_count_requests(server: Server) -> None:
     assert b"binnacle_store_commit_duration_seconds_bucket" in text and b"process_resident_memory_bytes" in text
 
 
-@pytest.mark.parametrize(("method", "path", "body", "said"), [
-    ("DELETE", "/api/v1/namespaces/work/configmaps/any", {"gracePeriodSeconds": "x"}, "gracePeriodSeconds"),
-    ("POST", "/api/v1/namespaces/work/pods/any/binding", {"target": 5}, "target"),
-    ("POST", "/api/v1/namespaces/work/pods/any/eviction", {"deleteOptions": []}, "deleteOptions"),
-    ("POST", "/api/v1/namespaces/work/serviceaccounts/any/token", {"spec": {"audiences": 1}}, "audiences"),
-    ("POST", "/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": 5}}, "token"),
-    ("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": {"groups": "x"}}, "groups"),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "body", "said"),
+    [
+        ("DELETE", "/api/v1/namespaces/work/configmaps/any", {"gracePeriodSeconds": "x"}, "gracePeriodSeconds"),
+        ("POST", "/api/v1/namespaces/work/pods/any/binding", {"target": 5}, "target"),
+        ("POST", "/api/v1/namespaces/work/pods/any/eviction", {"deleteOptions": []}, "deleteOptions"),
+        ("POST", "/api/v1/namespaces/work/serviceaccounts/any/token", {"spec": {"audiences": 1}}, "audiences"),
+        ("POST", "/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": 5}}, "token"),
+        ("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": {"groups": "x"}}, "groups"),
+    ],
+)
 def test_fields_of_a_wrong_type_are_named(server: Server, method: str, path: str, body: object, said: str) -> None:
     status, answer = server.request(method, path, body)
     assert status == 400

@@ -26,10 +26,16 @@ def part(cpu: int | None, memory: int, **more: Any) -> dict[str, Any]:
     return {"cpu": {"time": TIME, "usageCoreNanoSeconds": 9, **rate}, "memory": {"workingSetBytes": memory}, **more}
 
 
-SUMMARY = {"node": part(1_500_000_000, 1 << 30, nodeName="measured"), "pods": [
-    {"podRef": {"name": "busy", "namespace": "pages", "uid": "u"},
-     "containers": [part(123_456_789, 10 << 20, name="a"), part(0, 2 << 20, name="b")]},
-    {"podRef": {"name": "fresh", "namespace": "pages", "uid": "v"}, "containers": [part(None, 1, name="a")]}]}
+SUMMARY = {
+    "node": part(1_500_000_000, 1 << 30, nodeName="measured"),
+    "pods": [
+        {
+            "podRef": {"name": "busy", "namespace": "pages", "uid": "u"},
+            "containers": [part(123_456_789, 10 << 20, name="a"), part(0, 2 << 20, name="b")],
+        },
+        {"podRef": {"name": "fresh", "namespace": "pages", "uid": "v"}, "containers": [part(None, 1, name="a")]},
+    ],
+}
 
 
 class Kubelet(http.server.BaseHTTPRequestHandler):
@@ -60,13 +66,33 @@ def metrics(server: Server) -> Iterator[Server]:
     address = [{"type": "InternalIP", "address": "127.0.0.1"}]
     for name, port in (("measured", kubelet.server_port), ("silent", 1), ("bare", 0)):
         endpoint = {"daemonEndpoints": {"kubeletEndpoint": {"Port": port}}} if port else {}
-        server.request("POST", "/api/v1/nodes", {"metadata": {"name": name, "labels": {"disk": name}}, "status": {
-            "addresses": address, **endpoint}})
+        server.request(
+            "POST",
+            "/api/v1/nodes",
+            {"metadata": {"name": name, "labels": {"disk": name}}, "status": {"addresses": address, **endpoint}},
+        )
     for name in ("busy", "fresh"):
-        server.request("POST", "/api/v1/namespaces/pages/pods", {"metadata": {"name": name, "labels": {"app": name}},
-                       "spec": {"nodeName": "measured", "containers": [{"name": "a", "image": "host"}]}})
-    server.request("POST", SERVICES, {"metadata": {"name": "v1beta1.metrics.k8s.io"}, "spec": {
-        "group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100}})
+        server.request(
+            "POST",
+            "/api/v1/namespaces/pages/pods",
+            {
+                "metadata": {"name": name, "labels": {"app": name}},
+                "spec": {"nodeName": "measured", "containers": [{"name": "a", "image": "host"}]},
+            },
+        )
+    server.request(
+        "POST",
+        SERVICES,
+        {
+            "metadata": {"name": "v1beta1.metrics.k8s.io"},
+            "spec": {
+                "group": "metrics.k8s.io",
+                "version": "v1beta1",
+                "groupPriorityMinimum": 100,
+                "versionPriority": 100,
+            },
+        },
+    )
     yield server
     server.request("DELETE", f"{SERVICES}/v1beta1.metrics.k8s.io")
     kubelet.shutdown()
@@ -84,7 +110,9 @@ def test_discovery(metrics: Server) -> None:
     assert [g["preferredVersion"]["version"] for g in groups if g["name"] == "metrics.k8s.io"] == ["v1beta1"]
     found = metrics.request("GET", API)[1]["resources"]
     assert [(r["name"], r["kind"], r["namespaced"], r["verbs"]) for r in found] == [
-        ("nodes", "NodeMetrics", False, ["get", "list"]), ("pods", "PodMetrics", True, ["get", "list"])]
+        ("nodes", "NodeMetrics", False, ["get", "list"]),
+        ("pods", "PodMetrics", True, ["get", "list"]),
+    ]
 
 
 def test_nodes(metrics: Server) -> None:
@@ -101,8 +129,10 @@ def test_nodes(metrics: Server) -> None:
 
 def test_pods(metrics: Server) -> None:
     found = metrics.request("GET", f"{API}/namespaces/pages/pods/busy")[1]
-    assert found["containers"] == [{"name": "a", "usage": {"cpu": "123456789n", "memory": "10240Ki"}},
-                                   {"name": "b", "usage": {"cpu": "0", "memory": "2048Ki"}}]
+    assert found["containers"] == [
+        {"name": "a", "usage": {"cpu": "123456789n", "memory": "10240Ki"}},
+        {"name": "b", "usage": {"cpu": "0", "memory": "2048Ki"}},
+    ]
     for path in (f"{API}/pods", f"{API}/namespaces/pages/pods", f"{API}/pods?labelSelector=app%3Dbusy"):
         assert [i["metadata"]["name"] for i in metrics.request("GET", path)[1]["items"]] == ["busy"]
     assert metrics.request("GET", f"{API}/namespaces/work/pods")[1]["items"] == []
@@ -131,7 +161,18 @@ def test_one_round_serves_many_requests(metrics: Server) -> None:
 
 def test_figures_that_are_not_whole_are_left_out() -> None:
     into = Round()
-    read({"node": part(None, 5, nodeName="x"), "pods": [
-        {"podRef": {"name": "half", "namespace": "d"}, "containers": [part(1, 1, name="a"), part(None, 1, name="b")]},
-        {"podRef": {"name": "empty", "namespace": "d"}}]}, "x", into)
+    read(
+        {
+            "node": part(None, 5, nodeName="x"),
+            "pods": [
+                {
+                    "podRef": {"name": "half", "namespace": "d"},
+                    "containers": [part(1, 1, name="a"), part(None, 1, name="b")],
+                },
+                {"podRef": {"name": "empty", "namespace": "d"}},
+            ],
+        },
+        "x",
+        into,
+    )
     assert into.nodes == {} and into.pods == {}

@@ -25,8 +25,14 @@ from tests.conftest import ROOT
 from tests.dashboard import world
 
 SHOTS = ROOT / "build" / "screenshots"
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--no-first-run"]
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 def chromium() -> str | None:
@@ -56,8 +62,13 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        env = {**os.environ, "BINNACLE_VAR": str(self.var), "BINNACLE_PORT": str(self.port),
-               "BINNACLE_API_URL": f"http://127.0.0.1:{self.api_port}", "DJANGO_SETTINGS_MODULE": "config.settings"}
+        env = {
+            **os.environ,
+            "BINNACLE_VAR": str(self.var),
+            "BINNACLE_PORT": str(self.port),
+            "BINNACLE_API_URL": f"http://127.0.0.1:{self.api_port}",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+        }
         env.pop("DATABASE_URL", None)
         return env
 
@@ -72,14 +83,35 @@ class Site:
             self.process = None
 
     def login_token(self) -> str:
-        done = subprocess.run([sys.executable, "manage.py", "login_token", "--skip-checks"], cwd=ROOT, check=True, timeout=60,
-                              env=self.environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "manage.py", "login_token", "--skip-checks"],
+            cwd=ROOT,
+            check=True,
+            timeout=60,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
         return done.stdout.strip()
 
 
 def _spawn(application: str, port: int, env: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port),
-                             "--log-level", "warning"], cwd=ROOT, env=env)
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            application,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+        ],
+        cwd=ROOT,
+        env=env,
+    )
 
 
 def _await_answer(url: str, timeout: float = 30) -> None:
@@ -159,7 +191,9 @@ def watched(context: Any, site: Site) -> tuple[Any, Errors]:
     page, errors = context.new_page(), Errors()
     page.on("console", lambda m: errors.add(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda e: errors.add(str(e)))
-    page.on("request", lambda r: None if r.url.startswith((site.url, "data:", "blob:")) else errors.add(f"foreign: {r.url}"))
+    page.on(
+        "request", lambda r: None if r.url.startswith((site.url, "data:", "blob:")) else errors.add(f"foreign: {r.url}")
+    )
     page.set_default_timeout(10_000)
     return page, errors
 
@@ -167,8 +201,9 @@ def watched(context: Any, site: Site) -> tuple[Any, Errors]:
 @pytest.fixture
 def page(site: Site, chrome: Any, state: Any) -> Iterator[Any]:
     """A page that is logged in; `page.errors` are its console's."""
-    context = chrome.new_context(viewport={"width": 1440, "height": 900}, storage_state=state, color_scheme="light",
-                                 base_url=site.url)
+    context = chrome.new_context(
+        viewport={"width": 1440, "height": 900}, storage_state=state, color_scheme="light", base_url=site.url
+    )
     made, errors = watched(context, site)
     made.errors = errors
     yield made

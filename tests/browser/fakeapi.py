@@ -20,8 +20,10 @@ def _line(text: str) -> bytes:
 
 
 def _past() -> bytes:
-    words = [f"INFO GET /ready 200 {i} ms" if i % 17 else f"ERROR cannot reach the database, attempt {i}"
-             for i in range(TOLD)]
+    words = [
+        f"INFO GET /ready 200 {i} ms" if i % 17 else f"ERROR cannot reach the database, attempt {i}"
+        for i in range(TOLD)
+    ]
     return b"".join(_line(text) for text in [*words, "<img src=x onerror=alert(1)> <b>bold</b>", "x" * 40_000])
 
 
@@ -42,7 +44,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": b""})
     elif scope["path"].startswith(fakemetrics.PREFIX):
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": orjson.dumps(fakemetrics.answer(scope["path"], next(readings)))})
+        await send(
+            {"type": "http.response.body", "body": orjson.dumps(fakemetrics.answer(scope["path"], next(readings)))}
+        )
     else:
         await send({"type": "http.response.start", "status": 200 if scope["path"] == "/readyz" else 404, "headers": []})
         await send({"type": "http.response.body", "body": b"ok"})

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-HOSTILE = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>"
+HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 
 
 class World(Cluster):
@@ -59,10 +59,20 @@ def place(site: Site, migrated: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def account(site: Site) -> None:
-    environment = {**os.environ, **site.environment, "DJANGO_SUPERUSER_PASSWORD": "a long one",
-                   "DJANGO_SUPERUSER_USERNAME": "anna", "DJANGO_SUPERUSER_EMAIL": "anna@example.org"}
-    subprocess.run([sys.executable, "manage.py", "createsuperuser", "--noinput", "--skip-checks", "-v", "0"], cwd=ROOT,
-                   env=environment, check=True, timeout=60)
+    environment = {
+        **os.environ,
+        **site.environment,
+        "DJANGO_SUPERUSER_PASSWORD": "a long one",
+        "DJANGO_SUPERUSER_USERNAME": "anna",
+        "DJANGO_SUPERUSER_EMAIL": "anna@example.org",
+    }
+    subprocess.run(
+        [sys.executable, "manage.py", "createsuperuser", "--noinput", "--skip-checks", "-v", "0"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        timeout=60,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +92,13 @@ def cookies(place: tuple[Site, World], chrome: Any) -> Any:
 @pytest.fixture(params=[True, False], ids=["script", "plain"])
 def page(request: pytest.FixtureRequest, place: tuple[Site, World], chrome: Any, cookies: Any) -> Iterator[Any]:
     """A page of somebody who is logged in, with JavaScript and without."""
-    context = chrome.new_context(viewport={"width": 1280, "height": 900}, storage_state=cookies, base_url=place[0].url,
-                                 java_script_enabled=request.param, color_scheme="light")
+    context = chrome.new_context(
+        viewport={"width": 1280, "height": 900},
+        storage_state=cookies,
+        base_url=place[0].url,
+        java_script_enabled=request.param,
+        color_scheme="light",
+    )
     made, errors = watched(context, place[0])
     made.set_default_timeout(30_000)
     made.scripted, made.errors = request.param, errors

@@ -16,7 +16,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 BROKEN = "c/local/pods/ledger/ledger-5f6d8c7b9-hq2vn"
-HOSTILE = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>"
+HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 
 
 def rows(page: Any) -> Any:
@@ -76,11 +76,14 @@ def test_a_change_is_on_the_screen_within_300_ms(page: Any, site: Site) -> None:
     delays = []
     for number in range(5):
         name = f"probe-{number}"
-        page.evaluate("""name => { window.seen = new Promise(found => new MutationObserver((_, watch) => {
+        page.evaluate(
+            """name => { window.seen = new Promise(found => new MutationObserver((_, watch) => {
             if (![...document.querySelectorAll('.grid-row a')].some(a => a.textContent === name)) return;
             watch.disconnect();
             found(Date.now());
-        }).observe(document.querySelector('.grid'), { childList: true, subtree: true, characterData: true })); }""", name)
+        }).observe(document.querySelector('.grid'), { childList: true, subtree: true, characterData: true })); }""",
+            name,
+        )
         obj = world.config_map(name, "default", {})
         world.create(site.store, obj)
         written = time.time() * 1000
@@ -213,11 +216,22 @@ def test_hostile_strings_stay_text(page: Any, site: Site) -> None:
     pod["status"]["message"] = HOSTILE
     waiting = {"reason": "CrashLoopBackOff", "message": HOSTILE}
     pod["status"]["containerStatuses"][0].update(ready=False, state={"waiting": waiting})
-    world.create(site.store, pod, world.event(pod, "hostile-event", "Failed", HOSTILE, "Warning"),
-                 world.config_map("hostile", "default", {HOSTILE: HOSTILE}))
-    for path in ("", "c/local/events", "c/local/pods/default/hostile", "c/local/pods/default/hostile?tab=yaml",
-                 "c/local/pods/default/hostile?tab=events", "c/local/pods/default/hostile?tab=history",
-                 "c/local/configmaps/default/hostile", "c/local/pods/default/hostile?tab=log"):
+    world.create(
+        site.store,
+        pod,
+        world.event(pod, "hostile-event", "Failed", HOSTILE, "Warning"),
+        world.config_map("hostile", "default", {HOSTILE: HOSTILE}),
+    )
+    for path in (
+        "",
+        "c/local/events",
+        "c/local/pods/default/hostile",
+        "c/local/pods/default/hostile?tab=yaml",
+        "c/local/pods/default/hostile?tab=events",
+        "c/local/pods/default/hostile?tab=history",
+        "c/local/configmaps/default/hostile",
+        "c/local/pods/default/hostile?tab=log",
+    ):
         page.goto(path)
         expect(page.locator("main")).to_contain_text("onerror=" if "log" not in path else "<b>bold</b>")
         assert page.evaluate("window.pwned") is None
@@ -280,11 +294,14 @@ def test_what_hangs_behind_the_page_is_told_with_what_that_means(page: Any, shot
     page.route_web_socket(re.compile("/live$"), heard)
     page.goto("c/local/overview")
     expect(page.locator("main .verdict")).to_have_text("Nothing is failing")
-    away |= {"scheduler": {"up": False, "age": 7.2, "why": "does not answer (TimeoutError)"},
-             "kubelet": {"up": None, "age": None, "why": "another program is at its port 10250"},
-             "kubeproxy": {"up": False, "age": None, "why": "answers 500"}}
+    away |= {
+        "scheduler": {"up": False, "age": 7.2, "why": "does not answer (TimeoutError)"},
+        "kubelet": {"up": None, "age": None, "why": "another program is at its port 10250"},
+        "kubeproxy": {"up": False, "age": None, "why": "answers 500"},
+    }
     expect(page.get_by_role("alert")).to_have_text(
-        "Scheduler does not answer (7s): new pods get no node now. Also away: kube-proxy.")
+        "Scheduler does not answer (7s): new pods get no node now. Also away: kube-proxy."
+    )
     expect(page.locator("main .verdict")).to_have_text("Nothing is known to fail")
     behind = page.locator(".behind")
     expect(behind.locator("li", has_text="Scheduler")).to_contain_text("7s")
@@ -325,8 +342,10 @@ def test_narrow_screens_and_dark(page: Any, shot: Any) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
 
 
-@pytest.mark.parametrize("group", ["nodes", "workloads", "services", "configmaps", "persistentvolumeclaims",
-                                   "serviceaccounts", "events", "kinds"])
+@pytest.mark.parametrize(
+    "group",
+    ["nodes", "workloads", "services", "configmaps", "persistentvolumeclaims", "serviceaccounts", "events", "kinds"],
+)
 def test_every_page_of_the_navigation_opens(page: Any, group: str) -> None:
     page.goto(f"c/local/{group}")
     expect(page.locator(".grid, .plain").first).to_be_visible()
@@ -349,4 +368,6 @@ def test_the_diff_and_yaml_modules(page: Any) -> None:
         }
         return yamlText({ a: { b: [1, { c: 'x: y', d: [] }], e: 'true' }, f: 'one\\ntwo\\n', g: null, h: '10m', i: '5' });
     }""")
-    assert found == 'a:\n  b:\n  - 1\n  - c: "x: y"\n    d: []\n  e: "true"\nf: |\n  one\n  two\ng: null\nh: 10m\ni: "5"\n'
+    assert (
+        found == 'a:\n  b:\n  - 1\n  - c: "x: y"\n    d: []\n  e: "true"\nf: |\n  one\n  two\ng: null\nh: 10m\ni: "5"\n'
+    )

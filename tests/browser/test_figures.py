@@ -93,8 +93,15 @@ def test_charts_of_a_time_that_is_over(page: Any, monitoring: Monitoring) -> Non
     assert "to" not in monitoring.asked[-1]
 
 
-@pytest.mark.parametrize("path", ["c/local/nodes/-/harbor-1", "c/local/deployments.apps/guestbook/web",
-                                  "c/local/namespaces/-/guestbook", "c/local/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "c/local/nodes/-/harbor-1",
+        "c/local/deployments.apps/guestbook/web",
+        "c/local/namespaces/-/guestbook",
+        "c/local/",
+    ],
+)
 def test_other_pages_have_charts_too(page: Any, monitoring: Monitoring, path: str, shot: Any) -> None:
     page.goto(path)
     expect(plot(page).locator("canvas")).to_be_visible(timeout=PATIENCE)
@@ -122,5 +129,7 @@ def test_old_figures_are_said_to_be_old(page: Any, monitoring: Monitoring) -> No
 
 def test_a_switch_that_is_off_is_said(page: Any, site: Site) -> None:
     page.goto(POD)
-    expect(page.locator(".figure-state")).to_have_text("Monitoring is switched off: no figures are taken.", timeout=PATIENCE)
+    expect(page.locator(".figure-state")).to_have_text(
+        "Monitoring is switched off: no figures are taken.", timeout=PATIENCE
+    )
     assert page.locator(".plot").count() == 0

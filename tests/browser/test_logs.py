@@ -26,7 +26,7 @@ from playwright.sync_api import expect
 expect.set_options(timeout=30_000)
 
 STATUS = {"error": 500, "warn": 404}
-HOSTILE = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>"
+HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 
 
 class Store:
@@ -37,8 +37,19 @@ class Store:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *more: str) -> None:
-        command = [sys.executable, "-m", "logs", "--without-api", "--address", "127.0.0.1", "--port", str(self.port),
-                   "--data-dir", str(self.folder), *more]
+        command = [
+            sys.executable,
+            "-m",
+            "logs",
+            "--without-api",
+            "--address",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--data-dir",
+            str(self.folder),
+            *more,
+        ]
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": "logging"})
         _await_answer(f"http://127.0.0.1:{self.port}/readyz", 60)
 
@@ -48,17 +59,40 @@ class Store:
             self.process.wait()
             self.process = None
 
-    def add(self, *messages: str, age: float = 0.0, level: str = "info", pod: str = "web-7c9d6b5f44-4xk2p", step: float = 0.0,
-            **fields: Any) -> None:
+    def add(
+        self,
+        *messages: str,
+        age: float = 0.0,
+        level: str = "info",
+        pod: str = "web-7c9d6b5f44-4xk2p",
+        step: float = 0.0,
+        **fields: Any,
+    ) -> None:
         lines = []
         for message in messages:
             self.count += 1
             at = datetime.fromtimestamp(time.time() - age + step * len(lines), UTC)
-            lines.append(orjson.dumps({
-                "_id": f"{self.count:032x}", "@timestamp": f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z", "message": message,
-                "stream": "stdout", "source": "container", "level": level, "fields": fields,
-                "kubernetes": {"namespace": "guestbook", "pod": pod, "container": "web", "node": "harbor-1",
-                               "labels": {"app": "web"}, "workload": {"kind": "Deployment", "name": "web"}}}))
+            lines.append(
+                orjson.dumps(
+                    {
+                        "_id": f"{self.count:032x}",
+                        "@timestamp": f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z",
+                        "message": message,
+                        "stream": "stdout",
+                        "source": "container",
+                        "level": level,
+                        "fields": fields,
+                        "kubernetes": {
+                            "namespace": "guestbook",
+                            "pod": pod,
+                            "container": "web",
+                            "node": "harbor-1",
+                            "labels": {"app": "web"},
+                            "workload": {"kind": "Deployment", "name": "web"},
+                        },
+                    }
+                )
+            )
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/ingest", b"\n".join(lines))
         urllib.request.urlopen(request, timeout=30).close()
 
@@ -66,14 +100,23 @@ class Store:
 @pytest.fixture(scope="module")
 def logs(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store = Store(tmp_path_factory.mktemp("logs") / "store")
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": world.meta("log-store", "kube-system"),
-               "spec": {"clusterIP": "127.0.0.1", "ports": [{"port": store.port}]}}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": world.meta("log-store", "kube-system"),
+        "spec": {"clusterIP": "127.0.0.1", "ports": [{"port": store.port}]},
+    }
     try:
         store.start()
         for level, age in (("info", 400), ("warn", 300), ("error", 200), ("debug", 100)):
-            store.add(*(f"{level} request {i} took {i} ms" for i in range(40)), age=age, level=level, step=2,
-                      status=STATUS.get(level, 200))
-        store.add(HOSTILE, "disk pressure on harbor-1: évacuation", age=5, level="fatal", user="o'hara \"x\"")
+            store.add(
+                *(f"{level} request {i} took {i} ms" for i in range(40)),
+                age=age,
+                level=level,
+                step=2,
+                status=STATUS.get(level, 200),
+            )
+        store.add(HOSTILE, "disk pressure on harbor-1: évacuation", age=5, level="fatal", user='o\'hara "x"')
         world.create(site.store, service)
         yield store
     finally:
@@ -209,7 +252,8 @@ def test_lines_that_were_dropped_for_room_are_told(page: Any, logs: Store, shot:
     logs.add("the flood begins")
     logs.add("the flood goes on")
     page.goto("c/local/logs?q=flood")
-    expect(page.locator(".log-dropped")).to_contain_text("were dropped early: the log store has reached its size",
-                                                          timeout=30_000)
+    expect(page.locator(".log-dropped")).to_contain_text(
+        "were dropped early: the log store has reached its size", timeout=30_000
+    )
     expect(page.locator(".log-count")).to_have_text("2 lines")
     shot("logs-dropped")

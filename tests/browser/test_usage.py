@@ -44,7 +44,9 @@ def test_pods_show_what_they_use_and_it_moves(page: Any, metrics: None, shot: An
     expect(cell(page, "9mzqd", "memory").locator("b")).to_have_class("tone bad")  # 250 of 256 MiB
     assert cell(page, "4xk2p", "memory").locator(".usage-bar i").evaluate("bar => bar.style.width") == "25%"
     expect(page.locator(".usage-state")).to_have_text(re.compile(r"CPU and memory measured \d+s ago"))
-    expect(cell(page, "w7d4s", "cpu")).to_have_attribute("title", re.compile("^Not measured: .*; requested 250m; no limit$"))
+    expect(cell(page, "w7d4s", "cpu")).to_have_attribute(
+        "title", re.compile("^Not measured: .*; requested 250m; no limit$")
+    )
     shot("usage-pods")
     expect(used).not_to_have_text(used.inner_text(), timeout=PATIENCE)
 
@@ -74,8 +76,9 @@ def test_nodes_show_it_against_what_they_have(page: Any, metrics: None, shot: An
 def test_the_overview_sums_it_up(page: Any, metrics: None) -> None:
     page.goto("c/local/")
     meter = page.get_by_role("meter", name="Memory")
-    expect(meter).to_have_attribute("aria-valuetext", re.compile(r"^6.0 GiB used, \d+ MiB requested of 48.0 GiB$"),
-                                    timeout=PATIENCE)
+    expect(meter).to_have_attribute(
+        "aria-valuetext", re.compile(r"^6.0 GiB used, \d+ MiB requested of 48.0 GiB$"), timeout=PATIENCE
+    )
     page.goto("c/local/?ns=guestbook")
     expect(meter).to_have_attribute("aria-valuetext", re.compile(r"^442 MiB used, "), timeout=PATIENCE)
 

@@ -48,8 +48,6 @@ class Server:
         return response
 
 
-
-
 async def start(handler: Any) -> tuple[web.AppRunner, str]:
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", handler)

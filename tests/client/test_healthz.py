@@ -12,6 +12,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 def _asked(serve: Serve, timeout: float = 5.0) -> tuple[str, float]:
     """What is made of a server's answer, and after how many seconds."""
+
     async def story() -> tuple[str, float]:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         started = asyncio.get_running_loop().time()
@@ -33,20 +34,27 @@ def _says(answer: bytes) -> Serve:
     return serve
 
 
-@pytest.mark.parametrize(("answer", "why"), [
-    (b"HTTP/1.1 200 OK\r\n\r\nok", ""),
-    (b"HTTP/1.1 401 Unauthorized\r\n\r\n", ""),
-    (b"HTTP/1.1 403 Forbidden\r\n\r\n", ""),
-    (b"HTTP/1.1 500 Broken\r\n\r\n", "answers 500"),
-    (b"HTTP/1.1 500 Broken\r\nX: y\r\n\r\nthe log was last read 9 s ago\nmore\n",
-     "answers 500: the log was last read 9 s ago"),
-    (b"HTTP/1.1 500 Broken\r\n\r\n[+]ping ok\n[-]etcd failed: away\n[-]log failed: late\nreadyz check failed\n",
-     "answers 500: etcd failed: away; log failed: late"),
-    (b"HTTP/1.1 500 Broken\r\n\r\n" + b"x" * 100_000, "answers 500: " + "x" * healthz.MAX_REASON),
-    (b"\xff\x00\r\n", "answers nothing"),
-    (b"", "answers nothing"),
-    (b"y" * 100_000, "does not answer (ValueError)"),
-])
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nok", ""),
+        (b"HTTP/1.1 401 Unauthorized\r\n\r\n", ""),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", ""),
+        (b"HTTP/1.1 500 Broken\r\n\r\n", "answers 500"),
+        (
+            b"HTTP/1.1 500 Broken\r\nX: y\r\n\r\nthe log was last read 9 s ago\nmore\n",
+            "answers 500: the log was last read 9 s ago",
+        ),
+        (
+            b"HTTP/1.1 500 Broken\r\n\r\n[+]ping ok\n[-]etcd failed: away\n[-]log failed: late\nreadyz check failed\n",
+            "answers 500: etcd failed: away; log failed: late",
+        ),
+        (b"HTTP/1.1 500 Broken\r\n\r\n" + b"x" * 100_000, "answers 500: " + "x" * healthz.MAX_REASON),
+        (b"\xff\x00\r\n", "answers nothing"),
+        (b"", "answers nothing"),
+        (b"y" * 100_000, "does not answer (ValueError)"),
+    ],
+)
 def test_what_is_made_of_answers(answer: bytes, why: str) -> None:
     assert _asked(_says(answer))[0] == why
 

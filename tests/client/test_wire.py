@@ -24,7 +24,7 @@ def talk(answers: list[bytes], story: Callable[[Connection], Coroutine[Any, Any,
         for answer in answers:
             await reader.readuntil(b"\r\n\r\n")
             for at in range(len(answer)):
-                writer.write(answer[at:at + 1])
+                writer.write(answer[at : at + 1])
                 await writer.drain()
         writer.close()
 

@@ -23,8 +23,12 @@ def make(cache: Cache, store: Store, user: User | str = "test") -> Session:
 
 
 def pod(name: str = "web", **spec: Any) -> Json:
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}},
-            "spec": {"containers": [{"name": "c", "image": "host"}], **spec}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {"containers": [{"name": "c", "image": "host"}], **spec},
+    }
 
 
 def config(name: str = "conf", **data: str) -> Json:

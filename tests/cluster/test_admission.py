@@ -55,9 +55,23 @@ def test_the_permanent_namespaces_stay(session: Session) -> None:
 
 
 def test_limits_are_filled_in_and_bound(session: Session) -> None:
-    session.create("limitranges", NS, {"metadata": {"name": "l"}, "spec": {"limits": [
-        {"type": "Container", "default": {"memory": "1Gi"}, "defaultRequest": {"memory": "64Mi"},
-         "max": {"memory": "2Gi"}}]}})
+    session.create(
+        "limitranges",
+        NS,
+        {
+            "metadata": {"name": "l"},
+            "spec": {
+                "limits": [
+                    {
+                        "type": "Container",
+                        "default": {"memory": "1Gi"},
+                        "defaultRequest": {"memory": "64Mi"},
+                        "max": {"memory": "2Gi"},
+                    }
+                ]
+            },
+        },
+    )
     resources = session.create("pods", NS, pod())["spec"]["containers"][0]["resources"]
     assert resources == {"limits": {"memory": "1Gi"}, "requests": {"memory": "64Mi"}}
     big = pod("big", containers=[{"name": "c", "image": "host", "resources": {"limits": {"memory": "3Gi"}}}])
@@ -95,9 +109,15 @@ def test_compute_quotas_sum_requests_and_want_them_named(session: Session) -> No
 
 
 def test_pod_security_refuses_and_names_the_reason(session: Session) -> None:
-    session.mutate("namespaces", "", NS, lambda ns: ns["metadata"].setdefault("labels", {}).update(
-        {"pod-security.kubernetes.io/enforce": "baseline"}))
-    with pytest.raises(Forbidden, match=r'violates PodSecurity "baseline:latest": host namespaces \(hostNetwork=true\)'):
+    session.mutate(
+        "namespaces",
+        "",
+        NS,
+        lambda ns: ns["metadata"].setdefault("labels", {}).update({"pod-security.kubernetes.io/enforce": "baseline"}),
+    )
+    with pytest.raises(
+        Forbidden, match=r'violates PodSecurity "baseline:latest": host namespaces \(hostNetwork=true\)'
+    ):
         session.create("pods", NS, pod(hostNetwork=True))
 
 
@@ -108,16 +128,28 @@ def test_pod_security_levels_build_on_each_other() -> None:
 
 
 def test_nobody_grants_what_they_do_not_hold(session: Session, cache: Cache, store: Store) -> None:
-    rule = {"verbs": ["get", "create"], "apiGroups": ["", "rbac.authorization.k8s.io"], "resources": ["configmaps", "roles"]}
+    rule = {
+        "verbs": ["get", "create"],
+        "apiGroups": ["", "rbac.authorization.k8s.io"],
+        "resources": ["configmaps", "roles"],
+    }
     session.create("roles.rbac.authorization.k8s.io", NS, {"metadata": {"name": "r"}, "rules": [rule]})
-    session.create("rolebindings.rbac.authorization.k8s.io", NS, {
-        "metadata": {"name": "b"}, "subjects": [{"kind": "User", "name": "bob"}],
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}})
+    session.create(
+        "rolebindings.rbac.authorization.k8s.io",
+        NS,
+        {
+            "metadata": {"name": "b"},
+            "subjects": [{"kind": "User", "name": "bob"}],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"},
+        },
+    )
     bob = Session(1, User("bob", groups=(AUTHENTICATED,)), cache, store)
     mine = {"metadata": {"name": "mine"}, "rules": [{**rule, "verbs": ["get"]}]}
     assert bob.create("roles.rbac.authorization.k8s.io", NS, mine)["metadata"]["name"] == "mine"
     with pytest.raises(Forbidden, match="attempting to grant RBAC permissions not currently held"):
-        bob.create("roles.rbac.authorization.k8s.io", NS, {"metadata": {"name": "more"}, "rules": [{**rule, "verbs": ["*"]}]})
+        bob.create(
+            "roles.rbac.authorization.k8s.io", NS, {"metadata": {"name": "more"}, "rules": [{**rule, "verbs": ["*"]}]}
+        )
 
 
 def test_node_restriction_confines_a_kubelet(cache: Cache, store: Store) -> None:
@@ -130,8 +162,12 @@ def test_node_restriction_confines_a_kubelet(cache: Cache, store: Store) -> None
     with pytest.raises(Forbidden, match=r"can only create pods with spec\.nodeName set to itself"):
         session.create("pods", NS, pod())
     with pytest.raises(Forbidden, match="is not allowed to modify labels"):
-        session.mutate("nodes", "", "n1", lambda n: n["metadata"].setdefault("labels", {}).update(
-            {"node-restriction.kubernetes.io/a": "b"}))
+        session.mutate(
+            "nodes",
+            "",
+            "n1",
+            lambda n: n["metadata"].setdefault("labels", {}).update({"node-restriction.kubernetes.io/a": "b"}),
+        )
 
 
 def test_a_pod_carries_the_zone_of_its_node_whether_created_there_or_bound(session: Session) -> None:

@@ -21,14 +21,16 @@ def session(cache: Cache, store: Store) -> Session:
     return make(cache, store)
 
 
-def grant(session: Session, subject: dict[str, str], rules: list[dict[str, object]], name: str = "r",
-          cluster: bool = False) -> None:
+def grant(
+    session: Session, subject: dict[str, str], rules: list[dict[str, object]], name: str = "r", cluster: bool = False
+) -> None:
     kinds = ("clusterroles", "clusterrolebindings") if cluster else ("roles", "rolebindings")
     namespace = "" if cluster else NS
     session.create(f"{kinds[0]}.{rbac.GROUP}", namespace, {"metadata": {"name": name}, "rules": rules})
     role = {"apiGroup": rbac.GROUP, "kind": "ClusterRole" if cluster else "Role", "name": name}
-    session.create(f"{kinds[1]}.{rbac.GROUP}", namespace, {"metadata": {"name": name}, "subjects": [subject],
-                                                           "roleRef": role})
+    session.create(
+        f"{kinds[1]}.{rbac.GROUP}", namespace, {"metadata": {"name": name}, "subjects": [subject], "roleRef": role}
+    )
 
 
 READ = {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods"]}
@@ -56,19 +58,32 @@ def test_groups_service_accounts_and_masters(session: Session, cache: Cache) -> 
     assert authorizer.allows(User("root", groups=(MASTERS,)), "delete", "anything", "at-all")
 
 
-@pytest.mark.parametrize(("rule", "want", "allowed"), [
-    ({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}, Attributes("x", "g", "r", "s"), True),
-    ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods/log"]}, Attributes("get", "", "pods", "log"), True),
-    ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods/log"]}, Attributes("get", "", "pods"), False),
-    ({"verbs": ["get"], "apiGroups": ["apps"], "resources": ["*/scale"]}, Attributes("get", "apps", "x", "scale"), True),
-    ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods"], "resourceNames": ["a"]},
-     Attributes("get", "", "pods", name="a"), True),
-    ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods"], "resourceNames": ["a"]},
-     Attributes("get", "", "pods", name="b"), False),
-    ({"verbs": ["get"], "nonResourceURLs": ["/healthz/*"]}, Attributes("get", path="/healthz/etcd"), True),
-    ({"verbs": ["get"], "nonResourceURLs": ["/healthz"]}, Attributes("get", path="/healthzz"), False),
-    ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}, Attributes("get", path="/pods"), False),
-])
+@pytest.mark.parametrize(
+    ("rule", "want", "allowed"),
+    [
+        ({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}, Attributes("x", "g", "r", "s"), True),
+        ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods/log"]}, Attributes("get", "", "pods", "log"), True),
+        ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods/log"]}, Attributes("get", "", "pods"), False),
+        (
+            {"verbs": ["get"], "apiGroups": ["apps"], "resources": ["*/scale"]},
+            Attributes("get", "apps", "x", "scale"),
+            True,
+        ),
+        (
+            {"verbs": ["get"], "apiGroups": [""], "resources": ["pods"], "resourceNames": ["a"]},
+            Attributes("get", "", "pods", name="a"),
+            True,
+        ),
+        (
+            {"verbs": ["get"], "apiGroups": [""], "resources": ["pods"], "resourceNames": ["a"]},
+            Attributes("get", "", "pods", name="b"),
+            False,
+        ),
+        ({"verbs": ["get"], "nonResourceURLs": ["/healthz/*"]}, Attributes("get", path="/healthz/etcd"), True),
+        ({"verbs": ["get"], "nonResourceURLs": ["/healthz"]}, Attributes("get", path="/healthzz"), False),
+        ({"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}, Attributes("get", path="/pods"), False),
+    ],
+)
 def test_rules(rule: dict[str, object], want: Attributes, allowed: bool) -> None:
     assert rbac.rule_allows(rule, want) is allowed
 
@@ -76,7 +91,9 @@ def test_rules(rule: dict[str, object], want: Attributes, allowed: bool) -> None
 def test_what_is_missing_for_a_grant_is_listed_compactly() -> None:
     owned = [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]
     wanted = [{"verbs": ["get", "list", "delete"], "apiGroups": [""], "resources": ["pods"]}]
-    assert rbac.compact(rbac.uncovered(owned, wanted)) == ['{APIGroups:[""], Resources:["pods"], Verbs:["delete" "list"]}']
+    assert rbac.compact(rbac.uncovered(owned, wanted)) == [
+        '{APIGroups:[""], Resources:["pods"], Verbs:["delete" "list"]}'
+    ]
 
 
 def test_a_node_reads_what_its_pods_use(session: Session, cache: Cache) -> None:

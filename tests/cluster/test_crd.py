@@ -22,10 +22,17 @@ def spec_schema(properties: Json, **more: Any) -> Json:
 
 def crd_of(custom: Json, **version: Any) -> Json:
     versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": custom}, **version}]
-    obj: Json = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-                 "metadata": {"name": "xs.example.com"},
-                 "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "xs", "kind": "X"},
-                          "versions": versions}}
+    obj: Json = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "xs.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "xs", "kind": "X"},
+            "versions": versions,
+        },
+    }
     strategy = DefinitionStrategy()
     strategy.default(obj)
     strategy.prepare_create(obj, Context())
@@ -42,8 +49,11 @@ def custom_object(spec: Any) -> Json:
 
 def problems(kind: Kind, spec: Any, old: Any = None) -> list[tuple[str, str]]:
     obj = custom_object(spec)
-    errors = (kind.strategy.validate_update(obj, custom_object(old), Context()) if old is not None
-              else kind.strategy.validate(obj, Context()))
+    errors = (
+        kind.strategy.validate_update(obj, custom_object(old), Context())
+        if old is not None
+        else kind.strategy.validate(obj, Context())
+    )
     return [(error.field, error.message) for error in errors]
 
 
@@ -54,8 +64,11 @@ def test_names_and_conversion_have_defaults() -> None:
 
 
 def test_a_kind_has_what_its_definition_says() -> None:
-    obj = crd_of(spec_schema({"n": INTEGER}), subresources={"status": {}, "scale": {
-        "specReplicasPath": ".spec.n", "statusReplicasPath": ".status.n"}}, deprecated=True)
+    obj = crd_of(
+        spec_schema({"n": INTEGER}),
+        subresources={"status": {}, "scale": {"specReplicasPath": ".spec.n", "statusReplicasPath": ".status.n"}},
+        deprecated=True,
+    )
     obj["spec"]["names"].update(shortNames=["ex"], categories=["all"])
     kind = crd.kinds(obj)[0]
     assert (kind.storage, kind.definition, kind.list_kind) == ("xs.example.com", "com.example.v1.X", "XList")
@@ -66,8 +79,15 @@ def test_a_kind_has_what_its_definition_says() -> None:
 
 def test_versions_are_converted_by_their_name_only() -> None:
     obj = crd_of({"type": "object"})
-    obj["spec"]["versions"].append({"name": "v1beta1", "served": True, "storage": False, "deprecated": True,
-                                    "schema": {"openAPIV3Schema": {"type": "object"}}})
+    obj["spec"]["versions"].append(
+        {
+            "name": "v1beta1",
+            "served": True,
+            "storage": False,
+            "deprecated": True,
+            "schema": {"openAPIV3Schema": {"type": "object"}},
+        }
+    )
     stored, old = crd.kinds(obj)
     assert (stored.version, old.version) == ("v1", "v1beta1")
     assert old.from_storage({"apiVersion": "example.com/v1"}) == {"apiVersion": "example.com/v1beta1"}
@@ -77,8 +97,9 @@ def test_versions_are_converted_by_their_name_only() -> None:
 
 def test_a_changed_kind_whose_storage_version_is_not_served_takes_the_place_of_the_old_one() -> None:
     obj = crd_of({"type": "object"}, served=False)
-    obj["spec"]["versions"].append({"name": "v1beta1", "served": True, "storage": False,
-                                    "schema": {"openAPIV3Schema": {"type": "object"}}})
+    obj["spec"]["versions"].append(
+        {"name": "v1beta1", "served": True, "storage": False, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    )
     registry, (old,), (new,) = Registry(), crd.kinds(obj), crd.kinds(obj)
     registry.register(old)
     registry.register(new)
@@ -86,12 +107,21 @@ def test_a_changed_kind_whose_storage_version_is_not_served_takes_the_place_of_t
 
 
 def test_unknown_fields_are_pruned_but_where_they_are_preserved() -> None:
-    free = {"type": "object", structural.PRESERVE: True, "properties": {"z": {"type": "object", "properties": {
-        "i": STRING}}}}
+    free = {
+        "type": "object",
+        structural.PRESERVE: True,
+        "properties": {"z": {"type": "object", "properties": {"i": STRING}}},
+    }
     resource = {"type": "object", structural.EMBEDDED: True, structural.PRESERVE: True}
     kind = kind_of(spec_schema({"a": STRING, "k": free, "e": resource}))
-    obj = custom_object({"a": "b", "u": 1, "k": {"free": [1], "z": {"i": "j", "gone": 1}},
-                         "e": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "odd": 1}, "spec": {}}})
+    obj = custom_object(
+        {
+            "a": "b",
+            "u": 1,
+            "k": {"free": [1], "z": {"i": "j", "gone": 1}},
+            "e": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "odd": 1}, "spec": {}},
+        }
+    )
     obj["other"] = 1
     assert schema.check(kind.definition, obj) == ([], ["other", "spec.e.metadata.odd", "spec.k.z.gone", "spec.u"])
     assert obj["spec"]["k"] == {"free": [1], "z": {"i": "j"}}
@@ -105,8 +135,15 @@ def test_wrong_metadata_is_a_decoding_error() -> None:
 
 def test_defaults_fill_absent_fields_and_nulls() -> None:
     item = {"type": "object", "properties": {"p": {**STRING, "default": "q"}}}
-    custom = spec_schema({"a": {**STRING, "default": "hello"}, "l": {"type": "array", "items": item}, "b": STRING,
-                          "n": {**STRING, "nullable": True, "default": "z"}}, default={})
+    custom = spec_schema(
+        {
+            "a": {**STRING, "default": "hello"},
+            "l": {"type": "array", "items": item},
+            "b": STRING,
+            "n": {**STRING, "nullable": True, "default": "z"},
+        },
+        default={},
+    )
     obj: Json = {"metadata": {}}
     structural.default(obj, custom)
     assert obj["spec"] == {"a": "hello", "n": "z"}
@@ -115,28 +152,44 @@ def test_defaults_fill_absent_fields_and_nulls() -> None:
     assert obj["spec"] == {"a": "hello", "n": None, "l": [{"p": "q"}, {"p": "r"}]}
 
 
-@pytest.mark.parametrize(("prop", "value", "message"), [
-    (STRING, 1, 'Invalid value: "integer": spec.v in body must be of type string: "integer"'),
-    ({**STRING, "minLength": 2}, "x", 'Invalid value: "x": spec.v in body should be at least 2 chars long'),
-    ({**STRING, "maxLength": 1}, "xy", "Too long: may not be more than 1 bytes"),
-    ({**STRING, "pattern": "^a$"}, "b", "Invalid value: \"b\": spec.v in body should match '^a$'"),
-    ({**STRING, "enum": ["x", "y"]}, "z", 'Unsupported value: "z": supported values: "x", "y"'),
-    ({**STRING, "format": "ipv4"}, "z", 'Invalid value: "z": spec.v in body must be of type ipv4: "z"'),
-    ({**INTEGER, "minimum": 1}, 0, "Invalid value: 0: spec.v in body should be greater than or equal to 1"),
-    ({**INTEGER, "maximum": 5, "exclusiveMaximum": True}, 5, "Invalid value: 5: spec.v in body should be less than 5"),
-    ({**INTEGER, "multipleOf": 2}, 3, "Invalid value: 3: spec.v in body should be a multiple of 2"),
-    ({"type": "array", "items": STRING, "minItems": 1}, [],
-     "Invalid value: 0: spec.v in body should have at least 1 items"),
-    ({structural.INT_OR_STRING: True}, True,
-     'Invalid value: "boolean": spec.v in body must be of type integer,string: "boolean"'),
-])
+@pytest.mark.parametrize(
+    ("prop", "value", "message"),
+    [
+        (STRING, 1, 'Invalid value: "integer": spec.v in body must be of type string: "integer"'),
+        ({**STRING, "minLength": 2}, "x", 'Invalid value: "x": spec.v in body should be at least 2 chars long'),
+        ({**STRING, "maxLength": 1}, "xy", "Too long: may not be more than 1 bytes"),
+        ({**STRING, "pattern": "^a$"}, "b", "Invalid value: \"b\": spec.v in body should match '^a$'"),
+        ({**STRING, "enum": ["x", "y"]}, "z", 'Unsupported value: "z": supported values: "x", "y"'),
+        ({**STRING, "format": "ipv4"}, "z", 'Invalid value: "z": spec.v in body must be of type ipv4: "z"'),
+        ({**INTEGER, "minimum": 1}, 0, "Invalid value: 0: spec.v in body should be greater than or equal to 1"),
+        (
+            {**INTEGER, "maximum": 5, "exclusiveMaximum": True},
+            5,
+            "Invalid value: 5: spec.v in body should be less than 5",
+        ),
+        ({**INTEGER, "multipleOf": 2}, 3, "Invalid value: 3: spec.v in body should be a multiple of 2"),
+        (
+            {"type": "array", "items": STRING, "minItems": 1},
+            [],
+            "Invalid value: 0: spec.v in body should have at least 1 items",
+        ),
+        (
+            {structural.INT_OR_STRING: True},
+            True,
+            'Invalid value: "boolean": spec.v in body must be of type integer,string: "boolean"',
+        ),
+    ],
+)
 def test_values_are_checked_in_the_words_of_the_real_server(prop: Json, value: Any, message: str) -> None:
     assert problems(kind_of(spec_schema({"v": prop})), {"v": value}) == [("spec.v", message)]
 
 
 def test_required_fields_and_alternatives() -> None:
-    either = {"type": "object", "properties": {"p": STRING, "r": STRING},
-              "oneOf": [{"required": ["p"]}, {"required": ["r"]}]}
+    either = {
+        "type": "object",
+        "properties": {"p": STRING, "r": STRING},
+        "oneOf": [{"required": ["p"]}, {"required": ["r"]}],
+    }
     kind = kind_of(spec_schema({"a": STRING, "o": either}, required=["a"]))
     assert problems(kind, {}) == [("spec.a", "Required value")]
     assert [field for field, _ in problems(kind, {"a": "x", "o": {}})] == ["<nil>", "spec.o.p"]
@@ -145,8 +198,12 @@ def test_required_fields_and_alternatives() -> None:
 
 
 def test_items_of_sets_and_maps_are_unique() -> None:
-    keyed = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"],
-             "items": {"type": "object", "required": ["k"], "properties": {"k": STRING}}}
+    keyed = {
+        "type": "array",
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["k"],
+        "items": {"type": "object", "required": ["k"], "properties": {"k": STRING}},
+    }
     found = values.validate({"l": [{"k": "a"}, {"k": "a"}]}, {"type": "object", "properties": {"l": keyed}})
     assert [(e.reason, e.field) for e in found] == [("FieldValueDuplicate", "l[1]")]
 
@@ -158,9 +215,19 @@ def test_what_was_invalid_before_may_stay() -> None:
 
 
 FIXED = {**STRING, cel.RULES: [{"rule": "self == oldSelf", "message": "im is fixed"}]}
-RULED = spec_schema({"min": INTEGER, "max": INTEGER, "im": FIXED}, **{cel.RULES: [{
-    "rule": "!has(self.min) || !has(self.max) || self.min <= self.max", "fieldPath": ".min",
-    "messageExpression": "self.min > 7 ? 'far over max' : 'over max'", "reason": "FieldValueForbidden"}]})
+RULED = spec_schema(
+    {"min": INTEGER, "max": INTEGER, "im": FIXED},
+    **{
+        cel.RULES: [
+            {
+                "rule": "!has(self.min) || !has(self.max) || self.min <= self.max",
+                "fieldPath": ".min",
+                "messageExpression": "self.min > 7 ? 'far over max' : 'over max'",
+                "reason": "FieldValueForbidden",
+            }
+        ]
+    },
+)
 
 
 def test_rules_are_evaluated() -> None:
@@ -181,32 +248,65 @@ def test_rules_wait_for_a_valid_object() -> None:
     assert fields == ["spec.min", "<nil>"]
 
 
-@pytest.mark.parametrize("rule", [
-    "self.s.split(',').size() == 2", "isURL(self.u)", "self.n.sum() == 6", "self.f > 1.5",
-    "self.s.lowerAscii() == 'a,b'",
-    "self.t > timestamp('2025-01-01T00:00:00Z')", "self.n.all(x, x > 0) && self.n.exists_one(x, x == 2)",
-    "self.__namespace__ == 'q' && self.a__dash__b == 1", "self.s.find('[a-z]+') == 'a'", "self.n.indexOf(2) == 1",
-])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "self.s.split(',').size() == 2",
+        "isURL(self.u)",
+        "self.n.sum() == 6",
+        "self.f > 1.5",
+        "self.s.lowerAscii() == 'a,b'",
+        "self.t > timestamp('2025-01-01T00:00:00Z')",
+        "self.n.all(x, x > 0) && self.n.exists_one(x, x == 2)",
+        "self.__namespace__ == 'q' && self.a__dash__b == 1",
+        "self.s.find('[a-z]+') == 'a'",
+        "self.n.indexOf(2) == 1",
+    ],
+)
 def test_the_functions_of_kubernetes(rule: str) -> None:
-    custom = {"type": "object", cel.RULES: [{"rule": rule}], "properties": {
-        "s": STRING, "u": STRING, "n": {"type": "array", "items": INTEGER}, "f": {"type": "number"},
-        "t": {**STRING, "format": "date-time"}, "namespace": STRING, "a-b": INTEGER}}
-    value = {"s": "a,B".lower(), "u": "https://x/y", "n": [1, 2, 3], "f": 2, "t": "2026-01-01T00:00:00Z",
-             "namespace": "q", "a-b": 1}
+    custom = {
+        "type": "object",
+        cel.RULES: [{"rule": rule}],
+        "properties": {
+            "s": STRING,
+            "u": STRING,
+            "n": {"type": "array", "items": INTEGER},
+            "f": {"type": "number"},
+            "t": {**STRING, "format": "date-time"},
+            "namespace": STRING,
+            "a-b": INTEGER,
+        },
+    }
+    value = {
+        "s": "a,B".lower(),
+        "u": "https://x/y",
+        "n": [1, 2, 3],
+        "f": 2,
+        "t": "2026-01-01T00:00:00Z",
+        "namespace": "q",
+        "a-b": 1,
+    }
     assert cel.check(value, custom, values.MISSING) == []
 
 
-@pytest.mark.parametrize(("custom", "field"), [
-    ({}, "p.type"), ({"type": "string"}, "p.type"),
-    ({"type": "object", "properties": {"a": {}}}, "p.properties[a].type"),
-    ({"type": "object", "properties": {"a": {"type": "array"}}}, "p.properties[a].items"),
-    ({"type": "object", "properties": {"a": {**STRING, "$ref": "x"}}}, "p.properties[a].$ref"),
-    ({"type": "object", "properties": {"a": {**STRING, "default": 1}}}, "p.properties[a].default"),
-    ({"type": "object", "properties": {"a": {**STRING, "pattern": "("}}}, "p.properties[a].pattern"),
-    ({"type": "object", "properties": {"a": INTEGER}, cel.RULES: [{"rule": "self.a +"}]}, f"p.{cel.RULES}[0].rule"),
-    ({"type": "object", "properties": {"a": INTEGER}, cel.RULES: [{"rule": "self.b > 1"}]}, f"p.{cel.RULES}[0].rule"),
-    ({"type": "object", "properties": {"a": INTEGER}, cel.RULES: [{"rule": "self.a"}]}, f"p.{cel.RULES}[0].rule"),
-])
+@pytest.mark.parametrize(
+    ("custom", "field"),
+    [
+        ({}, "p.type"),
+        ({"type": "string"}, "p.type"),
+        ({"type": "object", "properties": {"a": {}}}, "p.properties[a].type"),
+        ({"type": "object", "properties": {"a": {"type": "array"}}}, "p.properties[a].items"),
+        ({"type": "object", "properties": {"a": {**STRING, "$ref": "x"}}}, "p.properties[a].$ref"),
+        ({"type": "object", "properties": {"a": {**STRING, "default": 1}}}, "p.properties[a].default"),
+        ({"type": "object", "properties": {"a": {**STRING, "pattern": "("}}}, "p.properties[a].pattern"),
+        ({"type": "object", "properties": {"a": INTEGER}, cel.RULES: [{"rule": "self.a +"}]}, f"p.{cel.RULES}[0].rule"),
+        (
+            {"type": "object", "properties": {"a": INTEGER}, cel.RULES: [{"rule": "self.b > 1"}]},
+            f"p.{cel.RULES}[0].rule",
+        ),
+        ({"type": "object", "properties": {"a": INTEGER}, cel.RULES: [{"rule": "self.a"}]}, f"p.{cel.RULES}[0].rule"),
+    ],
+)
 def test_schemas_that_are_refused(custom: Json, field: str) -> None:
     assert [error.field for error in rules.check(custom, "p")] == [field]
 
@@ -219,8 +319,12 @@ def test_a_definition_checks_its_names_versions_and_columns() -> None:
     bad["spec"].update(scope="Odd")
     bad["spec"]["versions"][0]["additionalPrinterColumns"] = [{"name": "a", "type": "odd", "jsonPath": "spec.a"}]
     found = [error.field for error in definition.validate_name(bad) + definition.validate(bad)]
-    assert found == ["metadata.name", "spec.scope", "spec.additionalPrinterColumns[0].type",
-                     "spec.additionalPrinterColumns[0].JSONPath"]
+    assert found == [
+        "metadata.name",
+        "spec.scope",
+        "spec.additionalPrinterColumns[0].type",
+        "spec.additionalPrinterColumns[0].JSONPath",
+    ]
 
 
 def test_an_established_kind_keeps_its_identity() -> None:
@@ -242,9 +346,11 @@ def test_names_are_accepted_unless_another_definition_has_them() -> None:
 
 
 def test_columns_show_what_their_paths_find() -> None:
-    more = [{"name": "Replicas", "type": "integer", "jsonPath": ".spec.n"},
-            {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'},
-            {"name": "Since", "type": "date", "jsonPath": ".spec.t"}]
+    more = [
+        {"name": "Replicas", "type": "integer", "jsonPath": ".spec.n"},
+        {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'},
+        {"name": "Since", "type": "date", "jsonPath": ".spec.t"},
+    ]
     kind = kind_of({"type": "object"}, additionalPrinterColumns=more)
     obj = custom_object({"n": 3, "t": "1970-01-01T00:00:00Z"})
     obj["status"] = {"conditions": [{"type": "Other", "status": "no"}, {"type": "Ready", "status": "True"}]}
@@ -253,10 +359,19 @@ def test_columns_show_what_their_paths_find() -> None:
     assert kind.cells(custom_object({}), 0.0) == ["x", None, None, None]
 
 
-@pytest.mark.parametrize(("path", "found"), [
-    (".a.b", [1]), (".l[0]", ["x"]), (".l[-1]", ["y"]), (".l[*]", ["x", "y"]), (".none", []), (".a['b']", [1]),
-    (".d\\.e", [2]), (".a.*", [1]),
-])
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        (".a.b", [1]),
+        (".l[0]", ["x"]),
+        (".l[-1]", ["y"]),
+        (".l[*]", ["x", "y"]),
+        (".none", []),
+        (".a['b']", [1]),
+        (".d\\.e", [2]),
+        (".a.*", [1]),
+    ],
+)
 def test_json_paths(path: str, found: list[Any]) -> None:
     assert jsonpath.find({"a": {"b": 1}, "l": ["x", "y"], "d.e": 2}, path) == found
 
@@ -266,10 +381,21 @@ def test_a_broken_path_is_named() -> None:
         jsonpath.compile_path(".a[")
 
 
-@pytest.mark.parametrize(("value", "name", "fits"), [
-    ("2026-01-01T00:00:00Z", "date-time", True), ("2026-01-01", "date-time", False), ("2026-01-01", "date", True),
-    ("1.2.3.4", "ipv4", True), ("::1", "ipv4", False), ("10.0.0.0/8", "cidr", True), ("10.0.0.1", "cidr", False),
-    ("a@b", "email", True), ("x", "uuid", False), ("1h5m", "duration", True), ("anything", "unheard-of", True),
-])
+@pytest.mark.parametrize(
+    ("value", "name", "fits"),
+    [
+        ("2026-01-01T00:00:00Z", "date-time", True),
+        ("2026-01-01", "date-time", False),
+        ("2026-01-01", "date", True),
+        ("1.2.3.4", "ipv4", True),
+        ("::1", "ipv4", False),
+        ("10.0.0.0/8", "cidr", True),
+        ("10.0.0.1", "cidr", False),
+        ("a@b", "email", True),
+        ("x", "uuid", False),
+        ("1h5m", "duration", True),
+        ("anything", "unheard-of", True),
+    ],
+)
 def test_formats(value: str, name: str, fits: bool) -> None:
     assert formats.fits(value, name) is fits

@@ -24,13 +24,15 @@ pytestmark = pytest.mark.xdist_group("databases")
 
 
 def writer(url: str, prefix: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tests.cluster.writer", url, prefix], cwd=ROOT, stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.cluster.writer", url, prefix], cwd=ROOT, stdout=subprocess.PIPE
+    )
 
 
 def acknowledged(child: subprocess.Popen[bytes]) -> Iterator[tuple[int, str]]:
     """What a killed writer had been told; neither the first line, which lacks its beginning, nor one that was cut off."""
     output = child.communicate(timeout=30)[0].decode()
-    for line in output[:output.rfind("\n") + 1].splitlines()[1:]:
+    for line in output[: output.rfind("\n") + 1].splitlines()[1:]:
         revision, name = line.split()
         yield int(revision), name
 
@@ -61,10 +63,18 @@ def test_a_full_disk_refuses_writes_reads_go_on_and_it_recovers(migrated: Path, 
     """In a mount namespace of its own; the script checks itself."""
     place = tmp_path / "small"
     place.mkdir()
-    script = f"mount -t tmpfs -o size=4m tmpfs {place} && cp {migrated}/cluster.db {place}/ && exec \"$0\" -c \"$1\" {place}"
+    script = (
+        f'mount -t tmpfs -o size=4m tmpfs {place} && cp {migrated}/cluster.db {place}/ && exec "$0" -c "$1" {place}'
+    )
     code = "import sys; from tests.cluster.test_durability import fill; fill(sys.argv[1])"
-    done = subprocess.run(["unshare", "-m", "sh", "-c", script, sys.executable, code], cwd=ROOT, capture_output=True,
-                          text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, sys.executable, code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     if "unshare failed" in done.stderr or "permission denied" in done.stderr:
         pytest.skip(done.stderr)
     assert done.returncode == 0, done.stderr
@@ -111,8 +121,10 @@ def test_a_cut_connection_is_made_anew(postgres_url: str, var: Path) -> None:
     try:
         first = create(store, "a")
         for round in range(3):
-            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                          " AND datname = current_database()")
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND datname = current_database()"
+            )
             assert store.get(key("a")) == first, "a read finds a new connection"
             assert create(store, f"b{round}").revision == round + 2, "so does a write that had not begun"
         assert [change.key.name for change in store.changes_since(0)] == ["a", "b0", "b1", "b2"]

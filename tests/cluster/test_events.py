@@ -23,8 +23,11 @@ def session(cache: Cache) -> Session:
 
 
 def pod(name: str = "web") -> Json:
-    return {"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": name, "namespace": "default", "uid": f"uid-{name}", "resourceVersion": "7"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default", "uid": f"uid-{name}", "resourceVersion": "7"},
+    }
 
 
 def stored(session: Session) -> list[Json]:
@@ -40,8 +43,14 @@ def test_an_event_says_who_what_and_when(session: Session) -> None:
     Recorder("tester").event(session, pod(), "Warning", "Failed", "It broke")
     events.flush()
     (event,) = stored(session)
-    assert event["involvedObject"] == {"kind": "Pod", "namespace": "default", "name": "web", "uid": "uid-web",
-                                       "apiVersion": "v1", "resourceVersion": "7"}
+    assert event["involvedObject"] == {
+        "kind": "Pod",
+        "namespace": "default",
+        "name": "web",
+        "uid": "uid-web",
+        "apiVersion": "v1",
+        "resourceVersion": "7",
+    }
     assert (event["type"], event["reason"], event["message"], event["count"]) == ("Warning", "Failed", "It broke", 1)
     assert event["source"] == {"component": "tester"} and event["reportingComponent"] == "tester"
     assert event["firstTimestamp"] == event["lastTimestamp"]

@@ -19,12 +19,25 @@ SERVICE = Kind("", "v1", "Service", "services", definition="io.k8s.api.core.v1.S
 
 
 def deployment() -> Json:
-    containers = [{"name": "c", "image": "nginx", "command": ["x", "y"], "resources": {},
-                   "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]},
-                  {"name": "d", "image": "j", "resources": {}}]
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"},
-            "spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"}},
-                     "template": {"spec": {"containers": containers, "volumes": [{"name": "v", "emptyDir": {}}]}}}}
+    containers = [
+        {
+            "name": "c",
+            "image": "nginx",
+            "command": ["x", "y"],
+            "resources": {},
+            "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+        },
+        {"name": "d", "image": "j", "resources": {}},
+    ]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "x"},
+        "spec": {
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"}},
+            "template": {"spec": {"containers": containers, "volumes": [{"name": "v", "emptyDir": {}}]}},
+        },
+    }
 
 
 def strategic(change: Json) -> Json:
@@ -40,29 +53,42 @@ def names(items: list[Json]) -> list[str]:
     return [item["name"] for item in items]
 
 
-@pytest.mark.parametrize(("operations", "result"), [
-    ([{"op": "add", "path": "/a", "value": 1}], {"a": 1, "l": [1, 2]}),
-    ([{"op": "add", "path": "/l/-", "value": 3}], {"l": [1, 2, 3]}),
-    ([{"op": "add", "path": "/l/1", "value": 3}], {"l": [1, 3, 2]}),
-    ([{"op": "add", "path": "", "value": {"z": 1}}], {"z": 1}),
-    ([{"op": "remove", "path": "/l/0"}], {"l": [2]}),
-    ([{"op": "replace", "path": "/l", "value": []}], {"l": []}),
-    ([{"op": "copy", "from": "/l", "path": "/m"}, {"op": "add", "path": "/m/0", "value": 0}],
-     {"l": [1, 2], "m": [0, 1, 2]}),
-    ([{"op": "move", "from": "/l", "path": "/m"}], {"m": [1, 2]}),
-    ([{"op": "test", "path": "/l/0", "value": 1}], {"l": [1, 2]}),
-    ([{"op": "add", "path": "/a~1b~0c", "value": 1}], {"l": [1, 2], "a/b~c": 1}),
-])
+@pytest.mark.parametrize(
+    ("operations", "result"),
+    [
+        ([{"op": "add", "path": "/a", "value": 1}], {"a": 1, "l": [1, 2]}),
+        ([{"op": "add", "path": "/l/-", "value": 3}], {"l": [1, 2, 3]}),
+        ([{"op": "add", "path": "/l/1", "value": 3}], {"l": [1, 3, 2]}),
+        ([{"op": "add", "path": "", "value": {"z": 1}}], {"z": 1}),
+        ([{"op": "remove", "path": "/l/0"}], {"l": [2]}),
+        ([{"op": "replace", "path": "/l", "value": []}], {"l": []}),
+        (
+            [{"op": "copy", "from": "/l", "path": "/m"}, {"op": "add", "path": "/m/0", "value": 0}],
+            {"l": [1, 2], "m": [0, 1, 2]},
+        ),
+        ([{"op": "move", "from": "/l", "path": "/m"}], {"m": [1, 2]}),
+        ([{"op": "test", "path": "/l/0", "value": 1}], {"l": [1, 2]}),
+        ([{"op": "add", "path": "/a~1b~0c", "value": 1}], {"l": [1, 2], "a/b~c": 1}),
+    ],
+)
 def test_json_patch_operations(operations: list[Json], result: Json) -> None:
     assert jsonpatch.apply({"l": [1, 2]}, operations) == result
 
 
-@pytest.mark.parametrize("operation", [
-    {"op": "remove", "path": "/none"}, {"op": "replace", "path": "/none", "value": 1},
-    {"op": "test", "path": "/l/0", "value": True}, {"op": "add", "path": "/l/9", "value": 1},
-    {"op": "add", "path": "/l/x", "value": 1}, {"op": "odd", "path": "/l"}, {"op": "add", "path": "/a"},
-    {"op": "add", "path": "no-slash", "value": 1}, {"op": "add", "path": "/n/deep", "value": 1},
-])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "remove", "path": "/none"},
+        {"op": "replace", "path": "/none", "value": 1},
+        {"op": "test", "path": "/l/0", "value": True},
+        {"op": "add", "path": "/l/9", "value": 1},
+        {"op": "add", "path": "/l/x", "value": 1},
+        {"op": "odd", "path": "/l"},
+        {"op": "add", "path": "/a"},
+        {"op": "add", "path": "no-slash", "value": 1},
+        {"op": "add", "path": "/n/deep", "value": 1},
+    ],
+)
 def test_json_patch_that_does_not_fit_is_422(operation: Json) -> None:
     with pytest.raises(ApiError) as caught:
         jsonpatch.apply({"l": [1, 2], "n": 1}, [operation])
@@ -78,12 +104,20 @@ def test_json_patch_is_bounded() -> None:
         jsonpatch.apply({"a": "x" * 100}, grow)
 
 
-@pytest.mark.parametrize(("target", "change", "result"), [
-    ({"a": "b"}, {"a": "c"}, {"a": "c"}), ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}), ({"a": "b"}, {"a": None}, {}),
-    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}), ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-    ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}), ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}), ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
-])
+@pytest.mark.parametrize(
+    ("target", "change", "result"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+    ],
+)
 def test_merge_patch_examples_of_the_rfc(target: Any, change: Any, result: Any) -> None:
     assert merge.apply(target, change) == result
 
@@ -108,7 +142,8 @@ def test_items_and_fields_are_deleted() -> None:
 def test_replace_directives() -> None:
     assert names(pod({"containers": [{"$patch": "replace"}, {"name": "only", "image": "x"}]})["containers"]) == ["only"]
     assert strategic({"spec": {"strategy": {"$patch": "replace", "type": "Recreate"}}})["spec"]["strategy"] == {
-        "type": "Recreate"}
+        "type": "Recreate"
+    }
 
 
 def test_retain_keys_drop_the_others() -> None:
@@ -136,11 +171,18 @@ def test_new_items_come_before_what_only_the_server_has() -> None:
     assert interleave(["a", "b", "c"], ["c", "a"], ["a", "b", "c"], "") == ["b", "c", "a"]
 
 
-@pytest.mark.parametrize(("change", "code"), [
-    ({"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}}, 400), ({"$patch": "odd"}, 400),
-    ({"spec": {"template": {"spec": {"containers": {}}}}}, 422), ({"spec": "x"}, 422),
-    ({"spec": {"replicas": "x"}}, 422), ({"kind": "Other"}, 422), ({"metadata": None}, 400),
-])
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}}, 400),
+        ({"$patch": "odd"}, 400),
+        ({"spec": {"template": {"spec": {"containers": {}}}}}, 422),
+        ({"spec": "x"}, 422),
+        ({"spec": {"replicas": "x"}}, 422),
+        ({"kind": "Other"}, 422),
+        ({"metadata": None}, 400),
+    ],
+)
 def test_bad_strategic_patches(change: Json, code: int) -> None:
     with pytest.raises(ApiError) as caught:
         strategic(change)
@@ -166,7 +208,11 @@ def test_other_media_types_are_415() -> None:
 
 
 def test_service_ports_merge_by_port_and_keep_other_protocols() -> None:
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"},
-               "spec": {"ports": [{"port": 80, "name": "a"}, {"port": 80, "name": "u", "protocol": "UDP"}]}}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "x"},
+        "spec": {"ports": [{"port": 80, "name": "a"}, {"port": 80, "name": "u", "protocol": "UDP"}]},
+    }
     changed, _ = patch.apply(SERVICE, service, {"spec": {"ports": [{"port": 81, "name": "b"}]}}, patch.STRATEGIC)
     assert [p["name"] for p in changed["spec"]["ports"]] == ["b", "a", "u"]

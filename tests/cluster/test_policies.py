@@ -29,15 +29,33 @@ def session(cache: Cache, store: Store) -> Session:
     return make(cache, store, User("ann", groups=("system:masters",)))
 
 
-def policy(session: Session, *validations: Json, rules: Any = (CONFIG_MAPS,), match: Json | None = None, **spec: Any) -> None:
+def policy(
+    session: Session, *validations: Json, rules: Any = (CONFIG_MAPS,), match: Json | None = None, **spec: Any
+) -> None:
     """A policy `p` that is bound by `bind`."""
-    session.create(POLICIES, "", {"metadata": {"name": "p"}, "spec": {
-        "matchConstraints": {"resourceRules": list(rules), **(match or {})}, "validations": list(validations), **spec}})
+    session.create(
+        POLICIES,
+        "",
+        {
+            "metadata": {"name": "p"},
+            "spec": {
+                "matchConstraints": {"resourceRules": list(rules), **(match or {})},
+                "validations": list(validations),
+                **spec,
+            },
+        },
+    )
 
 
 def bind(session: Session, *actions: str, **spec: Any) -> None:
-    session.create(BINDINGS, "", {"metadata": {"name": "b"}, "spec": {
-        "policyName": "p", "validationActions": list(actions) or ["Deny"], **spec}})
+    session.create(
+        BINDINGS,
+        "",
+        {
+            "metadata": {"name": "b"},
+            "spec": {"policyName": "p", "validationActions": list(actions) or ["Deny"], **spec},
+        },
+    )
 
 
 def refusal(session: Session, obj: Json, storage: str = "configmaps", namespace: str = NS) -> str:
@@ -50,18 +68,30 @@ def refusal(session: Session, obj: Json, storage: str = "configmaps", namespace:
 
 
 def test_what_is_refused_says_policy_binding_and_reason(session: Session) -> None:
-    policy(session, {"expression": "object.data.a == 'ok'", "message": " a must be ok "},
-           {"expression": "object.metadata.name != 'bad'", "messageExpression": "'not ' + object.metadata.name",
-            "reason": "Forbidden"})
+    policy(
+        session,
+        {"expression": "object.data.a == 'ok'", "message": " a must be ok "},
+        {
+            "expression": "object.metadata.name != 'bad'",
+            "messageExpression": "'not ' + object.metadata.name",
+            "reason": "Forbidden",
+        },
+    )
     assert refusal(session, config("free", a="no")) == "", "a policy that nobody is bound by"
     bind(session)
     with pytest.raises(ApiError) as refused:
         session.create("configmaps", NS, config("x", a="no"))
     message = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: a must be ok"
     assert refused.value.status() == {
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Invalid", "code": 422,
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "reason": "Invalid",
+        "code": 422,
         "message": f'configmaps "x" is forbidden: {message}',
-        "details": {"name": "x", "kind": "configmaps", "causes": [{"message": message}]}}
+        "details": {"name": "x", "kind": "configmaps", "causes": [{"message": message}]},
+    }
     with pytest.raises(ApiError, match="not bad") as forbidden:
         session.create("configmaps", NS, config("bad", a="ok"))
     assert (forbidden.value.code, forbidden.value.reason) == (403, "Forbidden")
@@ -76,24 +106,40 @@ def test_what_configures_admission_is_free_of_it(session: Session) -> None:
     assert refusal(session, {"metadata": {"name": "n"}}, "namespaces", "") == ""
 
 
-@pytest.mark.parametrize(("changed", "seen"), [
-    ({}, True), ({"operations": ["UPDATE", "DELETE"]}, False), ({"apiGroups": ["apps"]}, False), ({"apiGroups": ["*"]}, True),
-    ({"apiVersions": ["v2"]}, False), ({"resources": ["*"]}, True), ({"resources": ["*/*"]}, True),
-    ({"resources": ["configmaps/status", "configmaps/*"]}, True), ({"resources": ["*/status"]}, False),
-    ({"scope": "Cluster"}, False), ({"scope": "Namespaced"}, True),
-    ({"resourceNames": ["y"]}, False), ({"resourceNames": ["y", "x"]}, True)])
+@pytest.mark.parametrize(
+    ("changed", "seen"),
+    [
+        ({}, True),
+        ({"operations": ["UPDATE", "DELETE"]}, False),
+        ({"apiGroups": ["apps"]}, False),
+        ({"apiGroups": ["*"]}, True),
+        ({"apiVersions": ["v2"]}, False),
+        ({"resources": ["*"]}, True),
+        ({"resources": ["*/*"]}, True),
+        ({"resources": ["configmaps/status", "configmaps/*"]}, True),
+        ({"resources": ["*/status"]}, False),
+        ({"scope": "Cluster"}, False),
+        ({"scope": "Namespaced"}, True),
+        ({"resourceNames": ["y"]}, False),
+        ({"resourceNames": ["y", "x"]}, True),
+    ],
+)
 def test_rules(session: Session, changed: Json, seen: bool) -> None:
     policy(session, NEVER, rules=[{**CONFIG_MAPS, **changed}])
     bind(session)
     assert bool(refusal(session, config("x"))) is seen
 
 
-@pytest.mark.parametrize(("match", "seen"), [
-    ({"excludeResourceRules": [CONFIG_MAPS]}, False),
-    ({"excludeResourceRules": [{**CONFIG_MAPS, "resourceNames": ["y"]}]}, True),
-    ({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NS}}}, True),
-    ({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "else"}}}, False),
-    ({"objectSelector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}}, False)])
+@pytest.mark.parametrize(
+    ("match", "seen"),
+    [
+        ({"excludeResourceRules": [CONFIG_MAPS]}, False),
+        ({"excludeResourceRules": [{**CONFIG_MAPS, "resourceNames": ["y"]}]}, True),
+        ({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NS}}}, True),
+        ({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "else"}}}, False),
+        ({"objectSelector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}}, False),
+    ],
+)
 @pytest.mark.parametrize("of_binding", [False, True])
 def test_selectors_of_policy_and_of_binding(session: Session, match: Json, seen: bool, of_binding: bool) -> None:
     policy(session, NEVER, match=None if of_binding else match)
@@ -111,19 +157,28 @@ def test_a_label_that_is_taken_away_does_not_let_out(session: Session) -> None:
 
 
 def test_namespaces_are_chosen_by_their_own_labels(session: Session) -> None:
-    policy(session, NEVER, rules=[{**CONFIG_MAPS, "resources": ["namespaces", "nodes"]}],
-           match={"namespaceSelector": {"matchLabels": {"team": "a"}}})
+    policy(
+        session,
+        NEVER,
+        rules=[{**CONFIG_MAPS, "resources": ["namespaces", "nodes"]}],
+        match={"namespaceSelector": {"matchLabels": {"team": "a"}}},
+    )
     bind(session)
     assert refusal(session, {"metadata": {"name": "n"}}, "namespaces", "") == ""
     assert refusal(session, {"metadata": {"name": "m", "labels": {"team": "a"}}}, "namespaces", "") == "never"
-    assert refusal(session, {"metadata": {"name": "o"}}, "nodes", "") == "never", "what is in no namespace is always meant"
+    assert refusal(session, {"metadata": {"name": "o"}}, "nodes", "") == "never", (
+        "what is in no namespace is always meant"
+    )
 
 
 def test_updates_and_deletions_see_what_was(session: Session) -> None:
     session.create("configmaps", NS, config("x", a="1"))
-    policy(session, {"expression": "object != null || oldObject.data.a == 'done'", "message": "not done"},
-           {"expression": "oldObject == null || object == null || object.data.a >= oldObject.data.a", "message": "down"},
-           {"expression": "request.operation in ['CREATE', 'UPDATE', 'DELETE'] && request.userInfo.username == 'ann'"})
+    policy(
+        session,
+        {"expression": "object != null || oldObject.data.a == 'done'", "message": "not done"},
+        {"expression": "oldObject == null || object == null || object.data.a >= oldObject.data.a", "message": "down"},
+        {"expression": "request.operation in ['CREATE', 'UPDATE', 'DELETE'] && request.userInfo.username == 'ann'"},
+    )
     bind(session)
     session.mutate("configmaps", NS, "x", lambda obj: obj["data"].update(a="2"))
     with pytest.raises(ApiError, match="down"):
@@ -135,17 +190,25 @@ def test_updates_and_deletions_see_what_was(session: Session) -> None:
 
 
 def test_variables_are_evaluated_when_they_are_asked_for(session: Session) -> None:
-    policy(session, {"expression": "variables.twice <= 2"},
-           {"expression": "!has(object.data.why) || variables.broken", "message": "unused"},
-           variables=[{"name": "n", "expression": "object.data.size()"}, {"name": "twice", "expression": "variables.n * 2"},
-                      {"name": "broken", "expression": "object.none.x"}])
+    policy(
+        session,
+        {"expression": "variables.twice <= 2"},
+        {"expression": "!has(object.data.why) || variables.broken", "message": "unused"},
+        variables=[
+            {"name": "n", "expression": "object.data.size()"},
+            {"name": "twice", "expression": "variables.n * 2"},
+            {"name": "broken", "expression": "object.none.x"},
+        ],
+    )
     bind(session)
     assert refusal(session, config("one", a="1")).startswith('composited variable "broken" fails to evaluate: ')
     assert refusal(session, config("two", a="1", b="2")) == "failed expression: variables.twice <= 2"
 
 
-@pytest.mark.parametrize(("policy_failure", "told"), [
-    ("Fail", "expression 'object.data.none == 'x'' resulted in error: no such key: none"), ("Ignore", "")])
+@pytest.mark.parametrize(
+    ("policy_failure", "told"),
+    [("Fail", "expression 'object.data.none == 'x'' resulted in error: no such key: none"), ("Ignore", "")],
+)
 def test_an_expression_that_fails(session: Session, policy_failure: str, told: str) -> None:
     policy(session, {"expression": "object.data.none == 'x'"}, failurePolicy=policy_failure)
     bind(session)
@@ -153,16 +216,25 @@ def test_an_expression_that_fails(session: Session, policy_failure: str, told: s
 
 
 def test_messages_that_can_not_be_made(session: Session) -> None:
-    policy(session, {"expression": "!('a' in object.data)", "messageExpression": "object.data.none", "message": "plain"},
-           {"expression": "!('b' in object.data)", "messageExpression": "'two\\nlines'"})
+    policy(
+        session,
+        {"expression": "!('a' in object.data)", "messageExpression": "object.data.none", "message": "plain"},
+        {"expression": "!('b' in object.data)", "messageExpression": "'two\\nlines'"},
+    )
     bind(session)
     assert refusal(session, config("x", a="1")) == "plain"
     assert refusal(session, config("x", b="1")) == "failed expression: !('b' in object.data)"
 
 
 def test_conditions(session: Session) -> None:
-    policy(session, NEVER, matchConditions=[{"name": "fails", "expression": "object.data.none == 'x'"},
-                                            {"name": "named", "expression": "request.name != 'skip'"}])
+    policy(
+        session,
+        NEVER,
+        matchConditions=[
+            {"name": "fails", "expression": "object.data.none == 'x'"},
+            {"name": "named", "expression": "request.name != 'skip'"},
+        ],
+    )
     bind(session)
     assert refusal(session, config("skip", a="1")) == "", "one that does not hold settles it"
     assert "no such key: none" in refusal(session, config("x", a="1"))
@@ -190,8 +262,10 @@ def secret(name: str, count: int) -> Json:
     return {"metadata": {"name": name}, "data": {f"k{i}": "YQ==" for i in range(count)}}
 
 
-@pytest.mark.parametrize("reference", [{"name": "limit"}, {"name": "limit", "namespace": NS},
-                                       {"selector": {"matchLabels": {"limits": "yes"}}}])
+@pytest.mark.parametrize(
+    "reference",
+    [{"name": "limit"}, {"name": "limit", "namespace": NS}, {"selector": {"matchLabels": {"limits": "yes"}}}],
+)
 def test_parameters(session: Session, reference: Json) -> None:
     for name, most in (("limit", "2"), ("wide", "5")):
         made = config(name, most=most)
@@ -203,15 +277,28 @@ def test_parameters(session: Session, reference: Json) -> None:
     assert refusal(session, secret("b", 3), "secrets") == "too many", "of all that are selected, the strictest counts"
 
 
-@pytest.mark.parametrize(("reference", "spec", "told"), [
-    ({"name": "none"}, {},
-     "failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction"),
-    ({"name": "none", "parameterNotFoundAction": "Allow"}, {}, ""),
-    ({"name": "none"}, {"failurePolicy": "Ignore"}, ""),
-    ({"name": "none"}, {"paramKind": {"apiVersion": "x.io/v1", "kind": "Gone"}},
-     "failed to configure binding: failed to find resource referenced by paramKind: 'x.io/v1, Kind=Gone'"),
-    ({"name": "none", "namespace": "a"}, {"paramKind": {"apiVersion": "v1", "kind": "Node"}},
-     "failed to configure binding: paramRef.namespace must not be provided for a cluster-scoped `paramKind`")])
+@pytest.mark.parametrize(
+    ("reference", "spec", "told"),
+    [
+        (
+            {"name": "none"},
+            {},
+            "failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction",
+        ),
+        ({"name": "none", "parameterNotFoundAction": "Allow"}, {}, ""),
+        ({"name": "none"}, {"failurePolicy": "Ignore"}, ""),
+        (
+            {"name": "none"},
+            {"paramKind": {"apiVersion": "x.io/v1", "kind": "Gone"}},
+            "failed to configure binding: failed to find resource referenced by paramKind: 'x.io/v1, Kind=Gone'",
+        ),
+        (
+            {"name": "none", "namespace": "a"},
+            {"paramKind": {"apiVersion": "v1", "kind": "Node"}},
+            "failed to configure binding: paramRef.namespace must not be provided for a cluster-scoped `paramKind`",
+        ),
+    ],
+)
 def test_parameters_that_are_not_there(session: Session, reference: Json, spec: Json, told: str) -> None:
     policy(session, LIMIT, rules=[SECRETS], **{"paramKind": PARAMS, **spec})
     bind(session, paramRef={"parameterNotFoundAction": "Deny", **reference})
@@ -226,20 +313,40 @@ def test_namespaced_parameters_of_what_is_in_no_namespace(session: Session) -> N
 
 def test_what_the_user_may_do_beside(cache: Cache, store: Store) -> None:
     master = make(cache, store, User("root", groups=("system:masters",)))
-    policy(master, {"expression": "authorizer.group('apps').resource('deployments').namespace('work').name('d').check('get')"
-                                  ".allowed()", "message": "needs deployments"},
-           {"expression": "!authorizer.serviceAccount('work', 'default').path('/metrics').check('get').allowed()"},
-           {"expression": "authorizer.requestResource.check('approve').allowed() || request.name != 'secret'",
-            "message": "not approved"})
+    policy(
+        master,
+        {
+            "expression": "authorizer.group('apps').resource('deployments').namespace('work').name('d').check('get')"
+            ".allowed()",
+            "message": "needs deployments",
+        },
+        {"expression": "!authorizer.serviceAccount('work', 'default').path('/metrics').check('get').allowed()"},
+        {
+            "expression": "authorizer.requestResource.check('approve').allowed() || request.name != 'secret'",
+            "message": "not approved",
+        },
+    )
     bind(master)
     assert refusal(master, config("secret")) == ""
     bob = Session(1, User("bob"), cache, store)
     assert refusal(bob, config("x")) == "needs deployments"
-    master.create("roles.rbac.authorization.k8s.io", NS, {"metadata": {"name": "r"}, "rules": [
-        {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["d"], "verbs": ["get"]}]})
-    master.create("rolebindings.rbac.authorization.k8s.io", NS, {
-        "metadata": {"name": "r"}, "subjects": [{"kind": "User", "name": "bob", "apiGroup": "rbac.authorization.k8s.io"}],
-        "roleRef": {"kind": "Role", "name": "r", "apiGroup": "rbac.authorization.k8s.io"}})
+    master.create(
+        "roles.rbac.authorization.k8s.io",
+        NS,
+        {
+            "metadata": {"name": "r"},
+            "rules": [{"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["d"], "verbs": ["get"]}],
+        },
+    )
+    master.create(
+        "rolebindings.rbac.authorization.k8s.io",
+        NS,
+        {
+            "metadata": {"name": "r"},
+            "subjects": [{"kind": "User", "name": "bob", "apiGroup": "rbac.authorization.k8s.io"}],
+            "roleRef": {"kind": "Role", "name": "r", "apiGroup": "rbac.authorization.k8s.io"},
+        },
+    )
     assert refusal(bob, config("x")) == ""
     assert refusal(bob, config("secret2")) == ""
     master.delete("configmaps", NS, "secret")
@@ -248,11 +355,24 @@ def test_what_the_user_may_do_beside(cache: Cache, store: Store) -> None:
 
 @pytest.mark.parametrize(("policy_match", "seen"), [("Equivalent", True), ("Exact", False)])
 def test_an_object_is_seen_in_the_version_that_the_rule_names(session: Session, policy_match: str, seen: bool) -> None:
-    rule = {"apiGroups": ["autoscaling"], "apiVersions": ["v1"], "operations": ["CREATE"],
-            "resources": ["horizontalpodautoscalers"]}
-    policy(session, {"expression": "object.apiVersion != 'autoscaling/v1' || object.spec.targetCPUUtilizationPercentage < 50",
-                     "message": "too late"}, rules=[rule], match={"matchPolicy": policy_match})
+    rule = {
+        "apiGroups": ["autoscaling"],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["horizontalpodautoscalers"],
+    }
+    policy(
+        session,
+        {
+            "expression": "object.apiVersion != 'autoscaling/v1' || object.spec.targetCPUUtilizationPercentage < 50",
+            "message": "too late",
+        },
+        rules=[rule],
+        match={"matchPolicy": policy_match},
+    )
     bind(session)
-    scaled = {"metadata": {"name": "h"}, "spec": {"maxReplicas": 3, "scaleTargetRef": {
-        "apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}}   # 80 % by default
+    scaled = {
+        "metadata": {"name": "h"},
+        "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}},
+    }  # 80 % by default
     assert bool(refusal(session, scaled, "horizontalpodautoscalers.autoscaling")) is seen

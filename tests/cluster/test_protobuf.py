@@ -21,15 +21,31 @@ from cluster.protobuf import envelope, layout, reading, wire
 from cluster.schema import definitions
 from cluster.schema import types as t
 
-POD = {"kind": "Pod", "apiVersion": "v1",
-       "metadata": {"name": "web", "labels": {"app": "web", "empty": ""}, "annotations": {"note": "x" * 300},
-                    "creationTimestamp": "2024-01-02T03:04:05Z"},
-       "spec": {"volumes": [{"name": "v", "configMap": {"name": "c", "defaultMode": 420}}, {"name": "w", "emptyDir": {}}],
-                "containers": [{"name": "a", "image": "i:1", "ports": [{"containerPort": 80, "protocol": "TCP"}],
-                                "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "100m"}},
-                                "env": [{"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
-                                "livenessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 5}}],
-                "tolerations": [{"operator": "Exists", "tolerationSeconds": -1}], "terminationGracePeriodSeconds": 0}}
+POD = {
+    "kind": "Pod",
+    "apiVersion": "v1",
+    "metadata": {
+        "name": "web",
+        "labels": {"app": "web", "empty": ""},
+        "annotations": {"note": "x" * 300},
+        "creationTimestamp": "2024-01-02T03:04:05Z",
+    },
+    "spec": {
+        "volumes": [{"name": "v", "configMap": {"name": "c", "defaultMode": 420}}, {"name": "w", "emptyDir": {}}],
+        "containers": [
+            {
+                "name": "a",
+                "image": "i:1",
+                "ports": [{"containerPort": 80, "protocol": "TCP"}],
+                "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "100m"}},
+                "env": [{"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
+                "livenessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 5},
+            }
+        ],
+        "tolerations": [{"operator": "Exists", "tolerationSeconds": -1}],
+        "terminationGracePeriodSeconds": 0,
+    },
+}
 
 
 def kinds() -> list[registry.Kind]:
@@ -52,8 +68,13 @@ def test_every_kind_has_a_form_under_its_own_definition() -> None:
 
 
 def test_every_field_of_every_message_is_in_the_schema_and_the_other_way_round() -> None:
-    inline = {f"{package}.{word[1:]}" for package, messages in layout.packages().items()
-              for fields in messages.values() for word in fields.split() if word[0] == ">"}
+    inline = {
+        f"{package}.{word[1:]}"
+        for package, messages in layout.packages().items()
+        for fields in messages.values()
+        for word in fields.split()
+        if word[0] == ">"
+    }
     for package, messages in layout.packages().items():
         for name in messages:
             full = f"{package}.{name}"
@@ -82,8 +103,12 @@ def test_numbers_of_the_wire() -> None:
     """A Deployment as bytes written by hand: metadata 1, spec 2, replicas 1, status 3."""
     raw = message(1, message(1, b"web") + message(11, message(1, b"app") + message(2, b"x"))) + message(2, b"\x08\x00")
     assert protobuf.decode(body("apps/v1", "Deployment", raw + message(3, b""))) == {
-        "kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "web", "labels": {"app": "x"}},
-        "spec": {"replicas": 0}, "status": {}}
+        "kind": "Deployment",
+        "apiVersion": "apps/v1",
+        "metadata": {"name": "web", "labels": {"app": "x"}},
+        "spec": {"replicas": 0},
+        "status": {},
+    }
 
 
 def test_a_pod_there_and_back() -> None:
@@ -98,29 +123,48 @@ def test_quantities_are_text_in_a_message(value: str) -> None:
 
 def test_unions_of_custom_resource_schemas() -> None:
     root: dict[str, Any] = {
-        "type": "object", "$ref": "#/x", "default": {"a": [None, 1.5]}, "enum": ["a", None], "maximum": 2.5,
-        "items": {"type": "string"}, "additionalProperties": False, "x-kubernetes-preserve-unknown-fields": True,
-        "dependencies": {"a": ["b"], "c": {"type": "integer"}}, "not": {"items": [{"type": "a"}, {"type": "b"}]},
-        "properties": {"p": {"additionalProperties": {"type": "string"}}, "q": {"additionalItems": True}}}
-    crd = {"kind": "CustomResourceDefinition", "apiVersion": "apiextensions.k8s.io/v1",
-           "spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": root}}]}}
+        "type": "object",
+        "$ref": "#/x",
+        "default": {"a": [None, 1.5]},
+        "enum": ["a", None],
+        "maximum": 2.5,
+        "items": {"type": "string"},
+        "additionalProperties": False,
+        "x-kubernetes-preserve-unknown-fields": True,
+        "dependencies": {"a": ["b"], "c": {"type": "integer"}},
+        "not": {"items": [{"type": "a"}, {"type": "b"}]},
+        "properties": {"p": {"additionalProperties": {"type": "string"}}, "q": {"additionalItems": True}},
+    }
+    crd = {
+        "kind": "CustomResourceDefinition",
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": root}}]},
+    }
     assert protobuf.decode(protobuf.encode(crd)) == crd
 
 
-@pytest.mark.parametrize(("definition_kind", "obj"), [
-    ("authorization.k8s.io/v1 SubjectAccessReview", {"spec": {"user": "u", "extra": {"a": ["b", "c"], "d": []}}}),
-    ("apps/v1 ControllerRevision", {"data": {"spec": {"x": [1, {"y": None}]}}, "revision": 3}),
-    ("v1 Secret", {"data": {"a": "AAECAw==", "b": ""}}),
-    ("coordination.k8s.io/v1 Lease", {"spec": {"renewTime": "2024-01-02T03:04:05.000006Z"}}),
-    ("v1 ConfigMap", {"metadata": {"managedFields": [{"manager": "m", "fieldsV1": {"f:data": {".": {}}}}]}}),
-    ("policy/v1 PodDisruptionBudget", {"spec": {"minAvailable": "50%", "maxUnavailable": 0, "selector": {}}}),
-    ("policy/v1 Eviction", {"metadata": {"name": "p"}, "deleteOptions": {"gracePeriodSeconds": 0, "dryRun": ["All"]}}),
-    ("apps/v1 DeleteOptions", {"gracePeriodSeconds": 0, "propagationPolicy": "Foreground",
-                               "preconditions": {"uid": "u"}}),
-    ("autoscaling/v1 Scale", {"metadata": {"name": "a"}, "spec": {"replicas": 3}}),
-    ("v1 PodList", {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "a"}}]}),
-    ("v1 Status", {"status": "Failure", "code": 404, "details": {"causes": [{"reason": "x"}]}}),
-])
+@pytest.mark.parametrize(
+    ("definition_kind", "obj"),
+    [
+        ("authorization.k8s.io/v1 SubjectAccessReview", {"spec": {"user": "u", "extra": {"a": ["b", "c"], "d": []}}}),
+        ("apps/v1 ControllerRevision", {"data": {"spec": {"x": [1, {"y": None}]}}, "revision": 3}),
+        ("v1 Secret", {"data": {"a": "AAECAw==", "b": ""}}),
+        ("coordination.k8s.io/v1 Lease", {"spec": {"renewTime": "2024-01-02T03:04:05.000006Z"}}),
+        ("v1 ConfigMap", {"metadata": {"managedFields": [{"manager": "m", "fieldsV1": {"f:data": {".": {}}}}]}}),
+        ("policy/v1 PodDisruptionBudget", {"spec": {"minAvailable": "50%", "maxUnavailable": 0, "selector": {}}}),
+        (
+            "policy/v1 Eviction",
+            {"metadata": {"name": "p"}, "deleteOptions": {"gracePeriodSeconds": 0, "dryRun": ["All"]}},
+        ),
+        (
+            "apps/v1 DeleteOptions",
+            {"gracePeriodSeconds": 0, "propagationPolicy": "Foreground", "preconditions": {"uid": "u"}},
+        ),
+        ("autoscaling/v1 Scale", {"metadata": {"name": "a"}, "spec": {"replicas": 3}}),
+        ("v1 PodList", {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "a"}}]}),
+        ("v1 Status", {"status": "Failure", "code": 404, "details": {"causes": [{"reason": "x"}]}}),
+    ],
+)
 def test_special_shapes_there_and_back(definition_kind: str, obj: dict[str, Any]) -> None:
     api_version, kind = definition_kind.split()
     whole = {"kind": kind, "apiVersion": api_version, **obj}
@@ -128,12 +172,22 @@ def test_special_shapes_there_and_back(definition_kind: str, obj: dict[str, Any]
 
 
 LEAVES: dict[str, list[Any]] = {
-    t.STRING: ["", "a", "é" * 70], t.BOOL: [True, False], t.INT32: [0, 1, -1, 300, 2**31 - 1, -2**31],
-    t.INT64: [0, 1, -1, 2**63 - 1, -2**63], t.DOUBLE: [0.5, -3.0], t.BYTES: ["", "AAE="], t.QUANTITY: ["1", "5m"],
-    t.TIME: ["2024-01-02T03:04:05Z", "0001-01-01T00:00:01Z"], t.MICROTIME: ["2024-01-02T03:04:05.000006Z"],
-    t.INT_OR_STRING: [0, -1, "x", "5%"], t.ANY: [{"a": [1, None]}], t.OBJECT: [{"a": {}}],
-    layout.SCHEMA_OR_LIST: [{"type": "a"}, [{"type": "b"}]], layout.SCHEMA_OR_BOOL: [True, False, {"type": "c"}],
-    layout.SCHEMA_OR_NAMES: [["a"], {"type": "d"}]}
+    t.STRING: ["", "a", "é" * 70],
+    t.BOOL: [True, False],
+    t.INT32: [0, 1, -1, 300, 2**31 - 1, -(2**31)],
+    t.INT64: [0, 1, -1, 2**63 - 1, -(2**63)],
+    t.DOUBLE: [0.5, -3.0],
+    t.BYTES: ["", "AAE="],
+    t.QUANTITY: ["1", "5m"],
+    t.TIME: ["2024-01-02T03:04:05Z", "0001-01-01T00:00:01Z"],
+    t.MICROTIME: ["2024-01-02T03:04:05.000006Z"],
+    t.INT_OR_STRING: [0, -1, "x", "5%"],
+    t.ANY: [{"a": [1, None]}],
+    t.OBJECT: [{"a": {}}],
+    layout.SCHEMA_OR_LIST: [{"type": "a"}, [{"type": "b"}]],
+    layout.SCHEMA_OR_BOOL: [True, False, {"type": "c"}],
+    layout.SCHEMA_OR_NAMES: [["a"], {"type": "d"}],
+}
 
 
 def sample(kind: t.Type, dice: random.Random, depth: int) -> Any:
@@ -166,17 +220,29 @@ def random_object(name: str, owner: str, dice: random.Random, depth: int) -> dic
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.definition.rpartition("apis.")[2])
 def test_random_objects_there_and_back(kind: registry.Kind) -> None:
     for seed in range(2):
-        obj = {"kind": kind.kind, "apiVersion": kind.api_version,
-               **random_object(kind.definition, kind.definition, random.Random(seed), 5)}
+        obj = {
+            "kind": kind.kind,
+            "apiVersion": kind.api_version,
+            **random_object(kind.definition, kind.definition, random.Random(seed), 5),
+        }
         back = protobuf.decode(protobuf.encode(copy.deepcopy(obj)))
         assert back == obj
         assert schema.check(kind.definition, back) == ([], [])
 
 
 def test_fields_nobody_knows_are_skipped() -> None:
-    unknown = (wire.put_varint(900 << 3) + wire.put_varint(2**40) + message(901, b"text")
-               + wire.put_varint(902 << 3 | 1) + b"8" * 8 + wire.put_varint(903 << 3 | 5) + b"4444"
-               + wire.put_varint(904 << 3 | 3) + message(1, b"inside") + wire.put_varint(904 << 3 | 4))
+    unknown = (
+        wire.put_varint(900 << 3)
+        + wire.put_varint(2**40)
+        + message(901, b"text")
+        + wire.put_varint(902 << 3 | 1)
+        + b"8" * 8
+        + wire.put_varint(903 << 3 | 5)
+        + b"4444"
+        + wire.put_varint(904 << 3 | 3)
+        + message(1, b"inside")
+        + wire.put_varint(904 << 3 | 4)
+    )
     raw = unknown + message(1, unknown + message(1, b"n") + unknown) + unknown
     assert protobuf.decode(body("v1", "ConfigMap", raw))["metadata"] == {"name": "n"}
 
@@ -188,20 +254,25 @@ def test_repeated_integers_packed_or_one_by_one() -> None:
         assert read(sent, 0, len(sent), 0) == {"ids": [1, 128]}
 
 
-@pytest.mark.parametrize(("sent", "says"), [
-    (b"", "begins with nothing"), (b'{"kind":"Pod"}', "must begin with the bytes 6b 38 73 00"),
-    (b"k8s\0", "names no apiVersion and kind"), (b"k8s\0\xff", "unexpected end"),
-    (body("v1", "Pod", b"\x0a\x05ab"), "Pod.metadata: unexpected end"),
-    (body("v1", "Pod", b"\x08\x01"), "Pod.metadata: wrong wire type 0"),
-    (body("v1", "Pod", b"\x00\x01"), "illegal tag 0"),
-    (body("v1", "Pod", b"\xff" * 11), "integer overflow"),
-    (body("v1", "Pod", message(900, b"")[:-1] + b"\x05"), "unexpected end"),
-    (body("v1", "Pod", message(1, message(1, b"\xff"))), "utf-8"),
-    (body("v1", "Pod", message(1, message(8, b"\x08" + wire.put_varint(2**62)))), "cannot be decoded"),
-    (body("apps/v1", "ControllerRevision", message(2, message(1, b"{"))), "cannot be decoded"),
-    (body("v1", "Pod", wire.put_varint(900 << 3 | 3) * 1000), "unexpected end"),
-    (body("apiextensions.k8s.io/v1", "CustomResourceDefinition", b"")[:-9], "unexpected end"),
-])
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (b"", "begins with nothing"),
+        (b'{"kind":"Pod"}', "must begin with the bytes 6b 38 73 00"),
+        (b"k8s\0", "names no apiVersion and kind"),
+        (b"k8s\0\xff", "unexpected end"),
+        (body("v1", "Pod", b"\x0a\x05ab"), "Pod.metadata: unexpected end"),
+        (body("v1", "Pod", b"\x08\x01"), "Pod.metadata: wrong wire type 0"),
+        (body("v1", "Pod", b"\x00\x01"), "illegal tag 0"),
+        (body("v1", "Pod", b"\xff" * 11), "integer overflow"),
+        (body("v1", "Pod", message(900, b"")[:-1] + b"\x05"), "unexpected end"),
+        (body("v1", "Pod", message(1, message(1, b"\xff"))), "utf-8"),
+        (body("v1", "Pod", message(1, message(8, b"\x08" + wire.put_varint(2**62)))), "cannot be decoded"),
+        (body("apps/v1", "ControllerRevision", message(2, message(1, b"{"))), "cannot be decoded"),
+        (body("v1", "Pod", wire.put_varint(900 << 3 | 3) * 1000), "unexpected end"),
+        (body("apiextensions.k8s.io/v1", "CustomResourceDefinition", b"")[:-9], "unexpected end"),
+    ],
+)
 def test_bytes_that_are_no_message_are_bad_requests(sent: bytes, says: str) -> None:
     with pytest.raises(BadRequest) as caught:
         protobuf.decode(sent)
@@ -230,9 +301,13 @@ def test_damaged_bodies_never_crash(data: st.DataObject) -> None:
     whole = bytearray(protobuf.encode(POD))
     for _ in range(data.draw(st.integers(1, 6))):
         whole[data.draw(st.integers(4, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    cut = bytes(whole[:data.draw(st.integers(0, len(whole)))])
-    for sent in (bytes(whole), cut, b"k8s\0" + data.draw(st.binary(max_size=60)),
-                 body("v1", "Pod", data.draw(st.binary(max_size=60)))):
+    cut = bytes(whole[: data.draw(st.integers(0, len(whole)))])
+    for sent in (
+        bytes(whole),
+        cut,
+        b"k8s\0" + data.draw(st.binary(max_size=60)),
+        body("v1", "Pod", data.draw(st.binary(max_size=60))),
+    ):
         try:
             orjson.dumps(protobuf.decode(sent))
         except ApiError as error:

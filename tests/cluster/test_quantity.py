@@ -7,10 +7,24 @@ from hypothesis import strategies as st
 from cluster.quantity import NANO, Quantity, canonical, milli, of_units, parse, units
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("1000m", "1"), ("1.5Gi", "1536Mi"), ("0.5", "500m"), ("1e3", "1e3"), ("1024", "1024"), ("1000", "1k"),
-    ("0.1Gi", "107374182400m"), ("1024Ki", "1Mi"), (".5", "500m"), ("5.", "5"), ("-1", "-1"), (2, "2"), (0.5, "500m"),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1000m", "1"),
+        ("1.5Gi", "1536Mi"),
+        ("0.5", "500m"),
+        ("1e3", "1e3"),
+        ("1024", "1024"),
+        ("1000", "1k"),
+        ("0.1Gi", "107374182400m"),
+        ("1024Ki", "1Mi"),
+        (".5", "500m"),
+        ("5.", "5"),
+        ("-1", "-1"),
+        (2, "2"),
+        (0.5, "500m"),
+    ],
+)
 def test_canonical_form(text, expected):
     assert canonical(text) == expected
 

@@ -11,8 +11,11 @@ from cluster import remembered, schema
 from cluster.admission.service_account import mount_token
 from cluster.remembered import Remembered, digest
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers(-2**53, 2**53) | st.text(),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
 
 
 @given(JSON, JSON)

@@ -21,23 +21,40 @@ def container(**fields: Any) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "c", **fields}]}}
 
 
-@pytest.mark.parametrize(("obj", "message"), [
-    ({"spec": {"containers": {}}},
-     "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container"),
-    ({"metadata": {"name": 5}},
-     "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.name of type string"),
-    ({"spec": []}, "json: cannot unmarshal array into Go struct field Pod.spec of type v1.PodSpec"),
-    (container(stdin="yes"),
-     "json: cannot unmarshal string into Go struct field Container.spec.containers.stdin of type bool"),
-    (container(command="x"),
-     "json: cannot unmarshal string into Go struct field Container.spec.containers.command of type []string"),
-    ({"spec": {"activeDeadlineSeconds": 1.5}},
-     "json: cannot unmarshal number 1.5 into Go struct field PodSpec.spec.activeDeadlineSeconds of type int64"),
-    ({"spec": {"priority": 2**31}},
-     "json: cannot unmarshal number 2147483648 into Go struct field PodSpec.spec.priority of type int32"),
-    ({"metadata": {"labels": {"a": 1}}},
-     "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string"),
-])
+@pytest.mark.parametrize(
+    ("obj", "message"),
+    [
+        (
+            {"spec": {"containers": {}}},
+            "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container",
+        ),
+        (
+            {"metadata": {"name": 5}},
+            "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.name of type string",
+        ),
+        ({"spec": []}, "json: cannot unmarshal array into Go struct field Pod.spec of type v1.PodSpec"),
+        (
+            container(stdin="yes"),
+            "json: cannot unmarshal string into Go struct field Container.spec.containers.stdin of type bool",
+        ),
+        (
+            container(command="x"),
+            "json: cannot unmarshal string into Go struct field Container.spec.containers.command of type []string",
+        ),
+        (
+            {"spec": {"activeDeadlineSeconds": 1.5}},
+            "json: cannot unmarshal number 1.5 into Go struct field PodSpec.spec.activeDeadlineSeconds of type int64",
+        ),
+        (
+            {"spec": {"priority": 2**31}},
+            "json: cannot unmarshal number 2147483648 into Go struct field PodSpec.spec.priority of type int32",
+        ),
+        (
+            {"metadata": {"labels": {"a": 1}}},
+            "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
+        ),
+    ],
+)
 def test_wrong_types_are_worded_as_by_the_go_decoder(obj: dict[str, Any], message: str) -> None:
     assert schema.check(POD, obj) == ([message], [])
 
@@ -55,11 +72,14 @@ def test_bytes_must_be_base64_and_lose_their_line_breaks() -> None:
     assert secret["data"] == {"a": "YWJjZGVm"}
 
 
-@pytest.mark.parametrize(("given", "kept"), [
-    ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
-    ("2026-01-02T03:04:05.9Z", "2026-01-02T03:04:05Z"),
-    ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05Z"),
-])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
+        ("2026-01-02T03:04:05.9Z", "2026-01-02T03:04:05Z"),
+        ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05Z"),
+    ],
+)
 def test_times_become_utc_seconds(given: str, kept: str) -> None:
     obj = {"metadata": {"deletionTimestamp": given}}
     assert schema.check(POD, obj) == ([], [])
@@ -81,16 +101,21 @@ def test_micro_times_keep_six_digits() -> None:
 def test_quantities_become_canonical_everywhere() -> None:
     pod = container(resources={"requests": {"cpu": 0.5, "memory": "1024Mi"}, "limits": {"cpu": "1000m"}})
     schema.normalise(POD, pod)
-    assert pod["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "500m", "memory": "1Gi"},
-                                                         "limits": {"cpu": "1"}}
+    assert pod["spec"]["containers"][0]["resources"] == {
+        "requests": {"cpu": "500m", "memory": "1Gi"},
+        "limits": {"cpu": "1"},
+    }
 
 
 def test_nulls_and_empty_optional_values_are_dropped_and_pointers_kept() -> None:
     pod = container(image="", args=[], stdin=False, env=None, securityContext={})
     pod["spec"].update(hostNetwork=False, terminationGracePeriodSeconds=0, volumes=[{"name": "v", "emptyDir": {}}])
     schema.normalise(POD, pod)
-    assert pod["spec"] == {"containers": [{"name": "c", "securityContext": {}, "resources": {}}],
-                           "terminationGracePeriodSeconds": 0, "volumes": [{"name": "v", "emptyDir": {}}]}
+    assert pod["spec"] == {
+        "containers": [{"name": "c", "securityContext": {}, "resources": {}}],
+        "terminationGracePeriodSeconds": 0,
+        "volumes": [{"name": "v", "emptyDir": {}}],
+    }
 
 
 def test_a_null_in_a_map_of_strings_is_an_empty_string() -> None:
@@ -116,8 +141,11 @@ def test_field_validation_warns_refuses_or_ignores() -> None:
 
     assert decode("Ignore") == []
     assert decode("Warn") == ['unknown field "extra"']
-    with pytest.raises(BadRequest, match='ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding '
-                                         'error: unknown field "extra"'):
+    with pytest.raises(
+        BadRequest,
+        match='ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding '
+        'error: unknown field "extra"',
+    ):
         decode("Strict")
 
 
@@ -131,18 +159,24 @@ def test_decoding_twice_changes_nothing() -> None:
 
 def test_fill_adds_what_kubernetes_always_shows() -> None:
     assert schema.fill(DEPLOYMENT, {"metadata": {}}) == {
-        "metadata": {}, "status": {},
-        "spec": {"selector": None, "strategy": {}, "template": {"metadata": {}, "spec": {"containers": None}}}}
+        "metadata": {},
+        "status": {},
+        "spec": {"selector": None, "strategy": {}, "template": {"metadata": {}, "spec": {"containers": None}}},
+    }
     service = schema.fill("io.k8s.api.core.v1.Service", {"metadata": {"labels": {}}})
     assert service == {"metadata": {}, "spec": {}, "status": {"loadBalancer": {}}}
 
 
 def test_fill_is_undone_by_decoding() -> None:
-    pod: dict[str, Any] = {"metadata": {"name": "x"}, "spec": {"containers": [{"name": "c"}]},
-                           "status": {"conditions": [{"type": "A"}]}}
+    pod: dict[str, Any] = {
+        "metadata": {"name": "x"},
+        "spec": {"containers": [{"name": "c"}]},
+        "status": {"conditions": [{"type": "A"}]},
+    }
     schema.fill(POD, pod)
     assert pod["status"]["conditions"] == [
-        {"type": "A", "status": "", "lastProbeTime": None, "lastTransitionTime": None}]
+        {"type": "A", "status": "", "lastProbeTime": None, "lastTransitionTime": None}
+    ]
     schema.normalise(POD, pod)
     assert pod["status"]["conditions"] == [{"type": "A", "status": ""}]
 

@@ -11,14 +11,23 @@ JSON = "application/json"
 PREFIX = "the object provided is unrecognized (must be of type ConfigMap): "
 
 
-@pytest.mark.parametrize(("raw", "message"), [
-    (b"{", "couldn't get version/kind; json parse error: unexpected end of JSON input ({)"),
-    (b"", "couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)"),
-    (b"a: b", "couldn't get version/kind; json parse error: invalid character 'a' looking for beginning of value "
-              "(613a2062)"),
-    (b'{"metadata":{"name":"x"}} trailing', "couldn't get version/kind; json parse error: invalid character 't' after "
-                                            'top-level value ({"metadata":{"name":"x"}} trai ...)'),
-])
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"{", "couldn't get version/kind; json parse error: unexpected end of JSON input ({)"),
+        (b"", "couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)"),
+        (
+            b"a: b",
+            "couldn't get version/kind; json parse error: invalid character 'a' looking for beginning of value "
+            "(613a2062)",
+        ),
+        (
+            b'{"metadata":{"name":"x"}} trailing',
+            "couldn't get version/kind; json parse error: invalid character 't' after "
+            'top-level value ({"metadata":{"name":"x"}} trai ...)',
+        ),
+    ],
+)
 def test_broken_json(raw: bytes, message: str) -> None:
     with pytest.raises(BadRequest) as caught:
         schema.parse(raw, JSON, "ConfigMap")

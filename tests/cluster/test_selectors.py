@@ -10,16 +10,33 @@ from cluster.errors import BadRequest
 LABELS = {"app": "web", "tier": "front", "n": "50"}
 
 
-@pytest.mark.parametrize(("text", "matches"), [
-    ("", True), ("app=web", True), ("app==web,tier!=back", True), ("app=other", False), ("app in (web, x)", True),
-    ("app notin (web)", False), ("missing notin (a)", True), ("app", True), ("!app", False), ("!missing", True),
-    ("n>9", True), ("n<9", False), ("app>9", False), ("missing=", False), ("app in (a,),tier", False)])
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("", True),
+        ("app=web", True),
+        ("app==web,tier!=back", True),
+        ("app=other", False),
+        ("app in (web, x)", True),
+        ("app notin (web)", False),
+        ("missing notin (a)", True),
+        ("app", True),
+        ("!app", False),
+        ("!missing", True),
+        ("n>9", True),
+        ("n<9", False),
+        ("app>9", False),
+        ("missing=", False),
+        ("app in (a,),tier", False),
+    ],
+)
 def test_label_selectors(text: str, matches: bool) -> None:
     assert selectors.parse_labels(text).matches(LABELS) is matches
 
 
-@pytest.mark.parametrize("text", ["app in", "app in x", "=x", "a b", "app in (x", "app>x", "-a=b", "a,,b", "!", "a=b c",
-                                  "a=" + "x" * 64])
+@pytest.mark.parametrize(
+    "text", ["app in", "app in x", "=x", "a b", "app in (x", "app>x", "-a=b", "a,,b", "!", "a=b c", "a=" + "x" * 64]
+)
 def test_bad_label_selectors(text: str) -> None:
     with pytest.raises(BadRequest):
         selectors.parse_labels(text)
@@ -35,7 +52,9 @@ def test_selectors_of_objects() -> None:
 
 def test_field_selectors() -> None:
     assert selectors.parse_fields("metadata.name=a,status.phase!=Running") == [
-        ("metadata.name", "a", True), ("status.phase", "Running", False)]
+        ("metadata.name", "a", True),
+        ("status.phase", "Running", False),
+    ]
     assert selectors.parse_fields("a=b\\,c") == [("a", "b,c", True)]
     with pytest.raises(BadRequest, match="can't understand"):
         selectors.parse_fields("metadata.name")

@@ -85,8 +85,14 @@ def test_an_atomic_batch_is_all_or_nothing(both: Store) -> None:
 
 
 def test_one_batch_may_change_one_object_several_times(both: Store) -> None:
-    results = both.write_many([Write("create", key("a"), pod("a")), Write("update", key("a"), pod("a", x=1)),
-                               Write("delete", key("a"), pod("a", x=1)), Write("create", key("a"), pod("a", x=2))])
+    results = both.write_many(
+        [
+            Write("create", key("a"), pod("a")),
+            Write("update", key("a"), pod("a", x=1)),
+            Write("delete", key("a"), pod("a", x=1)),
+            Write("create", key("a"), pod("a", x=2)),
+        ]
+    )
     assert [r.revision for r in results] == [1, 2, 3, 4]  # type: ignore[union-attr]
     assert [c.type for c in both.changes_since(0)] == ["ADDED", "MODIFIED", "DELETED", "ADDED"]
     assert both.get(key("a")).obj["spec"] == {"x": 2}  # type: ignore[union-attr]
@@ -122,8 +128,9 @@ def test_concurrent_writers_lose_nothing_and_conflict_exactly(both: Store) -> No
             seen = store.get(key("counter"))
             assert seen is not None
             try:
-                store.write(Write("update", key("counter"), pod("counter", n=seen.obj["spec"]["n"] + 1),
-                                  expect=seen.revision))
+                store.write(
+                    Write("update", key("counter"), pod("counter", n=seen.obj["spec"]["n"] + 1), expect=seen.revision)
+                )
                 done += 1
             except Conflict:
                 continue
@@ -178,14 +185,22 @@ def test_compaction_keeps_later_moments_exact_and_refuses_earlier_ones(both: Sto
 def test_a_compactor_keeps_the_wanted_history_and_no_more(both: Store) -> None:
     create(both, "a", x=0)
     for x in range(300):
-        both.write_many([Write("update", key("a"), pod("a", x=x)), Write("create", key(f"b{x}"), pod(f"b{x}")),
-                         Write("delete", key(f"b{x}"), pod(f"b{x}"))])
+        both.write_many(
+            [
+                Write("update", key("a"), pod("a", x=x)),
+                Write("create", key(f"b{x}"), pod(f"b{x}")),
+                Write("delete", key(f"b{x}"), pod(f"b{x}")),
+            ]
+        )
     young = Compactor(both, hours=1, changes=1000)
     assert young.run() and both.compacted() == 0
     assert Compactor(both, hours=1, changes=100).run(30)
     newest = both.revision()
     assert both.compacted() == newest - 100
-    assert [(c.key.name, c.revision) for c in both.at(newest - 100, "pods")] == [("a", newest - 101), ("b266", newest - 100)]
+    assert [(c.key.name, c.revision) for c in both.at(newest - 100, "pods")] == [
+        ("a", newest - 101),
+        ("b266", newest - 100),
+    ]
     assert both.database.value("SELECT count(*) FROM cluster_change") == 2 + 100
     old = Compactor(both, hours=1, changes=1000, clock=lambda: time.time() + 4000)
     assert old.run(30)
@@ -326,5 +341,9 @@ def _value(change: Change) -> int:
 
 def test_the_store_behaves_as_its_model(both: Store) -> None:
     machine = type("Machine", (StoreMachine,), {"store": both})
-    run_state_machine_as_test(machine, settings=settings(
-        max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

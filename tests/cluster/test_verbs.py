@@ -37,7 +37,9 @@ def test_create_twice_and_in_no_namespace(session: Session) -> None:
 
 
 def test_generated_names_differ_and_keep_the_prefix(session: Session) -> None:
-    names = {session.create("configmaps", NS, {"metadata": {"generateName": "x-"}})["metadata"]["name"] for _ in range(5)}
+    names = {
+        session.create("configmaps", NS, {"metadata": {"generateName": "x-"}})["metadata"]["name"] for _ in range(5)
+    }
     assert len(names) == 5 and all(name.startswith("x-") and len(name) == 7 for name in names)
 
 
@@ -49,8 +51,9 @@ def test_many_of_one_template_are_each_what_one_alone_would_be(session: Session)
     alone = session.create("pods", NS, template)
     metas = [p["metadata"] for p in made if not isinstance(p, ApiError)]
     assert len({m["name"] for m in metas}) == len({m["uid"] for m in metas}) == 20
-    assert [int(m["resourceVersion"]) for m in metas] == list(range(int(metas[0]["resourceVersion"]), 20 + int(metas[0][
-        "resourceVersion"])))
+    assert [int(m["resourceVersion"]) for m in metas] == list(
+        range(int(metas[0]["resourceVersion"]), 20 + int(metas[0]["resourceVersion"]))
+    )
 
     def common(found: dict[str, Any]) -> dict[str, Any]:
         found = copied(found)
@@ -95,8 +98,12 @@ def test_a_write_that_changes_nothing_is_not_written(session: Session, store: St
 
 def test_an_update_can_not_change_identity(session: Session) -> None:
     made = session.create("configmaps", NS, config())
-    changed = session.mutate("configmaps", NS, "conf", lambda obj: obj["metadata"].update(
-        creationTimestamp="2001-01-01T00:00:00Z", labels={"a": "b"}))
+    changed = session.mutate(
+        "configmaps",
+        NS,
+        "conf",
+        lambda obj: obj["metadata"].update(creationTimestamp="2001-01-01T00:00:00Z", labels={"a": "b"}),
+    )
     assert changed["metadata"]["creationTimestamp"] == made["metadata"]["creationTimestamp"]
     with pytest.raises(Conflict, match="Precondition failed: UID"):
         session.update("configmaps", NS, "conf", {"metadata": {"name": "conf", "uid": "another"}})
@@ -120,8 +127,13 @@ def test_mutate_loses_no_concurrent_change(session: Session) -> None:
 
 def test_status_writes_keep_the_spec_and_the_other_way_round(session: Session) -> None:
     session.create("pods", NS, pod())
-    session.mutate("pods", NS, "web", lambda p: (p["status"].update(phase="Running"), p["spec"].update(
-        activeDeadlineSeconds=5))[0], subresource="status")
+    session.mutate(
+        "pods",
+        NS,
+        "web",
+        lambda p: (p["status"].update(phase="Running"), p["spec"].update(activeDeadlineSeconds=5))[0],
+        subresource="status",
+    )
     found = session.mutate("pods", NS, "web", lambda p: p["status"].update(phase="Failed"))
     assert found["status"]["phase"] == "Running" and "activeDeadlineSeconds" not in found["spec"]
 
@@ -165,7 +177,9 @@ def test_a_running_pod_gets_grace_and_an_unscheduled_one_none(session: Session) 
     assert session.get("pods", NS, "waiting") is None
     session.create("pods", NS, pod("running", nodeName="n1", terminationGracePeriodSeconds=20))
     assert session.delete("pods", NS, "running")["metadata"]["deletionGracePeriodSeconds"] == 20
-    assert session.delete("pods", NS, "running", {"gracePeriodSeconds": 5})["metadata"]["deletionGracePeriodSeconds"] == 5
+    assert (
+        session.delete("pods", NS, "running", {"gracePeriodSeconds": 5})["metadata"]["deletionGracePeriodSeconds"] == 5
+    )
     session.delete("pods", NS, "running", {"gracePeriodSeconds": 0})
     assert session.get("pods", NS, "running") is None
 
@@ -182,8 +196,9 @@ def test_a_namespace_terminates_before_it_goes(session: Session) -> None:
 
 def test_create_many_is_one_commit_with_an_answer_for_each(session: Session, store: Store) -> None:
     groups = store.groups
-    results = session.create_many([("configmaps", NS, config("a")), ("configmaps", NS, config("Bad_")),
-                                   ("configmaps", NS, config("b"))])
+    results = session.create_many(
+        [("configmaps", NS, config("a")), ("configmaps", NS, config("Bad_")), ("configmaps", NS, config("b"))]
+    )
     assert store.groups == groups + 1
     assert isinstance(results[1], Invalid)
     assert [r["metadata"]["name"] for r in results if not isinstance(r, ApiError)] == ["a", "b"]
@@ -208,14 +223,27 @@ def test_delete_collection_deletes_what_matches(session: Session) -> None:
 
 def test_eviction_uses_up_a_budget(session: Session) -> None:
     session.create("pods", NS, pod("web", nodeName="n1"))
-    session.mutate("pods", NS, "web", lambda p: p["status"].update(
-        phase="Running", conditions=[{"type": "Ready", "status": "True"}]), subresource="status")
-    session.create("poddisruptionbudgets.policy", NS, {
-        "metadata": {"name": "b"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}})
+    session.mutate(
+        "pods",
+        NS,
+        "web",
+        lambda p: p["status"].update(phase="Running", conditions=[{"type": "Ready", "status": "True"}]),
+        subresource="status",
+    )
+    session.create(
+        "poddisruptionbudgets.policy",
+        NS,
+        {"metadata": {"name": "b"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}},
+    )
     with pytest.raises(TooManyRequests, match="violate the pod's disruption budget"):
         session.evict(NS, "web")
-    session.mutate("poddisruptionbudgets.policy", NS, "b", lambda b: b["status"].update(
-        observedGeneration=1, disruptionsAllowed=1), subresource="status")
+    session.mutate(
+        "poddisruptionbudgets.policy",
+        NS,
+        "b",
+        lambda b: b["status"].update(observedGeneration=1, disruptionsAllowed=1),
+        subresource="status",
+    )
     session.evict(NS, "web")
     budget, evicted = session.get("poddisruptionbudgets.policy", NS, "b"), session.get("pods", NS, "web")
     assert budget and budget["status"]["disruptionsAllowed"] == 0 and "web" in budget["status"]["disruptedPods"]

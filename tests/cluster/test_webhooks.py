@@ -60,8 +60,9 @@ class Hooks:
                 response = hooks.answers[path.partition("?")[0]](review["request"])
                 if isinstance(response, dict):
                     whole = {"uid": review["request"]["uid"], **response}
-                    response = json.dumps({"apiVersion": review["apiVersion"], "kind": "AdmissionReview",
-                                           "response": whole}).encode()
+                    response = json.dumps(
+                        {"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": whole}
+                    ).encode()
                 self.send_response(200 if response is not None else 503)
                 self.end_headers()
                 self.wfile.write(response or b"not now")
@@ -89,19 +90,37 @@ def hooks(tmp_path: Path) -> Iterator[Hooks]:
     made.close()
 
 
-def register(session: Session, hooks: Hooks, path: str, answer: Answer = lambda asked: ALLOWED, *, sort: str = "validating",
-             rule: Json = CONFIG_MAPS, **more: Any) -> None:
+def register(
+    session: Session,
+    hooks: Hooks,
+    path: str,
+    answer: Answer = lambda asked: ALLOWED,
+    *,
+    sort: str = "validating",
+    rule: Json = CONFIG_MAPS,
+    **more: Any,
+) -> None:
     """A configuration with one webhook, which answers at `path`."""
     hooks.answers[path] = answer
     name = path.strip("/")
-    hook = {"name": f"{name}.example.com", "rules": [rule], "sideEffects": "None", "admissionReviewVersions": ["v1"],
-            "timeoutSeconds": 30,
-            "clientConfig": {"url": f"https://127.0.0.1:{hooks.port}{path}", "caBundle": hooks.bundle}, **more}
+    hook = {
+        "name": f"{name}.example.com",
+        "rules": [rule],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 30,
+        "clientConfig": {"url": f"https://127.0.0.1:{hooks.port}{path}", "caBundle": hooks.bundle},
+        **more,
+    }
     session.create(f"{sort}webhookconfigurations.{GROUP}", "", {"metadata": {"name": name}, "webhooks": [hook]})
 
 
 def patch(*operations: Json) -> Json:
-    return {"allowed": True, "patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(operations).encode()).decode()}
+    return {
+        "allowed": True,
+        "patchType": "JSONPatch",
+        "patch": base64.b64encode(json.dumps(operations).encode()).decode(),
+    }
 
 
 def label(key: str, value: str) -> Json:
@@ -122,7 +141,9 @@ def test_what_a_webhook_is_asked(session: Session, hooks: Hooks) -> None:
     session.delete("configmaps", NS, "x")
     reviews = [review for _, review in hooks.asked]
     assert [path for path, _ in hooks.asked] == ["/all?timeout=30s"] * 4
-    assert {(review["apiVersion"], review["kind"]) for review in reviews} == {("admission.k8s.io/v1", "AdmissionReview")}
+    assert {(review["apiVersion"], review["kind"]) for review in reviews} == {
+        ("admission.k8s.io/v1", "AdmissionReview")
+    }
     dry, made, changed, gone = (review["request"] for review in reviews)
     assert [asked["dryRun"] for asked in (dry, made, changed, gone)] == [True, False, False, False]
     assert [asked["operation"] for asked in (made, changed, gone)] == ["CREATE", "UPDATE", "DELETE"]
@@ -135,10 +156,15 @@ def test_what_a_webhook_is_asked(session: Session, hooks: Hooks) -> None:
     assert made["options"]["kind"] == "CreateOptions" and "subResource" not in made
 
 
-@pytest.mark.parametrize(("status", "code", "message"), [
-    ({"message": "not on Fridays", "code": 403, "reason": "Forbidden"}, 403, "denied the request: not on Fridays"),
-    ({"reason": "Late"}, 400, "denied the request: Late"), (None, 400, "denied the request without explanation"),
-    ({"message": "fine", "code": 200}, 400, "denied the request: fine")])
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        ({"message": "not on Fridays", "code": 403, "reason": "Forbidden"}, 403, "denied the request: not on Fridays"),
+        ({"reason": "Late"}, 400, "denied the request: Late"),
+        (None, 400, "denied the request without explanation"),
+        ({"message": "fine", "code": 200}, 400, "denied the request: fine"),
+    ],
+)
 def test_a_webhook_that_refuses(session: Session, hooks: Hooks, status: Json | None, code: int, message: str) -> None:
     register(session, hooks, "/no", lambda asked: {"allowed": False, **({"status": status} if status else {})})
     error = refusal(session, config("x"))
@@ -146,16 +172,23 @@ def test_a_webhook_that_refuses(session: Session, hooks: Hooks, status: Json | N
     assert session.get("configmaps", NS, "x") is None
 
 
-@pytest.mark.parametrize(("answer", "why"), [
-    (None, "the answer is 503: not now"), (b"<html>", "the answer is no AdmissionReview"),
-    (b'{"response": []}', "the answer is no AdmissionReview"),
-    ({"uid": "other", "allowed": True}, 'expected response.uid="'),
-    ({"allowed": True, "patch": "e30=", "patchType": "Merge"}, 'response.patchType is "Merge"'),
-    ({"allowed": True, "patch": "!", "patchType": "JSONPatch"}, "no JSON patch in base64"),
-    (patch({"op": "remove", "path": "/none"}), "its patch can not be applied: "),
-    (patch({"op": "replace", "path": "/data", "value": 7}), "its patch can not be applied: ")])
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (None, "the answer is 503: not now"),
+        (b"<html>", "the answer is no AdmissionReview"),
+        (b'{"response": []}', "the answer is no AdmissionReview"),
+        ({"uid": "other", "allowed": True}, 'expected response.uid="'),
+        ({"allowed": True, "patch": "e30=", "patchType": "Merge"}, 'response.patchType is "Merge"'),
+        ({"allowed": True, "patch": "!", "patchType": "JSONPatch"}, "no JSON patch in base64"),
+        (patch({"op": "remove", "path": "/none"}), "its patch can not be applied: "),
+        (patch({"op": "replace", "path": "/data", "value": 7}), "its patch can not be applied: "),
+    ],
+)
 @pytest.mark.parametrize("policy", ["Fail", "Ignore"])
-def test_a_webhook_that_fails(session: Session, hooks: Hooks, answer: Json | bytes | None, why: str, policy: str) -> None:
+def test_a_webhook_that_fails(
+    session: Session, hooks: Hooks, answer: Json | bytes | None, why: str, policy: str
+) -> None:
     register(session, hooks, "/ill", lambda asked: answer, sort="mutating", failurePolicy=policy)
     if policy == "Ignore":
         assert session.create("configmaps", NS, config("x", a="1"))["data"] == {"a": "1"}
@@ -168,7 +201,9 @@ def test_a_webhook_that_fails(session: Session, hooks: Hooks, answer: Json | byt
 
 def test_a_webhook_that_is_not_there(session: Session, hooks: Hooks) -> None:
     register(session, hooks, "/gone", clientConfig={"url": "https://127.0.0.1:1/gone", "caBundle": hooks.bundle})
-    assert 'failed to call webhook: Post "https://127.0.0.1:1/gone?timeout=30s": ' in refusal(session, config("x")).message
+    assert (
+        'failed to call webhook: Post "https://127.0.0.1:1/gone?timeout=30s": ' in refusal(session, config("x")).message
+    )
 
 
 def test_a_webhook_of_another_authority(session: Session, hooks: Hooks) -> None:
@@ -178,19 +213,30 @@ def test_a_webhook_of_another_authority(session: Session, hooks: Hooks) -> None:
 
 
 def test_a_service(session: Session, hooks: Hooks) -> None:
-    where = {"service": {"name": "hook", "namespace": NS, "port": hooks.port, "path": "/service"}, "caBundle": hooks.bundle}
+    where = {
+        "service": {"name": "hook", "namespace": NS, "port": hooks.port, "path": "/service"},
+        "caBundle": hooks.bundle,
+    }
     register(session, hooks, "/service", clientConfig=where)
     assert 'service "hook" not found' in refusal(session, config("x")).message
-    session.create("services", NS, {"metadata": {"name": "hook"}, "spec": {
-        "clusterIP": "127.0.0.9", "ports": [{"port": hooks.port}]}})
+    session.create(
+        "services",
+        NS,
+        {"metadata": {"name": "hook"}, "spec": {"clusterIP": "127.0.0.9", "ports": [{"port": hooks.port}]}},
+    )
     session.create("configmaps", NS, config("x"))
     assert len(hooks.asked) == 1
 
 
 def test_which_writes_it_is_asked_about(session: Session, hooks: Hooks) -> None:
-    register(session, hooks, "/some", rule={**CONFIG_MAPS, "operations": ["CREATE"]},
-             objectSelector={"matchLabels": {"asked": "yes"}},
-             matchConditions=[{"name": "not-small", "expression": "object.data.size() > 1"}])
+    register(
+        session,
+        hooks,
+        "/some",
+        rule={**CONFIG_MAPS, "operations": ["CREATE"]},
+        objectSelector={"matchLabels": {"asked": "yes"}},
+        matchConditions=[{"name": "not-small", "expression": "object.data.size() > 1"}],
+    )
     labels = {"labels": {"asked": "yes"}}
     session.create("configmaps", NS, config("plain", a="1", b="2"))
     session.create("configmaps", NS, {"metadata": {"name": "small", **labels}, "data": {"a": "1"}})
@@ -201,19 +247,32 @@ def test_which_writes_it_is_asked_about(session: Session, hooks: Hooks) -> None:
 
 
 def test_what_configures_admission_is_free_of_it(session: Session, hooks: Hooks) -> None:
-    register(session, hooks, "/no", lambda asked: {"allowed": False},
-             rule={"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]})
+    register(
+        session,
+        hooks,
+        "/no",
+        lambda asked: {"allowed": False},
+        rule={"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]},
+    )
     session.delete(f"validatingwebhookconfigurations.{GROUP}", "", "no")
     session.create("configmaps", NS, config("x"))
     assert hooks.asked == []
 
 
 def test_a_sidecar_that_is_put_in_gets_what_all_containers_get(session: Session, hooks: Hooks) -> None:
-    session.create("limitranges", NS, {"metadata": {"name": "l"}, "spec": {"limits": [
-        {"type": "Container", "defaultRequest": {"memory": "64Mi"}}]}})
-    register(session, hooks, "/inject", lambda asked: patch(
-        {"op": "add", "path": "/spec/containers/-", "value": {"name": "sidecar", "image": "host"}}),
-        sort="mutating", rule={**PODS, "operations": ["CREATE"]})
+    session.create(
+        "limitranges",
+        NS,
+        {"metadata": {"name": "l"}, "spec": {"limits": [{"type": "Container", "defaultRequest": {"memory": "64Mi"}}]}},
+    )
+    register(
+        session,
+        hooks,
+        "/inject",
+        lambda asked: patch({"op": "add", "path": "/spec/containers/-", "value": {"name": "sidecar", "image": "host"}}),
+        sort="mutating",
+        rule={**PODS, "operations": ["CREATE"]},
+    )
     made = session.create("pods", NS, pod())
     first, second = made["spec"]["containers"]
     assert second["name"] == "sidecar" and second["imagePullPolicy"] == first["imagePullPolicy"]
@@ -244,8 +303,13 @@ def test_webhooks_go_one_after_the_other_and_again_where_they_want_to(session: S
 
 
 def test_warnings_and_versions(session: Session, hooks: Hooks) -> None:
-    register(session, hooks, "/old", lambda asked: {"allowed": True, "warnings": ["mind the gap"]},
-             admissionReviewVersions=["v1beta1"])
+    register(
+        session,
+        hooks,
+        "/old",
+        lambda asked: {"allowed": True, "warnings": ["mind the gap"]},
+        admissionReviewVersions=["v1beta1"],
+    )
     kind = registry.of_cluster(1).by_storage("configmaps")
     assert kind is not None
     call = Call(session, kind, NS, "")
@@ -275,7 +339,9 @@ def test_nobody_waits_for_the_webhook_of_another(session: Session, hooks: Hooks)
     assert kind is not None
 
     def plan(name: str, **labels: str) -> Any:
-        return arun(create.plan(Call(session, kind, NS, ""), {"metadata": {"name": name, "labels": labels}}), session.store)
+        return arun(
+            create.plan(Call(session, kind, NS, ""), {"metadata": {"name": name, "labels": labels}}), session.store
+        )
 
     async def story() -> None:
         waiting = asyncio.create_task(plan("waits", slow="yes"))

@@ -24,6 +24,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], No
         words = ["python", "-m", "supervisor.supervisord", "-n", "-c", f"{folder}/supervisord.conf", ""]
         (proc / "42").mkdir()
         (proc / "42" / "cmdline").write_text("\0".join(words))
+
     return run
 
 
@@ -44,7 +45,8 @@ def slot(tmp_path: Path, runs: Callable[[Path], None], monkeypatch: pytest.Monke
 
 
 def test_a_slot_follows_from_the_folder_unless_a_cluster_that_runs_has_it(
-        tmp_path: Path, slot: int, runs: Callable[[Path], None]) -> None:
+    tmp_path: Path, slot: int, runs: Callable[[Path], None]
+) -> None:
     assert installation.load(folder(tmp_path, "idle"), 8080, 6443).slot == slot
     runs(tmp_path / "first")
     beside = installation.load(folder(tmp_path, "beside"), 8181, 7443)
@@ -55,7 +57,8 @@ def test_a_slot_follows_from_the_folder_unless_a_cluster_that_runs_has_it(
 
 
 def test_a_cluster_is_not_started_into_the_ranges_of_one_that_runs(
-        tmp_path: Path, slot: int, runs: Callable[[Path], None]) -> None:
+    tmp_path: Path, slot: int, runs: Callable[[Path], None]
+) -> None:
     runs(tmp_path / "first")
     with pytest.raises(ValueError, match=r"same address ranges .*first.* make down VAR="):
         installation.load(folder(tmp_path, "second", slot), 8181, 7443)

@@ -32,7 +32,9 @@ class Api:
         self.answers: dict[str, Json] = {
             f"/api/v1/nodes/{at.node}": {"status": {"conditions": [{"type": "Ready", "status": "True"}]}},
             f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{at.node}": {"spec": {"renewTime": later}},
-            "/api/v1/namespaces/default": {}, ACCOUNT: {}}
+            "/api/v1/namespaces/default": {},
+            ACCOUNT: {},
+        }
         self.turns: list[list[Json]] = [[config(name, **{STATE: "rolling out"}) for name in catalogue()]]
 
     def get(self, at: Installation, token: str, path: str) -> Json:
@@ -66,8 +68,9 @@ def api(at: Installation, monkeypatch: pytest.MonkeyPatch) -> Api:
     return made
 
 
-def test_it_is_up_when_the_manager_has_been_through_all_addons(at: Installation, child: subprocess.Popen[bytes],
-                                                               api: Api) -> None:
+def test_it_is_up_when_the_manager_has_been_through_all_addons(
+    at: Installation, child: subprocess.Popen[bytes], api: Api
+) -> None:
     *some, last = catalogue()
     done = [config(name, **{STATE: "healthy"}) for name in some]
     api.turns = [[], done, [*done, config(last)], [*done, config(last, **{STATE: "rolling out"})]]
@@ -75,16 +78,18 @@ def test_it_is_up_when_the_manager_has_been_through_all_addons(at: Installation,
     assert len(api.turns) == 1, "it waited for the last of them"
 
 
-def test_what_is_still_missing_in_the_end_is_named(at: Installation, child: subprocess.Popen[bytes], api: Api,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_still_missing_in_the_end_is_named(
+    at: Installation, child: subprocess.Popen[bytes], api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(up, "READY_TIMEOUT", 0.5)
     api.turns = [[config(name, **{STATE: "off"}) for name in catalogue() if name != "dns"]]
     with pytest.raises(Refused, match="the addon manager has not come to dns yet; see the logs in "):
         up.wait_ready(at, child)
 
 
-def test_what_is_left_out_is_not_waited_for(at: Installation, child: subprocess.Popen[bytes], api: Api,
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_left_out_is_not_waited_for(
+    at: Installation, child: subprocess.Popen[bytes], api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api.turns = [[]]
     api.answers = {"/api/v1/namespaces/default": {}}
     monkeypatch.setenv("BINNACLE_WITHOUT", "kubelet,controllers")

@@ -26,8 +26,11 @@ class Drive:
         self.events: list[tuple[str, str, str]] = []
         self.after: dict[str, float | None] = {}
         self._pending: dict[tuple[int, str], None] = {}
-        monkeypatch.setattr(Recorder, "event", lambda _, session, obj, *told: self.events.append(
-            (obj["metadata"]["name"], told[1], told[2])))
+        monkeypatch.setattr(
+            Recorder,
+            "event",
+            lambda _, session, obj, *told: self.events.append((obj["metadata"]["name"], told[1], told[2])),
+        )
         cache.subscribe(self._feed)
 
     def now(self) -> float:
@@ -69,7 +72,9 @@ class Drive:
         if self.get("serviceaccounts", "default", name) is None:
             self.session.create("serviceaccounts", name, {"metadata": {"name": "default"}})
 
-    def create(self, storage: str, name: str, body: Json | None = None, namespace: str = "default", **meta: Any) -> Json:
+    def create(
+        self, storage: str, name: str, body: Json | None = None, namespace: str = "default", **meta: Any
+    ) -> Json:
         body = copy.deepcopy(body or {})
         status = body.pop("status", None)
         made = self.session.create(storage, namespace, {"metadata": {"name": name, **meta}, **body})
@@ -78,14 +83,31 @@ class Drive:
             made = self.session.update(storage, namespace, name, made, "status")
         return made
 
-    def pod(self, name: str, namespace: str = "default", node: str = "", ip: str = "", ready: bool = True,
-            spec: Json | None = None, **meta: Any) -> Json:
-        body = {"spec": {"containers": [{"name": "a", "image": "a:1"}], **({"nodeName": node} if node else {}),
-                         **(spec or {})}}
+    def pod(
+        self,
+        name: str,
+        namespace: str = "default",
+        node: str = "",
+        ip: str = "",
+        ready: bool = True,
+        spec: Json | None = None,
+        **meta: Any,
+    ) -> Json:
+        body = {
+            "spec": {
+                "containers": [{"name": "a", "image": "a:1"}],
+                **({"nodeName": node} if node else {}),
+                **(spec or {}),
+            }
+        }
         made = self.create("pods", name, body, namespace, **meta)
         if node or ip:
-            made["status"].update(phase="Running", podIP=ip, podIPs=[{"ip": ip}] if ip else [], conditions=[
-                {"type": "Ready", "status": str(ready), "lastTransitionTime": "2026-01-01T00:00:00Z"}])
+            made["status"].update(
+                phase="Running",
+                podIP=ip,
+                podIPs=[{"ip": ip}] if ip else [],
+                conditions=[{"type": "Ready", "status": str(ready), "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+            )
             made = self.session.update("pods", namespace, name, made, "status")
         return made
 

@@ -27,8 +27,9 @@ def drive(cache, monkeypatch, var):
 
 
 def request(common: str, group: str, names: Sequence[str] = ()) -> str:
-    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, group),
-                         x509.NameAttribute(NameOID.COMMON_NAME, common)])
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group), x509.NameAttribute(NameOID.COMMON_NAME, common)]
+    )
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), False)
@@ -36,10 +37,13 @@ def request(common: str, group: str, names: Sequence[str] = ()) -> str:
     return base64.b64encode(made.public_bytes(serialization.Encoding.PEM)).decode()
 
 
-def ask(drive: Drive, signer: str, sent: str, usages: list[str], decision: str = "Approved", **spec: Any) -> dict[str, Any]:
+def ask(
+    drive: Drive, signer: str, sent: str, usages: list[str], decision: str = "Approved", **spec: Any
+) -> dict[str, Any]:
     """The status of a request for a certificate after it was decided."""
-    drive.create(STORAGE, "r", {"spec": {"signerName": f"kubernetes.io/{signer}", "request": sent, "usages": usages, **spec}},
-                 "")
+    drive.create(
+        STORAGE, "r", {"spec": {"signerName": f"kubernetes.io/{signer}", "request": sent, "usages": usages, **spec}}, ""
+    )
     drive.run()
     assert not drive.get(STORAGE, "r", "")["status"], "nothing is signed before somebody decides"
     conditions = [{"type": decision, "status": "True", "reason": "Test"}]
@@ -60,15 +64,18 @@ def test_an_approved_request_is_signed_by_the_authority(drive, var, usages):
     assert 7000 < (read.not_valid_after_utc - read.not_valid_before_utc).total_seconds() < 7800
 
 
-@pytest.mark.parametrize(("signer", "sent", "usages", "words"), [
-    ("kubelet-serving", ("system:node:n1", "system:nodes", ("n1",)), SERVING, ""),
-    ("kube-apiserver-client-kubelet", ("system:node:n1", "system:nodes"), CLIENT, ""),
-    ("kubelet-serving", ("system:node:n1", "system:nodes"), SERVING, "subject alternative names"),
-    ("kubelet-serving", ("system:node:n1", "crew", ("n1",)), SERVING, "must be of a node"),
-    ("kube-apiserver-client-kubelet", ("system:node:n1", "system:nodes", ("n1",)), CLIENT, "not allowed"),
-    ("kube-apiserver-client", ("jane", "crew"), SERVING, "client auth must be asked for"),
-    ("kube-apiserver-client", ("jane", "crew"), [*CLIENT, "server auth"], "server auth is not signed"),
-])
+@pytest.mark.parametrize(
+    ("signer", "sent", "usages", "words"),
+    [
+        ("kubelet-serving", ("system:node:n1", "system:nodes", ("n1",)), SERVING, ""),
+        ("kube-apiserver-client-kubelet", ("system:node:n1", "system:nodes"), CLIENT, ""),
+        ("kubelet-serving", ("system:node:n1", "system:nodes"), SERVING, "subject alternative names"),
+        ("kubelet-serving", ("system:node:n1", "crew", ("n1",)), SERVING, "must be of a node"),
+        ("kube-apiserver-client-kubelet", ("system:node:n1", "system:nodes", ("n1",)), CLIENT, "not allowed"),
+        ("kube-apiserver-client", ("jane", "crew"), SERVING, "client auth must be asked for"),
+        ("kube-apiserver-client", ("jane", "crew"), [*CLIENT, "server auth"], "server auth is not signed"),
+    ],
+)
 def test_each_signer_has_its_rules(drive, signer, sent, usages, words):
     status = ask(drive, signer, request(*sent), usages)
     assert ("certificate" in status) == (not words)
@@ -76,7 +83,9 @@ def test_each_signer_has_its_rules(drive, signer, sent, usages, words):
     assert words in status["conditions"][-1].get("message", "")
 
 
-@pytest.mark.parametrize(("signer", "decision"), [("kube-apiserver-client", "Denied"), ("of-somebody-else", "Approved")])
+@pytest.mark.parametrize(
+    ("signer", "decision"), [("kube-apiserver-client", "Denied"), ("of-somebody-else", "Approved")]
+)
 def test_what_is_not_ours_to_sign_is_left_alone(drive, signer, decision):
     assert "certificate" not in ask(drive, signer, request("jane", "crew"), CLIENT, decision)
 
@@ -84,8 +93,18 @@ def test_what_is_not_ours_to_sign_is_left_alone(drive, signer, decision):
 def test_requests_go_after_a_while(drive):
     ask(drive, "kube-apiserver-client", request("jane", "crew"), CLIENT)
     assert 0 < drive.after["r"] <= DECIDED
-    drive.create(STORAGE, "forgotten", {"spec": {"signerName": "kubernetes.io/kube-apiserver-client", "usages": CLIENT,
-                                                 "request": request("joe", "crew")}}, "")
+    drive.create(
+        STORAGE,
+        "forgotten",
+        {
+            "spec": {
+                "signerName": "kubernetes.io/kube-apiserver-client",
+                "usages": CLIENT,
+                "request": request("joe", "crew"),
+            }
+        },
+        "",
+    )
     drive.run()
     drive.offset = DECIDED + 60
     drive.again("r")

@@ -29,8 +29,15 @@ def cron_job(world: World, schedule: str = "* * * * *", **spec: Any) -> Json:
     pod = template("w:1", app="w")
     pod["spec"]["restartPolicy"] = "Never"
     job = {"metadata": {"labels": {"a": "b"}}, "spec": {"template": pod, **spec.pop("job", {})}}
-    return world.create("cronjobs.batch", {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "tick"},
-                                           "spec": {"schedule": schedule, "jobTemplate": job, **spec}})
+    return world.create(
+        "cronjobs.batch",
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {"name": "tick"},
+            "spec": {"schedule": schedule, "jobTemplate": job, **spec},
+        },
+    )
 
 
 def minutes(world: World, count: int) -> None:

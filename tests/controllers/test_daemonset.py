@@ -22,10 +22,15 @@ def world(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def daemon_set(world: World, **spec: Any) -> Json:
-    return world.create("daemonsets.apps", {
-        "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "agent"},
-        "spec": {"selector": {"matchLabels": {"app": "agent"}}, "template": template("a:1", app="agent"), **spec},
-    })
+    return world.create(
+        "daemonsets.apps",
+        {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": {"name": "agent"},
+            "spec": {"selector": {"matchLabels": {"app": "agent"}}, "template": template("a:1", app="agent"), **spec},
+        },
+    )
 
 
 def placed(world: World) -> dict[str, str]:
@@ -34,8 +39,7 @@ def placed(world: World) -> dict[str, str]:
 
 
 def set_image(world: World, image: str) -> None:
-    world.edit("daemonsets.apps", "agent",
-               lambda d: d["spec"]["template"]["spec"]["containers"][0].update(image=image))
+    world.edit("daemonsets.apps", "agent", lambda d: d["spec"]["template"]["spec"]["containers"][0].update(image=image))
 
 
 def test_one_pod_on_every_node_with_tolerations(world: World) -> None:
@@ -43,10 +47,24 @@ def test_one_pod_on_every_node_with_tolerations(world: World) -> None:
     world.settle()
     assert set(placed(world)) == {"node-0", "node-1", "node-2"}
     status = world.get("daemonsets.apps", "agent")["status"]
-    assert status == {"currentNumberScheduled": 3, "numberMisscheduled": 0, "desiredNumberScheduled": 3, "numberReady": 3,
-                      "observedGeneration": 1, "updatedNumberScheduled": 3, "numberAvailable": 3}
+    assert status == {
+        "currentNumberScheduled": 3,
+        "numberMisscheduled": 0,
+        "desiredNumberScheduled": 3,
+        "numberReady": 3,
+        "observedGeneration": 1,
+        "updatedNumberScheduled": 3,
+        "numberAvailable": 3,
+    }
     tolerated = [t["key"].partition("/")[2] for t in world.list("pods")[0]["spec"]["tolerations"]]
-    assert tolerated == ["not-ready", "unreachable", "disk-pressure", "memory-pressure", "pid-pressure", "unschedulable"]
+    assert tolerated == [
+        "not-ready",
+        "unreachable",
+        "disk-pressure",
+        "memory-pressure",
+        "pid-pressure",
+        "unschedulable",
+    ]
 
 
 def test_a_node_that_comes_gets_a_pod_and_one_that_goes_loses_it(world: World) -> None:
@@ -71,8 +89,9 @@ def test_taints_and_labels_decide(world: World) -> None:
     world.session.mutate("nodes", "", "node-1", taint("NoExecute"))
     world.settle()
     assert set(placed(world)) == {"node-0", "node-2"}
-    world.edit("daemonsets.apps", "agent",
-               lambda d: d["spec"]["template"]["spec"].update(nodeSelector={"name": "node-2"}))
+    world.edit(
+        "daemonsets.apps", "agent", lambda d: d["spec"]["template"]["spec"].update(nodeSelector={"name": "node-2"})
+    )
     world.settle()
     assert set(placed(world)) == {"node-2"}
 

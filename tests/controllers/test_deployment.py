@@ -21,15 +21,19 @@ def world(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def deployment(world: World, replicas: int = 3, **spec: Any) -> Json:
-    return world.create("deployments.apps", {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template(), **spec},
-    })
+    return world.create(
+        "deployments.apps",
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web"},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template(), **spec},
+        },
+    )
 
 
 def set_image(world: World, image: str) -> None:
-    world.edit("deployments.apps", "web",
-               lambda d: d["spec"]["template"]["spec"]["containers"][0].update(image=image))
+    world.edit("deployments.apps", "web", lambda d: d["spec"]["template"]["spec"]["containers"][0].update(image=image))
 
 
 def sets(world: World) -> dict[str, Json]:
@@ -42,8 +46,13 @@ def test_a_new_deployment_comes_up_and_tells_so(world: World) -> None:
     world.settle()
     status = world.get("deployments.apps", "web")["status"]
     counters = {name: status[name] for name in status if name.endswith("Replicas") or name == "replicas"}
-    assert counters == {"replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3,
-                        "terminatingReplicas": 0}
+    assert counters == {
+        "replicas": 3,
+        "updatedReplicas": 3,
+        "readyReplicas": 3,
+        "availableReplicas": 3,
+        "terminatingReplicas": 0,
+    }
     assert condition(status, "Available")["reason"] == "MinimumReplicasAvailable"
     assert condition(status, "Progressing")["reason"] == "NewReplicaSetAvailable"
     (rs,) = world.list("replicasets.apps")
@@ -72,7 +81,9 @@ def test_a_rolling_update_never_leaves_its_fences(world: World) -> None:
 
 
 def test_a_stuck_rollout_stops_at_the_fences_and_misses_its_deadline(world: World) -> None:
-    deployment(world, 4, progressDeadlineSeconds=5, strategy={"rollingUpdate": {"maxSurge": 1, "maxUnavailable": "25%"}})
+    deployment(
+        world, 4, progressDeadlineSeconds=5, strategy={"rollingUpdate": {"maxSurge": 1, "maxUnavailable": "25%"}}
+    )
     world.settle()
     world.behave = lambda pod: ready(pod) if pod["spec"]["containers"][0]["image"] == "app:1" else None
     set_image(world, "never:1")
@@ -206,9 +217,15 @@ def test_nothing_is_written_at_rest(world: World) -> None:
     assert world.cache.refresh() == before
 
 
-@pytest.mark.parametrize(("surge", "unavailable", "fences"), [
-    ("25%", "25%", (3, 2)), (0, 0, (0, 1)), ("1%", "1%", (1, 0)), (4, "50%", (4, 5)),
-])
+@pytest.mark.parametrize(
+    ("surge", "unavailable", "fences"),
+    [
+        ("25%", "25%", (3, 2)),
+        (0, 0, (0, 1)),
+        ("1%", "1%", (1, 0)),
+        (4, "50%", (4, 5)),
+    ],
+)
 def test_fences(surge: Any, unavailable: Any, fences: tuple[int, int]) -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
     assert sizes.fences({"spec": {"replicas": 10, "strategy": strategy}}) == fences

@@ -19,8 +19,14 @@ SERVICE = {"spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPo
 
 @pytest.fixture
 def drive(cache, monkeypatch):
-    made = Drive(cache, monkeypatch, EndpointsController(), EndpointSliceController(),
-                 EndpointSliceMirroringController(), GarbageCollector())
+    made = Drive(
+        cache,
+        monkeypatch,
+        EndpointsController(),
+        EndpointSliceController(),
+        EndpointSliceMirroringController(),
+        GarbageCollector(),
+    )
     made.namespace()
     return made
 
@@ -42,9 +48,11 @@ def test_ready_and_waiting_pods_appear_where_they_belong(drive):
     subset = drive.get("endpoints", "web")["subsets"]
     assert [[a["ip"] for a in subset[0][k]] for k in ("addresses", "notReadyAddresses")] == [["10.1.0.1"], ["10.1.0.2"]]
     assert subset[0]["ports"] == [{"name": "http", "port": 8080, "protocol": "TCP"}]
-    found, = slices_of(drive)
+    (found,) = slices_of(drive)
     assert {e["addresses"][0]: e["conditions"]["ready"] for e in found["endpoints"]} == {
-        "10.1.0.1": True, "10.1.0.2": False}
+        "10.1.0.1": True,
+        "10.1.0.2": False,
+    }
     assert found["metadata"]["labels"][slices.SERVICE_LABEL] == "web"
     assert found["endpoints"][0]["targetRef"]["name"] == "web-1" and found["endpoints"][0]["nodeName"] == "n"
 
@@ -57,8 +65,9 @@ def test_a_pod_that_turns_ready_changes_one_slice_once_and_a_restart_none(drive)
     drive.session.mutate("pods", "default", "web-1", lambda p: p["status"].update(message="restarted"), "status")
     drive.run()
     assert slices_of(drive)[0]["metadata"]["resourceVersion"] == before
-    drive.session.mutate("pods", "default", "web-1", lambda p: p["status"]["conditions"][0].update(status="True"),
-                         "status")
+    drive.session.mutate(
+        "pods", "default", "web-1", lambda p: p["status"]["conditions"][0].update(status="True"), "status"
+    )
     drive.run()
     assert slices_of(drive)[0]["endpoints"][0]["conditions"]["ready"] is True
 
@@ -73,13 +82,21 @@ def test_without_pods_there_is_one_empty_slice_and_without_service_nothing(drive
 
 
 def test_named_target_ports_and_headless_hostnames(drive):
-    drive.create("services", "db", {"spec": {"clusterIP": "None", "selector": {"app": "db"}, "ports": [
-        {"port": 5432, "targetPort": "sql"}]}})
+    drive.create(
+        "services",
+        "db",
+        {"spec": {"clusterIP": "None", "selector": {"app": "db"}, "ports": [{"port": 5432, "targetPort": "sql"}]}},
+    )
     container = {"name": "a", "image": "a:1", "ports": [{"name": "sql", "containerPort": 6000}]}
-    drive.pod("db-0", node="n", ip="10.1.0.1", labels={"app": "db"},
-              spec={"containers": [container], "hostname": "db-0", "subdomain": "db"})
+    drive.pod(
+        "db-0",
+        node="n",
+        ip="10.1.0.1",
+        labels={"app": "db"},
+        spec={"containers": [container], "hostname": "db-0", "subdomain": "db"},
+    )
     drive.run()
-    found, = slices_of(drive)
+    (found,) = slices_of(drive)
     assert found["ports"][0]["port"] == 6000 and found["endpoints"][0]["hostname"] == "db-0"
     assert found["metadata"]["labels"]["service.kubernetes.io/headless"] == ""
 
@@ -88,7 +105,7 @@ def test_endpoints_of_users_are_mirrored_for_services_without_selector(drive):
     drive.create("services", "ext", {"spec": {"ports": [{"port": 80}]}})
     drive.create("endpoints", "ext", {"subsets": [{"addresses": [{"ip": "192.0.2.1"}], "ports": [{"port": 8080}]}]})
     drive.run()
-    found, = slices_of(drive)
+    (found,) = slices_of(drive)
     assert found["endpoints"][0]["addresses"] == ["192.0.2.1"] and found["ports"][0]["port"] == 8080
     assert found["metadata"]["labels"][slices.MANAGER_LABEL].startswith("endpointslicemirroring")
     drive.session.delete("endpoints", "default", "ext")
@@ -117,8 +134,9 @@ def carry_out(changes, held):
 def test_slices_hold_exactly_what_is_wanted_and_no_more_than_a_hundred(generations):
     held: dict = {}
     for numbers in generations:
-        wanted = slices.Wanted("IPv4", [{"name": "", "port": 80, "protocol": "TCP"}],
-                               [endpoint(n) for n in sorted(numbers)])
+        wanted = slices.Wanted(
+            "IPv4", [{"name": "", "port": 80, "protocol": "TCP"}], [endpoint(n) for n in sorted(numbers)]
+        )
         carry_out(slices.plan([wanted], held.values(), TEMPLATE), held)
         found = [e["addresses"][0] for s in held.values() for e in s["endpoints"]]
         assert sorted(found) == sorted(endpoint(n)["addresses"][0] for n in numbers)

@@ -16,8 +16,13 @@ def drive(cache, monkeypatch):
 
 
 def owned_by(owner, **more):
-    return {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
-            "uid": owner["metadata"]["uid"], **more}
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        **more,
+    }
 
 
 def child(drive, name, *owners, **more):
@@ -55,8 +60,13 @@ def test_orphaning_cuts_dependents_loose(drive):
 def test_foreground_waits_for_blocking_dependents_only(drive):
     top = drive.create("configmaps", "top")
     child(drive, "free", top)
-    drive.create("configmaps", "held", None, ownerReferences=[owned_by(top, blockOwnerDeletion=True)],
-                 finalizers=["example.com/hold"])
+    drive.create(
+        "configmaps",
+        "held",
+        None,
+        ownerReferences=[owned_by(top, blockOwnerDeletion=True)],
+        finalizers=["example.com/hold"],
+    )
     drive.session.delete("configmaps", "default", "top", {"propagationPolicy": "Foreground"})
     drive.run()
     assert drive.names("configmaps") == ["held", "top"]

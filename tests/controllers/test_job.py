@@ -26,8 +26,10 @@ def world(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> World:
 def job(world: World, **spec: Any) -> Json:
     pod = template("w:1", app="w")
     pod["spec"]["restartPolicy"] = spec.pop("restartPolicy", "Never")
-    return world.create("jobs.batch", {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"},
-                                       "spec": {"template": pod, **spec}})
+    return world.create(
+        "jobs.batch",
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"}, "spec": {"template": pod, **spec}},
+    )
 
 
 def status(world: World) -> Json:
@@ -132,16 +134,26 @@ def test_an_index_may_fail_by_itself(world: World) -> None:
 
 def test_a_success_policy_ends_the_job_early(world: World) -> None:
     world.behave = lambda pod: succeeded(pod) if pod["metadata"]["labels"][indexes.INDEX] == "0" else ready(pod)
-    job(world, completions=3, parallelism=3, completionMode="Indexed",
-        successPolicy={"rules": [{"succeededIndexes": "0", "succeededCount": 1}]})
+    job(
+        world,
+        completions=3,
+        parallelism=3,
+        completionMode="Indexed",
+        successPolicy={"rules": [{"succeededIndexes": "0", "succeededCount": 1}]},
+    )
     world.settle()
     assert conditions(world) == {"SuccessCriteriaMet": "SuccessPolicy", "Complete": "SuccessPolicy"}
     assert len(world.pods()) == 1
 
 
-@pytest.mark.parametrize(("action", "code", "reason"), [
-    ("FailJob", 42, "PodFailurePolicy"), ("Count", 42, None), ("FailJob", 1, None),
-])
+@pytest.mark.parametrize(
+    ("action", "code", "reason"),
+    [
+        ("FailJob", 42, "PodFailurePolicy"),
+        ("Count", 42, None),
+        ("FailJob", 1, None),
+    ],
+)
 def test_a_failure_policy_reads_exit_codes(world: World, action: str, code: int, reason: str | None) -> None:
     world.behave = failing(code)
     rule = {"action": action, "onExitCodes": {"operator": "In", "values": [42]}}
@@ -152,7 +164,10 @@ def test_a_failure_policy_reads_exit_codes(world: World, action: str, code: int,
     if reason:
         message = condition(status(world), "Failed")["message"]
         name = world.pods()[0]
-        assert message == f"Container main for pod default/{name} failed with exit code 42 matching FailJob rule at index 0"
+        assert (
+            message
+            == f"Container main for pod default/{name} failed with exit code 42 matching FailJob rule at index 0"
+        )
 
 
 def test_disruptions_can_be_ignored(world: World) -> None:

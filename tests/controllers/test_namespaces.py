@@ -50,9 +50,13 @@ def test_a_namespace_goes_when_its_content_is_gone(make):
     found = {c["type"]: (c["status"], c["message"]) for c in status["conditions"]}
     assert status["phase"] == "Terminating"
     assert found["NamespaceContentRemaining"] == (
-        "True", "Some resources are remaining: configmaps. has 1 resource instances")
+        "True",
+        "Some resources are remaining: configmaps. has 1 resource instances",
+    )
     assert found["NamespaceFinalizersRemaining"] == (
-        "True", "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances")
+        "True",
+        "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances",
+    )
     assert drive.names("configmaps", "blue") == ["held"]
     drive.session.mutate("configmaps", "blue", "held", lambda o: o["metadata"].pop("finalizers") and None)
     drive.again("blue")
@@ -69,39 +73,72 @@ def test_a_quota_says_what_is_used(make):
         drive.pod(name, spec={"containers": [container]})
     drive.create("configmaps", "c")
     drive.run()
-    assert drive.get("resourcequotas", "q")["status"]["used"] == {"pods": "2", "requests.cpu": "500m", "configmaps": "1"}
+    assert drive.get("resourcequotas", "q")["status"]["used"] == {
+        "pods": "2",
+        "requests.cpu": "500m",
+        "configmaps": "1",
+    }
     drive.session.delete("pods", "default", "a", {"gracePeriodSeconds": 0})
     drive.run()
     assert drive.get("resourcequotas", "q")["status"]["used"]["requests.cpu"] == "250m"
 
 
-@pytest.mark.parametrize(("spec", "expected"), [
-    ({"minAvailable": 2}, (1, 3, 2, 3)), ({"minAvailable": "50%"}, (1, 3, 2, 3)), ({"maxUnavailable": 1}, (1, 3, 2, 3)),
-    ({"minAvailable": 4}, (0, 3, 4, 3))])
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"minAvailable": 2}, (1, 3, 2, 3)),
+        ({"minAvailable": "50%"}, (1, 3, 2, 3)),
+        ({"maxUnavailable": 1}, (1, 3, 2, 3)),
+        ({"minAvailable": 4}, (0, 3, 4, 3)),
+    ],
+)
 def test_a_budget_counts_healthy_pods(make, spec, expected):
     drive = make(DisruptionController())
     drive.namespace()
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}}
-    owner = drive.create("replicasets.apps", "web", {"spec": {"replicas": 3, "selector": {"matchLabels": {"a": "b"}},
-                                                             "template": template}})
-    reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": owner["metadata"]["uid"],
-                 "controller": True}
+    owner = drive.create(
+        "replicasets.apps",
+        "web",
+        {"spec": {"replicas": 3, "selector": {"matchLabels": {"a": "b"}}, "template": template}},
+    )
+    reference = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": "web",
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+    }
     for number in range(3):
         drive.pod(f"web-{number}", node="n", ip="10.0.0.1", labels={"a": "b"}, ownerReferences=[reference])
     drive.create("poddisruptionbudgets.policy", "p", {"spec": {"selector": {"matchLabels": {"a": "b"}}, **spec}})
     drive.run()
     status = drive.get("poddisruptionbudgets.policy", "p")["status"]
-    assert tuple(status[name] for name in
-                 ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")) == expected
+    assert (
+        tuple(status[name] for name in ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"))
+        == expected
+    )
 
 
 def volume(**spec):
-    return {"spec": {"capacity": {"storage": "2Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "slow",
-                     "persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": "/data"}, **spec}}
+    return {
+        "spec": {
+            "capacity": {"storage": "2Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "slow",
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": "/data"},
+            **spec,
+        }
+    }
 
 
-CLAIM = {"spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "slow",
-                  "resources": {"requests": {"storage": "1Gi"}}}}
+CLAIM = {
+    "spec": {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "slow",
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+}
 
 
 def test_a_claim_takes_the_smallest_volume_that_will_do_and_leaves_it_released(make):
@@ -112,8 +149,14 @@ def test_a_claim_takes_the_smallest_volume_that_will_do_and_leaves_it_released(m
     drive.create("persistentvolumes", "small", volume(capacity={"storage": "100Mi"}), "")
     drive.run()
     drive.create("persistentvolumeclaims", "c", dict(CLAIM))
-    drive.pod("user", node="n", spec={"containers": [{"name": "a", "image": "a:1"}], "volumes": [
-        {"name": "d", "persistentVolumeClaim": {"claimName": "c"}}]})
+    drive.pod(
+        "user",
+        node="n",
+        spec={
+            "containers": [{"name": "a", "image": "a:1"}],
+            "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "c"}}],
+        },
+    )
     drive.run()
     claim = drive.get("persistentvolumeclaims", "c")
     assert claim["spec"]["volumeName"] == "right" and claim["status"]["phase"] == "Bound"
@@ -180,8 +223,12 @@ def test_a_secret_for_a_token_of_another_account_of_the_name_goes(make, var):
     drive = make(ServiceAccountTokenController())
     drive.namespace()
     drive.create("serviceaccounts", "robot")
-    drive.create("secrets", "old", TOKEN, annotations={"kubernetes.io/service-account.name": "robot",
-                                                       "kubernetes.io/service-account.uid": "of-another"})
+    drive.create(
+        "secrets",
+        "old",
+        TOKEN,
+        annotations={"kubernetes.io/service-account.name": "robot", "kubernetes.io/service-account.uid": "of-another"},
+    )
     drive.create("secrets", "early", TOKEN, annotations={"kubernetes.io/service-account.name": "nobody"})
     drive.run()
     assert drive.names("secrets") == []

@@ -11,12 +11,24 @@ from controllers.nodetaints import evict_after, wanted_taints
 from controllers.podgc import QUARANTINE, SWEEP, PodGCController
 from tests.controllers.drive import Drive
 
-READY = {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ok",
-                         "lastHeartbeatTime": "2026-01-01T00:00:00Z", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}
+READY = {
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "True",
+            "reason": "KubeletReady",
+            "message": "ok",
+            "lastHeartbeatTime": "2026-01-01T00:00:00Z",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+    ]
+}
 
 
 def taints(drive, name="n"):
-    return sorted((t["key"].split("/")[-1], t["effect"]) for t in drive.get("nodes", name, "")["spec"].get("taints") or [])
+    return sorted(
+        (t["key"].split("/")[-1], t["effect"]) for t in drive.get("nodes", name, "")["spec"].get("taints") or []
+    )
 
 
 @pytest.fixture
@@ -31,7 +43,7 @@ def drive(cache, monkeypatch):
 
 
 def renew(drive):
-    spec = {"holderIdentity": "n", "renewTime": clock.stamp(drive.now()) [:-1] + ".000000Z"}
+    spec = {"holderIdentity": "n", "renewTime": clock.stamp(drive.now())[:-1] + ".000000Z"}
     if drive.get("leases.coordination.k8s.io", "n", "kube-node-lease") is None:
         drive.create("leases.coordination.k8s.io", "n", {"spec": spec}, "kube-node-lease")
     else:

@@ -23,14 +23,26 @@ def world(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def replica_set(world: World, replicas: int, **spec: Any) -> Json:
-    return world.create("replicasets.apps", {
-        "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web"},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template(), **spec},
-    })
+    return world.create(
+        "replicasets.apps",
+        {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {"name": "web"},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template(), **spec},
+        },
+    )
 
 
-def pod(name: str, node: str = "n", phase: str = "Running", ready_for: float | None = 5000, age: float = 5000,
-        cost: str = "", restarts: int = 0) -> pods.Pod:
+def pod(
+    name: str,
+    node: str = "n",
+    phase: str = "Running",
+    ready_for: float | None = 5000,
+    age: float = 5000,
+    cost: str = "",
+    restarts: int = 0,
+) -> pods.Pod:
     conditions = []
     if ready_for is not None:
         conditions = [pods.Condition("Ready", "True", None, clock.stamp(NOW - ready_for))]
@@ -40,17 +52,20 @@ def pod(name: str, node: str = "n", phase: str = "Running", ready_for: float | N
     return pods.Pod(meta, pods.Spec(node or None), pods.Status(phase, conditions, containers))
 
 
-@pytest.mark.parametrize(("first", "second"), [
-    (pod("unbound", node=""), pod("bound", phase="Pending", ready_for=None)),
-    (pod("pending", phase="Pending", ready_for=None), pod("running", ready_for=None)),
-    (pod("unready", ready_for=None), pod("ready")),
-    (pod("cheap", cost="-1"), pod("dear")),
-    (pod("crowded", node="full"), pod("alone")),
-    (pod("just-ready", ready_for=2), pod("long-ready")),
-    (pod("restarted", restarts=3), pod("calm")),
-    (pod("young", age=100), pod("old")),
-    (pod("a", cost="not a number", restarts=1), pod("b")),
-])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (pod("unbound", node=""), pod("bound", phase="Pending", ready_for=None)),
+        (pod("pending", phase="Pending", ready_for=None), pod("running", ready_for=None)),
+        (pod("unready", ready_for=None), pod("ready")),
+        (pod("cheap", cost="-1"), pod("dear")),
+        (pod("crowded", node="full"), pod("alone")),
+        (pod("just-ready", ready_for=2), pod("long-ready")),
+        (pod("restarted", restarts=3), pod("calm")),
+        (pod("young", age=100), pod("old")),
+        (pod("a", cost="not a number", restarts=1), pod("b")),
+    ],
+)
 def test_order_of_deletion(first: pods.Pod, second: pods.Pod) -> None:
     related = [first, second, *(pod(f"x{i}", node="full") for i in range(3))]
     for both in ([first, second], [second, first]):
@@ -65,8 +80,14 @@ def test_scaling_up_and_down(world: World) -> None:
     world.settle()
     assert len(world.pods()) == 1
     status = world.get("replicasets.apps", "web")["status"]
-    assert status == {"replicas": 1, "fullyLabeledReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
-                      "terminatingReplicas": 0, "observedGeneration": 2}
+    assert status == {
+        "replicas": 1,
+        "fullyLabeledReplicas": 1,
+        "readyReplicas": 1,
+        "availableReplicas": 1,
+        "terminatingReplicas": 0,
+        "observedGeneration": 2,
+    }
     assert world.reasons("web") == ["SuccessfulCreate"] * 4 + ["SuccessfulDelete"] * 3
 
 
@@ -93,14 +114,27 @@ def test_a_pod_that_stops_matching_is_released_and_replaced(world: World) -> Non
 
 
 def test_an_orphan_that_matches_is_adopted(world: World) -> None:
-    world.create("pods", {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "lone", "labels": {"app": "web"}},
-                          "spec": template()["spec"]})
+    world.create(
+        "pods",
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "lone", "labels": {"app": "web"}},
+            "spec": template()["spec"],
+        },
+    )
     rs = replica_set(world, 1)
     world.settle()
     assert world.pods() == ["lone"]
     (reference,) = world.get("pods", "lone")["metadata"]["ownerReferences"]
-    assert reference == {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": rs["metadata"]["uid"],
-                         "controller": True, "blockOwnerDeletion": True}
+    assert reference == {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": "web",
+        "uid": rs["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
 
 
 def test_more_than_one_burst_in_one_pass_after_another(world: World) -> None:
@@ -135,11 +169,21 @@ def test_after_a_failure_it_starts_small(world: World, monkeypatch: pytest.Monke
 
 
 def test_a_replication_controller_has_a_plain_selector(world: World) -> None:
-    world.create("replicationcontrollers", {
-        "apiVersion": "v1", "kind": "ReplicationController", "metadata": {"name": "rc"},
-        "spec": {"replicas": 2, "selector": {"app": "web"}, "template": template()},
-    })
+    world.create(
+        "replicationcontrollers",
+        {
+            "apiVersion": "v1",
+            "kind": "ReplicationController",
+            "metadata": {"name": "rc"},
+            "spec": {"replicas": 2, "selector": {"app": "web"}, "template": template()},
+        },
+    )
     world.settle()
     status = world.get("replicationcontrollers", "rc")["status"]
-    assert status == {"replicas": 2, "fullyLabeledReplicas": 2, "readyReplicas": 2, "availableReplicas": 2,
-                      "observedGeneration": 1}
+    assert status == {
+        "replicas": 2,
+        "fullyLabeledReplicas": 2,
+        "readyReplicas": 2,
+        "availableReplicas": 2,
+        "observedGeneration": 1,
+    }

@@ -93,8 +93,12 @@ def worker(redis: Redis, cache: Cache, copier: Copier) -> Iterator[Worker]:
 
 
 def put(cache: Cache, name: str, value: str) -> None:
-    body: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"},
-                            "data": {"v": value}}
+    body: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "default"},
+        "data": {"v": value},
+    }
     key = Key("configmaps", "default", name)
     cache.store.write(Write("update" if cache.get(key) else "create", key, body, None))
 
@@ -118,9 +122,7 @@ def test_a_change_reaches_the_reconcile_within_milliseconds(worker: Worker, cach
     assert sorted(times)[10] < 0.1
 
 
-def test_objects_from_before_the_start_and_deletions_are_seen(
-    redis: Redis, cache: Cache, copier: Copier
-) -> None:
+def test_objects_from_before_the_start_and_deletions_are_seen(redis: Redis, cache: Cache, copier: Copier) -> None:
     for number in range(30):
         put(cache, f"c{number}", "x")
     worker = Worker(redis, cache, copier).start()
@@ -259,8 +261,12 @@ def test_many_keys_come_in_batches(worker: Worker, cache: Cache) -> None:
 def test_metrics_have_the_names_of_kubernetes(worker: Worker, cache: Cache, copier: Copier, redis: Redis) -> None:
     put(cache, "a", "1")
     eventually(lambda: copier.seen == {"default/a": "1"})
-    eventually(lambda: 'workqueue_work_duration_seconds_count{name="copier"} 0'
-               not in "\n".join(metrics.render(redis, {"copier": "copier"})))
+    eventually(
+        lambda: (
+            'workqueue_work_duration_seconds_count{name="copier"} 0'
+            not in "\n".join(metrics.render(redis, {"copier": "copier"}))
+        )
+    )
     lines = list(metrics.render(redis, {"copier": "copier"}))
     assert 'workqueue_adds_total{name="copier"} 1' in lines
     assert 'workqueue_depth{name="copier"} 0' in lines

@@ -19,16 +19,25 @@ def world(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def stateful_set(world: World, replicas: int = 3, **spec: Any) -> Json:
-    return world.create("statefulsets.apps", {
-        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
-        "spec": {"replicas": replicas, "serviceName": "db", "selector": {"matchLabels": {"app": "db"}},
-                 "template": template("db:1", app="db"), **spec},
-    })
+    return world.create(
+        "statefulsets.apps",
+        {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": {"name": "db"},
+            "spec": {
+                "replicas": replicas,
+                "serviceName": "db",
+                "selector": {"matchLabels": {"app": "db"}},
+                "template": template("db:1", app="db"),
+                **spec,
+            },
+        },
+    )
 
 
 def set_image(world: World, image: str) -> None:
-    world.edit("statefulsets.apps", "db",
-               lambda s: s["spec"]["template"]["spec"]["containers"][0].update(image=image))
+    world.edit("statefulsets.apps", "db", lambda s: s["spec"]["template"]["spec"]["containers"][0].update(image=image))
 
 
 def images(world: World) -> dict[str, str]:
@@ -36,8 +45,10 @@ def images(world: World) -> dict[str, str]:
 
 
 def claim(name: str = "data") -> Json:
-    return {"metadata": {"name": name}, "spec": {"accessModes": ["ReadWriteOnce"],
-                                                 "resources": {"requests": {"storage": "1Gi"}}}}
+    return {
+        "metadata": {"name": name},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
 
 
 def test_pods_come_up_one_after_another_with_their_identity(world: World) -> None:
@@ -50,14 +61,24 @@ def test_pods_come_up_one_after_another_with_their_identity(world: World) -> Non
     pod = world.get("pods", "db-1")
     revision = world.list("controllerrevisions.apps")[0]["metadata"]["name"]
     assert pod["metadata"]["labels"] == {
-        "app": "db", "statefulset.kubernetes.io/pod-name": "db-1", "apps.kubernetes.io/pod-index": "1",
+        "app": "db",
+        "statefulset.kubernetes.io/pod-name": "db-1",
+        "apps.kubernetes.io/pod-index": "1",
         "controller-revision-hash": revision,
     }
     assert (pod["spec"]["hostname"], pod["spec"]["subdomain"]) == ("db-1", "db")
     status = world.get("statefulsets.apps", "db")["status"]
-    assert status == {"observedGeneration": 1, "replicas": 3, "readyReplicas": 3, "currentReplicas": 3,
-                      "updatedReplicas": 3, "availableReplicas": 3, "currentRevision": revision,
-                      "updateRevision": revision, "collisionCount": 0}
+    assert status == {
+        "observedGeneration": 1,
+        "replicas": 3,
+        "readyReplicas": 3,
+        "currentReplicas": 3,
+        "updatedReplicas": 3,
+        "availableReplicas": 3,
+        "currentRevision": revision,
+        "updateRevision": revision,
+        "collisionCount": 0,
+    }
     assert ("db", "Normal", "SuccessfulCreate", "Create Pod db-0 in StatefulSet db successful") in world.events
 
 
@@ -109,8 +130,10 @@ def test_going_back_to_an_old_template_gives_its_revision_a_new_number(world: Wo
     world.settle()
     set_image(world, "db:1")
     world.settle()
-    numbers = {r["data"]["spec"]["template"]["spec"]["containers"][0]["image"]: r["revision"]
-               for r in world.list("controllerrevisions.apps")}
+    numbers = {
+        r["data"]["spec"]["template"]["spec"]["containers"][0]["image"]: r["revision"]
+        for r in world.list("controllerrevisions.apps")
+    }
     assert numbers == {"db:2": 2, "db:1": 3}
     assert images(world) == {"db-0": "db:1"}
 

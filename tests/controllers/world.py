@@ -32,10 +32,18 @@ class World:
         self.ctx = Context(self.session, cache, self.now)
         monkeypatch.setattr(Recorder, "event", lambda recorder, *told: self._record(*told))
         monkeypatch.setattr(clock, "now", lambda: clock.stamp(self.now()))
-        self.session.create("namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
-        self.session.create("serviceaccounts", "default", {
-            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"},
-        })
+        self.session.create(
+            "namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
+        )
+        self.session.create(
+            "serviceaccounts",
+            "default",
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": "default"},
+            },
+        )
 
     def now(self) -> float:
         return time.time() + self.offset
@@ -134,9 +142,16 @@ class World:
 
     def nodes(self, *names: str, **spec: Any) -> None:
         for name in names:
-            self.session.create("nodes", "", {
-                "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"name": name}}, "spec": spec,
-            })
+            self.session.create(
+                "nodes",
+                "",
+                {
+                    "apiVersion": "v1",
+                    "kind": "Node",
+                    "metadata": {"name": name, "labels": {"name": name}},
+                    "spec": spec,
+                },
+            )
         for name in names:
             self.session.mutate("nodes", "", name, _becomes_ready)
 
@@ -171,10 +186,17 @@ def failing(code: int) -> Callable[[Json], Json]:
         stamp = clock.now()
         return {
             "phase": "Failed",
-            "containerStatuses": [{
-                "name": container["name"], "ready": False, "restartCount": 0, "image": "i", "imageID": "",
-                "state": {"terminated": {"exitCode": code, "startedAt": stamp, "finishedAt": stamp}},
-            } for container in pod["spec"]["containers"]],
+            "containerStatuses": [
+                {
+                    "name": container["name"],
+                    "ready": False,
+                    "restartCount": 0,
+                    "image": "i",
+                    "imageID": "",
+                    "state": {"terminated": {"exitCode": code, "startedAt": stamp, "finishedAt": stamp}},
+                }
+                for container in pod["spec"]["containers"]
+            ],
         }
 
     return behave
@@ -182,7 +204,10 @@ def failing(code: int) -> Callable[[Json], Json]:
 
 def template(image: str = "app:1", **labels: str) -> Json:
     """A pod template with one container."""
-    return {"metadata": {"labels": labels or {"app": "web"}}, "spec": {"containers": [{"name": "main", "image": image}]}}
+    return {
+        "metadata": {"labels": labels or {"app": "web"}},
+        "spec": {"containers": [{"name": "main", "image": image}]},
+    }
 
 
 def _node_for(pod: Json) -> str:

@@ -76,8 +76,9 @@ class Page:
                     return found
 
 
-def socket_to(path: str, key: str = "", origin: str | None = f"http://{HOST}", ticket: str | None = None,
-              **headers: str) -> Socket:
+def socket_to(
+    path: str, key: str = "", origin: str | None = f"http://{HOST}", ticket: str | None = None, **headers: str
+) -> Socket:
     """A socket for `path` as a browser would open it."""
     from channels.routing import URLRouter
     from django.conf import settings
@@ -90,9 +91,16 @@ def socket_to(path: str, key: str = "", origin: str | None = f"http://{HOST}", t
     if origin is not None:
         sent["origin"] = origin
     place, _, query = path.partition("?")
-    return Socket(URLRouter(websocket_urlpatterns), {
-        "type": "websocket", "path": place, "query_string": query.encode(), "subprotocols": ["binnacle", f"ticket.{shown}"],
-        "headers": [(k.encode(), v.encode()) for k, v in sent.items()]})
+    return Socket(
+        URLRouter(websocket_urlpatterns),
+        {
+            "type": "websocket",
+            "path": place,
+            "query_string": query.encode(),
+            "subprotocols": ["binnacle", f"ticket.{shown}"],
+            "headers": [(k.encode(), v.encode()) for k, v in sent.items()],
+        },
+    )
 
 
 def live(user: Any, story: Callable[[Page], Awaitable[None]], path: str = "/c/local/live", **options: Any) -> None:
@@ -116,6 +124,7 @@ def live(user: Any, story: Callable[[Page], Awaitable[None]], path: str = "/c/lo
 
 def refused(path: str, key: str, **options: Any) -> int:
     """The code with which a socket is closed at once."""
+
     async def run() -> int:
         socket = socket_to(path, key, **options)
         await socket.connect()

@@ -12,8 +12,12 @@ from tests.dashboard.fakehttp import JsonHandler, listening
 Json = dict[str, Any]
 PREFIX = "/apis/metrics.k8s.io/v1beta1/"
 # Milli-cores and MiB by namespace and name.
-PODS = {("guestbook", "web-7c9d6b5f44-4xk2p"): (100, 64), ("guestbook", "web-7c9d6b5f44-9mzqd"): (300, 250),
-        ("guestbook", "web-7c9d6b5f44-tr8wl"): (200, 128), ("kube-system", "dashboard-6f7d9-b8kq2"): (50, 96)}
+PODS = {
+    ("guestbook", "web-7c9d6b5f44-4xk2p"): (100, 64),
+    ("guestbook", "web-7c9d6b5f44-9mzqd"): (300, 250),
+    ("guestbook", "web-7c9d6b5f44-tr8wl"): (200, 128),
+    ("kube-system", "dashboard-6f7d9-b8kq2"): (50, 96),
+}
 NODES = {"harbor-1": (1500, 4096), "harbor-2": (7900, 2048)}
 
 
@@ -25,9 +29,19 @@ def answer(path: str, number: int = 0) -> Json | None:
     if parts[-1] == "nodes":
         return _list([{**_item("", name), "usage": _usage(*used, number)} for name, used in NODES.items()])
     namespace = parts[1] if parts[0] == "namespaces" else ""
-    return _list([{**_item(*place), "containers": [{"name": "a", "usage": _usage(cpu, memory // 2, number)},
-                                                   {"name": "b", "usage": _usage(0, memory - memory // 2)}]}
-                  for place, (cpu, memory) in PODS.items() if namespace in ("", place[0])])
+    return _list(
+        [
+            {
+                **_item(*place),
+                "containers": [
+                    {"name": "a", "usage": _usage(cpu, memory // 2, number)},
+                    {"name": "b", "usage": _usage(0, memory - memory // 2)},
+                ],
+            }
+            for place, (cpu, memory) in PODS.items()
+            if namespace in ("", place[0])
+        ]
+    )
 
 
 def _list(items: list[Json]) -> Json:
@@ -44,8 +58,12 @@ def _usage(cpu: int, memory: int, more: int = 0) -> Json:
 
 def service() -> Json:
     """The APIService of the addon `metrics`."""
-    return {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": world.meta("v1beta1.metrics.k8s.io"),
-            "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100}}
+    return {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": world.meta("v1beta1.metrics.k8s.io"),
+        "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100},
+    }
 
 
 class Api:

@@ -15,8 +15,13 @@ from tests.dashboard import world
 from tests.dashboard.fakehttp import JsonHandler, listening
 
 Json = dict[str, Any]
-NAMES = {"container": ["web"], "pod": ["web-1", "web-2"], "workload": ["Deployment/web"],
-         "namespace": ["guestbook", "ledger"], "node": ["harbor-1"]}
+NAMES = {
+    "container": ["web"],
+    "pod": ["web-1", "web-2"],
+    "workload": ["Deployment/web"],
+    "namespace": ["guestbook", "ledger"],
+    "node": ["harbor-1"],
+}
 
 
 class Monitoring:

@@ -32,8 +32,11 @@ def test_a_crash_loop_names_the_exit_code_and_links_the_log_before() -> None:
     assert ended["title"] == "Container tool last ended with exit code 1"
     at = pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["finishedAt"]
     assert ended["at"] == at
-    assert ended["evidence"] == [{"kind": "log", "container": "tool", "previous": True},
-                                 {"kind": "lines", "container": "tool", "at": at}, {"kind": "charts", "at": at}]
+    assert ended["evidence"] == [
+        {"kind": "log", "container": "tool", "previous": True},
+        {"kind": "lines", "container": "tool", "at": at},
+        {"kind": "charts", "at": at},
+    ]
 
 
 def test_out_of_memory_is_said_in_words() -> None:
@@ -47,7 +50,9 @@ def test_a_kill_by_the_liveness_probe_shows_the_probe_message() -> None:
     status["containerStatuses"][0]["lastState"]["terminated"].update(exitCode=137, reason="Error")
     pod = pod_with(status)
     probe = world.event(pod, "probe", "Unhealthy", "Liveness probe failed: 500", "Warning", field=FIELD)
-    killing = world.event(pod, "kill", "Killing", "Container tool failed liveness probe, will be restarted", field=FIELD)
+    killing = world.event(
+        pod, "kill", "Killing", "Container tool failed liveness probe, will be restarted", field=FIELD
+    )
     ended = explain(pod, probe, killing)[1]
     assert [e["name"] for e in ended["evidence"] if e["kind"] == "event"] == ["probe", "kill"]
     assert ended["detail"].startswith("Container tool failed liveness probe, will be restarted.")
@@ -80,7 +85,10 @@ def test_a_pod_on_a_node_that_is_not_ready_fails_for_that() -> None:
     [found] = explain_pod(pod, [], time.time(), node)
     assert found["title"] == "Its node harbor-3 is not ready"
     assert found["detail"].startswith("Kubelet stopped posting node status.")
-    assert (found["at"], found["evidence"][0]["name"]) == (node["status"]["conditions"][0]["lastTransitionTime"], "harbor-3")
+    assert (found["at"], found["evidence"][0]["name"]) == (
+        node["status"]["conditions"][0]["lastTransitionTime"],
+        "harbor-3",
+    )
     assert explain_pod(pod, [], time.time(), world.node("harbor-1")) == []
     assert explain_pod(pod_with({"phase": "Succeeded"}), [], time.time(), node) == []
 
@@ -91,7 +99,9 @@ def test_what_ails_a_node() -> None:
     since = world.ago(50)
     node["status"]["conditions"] += [
         {"type": "DiskPressure", "status": "True", "message": "no room", "lastTransitionTime": since},
-        {"type": "PIDPressure", "status": "False"}, {"type": "NetworkUnavailable", "status": "Unknown"}]
+        {"type": "PIDPressure", "status": "False"},
+        {"type": "NetworkUnavailable", "status": "Unknown"},
+    ]
     node["spec"]["unschedulable"] = True
     gone, disk, cordoned = explain_node(node)
     assert (gone["title"], gone["detail"]) == ("The node has not been heard of", "Kubelet stopped posting node status.")

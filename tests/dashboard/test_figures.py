@@ -41,8 +41,15 @@ def told(user: Any, **message: Any) -> dict[str, Any]:
 
 def test_a_pod_has_figures_and_its_requests_as_lines(monitoring: Monitoring) -> None:
     found = told(ADMIN, key=POD)["found"]
-    assert monitoring.asked == [{"metric": "cpu,memory,rx,tx,fs,restarts", "namespace": "guestbook", "pod": POD[2],
-                                 "by": "container", "range": "1h"}]
+    assert monitoring.asked == [
+        {
+            "metric": "cpu,memory,rx,tx,fs,restarts",
+            "namespace": "guestbook",
+            "pod": POD[2],
+            "by": "container",
+            "range": "1h",
+        }
+    ]
     assert found["lines"] == {"cpu": [["requested", 0.25]], "memory": [["requested", 128 << 20], ["limit", 256 << 20]]}
     assert len(found["times"]) == len(found["figures"]["cpu"]["total"]) <= 500
 
@@ -54,11 +61,18 @@ def test_a_time_that_is_over(monitoring: Monitoring) -> None:
         assert "since the epoch" in told(ADMIN, key=POD, to=wrong)["message"]
 
 
-@pytest.mark.parametrize(("key", "asked"), [
-    (["deployments.apps", "guestbook", "web"], {"namespace": "guestbook", "workload": "Deployment/web", "by": "pod"}),
-    (["namespaces", "", "guestbook"], {"namespace": "guestbook", "by": "workload"}),
-    (["nodes", "", "harbor-1"], {"node": "harbor-1", "by": "pod"}),
-    (None, {"by": "namespace"})])
+@pytest.mark.parametrize(
+    ("key", "asked"),
+    [
+        (
+            ["deployments.apps", "guestbook", "web"],
+            {"namespace": "guestbook", "workload": "Deployment/web", "by": "pod"},
+        ),
+        (["namespaces", "", "guestbook"], {"namespace": "guestbook", "by": "workload"}),
+        (["nodes", "", "harbor-1"], {"node": "harbor-1", "by": "pod"}),
+        (None, {"by": "namespace"}),
+    ],
+)
 def test_what_monitoring_is_asked_of_each_page(monitoring: Monitoring, key: Any, asked: dict[str, str]) -> None:
     found = told(ADMIN, key=key)["found"]
     [query] = monitoring.asked
@@ -68,12 +82,22 @@ def test_what_monitoring_is_asked_of_each_page(monitoring: Monitoring, key: Any,
 
 def test_the_lines_of_a_workload_are_those_of_all_its_pods(monitoring: Monitoring) -> None:
     found = told(ADMIN, key=["deployments.apps", "guestbook", "web"])["found"]
-    assert found["lines"] == {"cpu": [["requested", 0.75]],
-                              "memory": [["requested", 3 * 128 << 20], ["limit", 3 * 256 << 20]]}
+    assert found["lines"] == {
+        "cpu": [["requested", 0.75]],
+        "memory": [["requested", 3 * 128 << 20], ["limit", 3 * 256 << 20]],
+    }
 
 
-@pytest.mark.parametrize("key", [["pods", "ledger", "ledger-5f6d8c7b9-hq2vn"], ["deployments.apps", "ledger", "ledger"],
-                                 ["namespaces", "", "ledger"], ["nodes", "", "harbor-1"], None])
+@pytest.mark.parametrize(
+    "key",
+    [
+        ["pods", "ledger", "ledger-5f6d8c7b9-hq2vn"],
+        ["deployments.apps", "ledger", "ledger"],
+        ["namespaces", "", "ledger"],
+        ["nodes", "", "harbor-1"],
+        None,
+    ],
+)
 def test_without_the_right_nothing_is_asked(monitoring: Monitoring, peopled: Peopled, key: Any) -> None:
     grant(peopled[0], ["pods", "deployments"])  # in the namespace guestbook
     assert told(LOOKER, key=key)["code"] == 403
@@ -87,18 +111,26 @@ def test_a_workload_shows_nothing_to_who_may_not_list_its_pods(monitoring: Monit
     assert monitoring.asked == []
 
 
-@pytest.mark.parametrize(("message", "code", "words"), [
-    ({"key": POD, "range": "9y"}, 400, "range: '9y' can not be; it may be 15m, 1h"),
-    ({"key": ["configmaps", "guestbook", "web-config"]}, 404, "of configmaps there are no figures"),
-    ({"key": None, "ns": "guestbook,ledger"}, 404, "choose one"), ({"key": "web"}, 400, "a key is a list")])
+@pytest.mark.parametrize(
+    ("message", "code", "words"),
+    [
+        ({"key": POD, "range": "9y"}, 400, "range: '9y' can not be; it may be 15m, 1h"),
+        ({"key": ["configmaps", "guestbook", "web-config"]}, 404, "of configmaps there are no figures"),
+        ({"key": None, "ns": "guestbook,ledger"}, 404, "choose one"),
+        ({"key": "web"}, 400, "a key is a list"),
+    ],
+)
 def test_bad_questions(monitoring: Monitoring, message: dict[str, Any], code: int, words: str) -> None:
     found = told(ADMIN, **message)
     assert found["code"] == code and words in found["message"]
 
 
 def test_a_page_is_told_why_there_is_nothing(monitoring: Monitoring, peopled: Peopled) -> None:
-    for mode, why, words in (("refused", "refused", "as the test wants it"), ("broken", "away", "as the test wants it"),
-                             ("deaf", "away", "No answer from monitoring")):
+    for mode, why, words in (
+        ("refused", "refused", "as the test wants it"),
+        ("broken", "away", "as the test wants it"),
+        ("deaf", "away", "No answer from monitoring"),
+    ):
         monitoring.mode = mode
         found = told(ADMIN, key=POD)["found"]
         assert found["silent"] == why and words in found["text"], found
@@ -107,7 +139,9 @@ def test_a_page_is_told_why_there_is_nothing(monitoring: Monitoring, peopled: Pe
     assert found == {"silent": "off", "text": "Monitoring is switched off: no figures are taken."}
 
 
-def test_the_dashboard_shows_its_own_token(monitoring: Monitoring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dashboard_shows_its_own_token(
+    monitoring: Monitoring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "token").write_text("the-dashboards-own\n")
     monkeypatch.setenv("BINNACLE_SERVICE_ACCOUNT_DIR", str(tmp_path))
     told(ADMIN, key=POD)

@@ -14,18 +14,28 @@ def with_status(status: dict[str, Any], **meta: Any) -> dict[str, Any]:
     return pod
 
 
-@pytest.mark.parametrize(("pod", "verdict"), [
-    (with_status(world.running("a", 10)), (OK, "Running")),
-    (with_status(world.crashing("a")), (BAD, "CrashLoopBackOff")),
-    (with_status(world.unschedulable()), (BAD, "Unschedulable")),
-    (with_status({"phase": "Succeeded"}), (DONE, "Completed")),
-    (with_status({"phase": "Failed", "reason": "Evicted"}), (BAD, "Evicted")),
-    (with_status({"phase": "Pending"}), (PROGRESS, "Pending")),
-    (with_status({}), (PROGRESS, "Pending")),
-    (with_status(world.running("a", 10), deletionTimestamp=world.ago(1)), (PROGRESS, "Terminating")),
-    (with_status({"phase": "Pending", "initContainerStatuses": [
-        {"name": "i", "state": {"waiting": {"reason": "ErrImagePull"}}}]}), (BAD, "Init:ErrImagePull")),
-])
+@pytest.mark.parametrize(
+    ("pod", "verdict"),
+    [
+        (with_status(world.running("a", 10)), (OK, "Running")),
+        (with_status(world.crashing("a")), (BAD, "CrashLoopBackOff")),
+        (with_status(world.unschedulable()), (BAD, "Unschedulable")),
+        (with_status({"phase": "Succeeded"}), (DONE, "Completed")),
+        (with_status({"phase": "Failed", "reason": "Evicted"}), (BAD, "Evicted")),
+        (with_status({"phase": "Pending"}), (PROGRESS, "Pending")),
+        (with_status({}), (PROGRESS, "Pending")),
+        (with_status(world.running("a", 10), deletionTimestamp=world.ago(1)), (PROGRESS, "Terminating")),
+        (
+            with_status(
+                {
+                    "phase": "Pending",
+                    "initContainerStatuses": [{"name": "i", "state": {"waiting": {"reason": "ErrImagePull"}}}],
+                }
+            ),
+            (BAD, "Init:ErrImagePull"),
+        ),
+    ],
+)
 def test_pods(pod: dict[str, Any], verdict: tuple[int, str]) -> None:
     assert judge("pods", pod) == verdict
 

@@ -19,11 +19,19 @@ Peopled = tuple[Store, dict[str, Any]]
 def grant(store: Store, resources: list[str], namespace: str = "guestbook") -> dict[str, Any]:
     """Let LOOKER read some kinds in one namespace; returns the binding."""
     api = "rbac.authorization.k8s.io/v1"
-    role = {"apiVersion": api, "kind": "Role", "metadata": world.meta("look", namespace),
-            "rules": [{"apiGroups": ["", "apps"], "resources": resources, "verbs": ["get", "list"]}]}
-    binding = {"apiVersion": api, "kind": "RoleBinding", "metadata": world.meta("look", namespace),
-               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "look"},
-               "subjects": [{"kind": "User", "name": "looker", "apiGroup": "rbac.authorization.k8s.io"}]}
+    role = {
+        "apiVersion": api,
+        "kind": "Role",
+        "metadata": world.meta("look", namespace),
+        "rules": [{"apiGroups": ["", "apps"], "resources": resources, "verbs": ["get", "list"]}],
+    }
+    binding = {
+        "apiVersion": api,
+        "kind": "RoleBinding",
+        "metadata": world.meta("look", namespace),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "look"},
+        "subjects": [{"kind": "User", "name": "looker", "apiGroup": "rbac.authorization.k8s.io"}],
+    }
     world.create(store, role, binding)
     return binding
 
@@ -100,9 +108,12 @@ def test_all_workloads_leave_out_replica_sets_that_a_deployment_stands_for(peopl
 def test_who_may_see_nothing_sees_nothing(peopled: Peopled) -> None:
     async def story(page: Page) -> None:
         asks: list[dict[str, Any]] = [
-            {"feed": "list", "kind": "pods"}, {"feed": "list", "kind": "secrets"}, {"feed": "list", "kind": "workloads"},
+            {"feed": "list", "kind": "pods"},
+            {"feed": "list", "kind": "secrets"},
+            {"feed": "list", "kind": "workloads"},
             {"feed": "object", "key": ["secrets", "guestbook", "web-db"]},
-            {"op": "history", "key": ["secrets", "guestbook", "web-db"]}]
+            {"op": "history", "key": ["secrets", "guestbook", "web-db"]},
+        ]
         for number, ask in enumerate(asks):
             await page.ask(**{"op": "sub", "id": number + 1, **ask})
             assert (await page.wait_for("error", number + 1))["code"] == 403
@@ -112,7 +123,13 @@ def test_who_may_see_nothing_sees_nothing(peopled: Peopled) -> None:
         assert (await page.wait_for("doc", 21))["doc"] == {"kinds": [], "namespaces": []}
         await page.ask(op="sub", id=22, feed="overview")
         doc = (await page.wait_for("doc", 22))["doc"]
-        assert (doc["health"], doc["problems"], doc["warnings"], doc["changes"], doc["capacity"]) == ({}, [], [], [], None)
+        assert (doc["health"], doc["problems"], doc["warnings"], doc["changes"], doc["capacity"]) == (
+            {},
+            [],
+            [],
+            [],
+            None,
+        )
 
     live(LOOKER, story)
 
@@ -190,10 +207,12 @@ def test_an_object_page_moves_with_its_family_and_says_when_it_is_gone(peopled: 
 def test_credentials_never_leave_by_object_history_or_list(peopled: Peopled) -> None:
     async def story(page: Page) -> None:
         asks: list[dict[str, Any]] = [
-                {"feed": "object", "key": ["pods", "guestbook", "web-7c9d6b5f44-4xk2p"]},
-                {"feed": "object", "key": ["secrets", "guestbook", "web-db"]}, {"feed": "list", "kind": "secrets"},
-                {"op": "history", "key": ["secrets", "guestbook", "web-db"]},
-                {"op": "history", "key": ["pods", "guestbook", "web-7c9d6b5f44-4xk2p"]}]
+            {"feed": "object", "key": ["pods", "guestbook", "web-7c9d6b5f44-4xk2p"]},
+            {"feed": "object", "key": ["secrets", "guestbook", "web-db"]},
+            {"feed": "list", "kind": "secrets"},
+            {"op": "history", "key": ["secrets", "guestbook", "web-db"]},
+            {"op": "history", "key": ["pods", "guestbook", "web-7c9d6b5f44-4xk2p"]},
+        ]
         for number, ask in enumerate(asks):
             await page.ask(**{"op": "sub", "id": number + 1, **ask})
             while (frame := await page.frame()).get("id") != number + 1:
@@ -210,8 +229,10 @@ def test_the_failing_pod_is_explained_with_evidence(peopled: Peopled) -> None:
     async def story(page: Page) -> None:
         await page.ask(op="sub", id=1, feed="object", key=["pods", "ledger", "ledger-5f6d8c7b9-hq2vn"])
         doc = (await page.wait_for("doc", 1))["doc"]
-        assert [f["title"] for f in doc["why"]] == ["Container ledger: CrashLoopBackOff",
-                                                    "Container ledger last ended with exit code 1"]
+        assert [f["title"] for f in doc["why"]] == [
+            "Container ledger: CrashLoopBackOff",
+            "Container ledger last ended with exit code 1",
+        ]
         assert doc["why"][0]["evidence"][0]["name"] == "ledger.backoff"
         assert [o["kind"] for o in doc["owners"]] == ["ReplicaSet", "Deployment"]
 
@@ -282,8 +303,11 @@ def test_the_overview_says_what_is_wrong(peopled: Peopled) -> None:
         await page.ask(op="sub", id=1, feed="overview")
         doc = (await page.wait_for("doc", 1))["doc"]
         assert {(p["key"][0], p["reason"]) for p in doc["problems"]} == {
-            ("nodes", "Unknown"), ("pods", "CrashLoopBackOff"), ("pods", "Unschedulable"),
-            ("deployments.apps", "MinimumReplicasUnavailable")}
+            ("nodes", "Unknown"),
+            ("pods", "CrashLoopBackOff"),
+            ("pods", "Unschedulable"),
+            ("deployments.apps", "MinimumReplicasUnavailable"),
+        }
         assert [w["reason"] for w in doc["warnings"]] == ["FailedScheduling", "Unhealthy", "BackOff"]
         assert doc["capacity"]["cpu"] == {"have": 24_000, "asked": 1_250}  # without the pod that has no node
         assert doc["changes"][0]["key"][0] == "serviceaccounts"
@@ -371,11 +395,15 @@ def test_beats_tell_the_age_of_what_lies_behind(peopled: Peopled, monkeypatch: p
 
 def test_bad_requests_are_answered_and_the_page_lives_on(peopled: Peopled) -> None:
     bad: list[tuple[dict[str, Any], int]] = [
-           ({"op": "delete", "id": 1}, 400), ({"op": "sub", "id": 1, "feed": "x"}, 400), ({"op": "sub"}, 400),
-           ({"op": "sub", "id": 1, "feed": "list", "kind": "nope"}, 404), ({"op": "sub", "id": -1}, 400),
-           ({"op": "sub", "id": 1, "feed": "object", "key": "pods"}, 400),
-           ({"op": "sub", "id": 1, "feed": "object", "key": ["pods", "x", 7]}, 400),
-           ({"op": "history", "id": 1, "key": [1, 2, 3]}, 400)]
+        ({"op": "delete", "id": 1}, 400),
+        ({"op": "sub", "id": 1, "feed": "x"}, 400),
+        ({"op": "sub"}, 400),
+        ({"op": "sub", "id": 1, "feed": "list", "kind": "nope"}, 404),
+        ({"op": "sub", "id": -1}, 400),
+        ({"op": "sub", "id": 1, "feed": "object", "key": "pods"}, 400),
+        ({"op": "sub", "id": 1, "feed": "object", "key": ["pods", "x", 7]}, 400),
+        ({"op": "history", "id": 1, "key": [1, 2, 3]}, 400),
+    ]
 
     async def story(page: Page) -> None:
         for message, code in bad:
@@ -388,9 +416,14 @@ def test_bad_requests_are_answered_and_the_page_lives_on(peopled: Peopled) -> No
 
 def test_a_custom_kind_appears_with_its_printer_columns_and_goes(peopled: Peopled) -> None:
     store, _ = peopled
-    definition = world.definition("ships", "Ship", [
-        {"name": "Captain", "type": "string", "jsonPath": ".spec.captain"},
-        {"name": "Sailed", "type": "date", "jsonPath": ".status.sailed"}])
+    definition = world.definition(
+        "ships",
+        "Ship",
+        [
+            {"name": "Captain", "type": "string", "jsonPath": ".spec.captain"},
+            {"name": "Sailed", "type": "date", "jsonPath": ".status.sailed"},
+        ],
+    )
 
     async def story(page: Page) -> None:
         await page.ask(op="sub", id=1, feed="kinds")
@@ -399,8 +432,13 @@ def test_a_custom_kind_appears_with_its_printer_columns_and_goes(peopled: People
         world.create(store, definition)
         doc = (await page.wait_for("doc", 1))["doc"]
         assert "ships.example.com" in {kind["storage"] for kind in doc["kinds"]}
-        ship = {"apiVersion": "example.com/v1", "kind": "Ship", "metadata": world.meta("beagle", "default"),
-                "spec": {"captain": "FitzRoy", "adminPassword": "hunter2"}, "status": {"sailed": "2026-01-02T03:04:05Z"}}
+        ship = {
+            "apiVersion": "example.com/v1",
+            "kind": "Ship",
+            "metadata": world.meta("beagle", "default"),
+            "spec": {"captain": "FitzRoy", "adminPassword": "hunter2"},
+            "status": {"sailed": "2026-01-02T03:04:05Z"},
+        }
         store.write(Write("create", Key("ships.example.com", "default", "beagle"), ship))
         await page.ask(op="sub", id=2, feed="list", kind="ships.example.com")
         found = await page.wait_for("rows", 2)

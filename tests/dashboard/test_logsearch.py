@@ -21,16 +21,25 @@ from tests.logs.search.test_server import document, serving
 
 ADMIN, GUEST = User("root", groups=(MASTERS, AUTHENTICATED)), User("guest", groups=(AUTHENTICATED,))
 PATIENCE = 30.0
-PLACES = {1: "guestbook", 2: "ledger", 3: "guestbook", 4: "ledger"}   # the namespaces of the lines below
+PLACES = {1: "guestbook", 2: "ledger", 3: "guestbook", 4: "ledger"}  # the namespaces of the lines below
 Peopled = tuple[Store, dict[str, Any]]
 
 
 def allow(store: Store, user: User, namespace: str, *rules: dict[str, Any]) -> None:
     group = "rbac.authorization.k8s.io"
-    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": world.meta("logs", namespace), "rules": list(rules)}
-    binding = {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": world.meta("logs", namespace),
-               "roleRef": {"apiGroup": group, "kind": "Role", "name": "logs"},
-               "subjects": [{"apiGroup": group, "kind": "User", "name": user.name}]}
+    role = {
+        "apiVersion": f"{group}/v1",
+        "kind": "Role",
+        "metadata": world.meta("logs", namespace),
+        "rules": list(rules),
+    }
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": world.meta("logs", namespace),
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": "logs"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user.name}],
+    }
     world.create(store, role, binding)
 
 
@@ -39,8 +48,15 @@ LIST_EVENTS = {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]}
 
 
 def switched_on(store: Store, port: int) -> None:
-    world.create(store, {"apiVersion": "v1", "kind": "Service", "metadata": world.meta("log-store", "kube-system"),
-                         "spec": {"clusterIP": "127.0.0.1", "ports": [{"port": port}]}})
+    world.create(
+        store,
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": world.meta("log-store", "kube-system"),
+            "spec": {"clusterIP": "127.0.0.1", "ports": [{"port": port}]},
+        },
+    )
 
 
 @asynccontextmanager
@@ -48,8 +64,13 @@ async def filled(store: Store, folder: Path) -> AsyncIterator[Server]:
     """A log store that the dashboard finds, with lines of guestbook, ledger and the node."""
     async with serving(folder) as server:
         switched_on(store, server.port)
-        lines = [document(1, "guestbook"), document(2, "ledger"), document(3, "guestbook", "event"),
-                 document(4, "ledger", "event"), document(5, "", "node")]
+        lines = [
+            document(1, "guestbook"),
+            document(2, "ledger"),
+            document(3, "guestbook", "event"),
+            document(4, "ledger", "event"),
+            document(5, "", "node"),
+        ]
         assert (await server.request("POST", "/ingest", b"\n".join(lines))).status == 200
         yield server
 
@@ -79,10 +100,19 @@ def ids(found: list[dict[str, Any]]) -> list[int]:
     return [int(line["_id"], 16) for line in found]
 
 
-@pytest.mark.parametrize(("user", "rules", "seen"), [
-    (ADMIN, (), [1, 2, 3, 4, 5]), (GUEST, (), []), (GUEST, (READ_LOGS,), [1]), (GUEST, (READ_LOGS, LIST_EVENTS), [1, 3])],
-    ids=["administrator", "nobody", "logs of one namespace", "logs and events of one namespace"])
-def test_what_a_user_sees(peopled: Peopled, tmp_path: Path, user: User, rules: tuple[Any, ...], seen: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("user", "rules", "seen"),
+    [
+        (ADMIN, (), [1, 2, 3, 4, 5]),
+        (GUEST, (), []),
+        (GUEST, (READ_LOGS,), [1]),
+        (GUEST, (READ_LOGS, LIST_EVENTS), [1, 3]),
+    ],
+    ids=["administrator", "nobody", "logs of one namespace", "logs and events of one namespace"],
+)
+def test_what_a_user_sees(
+    peopled: Peopled, tmp_path: Path, user: User, rules: tuple[Any, ...], seen: list[int]
+) -> None:
     store, _ = peopled
 
     async def work() -> None:
@@ -105,7 +135,9 @@ def test_what_a_user_sees(peopled: Peopled, tmp_path: Path, user: User, rules: t
     run(work)
 
 
-def test_a_tail_is_limited_and_follows_the_rights(peopled: Peopled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tail_is_limited_and_follows_the_rights(
+    peopled: Peopled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dashboard import logsearch_socket
 
     monkeypatch.setattr(logsearch_socket, "RECHECK", 0.0)
@@ -121,7 +153,7 @@ def test_a_tail_is_limited_and_follows_the_rights(peopled: Peopled, tmp_path: Pa
             assert await followed(page) == [11]
             allow(store, GUEST, "ledger", READ_LOGS)
             deadline, seen, number = time.monotonic() + PATIENCE, [], 20
-            while not seen and time.monotonic() < deadline:   # until the tail has begun anew with the new right
+            while not seen and time.monotonic() < deadline:  # until the tail has begun anew with the new right
                 number += 1
                 await server.request("POST", "/ingest", document(number, "ledger"))
                 seen = [one for one in await followed(page, 1.0) if one > 20]
@@ -153,7 +185,7 @@ def test_a_wrong_query_a_store_that_is_off_and_one_that_is_away(peopled: Peopled
         assert told["why"] == "off" and "switched off" in told["message"]
         async with filled(store, tmp_path):
             deadline = time.monotonic() + PATIENCE
-            while told.get("why") == "off" and time.monotonic() < deadline:   # until the cache has the service
+            while told.get("why") == "off" and time.monotonic() < deadline:  # until the cache has the service
                 await page.ask(op="search", id=1, query="a lebel:x")
                 told = await page.wait_for("error", 1, PATIENCE)
             assert (told["column"], told["length"]) == (2, 5)
@@ -168,8 +200,9 @@ def test_a_wrong_query_a_store_that_is_off_and_one_that_is_away(peopled: Peopled
 
 
 @pytest.mark.parametrize(("user", "seen"), [(ADMIN, [1, 2, 3, 4, 5]), (GUEST, [1]), (None, None)])
-def test_a_download_is_limited_like_the_page(peopled: Peopled, tmp_path: Path, user: User | None,
-                                             seen: list[int] | None) -> None:
+def test_a_download_is_limited_like_the_page(
+    peopled: Peopled, tmp_path: Path, user: User | None, seen: list[int] | None
+) -> None:
     from asgiref.sync import sync_to_async
     from django.conf import settings
     from django.test import AsyncClient, override_settings

@@ -5,7 +5,9 @@ from tests.dashboard import world
 
 
 def test_trouble_that_comes_back_soon_is_the_same_and_after_a_recovery_another() -> None:
-    failing, well = (world.pod("a", "default", status=status) for status in (world.crashing("a"), world.running("a", 9)))
+    failing, well = (
+        world.pod("a", "default", status=status) for status in (world.crashing("a"), world.running("a", 9))
+    )
     first = fares("pods", failing, fares("pods", well, None, 0), 1_000)
     assert first.since == 1_000
     between = fares("pods", well, first, 1_300)

@@ -20,14 +20,37 @@ def test_last_applied_is_masked_whatever_the_kind() -> None:
     assert redact("configmaps", obj)["metadata"]["annotations"] == {LAST_APPLIED: "•••••• (24 bytes)", "note": "kept"}
 
 
-@pytest.mark.parametrize("name", ["DB_PASSWORD", "password", "clientSecret", "API_KEY", "github-token",
-                                  "AWS_SECRET_ACCESS_KEY", "redisPassword", "privateKey", "PGPASSWORD"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DB_PASSWORD",
+        "password",
+        "clientSecret",
+        "API_KEY",
+        "github-token",
+        "AWS_SECRET_ACCESS_KEY",
+        "redisPassword",
+        "privateKey",
+        "PGPASSWORD",
+    ],
+)
 def test_names_of_credentials(name: str) -> None:
     assert is_credential_name(name)
 
 
-@pytest.mark.parametrize("name", ["secretName", "tokenExpirationSeconds", "LOG_LEVEL", "keyRef", "serviceAccountName",
-                                  "passwordFile", "monkey", "name"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "secretName",
+        "tokenExpirationSeconds",
+        "LOG_LEVEL",
+        "keyRef",
+        "serviceAccountName",
+        "passwordFile",
+        "monkey",
+        "name",
+    ],
+)
 def test_names_of_other_things(name: str) -> None:
     assert not is_credential_name(name)
 
@@ -46,9 +69,15 @@ def test_environment_arguments_and_urls_of_a_pod() -> None:
     assert container["env"][-1]["valueFrom"]["secretKeyRef"]["key"] == "password"
 
 
-@pytest.mark.parametrize("value", [
-    "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "AKIAIOSFODNN7EXAMPLE",
-    "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJl", "ghp_" + "a" * 36])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+        "AKIAIOSFODNN7EXAMPLE",
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJl",
+        "ghp_" + "a" * 36,
+    ],
+)
 def test_credentials_known_by_their_form_in_a_config_map(value: str) -> None:
     shown = redact("configmaps", world.config_map("a", "default", {"settings": f"before {value} after"}))
     assert value not in shown["data"]["settings"]
@@ -56,9 +85,17 @@ def test_credentials_known_by_their_form_in_a_config_map(value: str) -> None:
 
 
 def test_custom_resources_are_masked_by_field_name() -> None:
-    shown = redact("databases.example.com", {"metadata": {"name": "a"}, "spec": {
-        "adminPassword": "hunter2", "passwordSecretRef": {"name": "ref", "key": "password"}}})
-    assert shown["spec"] == {"adminPassword": "•••••• (7 bytes)", "passwordSecretRef": {"name": "ref", "key": "password"}}
+    shown = redact(
+        "databases.example.com",
+        {
+            "metadata": {"name": "a"},
+            "spec": {"adminPassword": "hunter2", "passwordSecretRef": {"name": "ref", "key": "password"}},
+        },
+    )
+    assert shown["spec"] == {
+        "adminPassword": "•••••• (7 bytes)",
+        "passwordSecretRef": {"name": "ref", "key": "password"},
+    }
 
 
 def test_an_object_nested_beyond_reason_does_not_exhaust_the_stack() -> None:

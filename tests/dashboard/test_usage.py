@@ -16,7 +16,11 @@ from tests.dashboard.fakemetrics import Api
 from tests.dashboard.test_live import ADMIN, LOOKER, grant
 
 Peopled = tuple[Store, dict[str, Any]]
-WEB, OTHER, SYSTEM = ["guestbook", "web-7c9d6b5f44-4xk2p"], ["guestbook", "no-such"], ["kube-system", "dashboard-6f7d9-b8kq2"]
+WEB, OTHER, SYSTEM = (
+    ["guestbook", "web-7c9d6b5f44-4xk2p"],
+    ["guestbook", "no-such"],
+    ["kube-system", "dashboard-6f7d9-b8kq2"],
+)
 
 
 @pytest.fixture
@@ -84,11 +88,22 @@ def test_only_what_the_user_may_list_and_what_is_refused_is_said(metrics: Api, p
 
 def _may_see_metrics() -> list[dict[str, Any]]:
     api = "rbac.authorization.k8s.io/v1"
-    role = {"apiVersion": api, "kind": "Role", "metadata": world.meta("metrics", "guestbook"),
-            "rules": [{"apiGroups": ["metrics.k8s.io"], "resources": ["pods", "nodes"], "verbs": ["list"]}]}
-    return [role, {"apiVersion": api, "kind": "RoleBinding", "metadata": world.meta("metrics", "guestbook"),
-                   "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "metrics"},
-                   "subjects": [{"kind": "User", "name": "looker", "apiGroup": "rbac.authorization.k8s.io"}]}]
+    role = {
+        "apiVersion": api,
+        "kind": "Role",
+        "metadata": world.meta("metrics", "guestbook"),
+        "rules": [{"apiGroups": ["metrics.k8s.io"], "resources": ["pods", "nodes"], "verbs": ["list"]}],
+    }
+    return [
+        role,
+        {
+            "apiVersion": api,
+            "kind": "RoleBinding",
+            "metadata": world.meta("metrics", "guestbook"),
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "metrics"},
+            "subjects": [{"kind": "User", "name": "looker", "apiGroup": "rbac.authorization.k8s.io"}],
+        },
+    ]
 
 
 def test_a_page_is_told_why_there_is_nothing_and_it_is_asked_again(metrics: Api) -> None:
@@ -105,10 +120,15 @@ def test_without_the_addon_nothing_is_asked(peopled: Peopled) -> None:
     assert answer["found"]["silent"] == "off" and "addon metrics is switched off" in answer["found"]["text"]
 
 
-@pytest.mark.parametrize(("message", "code", "words"), [
-    ({"kind": "services", "rows": []}, 404, "not measured"), ({"kind": "pods", "rows": "web"}, 400, "rows are"),
-    ({"kind": "pods", "rows": [["a", 1]]}, 400, "rows are"),
-    ({"kind": "pods", "rows": [["a", "b"]] * 501}, 400, "up to 500")])
+@pytest.mark.parametrize(
+    ("message", "code", "words"),
+    [
+        ({"kind": "services", "rows": []}, 404, "not measured"),
+        ({"kind": "pods", "rows": "web"}, 400, "rows are"),
+        ({"kind": "pods", "rows": [["a", 1]]}, 400, "rows are"),
+        ({"kind": "pods", "rows": [["a", "b"]] * 501}, 400, "up to 500"),
+    ],
+)
 def test_bad_questions(peopled: Peopled, message: dict[str, Any], code: int, words: str) -> None:
     [found] = told(ADMIN, message)
     assert found["code"] == code and words in found["message"]
@@ -130,8 +150,10 @@ def _container(cpu: str = "", limit: str = "", **more: Any) -> dict[str, Any]:
 
 def test_what_a_pod_asks_for_is_what_runs_together_or_its_largest_step() -> None:
     sidecar = _container("50m", "100m", restartPolicy="Always")
-    spec = {"containers": [_container("100m", "200m"), _container("0.2", "1")],
-            "initContainers": [sidecar, _container("0.3")]}
+    spec = {
+        "containers": [_container("100m", "200m"), _container("0.2", "1")],
+        "initContainers": [sidecar, _container("0.3")],
+    }
     assert (amounts.requests(spec).cpu, amounts.limits(spec).cpu) == (350, 1300)
     spec["initContainers"].append(_container("2"))
     assert amounts.requests(spec).cpu == 2000

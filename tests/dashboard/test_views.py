@@ -91,7 +91,9 @@ def test_an_api_token_logs_in_as_its_user(browser: Any, monkeypatch: pytest.Monk
     assert "system:serviceaccount:a:b" in browser.get("/", **OURS).content.decode()
 
 
-def test_an_api_server_that_is_away_is_said_and_counts_for_nothing(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_server_that_is_away_is_said_and_counts_for_nothing(
+    browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BINNACLE_API_URL", "http://127.0.0.1:9")
     answer = enter(browser, token="any")
     assert answer.status_code == 503
@@ -134,8 +136,9 @@ def test_forms_of_other_sites_are_refused(browser: Any) -> None:
     assert browser.post("/login", fields, **OURS).status_code == 303
 
 
-@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "\\\\evil", "c/..//evil\r\nX: y",
-                                    "javascript:x"])
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.example/", "//evil.example", "\\\\evil", "c/..//evil\r\nX: y", "javascript:x"]
+)
 def test_a_login_leads_nowhere_else(browser: Any, wanted: str) -> None:
     answer = browser.post("/login", {**form(browser), "next": wanted, "token": login.issue_one_time_token()}, **OURS)
     assert answer["Location"] == "./"

@@ -9,8 +9,12 @@ import orjson
 from aiohttp import web
 
 Json = dict[str, Any]
-PATHS = {"namespaces": "/api/v1/namespaces", "services": "/api/v1/services", "pods": "/api/v1/pods",
-         "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices"}
+PATHS = {
+    "namespaces": "/api/v1/namespaces",
+    "services": "/api/v1/services",
+    "pods": "/api/v1/pods",
+    "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
+}
 
 
 class FakeApi:
@@ -63,9 +67,17 @@ class FakeApi:
 
     async def _serve(self, request: web.Request, name: str) -> web.StreamResponse:
         if "watch" not in request.query:
-            return web.Response(body=orjson.dumps({
-                "kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": str(self.revision)},
-                "items": list(self.objects[name].values())}), content_type="application/json")
+            return web.Response(
+                body=orjson.dumps(
+                    {
+                        "kind": "List",
+                        "apiVersion": "v1",
+                        "metadata": {"resourceVersion": str(self.revision)},
+                        "items": list(self.objects[name].values()),
+                    }
+                ),
+                content_type="application/json",
+            )
         response = web.StreamResponse()
         await response.prepare(request)
         queue: asyncio.Queue[Json] = asyncio.Queue()

@@ -36,13 +36,39 @@ class Program:
         self.config.mkdir()
         (folder / "resolv.conf").write_text("")
         kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(json.dumps({
-            "current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a"}}],
-            "clusters": [{"name": "a", "cluster": {"server": f"http://127.0.0.1:{self.api_port}"}}]}))
+        kubeconfig.write_text(
+            json.dumps(
+                {
+                    "current-context": "a",
+                    "contexts": [{"name": "a", "context": {"cluster": "a"}}],
+                    "clusters": [{"name": "a", "cluster": {"server": f"http://127.0.0.1:{self.api_port}"}}],
+                }
+            )
+        )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dnsserver", "--address", "127.0.0.1", "--port", str(self.port), "--http-port",
-             str(self.http), "--range", "10.96.0.0/16", "--kubeconfig", str(kubeconfig), "--config-dir", str(self.config),
-             "--resolv-conf", str(folder / "resolv.conf")], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+            [
+                sys.executable,
+                "-m",
+                "dnsserver",
+                "--address",
+                "127.0.0.1",
+                "--port",
+                str(self.port),
+                "--http-port",
+                str(self.http),
+                "--range",
+                "10.96.0.0/16",
+                "--kubeconfig",
+                str(kubeconfig),
+                "--config-dir",
+                str(self.config),
+                "--resolv-conf",
+                str(folder / "resolv.conf"),
+            ],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def ask(self, name: str, kind: str = "A", tcp: bool = False) -> dnslib.DNSRecord:
         query = dnslib.DNSRecord.question(name, kind)
@@ -60,8 +86,12 @@ class Program:
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples that have these labels."""
         families = text_string_to_metric_families(self.page("/metrics")[1])
-        return sum(sample.value for family in families for sample in family.samples
-                   if sample.name == name and labels.items() <= sample.labels.items())
+        return sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
 
 
 def free() -> int:
@@ -182,9 +212,11 @@ def test_pods_are_followed_while_their_records_are_verified(program: Program) ->
 
 def test_hostile_connections_do_not_stop_it(program: Program) -> None:
     until(lambda: program.page("/health")[0] == 200)
-    with socket.create_connection(("127.0.0.1", program.port)) as idle, \
-            socket.create_connection(("127.0.0.1", program.port)) as garbage, \
-            socket.create_connection(("127.0.0.1", program.port)) as many:
+    with (
+        socket.create_connection(("127.0.0.1", program.port)) as idle,
+        socket.create_connection(("127.0.0.1", program.port)) as garbage,
+        socket.create_connection(("127.0.0.1", program.port)) as many,
+    ):
         idle.sendall(b"\xff")
         garbage.sendall(b"\0\x0c" + os.urandom(2) + b"\x80" + bytes(9))
         query = bytes(dnslib.DNSRecord.question(f"db.{SVC}").pack())
@@ -197,20 +229,35 @@ def test_hostile_connections_do_not_stop_it(program: Program) -> None:
         got = b""
         while len(got) < 500 * (2 + len(query)):
             got += many.recv(65536)
-        assert rcode(dnslib.DNSRecord.parse(got[2:2 + len(query)])) == "SERVFAIL"
+        assert rcode(dnslib.DNSRecord.parse(got[2 : 2 + len(query)])) == "SERVFAIL"
     assert program.page("/nosuch")[0] == 404 and program.page("/health")[0] == 200
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--address", "192.0.2.1"], "can not listen on 192.0.2.1 port"),
-    (["--port", "0"], "'0' is no port"),
-    (["--range", "10.96.0.1/16"], "'10.96.0.1/16' is no range of addresses"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--address", "192.0.2.1"], "can not listen on 192.0.2.1 port"),
+        (["--port", "0"], "'0' is no port"),
+        (["--range", "10.96.0.1/16"], "'10.96.0.1/16' is no range of addresses"),
+    ],
+)
 def test_what_can_not_work_is_said(arguments: list[str], message: str, tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(json.dumps({
-        "current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a"}}],
-        "clusters": [{"name": "a", "cluster": {"server": "http://127.0.0.1:1"}}]}))
-    done = subprocess.run([sys.executable, "-m", "dnsserver", "--port", "29053", "--kubeconfig", str(kubeconfig), *arguments],
-                          cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "current-context": "a",
+                "contexts": [{"name": "a", "context": {"cluster": "a"}}],
+                "clusters": [{"name": "a", "cluster": {"server": "http://127.0.0.1:1"}}],
+            }
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "dnsserver", "--port", "29053", "--kubeconfig", str(kubeconfig), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
     assert done.returncode and message in done.stderr and "Traceback" not in done.stderr

@@ -91,7 +91,9 @@ def test_until_everything_is_read_the_cluster_is_unknown(records: Records) -> No
 # -- answers of others --------------------------------------------------------------------------------------------------
 
 
-def with_upstream(known: Records, fakes: list[FakeUpstream], test: Callable[[Server], object], **config: object) -> None:
+def with_upstream(
+    known: Records, fakes: list[FakeUpstream], test: Callable[[Server], object], **config: object
+) -> None:
     async def run() -> None:
         for fake in fakes:
             await fake.start()

@@ -24,17 +24,20 @@ def header(flags: int = 0x0100, counts: tuple[int, int, int, int] = (1, 0, 0, 0)
 NAME = b"\3web\7default\3svc\7cluster\5local\0"
 
 
-@pytest.mark.parametrize(("packet", "expected"), [
-    (header(flags=0x2800) + NAME + b"\0\1\0\1", "NOTIMP"),
-    (header(counts=(2, 0, 0, 0)) + NAME + b"\0\1\0\1", "FORMERR"),
-    (header(counts=(0, 0, 0, 0)), "FORMERR"),
-    (header() + NAME[:-1], "FORMERR"),
-    (header() + b"\xc0\x0c\0\1\0\1", "FORMERR"),
-    (header() + (b"\x3f" + b"a" * 63) * 4 + b"\0\0\1\0\1", "FORMERR"),
-    (header(counts=(1, 0, 0, 1)) + NAME + b"\0\1\0\1\0\0\x29\4\xd0\0\0\0\0\0\x08abc", "FORMERR"),
-    (header(counts=(1, 0, 0, 2)) + NAME + b"\0\1\0\1" + b"\0\0\x29\4\xd0\0\0\0\0\0\0" * 2, "FORMERR"),
-    (header() + NAME + b"\0\1\0\3", "REFUSED"),
-])
+@pytest.mark.parametrize(
+    ("packet", "expected"),
+    [
+        (header(flags=0x2800) + NAME + b"\0\1\0\1", "NOTIMP"),
+        (header(counts=(2, 0, 0, 0)) + NAME + b"\0\1\0\1", "FORMERR"),
+        (header(counts=(0, 0, 0, 0)), "FORMERR"),
+        (header() + NAME[:-1], "FORMERR"),
+        (header() + b"\xc0\x0c\0\1\0\1", "FORMERR"),
+        (header() + (b"\x3f" + b"a" * 63) * 4 + b"\0\0\1\0\1", "FORMERR"),
+        (header(counts=(1, 0, 0, 1)) + NAME + b"\0\1\0\1\0\0\x29\4\xd0\0\0\0\0\0\x08abc", "FORMERR"),
+        (header(counts=(1, 0, 0, 2)) + NAME + b"\0\1\0\1" + b"\0\0\x29\4\xd0\0\0\0\0\0\0" * 2, "FORMERR"),
+        (header() + NAME + b"\0\1\0\3", "REFUSED"),
+    ],
+)
 def test_what_is_refused(server: Server, packet: bytes, expected: str) -> None:
     answers: list[bytes] = []
     assert server.ask(packet, Channel("udp", "1"), answers.append)
@@ -57,8 +60,9 @@ def test_an_unknown_edns_version_is_told(server: Server) -> None:
 
 def crowd(records: Records, count: int) -> None:
     records.put_service(service_of(service("crowd", "None", (("http", "TCP", 80),))))
-    records.put_slice(slice_of(piece("crowd", *(f"10.244.{i >> 8}.{i & 255}" for i in range(count)),
-                                     ports=(("http", "TCP", 80),))))
+    records.put_slice(
+        slice_of(piece("crowd", *(f"10.244.{i >> 8}.{i & 255}" for i in range(count)), ports=(("http", "TCP", 80),)))
+    )
 
 
 @pytest.mark.parametrize(("payload", "most"), [(0, 512), (700, 700), (1232, 1232), (65000, 1232)])
@@ -90,20 +94,47 @@ def hostile() -> Server:
 
 SERVER = hostile()
 SERVER.upstream.cached = lambda key: None  # type: ignore[method-assign, assignment]
-labels = st.one_of(st.sampled_from(["web", "crowd", "default", "svc", "pod", "cluster", "local", "_http", "_tcp", "in-addr",
-                                    "arpa", "ip6", "10", "10-244-0-7", "CLUSTER", ""]),
-                   st.binary(max_size=70).map(lambda raw: raw.decode("latin-1")))
+labels = st.one_of(
+    st.sampled_from(
+        [
+            "web",
+            "crowd",
+            "default",
+            "svc",
+            "pod",
+            "cluster",
+            "local",
+            "_http",
+            "_tcp",
+            "in-addr",
+            "arpa",
+            "ip6",
+            "10",
+            "10-244-0-7",
+            "CLUSTER",
+            "",
+        ]
+    ),
+    st.binary(max_size=70).map(lambda raw: raw.decode("latin-1")),
+)
 names = st.lists(labels, max_size=12).map(
-    lambda parts: b"".join(bytes((len(p) & 255,)) + p.encode("latin-1") for p in parts) + b"\0")
+    lambda parts: b"".join(bytes((len(p) & 255,)) + p.encode("latin-1") for p in parts) + b"\0"
+)
 zoned = names.map(lambda raw: raw[:-1] + NAME[12:])
-opt = st.builds(lambda size, ttl, extra: b"\0\0\x29" + struct.pack("!HIH", size, ttl, len(extra)) + extra,
-                st.integers(0, 65535), st.integers(0, 2**32 - 1), st.binary(max_size=20))
-packets = st.builds(lambda flags, counts, name, tail, more: header(flags, counts) + name + tail + more,
-                    st.sampled_from([0, 0x0100, 0x0110, 0x7FFF]),
-                    st.sampled_from([(1, 0, 0, 0), (1, 0, 0, 1), (1, 0, 0, 2), (1, 0, 0, 65535), (0, 1, 1, 1)]),
-                    st.one_of(names, zoned),
-                    st.sampled_from([b"\0\1\0\1", b"\0\x21\0\1", b"\0\x0c\0\1", b"\0\xff\0\xff", b""]),
-                    st.one_of(opt, st.just(b""), st.binary(max_size=40)))
+opt = st.builds(
+    lambda size, ttl, extra: b"\0\0\x29" + struct.pack("!HIH", size, ttl, len(extra)) + extra,
+    st.integers(0, 65535),
+    st.integers(0, 2**32 - 1),
+    st.binary(max_size=20),
+)
+packets = st.builds(
+    lambda flags, counts, name, tail, more: header(flags, counts) + name + tail + more,
+    st.sampled_from([0, 0x0100, 0x0110, 0x7FFF]),
+    st.sampled_from([(1, 0, 0, 0), (1, 0, 0, 1), (1, 0, 0, 2), (1, 0, 0, 65535), (0, 1, 1, 1)]),
+    st.one_of(names, zoned),
+    st.sampled_from([b"\0\1\0\1", b"\0\x21\0\1", b"\0\x0c\0\1", b"\0\xff\0\xff", b""]),
+    st.one_of(opt, st.just(b""), st.binary(max_size=40)),
+)
 
 
 def limit(data: bytes) -> int:
@@ -143,7 +174,11 @@ def test_no_packet_breaks_the_server(data: bytes) -> None:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.one_of(st.binary(max_size=300), names), st.integers(0, 65535), st.lists(st.integers(0, 40), min_size=3, max_size=3))
+@given(
+    st.one_of(st.binary(max_size=300), names),
+    st.integers(0, 65535),
+    st.lists(st.integers(0, 40), min_size=3, max_size=3),
+)
 def test_no_reply_breaks_the_server(body: bytes, flags: int, counts: list[int]) -> None:
     question = NAME + b"\0\1\0\1"
     data = struct.pack("!HHHHHH", 7, flags | 0x8000, 1, *counts) + question + body

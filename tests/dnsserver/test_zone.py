@@ -16,30 +16,41 @@ from tests.dnsserver.conftest import Ask, pod, rcode, rows
 SVC = "default.svc.cluster.local"
 
 
-@pytest.mark.parametrize(("name", "kind", "expected"), [
-    ("dns-version.cluster.local", "TXT", ['"1.1.0"']),
-    (f"web.{SVC}", "A", ["10.96.0.20"]),
-    ("WEB.Default.svc.Cluster.LOCAL", "A", ["10.96.0.20"]),
-    (f"dual.{SVC}", "A", ["10.96.0.22"]),
-    (f"dual.{SVC}", "AAAA", ["fd00:96::22"]),
-    (f"_http._tcp.web.{SVC}", "SRV", [f"0 100 80 web.{SVC}."]),
-    (f"web.{SVC}", "SRV", [f"0 100 443 web.{SVC}.", f"0 100 80 web.{SVC}."]),
-    (f"db.{SVC}", "A", ["10.244.0.5", "10.244.0.6", "10.244.0.7"]),
-    (f"db.{SVC}", "AAAA", ["fd00::7"]),
-    (f"db-0.db.{SVC}", "A", ["10.244.0.5"]),
-    (f"10-244-0-7.db.{SVC}", "A", ["10.244.0.7"]),
-    (f"fd00--7.db.{SVC}", "AAAA", ["fd00::7"]),
-    (f"10-244-0-8.web.{SVC}", "A", ["10.244.0.8"]),
-    (f"_pg._tcp.db.{SVC}", "SRV", [f"0 100 5432 10-244-0-7.db.{SVC}.", f"0 100 5432 db-0.db.{SVC}.",
-                                   f"0 100 5432 db-1.db.{SVC}.", f"0 100 5432 fd00--7.db.{SVC}."]),
-    (f"db-1.db.{SVC}", "SRV", [f"0 100 5432 db-1.db.{SVC}.", f"0 100 9187 db-1.db.{SVC}."]),
-    ("20.0.96.10.in-addr.arpa", "PTR", [f"web.{SVC}."]),
-    ("5.0.244.10.in-addr.arpa", "PTR", [f"db-0.db.{SVC}."]),
-    (f"far.{SVC}", "CNAME", ["www.example.com."]),
-    ("10-244-0-7.default.pod.cluster.local", "A", ["10.244.0.7"]),
-    ("fd00--7.default.pod.cluster.local", "AAAA", ["fd00::7"]),
-    ("cluster.local", "NS", ["kube-dns.kube-system.svc.cluster.local."]),
-])
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("dns-version.cluster.local", "TXT", ['"1.1.0"']),
+        (f"web.{SVC}", "A", ["10.96.0.20"]),
+        ("WEB.Default.svc.Cluster.LOCAL", "A", ["10.96.0.20"]),
+        (f"dual.{SVC}", "A", ["10.96.0.22"]),
+        (f"dual.{SVC}", "AAAA", ["fd00:96::22"]),
+        (f"_http._tcp.web.{SVC}", "SRV", [f"0 100 80 web.{SVC}."]),
+        (f"web.{SVC}", "SRV", [f"0 100 443 web.{SVC}.", f"0 100 80 web.{SVC}."]),
+        (f"db.{SVC}", "A", ["10.244.0.5", "10.244.0.6", "10.244.0.7"]),
+        (f"db.{SVC}", "AAAA", ["fd00::7"]),
+        (f"db-0.db.{SVC}", "A", ["10.244.0.5"]),
+        (f"10-244-0-7.db.{SVC}", "A", ["10.244.0.7"]),
+        (f"fd00--7.db.{SVC}", "AAAA", ["fd00::7"]),
+        (f"10-244-0-8.web.{SVC}", "A", ["10.244.0.8"]),
+        (
+            f"_pg._tcp.db.{SVC}",
+            "SRV",
+            [
+                f"0 100 5432 10-244-0-7.db.{SVC}.",
+                f"0 100 5432 db-0.db.{SVC}.",
+                f"0 100 5432 db-1.db.{SVC}.",
+                f"0 100 5432 fd00--7.db.{SVC}.",
+            ],
+        ),
+        (f"db-1.db.{SVC}", "SRV", [f"0 100 5432 db-1.db.{SVC}.", f"0 100 9187 db-1.db.{SVC}."]),
+        ("20.0.96.10.in-addr.arpa", "PTR", [f"web.{SVC}."]),
+        ("5.0.244.10.in-addr.arpa", "PTR", [f"db-0.db.{SVC}."]),
+        (f"far.{SVC}", "CNAME", ["www.example.com."]),
+        ("10-244-0-7.default.pod.cluster.local", "A", ["10.244.0.7"]),
+        ("fd00--7.default.pod.cluster.local", "AAAA", ["fd00::7"]),
+        ("cluster.local", "NS", ["kube-dns.kube-system.svc.cluster.local."]),
+    ],
+)
 def test_answers(ask: Ask, name: str, kind: str, expected: list[str]) -> None:
     answer = ask(name, kind, payload=1232)
     assert rows(answer) == sorted(expected) and rcode(answer) == "NOERROR"
@@ -51,26 +62,54 @@ def test_an_ipv6_service_has_a_reverse_name(ask: Ask) -> None:
     assert rows(ask(ip_address("fd00:96::22").reverse_pointer, "PTR")) == [f"dual.{SVC}."]
 
 
-@pytest.mark.parametrize(("name", "kind"), [
-    (f"nosuch.{SVC}", "A"), ("web.nosuch.svc.cluster.local", "A"), ("nosuch.svc.cluster.local", "A"),
-    (f"empty.{SVC}", "A"), (f"_http._udp.web.{SVC}", "SRV"), (f"_nosuch._tcp.web.{SVC}", "SRV"),
-    (f"_udp.web.{SVC}", "A"), (f"db-9.db.{SVC}", "A"), (f"10-244-0-99.db.{SVC}", "A"), (f"a.b.c.web.{SVC}", "A"),
-    (f"x.far.{SVC}", "A"), ("nosuch.cluster.local", "A"), ("www.google.com." + SVC, "A"),
-    ("10-244-0-7.nosuch.pod.cluster.local", "A"), ("10-244-0-700.default.pod.cluster.local", "A"),
-    ("99.0.96.10.in-addr.arpa", "PTR"), ("7.0.244.10.in-addr.arpa", "PTR"), ("x.0.96.10.in-addr.arpa", "PTR"),
-])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (f"nosuch.{SVC}", "A"),
+        ("web.nosuch.svc.cluster.local", "A"),
+        ("nosuch.svc.cluster.local", "A"),
+        (f"empty.{SVC}", "A"),
+        (f"_http._udp.web.{SVC}", "SRV"),
+        (f"_nosuch._tcp.web.{SVC}", "SRV"),
+        (f"_udp.web.{SVC}", "A"),
+        (f"db-9.db.{SVC}", "A"),
+        (f"10-244-0-99.db.{SVC}", "A"),
+        (f"a.b.c.web.{SVC}", "A"),
+        (f"x.far.{SVC}", "A"),
+        ("nosuch.cluster.local", "A"),
+        ("www.google.com." + SVC, "A"),
+        ("10-244-0-7.nosuch.pod.cluster.local", "A"),
+        ("10-244-0-700.default.pod.cluster.local", "A"),
+        ("99.0.96.10.in-addr.arpa", "PTR"),
+        ("7.0.244.10.in-addr.arpa", "PTR"),
+        ("x.0.96.10.in-addr.arpa", "PTR"),
+    ],
+)
 def test_what_is_not_there(ask: Ask, name: str, kind: str) -> None:
     answer = ask(name, kind)
     assert rcode(answer) == "NXDOMAIN" and not answer.rr
     assert dnslib_type(answer.auth[0]) == "SOA" and answer.auth[0].ttl == 5
 
 
-@pytest.mark.parametrize(("name", "kind"), [
-    (f"web.{SVC}", "AAAA"), (f"web.{SVC}", "MX"), (f"db.{SVC}", "TXT"), (f"_http._tcp.web.{SVC}", "A"),
-    (f"_tcp.web.{SVC}", "A"), (SVC, "A"), ("svc.cluster.local", "A"), ("pod.cluster.local", "A"),
-    ("default.pod.cluster.local", "A"), ("cluster.local", "A"), ("dns-version.cluster.local", "A"),
-    ("96.10.in-addr.arpa", "PTR"), ("20.0.96.10.in-addr.arpa", "A"), (f"_tcp.db.{SVC}", "SRV"),
-])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (f"web.{SVC}", "AAAA"),
+        (f"web.{SVC}", "MX"),
+        (f"db.{SVC}", "TXT"),
+        (f"_http._tcp.web.{SVC}", "A"),
+        (f"_tcp.web.{SVC}", "A"),
+        (SVC, "A"),
+        ("svc.cluster.local", "A"),
+        ("pod.cluster.local", "A"),
+        ("default.pod.cluster.local", "A"),
+        ("cluster.local", "A"),
+        ("dns-version.cluster.local", "A"),
+        ("96.10.in-addr.arpa", "PTR"),
+        ("20.0.96.10.in-addr.arpa", "A"),
+        (f"_tcp.db.{SVC}", "SRV"),
+    ],
+)
 def test_a_name_without_records_of_the_type_is_no_denial_of_the_name(ask: Ask, name: str, kind: str) -> None:
     answer = ask(name, kind)
     assert rcode(answer) == "NOERROR" and not answer.rr and dnslib_type(answer.auth[0]) == "SOA"
@@ -96,8 +135,12 @@ def test_verified_pod_records_are_those_of_pods(ask: Ask, server: Server, record
     name = "10-244-0-7.default.pod.cluster.local"
     assert rcode(ask(name)) == "SERVFAIL", "nobody knows before the pods are read"
     records.pods_read = True
-    for obj in (pod("a", "10.244.0.7", "fd00::7"), pod("b", "10.244.0.8", namespace="kube-system"), pod("c"),
-                pod("going", "10.244.0.9", deletionTimestamp="2026-01-01T00:00:00Z")):
+    for obj in (
+        pod("a", "10.244.0.7", "fd00::7"),
+        pod("b", "10.244.0.8", namespace="kube-system"),
+        pod("c"),
+        pod("going", "10.244.0.9", deletionTimestamp="2026-01-01T00:00:00Z"),
+    ):
         records.put_pod(pod_of(obj))
     assert rows(ask(name)) == ["10.244.0.7"] and rows(ask("fd00--7.default.pod.cluster.local", "AAAA")) == ["fd00::7"]
     assert rcode(ask(name, "AAAA")) == "NOERROR" and not ask(name, "AAAA").rr

@@ -33,8 +33,15 @@ def main(url: str, token: str, path: str, shot: str) -> None:
         newest = plot.get_attribute("data-newest") or ""
         expect(plot).not_to_have_attribute("data-newest", newest, timeout=PATIENCE)
         page.screenshot(path=shot)
-        print(json.dumps({"errors": errors, "points": int(plot.get_attribute("data-points") or 0),
-                          "legend": page.locator(".figure-legend").all_inner_texts()}))
+        print(
+            json.dumps(
+                {
+                    "errors": errors,
+                    "points": int(plot.get_attribute("data-points") or 0),
+                    "legend": page.locator(".figure-legend").all_inner_texts(),
+                }
+            )
+        )
         browser.close()
 
 

@@ -39,8 +39,15 @@ class Cluster:
         self.isolated = isolated
         self.started = ""  # what the first start printed
         self.environment = {
-            "PATH": self._path(), "HOME": str(self.home), "LC_ALL": "C.UTF-8", "TZ": "UTC",
-            "BINNACLE_VAR": str(self.var), "PORT": str(self.port), "API_PORT": str(self.api_port), **environment}
+            "PATH": self._path(),
+            "HOME": str(self.home),
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "BINNACLE_VAR": str(self.var),
+            "PORT": str(self.port),
+            "API_PORT": str(self.api_port),
+            **environment,
+        }
 
     def _path(self) -> str:
         # Of root's own folders an ordinary user sees nothing: no shims of pyenv, for one.
@@ -51,15 +58,24 @@ class Cluster:
 
     def config(self, *words: str, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
         """`python -m config …` as this cluster's user."""
-        return subprocess.run([*self.prefix, sys.executable, "-m", "config", *words], cwd=ROOT, text=True,
-                              env={**self.environment, **environment}, capture_output=True, timeout=timeout, check=False)
+        return subprocess.run(
+            [*self.prefix, sys.executable, "-m", "config", *words],
+            cwd=ROOT,
+            text=True,
+            env={**self.environment, **environment},
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
 
     def up(self) -> str:
         """Start; what was printed. Where it fails, all that is known of the processes is told."""
         try:
             done = self.config("up", "--detach")
         except subprocess.TimeoutExpired as late:
-            raise AssertionError(f"up did not return:\n{_text(late.stdout)}{_text(late.stderr)}\n{self.state()}") from late
+            raise AssertionError(
+                f"up did not return:\n{_text(late.stdout)}{_text(late.stderr)}\n{self.state()}"
+            ) from late
         assert done.returncode == 0, f"up failed with {done.returncode}:\n{done.stdout}{done.stderr}\n{self.state()}"
         return done.stdout
 
@@ -120,21 +136,39 @@ class Cluster:
 
     def pid(self, name: str) -> int:
         """The process id of a supervised process, once it runs."""
-        found = self.until(lambda: self.supervisor().getProcessInfo(name), lambda info: info["pid"] != 0, timeout=20,
-                           what=f"process {name} runs")
+        found = self.until(
+            lambda: self.supervisor().getProcessInfo(name),
+            lambda info: info["pid"] != 0,
+            timeout=20,
+            what=f"process {name} runs",
+        )
         return int(found["pid"])
 
     # -- kubectl and HTTP
 
-    def run(self, *words: str, stdin: str | None = None, timeout: float = 150,
-            **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, stdin: str | None = None, timeout: float = 150, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """kubectl, whatever it answers."""
-        return subprocess.run(["kubectl", *words], text=True, input=stdin, env=self.kubectl_environment(**environment),
-                              cwd=ROOT, capture_output=True, timeout=timeout, check=False)
+        return subprocess.run(
+            ["kubectl", *words],
+            text=True,
+            input=stdin,
+            env=self.kubectl_environment(**environment),
+            cwd=ROOT,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
 
     def kubectl_environment(self, **environment: str) -> dict[str, str]:
-        return {**self.environment, "PATH": os.environ["PATH"], "KUBECONFIG": str(self.var / "kubeconfig"),
-                "KUBECACHEDIR": str(self.folder / "cache"), **environment}
+        return {
+            **self.environment,
+            "PATH": os.environ["PATH"],
+            "KUBECONFIG": str(self.var / "kubeconfig"),
+            "KUBECACHEDIR": str(self.folder / "cache"),
+            **environment,
+        }
 
     def kubectl(self, *words: str, stdin: str | None = None, timeout: float = 150, **environment: str) -> str:
         """kubectl's output; fails with all it said when it fails."""
@@ -150,7 +184,9 @@ class Cluster:
         """`kubectl get … -o jsonpath=…`: the last word is the path."""
         return self.kubectl("get", *words[:-1], "-o", f"jsonpath={words[-1]}")
 
-    def until(self, look: Callable[[], Any], good: Callable[[Any], Any] = bool, timeout: float = 30, what: str = "") -> Any:
+    def until(
+        self, look: Callable[[], Any], good: Callable[[Any], Any] = bool, timeout: float = 30, what: str = ""
+    ) -> Any:
         """What `look` returns as soon as `good` likes it; fails with the last sight (or error) after `timeout` seconds."""
         timeout *= SLOW
         deadline = time.monotonic() + timeout
@@ -163,8 +199,10 @@ class Cluster:
             except (AssertionError, OSError, KeyError, IndexError) as error:
                 seen = error
             if time.monotonic() > deadline:
-                raise AssertionError(f"{what or 'this'} did not come true in {timeout:.0f} s; last seen: "
-                                     f"{str(seen)[:3000]}\n{self._sight()}")
+                raise AssertionError(
+                    f"{what or 'this'} did not come true in {timeout:.0f} s; last seen: "
+                    f"{str(seen)[:3000]}\n{self._sight()}"
+                )
             time.sleep(0.15)
 
     def _sight(self) -> str:

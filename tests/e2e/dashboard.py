@@ -44,9 +44,14 @@ class Dashboard:
 
     @contextlib.contextmanager
     def socket(self) -> Iterator[ClientConnection]:
-        with connect(urllib.parse.urljoin(self.url, "c/local/live").replace("http", "ws", 1), origin=self.url.rstrip("/"),
-                     subprotocols=["binnacle", f"ticket.{self._ticket}"],  # type: ignore[list-item]
-                     additional_headers={"Cookie": self._cookie}, proxy=None, open_timeout=20) as made:
+        with connect(
+            urllib.parse.urljoin(self.url, "c/local/live").replace("http", "ws", 1),
+            origin=self.url.rstrip("/"),
+            subprotocols=["binnacle", f"ticket.{self._ticket}"],  # type: ignore[list-item]
+            additional_headers={"Cookie": self._cookie},
+            proxy=None,
+            open_timeout=20,
+        ) as made:
             yield made
 
     def beats(self) -> Generator[dict[str, Any]]:

@@ -42,8 +42,12 @@ class Elasticsearch:
         """Returns at once; `wait` returns when it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "output.log").open("ab") as output:
-            self._process = subprocess.Popen(node.command(HOME, self.folder / "data", self.port), stdout=output,
-                                             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                node.command(HOME, self.folder / "data", self.port),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
 
     def start(self) -> None:
         self.launch()
@@ -94,11 +98,15 @@ class Elasticsearch:
 
     def indexed(self) -> int:
         """Documents that were written to the daily indices, whether searches see them yet or not."""
-        return int(self.ask("GET", "/logs-*/_stats/indexing")["_all"]["total"].get("indexing", {}).get("index_total", 0))
+        return int(
+            self.ask("GET", "/logs-*/_stats/indexing")["_all"]["total"].get("indexing", {}).get("index_total", 0)
+        )
 
     def documents(self, *fields: str) -> list[dict[str, Any]]:
         """Every document, with these fields of it."""
-        page = self.ask("POST", "/logs-*/_search?scroll=2m", {"size": 10_000, "sort": ["_doc"], "_source": list(fields)})
+        page = self.ask(
+            "POST", "/logs-*/_search?scroll=2m", {"size": 10_000, "sort": ["_doc"], "_source": list(fields)}
+        )
         found: list[dict[str, Any]] = []
         while page["hits"]["hits"]:
             found += [hit["_source"] for hit in page["hits"]["hits"]]

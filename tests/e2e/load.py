@@ -43,8 +43,9 @@ class Api:
             self._connection = http.client.HTTPSConnection(self._address, context=self._context, timeout=timeout)
         data = None if body is None else json.dumps(body)
         try:
-            self._connection.request(method, path, data, {"Authorization": f"Bearer {self._token}",
-                                                          "Content-Type": "application/json"})
+            self._connection.request(
+                method, path, data, {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+            )
             return self._connection.getresponse()
         except Lost:
             self.drop()
@@ -73,9 +74,9 @@ class Writer(threading.Thread):
         self._api, self._number, self._stop_event = Api(kubeconfig), number, stop
         self.acknowledged: list[Seen] = []
         self.held: dict[str, int | None] = {}  # name -> value; None: it is deleted
-        self.uncertain = 0                     # requests whose answer was lost
-        self.refused: list[Any] = []           # answers that should not have been given
-        self.longest = 0.0                     # seconds between two acknowledgements at most
+        self.uncertain = 0  # requests whose answer was lost
+        self.refused: list[Any] = []  # answers that should not have been given
+        self.longest = 0.0  # seconds between two acknowledgements at most
 
     def run(self) -> None:
         last, turn = time.monotonic(), 0

@@ -79,20 +79,28 @@ def account(cluster: Cluster, namespace: str) -> str:
     """The token of an account that may read the logs of one namespace."""
     cluster.kubectl("create", "serviceaccount", "reader", "-n", namespace)
     cluster.kubectl("create", "role", "logs", "-n", namespace, "--verb=get", "--resource=pods/log")
-    cluster.kubectl("create", "rolebinding", "logs", "-n", namespace, "--role=logs", f"--serviceaccount={namespace}:reader")
+    cluster.kubectl(
+        "create", "rolebinding", "logs", "-n", namespace, "--role=logs", f"--serviceaccount={namespace}:reader"
+    )
     return cluster.kubectl("create", "token", "reader", "-n", namespace).strip()
 
 
 def change(cluster: Cluster, **data: str) -> None:
     """The addon's options, as an admin changes them; returns when its pods are those of the new ones, and ready."""
-    cluster.kubectl("patch", "configmap", "addon-logging", "-n", "kube-system", "--type=merge",
-                    "-p", json.dumps({"data": data}))
+    cluster.kubectl(
+        "patch", "configmap", "addon-logging", "-n", "kube-system", "--type=merge", "-p", json.dumps({"data": data})
+    )
     for workload in ("deployment/log-store", "daemonset/log-shipper"):
         args = ("get", workload, "-n", "kube-system", "-o", "jsonpath={.spec.template.spec.containers[0].args}")
-        cluster.until(lambda args=args: cluster.kubectl(*args), lambda seen: f"--store={data['store']}" in seen,
-                      what=f"{workload} has the new options")
+        cluster.until(
+            lambda args=args: cluster.kubectl(*args),
+            lambda seen: f"--store={data['store']}" in seen,
+            what=f"{workload} has the new options",
+        )
         rollout = ("rollout", "status", workload, "-n", "kube-system", "--timeout=60s")
-        cluster.until(lambda rollout=rollout: cluster.run(*rollout).returncode == 0, timeout=60, what=f"{workload} is ready")
+        cluster.until(
+            lambda rollout=rollout: cluster.run(*rollout).returncode == 0, timeout=60, what=f"{workload} is ready"
+        )
 
 
 def admin(cluster: Cluster) -> Reader:

@@ -32,11 +32,22 @@ class Shipper:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "logs.ship", "--without-api", "--node=node-1", f"--pods-dir={self.pods}",
-                   f"--state-dir={self.state}", "--address=127.0.0.1", f"--http-port={self.port}", *self.store]
+        command = [
+            sys.executable,
+            "-m",
+            "logs.ship",
+            "--without-api",
+            "--node=node-1",
+            f"--pods-dir={self.pods}",
+            f"--state-dir={self.state}",
+            "--address=127.0.0.1",
+            f"--http-port={self.port}",
+            *self.store,
+        ]
         with (self.folder / "output.log").open("ab") as output:
-            self._process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": "logging"},
-                                             stdout=output, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, "PYTHONPATH": "logging"}, stdout=output, stderr=subprocess.STDOUT
+            )
 
     def kill(self) -> None:
         if self._process is not None:
@@ -108,8 +119,9 @@ class Writers:
             log.close()
 
 
-def deliver(elasticsearch: Elasticsearch, shipper: Shipper, writers: Writers, lines: int, total: int,
-            patience: float = 300) -> None:
+def deliver(
+    elasticsearch: Elasticsearch, shipper: Shipper, writers: Writers, lines: int, total: int, patience: float = 300
+) -> None:
     """Writes while the shipper is killed ten times and Elasticsearch is stopped twice, once by kill -9; `total` arrive."""
     step = lines // KILLS
     for turn in range(KILLS):

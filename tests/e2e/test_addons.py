@@ -38,11 +38,22 @@ class Admin:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
 
     def log_in(self) -> None:
-        environment = {**self.cluster.environment, "BINNACLE_PORT": str(self.cluster.port), "DJANGO_SUPERUSER_PASSWORD":
-                       "a long one", "DJANGO_SUPERUSER_USERNAME": "anna", "DJANGO_SUPERUSER_EMAIL": "anna@example.org"}
-        done = subprocess.run([*self.cluster.prefix, sys.executable, "manage.py", "createsuperuser", "--noinput",
-                               "--skip-checks"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,
-                              check=False)
+        environment = {
+            **self.cluster.environment,
+            "BINNACLE_PORT": str(self.cluster.port),
+            "DJANGO_SUPERUSER_PASSWORD": "a long one",
+            "DJANGO_SUPERUSER_USERNAME": "anna",
+            "DJANGO_SUPERUSER_EMAIL": "anna@example.org",
+        }
+        done = subprocess.run(
+            [*self.cluster.prefix, sys.executable, "manage.py", "createsuperuser", "--noinput", "--skip-checks"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         self.cluster.until(lambda: self.page("login/"), lambda page: "password" in page, WAIT, "the admin pages answer")
         assert "Greeter" in self.send("login/", username="anna", password="a long one", next="/admin/")
@@ -54,8 +65,9 @@ class Admin:
     def send(self, path: str, **fields: str) -> str:
         """Fill in the form of a page and send it; the page that follows."""
         form = dict(re.findall(r'name="(csrfmiddlewaretoken|seen)" value="([^"]+)"', self.page(path)))
-        request = urllib.request.Request(self.root + path, urllib.parse.urlencode({**form, **fields}).encode(),
-                                         {"Referer": self.root + path})
+        request = urllib.request.Request(
+            self.root + path, urllib.parse.urlencode({**form, **fields}).encode(), {"Referer": self.root + path}
+        )
         with self._opener.open(request, timeout=20) as answer:
             return str(answer.read().decode())
 
@@ -76,8 +88,9 @@ def note(cluster: Cluster, addon: str, name: str) -> str:
 
 
 def until_note(cluster: Cluster, addon: str, name: str, words: str) -> str:
-    found: str = cluster.until(lambda: note(cluster, addon, name), lambda text: words in text, WAIT,
-                               f"{name} of {addon} says {words!r}")
+    found: str = cluster.until(
+        lambda: note(cluster, addon, name), lambda text: words in text, WAIT, f"{name} of {addon} says {words!r}"
+    )
     return found
 
 
@@ -90,7 +103,9 @@ def admin(cluster: Cluster) -> Admin:
 
 def test_a_change_in_the_form_is_rolled_out(cluster: Cluster, admin: Admin) -> None:
     until_note(cluster, "dns", "state", "healthy")
-    assert "Changed rollout_deadline from 120 to 20, ttl from 5 to 7." in admin.change("dns", ttl="7", rollout_deadline="20")
+    assert "Changed rollout_deadline from 120 to 20, ttl from 5 to 7." in admin.change(
+        "dns", ttl="7", rollout_deadline="20"
+    )
     until_note(cluster, "dns", "in-force", '"ttl":"7"')
     assert cluster.path("-n", "kube-system", "configmap", "kube-dns", "{.data.ttl}") == "7"
     page = admin.page("addon/dns/")
@@ -106,9 +121,15 @@ def test_what_can_not_become_healthy_is_rolled_back(cluster: Cluster, admin: Adm
     assert config_of(cluster, "greeter")["data"]["command"] == "sleep 1000"
     until_note(cluster, "greeter", "state", "healthy")
     trail = admin.page("audit/?addon=greeter")
-    assert re.search(r"addon-manager.*rolled back.*<code>false</code> → <code>sleep 1000</code>.*anna.*changed", trail, re.S)
-    described = cluster.until(lambda: cluster.kubectl("-n", "kube-system", "describe", "configmap", "addon-greeter"),
-                              lambda text: "AddonRolledBack" in text, WAIT, "an event tells of the rollback")
+    assert re.search(
+        r"addon-manager.*rolled back.*<code>false</code> → <code>sleep 1000</code>.*anna.*changed", trail, re.S
+    )
+    described = cluster.until(
+        lambda: cluster.kubectl("-n", "kube-system", "describe", "configmap", "addon-greeter"),
+        lambda text: "AddonRolledBack" in text,
+        WAIT,
+        "an event tells of the rollback",
+    )
     assert "In force: command=sleep 1000" in described
 
 

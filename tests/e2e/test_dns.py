@@ -47,8 +47,9 @@ def ask(cluster: Cluster, name: str, kind: str = "A") -> dnslib.DNSRecord:
 
 def test_services_have_names(running: Cluster) -> None:
     address = running.path("service", "frontend", "{.spec.clusterIP}")
-    answer = running.until(lambda: ask(running, "frontend.default.svc.cluster.local"), lambda a: a.rr,
-                           what="the service has a name")
+    answer = running.until(
+        lambda: ask(running, "frontend.default.svc.cluster.local"), lambda a: a.rr, what="the service has a name"
+    )
     assert [str(r.rdata) for r in answer.rr] == [address]
     srv = ask(running, "_redis._tcp.redis.default.svc.cluster.local", "SRV")
     assert [str(r.rdata) for r in srv.rr] == ["0 100 6379 redis.default.svc.cluster.local."]
@@ -60,22 +61,49 @@ def test_services_have_names(running: Cluster) -> None:
 def test_an_answer_follows_the_endpoints(running: Cluster) -> None:
     name = "frontend-pods.default.svc.cluster.local"
     selector = running.path("service", "frontend", "{.spec.selector}")
-    running.kubectl("apply", "-f", "-", stdin=json.dumps({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "frontend-pods"},
-        "spec": {"clusterIP": "None", "selector": json.loads(selector), "ports": [{"name": "http", "port": 8080}]}}))
+    running.kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin=json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "frontend-pods"},
+                "spec": {
+                    "clusterIP": "None",
+                    "selector": json.loads(selector),
+                    "ports": [{"name": "http", "port": 8080}],
+                },
+            }
+        ),
+    )
     pods = running.until(lambda: addresses(running), what="the service has endpoints")
     running.until(lambda: sorted(str(r.rdata) for r in ask(running, name).rr), lambda found: found == pods, timeout=5)
-    running.kubectl("delete", "pod", "-l", ",".join(f"{k}={v}" for k, v in json.loads(selector).items()), "--wait=false")
-    changed = running.until(lambda: addresses(running), lambda found: found and found != pods, what="the endpoints change")
-    answer, there = running.until(lambda: (sorted(str(r.rdata) for r in ask(running, name).rr), addresses(running)),
-                                  lambda pair: pair[0] == pair[1] != pods, timeout=30, what=f"the answer is {changed}")
+    running.kubectl(
+        "delete", "pod", "-l", ",".join(f"{k}={v}" for k, v in json.loads(selector).items()), "--wait=false"
+    )
+    changed = running.until(
+        lambda: addresses(running), lambda found: found and found != pods, what="the endpoints change"
+    )
+    answer, there = running.until(
+        lambda: (sorted(str(r.rdata) for r in ask(running, name).rr), addresses(running)),
+        lambda pair: pair[0] == pair[1] != pods,
+        timeout=30,
+        what=f"the answer is {changed}",
+    )
     assert answer == there and set(answer) - set(pods), "new addresses are among them"
 
 
 def addresses(cluster: Cluster) -> list[str]:
     slices = cluster.get("endpointslices", "-l", "kubernetes.io/service-name=frontend-pods")["items"]
-    return sorted(a for piece in slices for e in piece.get("endpoints") or () if e["conditions"].get("ready")
-                  for a in e["addresses"])
+    return sorted(
+        a
+        for piece in slices
+        for e in piece.get("endpoints") or ()
+        if e["conditions"].get("ready")
+        for a in e["addresses"]
+    )
 
 
 def nameservers(text: str) -> list[str]:
@@ -102,8 +130,12 @@ def test_a_pod_resolves_names(running: Cluster) -> None:
 def test_configuration_by_kubectl_is_taken_without_a_restart(running: Cluster) -> None:
     pod = running.path("pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "{.items[0].metadata.name}")
     running.kubectl("patch", "configmap", "addon-dns", "-n", "kube-system", "-p", '{"data": {"ttl": "17"}}')
-    running.until(lambda: ask(running, "kubernetes.default.svc.cluster.local").rr[0].ttl, lambda ttl: ttl == 17,
-                  timeout=90, what="the new lifetime is served")
+    running.until(
+        lambda: ask(running, "kubernetes.default.svc.cluster.local").rr[0].ttl,
+        lambda ttl: ttl == 17,
+        timeout=90,
+        what="the new lifetime is served",
+    )
     assert running.path("pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "{.items[*].metadata.name}") == pod
 
 
@@ -111,8 +143,14 @@ def test_names_of_pods_can_be_verified(running: Cluster) -> None:
     address = running.path("pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "{.items[0].status.podIP}")
     zone = "kube-system.pod.cluster.local"
     assert ask(running, f"192-0-2-1.{zone}").rr, "any address is answered"
-    running.kubectl("patch", "configmap", "addon-dns", "-n", "kube-system", "-p", '{"data": {"pod_records": "verified"}}')
-    running.until(lambda: ask(running, f"192-0-2-1.{zone}").header.rcode, lambda code: code == dnslib.RCODE.NXDOMAIN,
-                  timeout=90, what="an address that no pod has is not answered")
+    running.kubectl(
+        "patch", "configmap", "addon-dns", "-n", "kube-system", "-p", '{"data": {"pod_records": "verified"}}'
+    )
+    running.until(
+        lambda: ask(running, f"192-0-2-1.{zone}").header.rcode,
+        lambda code: code == dnslib.RCODE.NXDOMAIN,
+        timeout=90,
+        what="an address that no pod has is not answered",
+    )
     assert [str(r.rdata) for r in ask(running, f"{address.replace('.', '-')}.{zone}").rr] == [address]
     assert ask(running, f"{address.replace('.', '-')}.default.pod.cluster.local").header.rcode == dnslib.RCODE.NXDOMAIN

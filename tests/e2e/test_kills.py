@@ -27,17 +27,38 @@ pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 MARK = f"e2e-crew-process-{os.getpid()}"
 PORT = 30081
 CREW = {
-    "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "crew"},
-    "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "crew"}}, "template": {
-        "metadata": {"labels": {"app": "crew"}},
-        "spec": {"terminationGracePeriodSeconds": 1, "containers": [{
-            "name": "web", "image": "host",
-            "command": ["sh", "-c", 'exec python3 -m http.server 8000 --bind "$POD_IP" --directory /tmp'],
-            "env": [{"name": "MARK", "value": MARK},
-                    {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
-            "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1}}]}}}}
-SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "crew"},
-           "spec": {"type": "NodePort", "selector": {"app": "crew"}, "ports": [{"port": 8000, "nodePort": PORT}]}}
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "crew"},
+    "spec": {
+        "replicas": 3,
+        "selector": {"matchLabels": {"app": "crew"}},
+        "template": {
+            "metadata": {"labels": {"app": "crew"}},
+            "spec": {
+                "terminationGracePeriodSeconds": 1,
+                "containers": [
+                    {
+                        "name": "web",
+                        "image": "host",
+                        "command": ["sh", "-c", 'exec python3 -m http.server 8000 --bind "$POD_IP" --directory /tmp'],
+                        "env": [
+                            {"name": "MARK", "value": MARK},
+                            {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                        ],
+                        "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1},
+                    }
+                ],
+            },
+        },
+    },
+}
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "crew"},
+    "spec": {"type": "NodePort", "selector": {"app": "crew"}, "ports": [{"port": 8000, "nodePort": PORT}]},
+}
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +81,28 @@ def pods(cluster: Cluster) -> list[Any]:
 def converge(cluster: Cluster, count: int, timeout: float = 60) -> list[Any]:
     """Scale to `count`, and see exactly that many pods, all ready, and exactly that many processes on the machine."""
     cluster.until(lambda: cluster.kubectl("scale", "deployment/crew", f"--replicas={count}"), what="scale is accepted")
-    found = cluster.until(lambda: pods(cluster), lambda seen: len(seen) == count and all(map(is_ready, seen)), timeout,
-                          what=f"exactly {count} ready pods")
+    found = cluster.until(
+        lambda: pods(cluster),
+        lambda seen: len(seen) == count and all(map(is_ready, seen)),
+        timeout,
+        what=f"exactly {count} ready pods",
+    )
     cluster.until(lambda: servers(cluster), lambda seen: len(seen) == count, 20, what=f"exactly {count} processes")
-    cluster.until(lambda: cluster.path("replicasets", "-l", "app=crew", "{.items[*].status.replicas}"),
-                  lambda replicas: replicas == str(count), what="the ReplicaSet counts them")
+    cluster.until(
+        lambda: cluster.path("replicasets", "-l", "app=crew", "{.items[*].status.replicas}"),
+        lambda replicas: replicas == str(count),
+        what="the ReplicaSet counts them",
+    )
     return list(found)
 
 
 def servers(cluster: Cluster) -> list[int]:
     """The processes of the Deployment's pods: only the servers themselves, not what holds them."""
-    return [pid for pid, command in machine.processes_with(MARK).items() if "http.server 8000 --bind" in command
-            and not command.startswith("sh ")]
+    return [
+        pid
+        for pid, command in machine.processes_with(MARK).items()
+        if "http.server 8000 --bind" in command and not command.startswith("sh ")
+    ]
 
 
 def restarts(cluster: Cluster) -> int:
@@ -92,12 +123,18 @@ def test_a_pods_process(cluster: Cluster, load: Load) -> None:
     again = next(pod for pod in pods(cluster) if pod["status"]["containerStatuses"][0]["restartCount"])
     since = time.monotonic()
     machine.kill(process_of(cluster, again))
-    status = cluster.until(lambda: cluster.get("pod", again["metadata"]["name"])["status"]["containerStatuses"][0],
-                           lambda seen: "waiting" in seen["state"], 15, what="the container waits")
+    status = cluster.until(
+        lambda: cluster.get("pod", again["metadata"]["name"])["status"]["containerStatuses"][0],
+        lambda seen: "waiting" in seen["state"],
+        15,
+        what="the container waits",
+    )
     assert status["state"]["waiting"]["reason"] == "CrashLoopBackOff", status
     assert re.search("back-off 10s", status["state"]["waiting"]["message"]), status
     assert status["lastState"]["terminated"]["exitCode"] == 137, status
-    cluster.until(lambda: restarts(cluster), lambda count: count == before + 2, 30, what="the second restart is counted")
+    cluster.until(
+        lambda: restarts(cluster), lambda count: count == before + 2, 30, what="the second restart is counted"
+    )
     assert time.monotonic() - since > 5, "there was no back-off"
     converge(cluster, 3)
 
@@ -135,23 +172,30 @@ def test_processes_that_hang_are_told(cluster: Cluster) -> None:
     """On the page within seconds, and by `make status` and kubectl; the supervisor sees only that they run."""
     pids = {name: cluster.pid(name) for name in healthz.PROCESSES}
     with contextlib.closing(Dashboard.of(cluster).beats()) as beats:
-        cluster.until(lambda: next(beats), lambda told: all(told[name]["up"] for name in pids), what="all are seen well")
+        cluster.until(
+            lambda: next(beats), lambda told: all(told[name]["up"] for name in pids), what="all are seen well"
+        )
         for pid in pids.values():
             os.kill(pid, signal.SIGSTOP)
         try:
-            told = cluster.until(lambda: next(beats), lambda told: not any(told[name]["up"] for name in pids), 5,
-                                 what="the page says so")
+            told = cluster.until(
+                lambda: next(beats), lambda told: not any(told[name]["up"] for name in pids), 5, what="the page says so"
+            )
             status = cluster.config("status")
             components = cluster.run("get", "componentstatuses").stdout
         finally:
             for pid in pids.values():
                 os.kill(pid, signal.SIGCONT)
         assert all(told[name]["up"] is False and "does not answer" in told[name]["why"] for name in pids), told
-        assert all(re.search(rf"^{name} +RUNNING .* does not answer", status.stdout, re.M) for name in pids), status.stdout
+        assert all(re.search(rf"^{name} +RUNNING .* does not answer", status.stdout, re.M) for name in pids), (
+            status.stdout
+        )
         assert status.returncode == 1
         assert re.search(r"^scheduler +Unhealthy", components, re.M), components
         assert re.search(r"^controller-manager +Unhealthy", components, re.M), components
-        cluster.until(lambda: next(beats), lambda told: all(told[name]["up"] for name in pids), 5, what="all are well again")
+        cluster.until(
+            lambda: next(beats), lambda told: all(told[name]["up"] for name in pids), 5, what="all are well again"
+        )
     cluster.until(lambda: cluster.config("status").returncode, lambda code: code == 0, what="status is content")
     assert {name: cluster.pid(name) for name in pids} == pids
 
@@ -169,7 +213,9 @@ def test_the_supervisor(cluster: Cluster, load: Load) -> None:
 
 
 def started_as(name: str, command: str) -> bool:
-    words = {"redis": "redis-server", "controllers": "-Q controllers", "scheduler": "-Q scheduler"}.get(name, f"-m {name} ")
+    words = {"redis": "redis-server", "controllers": "-Q controllers", "scheduler": "-Q scheduler"}.get(
+        name, f"-m {name} "
+    )
     return words in command and "http.server" not in command
 
 
@@ -177,8 +223,12 @@ def test_nothing_was_lost_and_all_was_seen_once(cluster: Cluster, load: Load) ->
     writes_go_on(cluster, load)
     load.stop_writing()
     last = newest(cluster)
-    cluster.until(lambda: [watcher.revision for watcher in load.watchers],
-                  lambda revisions: all(revision >= last for revision in revisions), 20, what="the watchers catch up")
+    cluster.until(
+        lambda: [watcher.revision for watcher in load.watchers],
+        lambda revisions: all(revision >= last for revision in revisions),
+        20,
+        what="the watchers catch up",
+    )
     load.stop()
     assert not [refusal for writer in load.writers for refusal in writer.refused]
     first = load.watchers[0].events
@@ -193,13 +243,18 @@ def test_nothing_was_lost_and_all_was_seen_once(cluster: Cluster, load: Load) ->
     lost = [write for writer in load.writers for write in writer.acknowledged if write.revision and write not in seen]
     assert not lost, f"acknowledged, and never seen: {lost[:10]}"
     items = cluster.get("configmaps", "-n", NAMESPACE)["items"]
-    stored = {item["metadata"]["name"]: int(item["data"]["value"]) for item in items
-              if item["metadata"]["name"].startswith("w")}
+    stored = {
+        item["metadata"]["name"]: int(item["data"]["value"])
+        for item in items
+        if item["metadata"]["name"].startswith("w")
+    }
     assert stored == load.held()
     assert load.acknowledged() > 500, "hardly any load"
     in_the_log(cluster, first)
-    print(f"{load.acknowledged()} writes acknowledged, {sum(w.uncertain for w in load.writers)} answers lost, longest pause "
-          f"{max(w.longest for w in load.writers):.1f} s, watches resumed {[w.resumed for w in load.watchers]} times")
+    print(
+        f"{load.acknowledged()} writes acknowledged, {sum(w.uncertain for w in load.writers)} answers lost, longest pause "
+        f"{max(w.longest for w in load.writers):.1f} s, watches resumed {[w.resumed for w in load.watchers]} times"
+    )
 
 
 def newest(cluster: Cluster) -> int:

@@ -55,8 +55,12 @@ def test_a_life(stopped: Cluster) -> None:
     two_at_once(cluster)
     again = time.monotonic() - since
     assert cluster.path("pod/keeper", "{.metadata.uid}") == uid
-    cluster.until(lambda: cluster.path("pod/keeper", "{.status.containerStatuses[0].restartCount}"),
-                  lambda count: int(count) >= 1, timeout=30, what="the pod runs again and says that it was restarted")
+    cluster.until(
+        lambda: cluster.path("pod/keeper", "{.status.containerStatuses[0].restartCount}"),
+        lambda count: int(count) >= 1,
+        timeout=30,
+        what="the pod runs again and says that it was restarted",
+    )
     cluster.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=120s")
     assert int(cluster.path("pod/keeper", "{.metadata.resourceVersion}")) > int(revision)
     print(f"second start: {again:.1f} s")
@@ -127,8 +131,13 @@ def test_a_folder_that_cannot_be_written(stopped: Cluster) -> None:
     assert not stopped.leftovers(0)
 
 
-@pytest.mark.parametrize(("url", "reason"), [
-    ("mysql://host/name", "neither sqlite:///PATH nor postgresql://"), ("postgresql://nobody@127.0.0.1:1/none", "refused")])
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("mysql://host/name", "neither sqlite:///PATH nor postgresql://"),
+        ("postgresql://nobody@127.0.0.1:1/none", "refused"),
+    ],
+)
 def test_a_database_that_is_not_there(stopped: Cluster, url: str, reason: str) -> None:
     refused(stopped.config("up", "--detach", DATABASE_URL=url), "DATABASE_URL", reason)
     assert not stopped.leftovers(0)
@@ -164,15 +173,28 @@ def test_a_python_too_old_is_told(tmp_path: Path) -> None:
     old.chmod(0o755)
     for name in ("Makefile", "requirements.txt"):
         (tmp_path / name).write_text((machine.ROOT / name).read_text())
-    done = subprocess.run(["make", "-s", "up", f"PYTHON={old}", f"VAR={tmp_path}/var"], cwd=tmp_path,
-                          text=True, capture_output=True, timeout=30, check=False)
+    done = subprocess.run(
+        ["make", "-s", "up", f"PYTHON={old}", f"VAR={tmp_path}/var"],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
     assert done.returncode != 0 and "needs Python 3.11 or newer" in done.stderr and "3.8.1" in done.stderr, done
     assert not (tmp_path / ".venv").exists() and not (tmp_path / "var").exists()
 
 
-@pytest.mark.parametrize(("given", "wanted"), [
-    ("var", f"{machine.ROOT}/var"), ("/srv/a b", "/srv/a b"), ("a b", f"{machine.ROOT}/a b")])
+@pytest.mark.parametrize(
+    ("given", "wanted"), [("var", f"{machine.ROOT}/var"), ("/srv/a b", "/srv/a b"), ("a b", f"{machine.ROOT}/a b")]
+)
 def test_the_state_folder_may_have_blanks_in_its_name(given: str, wanted: str) -> None:
-    done = subprocess.run(["make", "-s", "--eval", "show:; @echo \"$$BINNACLE_VAR\"", "show", f"VAR={given}"],
-                          cwd=machine.ROOT, text=True, capture_output=True, timeout=30, check=False)
+    done = subprocess.run(
+        ["make", "-s", "--eval", 'show:; @echo "$$BINNACLE_VAR"', "show", f"VAR={given}"],
+        cwd=machine.ROOT,
+        text=True,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
     assert done.stdout.strip() == wanted, done

@@ -53,11 +53,14 @@ def test_each_line_is_in_the_store_once_through_kills_and_stops(elasticsearch: E
     assert figures["files_lost_total"] == figures["documents_rejected_total"] == figures["files_truncated_total"] == 0
 
 
-def test_what_the_store_refuses_is_kept_aside_and_the_rest_goes_on(elasticsearch: Elasticsearch, shipper: Shipper) -> None:
+def test_what_the_store_refuses_is_kept_aside_and_the_rest_goes_on(
+    elasticsearch: Elasticsearch, shipper: Shipper
+) -> None:
     """An index whose mapping an operator has changed refuses some lines for good."""
     day = time.strftime("%Y.%m.%d", time.gmtime())
-    elasticsearch.ask("PUT", f"/logs-{day}", {"mappings": {"properties": {"kubernetes": {"properties": {
-        "pod": {"type": "ip"}}}}}})
+    elasticsearch.ask(
+        "PUT", f"/logs-{day}", {"mappings": {"properties": {"kubernetes": {"properties": {"pod": {"type": "ip"}}}}}}
+    )
     for pod in ("10.0.0.1", "web"):
         folder = shipper.pods / f"default_{pod}_uid-{pod}" / "main"
         folder.mkdir(parents=True)
@@ -80,8 +83,18 @@ class Embedded:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "logs", "--without-api", "--address=127.0.0.1", f"--port={self.port}",
-             f"--data-dir={self.folder}"], cwd=ROOT, env={**os.environ, "PYTHONPATH": "logging"})
+            [
+                sys.executable,
+                "-m",
+                "logs",
+                "--without-api",
+                "--address=127.0.0.1",
+                f"--port={self.port}",
+                f"--data-dir={self.folder}",
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": "logging"},
+        )
 
     def kill(self) -> None:
         if self._process is not None:
@@ -93,8 +106,9 @@ class Embedded:
         """Every line's message; none while the store does not answer."""
         everything = {"logs": None, "events": None, "nodes": True}
         question = {"query": "", "from": "now-1d", "to": "now", "format": "json", "scope": everything}
-        request = urllib.request.Request(self.url + "/download", orjson.dumps(question),
-                                         {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            self.url + "/download", orjson.dumps(question), {"Content-Type": "application/json"}
+        )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return [orjson.loads(line)["message"] for line in answer.read().splitlines()]
@@ -124,8 +138,10 @@ def test_the_embedded_store_has_each_line_once_too(embedded: Embedded, tmp_path:
             until(lambda: shipper.figures().get("documents_shipped_total"), "the store takes lines")
             embedded.kill() if turn % 2 else shipper.kill()
             if turn % 2:
-                until(lambda: shipper.figures().get("store_up") == 0 or shipper.figures().get("waiting_bytes") == 0,
-                      "the shipper notices, or has nothing more to send")
+                until(
+                    lambda: shipper.figures().get("store_up") == 0 or shipper.figures().get("waiting_bytes") == 0,
+                    "the shipper notices, or has nothing more to send",
+                )
                 shipper.kill()
             else:
                 embedded.kill()

@@ -25,15 +25,19 @@ def test_lines_are_found_by_those_who_may_read_them(logging: Cluster) -> None:
     cluster = logging
     for namespace in ("harbour", "galley"):
         cluster.kubectl("create", "namespace", namespace)
-        cluster.until(lambda namespace=namespace: cluster.run("create", "-f", "-", stdin=speaker(namespace)).returncode == 0,
-                      what="the namespace takes pods")
+        cluster.until(
+            lambda namespace=namespace: cluster.run("create", "-f", "-", stdin=speaker(namespace)).returncode == 0,
+            what="the namespace takes pods",
+        )
     everybody = admin(cluster)
     tides = everybody.until("tide turned ns:(harbour OR galley)", lambda lines: len(lines) == 40)
     assert {line["level"] for line in tides} == {"warn"}
     assert {line["kubernetes"]["labels"]["app"] for line in tides} == {"speaker"}
     assert len(everybody.lines("tide level:>=warn fields.depth:>=15 ns:harbour")) == 5
     assert len(everybody.until('"plain words" stream:stderr', lambda lines: len(lines) == 2)) == 2
-    assert everybody.until("source:control-plane", bool), "the control plane's lines are there for who may read nodes/proxy"
+    assert everybody.until("source:control-plane", bool), (
+        "the control plane's lines are there for who may read nodes/proxy"
+    )
 
     reader = Reader(everybody.url, account(cluster, "galley"))
     theirs = reader.until("", lambda lines: len(lines) >= 21)
@@ -52,7 +56,11 @@ def test_no_other_pod_may_ask_the_store(logging: Cluster) -> None:
     store = f"http://{service['clusterIP']}:{service['ports'][0]['port']}"
     scope = {"logs": None, "events": None, "nodes": True}
     for path in ("search", "tail", "download", "ingest"):
-        for headers, status in (({}, 401), ({"Authorization": f"Bearer {token}"}, 403), ({"Authorization": "Bearer x"}, 401)):
+        for headers, status in (
+            ({}, 401),
+            ({"Authorization": f"Bearer {token}"}, 403),
+            ({"Authorization": "Bearer x"}, 401),
+        ):
             request = urllib.request.Request(f"{store}/{path}", json.dumps({"scope": scope}).encode(), headers)
             with pytest.raises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(request, timeout=20)

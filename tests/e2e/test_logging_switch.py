@@ -33,20 +33,47 @@ def cluster() -> Iterator[Cluster]:
 def server(cluster: Cluster) -> str:
     """Elasticsearch as a pod behind the Service `elasticsearch` in the namespace `search`, once it is ready."""
     ports = [{"name": "http", "containerPort": 9200}]
-    run = [sys.executable, str(ROOT / "deploy" / "elasticsearch" / "node.py"), "run", str(elasticsearch.HOME),
-           str(cluster.folder / "elasticsearch"), "9200", "--address", "$(POD_IP)"]
-    env = [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-           {"name": "PATH", "value": cluster.environment["PATH"]}]
+    run = [
+        sys.executable,
+        str(ROOT / "deploy" / "elasticsearch" / "node.py"),
+        "run",
+        str(elasticsearch.HOME),
+        str(cluster.folder / "elasticsearch"),
+        "9200",
+        "--address",
+        "$(POD_IP)",
+    ]
+    env = [
+        {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        {"name": "PATH", "value": cluster.environment["PATH"]},
+    ]
     probe = {"httpGet": {"path": "/_cluster/health", "port": "http"}, "periodSeconds": 1, "timeoutSeconds": 5}
     about = {"name": "elasticsearch", "namespace": "search", "labels": {"app": "elasticsearch"}}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": {"terminationGracePeriodSeconds": 5, "containers": [
-        {"name": "server", "image": "host", "command": run, "env": env, "ports": ports, "readinessProbe": probe}]}}
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": about,
-               "spec": {"selector": about["labels"], "ports": [{"name": "http", "port": 9200}]}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": about,
+        "spec": {
+            "terminationGracePeriodSeconds": 5,
+            "containers": [
+                {"name": "server", "image": "host", "command": run, "env": env, "ports": ports, "readinessProbe": probe}
+            ],
+        },
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": about,
+        "spec": {"selector": about["labels"], "ports": [{"name": "http", "port": 9200}]},
+    }
     create(cluster, "search", json.dumps(pod), json.dumps(service))
     ready = '{.status.conditions[?(@.type=="Ready")].status}'
-    cluster.until(lambda: cluster.path("-n", "search", "pod", "elasticsearch", ready), lambda seen: seen == "True",
-                  timeout=120, what="Elasticsearch is ready")
+    cluster.until(
+        lambda: cluster.path("-n", "search", "pod", "elasticsearch", ready),
+        lambda seen: seen == "True",
+        timeout=120,
+        what="Elasticsearch is ready",
+    )
     return f"http://{cluster.path('-n', 'search', 'service', 'elasticsearch', '{.spec.clusterIP}')}:9200"
 
 
@@ -54,14 +81,23 @@ def create(cluster: Cluster, namespace: str, *objects: str) -> None:
     if cluster.run("get", "namespace", namespace).returncode:
         cluster.kubectl("create", "namespace", namespace)
     for one in objects:
-        cluster.until(lambda one=one: cluster.run("create", "-f", "-", stdin=one).returncode == 0,
-                      what="the namespace takes objects")
+        cluster.until(
+            lambda one=one: cluster.run("create", "-f", "-", stdin=one).returncode == 0,
+            what="the namespace takes objects",
+        )
 
 
 def copy(cluster: Cluster, source: str, target: str) -> None:
     command = [*cluster.prefix, sys.executable, "-m", "logs.copy", "--from", source, "--to", target]
-    done = subprocess.run(command, cwd=ROOT, env={**cluster.environment, "PYTHONPATH": "logging"}, capture_output=True,
-                          text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**cluster.environment, "PYTHONPATH": "logging"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0 and ", 0 were refused" in done.stdout, done.stdout + done.stderr
 
 
@@ -101,13 +137,24 @@ def test_there_and_back(cluster: Cluster) -> None:
     assert {line["kubernetes"]["namespace"] for line in theirs} == {"galley"}
 
     # Off; a pod comes and goes meanwhile; back to the embedded store, with all that Elasticsearch has.
-    cluster.kubectl("patch", "configmap", "addon-logging", "-n", "kube-system", "--type=merge",
-                    "-p", '{"data": {"enabled": "false"}}')
+    cluster.kubectl(
+        "patch",
+        "configmap",
+        "addon-logging",
+        "-n",
+        "kube-system",
+        "--type=merge",
+        "-p",
+        '{"data": {"enabled": "false"}}',
+    )
     ours = ("pods", "-n", "kube-system", "-l", "k8s-app in (log-shipper, log-store)")
     cluster.until(lambda: cluster.get(*ours)["items"] == [], what="the addon's pods are gone")
     create(cluster, "harbour", speaker("harbour", "unseen"))
-    cluster.until(lambda: cluster.run("logs", "unseen", "-n", "harbour").stdout.count("tide"), lambda seen: seen == TIDES,
-                  what="the pod has spoken")
+    cluster.until(
+        lambda: cluster.run("logs", "unseen", "-n", "harbour").stdout.count("tide"),
+        lambda seen: seen == TIDES,
+        what="the pod has spoken",
+    )
     cluster.kubectl("delete", "pod", "unseen", "-n", "harbour", "--wait=true")
     copy(cluster, url, old)
     change(cluster, enabled="true", store="embedded")

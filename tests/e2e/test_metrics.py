@@ -16,36 +16,71 @@ SPIN = 'while [ ! -e "$0" ]; do :; done; exec sleep 1000'
 
 def deployment(name: str, stop: str) -> str:
     """Works at full speed until the file `stop` appears."""
-    container = {"name": "spin", "image": "host", "command": ["sh", "-c", SPIN, stop],
-                 "resources": {"requests": {"cpu": "100m"}, "limits": {"cpu": "300m"}}}
+    container = {
+        "name": "spin",
+        "image": "host",
+        "command": ["sh", "-c", SPIN, stop],
+        "resources": {"requests": {"cpu": "100m"}, "limits": {"cpu": "300m"}},
+    }
     labels = {"app": name}
-    return json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
-        "replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {
-            "terminationGracePeriodSeconds": 0, "containers": [container]}}}})
+    return json.dumps(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name},
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
+                },
+            },
+        }
+    )
 
 
 def autoscaler(name: str) -> str:
-    target = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
-    return json.dumps({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name},
-                       "spec": {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}, "minReplicas": 1, "maxReplicas": 2,
-        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}, "metrics": [target]}})
+    target = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
+    }
+    return json.dumps(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": name},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+                "minReplicas": 1,
+                "maxReplicas": 2,
+                "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
+                "metrics": [target],
+            },
+        }
+    )
 
 
 def test_top_and_the_pages_of_the_kubelet(cluster: Cluster) -> None:
     stop = cluster.folder / "stop"
     cluster.kubectl("apply", "-f", "-", stdin=deployment("spin", str(stop)))
-    lines = cluster.until(lambda: cluster.kubectl("top", "pods", "-l", "app=spin", "--containers", "--no-headers").split(),
-                          lambda words: len(words) == 4 and int(words[2].removesuffix("m")) > 50, timeout=45,
-                          what="kubectl top shows the CPU of the pod")
+    lines = cluster.until(
+        lambda: cluster.kubectl("top", "pods", "-l", "app=spin", "--containers", "--no-headers").split(),
+        lambda words: len(words) == 4 and int(words[2].removesuffix("m")) > 50,
+        timeout=45,
+        what="kubectl top shows the CPU of the pod",
+    )
     assert lines[1] == "spin" and lines[3].endswith("Mi")
     node = cluster.kubectl("top", "nodes", "--no-headers").split()
     assert node[1].endswith("m") and node[2].endswith("%") and node[3].endswith("Mi")
     everything = cluster.kubectl("top", "pods", "-A", "--sum")
     assert "kube-system" in everything and "spin-" in everything
     proxy = f"/api/v1/nodes/{node[0]}/proxy"
-    for page, wanted in (("metrics/cadvisor", "container_memory_working_set_bytes"), ("metrics", "kubelet_running_pods"),
-                         ("metrics/resource", "pod_cpu_usage_seconds")):
+    for page, wanted in (
+        ("metrics/cadvisor", "container_memory_working_set_bytes"),
+        ("metrics", "kubelet_running_pods"),
+        ("metrics/resource", "pod_cpu_usage_seconds"),
+    ):
         found = text_string_to_metric_families(cluster.kubectl("get", "--raw", f"{proxy}/{page}"))
         assert wanted in {family.name for family in found}
     summary = json.loads(cluster.kubectl("get", "--raw", f"{proxy}/stats/summary"))

@@ -35,11 +35,17 @@ def top(cluster: Cluster) -> tuple[float, float]:
 
 
 def test_figures_agree_with_top_and_survive_a_kill(cluster: Cluster) -> None:
-    cluster.until(lambda: cluster.kubectl("-n", "kube-system", "patch", "configmap", "addon-monitoring", "-p",
-                                          '{"data": {"scrape_interval": "5"}}'), what="the addon is configured")
+    cluster.until(
+        lambda: cluster.kubectl(
+            "-n", "kube-system", "patch", "configmap", "addon-monitoring", "-p", '{"data": {"scrape_interval": "5"}}'
+        ),
+        what="the addon is configured",
+    )
     cluster.kubectl("apply", "-f", "-", stdin=worker.deployment())
     dashboard = Dashboard.of(cluster)
-    pod = cluster.until(lambda: cluster.path("pods", "-l", "app=worker", "{.items[0].metadata.name}"), what="the pod is made")
+    pod = cluster.until(
+        lambda: cluster.path("pods", "-l", "app=worker", "{.items[0].metadata.name}"), what="the pod is made"
+    )
     key = ["pods", "default", pod]
 
     def both() -> tuple[tuple[float, float], tuple[float, float]]:
@@ -52,11 +58,18 @@ def test_figures_agree_with_top_and_survive_a_kill(cluster: Cluster) -> None:
         return abs(memory - top_memory) < 0.1 * top_memory and abs(cpu - top_cpu) < 0.3 * max(cpu, top_cpu) + 0.02
 
     cluster.until(both, alike, timeout=90, what="the dashboard's figures are those of kubectl top")
-    assert dashboard.figures(["deployments.apps", "default", "worker"])["figures"]["cpu"]["series"][0]["labels"]["pod"] == pod
+    assert (
+        dashboard.figures(["deployments.apps", "default", "worker"])["figures"]["cpu"]["series"][0]["labels"]["pod"]
+        == pod
+    )
     before = dashboard.figures(key)["figures"]["memory"]["total"].count(None)
     kill_monitoring(cluster)
-    after = cluster.until(lambda: dashboard.figures(key), lambda found: "figures" in found
-                          and found["newest"] > time.time() - 8, timeout=90, what="monitoring goes on after a kill")
+    after = cluster.until(
+        lambda: dashboard.figures(key),
+        lambda found: "figures" in found and found["newest"] > time.time() - 8,
+        timeout=90,
+        what="monitoring goes on after a kill",
+    )
     known = [value for value in after["figures"]["memory"]["total"] if value is not None]
     assert len(after["times"]) - before <= len(known) + 1, "what was recorded before the kill is still there"
     the_api_is_not_open(cluster)
@@ -70,7 +83,9 @@ def kill_monitoring(cluster: Cluster) -> None:
     assert old
     for pid in old:
         os.kill(pid, signal.SIGKILL)
-    cluster.until(lambda: programs(cluster), lambda new: new and not set(new) & set(old), timeout=60, what="it runs again")
+    cluster.until(
+        lambda: programs(cluster), lambda new: new and not set(new) & set(old), timeout=60, what="it runs again"
+    )
 
 
 def programs(cluster: Cluster) -> list[int]:
@@ -93,11 +108,23 @@ def the_api_is_not_open(cluster: Cluster) -> None:
 def the_charts_move_in_a_browser(cluster: Cluster, url: str, pod: str) -> None:
     shot = ROOT / "build" / "screenshots" / "monitoring-live.png"
     shot.parent.mkdir(parents=True, exist_ok=True)
-    token = subprocess.run([sys.executable, "manage.py", "login_token", "--skip-checks"], cwd=ROOT, check=True, text=True,
-                           env={**os.environ, "BINNACLE_VAR": str(cluster.var), "BINNACLE_PORT": str(cluster.port)},
-                           capture_output=True, timeout=60).stdout.strip()
-    done = subprocess.run([sys.executable, "-m", "tests.e2e.browse", url, token, f"c/local/pods/default/{pod}?range=15m",
-                           str(shot)], cwd=ROOT, text=True, capture_output=True, timeout=150, check=False)
+    token = subprocess.run(
+        [sys.executable, "manage.py", "login_token", "--skip-checks"],
+        cwd=ROOT,
+        check=True,
+        text=True,
+        env={**os.environ, "BINNACLE_VAR": str(cluster.var), "BINNACLE_PORT": str(cluster.port)},
+        capture_output=True,
+        timeout=60,
+    ).stdout.strip()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.e2e.browse", url, token, f"c/local/pods/default/{pod}?range=15m", str(shot)],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=150,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     seen = json.loads(done.stdout)
     assert seen["errors"] == [] and seen["points"] >= 3, seen

@@ -32,8 +32,13 @@ NODE_PORT = "http://127.0.0.1:30080/"
 def background(cluster: Cluster, *words: str) -> Iterator[list[str]]:
     """kubectl in the background; the lines it has printed so far."""
     lines: list[str] = []
-    process = subprocess.Popen(["kubectl", *words], text=True, env=cluster.kubectl_environment(), stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        ["kubectl", *words],
+        text=True,
+        env=cluster.kubectl_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert process.stdout is not None
     reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)
     reader.start()
@@ -60,8 +65,10 @@ def test_the_node_is_ready_and_the_addons_run(cluster: Cluster) -> None:
     [node] = cluster.get("nodes")["items"]
     ready = {c["type"]: c["status"] for c in node["status"]["conditions"]}
     assert ready["Ready"] == "True" and int(node["status"]["capacity"]["pods"]) == 110
-    cluster.until(lambda: cluster.kubectl("-n", "kube-system", "rollout", "status", "deployment/dashboard", "--timeout=120s"),
-                  what="the dashboard runs")
+    cluster.until(
+        lambda: cluster.kubectl("-n", "kube-system", "rollout", "status", "deployment/dashboard", "--timeout=120s"),
+        what="the dashboard runs",
+    )
     table = cluster.kubectl("get", "nodes,pods", "-A")
     assert re.search(r"^node/\S+ +Ready +\S+ +\S+ +v1\.\d+\.\d+$", table, re.M), table
     assert re.search(r"^kube-system +pod/dashboard-\S+ +1/1 +Running +0 ", table, re.M), table
@@ -114,7 +121,9 @@ def test_the_page_answers_through_the_api(cluster: Cluster) -> None:
         cluster.until(lambda: lines, what="kubectl proxy starts")
         page = cluster.fetch(f"http://127.0.0.1:{port}{path}")
         assert "Joshua Slocum, 1895" in page
-        dashboard = cluster.fetch(f"http://127.0.0.1:{port}/api/v1/namespaces/kube-system/services/dashboard/proxy/healthz")
+        dashboard = cluster.fetch(
+            f"http://127.0.0.1:{port}/api/v1/namespaces/kube-system/services/dashboard/proxy/healthz"
+        )
         assert dashboard
 
 
@@ -123,8 +132,12 @@ def test_an_entry_appears_and_its_log_line_follows(cluster: Cluster) -> None:
         cluster.until(lambda: len(lines) >= 3, what="logs -f begins to print")
         page = sign(cluster, NODE_PORT, "Ellen MacArthur, 2005")
         assert "Ellen MacArthur, 2005" in page
-        cluster.until(lambda: "".join(lines), lambda seen: "entry: Ellen MacArthur, 2005" in seen, timeout=10,
-                      what="the line of the log")
+        cluster.until(
+            lambda: "".join(lines),
+            lambda seen: "entry: Ellen MacArthur, 2005" in seen,
+            timeout=10,
+            what="the line of the log",
+        )
 
 
 def test_a_job_is_made_from_the_cron_job(cluster: Cluster) -> None:
@@ -140,8 +153,12 @@ def test_a_change_of_the_config_map_reaches_the_file(cluster: Cluster) -> None:
     patch = json.dumps({"data": {"greeting.txt": "Mind the boom.\n"}})
     cluster.kubectl("patch", "configmap", "guestbook", "-p", patch)
     read = ("exec", pod, "--", "sh", "-c", 'cat "$BINNACLE_POD_ROOT/etc/guestbook/greeting.txt"')
-    cluster.until(lambda: cluster.kubectl(*read), lambda text: text == "Mind the boom.\n", timeout=70,
-                  what="the new text in the mounted file")
+    cluster.until(
+        lambda: cluster.kubectl(*read),
+        lambda text: text == "Mind the boom.\n",
+        timeout=70,
+        what="the new text in the mounted file",
+    )
     assert cluster.path("pod", pod, "{.status.containerStatuses[0].restartCount}") == "0", "the container went on"
 
 
@@ -155,18 +172,29 @@ def test_scale_out_and_in(cluster: Cluster) -> None:
     for count in (5, 2, 3):
         assert cluster.kubectl("scale", "deployment/frontend", f"--replicas={count}").strip().endswith("scaled")
         cluster.kubectl("rollout", "status", "deployment/frontend", "--timeout=120s")
-        cluster.until(lambda: cluster.get("pods", "-l", "tier=frontend")["items"], lambda pods, n=count: len(pods) == n,
-                      what=f"{count} pods")
-    ready = cluster.path("endpointslices", "-l", "kubernetes.io/service-name=frontend",
-                         "{.items[*].endpoints[?(@.conditions.ready==true)].addresses[0]}")
+        cluster.until(
+            lambda: cluster.get("pods", "-l", "tier=frontend")["items"],
+            lambda pods, n=count: len(pods) == n,
+            what=f"{count} pods",
+        )
+    ready = cluster.path(
+        "endpointslices",
+        "-l",
+        "kubernetes.io/service-name=frontend",
+        "{.items[*].endpoints[?(@.conditions.ready==true)].addresses[0]}",
+    )
     assert len(ready.split()) == 3, ready
 
 
 def test_a_bad_image_and_back(cluster: Cluster) -> None:
     cluster.kubectl("set", "image", "deployment/frontend", "web=nowhere.invalid/no:1")
     waiting = cluster.until(
-        lambda: cluster.path("pods", "-l", "tier=frontend", "{.items[*].status.containerStatuses[*].state.waiting.reason}"),
-        lambda text: "ErrImagePull" in text or "ImagePullBackOff" in text, what="the image cannot be pulled")
+        lambda: cluster.path(
+            "pods", "-l", "tier=frontend", "{.items[*].status.containerStatuses[*].state.waiting.reason}"
+        ),
+        lambda text: "ErrImagePull" in text or "ImagePullBackOff" in text,
+        what="the image cannot be pulled",
+    )
     assert waiting
     assert cluster.run("rollout", "status", "deployment/frontend", "--timeout=1s").returncode != 0
     # Four may there be of three, and none of those that work may go.
@@ -186,7 +214,9 @@ def test_edit_patch_label_annotate(cluster: Cluster) -> None:
         body = json.dumps({"metadata": {"labels": {"by": kind}}})
         cluster.kubectl("patch", "service", "frontend", "--type", kind, "-p", body)
         assert cluster.path("service/frontend", "{.metadata.labels.by}") == kind
-    cluster.kubectl("patch", "service", "frontend", "--type=json", "-p", '[{"op": "remove", "path": "/metadata/labels/by"}]')
+    cluster.kubectl(
+        "patch", "service", "frontend", "--type=json", "-p", '[{"op": "remove", "path": "/metadata/labels/by"}]'
+    )
     cluster.kubectl("label", "pods", "-l", "tier=frontend", "watch=starboard")
     assert len(rows(cluster.kubectl("get", "pods", "-l", "watch=starboard"))) == 3
     cluster.kubectl("annotate", "service", "frontend", "note=hello")
@@ -213,23 +243,34 @@ def test_a_silent_node_loses_its_pods(cluster: Cluster) -> None:
     with simulator(cluster, command):
         cluster.until(lambda: cluster.kubectl("wait", "--for=condition=Ready", "node/sim-0", "--timeout=120s"))
         cluster.kubectl("create", "-f", "-", stdin=json.dumps(crew()))
-        cluster.until(lambda: pods_on(cluster, "sim-0"), lambda pods: len(pods) == 2, what="both pods on the second node")
+        cluster.until(
+            lambda: pods_on(cluster, "sim-0"), lambda pods: len(pods) == 2, what="both pods on the second node"
+        )
         addons_stay_where_they_run(cluster)
     # It is dead now and says nothing more.
     cluster.kubectl("wait", "--for=condition=Ready=Unknown", "node/sim-0", "--timeout=120s")
     assert "NotReady" in cluster.kubectl("get", "node", "sim-0")
     taints = cluster.path("node/sim-0", "{.spec.taints[*].key}")
     assert "node.kubernetes.io/unreachable" in taints, taints
-    others = cluster.until(lambda: [pod for pod in cluster.get("pods", "-l", "app=crew")["items"]
-                                    if pod["spec"].get("nodeName") != "sim-0" and is_ready(pod)],
-                           lambda pods: len(pods) == 2, timeout=40, what="both pods replaced on the other node")
+    others = cluster.until(
+        lambda: [
+            pod
+            for pod in cluster.get("pods", "-l", "app=crew")["items"]
+            if pod["spec"].get("nodeName") != "sim-0" and is_ready(pod)
+        ],
+        lambda pods: len(pods) == 2,
+        timeout=40,
+        what="both pods replaced on the other node",
+    )
     assert {pod["spec"]["nodeName"] for pod in others}
     cluster.kubectl("delete", "deployment", "crew")
     # Nobody is left to end the pods of the dead node: they stay until they are forced, or their node is removed.
     assert "Terminating" in cluster.kubectl("get", "pods", "-l", "app=crew")
     cluster.kubectl("delete", "pods", "-l", "app=crew", "--force", "--grace-period=0")
     cluster.kubectl("delete", "node", "sim-0")
-    cluster.until(lambda: cluster.get("pods", "-l", "app=crew")["items"], lambda pods: not pods, what="no pod of it is left")
+    cluster.until(
+        lambda: cluster.get("pods", "-l", "app=crew")["items"], lambda pods: not pods, what="no pod of it is left"
+    )
 
 
 def addons_stay_where_they_run(cluster: Cluster) -> None:
@@ -239,9 +280,11 @@ def addons_stay_where_they_run(cluster: Cluster) -> None:
     cluster.kubectl("cordon", here)
     cluster.kubectl(*system, "rollout", "restart", "deployment/kube-dns")
     refusal = "didn't match Pod's node affinity/selector"
-    waiting = cluster.until(lambda: cluster.get(*system, "pods", "-l", "k8s-app=kube-dns")["items"],
-                            lambda pods: any(refusal in str(pod["status"]) for pod in pods),
-                            what="the new pod of the DNS addon finds no node")
+    waiting = cluster.until(
+        lambda: cluster.get(*system, "pods", "-l", "k8s-app=kube-dns")["items"],
+        lambda pods: any(refusal in str(pod["status"]) for pod in pods),
+        what="the new pod of the DNS addon finds no node",
+    )
     assert "sim-0" not in [pod["spec"].get("nodeName") for pod in waiting]
     cluster.kubectl("uncordon", here)
     cluster.kubectl(*system, "rollout", "status", "deployment/kube-dns", "--timeout=120s")
@@ -250,8 +293,13 @@ def addons_stay_where_they_run(cluster: Cluster) -> None:
 @contextmanager
 def simulator(cluster: Cluster, command: list[str]) -> Iterator[None]:
     """A node agent that plays a node, and dies without a word."""
-    process = subprocess.Popen(command, cwd=machine.ROOT, env=cluster.kubectl_environment(), stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        cwd=machine.ROOT,
+        env=cluster.kubectl_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         yield
     finally:
@@ -261,17 +309,37 @@ def simulator(cluster: Cluster, command: list[str]) -> Iterator[None]:
 
 def crew() -> dict[str, Any]:
     """A Deployment that prefers the simulated node and does not wait long for it."""
-    away = [{"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
-            for key in ("unreachable", "not-ready")]
-    prefers = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
-        {"weight": 100, "preference": {"matchFields": [
-            {"key": "metadata.name", "operator": "In", "values": ["sim-0"]}]}}]}}
-    spec = {"containers": [{"name": "sleep", "image": "host", "command": ["sleep", "1000"]}], "tolerations": away,
-            "affinity": prefers, "terminationGracePeriodSeconds": 1}
+    away = [
+        {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
+        for key in ("unreachable", "not-ready")
+    ]
+    prefers = {
+        "nodeAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "weight": 100,
+                    "preference": {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["sim-0"]}]},
+                }
+            ]
+        }
+    }
+    spec = {
+        "containers": [{"name": "sleep", "image": "host", "command": ["sleep", "1000"]}],
+        "tolerations": away,
+        "affinity": prefers,
+        "terminationGracePeriodSeconds": 1,
+    }
     labels = {"app": "crew"}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "crew"},
-            "spec": {"replicas": 2, "selector": {"matchLabels": labels},
-                     "template": {"metadata": {"labels": labels}, "spec": spec}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "crew"},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
 
 
 def pods_on(cluster: Cluster, node: str) -> list[Any]:
@@ -286,8 +354,12 @@ def test_everything_goes(cluster: Cluster) -> None:
     since = time.monotonic()
     deleted = cluster.kubectl("delete", "-f", GUESTBOOK, "--timeout=120s")
     assert 'deployment.apps "frontend" deleted' in deleted
-    cluster.until(lambda: cluster.run("get", "all,configmaps,secrets,jobs", "-l", "app=guestbook"),
-                  lambda done: "No resources found" in done.stderr, timeout=40, what="everything of the guestbook is gone")
+    cluster.until(
+        lambda: cluster.run("get", "all,configmaps,secrets,jobs", "-l", "app=guestbook"),
+        lambda done: "No resources found" in done.stderr,
+        timeout=40,
+        what="everything of the guestbook is gone",
+    )
     cluster.until(lambda: cluster.get("pods")["items"], lambda pods: not pods, timeout=30, what="no pod is left")
     with pytest.raises((OSError, urllib.error.URLError)):
         cluster.fetch(NODE_PORT, timeout=2)

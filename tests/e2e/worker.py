@@ -20,9 +20,24 @@ while True:
 
 def deployment() -> str:
     """The Deployment `worker`, labelled `app: worker`, as kubectl takes it."""
-    container = {"name": "work", "image": "host", "command": [sys.executable, "-c", WORK],
-                 "resources": {"requests": {"cpu": "500m", "memory": "80Mi"}}}
-    return json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "worker"}, "spec": {
-        "replicas": 1, "selector": {"matchLabels": {"app": "worker"}}, "template": {
-            "metadata": {"labels": {"app": "worker"}},
-            "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]}}}})
+    container = {
+        "name": "work",
+        "image": "host",
+        "command": [sys.executable, "-c", WORK],
+        "resources": {"requests": {"cpu": "500m", "memory": "80Mi"}},
+    }
+    return json.dumps(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "worker"},
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": {"app": "worker"}},
+                "template": {
+                    "metadata": {"labels": {"app": "worker"}},
+                    "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
+                },
+            },
+        }
+    )

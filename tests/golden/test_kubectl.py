@@ -28,8 +28,11 @@ PASSING = Path(__file__).with_name("kubectl-passing.txt")
 RESULT = ROOT / "build" / "golden-kubectl.json"
 SCENARIOS = sorted(path.parent for path in GOLDEN.glob("scenarios/*/scenario.json"))
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(400),
-              pytest.mark.skipif(not SCENARIOS, reason=f"the recordings are not on this machine: {GOLDEN}")]
+pytestmark = [
+    pytest.mark.serial,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(not SCENARIOS, reason=f"the recordings are not on this machine: {GOLDEN}"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +55,15 @@ def control_plane() -> Iterator[Cluster]:
         cluster.up()
         cluster.until(lambda: without_addons(cluster), what="no addon is left")
         cluster.kubectl("apply", "-f", str(GOLDEN / "cluster" / "nodes.yaml"))
-        command = [sys.executable, "-m", "kubelet.simulate", "--kubeconfig", f"{cluster.var}/kubeconfig",
-                   "--adopt-label", "sim=true"]
+        command = [
+            sys.executable,
+            "-m",
+            "kubelet.simulate",
+            "--kubeconfig",
+            f"{cluster.var}/kubeconfig",
+            "--adopt-label",
+            "sim=true",
+        ]
         simulator = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             cluster.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=120s")
@@ -79,8 +89,18 @@ def results() -> Iterator[dict[str, Any]]:
     yield found
     passed = sorted(name for name, failures in found.items() if not failures)
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"passed": len(passed), "of": len(found), "scenarios": passed,
-                                  "failures": {name: f for name, f in sorted(found.items()) if f}}, indent=1) + "\n")
+    RESULT.write_text(
+        json.dumps(
+            {
+                "passed": len(passed),
+                "of": len(found),
+                "scenarios": passed,
+                "failures": {name: f for name, f in sorted(found.items()) if f},
+            },
+            indent=1,
+        )
+        + "\n"
+    )
 
 
 @pytest.mark.parametrize("number", [1174990827, 2245678942], ids=["plain", "like-a-hash"])

@@ -246,7 +246,12 @@ async def logs_and_commands_over_https(w: World) -> None:
 async def a_container_reads_from_who_attaches(w: World) -> None:
     reader = {"name": "c", "command": ["sh", "-c", "cat; exit 3"], "stdin": True, "stdinOnce": True}
     # A prompt is no whole line; who attaches sees it all the same.
-    shell = {"name": "c", "command": ["sh", "-c", "printf '> '; read word; stty size; exit 4"], "stdin": True, "tty": True}
+    shell = {
+        "name": "c",
+        "command": ["sh", "-c", "printf '> '; read word; stty size; exit 4"],
+        "stdin": True,
+        "tty": True,
+    }
     for name, container in (("reader", reader), ("shell", shell)):
         w.api.put("pods", pod(name, container, restartPolicy="Never"))
         await w.until(partial(w.ready, name))
@@ -289,12 +294,16 @@ async def containers_that_share_their_processes(w: World) -> None:
 
 async def a_container_is_confined(w: World) -> None:
     """Its root file system is read-only but for volumes, where it has mounts of its own; dropped capabilities are gone."""
-    script = (f"touch $BINNACLE_POD_ROOT/v/x && echo written; chown 1 $BINNACLE_POD_ROOT/v/x || echo powerless; "
-              f"if [ -z \"$BINNACLE_POD_ROOT\" ]; then touch {w.folder}/outside; else false; fi || echo sealed; " + LOOP)
+    script = (
+        f"touch $BINNACLE_POD_ROOT/v/x && echo written; chown 1 $BINNACLE_POD_ROOT/v/x || echo powerless; "
+        f'if [ -z "$BINNACLE_POD_ROOT" ]; then touch {w.folder}/outside; else false; fi || echo sealed; ' + LOOP
+    )
     security = {"readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}}
     container = {"name": "c", "command": ["sh", "-c", script], "securityContext": security,
                  "volumeMounts": [{"name": "v", "mountPath": "/v"}]}  # fmt: skip
-    w.api.put("pods", pod("confined", container, volumes=[{"name": "v", "emptyDir": {}}], terminationGracePeriodSeconds=1))
+    w.api.put(
+        "pods", pod("confined", container, volumes=[{"name": "v", "emptyDir": {}}], terminationGracePeriodSeconds=1)
+    )
     await w.until(lambda: w.ready("confined") and "sealed" in w.log("confined"))
     assert [line for line in w.log("confined").splitlines() if ":" not in line] == ["written", "powerless", "sealed"]
     assert not (w.folder / "outside").exists()

@@ -10,7 +10,7 @@ from kubelet.probes.grpc_health import check
 
 SETTINGS = ("000018040000000000000400400000000500400000000600004000fe0300000001000004080000000000003f0001"
             "000000040100000000")  # fmt: skip
-PING = "000008060000000000" "f1cae4016c20b6ca"
+PING = "000008060000000000f1cae4016c20b6ca"
 HEADERS = ("00004e01040000000188400c636f6e74656e742d74797065106170706c69636174696f6e2f677270634014677270632d6163636570742d"
            "656e636f64696e67176964656e746974792c206465666c6174652c20677a6970")  # fmt: skip
 TRAILERS = "00001e010500000001400b677270632d7374617475730130000c677270632d6d65737361676500"
@@ -51,7 +51,7 @@ def ask(answer: str, timeout: float = 20, service: str = "db") -> tuple[tuple[bo
         (HEADERS + data(1) + TRAILERS, True, ""),
         (HEADERS + data(2) + TRAILERS, False, 'service unhealthy (responded with "NOT_SERVING")'),
         (UNIMPLEMENTED, False, "does it serve grpc.health.v1.Health"),
-        ("000004030000000001" "00000008", False, "error: health rpc probe failed: the server ended the call"),
+        ("00000403000000000100000008", False, "error: health rpc probe failed: the server ended the call"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n".hex(), False, "error: health rpc probe failed: "),
     ],
 )

@@ -26,13 +26,22 @@ def write(folder: Path, size: int) -> None:
         os.fsync(file.fileno())  # some file systems count only what is on the disk
 
 
-@pytest.mark.parametrize(("source", "size", "evicted"), [
-    (LIMIT, 128, True), (LIMIT, 16, False), ({}, 128, False), ({**LIMIT, "medium": "Memory"}, 128, False)])
+@pytest.mark.parametrize(
+    ("source", "size", "evicted"),
+    [(LIMIT, 128, True), (LIMIT, 16, False), ({}, 128, False), ({**LIMIT, "medium": "Memory"}, 128, False)],
+)
 def test_who_takes_more_than_its_limit_is_evicted(tmp_path: Path, source: Any, size: int, evicted: bool) -> None:
     write(tmp_path / "scratch", size)
     said: list[str] = []
-    worker: Any = SimpleNamespace(ending=False, evict=said.append, pod=pod(
-        "p", {"name": "c"}, volumes=[{"name": "other", "hostPath": {"path": "/"}}, {"name": "scratch", "emptyDir": source}]))
+    worker: Any = SimpleNamespace(
+        ending=False,
+        evict=said.append,
+        pod=pod(
+            "p",
+            {"name": "c"},
+            volumes=[{"name": "other", "hostPath": {"path": "/"}}, {"name": "scratch", "emptyDir": source}],
+        ),
+    )
     context: Any = SimpleNamespace(folder=lambda obj, kind, name: tmp_path / name)
     before = EVICTIONS.values.get(("emptydirfs.limit",), 0)
     asyncio.run(localstorage.enforce([worker], context, lambda obj: tmp_path / "logs"))
@@ -40,10 +49,22 @@ def test_who_takes_more_than_its_limit_is_evicted(tmp_path: Path, source: Any, s
     assert said == (['Usage of EmptyDir volume "scratch" exceeds the limit "64Ki". '] if evicted else [])
 
 
-@pytest.mark.parametrize(("scratch", "log", "other", "found"), [
-    (128, 8, 8, ("ephemeralpodfs.limit", "Pod ephemeral local storage usage exceeds the total limit of containers 131072. ")),
-    (8, 100, 8, ("ephemeralcontainerfs.limit", 'Container c exceeded its local ephemeral storage limit "64Ki". ')),
-    (8, 8, 8, None)])
+@pytest.mark.parametrize(
+    ("scratch", "log", "other", "found"),
+    [
+        (
+            128,
+            8,
+            8,
+            (
+                "ephemeralpodfs.limit",
+                "Pod ephemeral local storage usage exceeds the total limit of containers 131072. ",
+            ),
+        ),
+        (8, 100, 8, ("ephemeralcontainerfs.limit", 'Container c exceeded its local ephemeral storage limit "64Ki". ')),
+        (8, 8, 8, None),
+    ],
+)
 def test_limits_of_ephemeral_storage(tmp_path: Path, scratch: int, log: int, other: int, found: Any) -> None:
     for folder, size in (("scratch", scratch), ("logs/c", log), ("logs/d", other)):
         write(tmp_path / folder, size)

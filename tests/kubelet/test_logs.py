@@ -31,7 +31,12 @@ def test_lines_streams_and_the_unfinished_line(tmp_path: Path) -> None:
     log.feed("stdout", b"o\nrest")
     log.close()
     lines = (tmp_path / "0.log").read_text().splitlines()
-    assert [line.split(" ", 1)[1] for line in lines] == ["stdout F one", "stderr F err", "stdout F two", "stdout F rest"]
+    assert [line.split(" ", 1)[1] for line in lines] == [
+        "stdout F one",
+        "stderr F err",
+        "stdout F two",
+        "stdout F rest",
+    ]
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ", line) for line in lines)
 
 

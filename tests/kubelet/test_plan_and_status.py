@@ -103,12 +103,16 @@ def test_ephemeral_containers_start_once_and_do_not_count() -> None:
     assert plan.make(debugged, state(run("a"), run("debugger", 1)), yes).start == []
     ended = plan.make(debugged, state(run("a", 0), run("debugger")), yes)
     assert (ended.start, ended.phase) == ([], "Succeeded")
-    status = compute(debugged, Observed(state(run("a"), run("debugger")), "10.0.0.1", "process", 200.0, ready={"a": True}))
+    status = compute(
+        debugged, Observed(state(run("a"), run("debugger")), "10.0.0.1", "process", 200.0, ready={"a": True})
+    )
     entry = status["ephemeralContainerStatuses"][0]
     assert (entry["name"], entry["ready"], "running" in entry["state"]) == ("debugger", False, True)
     assert [c["name"] for c in status["containerStatuses"]] == ["a"]
     # What the API knows to have run is not started again by a node that lost its records.
-    debugged["status"] = {"ephemeralContainerStatuses": [{"name": "debugger", "state": {"terminated": {"exitCode": 0}}}]}
+    debugged["status"] = {
+        "ephemeralContainerStatuses": [{"name": "debugger", "state": {"terminated": {"exitCode": 0}}}]
+    }
     assert plan.make(debugged, state(run("a")), yes).start == []
 
 
@@ -167,7 +171,9 @@ def test_a_sidecar_that_crashes_first_does_not_fail_the_pod() -> None:
 def test_transition_times_stay_while_nothing_changes() -> None:
     spec = made("a")
     spec["status"] = status(spec, run("a"))
-    later = compute(spec, Observed(state(run("a")), "1.1.1.1", "process", 9999.0, ready={"a": True}, started={"a": True}))
+    later = compute(
+        spec, Observed(state(run("a")), "1.1.1.1", "process", 9999.0, ready={"a": True}, started={"a": True})
+    )
     assert later == spec["status"]
 
 

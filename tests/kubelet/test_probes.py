@@ -41,7 +41,13 @@ def ask(probe: Any, **container: Any) -> tuple[bool, str]:
         if request.path == "/slow":
             await asyncio.sleep(5)
         code = {"/ok": 200, "/moved": 302}.get(request.path, 500)
-        moved = {"/to-ok": "/ok", "/to-bad": "bad", "/round": "/round", "/wrong": "http://[", "/away": "http://elsewhere.invalid/bad"}
+        moved = {
+            "/to-ok": "/ok",
+            "/to-bad": "bad",
+            "/round": "/round",
+            "/wrong": "http://[",
+            "/away": "http://elsewhere.invalid/bad",
+        }
         if request.path in moved:
             return web.Response(status=302, headers={"Location": moved[request.path]})
         return web.Response(status=code if request.headers.get("X-A", "1") == "1" else 400)
@@ -99,8 +105,9 @@ def test_an_unknown_port_name() -> None:
 def test_a_kubelet_that_starts_anew_goes_on_from_the_verdicts_of_the_one_before(identifier: str, ready: bool) -> None:
     asked = {"exec": {"command": ["true"]}, "initialDelaySeconds": 3600}
     obj = pod("p", {"name": "c", "readinessProbe": asked, "startupProbe": asked})
-    obj["status"] = {"containerStatuses": [
-        {"name": "c", "containerID": f"process://{identifier}", "ready": True, "started": True}]}
+    obj["status"] = {
+        "containerStatuses": [{"name": "c", "containerID": f"process://{identifier}", "ready": True, "started": True}]
+    }
     run = ContainerState(name="c", attempt=0, id="now", image="host", started_at=time.time())
 
     async def main() -> tuple[dict[str, bool], dict[str, bool]]:

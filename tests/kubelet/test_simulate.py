@@ -70,7 +70,8 @@ def test_a_pod_of_a_node_that_was_late_becomes_ready_again() -> None:
     assert not stages.settled(late)
     again = stages.status(late, "10.128.0.1", "10.64.0.1", NOW)
     assert {c["type"]: c["status"] for c in again["conditions"]} == dict.fromkeys(
-        ("Initialized", "Ready", "ContainersReady", "PodScheduled"), "True")
+        ("Initialized", "Ready", "ContainersReady", "PodScheduled"), "True"
+    )
     assert again.keys() == {"conditions"}  # it was not started anew
 
 
@@ -93,7 +94,11 @@ def test_a_fleet_registers_runs_and_removes() -> None:
                     await asyncio.sleep(0.02)
                 assert api.get("pods", "p3")["status"]["phase"] == "Pending"
                 api.delete_pod("p0")
-                while ("pods", "default", "p0") in api.objects or ("leases", "kube-node-lease", "sim-0") not in api.objects:
+                while ("pods", "default", "p0") in api.objects or (
+                    "leases",
+                    "kube-node-lease",
+                    "sim-0",
+                ) not in api.objects:
                     await asyncio.sleep(0.02)
             for task in tasks:
                 task.cancel()

@@ -106,7 +106,12 @@ def test_each_node_answers_below_a_path_of_its_own(tmp_path: Path) -> None:
             assert (await session.get(f"{url}/stats/summary")).status == 404
         stranger = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=str(tmp_path / "ca.crt")))
         async with aiohttp.ClientSession(connector=stranger) as session:
-            for page in ("/metrics/nodes/sim-0/stats/summary", "/metrics/nodes/sim-0/metrics/cadvisor", "/metrics", "/x"):
+            for page in (
+                "/metrics/nodes/sim-0/stats/summary",
+                "/metrics/nodes/sim-0/metrics/cadvisor",
+                "/metrics",
+                "/x",
+            ):
                 assert (await session.get(f"https://127.0.0.1:{port}{page}")).status == 401
             assert (await session.get(f"https://127.0.0.1:{port}/healthz")).status == 200
         await server.close()

@@ -25,12 +25,17 @@ def test_frames_survive_any_cut_of_the_bytes() -> None:
     data += encoder.syn_stream(3, {"streamtype": "data", "port": "81"}) + encoder.ping(b"\0\0\0\7")
     found = [frame for byte in data for frame in decoder.feed(bytes([byte]))]
     assert [(f.kind, f.stream, f.flags) for f in found] == [
-        (frames.SYN_STREAM, 1, 0), (frames.DATA, 1, frames.FIN), (frames.SYN_STREAM, 3, 0), (frames.PING, 0, 0),
+        (frames.SYN_STREAM, 1, 0),
+        (frames.DATA, 1, frames.FIN),
+        (frames.SYN_STREAM, 3, 0),
+        (frames.PING, 0, 0),
     ]
     assert found[2].headers == {"streamtype": "data", "port": "81"}
 
 
-@pytest.mark.parametrize("data", [b"\x80\x02\0\1\0\0\0\0", b"\x80\x03\0\1\0\0\0\x0c" + b"x" * 12, b"\0\0\0\1\0\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "data", [b"\x80\x02\0\1\0\0\0\0", b"\x80\x03\0\1\0\0\0\x0c" + b"x" * 12, b"\0\0\0\1\0\xff\xff\xff"]
+)
 def test_what_is_no_spdy_is_refused(data: bytes) -> None:
     with pytest.raises(frames.ProtocolError):
         list(frames.Decoder().feed(data))

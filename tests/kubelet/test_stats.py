@@ -89,7 +89,9 @@ def pod(name: str, *containers: str) -> dict[str, Any]:
 
 
 def measurable(name: str, *running: Running) -> Measurable:
-    return Measurable(PodState(f"uid-{name}", "d", name, True, "1.2.3.4", [r.state for r in running], 5.0), [*running], 100)
+    return Measurable(
+        PodState(f"uid-{name}", "d", name, True, "1.2.3.4", [r.state for r in running], 5.0), [*running], 100
+    )
 
 
 def sampled(tmp_path: Path) -> tuple[Sampler, list[tuple[dict[str, Any], Measurable]]]:
@@ -152,8 +154,14 @@ def test_cadvisor_metrics(tmp_path: Path) -> None:
     sampler, sources = sampled(tmp_path)
     found = families(cadvisor.render(sampler.sample(sources), "v1", "6.1", 'Linux "x"'))
     rss = {s.labels["container"]: s for s in found["container_memory_rss"].samples}
-    assert rss["web"].labels == {"id": "/kubepods/poduid-p/id-1", "name": "id-1", "image": 'im"age', "container": "web",
-                                 "pod": "p", "namespace": "d"}
+    assert rss["web"].labels == {
+        "id": "/kubepods/poduid-p/id-1",
+        "name": "id-1",
+        "image": 'im"age',
+        "container": "web",
+        "pod": "p",
+        "namespace": "d",
+    }
     received = [s for s in found["container_network_receive_bytes"].samples if s.labels["pod"] == "p"]
     assert [(s.labels["interface"], s.labels["container"], s.value) for s in received] == [("eth0", "", 1000.0)]
     throttled = {s.labels["container"]: s.value for s in found["container_cpu_cfs_throttled_periods"].samples}

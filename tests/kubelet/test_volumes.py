@@ -131,7 +131,8 @@ def test_who_may_write_a_volume_may_write_its_sub_paths(tmp_path: Path) -> None:
 def test_a_sub_path_in_memory_is_made_in_the_namespace_of_the_pod(tmp_path: Path) -> None:
     container = {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "a"}]}
     assert manager.mounts(container, {"v": Ready(str(tmp_path), memory=True)}, {}) == [
-        Mount(str(tmp_path), "/x", below="a")]
+        Mount(str(tmp_path), "/x", below="a")
+    ]
     assert not (tmp_path / "a").exists()
 
 

@@ -29,18 +29,29 @@ def ip(*words: str) -> None:
 
 def endpoint(name: str, number: int) -> subprocess.Popen[bytes]:
     """A process that answers with its name from 10.244.0.<number>."""
-    child = subprocess.Popen(["unshare", "-n", sys.executable, "-c",
-                              "import os,sys;print(os.getpid(),flush=True);sys.stdin.readline();"
-                              f"sys.argv=['', {name!r}];exec({SERVE!r})"],
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [
+            "unshare",
+            "-n",
+            sys.executable,
+            "-c",
+            f"import os,sys;print(os.getpid(),flush=True);sys.stdin.readline();sys.argv=['', {name!r}];exec({SERVE!r})",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert child.stdin and child.stdout
     pid = child.stdout.readline().decode().strip()
     ip("link", "add", f"v{name}", "type", "veth", "peer", "name", "eth0", "netns", pid)
     ip("link", "set", f"v{name}", "up")
     ip("route", "add", f"10.244.0.{number}/32", "dev", f"v{name}", "src", "10.244.0.1")
     inside = ["nsenter", "-t", pid, "-n", "ip"]
-    for words in (["link", "set", "eth0", "up"], ["addr", "add", f"10.244.0.{number}/32", "dev", "eth0"],
-                  ["route", "add", "10.244.0.1", "dev", "eth0"], ["route", "add", "default", "via", "10.244.0.1"]):
+    for words in (
+        ["link", "set", "eth0", "up"],
+        ["addr", "add", f"10.244.0.{number}/32", "dev", "eth0"],
+        ["route", "add", "10.244.0.1", "dev", "eth0"],
+        ["route", "add", "default", "via", "10.244.0.1"],
+    ):
         subprocess.run([*inside, *words], check=True)
     child.stdin.write(b"go\n")
     child.stdin.flush()

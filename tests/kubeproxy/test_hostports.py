@@ -13,8 +13,11 @@ from kubeproxy.rules import Endpoint
 
 def pod(ip: str = "10.244.0.3", phase: str = "Running", spec: Any = None, **port: Any) -> dict[str, Any]:
     ports = [{"containerPort": 8080, **port}, {"containerPort": 9090}]
-    return {"metadata": {"namespace": "web", "name": "front", "uid": "u", "resourceVersion": "1", "labels": {}},
-            "spec": {"containers": [{"name": "c", "ports": ports}], **(spec or {})}, "status": {"podIP": ip, "phase": phase}}
+    return {
+        "metadata": {"namespace": "web", "name": "front", "uid": "u", "resourceVersion": "1", "labels": {}},
+        "spec": {"containers": [{"name": "c", "ports": ports}], **(spec or {})},
+        "status": {"podIP": ip, "phase": phase},
+    }
 
 
 def test_a_host_port_leads_to_its_pod() -> None:
@@ -29,9 +32,16 @@ def test_a_host_address_narrows_it() -> None:
     assert list(desired([port], "10.244.0.0/16").elements["service-ips"]) == ["192.0.2.1 . udp . 53"]
 
 
-@pytest.mark.parametrize("without", [
-    pod(), pod("", hostPort=80), pod(phase="Succeeded", hostPort=80), pod(hostPort=80, spec={"hostNetwork": True}),
-    pod("127.244.0.3", hostPort=8080)])
+@pytest.mark.parametrize(
+    "without",
+    [
+        pod(),
+        pod("", hostPort=80),
+        pod(phase="Succeeded", hostPort=80),
+        pod(hostPort=80, spec={"hostNetwork": True}),
+        pod("127.244.0.3", hostPort=8080),
+    ],
+)
 def test_pods_that_need_none(without: dict[str, Any]) -> None:
     assert host_ports([keep(without)]) == []
 

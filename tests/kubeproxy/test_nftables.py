@@ -54,8 +54,14 @@ def test_what_a_removed_service_left_is_deleted() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="packet-filter rules need root; the userspace tests run without")
 def test_the_kernel_forwards_and_rejects() -> None:
     assert shutil.which("nft"), "nft is installed by .ci/run"
-    done = subprocess.run(["unshare", "-n", sys.executable, "-m", "tests.kubeproxy.scenario"], cwd=ROOT, text=True,
-                          capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["unshare", "-n", sys.executable, "-m", "tests.kubeproxy.scenario"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["balanced"] == ["a", "b"], "both endpoints serve the cluster IP"

@@ -66,8 +66,17 @@ def test_a_port_that_can_not_be_had_is_an_event_of_its_object(kind: str) -> None
         api = FakeApi()
         config = Config(server=await api.start())
         if kind == "Service":
-            api.put("services", {"metadata": {"name": "web", "namespace": "default"}, "spec": {
-                "clusterIP": "10.96.7.7", "type": "NodePort", "ports": [{"port": 80, "nodePort": port, "protocol": "TCP"}]}})
+            api.put(
+                "services",
+                {
+                    "metadata": {"name": "web", "namespace": "default"},
+                    "spec": {
+                        "clusterIP": "10.96.7.7",
+                        "type": "NodePort",
+                        "ports": [{"port": 80, "nodePort": port, "protocol": "TCP"}],
+                    },
+                },
+            )
         else:
             served = pod("web", {"name": "c", "ports": [{"containerPort": 8080, "hostPort": port}]})
             api.put("pods", {**served, "status": {"podIP": "10.244.0.3", "phase": "Running"}})

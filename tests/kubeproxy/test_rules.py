@@ -18,9 +18,12 @@ def endpoint(ip: str, node: str = "n1", **conditions: bool) -> dict[str, Any]:
 
 
 def slice_of(*endpoints: dict[str, Any], port: int = 8080, name: str = "http") -> dict[str, Any]:
-    return {"metadata": {"namespace": "web", "name": "front-x", "labels": {"kubernetes.io/service-name": "front"}},
-            "addressType": "IPv4", "ports": [{"name": name, "port": port, "protocol": "TCP"}],
-            "endpoints": list(endpoints)}
+    return {
+        "metadata": {"namespace": "web", "name": "front-x", "labels": {"kubernetes.io/service-name": "front"}},
+        "addressType": "IPv4",
+        "ports": [{"name": name, "port": port, "protocol": "TCP"}],
+        "endpoints": list(endpoints),
+    }
 
 
 def test_ready_endpoints_of_all_slices_are_joined_and_sorted() -> None:

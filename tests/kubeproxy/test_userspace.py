@@ -28,6 +28,7 @@ def service(port: int, *endpoints: int, affinity: int = 0, protocol: str = "TCP"
 
 async def named_server(name: str) -> tuple[asyncio.Server, int]:
     """Echoes what it is sent behind its name, after the client has ended its half."""
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         data = await reader.read()
         writer.write(name.encode() + data)

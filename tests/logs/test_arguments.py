@@ -9,8 +9,18 @@ import pytest
 from logs.arguments import positive, size
 
 
-@pytest.mark.parametrize(("text", "count"), [("0", 0), ("512Mi", 512 << 20), ("1.5Gi", 3 << 29), ("20G", 20 * 10**9),
-                                             ("100k", 100_000), ("2e9", 2 * 10**9), ("3Ti", 3 << 40)])
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("0", 0),
+        ("512Mi", 512 << 20),
+        ("1.5Gi", 3 << 29),
+        ("20G", 20 * 10**9),
+        ("100k", 100_000),
+        ("2e9", 2 * 10**9),
+        ("3Ti", 3 << 40),
+    ],
+)
 def test_sizes(text: str, count: int) -> None:
     assert size(text) == count
 

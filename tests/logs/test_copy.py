@@ -21,8 +21,17 @@ COUNT = 60
 
 def line(number: int) -> bytes:
     at = moments.text(time.time_ns() - number % 3 * DAY)
-    return orjson.dumps({"_id": f"{number:032x}", "@timestamp": at, "message": f"line {number}", "source": "node",
-                         "level": "info", "kubernetes": {"node": "n1"}, "fields": {"number": number}})
+    return orjson.dumps(
+        {
+            "_id": f"{number:032x}",
+            "@timestamp": at,
+            "message": f"line {number}",
+            "source": "node",
+            "level": "info",
+            "kubernetes": {"node": "n1"},
+            "fields": {"number": number},
+        }
+    )
 
 
 def filled(folder: Path) -> None:
@@ -40,11 +49,14 @@ def copied(source: str, target: str, *more: str) -> int:
 
 def documents(place: str) -> dict[str, bytes]:
     """By id, as the store gives them out."""
+
     async def read() -> dict[str, bytes]:
         store = copy.opened(place)
         page = await store.reading.search(copy.Asked(copy.parse(""), 0, (1 << 63) - 1), 1000, False, None)
         await store.reading.close()
-        return {found["_id"]: orjson.dumps(found, option=orjson.OPT_SORT_KEYS) for found in map(orjson.loads, page.lines)}
+        return {
+            found["_id"]: orjson.dumps(found, option=orjson.OPT_SORT_KEYS) for found in map(orjson.loads, page.lines)
+        }
 
     return asyncio.run(read())
 

@@ -11,8 +11,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(code: str, **environment: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **environment}, text=True,
-                          capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -27,5 +34,16 @@ def test_the_shipper_imports_only_what_it_needs() -> None:
     """Each of these would take more memory than the whole shipper may add to the machine."""
     code = "import sys, logs.ship.__main__, logs.ship.ingest, logs.elastic.store; print(*sorted(sys.modules))"
     loaded = {name.partition(".")[0] for name in run(code, PYTHONPATH="logging").split()}
-    assert not loaded & {"aiohttp", "django", "numpy", "cluster", "apiserver", "config", "kubelet", "elasticsearch",
-                         "prometheus_client", "tantivy", "yaml"}
+    assert not loaded & {
+        "aiohttp",
+        "django",
+        "numpy",
+        "cluster",
+        "apiserver",
+        "config",
+        "kubelet",
+        "elasticsearch",
+        "prometheus_client",
+        "tantivy",
+        "yaml",
+    }

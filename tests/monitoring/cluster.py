@@ -16,9 +16,17 @@ EVERY = 15
 class Pod:
     """`scale` makes it differ from others; at `restart` (seconds after the start) its container begins anew."""
 
-    def __init__(self, namespace: str, name: str, node: str, owner: tuple[str, str], scale: float, restart: int = 0) -> None:
+    def __init__(
+        self, namespace: str, name: str, node: str, owner: tuple[str, str], scale: float, restart: int = 0
+    ) -> None:
         self.namespace, self.name, self.node, self.owner, self.scale, self.restart = (
-            namespace, name, node, owner, scale, restart)
+            namespace,
+            name,
+            node,
+            owner,
+            scale,
+            restart,
+        )
 
     def cpu(self, t: float) -> float:
         """Seconds used since the start: a rate that swings around 0.2 cores."""
@@ -26,15 +34,23 @@ class Pod:
 
     def figures(self, t: float) -> dict[str, float]:
         began = self.restart if self.restart and t >= self.restart else 0
-        return {"cpu": self.cpu(t) - self.cpu(began), "memory": 1e7 * self.scale * (2 + math.sin(t / 300)),
-                "rx": 1e5 * self.scale * t, "tx": 2e5 * self.scale * t, "fs": 4096 * (1 + t // 600),
-                "restarts": 1 if began else 0}
+        return {
+            "cpu": self.cpu(t) - self.cpu(began),
+            "memory": 1e7 * self.scale * (2 + math.sin(t / 300)),
+            "rx": 1e5 * self.scale * t,
+            "tx": 2e5 * self.scale * t,
+            "fs": 4096 * (1 + t // 600),
+            "restarts": 1 if began else 0,
+        }
 
 
-PODS = (Pod("shop", "web-1", "n1", ("ReplicaSet", "web-a1"), 1.0),
-        Pod("shop", "web-2", "n2", ("ReplicaSet", "web-a1"), 2.0, 1207),
-        Pod("shop", "db-0", "n2", ("StatefulSet", "db"), 0.5), Pod("shop", "tool", "n1", ("", ""), 0.3),
-        Pod("bank", "teller-x", "n1", ("DaemonSet", "teller"), 0.7))
+PODS = (
+    Pod("shop", "web-1", "n1", ("ReplicaSet", "web-a1"), 1.0),
+    Pod("shop", "web-2", "n2", ("ReplicaSet", "web-a1"), 2.0, 1207),
+    Pod("shop", "db-0", "n2", ("StatefulSet", "db"), 0.5),
+    Pod("shop", "tool", "n1", ("", ""), 0.3),
+    Pod("bank", "teller-x", "n1", ("DaemonSet", "teller"), 0.7),
+)
 
 
 class Owners:
@@ -63,14 +79,23 @@ def samples(t: float, at: float, node: str) -> Iterator[tuple[str, dict[str, str
     yield from _of(machine, whole, t, at, pod=True, container=True)
     for pod in mine:
         place = {"image": "", "name": "", "namespace": pod.namespace, "pod": pod.name}
-        yield from _of(pod, {"container": "", "id": f"/kubepods/pod-{pod.name}", **place}, t, at, pod=True, container=False)
+        yield from _of(
+            pod, {"container": "", "id": f"/kubepods/pod-{pod.name}", **place}, t, at, pod=True, container=False
+        )
         number = int(pod.figures(t)["restarts"])
-        yield from _of(pod, {"container": "app", "id": f"/kubepods/pod-{pod.name}/c{number}", **place}, t, at, pod=False,
-                       container=True)
+        yield from _of(
+            pod,
+            {"container": "app", "id": f"/kubepods/pod-{pod.name}/c{number}", **place},
+            t,
+            at,
+            pod=False,
+            container=True,
+        )
 
 
-def _of(thing: Pod, labels: dict[str, str], t: float, at: float, *, pod: bool, container: bool
-        ) -> Iterator[tuple[str, dict[str, str], float, float]]:
+def _of(
+    thing: Pod, labels: dict[str, str], t: float, at: float, *, pod: bool, container: bool
+) -> Iterator[tuple[str, dict[str, str], float, float]]:
     found = thing.figures(t)
     if container:
         yield "container_cpu_usage_seconds_total", {"cpu": "total", **labels}, found["cpu"], at
@@ -86,11 +111,25 @@ def objects(t: float, at: float) -> Iterator[tuple[str, dict[str, str], float, f
     for pod in PODS:
         place = {"namespace": pod.namespace, "pod": pod.name}
         kind, name = pod.owner
-        yield ("kube_pod_owner", {**place, "owner_kind": kind, "owner_name": name,
-                                  "owner_is_controller": "true" if kind else ""}, 1, at)
+        yield (
+            "kube_pod_owner",
+            {**place, "owner_kind": kind, "owner_name": name, "owner_is_controller": "true" if kind else ""},
+            1,
+            at,
+        )
         yield "kube_pod_container_status_restarts_total", {**place, "container": "app"}, pod.figures(t)["restarts"], at
-    yield ("kube_replicaset_owner", {"namespace": "shop", "replicaset": "web-a1", "owner_kind": "Deployment",
-                                     "owner_name": "web", "owner_is_controller": "true"}, 1, at)
+    yield (
+        "kube_replicaset_owner",
+        {
+            "namespace": "shop",
+            "replicaset": "web-a1",
+            "owner_kind": "Deployment",
+            "owner_name": "web",
+            "owner_is_controller": "true",
+        },
+        1,
+        at,
+    )
 
 
 def page(t: float, at: float, node: str) -> bytes:
@@ -98,8 +137,9 @@ def page(t: float, at: float, node: str) -> bytes:
     families: dict[str, list[str]] = {}
     for family, labels, value, when in samples(t, at, node):
         families.setdefault(family, []).append(_line(family, labels, value, f" {int(when * 1000)}"))
-    return ("".join(f"# HELP {family} …\n# TYPE {family} counter\n" + "".join(lines)
-                    for family, lines in families.items())).encode()
+    return (
+        "".join(f"# HELP {family} …\n# TYPE {family} counter\n" + "".join(lines) for family, lines in families.items())
+    ).encode()
 
 
 def _line(family: str, labels: dict[str, str], value: float, stamp: str) -> str:
@@ -131,9 +171,13 @@ def write_openmetrics(path: Path, start: int, seconds: int) -> None:
                 lines.append(_line(family, {**labels, "node": node, "job": "cadvisor"}, value, f" {when:.3f}"))
                 if labels["container"]:  # /metrics/resource has the same names, without an id
                     place = {name: labels[name] for name in ("container", "namespace", "pod")}
-                    lines.append(_line(family, {**place, "node": node, "job": "kubelet-resource"}, value, f" {when:.3f}"))
+                    lines.append(
+                        _line(family, {**place, "node": node, "job": "kubelet-resource"}, value, f" {when:.3f}")
+                    )
         for family, labels, value, when in objects(t, at):
             series.setdefault(family, []).append(_line(family, labels, value, f" {when:.3f}"))
-    text = "".join(f"# TYPE {family} unknown\n" + "".join(sorted(lines, key=lambda line: line.rpartition("} ")[0]))
-                   for family, lines in series.items())
+    text = "".join(
+        f"# TYPE {family} unknown\n" + "".join(sorted(lines, key=lambda line: line.rpartition("} ")[0]))
+        for family, lines in series.items()
+    )
     path.write_text(text + "# EOF\n")

@@ -54,9 +54,19 @@ def made(reviews: Reviews) -> Access:
     return Access(client)
 
 
-@pytest.mark.parametrize(("header", "status"), [
-    ("Bearer good", 200), ("bearer good", 200), ("Bearer weak", 403), ("Bearer unknown", 401), ("", 401), ("Bearer ", 401),
-    ("Basic good", 401), ("Bearer " + "x" * 20_000, 401)])
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Bearer good", 200),
+        ("bearer good", 200),
+        ("Bearer weak", 403),
+        ("Bearer unknown", 401),
+        ("", 401),
+        ("Bearer ", 401),
+        ("Basic good", 401),
+        ("Bearer " + "x" * 20_000, 401),
+    ],
+)
 def test_only_a_known_token_with_the_right_gets_in(made: Access, header: str, status: int) -> None:
     assert check(made, header) == status
 
@@ -71,8 +81,9 @@ def test_answers_are_remembered_and_bounded(made: Access, reviews: Reviews, monk
     assert len(made._known) == 10
 
 
-def test_what_was_good_stays_good_while_the_api_is_away(made: Access, reviews: Reviews, monkeypatch: pytest.MonkeyPatch
-                                                        ) -> None:
+def test_what_was_good_stays_good_while_the_api_is_away(
+    made: Access, reviews: Reviews, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert check(made, "Bearer good") == 200 and check(made, "Bearer weak") == 403
     reviews.away = True
     monkeypatch.setattr(access, "KEEP", 0.0)
@@ -108,13 +119,19 @@ def test_http() -> None:
         raise RuntimeError("a secret detail")
 
     async def story(port: int) -> None:
-        head, _, body = (await ask(port, b"GET /page?a=1&b=%2F HTTP/1.1\r\nAuthorization: x\r\n\r\n")).partition(b"\r\n\r\n")
+        head, _, body = (await ask(port, b"GET /page?a=1&b=%2F HTTP/1.1\r\nAuthorization: x\r\n\r\n")).partition(
+            b"\r\n\r\n"
+        )
         assert head.startswith(b"HTTP/1.1 200 OK") and body == b"{'a': '1', 'b': '/'} x\n"
         assert (await ask(port, b"HEAD /page HTTP/1.1\r\nAuthorization: x\r\n\r\n")).endswith(b"\r\n\r\n")
         failed = await ask(port, b"GET /broken HTTP/1.1\r\n\r\n")
         assert b" 500 " in failed and b"secret" not in failed
-        for request, status in ((b"GET /other HTTP/1.1\r\n\r\n", b"404"), (b"POST /page HTTP/1.1\r\n\r\n", b"405"),
-                                (b"nonsense\r\n\r\n", b"400"), (b"GET /page HTTP/1.1\r\nA: " + b"x" * 70_000, b"431")):
+        for request, status in (
+            (b"GET /other HTTP/1.1\r\n\r\n", b"404"),
+            (b"POST /page HTTP/1.1\r\n\r\n", b"405"),
+            (b"nonsense\r\n\r\n", b"400"),
+            (b"GET /page HTTP/1.1\r\nA: " + b"x" * 70_000, b"431"),
+        ):
             assert (await ask(port, request)).split(b" ")[1] == status, request[:40]
 
     served(story, page=page, broken=broken)

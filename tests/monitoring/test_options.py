@@ -13,20 +13,34 @@ from monitoring.options import parse
 def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POD_IP", raising=False)
     found = parse([])
-    assert (found.address, found.port, found.backend, found.limit, found.interval) == ("", 9090, "embedded", 2 << 30, 15)
+    assert (found.address, found.port, found.backend, found.limit, found.interval) == (
+        "",
+        9090,
+        "embedded",
+        2 << 30,
+        15,
+    )
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (["--backend=prometheus"], "--prometheus-url is missing"), (["--max-size=5"], "write one of at least 16Mi"),
-    (["--max-size=lots"], "is no size"), (["--scrape-interval=1"], "a number of seconds from 5 to 30"),
-    (["--backend=prometheus", "--prometheus-url=prometheus:9090"], "write one as http://prometheus:9090")])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--backend=prometheus"], "--prometheus-url is missing"),
+        (["--max-size=5"], "write one of at least 16Mi"),
+        (["--max-size=lots"], "is no size"),
+        (["--scrape-interval=1"], "a number of seconds from 5 to 30"),
+        (["--backend=prometheus", "--prometheus-url=prometheus:9090"], "write one as http://prometheus:9090"),
+    ],
+)
 def test_what_can_not_be_is_refused(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(arguments)
     assert words in capsys.readouterr().err
 
 
-def test_a_mount_is_below_the_pods_root_where_pods_have_no_file_system_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mount_is_below_the_pods_root_where_pods_have_no_file_system_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("BINNACLE_POD_ROOT", "/pods/x")
     assert inside(Path("/var/lib/monitoring")) == Path("/pods/x/var/lib/monitoring")
     monkeypatch.delenv("BINNACLE_POD_ROOT")

@@ -16,7 +16,9 @@ RULES, TESTS = sorted((FOLDER / "rules").glob("*.yml")), sorted((FOLDER / "tests
 def promtool(*words: str | Path, cwd: Path | None = None) -> str:
     program = shutil.which("promtool")
     assert program, "promtool comes with Debian's package prometheus"
-    done = subprocess.run([program, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        [program, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

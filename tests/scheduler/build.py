@@ -24,26 +24,60 @@ class Shelf:
         return next((o for o in self.list(storage, namespace or None) if o["metadata"]["name"] == name), None)
 
     def list(self, storage: str, namespace: str | None = None) -> list[Json]:
-        return [o for o in self._objects.get(storage, [])
-                if namespace is None or o["metadata"].get("namespace") == namespace]
+        return [
+            o
+            for o in self._objects.get(storage, [])
+            if namespace is None or o["metadata"].get("namespace") == namespace
+        ]
 
 
-def node(name: str, *, cpu: str = "8", memory: str = "16Gi", pods: str = "110", labels: Json | None = None,
-         taints: list[Json] | None = None, unschedulable: bool = False, **allocatable: str) -> Json:
-    return {"kind": "Node", "apiVersion": "v1",
-            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, **(labels or {})}},
-            "spec": {"taints": taints or [], "unschedulable": unschedulable},
-            "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods, **allocatable}}}
+def node(
+    name: str,
+    *,
+    cpu: str = "8",
+    memory: str = "16Gi",
+    pods: str = "110",
+    labels: Json | None = None,
+    taints: list[Json] | None = None,
+    unschedulable: bool = False,
+    **allocatable: str,
+) -> Json:
+    return {
+        "kind": "Node",
+        "apiVersion": "v1",
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, **(labels or {})}},
+        "spec": {"taints": taints or [], "unschedulable": unschedulable},
+        "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods, **allocatable}},
+    }
 
 
-def pod(name: str = "", *, labels: Json | None = None, requests: Json | None = None, node: str = "", uid: str = "",
-        namespace: str = "default", owner: Json | None = None, ports: list[Json] | None = None, **spec: Any) -> Json:
+def pod(
+    name: str = "",
+    *,
+    labels: Json | None = None,
+    requests: Json | None = None,
+    node: str = "",
+    uid: str = "",
+    namespace: str = "default",
+    owner: Json | None = None,
+    ports: list[Json] | None = None,
+    **spec: Any,
+) -> Json:
     name = name or f"pod-{next(_serial)}"
     container = {"name": "main", "image": "a:1", "resources": {"requests": requests or {}}, "ports": ports or []}
-    meta = {"name": name, "namespace": namespace, "uid": uid or f"uid-{name}", "labels": labels or {},
-            **({"ownerReferences": [owner]} if owner else {})}
-    return {"kind": "Pod", "apiVersion": "v1", "metadata": meta,
-            "spec": {"containers": [container], **({"nodeName": node} if node else {}), **spec}}
+    meta = {
+        "name": name,
+        "namespace": namespace,
+        "uid": uid or f"uid-{name}",
+        "labels": labels or {},
+        **({"ownerReferences": [owner]} if owner else {}),
+    }
+    return {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": meta,
+        "spec": {"containers": [container], **({"nodeName": node} if node else {}), **spec},
+    }
 
 
 def info(*args: Any, **kwargs: Any) -> PodInfo:

@@ -11,14 +11,20 @@ Json = dict[str, Any]
 
 def asked(pod: Json) -> Json:
     requests = pod["spec"]["containers"][0]["resources"]["requests"]
-    return {"pods": 1, "cpu": quantity.milli(requests.get("cpu", "0")),
-            "memory": quantity.units(requests.get("memory", "0"))}
+    return {
+        "pods": 1,
+        "cpu": quantity.milli(requests.get("cpu", "0")),
+        "memory": quantity.units(requests.get("memory", "0")),
+    }
 
 
 def room(node: Json) -> Json:
     offered = node["status"]["allocatable"]
-    return {"pods": int(offered["pods"]), "cpu": quantity.milli(offered["cpu"]),
-            "memory": quantity.units(offered["memory"])}
+    return {
+        "pods": int(offered["pods"]),
+        "cpu": quantity.milli(offered["cpu"]),
+        "memory": quantity.units(offered["memory"]),
+    }
 
 
 def used(name: str, pods: list[Json]) -> Json:
@@ -60,7 +66,8 @@ def fits_labels(pod: Json, node: Json) -> bool:
 def chosen(term: Json, owner: Json, pod: Json) -> bool:
     wanted = term["labelSelector"]["matchLabels"]
     return pod["metadata"]["namespace"] == owner["metadata"]["namespace"] and all(
-        pod["metadata"]["labels"].get(k) == v for k, v in wanted.items())
+        pod["metadata"]["labels"].get(k) == v for k, v in wanted.items()
+    )
 
 
 def terms(pod: Json, side: str) -> list[Json]:
@@ -99,12 +106,16 @@ def fits_near(pod: Json, node: Json, nodes: dict[str, Json], pods: list[Json]) -
 
 
 def fits_spread(pod: Json, node: Json, nodes: dict[str, Json], pods: list[Json]) -> bool:
-    constraints = [c for c in pod["spec"].get("topologySpreadConstraints", [])
-                   if c["whenUnsatisfiable"] == "DoNotSchedule"]
+    constraints = [
+        c for c in pod["spec"].get("topologySpreadConstraints", []) if c["whenUnsatisfiable"] == "DoNotSchedule"
+    ]
     if any(c["topologyKey"] not in node["metadata"]["labels"] for c in constraints):
         return False
-    counted = [n for n in nodes.values() if fits_labels(pod, n)
-               and all(c["topologyKey"] in n["metadata"]["labels"] for c in constraints)]
+    counted = [
+        n
+        for n in nodes.values()
+        if fits_labels(pod, n) and all(c["topologyKey"] in n["metadata"]["labels"] for c in constraints)
+    ]
     for constraint in constraints:
         key = constraint["topologyKey"]
         sums = {n["metadata"]["labels"][key]: 0 for n in counted}
@@ -120,6 +131,11 @@ def fits_spread(pod: Json, node: Json, nodes: dict[str, Json], pods: list[Json])
 
 
 def fits(pod: Json, node: Json, nodes: dict[str, Json], pods: list[Json]) -> bool:
-    return (fits_resources(pod, node, pods) and fits_taints(pod, node) and fits_labels(pod, node)
-            and fits_apart(pod, node, nodes, pods) and fits_near(pod, node, nodes, pods)
-            and fits_spread(pod, node, nodes, pods))
+    return (
+        fits_resources(pod, node, pods)
+        and fits_taints(pod, node)
+        and fits_labels(pod, node)
+        and fits_apart(pod, node, nodes, pods)
+        and fits_near(pod, node, nodes, pods)
+        and fits_spread(pod, node, nodes, pods)
+    )

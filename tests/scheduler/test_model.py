@@ -17,29 +17,70 @@ HOST = "kubernetes.io/hostname"
 APPS = st.sampled_from(["web", "db"])
 KEYS = st.sampled_from([ZONE, HOST])
 
-taints = st.lists(st.builds(lambda k, e: {"key": k, "value": "v", "effect": e}, st.sampled_from("ab"),
-                            st.sampled_from(["NoSchedule", "NoExecute", "PreferNoSchedule"])),
-                  max_size=2, unique_by=lambda t: (t["key"], t["effect"]))
-labels = st.fixed_dictionaries({}, optional={ZONE: st.sampled_from(["z1", "z2"]),
-                                             "disk": st.sampled_from(["ssd", "hdd"])})
-nodes = st.lists(st.tuples(st.sampled_from(["1", "2", "500m"]), st.sampled_from(["1Gi", "2Gi"]),
-                           st.sampled_from(["2", "5"]), labels, taints,
-                           st.sampled_from([False, False, False, True])), min_size=1, max_size=5)
+taints = st.lists(
+    st.builds(
+        lambda k, e: {"key": k, "value": "v", "effect": e},
+        st.sampled_from("ab"),
+        st.sampled_from(["NoSchedule", "NoExecute", "PreferNoSchedule"]),
+    ),
+    max_size=2,
+    unique_by=lambda t: (t["key"], t["effect"]),
+)
+labels = st.fixed_dictionaries(
+    {}, optional={ZONE: st.sampled_from(["z1", "z2"]), "disk": st.sampled_from(["ssd", "hdd"])}
+)
+nodes = st.lists(
+    st.tuples(
+        st.sampled_from(["1", "2", "500m"]),
+        st.sampled_from(["1Gi", "2Gi"]),
+        st.sampled_from(["2", "5"]),
+        labels,
+        taints,
+        st.sampled_from([False, False, False, True]),
+    ),
+    min_size=1,
+    max_size=5,
+)
 tolerations = st.lists(st.fixed_dictionaries({"key": st.sampled_from("ab"), "operator": st.just("Exists")}), max_size=2)
 term = st.builds(lambda app, key: build.pod_term({"app": app}, key), APPS, KEYS)
 affinity = st.one_of(st.none(), st.builds(build.apart, term), st.builds(build.near, term))
-spread = st.lists(st.builds(
-    lambda app, key, skew, domains: {"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": key,
-                                     "maxSkew": skew, "whenUnsatisfiable": "DoNotSchedule", "minDomains": domains},
-    APPS, KEYS, st.integers(1, 2), st.integers(1, 3)), max_size=1)
-pods = st.lists(st.tuples(APPS, st.sampled_from(["100m", "500m", "1500m"]), st.sampled_from(["0", "512Mi"]),
-                          tolerations, affinity, spread, st.sampled_from([{}, {}, {"disk": "ssd"}]), st.integers(1, 4)),
-                min_size=1, max_size=6)
+spread = st.lists(
+    st.builds(
+        lambda app, key, skew, domains: {
+            "labelSelector": {"matchLabels": {"app": app}},
+            "topologyKey": key,
+            "maxSkew": skew,
+            "whenUnsatisfiable": "DoNotSchedule",
+            "minDomains": domains,
+        },
+        APPS,
+        KEYS,
+        st.integers(1, 2),
+        st.integers(1, 3),
+    ),
+    max_size=1,
+)
+pods = st.lists(
+    st.tuples(
+        APPS,
+        st.sampled_from(["100m", "500m", "1500m"]),
+        st.sampled_from(["0", "512Mi"]),
+        tolerations,
+        affinity,
+        spread,
+        st.sampled_from([{}, {}, {"disk": "ssd"}]),
+        st.integers(1, 4),
+    ),
+    min_size=1,
+    max_size=6,
+)
 
 
 def make_nodes(drawn):
-    return [build.node(f"n{i}", cpu=cpu, memory=memory, pods=count, labels=found, taints=tainted, unschedulable=off)
-            for i, (cpu, memory, count, found, tainted, off) in enumerate(drawn)]
+    return [
+        build.node(f"n{i}", cpu=cpu, memory=memory, pods=count, labels=found, taints=tainted, unschedulable=off)
+        for i, (cpu, memory, count, found, tainted, off) in enumerate(drawn)
+    ]
 
 
 def make_pods(number, drawn):
@@ -47,8 +88,10 @@ def make_pods(number, drawn):
     spec = {"tolerations": tolerated, "topologySpreadConstraints": spreads, "nodeSelector": selector}
     if wanted:
         spec["affinity"] = wanted
-    return [build.pod(f"p{number}-{i}", labels={"app": app}, requests={"cpu": cpu, "memory": memory},
-                      **copy.deepcopy(spec)) for i in range(copies)]
+    return [
+        build.pod(f"p{number}-{i}", labels={"app": app}, requests={"cpu": cpu, "memory": memory}, **copy.deepcopy(spec))
+        for i in range(copies)
+    ]
 
 
 @given(nodes, pods)

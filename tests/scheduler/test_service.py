@@ -66,9 +66,13 @@ def test_tells_why_a_pod_waits_and_binds_it_when_that_changes(session, scheduler
     put_pod(session, "web", nodeSelector={"disk": "ssd"})
     scheduler.run()
     found = condition(session, "web")
-    assert (found["reason"], found["message"]) == ("Unschedulable", (
-        "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, "
-        "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."))
+    assert (found["reason"], found["message"]) == (
+        "Unschedulable",
+        (
+            "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, "
+            "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+        ),
+    )
     session.mutate("nodes", "", "b", lambda n: n["metadata"]["labels"].update(disk="ssd"))
     again = scheduler.run()
     assert again is not None and again <= 1.0  # backs off for its first second
@@ -94,7 +98,8 @@ def test_a_missing_claim_is_named(session, scheduler):
     put_pod(session, "web", volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": "none"}}])
     scheduler.run()
     assert condition(session, "web")["message"] == (
-        '0/1 nodes are available: persistentvolumeclaim "none" not found. not found')
+        '0/1 nodes are available: persistentvolumeclaim "none" not found. not found'
+    )
 
 
 def test_a_more_important_pod_takes_the_place_of_a_lesser_one(session, scheduler):

@@ -68,8 +68,14 @@ def served(api: str, folder: Path) -> Iterator[Exporter]:
     metrics = Metrics()
     metrics.counter("things_total", "Things.", "kind").add("good", by=3)
     metrics.histogram("thing_seconds", "Time of things.", bounds=(1, 2)).observe(1.5)
-    made = Exporter(["127.0.0.1"], 0, str(folder / "kubelet.crt"), str(folder / "kubelet.key"), Access(api),
-                    pages(metrics, lambda: b"# HELP more More.\n# TYPE more gauge\nmore 1\n"))
+    made = Exporter(
+        ["127.0.0.1"],
+        0,
+        str(folder / "kubelet.crt"),
+        str(folder / "kubelet.key"),
+        Access(api),
+        pages(metrics, lambda: b"# HELP more More.\n# TYPE more gauge\nmore 1\n"),
+    )
     made.start()
     _wait(made)
     yield made
@@ -135,15 +141,24 @@ def test_what_can_not_be_shown_is_said(api: str, folder: Path) -> None:
 
 
 def test_what_ails_a_process_is_told_to_all(api: str, folder: Path) -> None:
-    made = Exporter(["127.0.0.1"], 0, str(folder / "kubelet.crt"), str(folder / "kubelet.key"), Access(api),
-                    pages(Metrics()), lambda: "the log was last read 9 s ago")
+    made = Exporter(
+        ["127.0.0.1"],
+        0,
+        str(folder / "kubelet.crt"),
+        str(folder / "kubelet.key"),
+        Access(api),
+        pages(Metrics()),
+        lambda: "the log was last read 9 s ago",
+    )
     made.start()
     _wait(made)
     assert _get(made, folder, "/healthz") == (500, "the log was last read 9 s ago\n")
     made.close()
 
 
-def test_health_is_asked_of_this_clusters_processes_alone(served: Exporter, api: str, folder: Path, tmp_path: Path) -> None:
+def test_health_is_asked_of_this_clusters_processes_alone(
+    served: Exporter, api: str, folder: Path, tmp_path: Path
+) -> None:
     pki.make_all(tmp_path, node="node", addresses=["127.0.0.1"])
     ours, theirs = (ssl.create_default_context(cafile=str(place / "ca.crt")) for place in (folder, tmp_path))
     page = f"https://127.0.0.1:{served.port}/healthz"
@@ -160,8 +175,9 @@ def test_a_port_that_is_taken_is_tried_again(api: str, folder: Path, monkeypatch
         taken.bind((address, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        made = Exporter([address], port, str(folder / "kubelet.crt"), str(folder / "kubelet.key"), Access(api),
-                        pages(Metrics()))
+        made = Exporter(
+            [address], port, str(folder / "kubelet.crt"), str(folder / "kubelet.key"), Access(api), pages(Metrics())
+        )
         made.start()
         time.sleep(0.1)
     deadline = time.monotonic() + 60

@@ -24,8 +24,11 @@ def page() -> bytes:
 
 
 def test_families_are_as_client_go_and_the_kubelet_have_them() -> None:
-    found = {(sample.name, *sorted(sample.labels.items())): (family.type, sample.value)
-             for family in text_string_to_metric_families(page().decode()) for sample in family.samples}
+    found = {
+        (sample.name, *sorted(sample.labels.items())): (family.type, sample.value)
+        for family in text_string_to_metric_families(page().decode())
+        for sample in family.samples
+    }
     host = ("host", "127.0.0.1:6443")
     assert found["rest_client_requests_total", ("code", "200"), host, ("method", "GET")] == ("counter", 2)
     assert found["rest_client_requests_total", ("code", "<error>"), host, ("method", "GET")] == ("counter", 1)

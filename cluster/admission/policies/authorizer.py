@@ -26,17 +26,28 @@ ACCOUNT = "serviceAccount"
 def variable(request: Request) -> Json:
     """The question with nothing asked yet; `requestResource` is the one about what is written."""
     kind = request.kind
-    return {"requestResource": {"group": kind.group, "resource": kind.plural, "subresource": request.subresource,
-                                "namespace": request.namespace, "name": request.name}}
+    return {
+        "requestResource": {
+            "group": kind.group,
+            "resource": kind.plural,
+            "subresource": request.subresource,
+            "namespace": request.namespace,
+            "name": request.name,
+        }
+    }
 
 
 def functions(request: Request) -> dict[str, Callable[..., Any]]:
     """The methods of questions and of answers."""
-    return {**{field: partial(_with, field) for field in FIELDS},
-            ACCOUNT: lambda question, namespace, name: {**question, ACCOUNT: [namespace, name]},
-            "check": partial(_check, request),
-            "allowed": lambda answer: answer["allowed"], "reason": lambda answer: answer["reason"],
-            "errored": lambda answer: False, "error": lambda answer: ""}
+    return {
+        **{field: partial(_with, field) for field in FIELDS},
+        ACCOUNT: lambda question, namespace, name: {**question, ACCOUNT: [namespace, name]},
+        "check": partial(_check, request),
+        "allowed": lambda answer: answer["allowed"],
+        "reason": lambda answer: answer["reason"],
+        "errored": lambda answer: False,
+        "error": lambda answer: "",
+    }
 
 
 def _with(field: str, question: Json, value: str) -> Json:

@@ -30,15 +30,20 @@ class Evaluation:
     them, and once.
     """
 
-    def __init__(self, request: Request, kind: Kind, variables: Sequence[Json] = (), params: Json | None = None) -> None:
+    def __init__(
+        self, request: Request, kind: Kind, variables: Sequence[Json] = (), params: Json | None = None
+    ) -> None:
         self._definitions = {variable["name"]: variable["expression"] for variable in variables}
         self._values: dict[str, Any] = {}
         deleted, created = request.operation == DELETE, request.operation == CREATE
         self._given: dict[str, Any] = {
             "object": None if deleted else seen(request.obj, request.kind, kind),
             "oldObject": None if created or request.old is None else seen(request.old, request.kind, kind),
-            "request": attributes(request, kind), "params": params, "namespaceObject": namespace_of(request),
-            "authorizer": authorizer.variable(request)}
+            "request": attributes(request, kind),
+            "params": params,
+            "namespaceObject": namespace_of(request),
+            "authorizer": authorizer.variable(request),
+        }
         self._functions = authorizer.functions(request)
 
     def value(self, expression: str) -> Any:
@@ -101,9 +106,19 @@ def seen(obj: Json, stored: Kind, kind: Kind) -> Json:
 def attributes(request: Request, kind: Kind) -> Json:
     """The variable `request`: an AdmissionRequest without its objects."""
     asked, sub = request.asked, request.subresource
-    return {"kind": _gvk(kind), "resource": _gvr(kind), "subResource": sub, "requestKind": _gvk(asked),
-            "requestResource": _gvr(asked), "requestSubResource": sub, "name": request.name, "namespace": request.namespace,
-            "operation": request.operation, "userInfo": {"groups": [], **request.user.info()}, "dryRun": request.dry_run}
+    return {
+        "kind": _gvk(kind),
+        "resource": _gvr(kind),
+        "subResource": sub,
+        "requestKind": _gvk(asked),
+        "requestResource": _gvr(asked),
+        "requestSubResource": sub,
+        "name": request.name,
+        "namespace": request.namespace,
+        "operation": request.operation,
+        "userInfo": {"groups": [], **request.user.info()},
+        "dryRun": request.dry_run,
+    }
 
 
 def _gvk(kind: Kind) -> Json:

@@ -41,8 +41,9 @@ def _versions(request: Request) -> Iterator[Kind]:
 
 
 def _selected(match: Json, request: Request) -> bool:
-    return (_namespace_selected(match.get("namespaceSelector"), request)
-            and _object_selected(match.get("objectSelector"), request))
+    return _namespace_selected(match.get("namespaceSelector"), request) and _object_selected(
+        match.get("objectSelector"), request
+    )
 
 
 def _namespace_selected(selector: Json | None, request: Request) -> bool:
@@ -72,10 +73,14 @@ def _labels(obj: Json) -> dict[str, str]:
 
 def _meets(rule: Json, request: Request, kind: Kind) -> bool:
     names = rule.get("resourceNames") or ()
-    return (_one_of(rule.get("operations"), request.operation) and _one_of(rule.get("apiGroups"), kind.group)
-            and _one_of(rule.get("apiVersions"), kind.version) and _scope(rule.get("scope"), kind)
-            and (not names or request.name in names)
-            and any(_names(pattern, kind.plural, request.subresource) for pattern in rule.get("resources") or ()))
+    return (
+        _one_of(rule.get("operations"), request.operation)
+        and _one_of(rule.get("apiGroups"), kind.group)
+        and _one_of(rule.get("apiVersions"), kind.version)
+        and _scope(rule.get("scope"), kind)
+        and (not names or request.name in names)
+        and any(_names(pattern, kind.plural, request.subresource) for pattern in rule.get("resources") or ())
+    )
 
 
 def _one_of(wanted: Iterable[str] | None, value: str) -> bool:

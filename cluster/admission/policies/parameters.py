@@ -25,8 +25,9 @@ def parameters(policy: Json, binding: Json, request: Request) -> list[Json | Non
         return [None]
     kind = registry.of_cluster(request.cluster).by_gvk(wanted["apiVersion"], wanted["kind"])
     if kind is None:
-        raise Misconfigured("failed to find resource referenced by paramKind: "
-                            f"'{wanted['apiVersion']}, Kind={wanted['kind']}'")
+        raise Misconfigured(
+            f"failed to find resource referenced by paramKind: '{wanted['apiVersion']}, Kind={wanted['kind']}'"
+        )
     found = _found(kind, reference, _namespace(kind, reference, request), request)
     if not found and reference.get("parameterNotFoundAction") == "Deny":
         raise Misconfigured("no params found for policy binding with `Deny` parameterNotFoundAction")

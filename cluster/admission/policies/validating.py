@@ -56,8 +56,16 @@ def _enforce(policy: Json, binding: Json, request: Request) -> None:
         if "Warn" in actions:
             request.warnings.append(f"Validation failed for {rule}: {denial.message}")
         if "Audit" in actions:
-            log.info("%s %s %s/%s by %s: validation failed for %s: %s", request.operation, request.kind.plural,
-                     request.namespace, request.name, request.user, rule, denial.message)
+            log.info(
+                "%s %s %s/%s by %s: validation failed for %s: %s",
+                request.operation,
+                request.kind.plural,
+                request.namespace,
+                request.name,
+                request.user,
+                rule,
+                denial.message,
+            )
 
 
 def _refusal(request: Request, message: str, reason: str) -> ApiError:

@@ -25,7 +25,9 @@ def ask(asked: Sequence[tuple[Hook, Kind]], request: Request) -> Plan[list[revie
     Raises ApiError for one that failed and may not, or does not allow the write: the first in order.
     """
     request.reviewed = True
-    outcomes: list[Outcome] = yield Ask(partial(_all, [(hook, *_question(hook, kind, request)) for hook, kind in asked]))
+    outcomes: list[Outcome] = yield Ask(
+        partial(_all, [(hook, *_question(hook, kind, request)) for hook, kind in asked])
+    )
     answers: list[review.Answer | None] = []
     for (hook, _), outcome in zip(asked, outcomes, strict=True):
         if isinstance(outcome, Exception):
@@ -68,7 +70,9 @@ def _one(question: Question) -> Outcome:
         return where
     config = hook.config
     try:
-        text = calling.post(where, config["clientConfig"].get("caBundle") or "", body, config.get("timeoutSeconds") or 10)
+        text = calling.post(
+            where, config["clientConfig"].get("caBundle") or "", body, config.get("timeoutSeconds") or 10
+        )
         return review.answer(text, uid)
     except (calling.Unreachable, review.Malformed) as error:
         return error

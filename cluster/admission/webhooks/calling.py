@@ -62,8 +62,16 @@ def post(where: Place, bundle: str, body: Json, seconds: float) -> bytes:
     try:
         opened = socket.create_connection((where.address, where.port), seconds)
         connection.sock = _context(bundle).wrap_socket(opened, server_hostname=where.name)
-        connection.request("POST", path, orjson.dumps(body), {
-            "Content-Type": "application/json", "Accept": "application/json", "User-Agent": "kube-apiserver-admission"})
+        connection.request(
+            "POST",
+            path,
+            orjson.dumps(body),
+            {
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "User-Agent": "kube-apiserver-admission",
+            },
+        )
         answer = connection.getresponse()
         text = answer.read(MAX_ANSWER + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -56,8 +56,12 @@ class Hook:
         """The error for a write that the webhook does not allow; `status` is the Status that it sent, if any."""
         said, reason = status.get("message"), status.get("reason") or ""
         why = f": {said or reason}" if said or reason else " without explanation"
-        return ApiError(f'admission webhook "{self.name}" denied the request{why}', reason=reason,
-                        code=max(int(status.get("code") or 0), 400), details=status.get("details"))
+        return ApiError(
+            f'admission webhook "{self.name}" denied the request{why}',
+            reason=reason,
+            code=max(int(status.get("code") or 0), 400),
+            details=status.get("details"),
+        )
 
 
 def hooks(request: Request, storage: str) -> Iterator[Hook]:

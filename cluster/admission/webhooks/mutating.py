@@ -30,7 +30,7 @@ def mutate(request: Request) -> Plan[bool]:
         if (yield from _turn(hook, request)):
             last = len(asked)
         asked.append(hook)
-    for hook in asked[:max(last, 0)]:
+    for hook in asked[: max(last, 0)]:
         if hook.config.get("reinvocationPolicy") == "IfNeeded":
             yield from _turn(hook, request)
     return last >= 0

@@ -44,8 +44,11 @@ def question(request: Request, kind: Kind, versions: list[str]) -> tuple[str, Js
     old = None if request.operation == CREATE or request.old is None else seen(request.old, request.kind, kind)
     options = {"kind": OPTIONS[request.operation], "apiVersion": "meta.k8s.io/v1"}
     version = next((version for version in versions if version in VERSIONS), VERSIONS[0])
-    return uid, {"kind": "AdmissionReview", "apiVersion": f"{GROUP}/{version}", "request": {
-        "uid": uid, **about, "object": obj, "oldObject": old, "options": options}}
+    return uid, {
+        "kind": "AdmissionReview",
+        "apiVersion": f"{GROUP}/{version}",
+        "request": {"uid": uid, **about, "object": obj, "oldObject": old, "options": options},
+    }
 
 
 def answer(body: bytes, uid: str) -> Answer:
@@ -53,8 +56,12 @@ def answer(body: bytes, uid: str) -> Answer:
     try:
         review = orjson.loads(body)
         response = review["response"]
-        found = Answer(response["allowed"] is True, _patch(response), list(map(str, response.get("warnings") or ())),
-                       response.get("status") or {})
+        found = Answer(
+            response["allowed"] is True,
+            _patch(response),
+            list(map(str, response.get("warnings") or ())),
+            response.get("status") or {},
+        )
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise Malformed(f"the answer is no AdmissionReview with a response: {error!r}") from error
     if response.get("uid") != uid:

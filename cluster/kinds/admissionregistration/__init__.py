@@ -3,5 +3,6 @@
 from cluster.kinds.admissionregistration import mutatingpolicy, policy, webhooks
 from cluster.registry import register
 
-register(mutatingpolicy.POLICY, mutatingpolicy.BINDING, webhooks.MUTATING, policy.POLICY, policy.BINDING,
-         webhooks.VALIDATING)
+register(
+    mutatingpolicy.POLICY, mutatingpolicy.BINDING, webhooks.MUTATING, policy.POLICY, policy.BINDING, webhooks.VALIDATING
+)

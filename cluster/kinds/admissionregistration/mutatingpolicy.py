@@ -32,8 +32,11 @@ class MutatingPolicyStrategy(PolicyFrame):
         names, composed = policy_variables(spec), list[str]()
         errors = check_policy_frame(spec, names) + check_variables(spec.get("variables") or [], names, composed)
         policy = spec.get("reinvocationPolicy")
-        errors += check_choice("spec.reinvocationPolicy", policy, REINVOCATION) if policy else [
-            required("spec.reinvocationPolicy")]
+        errors += (
+            check_choice("spec.reinvocationPolicy", policy, REINVOCATION)
+            if policy
+            else [required("spec.reinvocationPolicy")]
+        )
         mutations = spec.get("mutations") or []
         if not mutations:
             errors.append(required("spec.mutations", "mutations must contain at least one item"))
@@ -61,19 +64,40 @@ class MutatingBindingStrategy(BindingStrategy):
 
 
 def cells(obj: Json, now: float) -> list[Any]:
-    return [obj["metadata"]["name"], len((obj.get("spec") or {}).get("mutations") or ()), param_kind(obj),
-            c.age(obj, now)]
+    return [
+        obj["metadata"]["name"],
+        len((obj.get("spec") or {}).get("mutations") or ()),
+        param_kind(obj),
+        c.age(obj, now),
+    ]
 
 
 POLICY = Kind(
-    GROUP, "v1", "MutatingAdmissionPolicy", "mutatingadmissionpolicies", namespaced=False,
-    categories=("api-extensions",), strategy=MutatingPolicyStrategy(), cells=cells,
+    GROUP,
+    "v1",
+    "MutatingAdmissionPolicy",
+    "mutatingadmissionpolicies",
+    namespaced=False,
+    categories=("api-extensions",),
+    strategy=MutatingPolicyStrategy(),
+    cells=cells,
     definition=DEFINITION + "MutatingAdmissionPolicy",
-    columns=(c.NAME,
-             c.column("Mutations", "integer", "Number of mutations in the policy."),
-             c.column("ParamKind", description="The kind of its parameters."),
-             c.AGE))
+    columns=(
+        c.NAME,
+        c.column("Mutations", "integer", "Number of mutations in the policy."),
+        c.column("ParamKind", description="The kind of its parameters."),
+        c.AGE,
+    ),
+)
 BINDING = Kind(
-    GROUP, "v1", "MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings", namespaced=False,
-    categories=("api-extensions",), strategy=MutatingBindingStrategy(), cells=binding_cells, columns=BINDING_COLUMNS,
-    definition=DEFINITION + "MutatingAdmissionPolicyBinding")
+    GROUP,
+    "v1",
+    "MutatingAdmissionPolicyBinding",
+    "mutatingadmissionpolicybindings",
+    namespaced=False,
+    categories=("api-extensions",),
+    strategy=MutatingBindingStrategy(),
+    cells=binding_cells,
+    columns=BINDING_COLUMNS,
+    definition=DEFINITION + "MutatingAdmissionPolicyBinding",
+)

@@ -49,8 +49,10 @@ class PolicyStrategy(PolicyFrame):
         errors += check_variables(spec.get("variables") or [], names, composed)
         validations, audits = spec.get("validations") or [], spec.get("auditAnnotations") or []
         if not validations and not audits:
-            errors += [required(f"spec.{name}", "validations or auditAnnotations must contain at least one item")
-                       for name in ("validations", "auditAnnotations")]
+            errors += [
+                required(f"spec.{name}", "validations or auditAnnotations must contain at least one item")
+                for name in ("validations", "auditAnnotations")
+            ]
         for i, validation in enumerate(validations):
             errors += _check_validation(validation, names, composed, f"spec.validations[{i}]")
         for i, annotation in enumerate(audits):
@@ -99,8 +101,9 @@ def _check_validation(validation: Json, names: tuple[str, ...], composed: list[s
     expression, message = validation.get("expression") or "", validation.get("message")
     errors = check_expression(f"{path}.expression", expression, names, composed, result="bool")
     if validation.get("messageExpression"):
-        errors += check_expression(f"{path}.messageExpression", validation["messageExpression"], names, composed,
-                                   result="string")
+        errors += check_expression(
+            f"{path}.messageExpression", validation["messageExpression"], names, composed, result="string"
+        )
     if message is not None and not message.strip() and message:
         errors.append(invalid(f"{path}.message", message, "message must be non-empty if specified"))
     elif message and "\n" in message:
@@ -140,9 +143,15 @@ class BindingStrategy(ObjectStrategy):
             if action in actions[:i]:
                 errors.append(duplicate(f"{path}[{i}]", action))
         if "Deny" in actions and "Warn" in actions:
-            errors.append(invalid(path, sorted(actions), "must not contain both Deny and Warn (repeating the same "
-                                                         "validation failure information in the API response and "
-                                                         "headers serves no purpose)"))
+            errors.append(
+                invalid(
+                    path,
+                    sorted(actions),
+                    "must not contain both Deny and Warn (repeating the same "
+                    "validation failure information in the API response and "
+                    "headers serves no purpose)",
+                )
+            )
         return errors
 
 
@@ -173,28 +182,52 @@ def param_ref(obj: Json) -> str:
 
 
 def cells(obj: Json, now: float) -> list[Any]:
-    return [obj["metadata"]["name"], len((obj.get("spec") or {}).get("validations") or ()), param_kind(obj),
-            c.age(obj, now)]
+    return [
+        obj["metadata"]["name"],
+        len((obj.get("spec") or {}).get("validations") or ()),
+        param_kind(obj),
+        c.age(obj, now),
+    ]
 
 
 def binding_cells(obj: Json, now: float) -> list[Any]:
     return [obj["metadata"]["name"], (obj.get("spec") or {}).get("policyName", ""), param_ref(obj), c.age(obj, now)]
 
 
-BINDING_COLUMNS = (c.NAME,
-                   c.column("PolicyName", description="The policy that is bound."),
-                   c.column("ParamRef", description="The parameters that the policy gets."),
-                   c.AGE)
+BINDING_COLUMNS = (
+    c.NAME,
+    c.column("PolicyName", description="The policy that is bound."),
+    c.column("ParamRef", description="The parameters that the policy gets."),
+    c.AGE,
+)
 DEFINITION = "io.k8s.api.admissionregistration.v1."
 POLICY = Kind(
-    GROUP, "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False,
-    categories=("api-extensions",), subresources=("status",), strategy=PolicyStrategy(), cells=cells,
+    GROUP,
+    "v1",
+    "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicies",
+    namespaced=False,
+    categories=("api-extensions",),
+    subresources=("status",),
+    strategy=PolicyStrategy(),
+    cells=cells,
     definition=DEFINITION + "ValidatingAdmissionPolicy",
-    columns=(c.NAME,
-             c.column("Validations", "integer", "Number of validations in the policy."),
-             c.column("ParamKind", description="The kind of its parameters."),
-             c.AGE))
+    columns=(
+        c.NAME,
+        c.column("Validations", "integer", "Number of validations in the policy."),
+        c.column("ParamKind", description="The kind of its parameters."),
+        c.AGE,
+    ),
+)
 BINDING = Kind(
-    GROUP, "v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", namespaced=False,
-    categories=("api-extensions",), strategy=BindingStrategy(), cells=binding_cells, columns=BINDING_COLUMNS,
-    definition=DEFINITION + "ValidatingAdmissionPolicyBinding")
+    GROUP,
+    "v1",
+    "ValidatingAdmissionPolicyBinding",
+    "validatingadmissionpolicybindings",
+    namespaced=False,
+    categories=("api-extensions",),
+    strategy=BindingStrategy(),
+    cells=binding_cells,
+    columns=BINDING_COLUMNS,
+    definition=DEFINITION + "ValidatingAdmissionPolicyBinding",
+)

@@ -36,8 +36,11 @@ def _check_rule(rule: Json, path: str) -> list[FieldError]:
         errors.append(required(f"{path}.operations"))
     if len(operations) > 1 and "*" in operations:
         errors.append(invalid(f"{path}.operations", operations, "if '*' is present, must not specify other operations"))
-    errors += [not_supported(f"{path}.operations[{i}]", operation, OPERATIONS)
-               for i, operation in enumerate(operations) if operation not in OPERATIONS]
+    errors += [
+        not_supported(f"{path}.operations[{i}]", operation, OPERATIONS)
+        for i, operation in enumerate(operations)
+        if operation not in OPERATIONS
+    ]
     for name in ("apiGroups", "apiVersions"):
         errors += _check_names(rule.get(name) or [], f"{path}.{name}", name, empty_allowed=name == "apiGroups")
     errors += _check_resources(rule.get("resources") or [], f"{path}.resources")
@@ -88,8 +91,11 @@ def check_param_ref(reference: Json, path: str) -> list[FieldError]:
     name, selector = reference.get("name"), reference.get("selector")
     errors = check_label_selector(f"{path}.selector", selector)
     if bool(name) == (selector is not None):
-        errors.append(required(path, "one of name or selector must be specified") if not name else
-                      invalid(f"{path}.name", name, "name and selector are mutually exclusive"))
+        errors.append(
+            required(path, "one of name or selector must be specified")
+            if not name
+            else invalid(f"{path}.name", name, "name and selector are mutually exclusive")
+        )
     action = reference.get("parameterNotFoundAction")
     if action is None:
         return [*errors, required(f"{path}.parameterNotFoundAction")]

@@ -44,8 +44,11 @@ class WebhookStrategy(ObjectStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         names: set[str] = set()
-        return [error for i, webhook in enumerate(obj.get("webhooks") or ())
-                for error in check_webhook(webhook, names, f"webhooks[{i}]")]
+        return [
+            error
+            for i, webhook in enumerate(obj.get("webhooks") or ())
+            for error in check_webhook(webhook, names, f"webhooks[{i}]")
+        ]
 
 
 class MutatingStrategy(WebhookStrategy):
@@ -70,10 +73,12 @@ def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]
         errors += check_choice(f"{path}.reinvocationPolicy", webhook["reinvocationPolicy"], REINVOCATION)
     seconds = webhook.get("timeoutSeconds")
     if seconds is not None and not 1 <= seconds <= MAX_TIMEOUT:
-        errors.append(invalid(f"{path}.timeoutSeconds", seconds,
-                              f"the timeout value must be between 1 and {MAX_TIMEOUT} seconds"))
-    return errors + check_match_conditions(webhook.get("matchConditions") or [], f"{path}.matchConditions",
-                                           REQUEST_VARIABLES)
+        errors.append(
+            invalid(f"{path}.timeoutSeconds", seconds, f"the timeout value must be between 1 and {MAX_TIMEOUT} seconds")
+        )
+    return errors + check_match_conditions(
+        webhook.get("matchConditions") or [], f"{path}.matchConditions", REQUEST_VARIABLES
+    )
 
 
 def _check_name(name: str, names: set[str], path: str) -> list[FieldError]:
@@ -90,8 +95,9 @@ def _check_name(name: str, names: set[str], path: str) -> list[FieldError]:
 
 def _check_effects(effects: str | None, path: str) -> list[FieldError]:
     allowed = ("None", "NoneOnDryRun")
-    return check_choice(path, effects, allowed) if effects else [
-        required(path, "must specify one of None, NoneOnDryRun")]
+    return (
+        check_choice(path, effects, allowed) if effects else [required(path, "must specify one of None, NoneOnDryRun")]
+    )
 
 
 def _check_versions(versions: list[str], path: str) -> list[FieldError]:
@@ -109,11 +115,17 @@ def _check_client(client: Json, path: str) -> list[FieldError]:
         return check_url(url, f"{path}.url")
     if url is not None or service is None:
         return [required(path, "exactly one of url or service is required")]
-    errors = [required(f"{path}.service.{name}", f"service {name} is required") for name in ("name", "namespace")
-              if not service.get(name)]
+    errors = [
+        required(f"{path}.service.{name}", f"service {name} is required")
+        for name in ("name", "namespace")
+        if not service.get(name)
+    ]
     if not 1 <= service.get("port", 443) <= 65535:
-        errors.append(invalid(f"{path}.service.port", service["port"],
-                              "port is not valid: must be between 1 and 65535, inclusive"))
+        errors.append(
+            invalid(
+                f"{path}.service.port", service["port"], "port is not valid: must be between 1 and 65535, inclusive"
+            )
+        )
     if service.get("path") and not service["path"].startswith("/"):
         errors.append(invalid(f"{path}.service.path", service["path"], "must start with a '/'"))
     return errors
@@ -145,9 +157,17 @@ def cells(obj: Json, now: float) -> list[Any]:
 
 def _kind(name: str, plural: str, strategy: WebhookStrategy) -> Kind:
     return Kind(
-        GROUP, "v1", name, plural, namespaced=False, categories=("api-extensions",), strategy=strategy,
-        definition=f"io.k8s.api.admissionregistration.v1.{name}", cells=cells,
-        columns=(c.NAME, c.column("Webhooks", "integer", "Number of webhooks in the configuration."), c.AGE))
+        GROUP,
+        "v1",
+        name,
+        plural,
+        namespaced=False,
+        categories=("api-extensions",),
+        strategy=strategy,
+        definition=f"io.k8s.api.admissionregistration.v1.{name}",
+        cells=cells,
+        columns=(c.NAME, c.column("Webhooks", "integer", "Number of webhooks in the configuration."), c.AGE),
+    )
 
 
 MUTATING = _kind("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", MutatingStrategy())

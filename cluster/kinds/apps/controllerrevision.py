@@ -35,10 +35,17 @@ def _controller(obj: Json) -> str:
 
 
 KIND = Kind(
-    "apps", "v1", "ControllerRevision", "controllerrevisions", definition="io.k8s.api.apps.v1.ControllerRevision",
-    strategy=ControllerRevisionStrategy(), cells=cells,
-    columns=(c.NAME,
-             c.column("Controller", description="Controller of the object"),
-             c.column("Revision", description="Revision indicates the revision of the state represented by Data."),
-             c.AGE),
+    "apps",
+    "v1",
+    "ControllerRevision",
+    "controllerrevisions",
+    definition="io.k8s.api.apps.v1.ControllerRevision",
+    strategy=ControllerRevisionStrategy(),
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Controller", description="Controller of the object"),
+        c.column("Revision", description="Revision indicates the revision of the state represented by Data."),
+        c.AGE,
+    ),
 )

@@ -20,8 +20,17 @@ from cluster.kinds.podspec import default_pod_template
 from cluster.registry import Context, Json, Kind
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
-COUNTS = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady", "observedGeneration",
-          "updatedNumberScheduled", "numberAvailable", "numberUnavailable", "collisionCount")
+COUNTS = (
+    "currentNumberScheduled",
+    "numberMisscheduled",
+    "desiredNumberScheduled",
+    "numberReady",
+    "observedGeneration",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+    "collisionCount",
+)
 
 
 class DaemonSetStrategy(WorkloadStrategy):
@@ -47,9 +56,11 @@ class DaemonSetStrategy(WorkloadStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        return [*_check_selector(spec),
-                *check_counts(spec, "spec", ("minReadySeconds", "revisionHistoryLimit")),
-                *check_update_strategy(spec["updateStrategy"])]
+        return [
+            *_check_selector(spec),
+            *check_counts(spec, "spec", ("minReadySeconds", "revisionHistoryLimit")),
+            *check_update_strategy(spec["updateStrategy"]),
+        ]
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_unchanged("spec.selector", obj["spec"].get("selector"), old["spec"].get("selector"))
@@ -94,8 +105,9 @@ def check_update_strategy(strategy: Json) -> list[FieldError]:
         errors += check_not_above_100(f"{path}.{name}", rolling.get(name))
     unavailable, surge = magnitude(rolling.get("maxUnavailable")), magnitude(rolling.get("maxSurge"))
     if unavailable and surge:
-        errors.append(invalid(f"{path}.maxSurge", rolling["maxSurge"],
-                              "may not be set when maxUnavailable is non-zero"))
+        errors.append(
+            invalid(f"{path}.maxSurge", rolling["maxSurge"], "may not be set when maxUnavailable is non-zero")
+        )
     elif not errors and not unavailable and not surge:
         errors.append(required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0"))
     return errors
@@ -103,25 +115,49 @@ def check_update_strategy(strategy: Json) -> list[FieldError]:
 
 def cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    counts = [status.get(name) or 0 for name in ("desiredNumberScheduled", "currentNumberScheduled", "numberReady",
-                                                 "updatedNumberScheduled", "numberAvailable")]
+    counts = [
+        status.get(name) or 0
+        for name in (
+            "desiredNumberScheduled",
+            "currentNumberScheduled",
+            "numberReady",
+            "updatedNumberScheduled",
+            "numberAvailable",
+        )
+    ]
     template = spec.get("template") or {}
-    return [obj["metadata"]["name"], *counts, c.labels((template.get("spec") or {}).get("nodeSelector")),
-            c.age(obj, now), *c.containers(template), c.selector(spec.get("selector"))]
+    return [
+        obj["metadata"]["name"],
+        *counts,
+        c.labels((template.get("spec") or {}).get("nodeSelector")),
+        c.age(obj, now),
+        *c.containers(template),
+        c.selector(spec.get("selector")),
+    ]
 
 
 KIND = Kind(
-    "apps", "v1", "DaemonSet", "daemonsets", short_names=("ds",), categories=("all",), subresources=("status",),
-    definition="io.k8s.api.apps.v1.DaemonSet", strategy=DaemonSetStrategy(), cells=cells,
-    columns=(c.NAME,
-             c.column("Desired", "integer", "Number of nodes that should run the daemon pod."),
-             c.column("Current", "integer", "Number of nodes that run it and should."),
-             c.column("Ready", "integer", "Number of nodes on which it runs and is ready."),
-             c.column("Up-to-date", "integer", "Number of nodes that run the updated daemon pod."),
-             c.column("Available", "integer", "Number of nodes on which it has been ready for minReadySeconds."),
-             c.column("Node Selector", description="Labels that a node must have to run the daemon pod."),
-             c.AGE,
-             c.column("Containers", description="Names of each container in the template.", wide=True),
-             c.column("Images", description="Images referenced by each container in the template.", wide=True),
-             c.column("Selector", description="Label query over pods that the daemon set manages.", wide=True)),
+    "apps",
+    "v1",
+    "DaemonSet",
+    "daemonsets",
+    short_names=("ds",),
+    categories=("all",),
+    subresources=("status",),
+    definition="io.k8s.api.apps.v1.DaemonSet",
+    strategy=DaemonSetStrategy(),
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Desired", "integer", "Number of nodes that should run the daemon pod."),
+        c.column("Current", "integer", "Number of nodes that run it and should."),
+        c.column("Ready", "integer", "Number of nodes on which it runs and is ready."),
+        c.column("Up-to-date", "integer", "Number of nodes that run the updated daemon pod."),
+        c.column("Available", "integer", "Number of nodes on which it has been ready for minReadySeconds."),
+        c.column("Node Selector", description="Labels that a node must have to run the daemon pod."),
+        c.AGE,
+        c.column("Containers", description="Names of each container in the template.", wide=True),
+        c.column("Images", description="Images referenced by each container in the template.", wide=True),
+        c.column("Selector", description="Label query over pods that the daemon set manages.", wide=True),
+    ),
 )

@@ -20,8 +20,16 @@ from cluster.kinds.metadata import validate_meta_update
 from cluster.kinds.podspec import default_pod_template
 from cluster.registry import Context, Json, Kind, Scale, keep
 
-COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas",
-          "terminatingReplicas", "collisionCount", "observedGeneration")
+COUNTS = (
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+    "terminatingReplicas",
+    "collisionCount",
+    "observedGeneration",
+)
 
 
 class DeploymentStrategy(WorkloadStrategy):
@@ -48,10 +56,12 @@ class DeploymentStrategy(WorkloadStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        return [*check_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit")),
-                *check_selector(spec, "deployment", "ReplicaSet"),
-                *check_strategy(spec["strategy"]),
-                *_check_deadline(spec)]
+        return [
+            *check_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit")),
+            *check_selector(spec, "deployment", "ReplicaSet"),
+            *check_strategy(spec["strategy"]),
+            *_check_deadline(spec),
+        ]
 
     def validate_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         """What may not change comes last."""
@@ -64,8 +74,9 @@ class DeploymentStrategy(WorkloadStrategy):
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status = obj.get("status") or {}
         errors = check_counts(status, "status", COUNTS)
-        errors += check_at_most(status, ("updatedReplicas", "readyReplicas", "availableReplicas"), "replicas",
-                                "status.replicas")
+        errors += check_at_most(
+            status, ("updatedReplicas", "readyReplicas", "availableReplicas"), "replicas", "status.replicas"
+        )
         errors += check_at_most(status, ("availableReplicas",), "readyReplicas", "readyReplicas")
         before, after = ((o.get("status") or {}).get("collisionCount") or 0 for o in (old, obj))
         if after < before:
@@ -77,8 +88,11 @@ def check_strategy(strategy: Json) -> list[FieldError]:
     """Recreate, or a rolling update that can move: surge and unavailability may not both be zero."""
     kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
     if kind == "Recreate":
-        return [] if rolling is None else [forbidden("spec.strategy.rollingUpdate",
-                                                     "may not be specified when strategy `type` is 'Recreate'")]
+        return (
+            []
+            if rolling is None
+            else [forbidden("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'")]
+        )
     if kind != "RollingUpdate":
         shown = {"Type": kind, "RollingUpdate": rolling}
         return [not_supported("spec.strategy", shown, ["Recreate", "RollingUpdate"])]
@@ -104,21 +118,37 @@ def _check_deadline(spec: Json) -> list[FieldError]:
 
 def cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    return [obj["metadata"]["name"], f"{status.get('readyReplicas') or 0}/{spec.get('replicas') or 0}",
-            status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0, c.age(obj, now),
-            *c.containers(spec.get("template")), c.selector(spec.get("selector"))]
+    return [
+        obj["metadata"]["name"],
+        f"{status.get('readyReplicas') or 0}/{spec.get('replicas') or 0}",
+        status.get("updatedReplicas") or 0,
+        status.get("availableReplicas") or 0,
+        c.age(obj, now),
+        *c.containers(spec.get("template")),
+        c.selector(spec.get("selector")),
+    ]
 
 
 KIND = Kind(
-    "apps", "v1", "Deployment", "deployments", short_names=("deploy",), categories=("all",),
-    subresources=("scale", "status"), definition="io.k8s.api.apps.v1.Deployment", strategy=DeploymentStrategy(),
-    scale=Scale(), cells=cells,
-    columns=(c.NAME,
-             c.column("Ready", description="Number of the pod with ready state"),
-             c.column("Up-to-date", description="Pods that have the desired template spec."),
-             c.column("Available", description="Pods ready for at least minReadySeconds."),
-             c.AGE,
-             c.column("Containers", description="Names of each container in the template.", wide=True),
-             c.column("Images", description="Images referenced by each container in the template.", wide=True),
-             c.column("Selector", description="Label selector for pods.", wide=True)),
+    "apps",
+    "v1",
+    "Deployment",
+    "deployments",
+    short_names=("deploy",),
+    categories=("all",),
+    subresources=("scale", "status"),
+    definition="io.k8s.api.apps.v1.Deployment",
+    strategy=DeploymentStrategy(),
+    scale=Scale(),
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Ready", description="Number of the pod with ready state"),
+        c.column("Up-to-date", description="Pods that have the desired template spec."),
+        c.column("Available", description="Pods ready for at least minReadySeconds."),
+        c.AGE,
+        c.column("Containers", description="Names of each container in the template.", wide=True),
+        c.column("Images", description="Images referenced by each container in the template.", wide=True),
+        c.column("Selector", description="Label selector for pods.", wide=True),
+    ),
 )

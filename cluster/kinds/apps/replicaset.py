@@ -11,8 +11,14 @@ from cluster.kinds.common import check_unchanged
 from cluster.kinds.podspec import default_pod_template
 from cluster.registry import Context, Json, Kind, Scale
 
-COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "terminatingReplicas",
-          "observedGeneration")
+COUNTS = (
+    "replicas",
+    "fullyLabeledReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "terminatingReplicas",
+    "observedGeneration",
+)
 
 
 class ReplicaSetStrategy(WorkloadStrategy):
@@ -23,37 +29,58 @@ class ReplicaSetStrategy(WorkloadStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        return [*check_counts(spec, "spec", ("replicas", "minReadySeconds")),
-                *check_selector(spec, "deployment", "ReplicaSet")]
+        return [
+            *check_counts(spec, "spec", ("replicas", "minReadySeconds")),
+            *check_selector(spec, "deployment", "ReplicaSet"),
+        ]
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_unchanged("spec.selector", obj["spec"].get("selector"), old["spec"].get("selector"))
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status = obj.get("status") or {}
-        return [*check_counts(status, "status", COUNTS),
-                *check_at_most(status, ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"), "replicas",
-                               "status.replicas"),
-                *check_at_most(status, ("availableReplicas",), "readyReplicas", "readyReplicas")]
+        return [
+            *check_counts(status, "status", COUNTS),
+            *check_at_most(
+                status, ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"), "replicas", "status.replicas"
+            ),
+            *check_at_most(status, ("availableReplicas",), "readyReplicas", "readyReplicas"),
+        ]
 
 
 def cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    return [obj["metadata"]["name"], spec.get("replicas") or 0, status.get("replicas") or 0,
-            status.get("readyReplicas") or 0, c.age(obj, now),
-            *c.containers(spec.get("template")), c.selector(spec.get("selector"))]
+    return [
+        obj["metadata"]["name"],
+        spec.get("replicas") or 0,
+        status.get("replicas") or 0,
+        status.get("readyReplicas") or 0,
+        c.age(obj, now),
+        *c.containers(spec.get("template")),
+        c.selector(spec.get("selector")),
+    ]
 
 
 KIND = Kind(
-    "apps", "v1", "ReplicaSet", "replicasets", short_names=("rs",), categories=("all",),
-    subresources=("scale", "status"), definition="io.k8s.api.apps.v1.ReplicaSet", strategy=ReplicaSetStrategy(),
-    scale=Scale(), cells=cells,
-    columns=(c.NAME,
-             c.column("Desired", "integer", "Number of desired pods."),
-             c.column("Current", "integer", "Number of pods that exist."),
-             c.column("Ready", "integer", "Number of pods that are ready."),
-             c.AGE,
-             c.column("Containers", description="Names of each container in the template.", wide=True),
-             c.column("Images", description="Images referenced by each container in the template.", wide=True),
-             c.column("Selector", description="Label query over pods that should match the replica count.", wide=True)),
+    "apps",
+    "v1",
+    "ReplicaSet",
+    "replicasets",
+    short_names=("rs",),
+    categories=("all",),
+    subresources=("scale", "status"),
+    definition="io.k8s.api.apps.v1.ReplicaSet",
+    strategy=ReplicaSetStrategy(),
+    scale=Scale(),
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Desired", "integer", "Number of desired pods."),
+        c.column("Current", "integer", "Number of pods that exist."),
+        c.column("Ready", "integer", "Number of pods that are ready."),
+        c.AGE,
+        c.column("Containers", description="Names of each container in the template.", wide=True),
+        c.column("Images", description="Images referenced by each container in the template.", wide=True),
+        c.column("Selector", description="Label query over pods that should match the replica count.", wide=True),
+    ),
 )

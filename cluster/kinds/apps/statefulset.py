@@ -12,10 +12,24 @@ from cluster.kinds.podspec import default_pod_template
 from cluster.kinds.resources import canonical_list
 from cluster.registry import Context, Json, Kind, Scale
 
-COUNTS = ("replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas", "observedGeneration",
-          "collisionCount")
-MUTABLE = ("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
-           "persistentVolumeClaimRetentionPolicy", "minReadySeconds")
+COUNTS = (
+    "replicas",
+    "readyReplicas",
+    "currentReplicas",
+    "updatedReplicas",
+    "availableReplicas",
+    "observedGeneration",
+    "collisionCount",
+)
+MUTABLE = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
 
 
 class StatefulSetStrategy(WorkloadStrategy):
@@ -39,8 +53,9 @@ class StatefulSetStrategy(WorkloadStrategy):
         errors = _check_pod_management(spec) + check_update_strategy(spec["updateStrategy"])
         retention = spec["persistentVolumeClaimRetentionPolicy"]
         for name in ("whenDeleted", "whenScaled"):
-            errors += check_choice(f"spec.persistentVolumeClaimRetentionPolicy.{name}", retention.get(name),
-                                   ("Retain", "Delete"))
+            errors += check_choice(
+                f"spec.persistentVolumeClaimRetentionPolicy.{name}", retention.get(name), ("Retain", "Delete")
+            )
         errors += check_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit"))
         errors += check_not_negative("spec.ordinals.start", (spec.get("ordinals") or {}).get("start"))
         errors += check_selector({**spec, "template": _with_claims(spec)}, "statefulset", "StatefulSet")
@@ -57,8 +72,12 @@ class StatefulSetStrategy(WorkloadStrategy):
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status = obj.get("status") or {}
         errors = check_counts(status, "status", COUNTS)
-        errors += check_at_most(status, ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"),
-                                "replicas", "status.replicas")
+        errors += check_at_most(
+            status,
+            ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"),
+            "replicas",
+            "status.replicas",
+        )
         errors += check_at_most(status, ("availableReplicas",), "readyReplicas", "status.readyReplicas")
         before, after = ((o.get("status") or {}).get("collisionCount") or 0 for o in (old, obj))
         if after < before:
@@ -109,8 +128,11 @@ def check_update_strategy(strategy: Json) -> list[FieldError]:
     if not kind:
         return [required(path)]
     if kind == "OnDelete":
-        return [] if rolling is None else [invalid(f"{path}.rollingUpdate", shown,
-                                                   "only allowed for updateStrategy 'RollingUpdate'")]
+        return (
+            []
+            if rolling is None
+            else [invalid(f"{path}.rollingUpdate", shown, "only allowed for updateStrategy 'RollingUpdate'")]
+        )
     if kind != "RollingUpdate":
         return [invalid(path, {"Type": kind, "RollingUpdate": shown}, "must be 'RollingUpdate' or 'OnDelete'")]
     return check_not_negative(f"{path}.rollingUpdate.partition", (rolling or {}).get("partition"))
@@ -126,17 +148,31 @@ def _fixed(spec: Json) -> Json:
 
 def cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    return [obj["metadata"]["name"], f"{status.get('readyReplicas') or 0}/{spec.get('replicas') or 0}",
-            c.age(obj, now), *c.containers(spec.get("template"))]
+    return [
+        obj["metadata"]["name"],
+        f"{status.get('readyReplicas') or 0}/{spec.get('replicas') or 0}",
+        c.age(obj, now),
+        *c.containers(spec.get("template")),
+    ]
 
 
 KIND = Kind(
-    "apps", "v1", "StatefulSet", "statefulsets", short_names=("sts",), categories=("all",),
-    subresources=("scale", "status"), definition="io.k8s.api.apps.v1.StatefulSet", strategy=StatefulSetStrategy(),
-    scale=Scale(), cells=cells,
-    columns=(c.NAME,
-             c.column("Ready", description="Number of the pod with ready state"),
-             c.AGE,
-             c.column("Containers", description="Names of each container in the template.", wide=True),
-             c.column("Images", description="Images referenced by each container in the template.", wide=True)),
+    "apps",
+    "v1",
+    "StatefulSet",
+    "statefulsets",
+    short_names=("sts",),
+    categories=("all",),
+    subresources=("scale", "status"),
+    definition="io.k8s.api.apps.v1.StatefulSet",
+    strategy=StatefulSetStrategy(),
+    scale=Scale(),
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Ready", description="Number of the pod with ready state"),
+        c.AGE,
+        c.column("Containers", description="Names of each container in the template.", wide=True),
+        c.column("Images", description="Images referenced by each container in the template.", wide=True),
+    ),
 )

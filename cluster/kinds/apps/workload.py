@@ -16,8 +16,10 @@ from cluster.selectors import from_object
 
 MISMATCH = "`selector` does not match template `labels`"
 _PERCENT = re.compile(r"[0-9]+%")
-_PERCENT_RULE = ("a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', "
-                 "regex used for validation is '[0-9]+%')")
+_PERCENT_RULE = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', "
+    "regex used for validation is '[0-9]+%')"
+)
 
 
 class WorkloadStrategy(ObjectStrategy):
@@ -37,8 +39,10 @@ def name_warnings(obj: Json) -> list[str]:
     wrong = dns1123_label(obj["metadata"].get("name") or "")
     if not wrong:
         return []
-    return ["metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS "
-            f"label is recommended: {wrong}"]
+    return [
+        "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS "
+        f"label is recommended: {wrong}"
+    ]
 
 
 def check_selector(spec: Json, noun: str, owner: str) -> list[FieldError]:
@@ -78,8 +82,9 @@ def check_template(template: Json, selector: Json | None, owner: str) -> list[Fi
     if pod.get("restartPolicy") != "Always":
         errors.append(not_supported("spec.template.spec.restartPolicy", pod.get("restartPolicy"), ["Always"]))
     if pod.get("activeDeadlineSeconds") is not None:
-        errors.append(forbidden("spec.template.spec.activeDeadlineSeconds",
-                                f"activeDeadlineSeconds in {owner} is not Supported"))
+        errors.append(
+            forbidden("spec.template.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {owner} is not Supported")
+        )
     return errors
 
 
@@ -91,8 +96,11 @@ def check_counts(obj: Json, path: str, names: Iterable[str]) -> list[FieldError]
 def check_at_most(status: Json, names: Iterable[str], limit: str, shown: str) -> list[FieldError]:
     """Counts of the status that may not exceed another one; `shown` names it in the message."""
     bound = status.get(limit) or 0
-    return [invalid(f"status.{name}", status.get(name) or 0, f"cannot be greater than {shown}")
-            for name in names if (status.get(name) or 0) > bound]
+    return [
+        invalid(f"status.{name}", status.get(name) or 0, f"cannot be greater than {shown}")
+        for name in names
+        if (status.get(name) or 0) > bound
+    ]
 
 
 def check_count_or_percent(path: str, value: Any) -> list[FieldError]:

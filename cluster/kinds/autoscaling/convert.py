@@ -49,8 +49,12 @@ def to_v1(obj: Json) -> Json:
         status["currentCPUUtilizationPercentage"] = measured
     status.setdefault("currentReplicas", 0)
     status.setdefault("desiredReplicas", 0)
-    for key, value in ((METRICS, metrics), (CURRENT_METRICS, current), (BEHAVIOR, spec.pop("behavior", None)),
-                       (CONDITIONS, status.pop("conditions", None))):
+    for key, value in (
+        (METRICS, metrics),
+        (CURRENT_METRICS, current),
+        (BEHAVIOR, spec.pop("behavior", None)),
+        (CONDITIONS, status.pop("conditions", None)),
+    ):
         if value:
             annotations[key] = json.dumps(value, separators=(",", ":"))
     obj["status"] = status

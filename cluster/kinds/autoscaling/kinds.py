@@ -16,8 +16,13 @@ from cluster.registry import Context, Json, Kind, identity
 CPU_80 = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
 SCALE_UP = ({"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15})
 SCALE_DOWN = ({"type": "Percent", "value": 100, "periodSeconds": 15},)
-SOURCES = {"Resource": "resource", "ContainerResource": "containerResource", "Pods": "pods", "Object": "object",
-           "External": "external"}
+SOURCES = {
+    "Resource": "resource",
+    "ContainerResource": "containerResource",
+    "Pods": "pods",
+    "Object": "object",
+    "External": "external",
+}
 MAX_TARGETS = 2
 
 
@@ -74,10 +79,15 @@ def cells(obj: Json, now: float) -> list[Any]:
     status = _as_v2(obj).get("status") or {}
     target = spec.get("scaleTargetRef") or {}
     least = spec.get("minReplicas")
-    return [obj["metadata"]["name"], f"{target.get('kind', '')}/{target.get('name', '')}",
-            _targets(spec.get("metrics") or [], status.get("currentMetrics") or []),
-            c.UNSET if least is None else str(least), spec.get("maxReplicas") or 0, status.get("currentReplicas") or 0,
-            c.age(obj, now)]
+    return [
+        obj["metadata"]["name"],
+        f"{target.get('kind', '')}/{target.get('name', '')}",
+        _targets(spec.get("metrics") or [], status.get("currentMetrics") or []),
+        c.UNSET if least is None else str(least),
+        spec.get("maxReplicas") or 0,
+        status.get("currentReplicas") or 0,
+        c.age(obj, now),
+    ]
 
 
 def _targets(metrics: list[Json], current: list[Json]) -> str:
@@ -110,17 +120,29 @@ def _pair(target: Json, now: Json, resource: bool) -> str:
 
 def _kind(version: str, to_storage: Callable[[Json], Json], from_storage: Callable[[Json], Json]) -> Kind:
     return Kind(
-        "autoscaling", version, "HorizontalPodAutoscaler", "horizontalpodautoscalers", short_names=("hpa",),
-        categories=("all",), subresources=("status",), strategy=HorizontalPodAutoscalerStrategy(), cells=cells,
-        definition=f"io.k8s.api.autoscaling.{version}.HorizontalPodAutoscaler", preferred=version == "v2",
-        to_storage=to_storage, from_storage=from_storage,
-        columns=(c.NAME,
-                 c.column("Reference", description="What is scaled."),
-                 c.column("Targets", description="What is measured over what is wanted."),
-                 c.column("MinPods", description="The lowest number of replicas."),
-                 c.column("MaxPods", description="The highest number of replicas."),
-                 c.column("Replicas", description="The number of replicas at the last look."),
-                 c.AGE))
+        "autoscaling",
+        version,
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+        short_names=("hpa",),
+        categories=("all",),
+        subresources=("status",),
+        strategy=HorizontalPodAutoscalerStrategy(),
+        cells=cells,
+        definition=f"io.k8s.api.autoscaling.{version}.HorizontalPodAutoscaler",
+        preferred=version == "v2",
+        to_storage=to_storage,
+        from_storage=from_storage,
+        columns=(
+            c.NAME,
+            c.column("Reference", description="What is scaled."),
+            c.column("Targets", description="What is measured over what is wanted."),
+            c.column("MinPods", description="The lowest number of replicas."),
+            c.column("MaxPods", description="The highest number of replicas."),
+            c.column("Replicas", description="The number of replicas at the last look."),
+            c.AGE,
+        ),
+    )
 
 
 V2 = _kind("v2", identity, identity)

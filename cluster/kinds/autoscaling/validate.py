@@ -8,8 +8,13 @@ from cluster.kinds.common import NOT_NEGATIVE, check, check_choice, check_label_
 from cluster.kinds.rbac import path_segment
 from cluster.registry import Json
 
-SOURCES = {"ContainerResource": "containerResource", "External": "external", "Object": "object", "Pods": "pods",
-           "Resource": "resource"}
+SOURCES = {
+    "ContainerResource": "containerResource",
+    "External": "external",
+    "Object": "object",
+    "Pods": "pods",
+    "Resource": "resource",
+}
 MAX_STABILISATION, MAX_PERIOD = 3600, 1800
 
 
@@ -27,8 +32,12 @@ def check_spec(spec: Json) -> list[FieldError]:
     for i, metric in enumerate(metrics):
         errors += _check_metric(metric, f"spec.metrics[{i}]")
     if least == 0 and not any(m.get("type") in ("Object", "External") for m in metrics):
-        errors.append(forbidden("spec.metrics", "must specify at least one Object or External metric to support "
-                                                "scaling to zero replicas"))
+        errors.append(
+            forbidden(
+                "spec.metrics",
+                "must specify at least one Object or External metric to support scaling to zero replicas",
+            )
+        )
     for name in ("scaleUp", "scaleDown"):
         if rules := (spec.get("behavior") or {}).get(name):
             errors += _check_rules(rules, f"spec.behavior.{name}")
@@ -36,8 +45,11 @@ def check_spec(spec: Json) -> list[FieldError]:
 
 
 def check_status(status: Json) -> list[FieldError]:
-    return [e for name in ("currentReplicas", "desiredReplicas")
-            for e in check_not_negative(f"status.{name}", status.get(name))]
+    return [
+        e
+        for name in ("currentReplicas", "desiredReplicas")
+        for e in check_not_negative(f"status.{name}", status.get(name))
+    ]
 
 
 def _check_reference(reference: Json, path: str) -> list[FieldError]:
@@ -121,8 +133,9 @@ def _check_rules(rules: Json, path: str) -> list[FieldError]:
     window = rules.get("stabilizationWindowSeconds")
     errors += check_not_negative(f"{path}.stabilizationWindowSeconds", window)
     if window is not None and window > MAX_STABILISATION:
-        errors.append(invalid(f"{path}.stabilizationWindowSeconds", window,
-                              f"must be less than or equal to {MAX_STABILISATION}"))
+        errors.append(
+            invalid(f"{path}.stabilizationWindowSeconds", window, f"must be less than or equal to {MAX_STABILISATION}")
+        )
     if (tolerance := rules.get("tolerance")) is not None and quantity.parse(tolerance).nano < 0:
         errors.append(invalid(f"{path}.tolerance", tolerance, NOT_NEGATIVE))
     if rules.get("selectPolicy") is not None:

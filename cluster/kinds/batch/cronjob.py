@@ -77,8 +77,9 @@ def _check_zone(name: str | None) -> list[FieldError]:
     if not name:
         return [invalid(path, name, "timeZone must be nil or non-empty string")]
     if name.lower() == "local":
-        return [invalid(path, name, "timeZone must be an explicit time zone as defined in "
-                                    "https://www.iana.org/time-zones")]
+        return [
+            invalid(path, name, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")
+        ]
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -101,22 +102,40 @@ def cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     job = (spec.get("jobTemplate") or {}).get("spec") or {}
     last = c.since(status["lastScheduleTime"], now) if status.get("lastScheduleTime") else c.NONE
-    return [obj["metadata"]["name"], spec.get("schedule", ""), spec.get("timeZone") or c.NONE,
-            "True" if spec.get("suspend") else "False", len(status.get("active") or ()), last, c.age(obj, now),
-            *c.containers(job.get("template")), c.selector(job.get("selector"))]
+    return [
+        obj["metadata"]["name"],
+        spec.get("schedule", ""),
+        spec.get("timeZone") or c.NONE,
+        "True" if spec.get("suspend") else "False",
+        len(status.get("active") or ()),
+        last,
+        c.age(obj, now),
+        *c.containers(job.get("template")),
+        c.selector(job.get("selector")),
+    ]
 
 
 KIND = Kind(
-    "batch", "v1", "CronJob", "cronjobs", short_names=("cj",), categories=("all",), subresources=("status",),
-    definition="io.k8s.api.batch.v1.CronJob", strategy=CronJobStrategy(), cells=cells,
-    columns=(c.NAME,
-             c.column("Schedule", description="The schedule in Cron format."),
-             c.column("Timezone", description="The time zone in which the schedule is read."),
-             c.column("Suspend", "boolean", "Whether subsequent executions are suspended."),
-             c.column("Active", "integer", "Number of jobs that run now."),
-             c.column("Last Schedule", description="When a job was last scheduled."),
-             c.AGE,
-             c.column("Containers", description="Names of each container in the template.", wide=True),
-             c.column("Images", description="Images referenced by each container in the template.", wide=True),
-             c.column("Selector", description="Label query over pods that the jobs count.", wide=True)),
+    "batch",
+    "v1",
+    "CronJob",
+    "cronjobs",
+    short_names=("cj",),
+    categories=("all",),
+    subresources=("status",),
+    definition="io.k8s.api.batch.v1.CronJob",
+    strategy=CronJobStrategy(),
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Schedule", description="The schedule in Cron format."),
+        c.column("Timezone", description="The time zone in which the schedule is read."),
+        c.column("Suspend", "boolean", "Whether subsequent executions are suspended."),
+        c.column("Active", "integer", "Number of jobs that run now."),
+        c.column("Last Schedule", description="When a job was last scheduled."),
+        c.AGE,
+        c.column("Containers", description="Names of each container in the template.", wide=True),
+        c.column("Images", description="Images referenced by each container in the template.", wide=True),
+        c.column("Selector", description="Label query over pods that the jobs count.", wide=True),
+    ),
 )

@@ -44,8 +44,12 @@ class JobStrategy(ObjectStrategy):
             obj["metadata"]["labels"] = dict(labels)
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return [*_check_generated(obj), *check_job_spec(obj["spec"], "spec"), *_check_selector(obj["spec"]),
-                *_check_index_names(obj)]
+        return [
+            *_check_generated(obj),
+            *check_job_spec(obj["spec"], "spec"),
+            *_check_selector(obj["spec"]),
+            *_check_index_names(obj),
+        ]
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         spec, before = obj["spec"], old["spec"]
@@ -98,8 +102,12 @@ def _check_generated(obj: Json) -> list[FieldError]:
         return []
     path = "spec.template.metadata.labels"
     labels = spec["template"].get("metadata", {}).get("labels") or {}
-    expected = {OLD_CONTROLLER_UID: uid, OLD_JOB_NAME: obj["metadata"]["name"],
-                CONTROLLER_UID: uid, JOB_NAME: obj["metadata"]["name"]}
+    expected = {
+        OLD_CONTROLLER_UID: uid,
+        OLD_JOB_NAME: obj["metadata"]["name"],
+        CONTROLLER_UID: uid,
+        JOB_NAME: obj["metadata"]["name"],
+    }
     errors: list[FieldError] = []
     for key, value in expected.items():
         if key not in labels:
@@ -129,15 +137,22 @@ def _check_index_names(obj: Json) -> list[FieldError]:
     if spec.get("completionMode") != "Indexed" or not spec.get("completions"):
         return []
     wrong = dns1123_label(f"{name}-{spec['completions'] - 1}")
-    return [invalid("metadata.name", name, f"will not able to create pod with invalid DNS label: {wrong[0]}")
-            ] if wrong else []
+    return (
+        [invalid("metadata.name", name, f"will not able to create pod with invalid DNS label: {wrong[0]}")]
+        if wrong
+        else []
+    )
 
 
 def _check_completions(spec: Json, before: Json) -> list[FieldError]:
     """Completions are fixed, except that an indexed job may be scaled together with its parallelism."""
     new, old = spec.get("completions"), before.get("completions")
-    if new == old or (spec.get("completionMode") == "Indexed" and new is not None
-                      and new == spec.get("parallelism") and old is not None):
+    if new == old or (
+        spec.get("completionMode") == "Indexed"
+        and new is not None
+        and new == spec.get("parallelism")
+        and old is not None
+    ):
         return []
     return check_unchanged("spec.completions", new, old)
 
@@ -146,8 +161,9 @@ def _check_template_change(obj: Json, old: Json) -> list[FieldError]:
     new, before = obj["spec"]["template"], old["spec"]["template"]
     if not _may_reschedule(old):
         return check_unchanged("spec.template", new, before)
-    return check_unchanged("spec.template.spec", _unscheduled(new.get("spec") or {}),
-                           _unscheduled(before.get("spec") or {}))
+    return check_unchanged(
+        "spec.template.spec", _unscheduled(new.get("spec") or {}), _unscheduled(before.get("spec") or {})
+    )
 
 
 def _may_reschedule(old: Json) -> bool:
@@ -167,8 +183,15 @@ def _unscheduled(pod: Json) -> Json:
 
 def cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    return [obj["metadata"]["name"], _state(obj), _completions(spec, status), _duration(status, now), c.age(obj, now),
-            *c.containers(spec.get("template")), c.selector(spec.get("selector"))]
+    return [
+        obj["metadata"]["name"],
+        _state(obj),
+        _completions(spec, status),
+        _duration(status, now),
+        c.age(obj, now),
+        *c.containers(spec.get("template")),
+        c.selector(spec.get("selector")),
+    ]
 
 
 def _state(obj: Json) -> str:
@@ -204,14 +227,24 @@ def _successful(obj: Json) -> str:
 
 
 KIND = Kind(
-    "batch", "v1", "Job", "jobs", categories=("all",), subresources=("status",), definition="io.k8s.api.batch.v1.Job",
-    strategy=JobStrategy(), cells=cells, fields={"status.successful": _successful},
-    columns=(c.NAME,
-             c.column("Status", description="Status of the job."),
-             c.column("Completions", description="How many pods have succeeded, of how many that should."),
-             c.column("Duration", description="Time required to complete the job."),
-             c.AGE,
-             c.column("Containers", description="Names of each container in the template.", wide=True),
-             c.column("Images", description="Images referenced by each container in the template.", wide=True),
-             c.column("Selector", description="Label query over pods that the job counts.", wide=True)),
+    "batch",
+    "v1",
+    "Job",
+    "jobs",
+    categories=("all",),
+    subresources=("status",),
+    definition="io.k8s.api.batch.v1.Job",
+    strategy=JobStrategy(),
+    cells=cells,
+    fields={"status.successful": _successful},
+    columns=(
+        c.NAME,
+        c.column("Status", description="Status of the job."),
+        c.column("Completions", description="How many pods have succeeded, of how many that should."),
+        c.column("Duration", description="Time required to complete the job."),
+        c.AGE,
+        c.column("Containers", description="Names of each container in the template.", wide=True),
+        c.column("Images", description="Images referenced by each container in the template.", wide=True),
+        c.column("Selector", description="Label query over pods that the job counts.", wide=True),
+    ),
 )

@@ -13,8 +13,15 @@ from cluster.kinds.common import (
 from cluster.kinds.podvalidation import validate_pod_template
 from cluster.registry import Json
 
-NUMBERS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
-           "backoffLimitPerIndex", "maxFailedIndexes")
+NUMBERS = (
+    "parallelism",
+    "completions",
+    "activeDeadlineSeconds",
+    "backoffLimit",
+    "ttlSecondsAfterFinished",
+    "backoffLimitPerIndex",
+    "maxFailedIndexes",
+)
 MODES = ("NonIndexed", "Indexed")
 ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 MAX_PARALLELISM = 100000
@@ -41,7 +48,7 @@ def _check_managed_by(spec: Json, path: str) -> list[FieldError]:
     domain, slash, name = manager.partition("/")
     errors: list[FieldError] = []
     if not slash or not name:
-        errors.append(invalid(f"{path}.managedBy", manager, "must be a domain-prefixed path (such as \"acme.io/foo\")"))
+        errors.append(invalid(f"{path}.managedBy", manager, 'must be a domain-prefixed path (such as "acme.io/foo")'))
     else:
         errors += check(f"{path}.managedBy", domain, dns1123_subdomain)
     if len(manager) > 63:
@@ -68,8 +75,13 @@ def _check_indexed(spec: Json, path: str) -> list[FieldError]:
     if completions is None:
         errors.append(required(f"{path}.completions", "when completion mode is Indexed"))
     if parallelism is not None and parallelism > MAX_PARALLELISM:
-        errors.append(invalid(f"{path}.parallelism", parallelism,
-                              f"must be less than or equal to {MAX_PARALLELISM} when completion mode is Indexed"))
+        errors.append(
+            invalid(
+                f"{path}.parallelism",
+                parallelism,
+                f"must be less than or equal to {MAX_PARALLELISM} when completion mode is Indexed",
+            )
+        )
     if failed is not None and spec.get("backoffLimitPerIndex") is None:
         errors.append(required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
     if failed is not None and completions is not None and failed > completions:
@@ -84,14 +96,17 @@ def _check_failure_policy(policy: Json, spec: Json, path: str) -> list[FieldErro
     pod = (spec.get("template") or {}).get("spec") or {}
     names = {c.get("name") for n in ("containers", "initContainers") for c in pod.get(n) or ()}
     per_index = spec.get("backoffLimitPerIndex") is not None
-    return [error for i, rule in enumerate(rules)
-            for error in _check_failure_rule(rule, names, per_index, f"{path}.rules[{i}]")]
+    return [
+        error
+        for i, rule in enumerate(rules)
+        for error in _check_failure_rule(rule, names, per_index, f"{path}.rules[{i}]")
+    ]
 
 
 def _check_failure_rule(rule: Json, names: set[str | None], per_index: bool, path: str) -> list[FieldError]:
     action, codes, conditions = rule.get("action"), rule.get("onExitCodes"), rule.get("onPodConditions")
     if not action:
-        errors = [required(f"{path}.action", "valid values: \"FailJob\", \"FailIndex\", \"Count\" and \"Ignore\"")]
+        errors = [required(f"{path}.action", 'valid values: "FailJob", "FailIndex", "Count" and "Ignore"')]
     elif action == "FailIndex" and not per_index:
         errors = [invalid(f"{path}.action", action, "requires the backoffLimitPerIndex to be set")]
     else:
@@ -110,13 +125,18 @@ def _check_failure_rule(rule: Json, names: set[str | None], per_index: bool, pat
 def _check_exit_codes(codes: Json, names: set[str | None], path: str) -> list[FieldError]:
     operator, values = codes.get("operator"), codes.get("values") or []
     if not operator:
-        errors = [required(f"{path}.operator", "valid values: \"In\", \"NotIn\"")]
+        errors = [required(f"{path}.operator", 'valid values: "In", "NotIn"')]
     else:
         errors = check_choice(f"{path}.operator", operator, ("In", "NotIn"))
     container = codes.get("containerName")
     if container is not None and container not in names:
-        errors.append(invalid(f"{path}.containerName", container,
-                              "must be one of the container or initContainer names in the pod template"))
+        errors.append(
+            invalid(
+                f"{path}.containerName",
+                container,
+                "must be one of the container or initContainer names in the pod template",
+            )
+        )
     if not values:
         errors.append(invalid(f"{path}.values", values, "at least one value is required"))
     elif len(values) > MAX_EXIT_CODES:
@@ -126,8 +146,11 @@ def _check_exit_codes(codes: Json, names: set[str | None], path: str) -> list[Fi
     if len(set(values)) != len(values):
         errors.append(invalid(f"{path}.values", values, "must not contain duplicates"))
     if operator == "In":
-        errors += [invalid(f"{path}.values[{i}]", value, "must not be 0 for the In operator")
-                   for i, value in enumerate(values) if value == 0]
+        errors += [
+            invalid(f"{path}.values[{i}]", value, "must not be 0 for the In operator")
+            for i, value in enumerate(values)
+            if value == 0
+        ]
     return errors
 
 
@@ -152,13 +175,19 @@ def _check_success_policy(policy: Json, spec: Json, path: str) -> list[FieldErro
     errors: list[FieldError] = []
     for i, rule in enumerate(rules):
         if rule.get("succeededCount") is None and rule.get("succeededIndexes") is None:
-            errors.append(required(f"{path}.rules[{i}]",
-                                   "at least one of succeededCount or succeededIndexes must be specified"))
+            errors.append(
+                required(f"{path}.rules[{i}]", "at least one of succeededCount or succeededIndexes must be specified")
+            )
         count, completions = rule.get("succeededCount"), spec.get("completions")
         errors += check_not_negative(f"{path}.rules[{i}].succeededCount", count)
         if count is not None and completions is not None and count > completions:
-            errors.append(invalid(f"{path}.rules[{i}].succeededCount", count,
-                                  f"must be less than or equal to {completions} (the number of specified completions)"))
+            errors.append(
+                invalid(
+                    f"{path}.rules[{i}].succeededCount",
+                    count,
+                    f"must be less than or equal to {completions} (the number of specified completions)",
+                )
+            )
     return errors
 
 
@@ -174,10 +203,11 @@ def _check_restart(spec: Json, path: str) -> list[FieldError]:
     pod = (spec.get("template") or {}).get("spec") or {}
     policy, path = pod.get("restartPolicy"), f"{path}.template.spec"
     if policy not in ("OnFailure", "Never"):
-        return [required(f"{path}.restartPolicy", "valid values: \"OnFailure\", \"Never\"")]
+        return [required(f"{path}.restartPolicy", 'valid values: "OnFailure", "Never"')]
     if spec.get("podFailurePolicy") is not None and policy != "Never":
-        return [invalid(f"{path}.restartPolicy", policy,
-                        "only \"Never\" is supported when podFailurePolicy is specified")]
+        return [
+            invalid(f"{path}.restartPolicy", policy, 'only "Never" is supported when podFailurePolicy is specified')
+        ]
     if pod.get("ephemeralContainers"):
         return [forbidden(f"{path}.ephemeralContainers", "cannot be set for a Job")]
     return []

@@ -51,8 +51,9 @@ def _check_uncounted(status: Json) -> list[FieldError]:
     for name in ("succeeded", "failed"):
         for i, uid in enumerate(uncounted.get(name) or ()):
             if uid in seen or not uid:
-                errors.append(invalid(f"status.uncountedTerminatedPods.{name}[{i}]", uid,
-                                      "must be unique and not empty"))
+                errors.append(
+                    invalid(f"status.uncountedTerminatedPods.{name}[{i}]", uid, "must be unique and not empty")
+                )
             seen.add(uid)
     return errors
 
@@ -62,12 +63,13 @@ def _check_conditions(status: Json) -> list[FieldError]:
     met, target = is_true(status, "SuccessCriteriaMet"), is_true(status, "FailureTarget")
     errors: list[FieldError] = []
     for wrong, detail in (
-            (complete and failed, "cannot set Complete=True and Failed=true conditions"),
-            (complete and target, "cannot set Complete=True and FailureTarget=true conditions"),
-            (failed and met, "cannot set Failed=True and SuccessCriteriaMet=true conditions"),
-            (met and target, "cannot set SuccessCriteriaMet=True and FailureTarget=true conditions"),
-            (failed and not target, "cannot set Failed=True condition without the FailureTarget=true condition"),
-            (complete and not met, "cannot set Complete=True condition without the SuccessCriteriaMet=true condition")):
+        (complete and failed, "cannot set Complete=True and Failed=true conditions"),
+        (complete and target, "cannot set Complete=True and FailureTarget=true conditions"),
+        (failed and met, "cannot set Failed=True and SuccessCriteriaMet=true conditions"),
+        (met and target, "cannot set SuccessCriteriaMet=True and FailureTarget=true conditions"),
+        (failed and not target, "cannot set Failed=True condition without the FailureTarget=true condition"),
+        (complete and not met, "cannot set Complete=True condition without the SuccessCriteriaMet=true condition"),
+    ):
         if wrong:
             errors.append(omitted(CONDITIONS, detail))
     return errors
@@ -95,19 +97,33 @@ def _check_finish(status: Json) -> list[FieldError]:
         errors.append(required("status.startTime", "startTime is required for finished job"))
     uncounted = status.get("uncountedTerminatedPods") or {}
     if uncounted.get("succeeded") or uncounted.get("failed"):
-        errors.append(invalid("status.uncountedTerminatedPods", uncounted,
-                              "uncountedTerminatedPods needs to be empty for finished job"))
+        errors.append(
+            invalid(
+                "status.uncountedTerminatedPods",
+                uncounted,
+                "uncountedTerminatedPods needs to be empty for finished job",
+            )
+        )
     return errors
 
 
 def _check_transition(job: Json, status: Json, before: Json) -> list[FieldError]:
-    errors = [omitted(CONDITIONS, f"cannot disable the terminal {name}=True condition")
-              for name in TERMINAL if is_true(before, name) and not is_true(status, name)]
+    errors = [
+        omitted(CONDITIONS, f"cannot disable the terminal {name}=True condition")
+        for name in TERMINAL
+        if is_true(before, name) and not is_true(status, name)
+    ]
     started, was = status.get("startTime"), before.get("startTime")
     if was is not None and started != was and not job["spec"].get("suspend") and not is_true(before, "Suspended"):
-        errors.append(required("status.startTime", "startTime cannot be removed for unsuspended job") if started is None
-                      else invalid("status.startTime", started, "startTime cannot be modified for unsuspended job"))
+        errors.append(
+            required("status.startTime", "startTime cannot be removed for unsuspended job")
+            if started is None
+            else invalid("status.startTime", started, "startTime cannot be modified for unsuspended job")
+        )
     if job["spec"].get("completionMode") != "Indexed":
-        errors += [invalid(f"status.{name}", status.get(name) or 0, f"cannot decrease the {name} counter")
-                   for name in ("succeeded", "failed") if (status.get(name) or 0) < (before.get(name) or 0)]
+        errors += [
+            invalid(f"status.{name}", status.get(name) or 0, f"cannot decrease the {name} counter")
+            for name in ("succeeded", "failed")
+            if (status.get(name) or 0) < (before.get(name) or 0)
+        ]
     return errors

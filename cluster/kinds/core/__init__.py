@@ -17,6 +17,19 @@ from cluster.kinds.core import (
 )
 from cluster.registry import register
 
-for _module in (pods, nodes, services, configuration, volumes, namespaces, serviceaccounts, quotas, events, endpoints,
-                podtemplates, replicationcontrollers, componentstatuses):
+for _module in (
+    pods,
+    nodes,
+    services,
+    configuration,
+    volumes,
+    namespaces,
+    serviceaccounts,
+    quotas,
+    events,
+    endpoints,
+    podtemplates,
+    replicationcontrollers,
+    componentstatuses,
+):
     register(*_module.KINDS)

@@ -19,11 +19,31 @@ def _cells(obj: Json, now: float) -> list[Any]:
 
 
 KINDS = (
-    Kind("", "v1", "ComponentStatus", "componentstatuses", namespaced=False, short_names=("cs",), verbs=("get", "list"),
-         definition="io.k8s.api.core.v1.ComponentStatus", strategy=Unchecked(), cells=_cells,
-         columns=(c.NAME, c.column("Status", description="Whether the component answers."),
-                  c.column("Message", description="What the component says."),
-                  c.column("Error", description="Why it did not answer."))),
-    Kind("", "v1", "Binding", "bindings", verbs=("create",), definition="io.k8s.api.core.v1.Binding",
-         strategy=Unchecked()),
+    Kind(
+        "",
+        "v1",
+        "ComponentStatus",
+        "componentstatuses",
+        namespaced=False,
+        short_names=("cs",),
+        verbs=("get", "list"),
+        definition="io.k8s.api.core.v1.ComponentStatus",
+        strategy=Unchecked(),
+        cells=_cells,
+        columns=(
+            c.NAME,
+            c.column("Status", description="Whether the component answers."),
+            c.column("Message", description="What the component says."),
+            c.column("Error", description="Why it did not answer."),
+        ),
+    ),
+    Kind(
+        "",
+        "v1",
+        "Binding",
+        "bindings",
+        verbs=("create",),
+        definition="io.k8s.api.core.v1.Binding",
+        strategy=Unchecked(),
+    ),
 )

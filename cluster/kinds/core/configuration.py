@@ -88,8 +88,12 @@ def _check_type(obj: Json, data: dict[str, str]) -> list[FieldError]:
 
 
 _JSON_TYPES = ("kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson")
-_KEYS = {"kubernetes.io/dockercfg": (".dockercfg",), "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
-         "kubernetes.io/ssh-auth": ("ssh-privatekey",), "kubernetes.io/tls": ("tls.crt", "tls.key")}
+_KEYS = {
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+}
 
 
 def _is_json(encoded: str) -> bool:
@@ -109,11 +113,31 @@ def _secret_cells(obj: Json, now: float) -> list[Any]:
 
 
 KINDS = (
-    Kind("", "v1", "ConfigMap", "configmaps", short_names=("cm",), definition="io.k8s.api.core.v1.ConfigMap",
-         strategy=ConfigMapStrategy(), cells=_config_map_cells,
-         columns=(c.NAME, c.column("Data", description="Number of entries, binary ones included."), c.AGE)),
-    Kind("", "v1", "Secret", "secrets", definition="io.k8s.api.core.v1.Secret", strategy=SecretStrategy(),
-         cells=_secret_cells, fields={"type": c.field("type")},
-         columns=(c.NAME, c.column("Type", description="What the data is meant for."),
-                  c.column("Data", description="Number of entries."), c.AGE)),
+    Kind(
+        "",
+        "v1",
+        "ConfigMap",
+        "configmaps",
+        short_names=("cm",),
+        definition="io.k8s.api.core.v1.ConfigMap",
+        strategy=ConfigMapStrategy(),
+        cells=_config_map_cells,
+        columns=(c.NAME, c.column("Data", description="Number of entries, binary ones included."), c.AGE),
+    ),
+    Kind(
+        "",
+        "v1",
+        "Secret",
+        "secrets",
+        definition="io.k8s.api.core.v1.Secret",
+        strategy=SecretStrategy(),
+        cells=_secret_cells,
+        fields={"type": c.field("type")},
+        columns=(
+            c.NAME,
+            c.column("Type", description="What the data is meant for."),
+            c.column("Data", description="Number of entries."),
+            c.AGE,
+        ),
+    ),
 )

@@ -25,8 +25,11 @@ class EndpointsStrategy(CoreStrategy):
                 port["protocol"] = port.get("protocol") or "TCP"
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return [error for i, subset in enumerate(obj.get("subsets") or ())
-                for error in _check_subset(subset, f"subsets[{i}]", ctx.settings)]
+        return [
+            error
+            for i, subset in enumerate(obj.get("subsets") or ())
+            for error in _check_subset(subset, f"subsets[{i}]", ctx.settings)
+        ]
 
 
 def _check_subset(subset: Json, path: str, settings: Settings) -> list[FieldError]:
@@ -94,8 +97,17 @@ def _cells(obj: Json, now: float) -> list[Any]:
 
 
 KINDS = (
-    Kind("", "v1", "Endpoints", "endpoints", singular="endpoints", short_names=("ep",),
-         definition="io.k8s.api.core.v1.Endpoints", strategy=EndpointsStrategy(), cells=_cells,
-         deprecation=DEPRECATION,
-         columns=(c.NAME, c.column("Endpoints", description="Addresses and ports that are ready."), c.AGE)),
+    Kind(
+        "",
+        "v1",
+        "Endpoints",
+        "endpoints",
+        singular="endpoints",
+        short_names=("ep",),
+        definition="io.k8s.api.core.v1.Endpoints",
+        strategy=EndpointsStrategy(),
+        cells=_cells,
+        deprecation=DEPRECATION,
+        columns=(c.NAME, c.column("Endpoints", description="Addresses and ports that are ready."), c.AGE),
+    ),
 )

@@ -38,8 +38,9 @@ def _check_newer(obj: Json) -> list[FieldError]:
     errors = [] if obj.get("eventTime") else [required("eventTime")]
     if obj.get("type") not in ("Normal", "Warning"):
         errors.append(invalid("type", "", f"has invalid value: {obj.get('type', '')}"))
-    return errors + [invalid(name, "", "needs to be unset") for name in ("firstTimestamp", "lastTimestamp", "count")
-                     if obj.get(name)]
+    return errors + [
+        invalid(name, "", "needs to be unset") for name in ("firstTimestamp", "lastTimestamp", "count") if obj.get(name)
+    ]
 
 
 def _check_series_fields(obj: Json, reporter: str) -> list[FieldError]:
@@ -73,9 +74,18 @@ def cells(obj: Json, now: float) -> list[Any]:
     if series:
         last, count = c.since(series.get("lastObservedTime"), now), series.get("count") or 0
     kind, name = involved.get("kind", "").lower(), involved.get("name")
-    return [last, obj.get("type", ""), obj.get("reason", ""), f"{kind}/{name}" if name else kind,
-            involved.get("fieldPath", ""), _source(obj), obj.get("message", "").strip(), first, count,
-            obj["metadata"]["name"]]
+    return [
+        last,
+        obj.get("type", ""),
+        obj.get("reason", ""),
+        f"{kind}/{name}" if name else kind,
+        involved.get("fieldPath", ""),
+        _source(obj),
+        obj.get("message", "").strip(),
+        first,
+        count,
+        obj["metadata"]["name"],
+    ]
 
 
 def _source_field(obj: Json) -> str:
@@ -84,10 +94,14 @@ def _source_field(obj: Json) -> str:
 
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 FIELDS = {f"involvedObject.{name}": c.field("involvedObject", name) for name in _INVOLVED} | {
-    "reason": c.field("reason"), "reportingComponent": c.field("reportingComponent"), "source": _source_field,
-    "type": c.field("type")}
+    "reason": c.field("reason"),
+    "reportingComponent": c.field("reportingComponent"),
+    "source": _source_field,
+    "type": c.field("type"),
+}
 COLUMNS = (
-    c.column("Last Seen", description="When it happened last."), c.column("Type", description="Normal or Warning."),
+    c.column("Last Seen", description="When it happened last."),
+    c.column("Type", description="Normal or Warning."),
     c.column("Reason", description="Why it happened, in one word."),
     c.column("Object", description="What it is about."),
     c.column("Subobject", description="The part of the object it is about.", wide=True),
@@ -95,10 +109,21 @@ COLUMNS = (
     c.column("Message", description="What happened."),
     c.column("First Seen", description="When it happened first.", wide=True),
     c.column("Count", description="How often it happened.", wide=True),
-    c.Column("Name", "string", "name", "The event's name.", 1))
+    c.Column("Name", "string", "name", "The event's name.", 1),
+)
 
 
 KINDS = (
-    Kind("", "v1", "Event", "events", short_names=("ev",), definition="io.k8s.api.core.v1.Event",
-         strategy=EventStrategy(), cells=cells, fields=FIELDS, columns=COLUMNS),
+    Kind(
+        "",
+        "v1",
+        "Event",
+        "events",
+        short_names=("ev",),
+        definition="io.k8s.api.core.v1.Event",
+        strategy=EventStrategy(),
+        cells=cells,
+        fields=FIELDS,
+        columns=COLUMNS,
+    ),
 )

@@ -59,9 +59,19 @@ def _cells(obj: Json, now: float) -> list[Any]:
 
 
 KINDS = (
-    Kind("", "v1", "Namespace", "namespaces", namespaced=False, short_names=("ns",),
-         verbs=("create", "delete", "get", "list", "patch", "update", "watch"), subresources=("finalize", "status"),
-         definition="io.k8s.api.core.v1.Namespace", strategy=NamespaceStrategy(), cells=_cells,
-         fields={"status.phase": c.field("status", "phase")},
-         columns=(c.NAME, c.column("Status", description="Active, or Terminating while it is emptied."), c.AGE)),
+    Kind(
+        "",
+        "v1",
+        "Namespace",
+        "namespaces",
+        namespaced=False,
+        short_names=("ns",),
+        verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
+        subresources=("finalize", "status"),
+        definition="io.k8s.api.core.v1.Namespace",
+        strategy=NamespaceStrategy(),
+        cells=_cells,
+        fields={"status.phase": c.field("status", "phase")},
+        columns=(c.NAME, c.column("Status", description="Active, or Terminating while it is emptied."), c.AGE),
+    ),
 )

@@ -40,9 +40,11 @@ class NodeStrategy(ClusterScoped):
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         new, before = obj["spec"], old.get("spec") or {}
-        return [forbidden(f"spec.{field}", f'node updates may not change {name} except from "" to valid')
-                for field, name in (("podCIDRs", "podCIDR"), ("providerID", "providerID"))
-                if before.get(field) and new.get(field) != before[field]]
+        return [
+            forbidden(f"spec.{field}", f'node updates may not change {name} except from "" to valid')
+            for field, name in (("podCIDRs", "podCIDR"), ("providerID", "providerID"))
+            if before.get(field) and new.get(field) != before[field]
+        ]
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status = obj.get("status") or {}
@@ -95,7 +97,7 @@ def roles(obj: Json) -> list[str]:
     found = set()
     for key, value in (obj["metadata"].get("labels") or {}).items():
         if key.startswith(_ROLE_PREFIX) and len(key) > len(_ROLE_PREFIX):
-            found.add(key[len(_ROLE_PREFIX):])
+            found.add(key[len(_ROLE_PREFIX) :])
         elif key == _ROLE_LABEL and value:
             found.add(value)
     return sorted(found)
@@ -110,9 +112,18 @@ def _address(obj: Json, kind: str) -> str:
 
 def _cells(obj: Json, now: float) -> list[Any]:
     info = (obj.get("status") or {}).get("nodeInfo") or {}
-    return [obj["metadata"]["name"], _state(obj), ",".join(roles(obj)) or c.NONE, c.age(obj, now),
-            info.get("kubeletVersion", ""), _address(obj, "InternalIP"), _address(obj, "ExternalIP"),
-            info.get("osImage") or c.UNKNOWN, _kernel(info), info.get("containerRuntimeVersion") or c.UNKNOWN]
+    return [
+        obj["metadata"]["name"],
+        _state(obj),
+        ",".join(roles(obj)) or c.NONE,
+        c.age(obj, now),
+        info.get("kubeletVersion", ""),
+        _address(obj, "InternalIP"),
+        _address(obj, "ExternalIP"),
+        info.get("osImage") or c.UNKNOWN,
+        _kernel(info),
+        info.get("containerRuntimeVersion") or c.UNKNOWN,
+    ]
 
 
 def _kernel(info: dict[str, str]) -> str:
@@ -125,15 +136,29 @@ def _unschedulable(obj: Json) -> str:
 
 
 KINDS = (
-    Kind("", "v1", "Node", "nodes", namespaced=False, short_names=("no",), subresources=("proxy", "status"),
-         definition="io.k8s.api.core.v1.Node", strategy=NodeStrategy(), cells=_cells,
-         fields={"spec.unschedulable": _unschedulable},
-         columns=(c.NAME, c.column("Status", description="Ready or not, and whether pods are scheduled to it."),
-                  c.column("Roles", description="What the node's labels say it is for."), c.AGE,
-                  c.column("Version", description="Version of its kubelet."),
-                  c.column("Internal-IP", description="Its address within the cluster.", wide=True),
-                  c.column("External-IP", description="Its address from outside.", wide=True),
-                  c.column("OS-Image", description="The operating system it reports.", wide=True),
-                  c.column("Kernel-Version", description="The kernel it reports.", wide=True),
-                  c.column("Container-Runtime", description="The runtime it reports, with version.", wide=True))),
+    Kind(
+        "",
+        "v1",
+        "Node",
+        "nodes",
+        namespaced=False,
+        short_names=("no",),
+        subresources=("proxy", "status"),
+        definition="io.k8s.api.core.v1.Node",
+        strategy=NodeStrategy(),
+        cells=_cells,
+        fields={"spec.unschedulable": _unschedulable},
+        columns=(
+            c.NAME,
+            c.column("Status", description="Ready or not, and whether pods are scheduled to it."),
+            c.column("Roles", description="What the node's labels say it is for."),
+            c.AGE,
+            c.column("Version", description="Version of its kubelet."),
+            c.column("Internal-IP", description="Its address within the cluster.", wide=True),
+            c.column("External-IP", description="Its address from outside.", wide=True),
+            c.column("OS-Image", description="The operating system it reports.", wide=True),
+            c.column("Kernel-Version", description="The kernel it reports.", wide=True),
+            c.column("Container-Runtime", description="The runtime it reports, with version.", wide=True),
+        ),
+    ),
 )

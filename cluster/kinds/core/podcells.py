@@ -9,13 +9,16 @@ from cluster.kinds import columns as c
 from cluster.registry import Json
 
 COLUMNS = (
-    c.NAME, c.column("Ready", description="Containers that are ready, of all."),
+    c.NAME,
+    c.column("Ready", description="Containers that are ready, of all."),
     c.column("Status", description="The phase of the pod, or why it is not running as it should."),
-    c.column("Restarts", description="How often containers were restarted, and when last."), c.AGE,
+    c.column("Restarts", description="How often containers were restarted, and when last."),
+    c.AGE,
     c.column("IP", description="Address of the pod.", wide=True),
     c.column("Node", description="The node it is assigned to.", wide=True),
     c.column("Nominated Node", description="The node where pods are preempted for it.", wide=True),
-    c.column("Readiness Gates", description="Gates that are open, of all.", wide=True))
+    c.column("Readiness Gates", description="Gates that are open, of all.", wide=True),
+)
 
 
 class _Tally:
@@ -55,8 +58,17 @@ def cells(obj: Json, now: float) -> list[Any]:
         restarts = f"{tally.restarts} ({clock.human(now - tally.last)} ago)"
     addresses = status.get("podIPs")
     ip = addresses[0].get("ip") if addresses else status.get("podIP")
-    return [meta["name"], f"{tally.ready}/{tally.total}", reason, restarts, c.age(obj, now), ip or c.NONE,
-            spec.get("nodeName") or c.NONE, status.get("nominatedNodeName") or c.NONE, _gates(spec, status)]
+    return [
+        meta["name"],
+        f"{tally.ready}/{tally.total}",
+        reason,
+        restarts,
+        c.age(obj, now),
+        ip or c.NONE,
+        spec.get("nodeName") or c.NONE,
+        status.get("nominatedNodeName") or c.NONE,
+        _gates(spec, status),
+    ]
 
 
 def _reason(spec: Json, status: Json, tally: _Tally) -> str:

@@ -38,9 +38,15 @@ class PodStrategy(CoreStrategy):
         if spec["terminationGracePeriodSeconds"] < 0:
             spec["terminationGracePeriodSeconds"] = 1
         if spec.get("schedulingGates"):
-            obj["status"]["conditions"] = [{
-                "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": _GATED,
-                "lastTransitionTime": clock.now()}]
+            obj["status"]["conditions"] = [
+                {
+                    "type": "PodScheduled",
+                    "status": "False",
+                    "reason": "SchedulingGated",
+                    "message": _GATED,
+                    "lastTransitionTime": clock.now(),
+                }
+            ]
 
     def prepare_update(self, obj: Json, old: Json, ctx: Context) -> None:
         super().prepare_update(obj, old, ctx)
@@ -138,14 +144,41 @@ def _ip(obj: Json) -> str:
 
 
 FIELDS: dict[str, Any] = {
-    "spec.nodeName": c.field("spec", "nodeName"), "spec.restartPolicy": c.field("spec", "restartPolicy"),
-    "spec.schedulerName": c.field("spec", "schedulerName"), "spec.serviceAccountName": _account,
-    "spec.hostNetwork": _host_network, "status.phase": c.field("status", "phase"), "status.podIP": _ip,
-    "status.podIPs": _ip, "status.nominatedNodeName": c.field("status", "nominatedNodeName")}
+    "spec.nodeName": c.field("spec", "nodeName"),
+    "spec.restartPolicy": c.field("spec", "restartPolicy"),
+    "spec.schedulerName": c.field("spec", "schedulerName"),
+    "spec.serviceAccountName": _account,
+    "spec.hostNetwork": _host_network,
+    "status.phase": c.field("status", "phase"),
+    "status.podIP": _ip,
+    "status.podIPs": _ip,
+    "status.nominatedNodeName": c.field("status", "nominatedNodeName"),
+}
 
 KINDS = (
-    Kind("", "v1", "Pod", "pods", short_names=("po",), categories=("all",), definition="io.k8s.api.core.v1.Pod",
-         subresources=("attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward", "proxy",
-                       "resize", "status"),
-         strategy=PodStrategy(), cells=podcells.cells, columns=podcells.COLUMNS, fields=FIELDS),
+    Kind(
+        "",
+        "v1",
+        "Pod",
+        "pods",
+        short_names=("po",),
+        categories=("all",),
+        definition="io.k8s.api.core.v1.Pod",
+        subresources=(
+            "attach",
+            "binding",
+            "ephemeralcontainers",
+            "eviction",
+            "exec",
+            "log",
+            "portforward",
+            "proxy",
+            "resize",
+            "status",
+        ),
+        strategy=PodStrategy(),
+        cells=podcells.cells,
+        columns=podcells.COLUMNS,
+        fields=FIELDS,
+    ),
 )

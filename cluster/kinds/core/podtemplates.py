@@ -31,9 +31,19 @@ def _cells(obj: Json, now: float) -> list[Any]:
 
 
 KINDS = (
-    Kind("", "v1", "PodTemplate", "podtemplates", definition="io.k8s.api.core.v1.PodTemplate",
-         strategy=PodTemplateStrategy(), cells=_cells,
-         columns=(c.NAME, c.column("Containers", description="Names of the containers in the template."),
-                  c.column("Images", description="Images of the containers in the template."),
-                  c.column("Pod Labels", description="Labels that pods of the template get."))),
+    Kind(
+        "",
+        "v1",
+        "PodTemplate",
+        "podtemplates",
+        definition="io.k8s.api.core.v1.PodTemplate",
+        strategy=PodTemplateStrategy(),
+        cells=_cells,
+        columns=(
+            c.NAME,
+            c.column("Containers", description="Names of the containers in the template."),
+            c.column("Images", description="Images of the containers in the template."),
+            c.column("Pod Labels", description="Labels that pods of the template get."),
+        ),
+    ),
 )

@@ -19,9 +19,11 @@ from cluster.kinds.podvalidation import check_deadline
 from cluster.kinds.qos import qos_class
 from cluster.registry import Json
 
-_MUTABLE = ("pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-            "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)")
+_MUTABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
 _RESIZABLE = "only cpu and memory resources are mutable"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
@@ -57,8 +59,10 @@ def _with_old(new: Json, old: Json) -> Json:
     rest = dict(new)
     for name in ("containers", "initContainers"):
         if name in rest:
-            rest[name] = [{**container, "image": before.get("image")}
-                          for container, before in zip(rest[name] or [], old.get(name) or [], strict=True)]
+            rest[name] = [
+                {**container, "image": before.get("image")}
+                for container, before in zip(rest[name] or [], old.get(name) or [], strict=True)
+            ]
     for name in ("activeDeadlineSeconds", "tolerations", "schedulingGates"):
         _put(rest, name, old.get(name))
     if old.get("terminationGracePeriodSeconds", 0) < 0 and rest.get("terminationGracePeriodSeconds") == 1:
@@ -86,17 +90,27 @@ def _check_tolerations(new: Json, old: Json) -> list[FieldError]:
 
 def _check_gates(new: list[Json], old: list[Json]) -> list[FieldError]:
     before = {gate.get("name") for gate in old}
-    return [forbidden(f"spec.schedulingGates[{i}].name",
-                      f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'")
-            for i, gate in enumerate(new) if gate.get("name") not in before]
+    return [
+        forbidden(
+            f"spec.schedulingGates[{i}].name",
+            f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'",
+        )
+        for i, gate in enumerate(new)
+        if gate.get("name") not in before
+    ]
 
 
 def _check_gated(new: Json, old: Json) -> list[FieldError]:
     selector, before = new.get("nodeSelector") or {}, old.get("nodeSelector") or {}
     errors: list[FieldError] = []
     if any(selector.get(key) != value for key, value in before.items()):
-        errors.append(invalid("spec.nodeSelector", selector,
-                              "only additions to spec.nodeSelector are allowed (no mutations or deletions)"))
+        errors.append(
+            invalid(
+                "spec.nodeSelector",
+                selector,
+                "only additions to spec.nodeSelector are allowed (no mutations or deletions)",
+            )
+        )
     path = "spec.affinity.nodeAffinity"
     required, was = _required_terms(new), _required_terms(old)
     if was is not None and required is None:
@@ -118,10 +132,10 @@ def _check_terms(new: list[Json], old: list[Json], path: str) -> list[FieldError
     for i, (term, before) in enumerate(zip(new, old, strict=True)):
         for name in ("matchExpressions", "matchFields"):
             was, now = before.get(name) or [], term.get(name) or []
-            if now[:len(was)] != was or (not was and not before.get("matchExpressions")
-                                         and not before.get("matchFields") and now):
-                errors.append(invalid(f"{path}[{i}]", term,
-                                      "only additions are allowed (no mutations or deletions)"))
+            if now[: len(was)] != was or (
+                not was and not before.get("matchExpressions") and not before.get("matchFields") and now
+            ):
+                errors.append(invalid(f"{path}[{i}]", term, "only additions are allowed (no mutations or deletions)"))
     return errors
 
 
@@ -155,14 +169,19 @@ def _check_addresses(status: Json, name: str) -> list[FieldError]:
     errors = [error for i, ip in enumerate(listed) for error in check(f"status.{name}[{i}]", ip, ip_address)]
     families = [address.version for ip in listed if (address := ip_of(ip))]
     if not errors and len(families) > len(set(families)):
-        errors.append(invalid(f"status.{name}", [{"IP": ip} for ip in listed],
-                              "may specify no more than one IP for each IP family"))
+        errors.append(
+            invalid(
+                f"status.{name}", [{"IP": ip} for ip in listed], "may specify no more than one IP for each IP family"
+            )
+        )
     return errors
 
 
 def _check_ended(spec: Json, status: Json, before: Json) -> list[FieldError]:
     """A container that may not be restarted stays terminated."""
-    was = {item.get("name"): (item.get("state") or {}).get("terminated") for item in before.get("containerStatuses") or ()}
+    was = {
+        item.get("name"): (item.get("state") or {}).get("terminated") for item in before.get("containerStatuses") or ()
+    }
     containers = {container["name"]: container for container in spec.get("containers") or ()}
     errors: list[FieldError] = []
     for i, item in enumerate(status.get("containerStatuses") or ()):
@@ -184,8 +203,12 @@ def check_ephemeral_change(new: Json, old: Json) -> list[FieldError]:
         if name not in now:
             errors.append(forbidden(path, f'existing ephemeral containers "{name}" may not be removed\n'))
         elif now[name] != container:
-            errors.append(forbidden(path, f'existing ephemeral containers "{name}" may not be changed'
-                                    + difference(now[name], container)))
+            errors.append(
+                forbidden(
+                    path,
+                    f'existing ephemeral containers "{name}" may not be changed' + difference(now[name], container),
+                )
+            )
     return errors
 
 
@@ -225,6 +248,11 @@ def check_resize(spec: Json, old: Json) -> list[FieldError]:
 
 def _fixed(container: Json) -> list[Any]:
     resources = container.get("resources") or {}
-    return [container.get("resizePolicy"), resources.get("claims"),
-            *({key: value for key, value in (resources.get(which) or {}).items() if key not in ("cpu", "memory")}
-              for which in ("limits", "requests"))]
+    return [
+        container.get("resizePolicy"),
+        resources.get("claims"),
+        *(
+            {key: value for key, value in (resources.get(which) or {}).items() if key not in ("cpu", "memory")}
+            for which in ("limits", "requests")
+        ),
+    ]

@@ -23,9 +23,15 @@ from cluster.registry import Context, Json, Kind
 
 _BY_BEST_EFFORT = frozenset(("pods",))
 _COMPUTE = frozenset(("pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"))
-_SCOPES = {"BestEffort": _BY_BEST_EFFORT, "NotBestEffort": _COMPUTE, "Terminating": _COMPUTE,
-           "NotTerminating": _COMPUTE, "PriorityClass": None, "CrossNamespacePodAffinity": frozenset(("pods",)),
-           "VolumeAttributesClass": None}
+_SCOPES = {
+    "BestEffort": _BY_BEST_EFFORT,
+    "NotBestEffort": _COMPUTE,
+    "Terminating": _COMPUTE,
+    "NotTerminating": _COMPUTE,
+    "PriorityClass": None,
+    "CrossNamespacePodAffinity": frozenset(("pods",)),
+    "VolumeAttributesClass": None,
+}
 _OPPOSITES = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
 _EXISTS_ONLY = frozenset(("BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"))
 
@@ -49,8 +55,12 @@ class ResourceQuotaStrategy(CoreStrategy):
             expressions = selector.get("matchExpressions") or []
             for expression in expressions:
                 errors += _check_expression(expression)
-            errors += _check_scopes("spec.scopeSelector.matchExpressions.scopeName",
-                                    [e.get("scopeName", "") for e in expressions], selector, hard)
+            errors += _check_scopes(
+                "spec.scopeSelector.matchExpressions.scopeName",
+                [e.get("scopeName", "") for e in expressions],
+                selector,
+                hard,
+            )
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
@@ -59,13 +69,17 @@ class ResourceQuotaStrategy(CoreStrategy):
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status = obj.get("status") or {}
-        return (_check_amounts(status.get("hard") or {}, "status.hard")
-                + _check_amounts(status.get("used") or {}, "status.used"))
+        return _check_amounts(status.get("hard") or {}, "status.hard") + _check_amounts(
+            status.get("used") or {}, "status.used"
+        )
 
 
 def _check_amounts(amounts: dict[str, Any], path: str) -> list[FieldError]:
-    return [error for name, value in amounts.items() for error in (
-        *check_quota_name(f"{path}[{name}]", name), *check_amount(f"{path}[{name}]", name, value))]
+    return [
+        error
+        for name, value in amounts.items()
+        for error in (*check_quota_name(f"{path}[{name}]", name), *check_amount(f"{path}[{name}]", name, value))
+    ]
 
 
 def _check_scopes(path: str, scopes: list[str], shown: Any, hard: dict[str, Any]) -> list[FieldError]:
@@ -91,12 +105,20 @@ def _check_expression(expression: Json) -> list[FieldError]:
         errors.append(invalid(f"{path}.operator", operator, f"must be 'Exists' when scope is any of {scope}"))
     if operator in ("In", "NotIn"):
         if not values:
-            errors.append(required(f"{path}.values", "must be at least one value when `operator` is 'In' or 'NotIn' "
-                                   "for scope selector"))
+            errors.append(
+                required(
+                    f"{path}.values", "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
+                )
+            )
     elif operator in ("Exists", "DoesNotExist"):
         if values:
-            errors.append(invalid(f"{path}.values", values,
-                                  "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector"))
+            errors.append(
+                invalid(
+                    f"{path}.values",
+                    values,
+                    "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector",
+                )
+            )
     else:
         errors.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
     return errors
@@ -136,8 +158,11 @@ def _check_item(item: Json, path: str, kind: str) -> list[FieldError]:
     keys: dict[str, None] = {}
     fields = ["max", "min", "maxLimitRequestRatio"]
     if kind == "Pod":
-        errors += [forbidden(f"{path}.{name}", "may not be specified when `type` is 'Pod'")
-                   for name in ("default", "defaultRequest") if item.get(name)]
+        errors += [
+            forbidden(f"{path}.{name}", "may not be specified when `type` is 'Pod'")
+            for name in ("default", "defaultRequest")
+            if item.get(name)
+        ]
     else:
         fields[2:2] = ["default", "defaultRequest"]
     for name in fields:
@@ -145,8 +170,9 @@ def _check_item(item: Json, path: str, kind: str) -> list[FieldError]:
             keys[key] = None
             errors += _check_limit_name(f"{path}.{name}[{key}]", key, kind)
     if kind == "PersistentVolumeClaim" and not any("storage" in (item.get(name) or {}) for name in ("min", "max")):
-        errors.append(required(f"{path}.limits",
-                               "either minimum or maximum storage value is required, but neither was provided"))
+        errors.append(
+            required(f"{path}.limits", "either minimum or maximum storage value is required, but neither was provided")
+        )
     for key in keys:
         errors += _check_order(item, path, key)
     return errors
@@ -158,10 +184,14 @@ def _check_limit_name(path: str, key: str, kind: str) -> list[FieldError]:
     return check_name(path, key)
 
 
-_ORDER = (("min", "min", "max", "max"), ("defaultRequest", "min", "defaultRequest", "default request"),
-          ("defaultRequest", "defaultRequest", "max", "max"),
-          ("defaultRequest", "defaultRequest", "default", "default limit"), ("default", "min", "default", "default"),
-          ("default", "default", "max", "max"))
+_ORDER = (
+    ("min", "min", "max", "max"),
+    ("defaultRequest", "min", "defaultRequest", "default request"),
+    ("defaultRequest", "defaultRequest", "max", "max"),
+    ("defaultRequest", "defaultRequest", "default", "default limit"),
+    ("default", "min", "default", "default"),
+    ("default", "default", "max", "max"),
+)
 _WORDS = {"min": "min", "defaultRequest": "default request", "default": "default", "max": "max"}
 
 
@@ -172,16 +202,30 @@ def _check_order(item: Json, path: str, key: str) -> list[FieldError]:
         small, large = (item.get(low) or {}).get(key), (item.get(high) or {}).get(key)
         if small is not None and large is not None and nano(small) > nano(large):
             shown = small if blamed == "default" else item[blamed][key]  # as the real server does
-            errors.append(invalid(f"{path}.{blamed}[{key}]", shown,
-                                  f"{_WORDS[low]} value {small} is greater than {word} value {large}"))
+            errors.append(
+                invalid(
+                    f"{path}.{blamed}[{key}]",
+                    shown,
+                    f"{_WORDS[low]} value {small} is greater than {word} value {large}",
+                )
+            )
     ratio = (item.get("maxLimitRequestRatio") or {}).get(key)
     if ratio is not None:
         errors += _check_ratio(item, f"{path}.maxLimitRequestRatio[{key}]", key, ratio)
     request, limit = ((item.get(name) or {}).get(key) for name in ("defaultRequest", "default"))
-    if (is_huge_page(key) or is_extended(key)) and request is not None and limit is not None and nano(
-            request) != nano(limit):
-        errors.append(invalid(f"{path}.defaultRequest[{key}]", request,
-                              f"default value {limit} must equal to defaultRequest value {request} in {key}"))
+    if (
+        (is_huge_page(key) or is_extended(key))
+        and request is not None
+        and limit is not None
+        and nano(request) != nano(limit)
+    ):
+        errors.append(
+            invalid(
+                f"{path}.defaultRequest[{key}]",
+                request,
+                f"default value {limit} must equal to defaultRequest value {request} in {key}",
+            )
+        )
     return errors
 
 
@@ -207,10 +251,30 @@ def _quota_cells(obj: Json, now: float) -> list[Any]:
 
 
 KINDS = (
-    Kind("", "v1", "ResourceQuota", "resourcequotas", short_names=("quota",), subresources=("status",),
-         definition="io.k8s.api.core.v1.ResourceQuota", strategy=ResourceQuotaStrategy(), cells=_quota_cells,
-         columns=(c.NAME, c.column("Request", description="Used and allowed amounts of requests and counts."),
-                  c.column("Limit", description="Used and allowed amounts of limits."), c.AGE)),
-    Kind("", "v1", "LimitRange", "limitranges", short_names=("limits",), definition="io.k8s.api.core.v1.LimitRange",
-         strategy=LimitRangeStrategy()),
+    Kind(
+        "",
+        "v1",
+        "ResourceQuota",
+        "resourcequotas",
+        short_names=("quota",),
+        subresources=("status",),
+        definition="io.k8s.api.core.v1.ResourceQuota",
+        strategy=ResourceQuotaStrategy(),
+        cells=_quota_cells,
+        columns=(
+            c.NAME,
+            c.column("Request", description="Used and allowed amounts of requests and counts."),
+            c.column("Limit", description="Used and allowed amounts of limits."),
+            c.AGE,
+        ),
+    ),
+    Kind(
+        "",
+        "v1",
+        "LimitRange",
+        "limitranges",
+        short_names=("limits",),
+        definition="io.k8s.api.core.v1.LimitRange",
+        strategy=LimitRangeStrategy(),
+    ),
 )

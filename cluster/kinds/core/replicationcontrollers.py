@@ -41,17 +41,18 @@ class ReplicationControllerStrategy(CoreStrategy):
         selector, template = spec.get("selector"), spec.get("template")
         errors += check_labels("spec.selector", selector) if selector else [required("spec.selector")]
         errors += check_not_negative("spec.replicas", spec.get("replicas"))
-        return errors + (
-            [required("spec.template")] if template is None else _check_template(template, selector or {}))
+        return errors + ([required("spec.template")] if template is None else _check_template(template, selector or {}))
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status = obj.get("status") or {}
         errors = [e for name in _COUNTS for e in check_not_negative(f"status.{name}", status.get(name))]
         ready, available = status.get("readyReplicas") or 0, status.get("availableReplicas") or 0
         total = status.get("replicas") or 0
-        errors += [invalid(f"status.{name}", status[name], "cannot be greater than status.replicas")
-                   for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
-                   if (status.get(name) or 0) > total]
+        errors += [
+            invalid(f"status.{name}", status[name], "cannot be greater than status.replicas")
+            for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+            if (status.get(name) or 0) > total
+        ]
         if available > ready:
             errors.append(invalid("status.availableReplicas", available, "cannot be greater than readyReplicas"))
         return errors
@@ -70,9 +71,15 @@ def _check_template(template: Json, selector: dict[str, str]) -> list[FieldError
 
 def _cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    return [obj["metadata"]["name"], spec.get("replicas") or 0, status.get("replicas") or 0,
-            status.get("readyReplicas") or 0, c.age(obj, now), *c.containers(spec.get("template")),
-            c.labels(spec.get("selector"))]
+    return [
+        obj["metadata"]["name"],
+        spec.get("replicas") or 0,
+        status.get("replicas") or 0,
+        status.get("readyReplicas") or 0,
+        c.age(obj, now),
+        *c.containers(spec.get("template")),
+        c.labels(spec.get("selector")),
+    ]
 
 
 def _replicas(obj: Json) -> str:
@@ -80,13 +87,28 @@ def _replicas(obj: Json) -> str:
 
 
 KINDS = (
-    Kind("", "v1", "ReplicationController", "replicationcontrollers", short_names=("rc",), categories=("all",),
-         subresources=("scale", "status"), definition="io.k8s.api.core.v1.ReplicationController",
-         strategy=ReplicationControllerStrategy(), scale=Scale(), cells=_cells, fields={"status.replicas": _replicas},
-         columns=(c.NAME, c.column("Desired", "integer", "Replicas asked for."),
-                  c.column("Current", "integer", "Replicas that exist."),
-                  c.column("Ready", "integer", "Replicas that are ready."), c.AGE,
-                  c.column("Containers", description="Names of the containers in the template.", wide=True),
-                  c.column("Images", description="Images of the containers in the template.", wide=True),
-                  c.column("Selector", description="Labels that the pods must have.", wide=True))),
+    Kind(
+        "",
+        "v1",
+        "ReplicationController",
+        "replicationcontrollers",
+        short_names=("rc",),
+        categories=("all",),
+        subresources=("scale", "status"),
+        definition="io.k8s.api.core.v1.ReplicationController",
+        strategy=ReplicationControllerStrategy(),
+        scale=Scale(),
+        cells=_cells,
+        fields={"status.replicas": _replicas},
+        columns=(
+            c.NAME,
+            c.column("Desired", "integer", "Replicas asked for."),
+            c.column("Current", "integer", "Replicas that exist."),
+            c.column("Ready", "integer", "Replicas that are ready."),
+            c.AGE,
+            c.column("Containers", description="Names of the containers in the template.", wide=True),
+            c.column("Images", description="Images of the containers in the template.", wide=True),
+            c.column("Selector", description="Labels that the pods must have.", wide=True),
+        ),
+    ),
 )

@@ -14,7 +14,16 @@ def _cells(obj: Json, now: float) -> list[Any]:
 
 
 KINDS = (
-    Kind("", "v1", "ServiceAccount", "serviceaccounts", short_names=("sa",), subresources=("token",),
-         definition="io.k8s.api.core.v1.ServiceAccount", strategy=CoreStrategy(), cells=_cells,
-         columns=(c.NAME, c.AGE)),
+    Kind(
+        "",
+        "v1",
+        "ServiceAccount",
+        "serviceaccounts",
+        short_names=("sa",),
+        subresources=("token",),
+        definition="io.k8s.api.core.v1.ServiceAccount",
+        strategy=CoreStrategy(),
+        cells=_cells,
+        columns=(c.NAME, c.AGE),
+    ),
 )

@@ -168,8 +168,12 @@ def _holder(ctx: Context, owner: str, *needles: bytes) -> bool:
     if ctx.cache is None:
         return False
     own = f'"uid":"{owner}"'.encode()
-    return any(needle in entry.body for entry in ctx.cache.list("services") for needle in needles
-               if not owner or own not in entry.body)
+    return any(
+        needle in entry.body
+        for entry in ctx.cache.list("services")
+        for needle in needles
+        if not owner or own not in entry.body
+    )
 
 
 def is_address_held(ctx: Context, address: str, owner: str) -> bool:
@@ -225,8 +229,11 @@ def check_range(obj: Json, ctx: Context) -> list[FieldError]:
             continue
         path = f"spec.ports[{i}].nodePort"
         if not first <= number <= last:
-            errors.append(invalid(path, number, "provided port is not in the valid range. The range of valid ports is "
-                                  f"{first}-{last}"))
+            errors.append(
+                invalid(
+                    path, number, f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
+                )
+            )
         elif (number, port["protocol"]) in seen or is_port_held(ctx, number, owner):
             errors.append(invalid(path, number, "provided port is already allocated"))
         seen.add((number, port["protocol"]))

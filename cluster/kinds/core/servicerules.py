@@ -86,14 +86,22 @@ def _check_affinity(spec: Json) -> list[FieldError]:
     if kind == "ClientIP":
         seconds = ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds", 0)
         if not 0 < seconds <= _DAY:
-            errors.append(invalid("spec.sessionAffinityConfig.clientIP.timeoutSeconds", seconds,
-                                  f"must be greater than 0 and less than {_DAY}"))
+            errors.append(
+                invalid(
+                    "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
+                    seconds,
+                    f"must be greater than 0 and less than {_DAY}",
+                )
+            )
     return errors
 
 
 def _check_external_name(spec: Json) -> list[FieldError]:
-    errors = [forbidden(f"spec.{name}", "may not be set for ExternalName services")
-              for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy") if spec.get(name)]
+    errors = [
+        forbidden(f"spec.{name}", "may not be set for ExternalName services")
+        for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy")
+        if spec.get(name)
+    ]
     if spec.get("clusterIP") and not spec.get("clusterIPs"):
         errors.append(forbidden("spec.clusterIPs", "may not be set for ExternalName services"))
     name = spec.get("externalName", "")
@@ -175,8 +183,11 @@ def _check_load_balancer_fields(spec: Json) -> list[FieldError]:
     elif allocate is None and balanced:
         errors.append(required("spec.allocateLoadBalancerNodePorts"))
     if name is not None:
-        errors += check("spec.loadBalancerClass", name, qualified_name) if balanced else [
-            forbidden("spec.loadBalancerClass", _ONLY_LOAD_BALANCER)]
+        errors += (
+            check("spec.loadBalancerClass", name, qualified_name)
+            if balanced
+            else [forbidden("spec.loadBalancerClass", _ONLY_LOAD_BALANCER)]
+        )
     return errors
 
 
@@ -185,8 +196,9 @@ def _check_traffic(spec: Json) -> list[FieldError]:
     external, internal = spec.get("externalTrafficPolicy"), spec.get("internalTrafficPolicy")
     outside = may_have_node_ports(spec) or (spec["type"] == "ClusterIP" and bool(spec.get("externalIPs")))
     if external and not outside:
-        errors.append(invalid("spec.externalTrafficPolicy", external,
-                              "may only be set for externally-accessible services"))
+        errors.append(
+            invalid("spec.externalTrafficPolicy", external, "may only be set for externally-accessible services")
+        )
     elif external:
         errors += check_choice("spec.externalTrafficPolicy", external, ("Cluster", "Local"))
     if internal is not None:
@@ -194,8 +206,13 @@ def _check_traffic(spec: Json) -> list[FieldError]:
     elif spec["type"] in NEEDS_IP:
         errors.append(required("spec.internalTrafficPolicy"))
     if (port := spec.get("healthCheckNodePort")) and not needs_health_port(spec):
-        errors.append(invalid("spec.healthCheckNodePort", port, "may only be set when `type` is 'LoadBalancer' and "
-                              "`externalTrafficPolicy` is 'Local'"))
+        errors.append(
+            invalid(
+                "spec.healthCheckNodePort",
+                port,
+                "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+            )
+        )
     return errors
 
 
@@ -231,6 +248,5 @@ def check_load_balancer(status: Json, spec: Json) -> list[FieldError]:
         if host := item.get("hostname"):
             errors += check(f"{path}[{i}].hostname", host, dns1123_subdomain)
             if ip_of(host):
-                errors.append(invalid(f"{path}[{i}].hostname", host,
-                                      "must be a DNS name, not an IP address"))
+                errors.append(invalid(f"{path}[{i}].hostname", host, "must be a DNS name, not an IP address"))
     return errors

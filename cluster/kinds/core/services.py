@@ -95,24 +95,52 @@ def _external(spec: Json, status: Json) -> str:
 
 
 def _ports(ports: list[Json]) -> str:
-    return ",".join(f"{p.get('port')}:{p['nodePort']}/{p.get('protocol')}" if p.get("nodePort")
-                    else f"{p.get('port')}/{p.get('protocol')}" for p in ports) or c.NONE
+    return (
+        ",".join(
+            f"{p.get('port')}:{p['nodePort']}/{p.get('protocol')}"
+            if p.get("nodePort")
+            else f"{p.get('port')}/{p.get('protocol')}"
+            for p in ports
+        )
+        or c.NONE
+    )
 
 
 def _cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     ips = spec.get("clusterIPs")
-    return [obj["metadata"]["name"], spec.get("type", ""), (ips[0] if ips else spec.get("clusterIP")) or c.NONE,
-            _external(spec, status), _ports(spec.get("ports") or []), c.age(obj, now), c.labels(spec.get("selector"))]
+    return [
+        obj["metadata"]["name"],
+        spec.get("type", ""),
+        (ips[0] if ips else spec.get("clusterIP")) or c.NONE,
+        _external(spec, status),
+        _ports(spec.get("ports") or []),
+        c.age(obj, now),
+        c.labels(spec.get("selector")),
+    ]
 
 
 KINDS = (
-    Kind("", "v1", "Service", "services", short_names=("svc",), categories=("all",), subresources=("proxy", "status"),
-         definition="io.k8s.api.core.v1.Service", strategy=ServiceStrategy(), cells=_cells,
-         fields={"spec.clusterIP": c.field("spec", "clusterIP"), "spec.type": c.field("spec", "type")},
-         columns=(c.NAME, c.column("Type", description="How it is exposed."),
-                  c.column("Cluster-IP", description="Its address within the cluster."),
-                  c.column("External-IP", description="Its addresses from outside."),
-                  c.column("Port(s)", description="Its ports, each with its node port and protocol."), c.AGE,
-                  c.column("Selector", description="Labels of the pods behind it.", wide=True))),
+    Kind(
+        "",
+        "v1",
+        "Service",
+        "services",
+        short_names=("svc",),
+        categories=("all",),
+        subresources=("proxy", "status"),
+        definition="io.k8s.api.core.v1.Service",
+        strategy=ServiceStrategy(),
+        cells=_cells,
+        fields={"spec.clusterIP": c.field("spec", "clusterIP"), "spec.type": c.field("spec", "type")},
+        columns=(
+            c.NAME,
+            c.column("Type", description="How it is exposed."),
+            c.column("Cluster-IP", description="Its address within the cluster."),
+            c.column("External-IP", description="Its addresses from outside."),
+            c.column("Port(s)", description="Its ports, each with its node port and protocol."),
+            c.AGE,
+            c.column("Selector", description="Labels of the pods behind it.", wide=True),
+        ),
+    ),
 )

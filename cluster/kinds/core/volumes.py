@@ -20,8 +20,19 @@ _CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _SHORT = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
 _RECLAIM = ("Delete", "Recycle", "Retain")
 _FIXED = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-_ONLY_IN_PODS = frozenset(("emptyDir", "secret", "configMap", "downwardAPI", "projected", "ephemeral", "image",
-                           "persistentVolumeClaim", "gitRepo"))
+_ONLY_IN_PODS = frozenset(
+    (
+        "emptyDir",
+        "secret",
+        "configMap",
+        "downwardAPI",
+        "projected",
+        "ephemeral",
+        "image",
+        "persistentVolumeClaim",
+        "gitRepo",
+    )
+)
 SOURCES = (KNOWN_SOURCES | {"local"}) - _ONLY_IN_PODS
 
 
@@ -44,7 +55,8 @@ class PersistentVolumeStrategy(ClusterScoped):
         super().prepare_status_update(obj, old, ctx)
         status, before = obj["status"], old.get("status") or {}
         if status.get("phase") != before.get("phase") and (
-                status.get("lastPhaseTransitionTime") == before.get("lastPhaseTransitionTime")):
+            status.get("lastPhaseTransitionTime") == before.get("lastPhaseTransitionTime")
+        ):
             status["lastPhaseTransitionTime"] = clock.now()
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
@@ -64,8 +76,12 @@ class PersistentVolumeStrategy(ClusterScoped):
         errors: list[FieldError] = []
         source, was = ({name: spec[name] for name in SOURCES if name in spec} for spec in (new, before))
         if source != was:
-            errors.append(forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after "
-                                    "creation" + difference(source, was)))
+            errors.append(
+                forbidden(
+                    "spec.persistentvolumesource",
+                    "spec.persistentvolumesource is immutable after creation" + difference(source, was),
+                )
+            )
         errors += check_unchanged("volumeMode", new.get("volumeMode"), before.get("volumeMode"))
         if before.get("nodeAffinity") is not None:
             errors += check_unchanged("nodeAffinity", new.get("nodeAffinity"), before["nodeAffinity"])
@@ -100,8 +116,9 @@ def _check_source(spec: Json) -> list[FieldError]:
         return errors
     errors = check_volume_source(given, "spec")
     if host and host.get("path") == "/" and spec["persistentVolumeReclaimPolicy"] == "Recycle":
-        errors.append(forbidden("spec.persistentVolumeReclaimPolicy",
-                                "may not be 'recycle' for a hostPath mount of '/'"))
+        errors.append(
+            forbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'")
+        )
     csi = spec.get("csi")
     if csi is not None and not csi.get("volumeHandle"):
         errors.append(required("spec.csi.volumeHandle"))
@@ -182,11 +199,19 @@ def _phase(obj: Json) -> str:
 def _volume_cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     claim = spec.get("claimRef")
-    return [obj["metadata"]["name"], (spec.get("capacity") or {}).get("storage", "0"), _modes(spec.get("accessModes")),
-            spec.get("persistentVolumeReclaimPolicy", ""), _phase(obj),
-            f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else "", _class(obj),
-            spec.get("volumeAttributesClassName") or c.UNSET, status.get("reason", ""), c.age(obj, now),
-            spec.get("volumeMode") or c.UNSET]
+    return [
+        obj["metadata"]["name"],
+        (spec.get("capacity") or {}).get("storage", "0"),
+        _modes(spec.get("accessModes")),
+        spec.get("persistentVolumeReclaimPolicy", ""),
+        _phase(obj),
+        f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else "",
+        _class(obj),
+        spec.get("volumeAttributesClassName") or c.UNSET,
+        status.get("reason", ""),
+        c.age(obj, now),
+        spec.get("volumeMode") or c.UNSET,
+    ]
 
 
 def _claim_cells(obj: Json, now: float) -> list[Any]:
@@ -195,8 +220,17 @@ def _claim_cells(obj: Json, now: float) -> list[Any]:
     if volume:
         capacity = (status.get("capacity") or {}).get("storage", "0")
         modes = _modes(status.get("accessModes"))
-    return [obj["metadata"]["name"], _phase(obj), volume, capacity, modes, _class(obj),
-            spec.get("volumeAttributesClassName") or c.UNSET, c.age(obj, now), spec.get("volumeMode") or c.UNSET]
+    return [
+        obj["metadata"]["name"],
+        _phase(obj),
+        volume,
+        capacity,
+        modes,
+        _class(obj),
+        spec.get("volumeAttributesClassName") or c.UNSET,
+        c.age(obj, now),
+        spec.get("volumeMode") or c.UNSET,
+    ]
 
 
 _CLASS = c.column("StorageClass", description="The class of storage.")
@@ -205,19 +239,51 @@ _MODE = c.column("VolumeMode", description="A file system, or a raw block device
 _MODES = c.column("Access Modes", description="How many may use it at once, and how.")
 
 KINDS = (
-    Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False, short_names=("pv",),
-         subresources=("status",), definition="io.k8s.api.core.v1.PersistentVolume",
-         strategy=PersistentVolumeStrategy(), cells=_volume_cells,
-         columns=(c.NAME, c.column("Capacity", description="How much it holds."), _MODES,
-                  c.column("Reclaim Policy", description="What becomes of it when its claim goes."),
-                  c.column("Status", description="Its phase."),
-                  c.column("Claim", description="Who holds it."), _CLASS, _ATTRIBUTES,
-                  c.column("Reason", description="Why it is in this phase."), c.AGE, _MODE)),
-    Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", short_names=("pvc",), subresources=("status",),
-         definition="io.k8s.api.core.v1.PersistentVolumeClaim", strategy=PersistentVolumeClaimStrategy(),
-         cells=_claim_cells,
-         columns=(c.NAME, c.column("Status", description="Its phase."),
-                  c.column("Volume", description="The volume it holds."),
-                  c.column("Capacity", description="How much that volume holds."), _MODES, _CLASS, _ATTRIBUTES, c.AGE,
-                  _MODE)),
+    Kind(
+        "",
+        "v1",
+        "PersistentVolume",
+        "persistentvolumes",
+        namespaced=False,
+        short_names=("pv",),
+        subresources=("status",),
+        definition="io.k8s.api.core.v1.PersistentVolume",
+        strategy=PersistentVolumeStrategy(),
+        cells=_volume_cells,
+        columns=(
+            c.NAME,
+            c.column("Capacity", description="How much it holds."),
+            _MODES,
+            c.column("Reclaim Policy", description="What becomes of it when its claim goes."),
+            c.column("Status", description="Its phase."),
+            c.column("Claim", description="Who holds it."),
+            _CLASS,
+            _ATTRIBUTES,
+            c.column("Reason", description="Why it is in this phase."),
+            c.AGE,
+            _MODE,
+        ),
+    ),
+    Kind(
+        "",
+        "v1",
+        "PersistentVolumeClaim",
+        "persistentvolumeclaims",
+        short_names=("pvc",),
+        subresources=("status",),
+        definition="io.k8s.api.core.v1.PersistentVolumeClaim",
+        strategy=PersistentVolumeClaimStrategy(),
+        cells=_claim_cells,
+        columns=(
+            c.NAME,
+            c.column("Status", description="Its phase."),
+            c.column("Volume", description="The volume it holds."),
+            c.column("Capacity", description="How much that volume holds."),
+            _MODES,
+            _CLASS,
+            _ATTRIBUTES,
+            c.AGE,
+            _MODE,
+        ),
+    ),
 )

@@ -34,15 +34,21 @@ class FlowSchemaStrategy(ObjectStrategy):
         if precedence > HIGHEST:
             errors.append(invalid("spec.matchingPrecedence", precedence, f"must not be greater than {HIGHEST}"))
         if precedence == 1 and obj["metadata"].get("name") != "exempt":
-            errors.append(invalid("spec.matchingPrecedence", precedence, "only the schema named 'exempt' may have "
-                                                                         "matchingPrecedence 1"))
+            errors.append(
+                invalid(
+                    "spec.matchingPrecedence",
+                    precedence,
+                    "only the schema named 'exempt' may have matchingPrecedence 1",
+                )
+            )
         if method is not None and method.get("type") not in METHODS:
             errors.append(not_supported("spec.distinguisherMethod.type", {"Type": method.get("type", "")}, METHODS))
         name = (spec.get("priorityLevelConfiguration") or {}).get("name") or ""
         path = "spec.priorityLevelConfiguration.name"
         errors += check(path, name, dns1123_subdomain) if name else [required(path, "must reference a priority level")]
-        return errors + [e for i, rule in enumerate(spec.get("rules") or ())
-                         for e in _check_rule(rule, f"spec.rules[{i}]")]
+        return errors + [
+            e for i, rule in enumerate(spec.get("rules") or ()) for e in _check_rule(rule, f"spec.rules[{i}]")
+        ]
 
 
 def _check_rule(rule: Json, path: str) -> list[FieldError]:
@@ -77,8 +83,11 @@ def _check_resource_rule(rule: Json, path: str) -> list[FieldError]:
     if unknown:
         errors.append(not_supported(f"{path}.verbs", unknown, VERBS))
     if not rule.get("namespaces") and not rule.get("clusterScope"):
-        errors.append(required(f"{path}.namespaces", "resource rules that are not cluster scoped must supply at least "
-                                                     "one namespace"))
+        errors.append(
+            required(
+                f"{path}.namespaces", "resource rules that are not cluster scoped must supply at least one namespace"
+            )
+        )
     return errors
 
 
@@ -98,18 +107,32 @@ def cells(obj: Json, now: float) -> list[Any]:
     spec = obj.get("spec") or {}
     conditions = (obj.get("status") or {}).get("conditions") or ()
     dangling = [o.get("status") for o in conditions if o.get("type") == "Dangling"]
-    return [obj["metadata"]["name"], (spec.get("priorityLevelConfiguration") or {}).get("name", ""),
-            spec.get("matchingPrecedence") or 0, (spec.get("distinguisherMethod") or {}).get("type") or c.NONE,
-            c.age(obj, now), dangling[0] if dangling else "?"]
+    return [
+        obj["metadata"]["name"],
+        (spec.get("priorityLevelConfiguration") or {}).get("name", ""),
+        spec.get("matchingPrecedence") or 0,
+        (spec.get("distinguisherMethod") or {}).get("type") or c.NONE,
+        c.age(obj, now),
+        dangling[0] if dangling else "?",
+    ]
 
 
 KIND = Kind(
-    "flowcontrol.apiserver.k8s.io", "v1", "FlowSchema", "flowschemas", namespaced=False, subresources=("status",),
-    strategy=FlowSchemaStrategy(), definition="io.k8s.api.flowcontrol.v1.FlowSchema", cells=cells,
-    columns=(c.NAME,
-             c.column("PriorityLevel", description="The priority level of matching requests."),
-             c.column("MatchingPrecedence", description="Lower numbers are tried first."),
-             c.column("DistinguisherMethod", description="How requests are told apart into flows."),
-             c.AGE,
-             c.column("MissingPL", description="Whether the priority level is missing.")),
+    "flowcontrol.apiserver.k8s.io",
+    "v1",
+    "FlowSchema",
+    "flowschemas",
+    namespaced=False,
+    subresources=("status",),
+    strategy=FlowSchemaStrategy(),
+    definition="io.k8s.api.flowcontrol.v1.FlowSchema",
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("PriorityLevel", description="The priority level of matching requests."),
+        c.column("MatchingPrecedence", description="Lower numbers are tried first."),
+        c.column("DistinguisherMethod", description="How requests are told apart into flows."),
+        c.AGE,
+        c.column("MissingPL", description="Whether the priority level is missing."),
+    ),
 )

@@ -42,8 +42,11 @@ class PriorityLevelStrategy(ObjectStrategy):
             return [not_supported("spec.type", kind, TYPES)]
         if kind == "Exempt":
             errors = _check_shares(exempt or {}, "spec.exempt")
-            return errors if limited is None else [*errors, forbidden("spec.limited",
-                                                                      "must be nil if the type is not Limited")]
+            return (
+                errors
+                if limited is None
+                else [*errors, forbidden("spec.limited", "must be nil if the type is not Limited")]
+            )
         if exempt is not None:
             return [forbidden("spec.exempt", "must be nil if the type is Limited")]
         return _check_limited(limited, "spec.limited")
@@ -79,8 +82,9 @@ def _check_queuing(queuing: Json, path: str) -> list[FieldError]:
     if queuing["queues"] > MAX_QUEUES:
         errors.append(invalid(f"{path}.queues", queuing["queues"], f"must not be greater than {MAX_QUEUES}"))
     if queuing["handSize"] > queuing["queues"]:
-        errors.append(invalid(f"{path}.handSize", queuing["handSize"],
-                              f"should not be greater than queues ({queuing['queues']})"))
+        errors.append(
+            invalid(f"{path}.handSize", queuing["handSize"], f"should not be greater than queues ({queuing['queues']})")
+        )
     return errors
 
 
@@ -89,19 +93,32 @@ def cells(obj: Json, now: float) -> list[Any]:
     level = spec.get("limited") or spec.get("exempt") or {}
     queuing = (level.get("limitResponse") or {}).get("queuing") or {}
     shares = level.get("nominalConcurrencyShares")
-    return [obj["metadata"]["name"], spec.get("type", ""), c.NONE if shares is None else shares,
-            *(queuing.get(name, c.NONE) for name in ("queues", "handSize", "queueLengthLimit")), c.age(obj, now)]
+    return [
+        obj["metadata"]["name"],
+        spec.get("type", ""),
+        c.NONE if shares is None else shares,
+        *(queuing.get(name, c.NONE) for name in ("queues", "handSize", "queueLengthLimit")),
+        c.age(obj, now),
+    ]
 
 
 KIND = Kind(
-    "flowcontrol.apiserver.k8s.io", "v1", "PriorityLevelConfiguration", "prioritylevelconfigurations", namespaced=False,
-    subresources=("status",), strategy=PriorityLevelStrategy(), cells=cells,
+    "flowcontrol.apiserver.k8s.io",
+    "v1",
+    "PriorityLevelConfiguration",
+    "prioritylevelconfigurations",
+    namespaced=False,
+    subresources=("status",),
+    strategy=PriorityLevelStrategy(),
+    cells=cells,
     definition="io.k8s.api.flowcontrol.v1.PriorityLevelConfiguration",
-    columns=(c.NAME,
-             c.column("Type", description="Whether requests of this level are limited."),
-             c.column("NominalConcurrencyShares", description="The share of the server that this level gets."),
-             c.column("Queues", description="How many queues there are."),
-             c.column("HandSize", description="From how many queues one is chosen."),
-             c.column("QueueLengthLimit", description="How many requests may wait in a queue."),
-             c.AGE),
+    columns=(
+        c.NAME,
+        c.column("Type", description="Whether requests of this level are limited."),
+        c.column("NominalConcurrencyShares", description="The share of the server that this level gets."),
+        c.column("Queues", description="How many queues there are."),
+        c.column("HandSize", description="From how many queues one is chosen."),
+        c.column("QueueLengthLimit", description="How many requests may wait in a queue."),
+        c.AGE,
+    ),
 )

@@ -32,8 +32,10 @@ class ServiceCIDRStrategy(ObjectStrategy):
         if not ranges:
             return [required("spec.cidrs", "at least one CIDR required")]
         if len(ranges) > MAX_CIDRS:
-            return [invalid("spec", obj.get("spec"), f"may only hold up to {MAX_CIDRS} values"),
-                    too_many("spec.cidrs", len(ranges), MAX_CIDRS)]
+            return [
+                invalid("spec", obj.get("spec"), f"may only hold up to {MAX_CIDRS} values"),
+                too_many("spec.cidrs", len(ranges), MAX_CIDRS),
+            ]
         return [e for i, text in enumerate(ranges) for e in _check_cidr(text, f"spec.cidrs[{i}]")]
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
@@ -90,13 +92,27 @@ def address_cells(obj: Json, now: float) -> list[Any]:
 
 
 SERVICE_CIDR = Kind(
-    "networking.k8s.io", "v1", "ServiceCIDR", "servicecidrs", namespaced=False, subresources=("status",),
-    strategy=ServiceCIDRStrategy(), definition="io.k8s.api.networking.v1.ServiceCIDR", cells=cidr_cells,
+    "networking.k8s.io",
+    "v1",
+    "ServiceCIDR",
+    "servicecidrs",
+    namespaced=False,
+    subresources=("status",),
+    strategy=ServiceCIDRStrategy(),
+    definition="io.k8s.api.networking.v1.ServiceCIDR",
+    cells=cidr_cells,
     columns=(c.NAME, c.column("CIDRs", description="The ranges, one for each family of addresses."), c.AGE),
 )
 IP_ADDRESS = Kind(
-    "networking.k8s.io", "v1", "IPAddress", "ipaddresses", namespaced=False, short_names=("ip",),
-    strategy=IPAddressStrategy(), definition="io.k8s.api.networking.v1.IPAddress", cells=address_cells,
+    "networking.k8s.io",
+    "v1",
+    "IPAddress",
+    "ipaddresses",
+    namespaced=False,
+    short_names=("ip",),
+    strategy=IPAddressStrategy(),
+    definition="io.k8s.api.networking.v1.IPAddress",
+    cells=address_cells,
     columns=(c.NAME, c.column("ParentRef", description="The resource that holds the address.")),
     fields={"spec.parentRef.name": c.field("spec", "parentRef", "name")},
 )

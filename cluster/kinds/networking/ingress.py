@@ -31,11 +31,16 @@ class IngressStrategy(ObjectStrategy):
 
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
         errors = super().validate(obj, ctx)
-        if CLASS_ANNOTATION in (obj["metadata"].get("annotations") or {}) and (obj["spec"].get("ingressClassName")
-                                                                               is not None):
-            errors.append(invalid("annotations.kubernetes.io/ingress.class",
-                                  obj["metadata"]["annotations"][CLASS_ANNOTATION],
-                                  "can not be set when the class field is also set"))
+        if CLASS_ANNOTATION in (obj["metadata"].get("annotations") or {}) and (
+            obj["spec"].get("ingressClassName") is not None
+        ):
+            errors.append(
+                invalid(
+                    "annotations.kubernetes.io/ingress.class",
+                    obj["metadata"]["annotations"][CLASS_ANNOTATION],
+                    "can not be set when the class field is also set",
+                )
+            )
         return errors
 
     def default(self, obj: Json) -> None:
@@ -106,10 +111,12 @@ def _check_path(item: Json, path: str) -> list[FieldError]:
         if not text.startswith("/"):
             errors.append(invalid(f"{path}.path", text, "must be an absolute path"))
         elif text:
-            errors += [invalid(f"{path}.path", text, f"must not contain '{bad}'")
-                       for bad in BAD_SEQUENCES if bad in text]
-            errors += [invalid(f"{path}.path", text, f"cannot end with '{bad}'")
-                       for bad in BAD_ENDINGS if text.endswith(bad)]
+            errors += [
+                invalid(f"{path}.path", text, f"must not contain '{bad}'") for bad in BAD_SEQUENCES if bad in text
+            ]
+            errors += [
+                invalid(f"{path}.path", text, f"cannot end with '{bad}'") for bad in BAD_ENDINGS if text.endswith(bad)
+            ]
     elif text and not text.startswith("/"):
         errors.append(invalid(f"{path}.path", text, "must be an absolute path"))
     return errors + check_backend(item.get("backend") or {}, f"{path}.backend")
@@ -155,19 +162,36 @@ def cells(obj: Json, now: float) -> list[Any]:
     spec = obj.get("spec") or {}
     name = spec.get("ingressClassName") or (obj["metadata"].get("annotations") or {}).get(CLASS_ANNOTATION)
     hosts = [rule["host"] for rule in spec.get("rules") or () if rule.get("host")]
-    addresses = [i.get("ip") or i.get("hostname") or ""
-                 for i in ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()]
-    return [obj["metadata"]["name"], name or c.NONE, c.first_of(hosts, 3) if hosts else "*", ",".join(addresses),
-            "80, 443" if spec.get("tls") else "80", c.age(obj, now)]
+    addresses = [
+        i.get("ip") or i.get("hostname") or ""
+        for i in ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    ]
+    return [
+        obj["metadata"]["name"],
+        name or c.NONE,
+        c.first_of(hosts, 3) if hosts else "*",
+        ",".join(addresses),
+        "80, 443" if spec.get("tls") else "80",
+        c.age(obj, now),
+    ]
 
 
 KIND = Kind(
-    "networking.k8s.io", "v1", "Ingress", "ingresses", short_names=("ing",), subresources=("status",),
-    strategy=IngressStrategy(), definition="io.k8s.api.networking.v1.Ingress", cells=cells,
-    columns=(c.NAME,
-             c.column("Class", description="The name of the IngressClass resource that should be used."),
-             c.column("Hosts", description="Hosts that incoming requests are matched against before the ingress rule."),
-             c.column("Address", description="Addresses of the load balancer that serves this ingress."),
-             c.column("Ports", description="Ports of the load balancer: 80, and 443 with TLS."),
-             c.AGE),
+    "networking.k8s.io",
+    "v1",
+    "Ingress",
+    "ingresses",
+    short_names=("ing",),
+    subresources=("status",),
+    strategy=IngressStrategy(),
+    definition="io.k8s.api.networking.v1.Ingress",
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Class", description="The name of the IngressClass resource that should be used."),
+        c.column("Hosts", description="Hosts that incoming requests are matched against before the ingress rule."),
+        c.column("Address", description="Addresses of the load balancer that serves this ingress."),
+        c.column("Ports", description="Ports of the load balancer: 80, and 443 with TLS."),
+        c.AGE,
+    ),
 )

@@ -60,8 +60,11 @@ def _check_parameters(parameters: Json, path: str) -> list[FieldError]:
     scope, namespace = parameters["scope"], parameters.get("namespace")
     errors += check_choice(f"{path}.scope", scope, SCOPES)
     if scope == "Namespace":
-        errors += check(f"{path}.namespace", namespace, dns1123_label) if namespace else [
-            required(f"{path}.namespace", "`parameters.scope` is set to 'Namespace'")]
+        errors += (
+            check(f"{path}.namespace", namespace, dns1123_label)
+            if namespace
+            else [required(f"{path}.namespace", "`parameters.scope` is set to 'Namespace'")]
+        )
     if scope == "Cluster" and namespace is not None:
         errors.append(forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'"))
     return errors
@@ -78,10 +81,18 @@ def cells(obj: Json, now: float) -> list[Any]:
 
 
 KIND = Kind(
-    "networking.k8s.io", "v1", "IngressClass", "ingressclasses", namespaced=False, strategy=IngressClassStrategy(),
-    definition="io.k8s.api.networking.v1.IngressClass", cells=cells,
-    columns=(c.NAME,
-             c.column("Controller", description="Controller that is responsible for handling this class"),
-             c.column("Parameters", description="A reference to a resource with additional parameters"),
-             c.AGE),
+    "networking.k8s.io",
+    "v1",
+    "IngressClass",
+    "ingressclasses",
+    namespaced=False,
+    strategy=IngressClassStrategy(),
+    definition="io.k8s.api.networking.v1.IngressClass",
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Controller", description="Controller that is responsible for handling this class"),
+        c.column("Parameters", description="A reference to a resource with additional parameters"),
+        c.AGE,
+    ),
 )

@@ -41,8 +41,9 @@ class NetworkPolicyStrategy(ObjectStrategy):
         types = spec["policyTypes"]
         if len(types) > len(TYPES):
             return [*errors, invalid("spec.policyTypes", types, "may not specify more than two policyTypes")]
-        return errors + [not_supported(f"spec.policyTypes[{i}]", kind, TYPES)
-                         for i, kind in enumerate(types) if kind not in TYPES]
+        return errors + [
+            not_supported(f"spec.policyTypes[{i}]", kind, TYPES) for i, kind in enumerate(types) if kind not in TYPES
+        ]
 
 
 def _check_port(item: Json, path: str) -> list[FieldError]:
@@ -103,7 +104,13 @@ def cells(obj: Json, now: float) -> list[Any]:
 
 
 KIND = Kind(
-    "networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", short_names=("netpol",),
-    strategy=NetworkPolicyStrategy(), definition="io.k8s.api.networking.v1.NetworkPolicy", cells=cells,
+    "networking.k8s.io",
+    "v1",
+    "NetworkPolicy",
+    "networkpolicies",
+    short_names=("netpol",),
+    strategy=NetworkPolicyStrategy(),
+    definition="io.k8s.api.networking.v1.NetworkPolicy",
+    cells=cells,
     columns=(c.NAME, c.column("Pod-Selector", description="Selects the pods to which this policy applies."), c.AGE),
 )

@@ -17,12 +17,25 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--nodes", type=int, default=10)
         parser.add_argument("--prefix", default="sim-")
-        parser.add_argument("--no-figures", dest="figures", action="store_false",
-                            help="nodes without kubelets to ask what their pods use")
+        parser.add_argument(
+            "--no-figures",
+            dest="figures",
+            action="store_false",
+            help="nodes without kubelets to ask what their pods use",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        command = [sys.executable, "-m", "kubelet.simulate", "--kubeconfig", str(settings.VAR / "kubeconfig"),
-                   "--nodes", str(options["nodes"]), "--prefix", options["prefix"]]
+        command = [
+            sys.executable,
+            "-m",
+            "kubelet.simulate",
+            "--kubeconfig",
+            str(settings.VAR / "kubeconfig"),
+            "--nodes",
+            str(options["nodes"]),
+            "--prefix",
+            options["prefix"],
+        ]
         files = (("--tls-cert", "kubelet.crt"), ("--tls-key", "kubelet.key"), ("--client-ca", "ca.crt"))
         for option, file in files if options["figures"] else ():
             command += [option, str(settings.VAR / "pki" / file)]

@@ -85,7 +85,9 @@ class Records:
         found = [self.container(uid, name, attempt, alive) for name, attempt in self.starts(uid)]
         kept = sorted((c for c in found if c is not None), key=lambda c: (c.name, c.attempt))
         ready = alive and not sandbox.get("preparing")
-        return PodState(uid, sandbox["namespace"], sandbox["name"], ready, sandbox["address"], kept, sandbox["createdAt"])
+        return PodState(
+            uid, sandbox["namespace"], sandbox["name"], ready, sandbox["address"], kept, sandbox["createdAt"]
+        )
 
     def forget_container(self, uid: str, name: str, attempt: int) -> None:
         shutil.rmtree(self.directory(uid) / self.folder(name, attempt), ignore_errors=True)

@@ -100,9 +100,7 @@ class ProcessRuntime:
 
     async def _watch(self, uid: str) -> None:
         directory = str(self._records.directory(uid))
-        self._watches[uid] = await shimclient.Watch.open(
-            directory, lambda: self._changed(uid), lambda: self._lost(uid)
-        )
+        self._watches[uid] = await shimclient.Watch.open(directory, lambda: self._changed(uid), lambda: self._lost(uid))
 
     def _lost(self, uid: str) -> None:
         self._watches.pop(uid, None)

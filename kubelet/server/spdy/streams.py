@@ -36,7 +36,9 @@ class StreamSocket(Answered):
         """Returns when the client opened all streams that its query promised; raises 403 for other protocols."""
         offered = ",".join(request.headers.getall("X-Stream-Protocol-Version", []))
         if PROTOCOL not in (part.strip() for part in offered.split(",")):
-            raise web.HTTPForbidden(text=f"unable to upgrade: this server speaks {PROTOCOL}, not {offered or 'nothing'}\n")
+            raise web.HTTPForbidden(
+                text=f"unable to upgrade: this server speaks {PROTOCOL}, not {offered or 'nothing'}\n"
+            )
         socket = cls(_expected(request))
         connection = ConnectionCarrier.open(request, {"X-Stream-Protocol-Version": PROTOCOL})
         session = Session(connection, socket._opened)
@@ -98,7 +100,9 @@ class StreamSocket(Answered):
 
 
 def _expected(request: web.Request) -> set[str]:
-    asked = {name for name in ("stdin", "stdout", "stderr", "tty") if request.query.get(name, "").lower() in ("1", "true")}
+    asked = {
+        name for name in ("stdin", "stdout", "stderr", "tty") if request.query.get(name, "").lower() in ("1", "true")
+    }
     if "tty" in asked:
         asked = (asked - {"tty", "stderr"}) | {"resize"}
     return asked | {"error"}

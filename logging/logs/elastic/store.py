@@ -20,7 +20,9 @@ from logs.record import OK, Document, Result, Unavailable
 
 log = logging.getLogger("logs.elastic")
 
-_FILTER = "/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
+_FILTER = (
+    "/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
+)
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 _JSON = {"Content-Type": "application/json"}
 # The whole request is refused for its content: smaller parts of it may be taken, and one alone is to blame in the end.
@@ -75,8 +77,15 @@ def encode(batch: Sequence[Document]) -> bytes:
     """The body of a bulk request."""
     parts: list[bytes] = []
     for document in batch:
-        parts += (b'{"create":{"_index":"', f"{PREFIX}{document.day}".encode(), b'","_id":"', document.id.encode(),
-                  b'"}}\n', _with_numbers(document.body), b"\n")
+        parts += (
+            b'{"create":{"_index":"',
+            f"{PREFIX}{document.day}".encode(),
+            b'","_id":"',
+            document.id.encode(),
+            b'"}}\n',
+            _with_numbers(document.body),
+            b"\n",
+        )
     return b"".join(parts)
 
 
@@ -90,8 +99,11 @@ def _accepted(answer: Answer) -> None:
     if answer.status < 300:
         return
     after = answer.headers.get("retry-after", "")
-    raise Unavailable(f"Elasticsearch answered {answer.status}: {_words(answer)}",
-                      float(after) if after.isdigit() else None, too_large=answer.status in _TOO_MUCH)
+    raise Unavailable(
+        f"Elasticsearch answered {answer.status}: {_words(answer)}",
+        float(after) if after.isdigit() else None,
+        too_large=answer.status in _TOO_MUCH,
+    )
 
 
 def _words(answer: Answer) -> str:
@@ -103,8 +115,13 @@ def _result(item: dict[str, Any]) -> Result:
     if status < 300 or status == 409:
         return OK
     error = item.get("error") or {}
-    reason = ": ".join(filter(None, (error.get("type"), error.get("reason"),
-                                     (error.get("caused_by") or {}).get("reason"))))
-    if status in _LATER or status >= 500 or error.get("type") in ("cluster_block_exception", "unavailable_shards_exception"):
+    reason = ": ".join(
+        filter(None, (error.get("type"), error.get("reason"), (error.get("caused_by") or {}).get("reason")))
+    )
+    if (
+        status in _LATER
+        or status >= 500
+        or error.get("type") in ("cluster_block_exception", "unavailable_shards_exception")
+    ):
         return Result("retry", reason)
     return Result("rejected", f"{status} {reason}")

@@ -31,23 +31,30 @@ class Embedded:
         if after is not None:
             low, high = (low, min(high, after.time + 1)) if newest_first else (max(low, after.time), high)
         # Those whose lines come first, first; times of parts may overlap.
-        parts = sorted(self._parts.between(low, high), reverse=newest_first,
-                       key=lambda part: part.span.high if newest_first else part.span.low)
+        parts = sorted(
+            self._parts.between(low, high),
+            reverse=newest_first,
+            key=lambda part: part.span.high if newest_first else part.span.low,
+        )
         rows: list[tuple[Place, bytes]] = []
         for part in parts:
             last = rows[limit][0].time if len(rows) > limit else None
             if last is not None and (part.span.high < last if newest_first else part.span.low > last):
                 break
             rows += part.rows(part.compiler.compile(asked.within), limit + 1, newest_first, after)
-            rows = sorted(rows, key=lambda row: row[0], reverse=newest_first)[:limit + 1]
+            rows = sorted(rows, key=lambda row: row[0], reverse=newest_first)[: limit + 1]
         return page_of(rows, limit)
 
     async def histogram(self, asked: Asked, interval: int) -> list[tuple[int, dict[str, int]]]:
         return await asyncio.to_thread(self._histogram, asked, interval)
 
     def _histogram(self, asked: Asked, interval: int) -> list[tuple[int, dict[str, int]]]:
-        wanted = {"time": {"histogram": {"field": "ms", "interval": interval, "min_doc_count": 1},
-                           "aggs": {"level": {"terms": {"field": "level", "size": 10}}}}}
+        wanted = {
+            "time": {
+                "histogram": {"field": "ms", "interval": interval, "min_doc_count": 1},
+                "aggs": {"level": {"terms": {"field": "level", "size": 10}}},
+            }
+        }
         found: dict[int, Counter[str]] = {}
         for answer in self._aggregated(asked, wanted):
             for bucket in answer["time"]["buckets"]:
@@ -57,15 +64,20 @@ class Embedded:
         return [(start, {level: n for level, n in found[start].items() if n}) for start in sorted(found)]
 
     def _aggregated(self, asked: Asked, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-        return [part.aggregate(part.compiler.compile(asked.within), wanted)
-                for part in self._parts.between(asked.low, asked.high) if part.lines]
+        return [
+            part.aggregate(part.compiler.compile(asked.within), wanted)
+            for part in self._parts.between(asked.low, asked.high)
+            if part.lines
+        ]
 
     async def top(self, asked: Asked, field: fields.Field, limit: int) -> Top:
         return await asyncio.to_thread(self._top, asked, field, limit)
 
     def _top(self, asked: Asked, field: fields.Field, limit: int) -> Top:
         if field not in COLUMNS:
-            return count_values([orjson.loads(line) for line in self._search(asked, SAMPLE, True, None).lines], field, limit)
+            return count_values(
+                [orjson.loads(line) for line in self._search(asked, SAMPLE, True, None).lines], field, limit
+            )
         wanted = {"top": {"terms": {"field": COLUMNS[field], "size": 1000}}}
         counts: Counter[str] = Counter()
         others = 0
@@ -82,8 +94,11 @@ class Embedded:
 
     def _arrivals(self, asked: Asked, mark: int, limit: int) -> tuple[list[bytes], int]:
         until = self._writer.mark
-        found = [row for part in self._parts.between(asked.low, asked.high)
-                 for row in part.arrived(part.compiler.compile(asked.within), mark, until, limit)]
+        found = [
+            row
+            for part in self._parts.between(asked.low, asked.high)
+            for row in part.arrived(part.compiler.compile(asked.within), mark, until, limit)
+        ]
         found.sort(key=lambda row: row[0])
         return [line for _, line in found[:limit]], found[limit - 1][0] if len(found) >= limit else max(mark, until)
 

@@ -27,8 +27,11 @@ class Compiler:
             case And(parts):
                 return Query.boolean_query(self._parts(parts))
             case Or(parts):
-                return (Query.boolean_query([(Occur.Should, self.compile(part)) for part in parts]) if parts
-                        else Query.empty_query())
+                return (
+                    Query.boolean_query([(Occur.Should, self.compile(part)) for part in parts])
+                    if parts
+                    else Query.empty_query()
+                )
             case Not(part):
                 return Query.boolean_query([(Occur.Must, Query.all_query()), (Occur.MustNot, self.compile(part))])
             case Words(text):
@@ -78,8 +81,15 @@ class Compiler:
 
     def _range(self, node: Range) -> Query:
         if node.field is fields.TIME:
-            return Query.range_query(self._schema, "time", FieldType.Integer, _integer(node.low), _integer(node.high),
-                                     node.with_low, node.with_high)
+            return Query.range_query(
+                self._schema,
+                "time",
+                FieldType.Integer,
+                _integer(node.low),
+                _integer(node.high),
+                node.with_low,
+                node.with_high,
+            )
         # A field may have several numbers, and one inside is enough: a bound that does not count moves to its neighbour.
         low = _step(sortable(float("-inf") if node.low is None else node.low), 0 if node.with_low else 1)
         high = _step(sortable(float("inf") if node.high is None else node.high), 0 if node.with_high else -1)

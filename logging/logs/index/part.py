@@ -13,7 +13,7 @@ from logs.index.compile import Compiler
 from logs.index.schema import analyzer, schema
 from logs.search.backend import MAX_TIES, Place, place
 
-HEAP = 32 << 20      # bytes of postings that are gathered before tantivy writes a segment by itself
+HEAP = 32 << 20  # bytes of postings that are gathered before tantivy writes a segment by itself
 
 Row = tuple[Place, bytes]
 
@@ -39,13 +39,13 @@ class Part:
         self._schema, self._analyzer = schema(), analyzer()
         self._index = tantivy.Index(self._schema, str(folder))
         self._index.register_tokenizer("words", self._analyzer)
-        self._index.config_reader("manual", 0)   # no thread that watches the folder: commits are told
+        self._index.config_reader("manual", 0)  # no thread that watches the folder: commits are told
         self._index.reload()
         self.compiler = Compiler(self._index, self._schema, self._analyzer)
         self._writer: tantivy.IndexWriter | None = None
-        self._pending: set[str] = set()          # ids since the last commit
-        self._added = NOTHING                    # the span of what was added since then
-        self._used = 0.0                         # when that was, monotonic
+        self._pending: set[str] = set()  # ids since the last commit
+        self._added = NOTHING  # the span of what was added since then
+        self._used = 0.0  # when that was, monotonic
         self.span = self._span()
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -103,8 +103,11 @@ class Part:
 
     def _span(self) -> Span:
         searcher, everything = self._index.searcher(), Query.all_query()
-        ends = [time for order in (Order.Asc, Order.Desc)
-                for time, _ in searcher.search(everything, 1, count=False, order_by_field="time", order=order).hits]
+        ends = [
+            time
+            for order in (Order.Asc, Order.Desc)
+            for time, _ in searcher.search(everything, 1, count=False, order_by_field="time", order=order).hits
+        ]
         return NOTHING.with_(*ends) if ends else NOTHING
 
     def rows(self, query: Query, limit: int, newest_first: bool, after: Place | None) -> list[Row]:
@@ -135,7 +138,9 @@ class Part:
     def _tied(self, searcher: tantivy.Searcher, query: Query, time: int, newest_first: bool) -> list[Row]:
         query = query.and_must_match(Query.term_query(self._schema, "time", time))
         hits = searcher.search(query, MAX_TIES, count=False, order_by_field="time").hits
-        return sorted((_row(searcher, time, address) for time, address in hits), key=lambda row: row[0], reverse=newest_first)
+        return sorted(
+            (_row(searcher, time, address) for time, address in hits), key=lambda row: row[0], reverse=newest_first
+        )
 
     def _limited(self, query: Query, time: int, newest_first: bool) -> Query:
         bounds = (None, time - 1) if newest_first else (time + 1, None)

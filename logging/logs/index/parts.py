@@ -23,9 +23,9 @@ log = logging.getLogger("logs.index")
 
 DAY = 86_400 * 10**9
 _NAME = re.compile(r"(\d{4}\.\d\d\.\d\d)-(\d{1,9})")
-_EARLIER = re.compile(r"\d{4}\.\d\d\.\d\d")   # how an index was called whose fields were others
-MEASURE = 15.0       # seconds that a measured size is taken for
-SHARES = 16          # a part is this share of what all may take: so much goes at once
+_EARLIER = re.compile(r"\d{4}\.\d\d\.\d\d")  # how an index was called whose fields were others
+MEASURE = 15.0  # seconds that a measured size is taken for
+SHARES = 16  # a part is this share of what all may take: so much goes at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,12 @@ class Parts:
         self._sizes: dict[str, int] = {}
         self._measured = -MEASURE
         self.losses = Losses(folder)
-        for half in folder.glob("dropped-*"):   # a kill came in the middle
+        for half in folder.glob("dropped-*"):  # a kill came in the middle
             shutil.rmtree(half, ignore_errors=True)
         if earlier := self._earlier():
-            log.warning("not read, and removed when they are too old: indices of an earlier version, %s", ", ".join(earlier))
+            log.warning(
+                "not read, and removed when they are too old: indices of an earlier version, %s", ", ".join(earlier)
+            )
 
     def _earlier(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir() if _EARLIER.fullmatch(path.name))
@@ -111,7 +113,7 @@ class Parts:
         oldest = day_of(time.time_ns() - (self.bounds.days - 1) * DAY)
         names, sizes = self.names(), self.measure(fresh=True)
         gone = [name for name in names if _order(name)[0] < oldest]
-        kept = names[len(gone):]
+        kept = names[len(gone) :]
         for name in gone:
             self._drop(name, f"older than {self.bounds.days} days")
         for name in self._earlier():
@@ -162,13 +164,15 @@ class Parts:
         """Drops what is too much. Raises Full when nothing more can be taken all the same."""
         free = shutil.disk_usage(self.folder).free
         if free < self.bounds.free:
-            raise Full(f"{free >> 20} MiB are free on the disk of the log store, and {self.bounds.free >> 20} MiB are left "
-                       "to others: make room, or lower the size or the days that are kept")
+            raise Full(
+                f"{free >> 20} MiB are free on the disk of the log store, and {self.bounds.free >> 20} MiB are left "
+                "to others: make room, or lower the size or the days that are kept"
+            )
         if sum(self.measure().values()) > self.bounds.size:
             self.sweep()
 
 
-_MOST = 253_402_300_799 * 10**9   # the last second of the year 9999
+_MOST = 253_402_300_799 * 10**9  # the last second of the year 9999
 
 
 def _order(name: str) -> tuple[str, int]:

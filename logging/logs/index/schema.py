@@ -18,9 +18,14 @@ MAX_MESSAGE = 1 << 20
 WORD = r"(?:\p{L}(?:[.:'’·]\p{L})+|\p{Nd}(?:[.,;'’]\p{Nd})+|\w)+"
 COLUMNS = {field: field.path.removeprefix("kubernetes.").replace(".", "_") for field in fields.KEYWORDS}
 # The same by where they are in a document: (name there, name here) at its top, in `kubernetes`, and in the workload.
-_PLACES = tuple(tuple((field.path.rpartition(".")[2], name) for field, name in COLUMNS.items()
-                      if field.path.rpartition(".")[0] == parent)
-                for parent in ("", "kubernetes", "kubernetes.workload"))
+_PLACES = tuple(
+    tuple(
+        (field.path.rpartition(".")[2], name)
+        for field, name in COLUMNS.items()
+        if field.path.rpartition(".")[0] == parent
+    )
+    for parent in ("", "kubernetes", "kubernetes.workload")
+)
 
 
 class BadDocument(ValueError):
@@ -30,13 +35,13 @@ class BadDocument(ValueError):
 def schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", tokenizer_name="raw", index_option="basic")
-    builder.add_integer_field("time", indexed=True, fast=True)   # nanoseconds
-    builder.add_integer_field("ms", fast=True)                   # histograms count in floats, which hold no nanoseconds
-    builder.add_unsigned_field("seq", indexed=True, fast=True)   # in the order of arrival, for who follows
+    builder.add_integer_field("time", indexed=True, fast=True)  # nanoseconds
+    builder.add_integer_field("ms", fast=True)  # histograms count in floats, which hold no nanoseconds
+    builder.add_unsigned_field("seq", indexed=True, fast=True)  # in the order of arrival, for who follows
     builder.add_text_field("message", tokenizer_name="words", index_option="position")
     for name in COLUMNS.values():
         builder.add_text_field(name, tokenizer_name="raw", fast=True, index_option="basic")
-    builder.add_text_field("pairs", tokenizer_name="raw", index_option="basic")    # key=value
+    builder.add_text_field("pairs", tokenizer_name="raw", index_option="basic")  # key=value
     builder.add_text_field("numbers", tokenizer_name="raw", fast=True, index_option="basic")  # see `logs.pairs.number`
     builder.add_bytes_field("body", stored=True)
     return builder.build()
@@ -45,8 +50,12 @@ def schema() -> tantivy.Schema:
 def analyzer() -> tantivy.TextAnalyzer:
     """Messages to words."""
     filters = tantivy.Filter
-    return (tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(WORD)).filter(filters.lowercase())
-            .filter(filters.remove_long(MAX_WORD)).build())
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(WORD))
+        .filter(filters.lowercase())
+        .filter(filters.remove_long(MAX_WORD))
+        .build()
+    )
 
 
 def document(line: bytes) -> tuple[str, int, tantivy.Document]:

@@ -19,13 +19,13 @@ from logs.record import OK, Result
 
 log = logging.getLogger("logs.index")
 
-GROUP = 20_000       # lines in one commit
-PAUSE = 0.5          # seconds between two commits when little comes: each makes a file that is to be merged
-REST = 30.0          # seconds without lines until a writer's memory is let go
-SWEEP = 60.0         # seconds between looks at age and size
-MAX_WAITING = 64 << 20   # bytes that wait for a commit; more is refused
+GROUP = 20_000  # lines in one commit
+PAUSE = 0.5  # seconds between two commits when little comes: each makes a file that is to be merged
+REST = 30.0  # seconds without lines until a writer's memory is let go
+SWEEP = 60.0  # seconds between looks at age and size
+MAX_WAITING = 64 << 20  # bytes that wait for a commit; more is refused
 
-Entry = tuple[str, int, tantivy.Document]   # id, time in nanoseconds, and what is indexed
+Entry = tuple[str, int, tantivy.Document]  # id, time in nanoseconds, and what is indexed
 
 
 class Batch:

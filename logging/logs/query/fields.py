@@ -33,12 +33,32 @@ WORKLOAD = Field("kubernetes.workload.name")
 WORKLOAD_KIND = Field("kubernetes.workload.kind")
 
 KEYWORDS = (SOURCE, STREAM, LEVEL, NAMESPACE, POD, CONTAINER, NODE, UID, CONTAINER_ID, WORKLOAD, WORKLOAD_KIND)
-PAIRS = {"labels": "kubernetes.labels", "label": "kubernetes.labels", "annotations": "kubernetes.annotations",
-         "fields": "fields", "field": "fields"}
+PAIRS = {
+    "labels": "kubernetes.labels",
+    "label": "kubernetes.labels",
+    "annotations": "kubernetes.annotations",
+    "fields": "fields",
+    "field": "fields",
+}
 _SHORT = {
-    "message": MESSAGE, "msg": MESSAGE, "time": TIME, "level": LEVEL, "_id": ID, "id": ID, "source": SOURCE,
-    "stream": STREAM, "namespace": NAMESPACE, "ns": NAMESPACE, "pod": POD, "container": CONTAINER, "node": NODE,
-    "pod_uid": UID, "uid": UID, "container_id": CONTAINER_ID, "workload": WORKLOAD, "kind": WORKLOAD_KIND,
+    "message": MESSAGE,
+    "msg": MESSAGE,
+    "time": TIME,
+    "level": LEVEL,
+    "_id": ID,
+    "id": ID,
+    "source": SOURCE,
+    "stream": STREAM,
+    "namespace": NAMESPACE,
+    "ns": NAMESPACE,
+    "pod": POD,
+    "container": CONTAINER,
+    "node": NODE,
+    "pod_uid": UID,
+    "uid": UID,
+    "container_id": CONTAINER_ID,
+    "workload": WORKLOAD,
+    "kind": WORKLOAD_KIND,
     "workload_kind": WORKLOAD_KIND,
 }
 NAMES = {**{field.path: field for field in (*KEYWORDS, MESSAGE, TIME)}, **_SHORT}

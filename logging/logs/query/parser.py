@@ -10,8 +10,8 @@ from logs.query.errors import QueryError
 from logs.query.fields import MESSAGE, Field, find, nearest
 from logs.query.nodes import All, And, Node, Not, Or
 
-MAX_TEXT = 4096    # characters
-MAX_DEPTH = 40     # parentheses and negations inside each other
+MAX_TEXT = 4096  # characters
+MAX_DEPTH = 40  # parentheses and negations inside each other
 MAX_TERMS = 256
 _AND = re.compile(r"AND(?=[\s(\"]|$)|&&")
 _OR = re.compile(r"OR(?=[\s(\"]|$)|\|\|")
@@ -54,7 +54,7 @@ class _Reader:
         return self.at >= len(self.text)
 
     def peek(self) -> str:
-        return self.text[self.at:self.at + 1]
+        return self.text[self.at : self.at + 1]
 
     def space(self) -> None:
         while self.peek().isspace():
@@ -125,8 +125,12 @@ class _Reader:
             return values.word(field, name)
         found = find(name.glob)
         if found is None:
-            raise QueryError(f"there is no field {name.text!r}: did you mean {nearest(name.text)}? To search for the text, "
-                             "put it in quotes", name.column, name.length)
+            raise QueryError(
+                f"there is no field {name.text!r}: did you mean {nearest(name.text)}? To search for the text, "
+                "put it in quotes",
+                name.column,
+                name.length,
+            )
         self.at += 1
         if self.ended() or self.peek().isspace() or self.peek() == ")":
             raise QueryError(f"a value is missing after {name.text}:", self.at - 1)

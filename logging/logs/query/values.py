@@ -15,8 +15,16 @@ from logs.record import LEVELS
 if TYPE_CHECKING:
     from logs.query.parser import Raw
 
-_SPELLINGS = {"warning": "warn", "err": "error", "critical": "fatal", "crit": "fatal", "panic": "fatal",
-              "information": "info", "notice": "info", "dbg": "debug"}
+_SPELLINGS = {
+    "warning": "warn",
+    "err": "error",
+    "critical": "fatal",
+    "crit": "fatal",
+    "panic": "fatal",
+    "information": "info",
+    "notice": "info",
+    "dbg": "debug",
+}
 # Between these a message is cut into words; what joins letters or digits inside a word is not among them.
 _BETWEEN = re.compile(r"[^\w.,:;'’*?\\]")
 
@@ -42,20 +50,27 @@ def word(field: Field, raw: Raw) -> Node:
     if field is ID:
         raise QueryError("no wildcards in an id: write it whole", raw.column, raw.length)
     if field.kind == "text" and (gap := _BETWEEN.search(raw.glob)):
-        raise QueryError(f"a wildcard is for one word, and {gap[0]!r} ends a word: search for the words before and after "
-                         "it apart", raw.column, raw.length)
+        raise QueryError(
+            f"a wildcard is for one word, and {gap[0]!r} ends a word: search for the words before and after it apart",
+            raw.column,
+            raw.length,
+        )
     return Glob(field, raw.glob.lower() if field.kind == "text" else raw.glob)
 
 
 def _words(raw: Raw) -> Node:
     if not re.search(r"\w", raw.text):
-        raise QueryError(f"no word in {raw.text!r}: only letters, digits and _ are searched for", raw.column, raw.length)
+        raise QueryError(
+            f"no word in {raw.text!r}: only letters, digits and _ are searched for", raw.column, raw.length
+        )
     return Words(raw.text)
 
 
 def _equal(field: Field, raw: Raw) -> Node:
     if field.kind == "time":
-        raise QueryError("a time is compared: write time:>=2026-11-21T06:00:00Z, or [from TO until]", raw.column, raw.length)
+        raise QueryError(
+            "a time is compared: write time:>=2026-11-21T06:00:00Z, or [from TO until]", raw.column, raw.length
+        )
     if field.kind == "level":
         return AnyOf(field, (_level(raw),))
     if field is WORKLOAD and "/" in raw.text:
@@ -92,8 +107,11 @@ def _range(field: Field, low: Raw | None, high: Raw | None, with_low: bool, with
         return _levels(low, high, with_low, with_high)
     if field.kind not in ("time", "pair"):
         raw = low or high
-        raise QueryError("only level, time and the numbers in fields.… and labels.… have an order", raw.column if raw else 0,
-                         raw.length if raw else 1)
+        raise QueryError(
+            "only level, time and the numbers in fields.… and labels.… have an order",
+            raw.column if raw else 0,
+            raw.length if raw else 1,
+        )
     return Range(field, _bound(field, low, now), _bound(field, high, now), with_low, with_high)
 
 
@@ -113,5 +131,5 @@ def _bound(field: Field, raw: Raw | None, now: int | None) -> float | None:
 def _levels(low: Raw | None, high: Raw | None, with_low: bool, with_high: bool) -> Node:
     first = LEVELS.index(_level(low)) + (not with_low) if low else 0
     last = LEVELS.index(_level(high)) - (not with_high) if high else len(LEVELS) - 1
-    chosen = LEVELS[first:last + 1]
+    chosen = LEVELS[first : last + 1]
     return AnyOf(LEVEL, chosen) if chosen else Or(())

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple, Protocol
 from logs.query import fields
 from logs.query.nodes import Node, Range, both
 
-MAX_LIMIT = 1000         # lines of one answer
+MAX_LIMIT = 1000  # lines of one answer
 MAX_BUCKETS = 400
 MAX_TOP = 50
-SAMPLE = 500             # newest lines that the top values of a `fields.…` or label are counted in
-MAX_TIES = 10_000        # lines of one nanosecond that can be paged through
+SAMPLE = 500  # newest lines that the top values of a `fields.…` or label are counted in
+MAX_TIES = 10_000  # lines of one nanosecond that can be paged through
 
 
 class Unavailable(Exception):
@@ -82,7 +82,7 @@ class Backend(Protocol):
 
 def place(line: bytes, time: int) -> Place:
     """The place of an encoded document that begins with its id."""
-    return Place(time, line[8:line.index(b'"', 8)].decode())
+    return Place(time, line[8 : line.index(b'"', 8)].decode())
 
 
 def page_of(rows: Sequence[tuple[Place, bytes]], limit: int) -> Page:

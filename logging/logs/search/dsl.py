@@ -11,9 +11,9 @@ from logs.query import fields, moments
 from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
 
 Json = dict[str, Any]
-_BEGINNING = re.compile(r"((?:[^*?\\]|\\.)*)\*", re.S)   # a glob that only asks how a value begins
+_BEGINNING = re.compile(r"((?:[^*?\\]|\\.)*)\*", re.S)  # a glob that only asks how a value begins
 _ESCAPED = re.compile(r"\\(.)", re.S)
-NEWEST = (1 << 63) - 1   # the last nanosecond that `date_nanos` holds
+NEWEST = (1 << 63) - 1  # the last nanosecond that `date_nanos` holds
 
 
 class Compiler:
@@ -33,17 +33,26 @@ class Compiler:
             case All():
                 return {"match_all": {}}
             case And(parts):
-                return {"bool": {"filter": [self._compile(part) for part in parts if not isinstance(part, Not)],
-                                 "must_not": [self._compile(part.part) for part in parts if isinstance(part, Not)]}}
+                return {
+                    "bool": {
+                        "filter": [self._compile(part) for part in parts if not isinstance(part, Not)],
+                        "must_not": [self._compile(part.part) for part in parts if isinstance(part, Not)],
+                    }
+                }
             case Or(parts):
-                return ({"bool": {"should": [self._compile(part) for part in parts], "minimum_should_match": 1}} if parts
-                        else {"match_none": {}})
+                return (
+                    {"bool": {"should": [self._compile(part) for part in parts], "minimum_should_match": 1}}
+                    if parts
+                    else {"match_none": {}}
+                )
             case Not(part):
                 return {"bool": {"must_not": [self._compile(part)]}}
             case Words(text):
                 return {"match_phrase": {"message": text}}
             case AnyOf(field, values):
-                return {"ids": {"values": list(values)}} if field is fields.ID else {"terms": {path(field): list(values)}}
+                return (
+                    {"ids": {"values": list(values)}} if field is fields.ID else {"terms": {path(field): list(values)}}
+                )
             case Glob(field, pattern):
                 return self._glob(field, pattern)
             case Exists(field):

@@ -20,9 +20,9 @@ Json = dict[str, Any]
 Row = tuple[Place, bytes]
 INDICES = f"/{PREFIX}*"
 OPTIONS = "?ignore_unavailable=true&allow_no_indices=true"
-TIMEOUT = 9.0          # seconds for an answer
-REFRESH = 3.0          # seconds between two refreshes for who follows: a new line is seen after one
-LATE = 60 * 10**9      # nanoseconds that a line may come later than its time, and still be seen by who follows
+TIMEOUT = 9.0  # seconds for an answer
+REFRESH = 3.0  # seconds between two refreshes for who follows: a new line is seen after one
+LATE = 60 * 10**9  # nanoseconds that a line may come later than its time, and still be seen by who follows
 
 
 class Mark(NamedTuple):
@@ -36,7 +36,7 @@ class Elastic:
     """A `logs.search.backend.Backend`."""
 
     name = "elasticsearch"
-    dropped_until = 0      # the shippers drop there, and keep no account
+    dropped_until = 0  # the shippers drop there, and keep no account
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -51,8 +51,9 @@ class Elastic:
 
     async def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
         try:
-            answer = await self._server.request(method, path, orjson.dumps(body) if body else b"",
-                                                {"Content-Type": "application/json"})
+            answer = await self._server.request(
+                method, path, orjson.dumps(body) if body else b"", {"Content-Type": "application/json"}
+            )
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise Unavailable(f"no answer from Elasticsearch: {error or type(error).__name__}") from error
         if answer.status >= 300:
@@ -65,9 +66,17 @@ class Elastic:
 
     async def _search(self, node: Node, body: Json) -> Json:
         compiled = Compiler(node)
-        return await self._ask("POST", f"{INDICES}/_search{OPTIONS}", {
-            "query": {"bool": {"filter": [compiled.query]}}, "runtime_mappings": compiled.runtime, "track_total_hits": False,
-            "timeout": f"{int(TIMEOUT * 1000) - 500}ms", **body})
+        return await self._ask(
+            "POST",
+            f"{INDICES}/_search{OPTIONS}",
+            {
+                "query": {"bool": {"filter": [compiled.query]}},
+                "runtime_mappings": compiled.runtime,
+                "track_total_hits": False,
+                "timeout": f"{int(TIMEOUT * 1000) - 500}ms",
+                **body,
+            },
+        )
 
     # -- lines, in the order of (time, id) -----------------------------------------------------------------------------
 
@@ -105,9 +114,22 @@ class Elastic:
     # -- counts --------------------------------------------------------------------------------------------------------
 
     async def histogram(self, asked: Asked, interval: int) -> list[tuple[int, dict[str, int]]]:
-        found = await self._search(asked.within, {"size": 0, "aggs": {"time": {
-            "date_histogram": {"field": "@timestamp", "fixed_interval": f"{interval}ms", "min_doc_count": 1},
-            "aggs": {"level": {"terms": {"field": "level", "size": 10}}}}}})
+        found = await self._search(
+            asked.within,
+            {
+                "size": 0,
+                "aggs": {
+                    "time": {
+                        "date_histogram": {
+                            "field": "@timestamp",
+                            "fixed_interval": f"{interval}ms",
+                            "min_doc_count": 1,
+                        },
+                        "aggs": {"level": {"terms": {"field": "level", "size": 10}}},
+                    }
+                },
+            },
+        )
         buckets = []
         for bucket in _buckets(found, "time"):
             levels = {one["key"]: one["doc_count"] for one in bucket["level"]["buckets"]}

@@ -47,9 +47,14 @@ def _source(source: str, namespaces: frozenset[str] | None) -> Node | None:
 
 def read(value: Any) -> Scope:
     """Of `{"logs": ["ns", …] or null, "events": … , "nodes": bool}`; nothing is allowed by being left out."""
-    if not isinstance(value, dict) or not {"logs", "events", "nodes"} <= value.keys() or not isinstance(value["nodes"], bool):
-        raise ScopeError('scope: {"logs": [namespaces] or null, "events": [namespaces] or null, "nodes": true or false} '
-                         "is needed")
+    if (
+        not isinstance(value, dict)
+        or not {"logs", "events", "nodes"} <= value.keys()
+        or not isinstance(value["nodes"], bool)
+    ):
+        raise ScopeError(
+            'scope: {"logs": [namespaces] or null, "events": [namespaces] or null, "nodes": true or false} is needed'
+        )
     return Scope(_names("logs", value["logs"]), _names("events", value["events"]), value["nodes"])
 
 

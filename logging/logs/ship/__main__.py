@@ -31,8 +31,8 @@ from logs.ship.sending import Sender
 
 log = logging.getLogger("logs.ship")
 
-SYNC = 15.0         # seconds that the first lines wait for the pods of this node
-STUCK = 120.0       # seconds without a turn of the loop after which the process is not healthy
+SYNC = 15.0  # seconds that the first lines wait for the pods of this node
+STUCK = 120.0  # seconds without a turn of the loop after which the process is not healthy
 SERVICE = "/api/v1/namespaces/kube-system/services/log-store"
 UNREACHABLE = 60.0  # seconds without the store after which it is not ready
 
@@ -64,8 +64,9 @@ class Program:
             return Server(self._options.ingest, self._api.headers if self._api else dict)
         service = (await self._api.get(SERVICE))["spec"]
         address = service["clusterIP"]
-        return Server(f"http://{f'[{address}]' if ':' in address else address}:{service['ports'][0]['port']}",
-                      self._api.headers)
+        return Server(
+            f"http://{f'[{address}]' if ':' in address else address}:{service['ports'][0]['port']}", self._api.headers
+        )
 
     def _find(self) -> Iterator[Where]:
         if self._options.pods_dir:
@@ -75,8 +76,13 @@ class Program:
     def _describe(self, where: Where, alone: bool) -> Origin | None:
         if self._pods is not None:
             return self._pods.describe(where, (alone and self._pods.synced) or self._late())
-        known = {"namespace": where.namespace, "pod": where.pod, "pod_uid": where.uid, "container": where.container,
-                 "node": self._options.node}
+        known = {
+            "namespace": where.namespace,
+            "pod": where.pod,
+            "pod_uid": where.uid,
+            "container": where.container,
+            "node": self._options.node,
+        }
         return Origin(where.source, known)
 
     def _late(self) -> bool:
@@ -135,12 +141,15 @@ class Program:
         if self._options.store == "elasticsearch":
             from logs.elastic.retention import keep_swept
 
-            yield keep_swept(_server(self._options.elasticsearch), self._options.retention_days,
-                             self._options.retention_size)
+            yield keep_swept(
+                _server(self._options.elasticsearch), self._options.retention_days, self._options.retention_size
+            )
 
     def _has_events(self) -> bool:
-        return self._options.events == "always" or (self._options.events == "auto" and any(
-            (folder / "apiserver.log").exists() for folder in self._options.programs_dir))
+        return self._options.events == "always" or (
+            self._options.events == "auto"
+            and any((folder / "apiserver.log").exists() for folder in self._options.programs_dir)
+        )
 
     async def _settle(self) -> None:
         """What is in memory now stays there: the collector need not look at it again."""
@@ -156,8 +165,9 @@ def _server(url: str) -> Server:
 
 
 def main() -> None:
-    logging.basicConfig(level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"),
-                        format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     options = parse()
     try:
         asyncio.run(Program(options, api(options)).run())

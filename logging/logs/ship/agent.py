@@ -17,11 +17,11 @@ from logs.ship.series import Position
 
 log = logging.getLogger("logs.ship")
 
-POLL = 0.25        # seconds between looks at silent files
-DISCOVER = 1.0     # seconds between looks for new files
-LINGER = 0.5       # seconds that lines wait for company
-MAX_OPEN = 512     # descriptors; files beyond are opened again when they change
-DESCRIBE = 2.0     # seconds that the lines of a new pod wait for what the API knows of it
+POLL = 0.25  # seconds between looks at silent files
+DISCOVER = 1.0  # seconds between looks for new files
+LINGER = 0.5  # seconds that lines wait for company
+MAX_OPEN = 512  # descriptors; files beyond are opened again when they change
+DESCRIBE = 2.0  # seconds that the lines of a new pod wait for what the API knows of it
 
 Describe = Callable[[Where, bool], Origin | None]
 """(where, whether to do without the API) -> what is the same for all lines of the log; None: ask again."""
@@ -30,8 +30,15 @@ Describe = Callable[[Where, bool], Origin | None]
 class Agent:
     """`find` lists the logs that are there; `describe` tells about one."""
 
-    def __init__(self, find: Callable[[], Iterable[Where]], describe: Describe, positions: Positions, sender: Sender,
-                 metrics: Metrics, max_open: int = MAX_OPEN) -> None:
+    def __init__(
+        self,
+        find: Callable[[], Iterable[Where]],
+        describe: Describe,
+        positions: Positions,
+        sender: Sender,
+        metrics: Metrics,
+        max_open: int = MAX_OPEN,
+    ) -> None:
         self._find, self._describe = find, describe
         self._positions, self._sender, self._metrics = positions, sender, metrics
         self._max_open = max_open
@@ -39,7 +46,7 @@ class Agent:
         self._seen: dict[str, float] = {}
         self._documents: list[Document] = []
         self._size = 0
-        self._first = 0.0   # when the oldest of `_documents` was read
+        self._first = 0.0  # when the oldest of `_documents` was read
         self._ended: dict[str, None] = {}
         self._extra: dict[str, Position | None] = {}
         self.beat = time.monotonic()
@@ -56,8 +63,9 @@ class Agent:
 
     def forget_absent(self) -> None:
         """At the start: positions of logs that are no longer there."""
-        self._positions.save({path: None for path in self._positions.paths()
-                              if path.startswith("/") and path not in self._logs})
+        self._positions.save(
+            {path: None for path in self._positions.paths() if path.startswith("/") and path not in self._logs}
+        )
 
     async def _discovering(self) -> None:
         while True:
@@ -78,7 +86,7 @@ class Agent:
         """Keeps at most `max_open` descriptors: silent files are closed, and found again by their first line."""
         idle = [one for _, one in self._logs.values() if one.series.open and not one.series.changed()]
         surplus = sum(one.series.open for _, one in self._logs.values()) - self._max_open
-        for one in idle[:max(surplus, 0)]:
+        for one in idle[: max(surplus, 0)]:
             one.series.release()
 
     def redescribe(self, uid: str) -> None:
@@ -182,13 +190,21 @@ class Agent:
     def rows(self) -> Iterable[Row]:
         yield from self._metrics.rows()
         yield "gauge", "waiting_bytes", "Bytes in files that are not read yet.", self.waiting()
-        yield ("gauge", "state_up", "Whether positions can be written; while not, lines are sent again after a restart.",
-               float(not self._positions.failing))
+        yield (
+            "gauge",
+            "state_up",
+            "Whether positions can be written; while not, lines are sent again after a restart.",
+            float(not self._positions.failing),
+        )
         yield "gauge", "open_files", "Descriptors of log files.", sum(one.series.open for _, one in self._logs.values())
         yield "gauge", "logs", "Logs that are followed.", len(self._logs)
         yield "gauge", "batch_bytes", "Size that batches have now.", self._sender.target
-        yield ("gauge", "unacknowledged_seconds", "Since when the oldest lines that were read wait for the store.",
-               self.behind())
+        yield (
+            "gauge",
+            "unacknowledged_seconds",
+            "Since when the oldest lines that were read wait for the store.",
+            self.behind(),
+        )
 
     def waiting(self) -> int:
         return sum(one.series.waiting() for _, one in self._logs.values())

@@ -21,8 +21,14 @@ class Api:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._server = Server(config.server, self.headers, config.ssl_context(), connections=2, timeout=30.0,
-                              server_name=config.server_name)
+        self._server = Server(
+            config.server,
+            self.headers,
+            config.ssl_context(),
+            connections=2,
+            timeout=30.0,
+            server_name=config.server_name,
+        )
 
     def headers(self) -> dict[str, str]:
         """Who we are, for a request."""
@@ -37,8 +43,9 @@ class Api:
         found: Json = orjson.loads(answer.body)
         return found
 
-    async def list(self, path: str, params: Params | None = None, page: int = 500,
-                   transform: Callable[[Json], Json] | None = None) -> Json:
+    async def list(
+        self, path: str, params: Params | None = None, page: int = 500, transform: Callable[[Json], Json] | None = None
+    ) -> Json:
         """As `client.Client.list`: all pages, each object through `transform`."""
         query: dict[str, str | int] = {**(params or {}), "limit": page}
         items: list[Json] = []

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from logs.record import Source
 
 # What runs on every node; the other programs with a log beside theirs are the control plane.
-NODE_PROGRAMS = frozenset({"kubelet", "kubeproxy", "kube-proxy", "containerd", "supervisord", "syslog", "kern", "daemon"})
+NODE_PROGRAMS = frozenset(
+    {"kubelet", "kubeproxy", "kube-proxy", "containerd", "supervisord", "syslog", "kern", "daemon"}
+)
 
 _LIVE = re.compile(r"(.+?\.log)(?:\..+)?$")
 _ATTEMPT = re.compile(r"(\d+)\.log")
@@ -69,5 +71,8 @@ def _live(folder: Path | os.DirEntry[str]) -> set[str]:
         names = os.listdir(folder)
     except OSError:
         return set()
-    return {os.path.join(os.fspath(folder), found[1]) for name in names
-            if (found := _LIVE.match(name)) and not name.endswith(".tmp")}
+    return {
+        os.path.join(os.fspath(folder), found[1])
+        for name in names
+        if (found := _LIVE.match(name)) and not name.endswith(".tmp")
+    }

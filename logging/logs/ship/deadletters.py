@@ -22,8 +22,10 @@ class DeadLetters:
 
     def add(self, rejected: Iterable[tuple[Document, str]]) -> None:
         """Raises OSError when they can not be written: then they must not count as done."""
-        data = b"".join(b'{"reason":' + orjson.dumps(reason) + b',"document":' + document.line + b"}\n"
-                        for document, reason in rejected)
+        data = b"".join(
+            b'{"reason":' + orjson.dumps(reason) + b',"document":' + document.line + b"}\n"
+            for document, reason in rejected
+        )
         if self.path.exists() and self.path.stat().st_size + len(data) > self._max:
             os.replace(self.path, f"{self.path}.1")
         with open(self.path, "ab") as file:

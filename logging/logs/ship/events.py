@@ -19,8 +19,9 @@ KEY = "events"  # among the positions: no path
 class Events:
     """Watches from where it stood; `add(documents, positions)` gets what is new."""
 
-    def __init__(self, api: Source, start: Position | None,
-                 add: Callable[[list[Document], Mapping[str, Position]], None]) -> None:
+    def __init__(
+        self, api: Source, start: Position | None, add: Callable[[list[Document], Mapping[str, Position]], None]
+    ) -> None:
         self._add = add
         self._reflector = Reflector(api, "/api/v1/events", transform=self._take)
         # Not known any more (410): everything is listed, and what is in the store already is known by its id.
@@ -46,16 +47,27 @@ def document(event: Json) -> Document | None:
     metadata, about = event["metadata"], event.get("involvedObject") or {}
     series = event.get("series") or {}
     count = series.get("count") or event.get("count") or 1
-    time = normal(str(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
-                      or metadata.get("creationTimestamp") or ""))
+    time = normal(
+        str(
+            series.get("lastObservedTime")
+            or event.get("lastTimestamp")
+            or event.get("eventTime")
+            or metadata.get("creationTimestamp")
+            or ""
+        )
+    )
     if not time:
         return None
     name = f"event {metadata['uid']} {metadata['resourceVersion']} {count}"
     message = f"{event.get('reason') or ''}: {event.get('message') or ''}"[:16384]
     level = "warn" if event.get("type") == "Warning" else "info"
-    return Document(blake2b(name.encode(), digest_size=16).hexdigest(), time,
-                    Origin("event", _about(about, event)).encode(time, message, level=level,
-                                                                 fields=orjson.dumps(_fields(event, about, count))))
+    return Document(
+        blake2b(name.encode(), digest_size=16).hexdigest(),
+        time,
+        Origin("event", _about(about, event)).encode(
+            time, message, level=level, fields=orjson.dumps(_fields(event, about, count))
+        ),
+    )
 
 
 def _about(about: Json, event: Json) -> dict[str, Any]:
@@ -64,7 +76,7 @@ def _about(about: Json, event: Json) -> dict[str, Any]:
         known |= {"pod": about.get("name"), "pod_uid": about.get("uid")}
         path = about.get("fieldPath") or ""
         if path.endswith("}") and "{" in path:  # spec.containers{web}
-            known["container"] = path[path.index("{") + 1:-1]
+            known["container"] = path[path.index("{") + 1 : -1]
     elif about.get("kind"):
         known["workload"] = {"kind": about["kind"], "name": about.get("name", "")}
     if host := (event.get("source") or {}).get("host"):
@@ -74,6 +86,13 @@ def _about(about: Json, event: Json) -> dict[str, Any]:
 
 def _fields(event: Json, about: Json, count: int) -> Json:
     source = (event.get("source") or {}).get("component") or event.get("reportingComponent")
-    found = {"reason": event.get("reason"), "type": event.get("type"), "count": count, "component": source,
-             "kind": about.get("kind"), "name": about.get("name"), "event": event["metadata"]["name"]}
+    found = {
+        "reason": event.get("reason"),
+        "type": event.get("type"),
+        "count": count,
+        "component": source,
+        "kind": about.get("kind"),
+        "name": about.get("name"),
+        "event": event["metadata"]["name"],
+    }
     return {name: value for name, value in found.items() if value}

@@ -35,7 +35,7 @@ def head_of(data: bytes, final: bool) -> bytes:
     """What identifies a file that begins with `data`: the first line, up to HEAD bytes; nothing while it is not whole."""
     end = data.find(b"\n", 0, HEAD)
     if end >= 0:
-        return data[:end + 1]
+        return data[: end + 1]
     return data[:HEAD] if len(data) >= HEAD or final else b""
 
 

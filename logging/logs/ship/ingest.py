@@ -23,8 +23,11 @@ class Ingest:
         answer = await self._post(b"".join(document.line + b"\n" for document in batch))
         if answer.status != 200:
             after = answer.headers.get("retry-after", "")
-            raise Unavailable(f"the log store answered {answer.status}: {answer.body[:300].decode('utf-8', 'replace')}",
-                              float(after) if after.isdigit() else None, too_large=answer.status in (400, 413))
+            raise Unavailable(
+                f"the log store answered {answer.status}: {answer.body[:300].decode('utf-8', 'replace')}",
+                float(after) if after.isdigit() else None,
+                too_large=answer.status in (400, 413),
+            )
         results = [OK] * len(batch)
         for entry in orjson.loads(answer.body)["results"]:
             results[entry["line"]] = Result(entry["status"], entry.get("reason") or "")

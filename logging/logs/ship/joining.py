@@ -14,10 +14,10 @@ from logs.ship.formats import Piece, epoch
 from logs.ship.traces import Trace, may_begin
 
 MAX_RECORD = 512 * 1024  # bytes of one line
-MAX_TRACE = 256 * 1024   # bytes of joined lines
+MAX_TRACE = 256 * 1024  # bytes of joined lines
 MAX_LINES = 500
-TOGETHER = 1.0           # seconds between the lines of a trace, by the file's own times
-PATIENCE = 1.5           # seconds to wait for the next line of a trace
+TOGETHER = 1.0  # seconds between the lines of a trace, by the file's own times
+PATIENCE = 1.5  # seconds to wait for the next line of a trace
 PARTIAL_PATIENCE = 30.0  # seconds to wait for the rest of a long line
 
 

@@ -19,8 +19,15 @@ class Pods:
     def __init__(self, api: Source, node: str, changed: Callable[[str], None]) -> None:
         self._by_uid: dict[str, Json] = {}
         self._node, self._changed = node, changed
-        self._reflector = Reflector(api, "/api/v1/pods", {"fieldSelector": f"spec.nodeName={node}"}, on_add=self._take,
-                                    on_update=lambda _, new: self._take(new), on_delete=self._drop, transform=_brief)
+        self._reflector = Reflector(
+            api,
+            "/api/v1/pods",
+            {"fieldSelector": f"spec.nodeName={node}"},
+            on_add=self._take,
+            on_update=lambda _, new: self._take(new),
+            on_delete=self._drop,
+            transform=_brief,
+        )
 
     async def run(self) -> None:
         await self._reflector.run()
@@ -61,9 +68,12 @@ def _brief(pod: Json) -> Json:
     metadata = pod["metadata"]
     kept = {name: metadata[name] for name in ("name", "namespace", "uid", "resourceVersion") if name in metadata}
     status = pod.get("status") or {}
-    containers = {(one["name"], one.get("restartCount", 0)): one["containerID"]
-                  for field in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-                  for one in status.get(field) or () if one.get("containerID")}
+    containers = {
+        (one["name"], one.get("restartCount", 0)): one["containerID"]
+        for field in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+        for one in status.get(field) or ()
+        if one.get("containerID")
+    }
     described = {"labels": metadata.get("labels") or {}, "workload": workload(metadata)}
     return {"metadata": kept, "kubernetes": described, "containers": containers}
 

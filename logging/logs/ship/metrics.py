@@ -35,8 +35,12 @@ class Metrics:
         yield "counter", "documents_shipped_total", "Documents that the store has acknowledged.", self.shipped
         yield "counter", "documents_rejected_total", "Documents that the store refused, kept aside.", self.rejected
         yield "counter", "retries_total", "Attempts after which documents had to be sent again.", self.retries
-        yield ("counter", "files_lost_total", "Files that were removed or damaged before they were read to their end.",
-               self.lost)
+        yield (
+            "counter",
+            "files_lost_total",
+            "Files that were removed or damaged before they were read to their end.",
+            self.lost,
+        )
         yield "counter", "files_truncated_total", "Files that were cut short in their place.", self.truncated
         yield "gauge", "store_up", "Whether the store takes documents.", float(not self.failing)
 
@@ -45,7 +49,9 @@ def render(rows: Iterable[Row]) -> bytes:
     """The text format 0.0.4."""
     parts = []
     for kind, name, text, value in rows:
-        parts.append(f"# HELP {PREFIX}{name} {text}\n# TYPE {PREFIX}{name} {kind}\n{PREFIX}{name} {value:g}\n"
-                     if isinstance(value, float) else
-                     f"# HELP {PREFIX}{name} {text}\n# TYPE {PREFIX}{name} {kind}\n{PREFIX}{name} {value}\n")
+        parts.append(
+            f"# HELP {PREFIX}{name} {text}\n# TYPE {PREFIX}{name} {kind}\n{PREFIX}{name} {value:g}\n"
+            if isinstance(value, float)
+            else f"# HELP {PREFIX}{name} {text}\n# TYPE {PREFIX}{name} {kind}\n{PREFIX}{name} {value}\n"
+        )
     return "".join(parts).encode()

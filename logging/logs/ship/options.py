@@ -17,19 +17,36 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m logs.ship", description="Ships the logs of a node to a store.")
     parser.add_argument("--node", default=os.environ.get("NODE_NAME") or os.uname().nodename)
     parser.add_argument("--pods-dir", type=Path, help="the kubelet's folder of container logs, such as /var/log/pods")
-    parser.add_argument("--programs-dir", type=Path, action="append", default=[],
-                        help="a folder of logs of the node's own programs, <program>.log; may be given several times")
+    parser.add_argument(
+        "--programs-dir",
+        type=Path,
+        action="append",
+        default=[],
+        help="a folder of logs of the node's own programs, <program>.log; may be given several times",
+    )
     parser.add_argument("--state-dir", type=Path, required=True, help="where positions and refused documents are kept")
     parser.add_argument("--store", choices=("embedded", "elasticsearch"), default="embedded")
     parser.add_argument("--elasticsearch", metavar="URL", default="", help="http(s)://[user:password@]host:port")
-    parser.add_argument("--ingest", metavar="URL", default="",
-                        help="the embedded store's address; default: that of the service kube-system/log-store")
+    parser.add_argument(
+        "--ingest",
+        metavar="URL",
+        default="",
+        help="the embedded store's address; default: that of the service kube-system/log-store",
+    )
     parser.add_argument("--refresh", default="30s", help="Elasticsearch: how long a line may be unseen by searches")
     parser.add_argument("--retention-days", type=positive, default=14, help="Elasticsearch: older indices are deleted")
-    parser.add_argument("--retention-size", type=size, default=20 * 1024**3,
-                        help="Elasticsearch: the oldest indices are deleted while all hold more")
-    parser.add_argument("--events", choices=("auto", "always", "never"), default="auto",
-                        help="ship Kubernetes Events too; auto: where the API server's log is, so on one node")
+    parser.add_argument(
+        "--retention-size",
+        type=size,
+        default=20 * 1024**3,
+        help="Elasticsearch: the oldest indices are deleted while all hold more",
+    )
+    parser.add_argument(
+        "--events",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="ship Kubernetes Events too; auto: where the API server's log is, so on one node",
+    )
     parser.add_argument("--address", default=os.environ.get("POD_IP") or "", help="of /metrics, /health, /ready")
     parser.add_argument("--http-port", type=positive, default=9154)
     parser.add_argument("--api-server", default="", help="URL of the API, with the pod's service account")

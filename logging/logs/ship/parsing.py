@@ -13,14 +13,39 @@ MAX_DEPTH = 4
 MAX_VALUE = 1024
 
 _NAMES = {
-    "trace": "trace", "finest": "trace", "finer": "trace", "verbose": "trace",
-    "debug": "debug", "fine": "debug", "dbg": "debug", "d": "debug",
-    "info": "info", "information": "info", "informational": "info", "notice": "info", "inf": "info", "i": "info",
+    "trace": "trace",
+    "finest": "trace",
+    "finer": "trace",
+    "verbose": "trace",
+    "debug": "debug",
+    "fine": "debug",
+    "dbg": "debug",
+    "d": "debug",
+    "info": "info",
+    "information": "info",
+    "informational": "info",
+    "notice": "info",
+    "inf": "info",
+    "i": "info",
     "log": "info",
-    "warn": "warn", "warning": "warn", "wrn": "warn", "w": "warn",
-    "error": "error", "err": "error", "severe": "error", "e": "error",
-    "fatal": "fatal", "critical": "fatal", "crit": "fatal", "panic": "fatal", "alert": "fatal", "emerg": "fatal",
-    "emergency": "fatal", "f": "fatal", "ftl": "fatal", "dpanic": "fatal",
+    "warn": "warn",
+    "warning": "warn",
+    "wrn": "warn",
+    "w": "warn",
+    "error": "error",
+    "err": "error",
+    "severe": "error",
+    "e": "error",
+    "fatal": "fatal",
+    "critical": "fatal",
+    "crit": "fatal",
+    "panic": "fatal",
+    "alert": "fatal",
+    "emerg": "fatal",
+    "emergency": "fatal",
+    "f": "fatal",
+    "ftl": "fatal",
+    "dpanic": "fatal",
 }
 _KEYS = ("level", "severity", "lvl", "levelname", "log.level", "loglevel", "@l", "severity_text", "Level", "LEVEL")
 _KLOG = {"I": "info", "W": "warn", "E": "error", "F": "fatal"}
@@ -40,8 +65,22 @@ _START = rf"^(?P<start>(?i:{_WORD})):"
 _TEXT = re.compile("|".join((_KEYED, _BRACKETED, _START, _CAPITALS)))
 LOOK = 200  # characters in which a level is looked for
 # Most lines without a level have none of these: looking for them one by one is far cheaper than the expression.
-_STEMS = ("INF", "WARN", "ERR", "DEBUG", "TRACE", "NOTICE", "CRIT", "FATAL", "LEVEL", "LVL", "SEVER", "ALERT", "EMERG",
-          "PANIC")
+_STEMS = (
+    "INF",
+    "WARN",
+    "ERR",
+    "DEBUG",
+    "TRACE",
+    "NOTICE",
+    "CRIT",
+    "FATAL",
+    "LEVEL",
+    "LVL",
+    "SEVER",
+    "ALERT",
+    "EMERG",
+    "PANIC",
+)
 
 
 def inspect(text: str) -> tuple[str, bytes]:
@@ -113,7 +152,7 @@ def _bounded(value: Any, depth: int, budget: list[int]) -> Any:
             result[key[:256]] = _bounded(inner, depth - 1, budget)
         return result
     if isinstance(value, list) and depth:
-        return [_bounded(inner, depth - 1, budget) for inner in value[:max(budget[0], 0)]]
+        return [_bounded(inner, depth - 1, budget) for inner in value[: max(budget[0], 0)]]
     budget[0] -= 1
     if isinstance(value, dict | list):
         return orjson.dumps(value).decode()[:MAX_VALUE]

@@ -21,7 +21,7 @@ class Log:
         self.origin: Origin | None = None  # set before the first read, and whenever what is known of the pod changes
         self.series = Series(path, start)
         self.lines = 0
-        self.last = ""      # time of the newest line that was read
+        self.last = ""  # time of the newest line that was read
         self.moved = False  # whether the position differs from the one that was last taken
         self._ids = blake2b(name.encode() + b" ", digest_size=16)
         self._joiner = Joiner()

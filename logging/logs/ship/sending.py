@@ -34,8 +34,14 @@ class Batch:
 class Sender:
     """`put` batches; `acknowledged` is called with positions in the order of the batches, whichever is done first."""
 
-    def __init__(self, store: Store, dead: DeadLetters, metrics: Metrics,
-                 acknowledged: Callable[[dict[str, Position | None]], None], at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self,
+        store: Store,
+        dead: DeadLetters,
+        metrics: Metrics,
+        acknowledged: Callable[[dict[str, Position | None]], None],
+        at_once: int = AT_ONCE,
+    ) -> None:
         self._store, self._dead, self._metrics, self._acknowledged = store, dead, metrics, acknowledged
         self._slots = asyncio.Semaphore(at_once)
         self._waiting: deque[tuple[Batch, asyncio.Task[None]]] = deque()
@@ -132,8 +138,9 @@ class Sender:
                 log.error("refused documents can not be kept aside, waiting: %s", error)
                 await asyncio.sleep(backoff.delay())
         self._metrics.rejected += len(refused)
-        log.warning("%d documents are refused and kept in %s; the first: %s", len(refused), self._dead.path,
-                    refused[0][1][:300])
+        log.warning(
+            "%d documents are refused and kept in %s; the first: %s", len(refused), self._dead.path, refused[0][1][:300]
+        )
 
     async def _pause(self, why: Unavailable, backoff: Backoff) -> None:
         self._shrink()

@@ -168,8 +168,11 @@ class Series:
         """The files after the current one, oldest first."""
         seen = {**self._done, **({_plain(self._current.identity): self._current.inode} if self._current else {})}
         # A live file that begins like one before it (with the same banner, say) is known as new by its inode.
-        return [entry for entry in files.found(self.live) if entry.identity
-                and (entry.identity not in seen or (entry.live and seen[entry.identity] != entry.inode))]
+        return [
+            entry
+            for entry in files.found(self.live)
+            if entry.identity and (entry.identity not in seen or (entry.live and seen[entry.identity] != entry.inode))
+        ]
 
     def _open_next(self) -> bool:
         if self._resume is not None:
@@ -188,7 +191,9 @@ class Series:
         if not same:
             self.lost += 1
             self.gone = not entries
-            self._read_before(entries, next((one for one in entries if one.identity and one.identity == start.before), None))
+            self._read_before(
+                entries, next((one for one in entries if one.identity and one.identity == start.before), None)
+            )
             return not self.gone and self._open_next()
         entry = next((entry for entry in same if entry.inode == start.inode), same[0])
         self._read_before(entries, entry)
@@ -198,7 +203,7 @@ class Series:
 
     def _read_before(self, entries: list[Found], last: Found | None) -> None:
         """All up to this one are read."""
-        for entry in entries[:entries.index(last) + 1] if last else ():
+        for entry in entries[: entries.index(last) + 1] if last else ():
             self._done[entry.identity] = entry.inode
 
     def _begin(self, entry: Found, offset: int) -> bool:

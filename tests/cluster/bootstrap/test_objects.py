@@ -46,7 +46,9 @@ def test_kubernetes_service_takes_the_first_address_of_the_range() -> None:
 
 def test_system_priority_classes() -> None:
     assert {n: o["value"] for n, o in of_kind("PriorityClass").items()} == {
-        "system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
+        "system-cluster-critical": 2000000000,
+        "system-node-critical": 2000001000,
+    }
 
 
 def test_each_group_version_has_an_apiservice() -> None:

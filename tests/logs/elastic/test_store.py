@@ -14,7 +14,9 @@ from logs.pairs import number
 from logs.record import Document, Origin, Unavailable
 
 TIME = "2026-11-21T23:59:59.999999999Z"
-DOCUMENTS = [Document(f"{n:032x}", TIME, Origin("container", {"pod": "web"}).encode(TIME, f"line {n}")) for n in range(4)]
+DOCUMENTS = [
+    Document(f"{n:032x}", TIME, Origin("container", {"pod": "web"}).encode(TIME, f"line {n}")) for n in range(4)
+]
 
 
 class Server:
@@ -65,14 +67,22 @@ def test_numbers_of_labels_and_fields_come_beside_them_in_their_order() -> None:
         return list(others)
 
     assert numbers(a="x", b="12a", c=True, d=None) == []
-    assert numbers(deep={"ms": 3}, many=[1, "2"]) == [number("f.deep.ms", "3"), number("f.many", "1"), number("f.many", "2")]
+    assert numbers(deep={"ms": 3}, many=[1, "2"]) == [
+        number("f.deep.ms", "3"),
+        number("f.many", "1"),
+        number("f.many", "2"),
+    ]
     written = [numbers(n=n)[0] for n in (-1e300, -20, "-3.5", 0, 0.25, "7", 1000, "1e30")]
     assert written == sorted(written) and len(set(written)) == 8
 
 
 def test_each_document_has_its_own_result() -> None:
-    mixed = items((201, ""), (409, "version_conflict_engine_exception"), (429, "es_rejected_execution_exception"),
-                  (400, "document_parsing_exception"))
+    mixed = items(
+        (201, ""),
+        (409, "version_conflict_engine_exception"),
+        (429, "es_rejected_execution_exception"),
+        (400, "document_parsing_exception"),
+    )
     statuses, server = written(answer(200), mixed)
     assert statuses == ["ok", "ok", "retry", "rejected"]
     assert [asked[:2] for asked in server.asked] == [("PUT", "/_index_template/binnacle-logs"), ("POST", "/_bulk")]
@@ -88,9 +98,16 @@ def test_a_server_without_match_only_text_gets_text() -> None:
     assert b'"type":"text"' in server.asked[1][2]
 
 
-@pytest.mark.parametrize(("reply", "after", "too_large"), [
-    (answer(429, **{"retry-after": "7"}), 7.0, False), (answer(503), None, False), (answer(413), None, True),
-    (ConnectionRefusedError(), None, False), (TimeoutError(), None, False)])
+@pytest.mark.parametrize(
+    ("reply", "after", "too_large"),
+    [
+        (answer(429, **{"retry-after": "7"}), 7.0, False),
+        (answer(503), None, False),
+        (answer(413), None, True),
+        (ConnectionRefusedError(), None, False),
+        (TimeoutError(), None, False),
+    ],
+)
 def test_a_whole_batch_is_refused(reply: Answer | Exception, after: float | None, too_large: bool) -> None:
     with pytest.raises(Unavailable) as caught:
         written(answer(200), reply)

@@ -14,7 +14,7 @@ def test_it_is_remembered_and_ages_are_not_mixed_in(tmp_path: Path) -> None:
     losses.add(10, 500)
     losses.add(5, 300)
     losses.add(7, None)
-    losses.add(0, 900)   # an index without lines says nothing
+    losses.add(0, 900)  # an index without lines says nothing
     assert (losses.lines, losses.until, losses.expired) == (15, 500, 7)
     again = Losses(tmp_path)
     assert (again.lines, again.until, again.expired) == (15, 500, 0)

@@ -28,13 +28,19 @@ EVER = Asked(parse(""), 0, (1 << 63) - 1)
 def line(number: int, nanos: int | None = None, **more: object) -> bytes:
     """Of today, and of one time whenever it is made: a time is a part of what an id stands for."""
     nanos = nanos or time.time_ns() // DAY * DAY + number
-    found = {"_id": f"{number:032x}", "@timestamp": moments.text(nanos), "message": f"line {number}",
-             "source": "container", "kubernetes": {"namespace": "a", "pod": "p"}}
+    found = {
+        "_id": f"{number:032x}",
+        "@timestamp": moments.text(nanos),
+        "message": f"line {number}",
+        "source": "container",
+        "kubernetes": {"namespace": "a", "pod": "p"},
+    }
     return orjson.dumps({**found, **more})
 
 
 def over(folder: Path, work: Callable[[Writer, Embedded], Awaitable[None]], bounds: Bounds | None = None) -> None:
     """Runs `work` on a store in `folder`, and closes it."""
+
     async def run() -> None:
         parts = Parts(folder, bounds or Bounds())
         writer = Writer(parts)
@@ -77,12 +83,31 @@ def test_lines_that_can_not_be_kept_are_named_and_the_others_are_kept(tmp_path: 
     now = time.time_ns()
 
     async def work(writer: Writer, backend: Embedded) -> None:
-        results = await writer.write([
-            b"no json", b"[]", b'{"_id":"x"}', line(1), line(2, level="loud"), line(3, source="moon"),
-            line(4, now - 20 * DAY), line(5, now + 3 * DAY), line(6, message=7)])
+        results = await writer.write(
+            [
+                b"no json",
+                b"[]",
+                b'{"_id":"x"}',
+                line(1),
+                line(2, level="loud"),
+                line(3, source="moon"),
+                line(4, now - 20 * DAY),
+                line(5, now + 3 * DAY),
+                line(6, message=7),
+            ]
+        )
         assert [r.status for r in results] == ["rejected"] * 3 + ["ok"] + ["rejected"] * 5
-        reasons = ("no JSON", "JSON object", "@timestamp", "", "level", "source", "older than the 14 days", "in the future",
-                   "message")
+        reasons = (
+            "no JSON",
+            "JSON object",
+            "@timestamp",
+            "",
+            "level",
+            "source",
+            "older than the 14 days",
+            "in the future",
+            "message",
+        )
         for result, words in zip(results, reasons, strict=True):
             assert words in result.reason
         assert await ids(backend) == [1]
@@ -164,7 +189,9 @@ def test_the_lines_of_one_day_go_on_within_the_size_and_the_oldest_go(tmp_path: 
     async def work(writer: Writer, backend: Embedded) -> None:
         largest = 0
         for first in range(0, 10_000, 100):
-            results = await writer.write([line(n, start + n, filler=f"{n:09d}" * 20) for n in range(first, first + 100)])
+            results = await writer.write(
+                [line(n, start + n, filler=f"{n:09d}" * 20) for n in range(first, first + 100)]
+            )
             assert {result.status for result in results} == {"ok"}
             largest = max(largest, sum(writer.parts.measure(fresh=True).values()))
         assert largest < 2 * bounds.size, "a part and what merging needs for a moment may come on top"
@@ -227,7 +254,8 @@ def test_what_a_kill_left_of_a_dropped_index_goes(tmp_path: Path) -> None:
 
 
 def test_indices_of_an_earlier_version_are_told_and_go_when_they_are_too_old(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     old, young = (moments.day(time.time_ns() - age * DAY) for age in (20, 1))
     for name in (old, young):
         (tmp_path / name).mkdir()

@@ -62,11 +62,16 @@ async def check_counts(backend: Backend, asked: Asked, expected: list[samples.Js
     for one in expected:
         start = order(one)[0] // 60_000_000_000 * 60_000
         counted.setdefault(start, Counter())[one.get("level", "")] += 1
-    assert await backend.histogram(asked, 60_000) == sorted((start, dict(levels)) for start, levels in counted.items()), text
+    assert await backend.histogram(asked, 60_000) == sorted(
+        (start, dict(levels)) for start, levels in counted.items()
+    ), text
     for field in (fields.POD, fields.LEVEL, fields.find("fields.status")):
         assert field is not None
         top = await backend.top(asked, field, 50)
-        assert dict(top.values) == Counter(value for one in expected for value in samples.values(field, one)), (text, field)
+        assert dict(top.values) == Counter(value for one in expected for value in samples.values(field, one)), (
+            text,
+            field,
+        )
         assert top.others == 0
 
 
@@ -78,12 +83,12 @@ async def check_many(backend: Backend, found: list[samples.Json], count: int) ->
 
 def test_the_embedded_store_answers_as_a_plain_matcher(tmp_path: Path) -> None:
     async def run() -> None:
-        parts = Parts(tmp_path, Bounds(part=1))   # each group in an index of its own
+        parts = Parts(tmp_path, Bounds(part=1))  # each group in an index of its own
         writer = Writer(parts)
         backend = Embedded(parts, writer)
         found = documents(1)
-        for at in range(0, len(found), 90):   # several segments, and each line twice
-            lines = [orjson.dumps(one) for one in found[at:at + 90]]
+        for at in range(0, len(found), 90):  # several segments, and each line twice
+            lines = [orjson.dumps(one) for one in found[at : at + 90]]
             assert {result.status for result in await writer.write([*lines, *lines[:20]])} == {"ok"}
         try:
             await check_many(backend, found, QUERIES)
@@ -103,8 +108,10 @@ def test_elasticsearch_answers_as_a_plain_matcher(elasticsearch: Elasticsearch) 
     async def run() -> None:
         server, found = Server(elasticsearch.url), documents(2)
         store, backend = Store(server), Elastic(server)
-        batch = [Document(one["_id"], one["@timestamp"], orjson.dumps({k: v for k, v in one.items() if k != "_id"}))
-                 for one in found]
+        batch = [
+            Document(one["_id"], one["@timestamp"], orjson.dumps({k: v for k, v in one.items() if k != "_id"}))
+            for one in found
+        ]
         try:
             assert {result.status for result in await store.write(batch)} == {"ok"}
             assert (await server.request("POST", "/logs-*/_refresh")).status == 200
@@ -123,7 +130,9 @@ async def check_follow(backend: Any, store: Any) -> None:
     asked = Asked(parse("followed"), 0, (1 << 63) - 1)
     mark = (await backend.arrivals(asked, None, 100))[1]
     at = moments.text(time.time_ns())
-    await store.write([Document("f" * 32, at, orjson.dumps({"@timestamp": at, "message": "followed", "source": "node"}))])
+    await store.write(
+        [Document("f" * 32, at, orjson.dumps({"@timestamp": at, "message": "followed", "source": "node"}))]
+    )
     seen: list[bytes] = []
     deadline = time.monotonic() + 30
     while not seen and time.monotonic() < deadline:

@@ -28,8 +28,16 @@ ALL = {"logs": None, "events": None, "nodes": True}
 def document(number: int, namespace: str = "shop", source: str = "container", **more: Any) -> bytes:
     kubernetes = {"namespace": namespace, "pod": "web-1", "container": "web"} if namespace else {"node": "n1"}
     at = moments.text(time.time_ns() - 10**9 * (100 - number))
-    return orjson.dumps({"_id": f"{number:032x}", "@timestamp": at, "message": f"line {number} of {namespace or source}",
-                         "source": source, "kubernetes": kubernetes, **more})
+    return orjson.dumps(
+        {
+            "_id": f"{number:032x}",
+            "@timestamp": at,
+            "message": f"line {number} of {namespace or source}",
+            "source": source,
+            "kubernetes": kubernetes,
+            **more,
+        }
+    )
 
 
 @asynccontextmanager
@@ -71,9 +79,18 @@ async def ask(server: Server, what: str, token: str = "", **body: Any) -> Any:
 
 
 async def fill(server: Server) -> None:
-    lines = [document(1), document(2, "bank"), document(3, "shop", "event"), document(4, "bank", "event"),
-             document(5, "", "node"), document(6, "", "control-plane"), document(7, level="error")]
-    answer = await server.request("POST", "/ingest", gzip.compress(b"\n".join(lines) + b"\n"), {"Content-Encoding": "gzip"})
+    lines = [
+        document(1),
+        document(2, "bank"),
+        document(3, "shop", "event"),
+        document(4, "bank", "event"),
+        document(5, "", "node"),
+        document(6, "", "control-plane"),
+        document(7, level="error"),
+    ]
+    answer = await server.request(
+        "POST", "/ingest", gzip.compress(b"\n".join(lines) + b"\n"), {"Content-Encoding": "gzip"}
+    )
     assert (answer.status, orjson.loads(answer.body)) == (200, {"results": []})
 
 
@@ -81,10 +98,13 @@ def test_lines_go_in_and_come_out_within_the_scope(tmp_path: Path) -> None:
     async def work(server: Server) -> None:
         await fill(server)
         seen = {}
-        for name, scope in {"all": ALL, "none": {"logs": [], "events": [], "nodes": False},
-                            "shop": {"logs": ["shop"], "events": [], "nodes": False},
-                            "events": {"logs": ["shop"], "events": ["bank"], "nodes": False},
-                            "nodes": {"logs": [], "events": [], "nodes": True}}.items():
+        for name, scope in {
+            "all": ALL,
+            "none": {"logs": [], "events": [], "nodes": False},
+            "shop": {"logs": ["shop"], "events": [], "nodes": False},
+            "events": {"logs": ["shop"], "events": ["bank"], "nodes": False},
+            "nodes": {"logs": [], "events": [], "nodes": True},
+        }.items():
             _, found = await ask(server, "search", query="", scope=scope, order="oldest")
             seen[name] = [int(line["_id"], 16) for line in found["lines"]]
             counted = (await ask(server, "histogram", query="", scope=scope, **{"from": "now-15m", "to": "now"}))[1]
@@ -104,8 +124,10 @@ def test_lines_go_in_and_come_out_within_the_scope(tmp_path: Path) -> None:
 def test_a_download_that_is_cut_says_so(tmp_path: Path) -> None:
     async def work(server: Server) -> None:
         await fill(server)
-        for form, last in (("text", b"[cut after 3 lines: choose a shorter time or a narrower query]"),
-                           ("json", b'{"cut":"cut after 3 lines: choose a shorter time or a narrower query"}')):
+        for form, last in (
+            ("text", b"[cut after 3 lines: choose a shorter time or a narrower query]"),
+            ("json", b'{"cut":"cut after 3 lines: choose a shorter time or a narrower query"}'),
+        ):
             answer = await server.request("POST", "/download", orjson.dumps({"scope": ALL, "format": form, "limit": 3}))
             lines = answer.body.splitlines()
             assert len(lines) == 4 and lines[-1] == last
@@ -127,16 +149,24 @@ def test_around_a_line_are_those_of_its_container_and_only_in_scope(tmp_path: Pa
 
 def test_questions_that_can_not_be_answered_say_what_is_wrong(tmp_path: Path) -> None:
     async def work(server: Server) -> None:
-        assert await ask(server, "search", query="a lebel:x", scope=ALL) == (400, {
-            "error": "there is no field 'lebel': did you mean level? To search for the text, put it in quotes",
-            "column": 2, "length": 5})
-        for what, body, words in (("search", {}, "scope"), ("search", {"scope": {"logs": None}}, "scope"),
-                                  ("search", {"scope": ALL, "limit": 5000}, "limit: a number from 1 to 1000"),
-                                  ("search", {"scope": ALL, "from": "noon"}, "from: 'noon' is no time"),
-                                  ("search", {"scope": ALL, "after": [1]}, "after: [time, id]"),
-                                  ("top", {"scope": ALL, "field": "message"}, "field: 'message' has no top values"),
-                                  ("around", {"scope": ALL}, "line: the document"),
-                                  ("download", {"scope": ALL, "format": "xml"}, "format: text or json")):
+        assert await ask(server, "search", query="a lebel:x", scope=ALL) == (
+            400,
+            {
+                "error": "there is no field 'lebel': did you mean level? To search for the text, put it in quotes",
+                "column": 2,
+                "length": 5,
+            },
+        )
+        for what, body, words in (
+            ("search", {}, "scope"),
+            ("search", {"scope": {"logs": None}}, "scope"),
+            ("search", {"scope": ALL, "limit": 5000}, "limit: a number from 1 to 1000"),
+            ("search", {"scope": ALL, "from": "noon"}, "from: 'noon' is no time"),
+            ("search", {"scope": ALL, "after": [1]}, "after: [time, id]"),
+            ("top", {"scope": ALL, "field": "message"}, "field: 'message' has no top values"),
+            ("around", {"scope": ALL}, "line: the document"),
+            ("download", {"scope": ALL, "format": "xml"}, "format: text or json"),
+        ):
             status, found = await ask(server, what, **body)
             assert status == 400 and words in found["error"], (what, body, found)
         for method, path, status in (("GET", "/search", 405), ("GET", "/nothing", 404), ("POST", "/ingest", 200)):
@@ -214,7 +244,9 @@ class Api:
         status = 201 if token in ("reader", "shipper") else 401
         body = orjson.dumps({"status": {"allowed": allowed}})
         if self.up:
-            writer.write(b"HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body)
+            writer.write(
+                b"HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
+            )
         writer.close()
 
 

@@ -137,6 +137,7 @@ def test_a_second_agent_goes_on_where_the_first_was(tmp_path: Path) -> None:
 
 def test_an_unforeseen_error_ends_the_agent_though_nothing_more_is_read(tmp_path: Path) -> None:
     """So that it is started again: a batch that nobody waits for would never arrive."""
+
     class Broken(Switched):
         async def write(self, batch: Sequence[Document]) -> list[Result]:
             raise ZeroDivisionError

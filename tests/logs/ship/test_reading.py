@@ -108,9 +108,26 @@ class Writer:
             self.line(stream)
 
 
-STEPS = st.lists(st.sampled_from(
-    ["out", "out", "out", "err", "part", "part-err", "read", "read", "ack", "kill", "rotate", "compress", "truncate"]),
-    max_size=60)
+STEPS = st.lists(
+    st.sampled_from(
+        [
+            "out",
+            "out",
+            "out",
+            "err",
+            "part",
+            "part-err",
+            "read",
+            "read",
+            "ack",
+            "kill",
+            "rotate",
+            "compress",
+            "truncate",
+        ]
+    ),
+    max_size=60,
+)
 
 
 class Story:
@@ -127,10 +144,18 @@ class Story:
             self.stored.setdefault(document.id, document)
 
     def step(self, name: str) -> None:
-        {"out": lambda: self.writer.line("stdout"), "err": lambda: self.writer.line("stderr"),
-         "part": lambda: self.writer.part("stdout"), "part-err": lambda: self.writer.part("stderr"),
-         "read": lambda: self.take(self.log.read()), "ack": self.acknowledge, "kill": self.kill,
-         "rotate": self.writer.rotate, "compress": self.writer.compress, "truncate": self.truncate}[name]()
+        {
+            "out": lambda: self.writer.line("stdout"),
+            "err": lambda: self.writer.line("stderr"),
+            "part": lambda: self.writer.part("stdout"),
+            "part-err": lambda: self.writer.part("stderr"),
+            "read": lambda: self.take(self.log.read()),
+            "ack": self.acknowledge,
+            "kill": self.kill,
+            "rotate": self.writer.rotate,
+            "compress": self.writer.compress,
+            "truncate": self.truncate,
+        }[name]()
 
     def acknowledge(self) -> None:
         self.saved = self.log.position()
@@ -179,8 +204,12 @@ def test_half_a_line_of_one_stream_does_not_repeat_the_other(tmp_path: Path) -> 
 def test_docker_files(tmp_path: Path) -> None:
     path = tmp_path / "0.log"
     rows = [("long ", "stdout"), ("line\n", "stdout"), ("other\n", "stderr")]
-    path.write_bytes(b"".join(orjson.dumps({"log": text, "stream": stream, "time": "2026-11-21T06:19:10.5Z"}) + b"\n"
-                              for text, stream in rows))
+    path.write_bytes(
+        b"".join(
+            orjson.dumps({"log": text, "stream": stream, "time": "2026-11-21T06:19:10.5Z"}) + b"\n"
+            for text, stream in rows
+        )
+    )
     found = drain(log_at(path))
     assert messages(found) == ["long line", "other"]
     assert found[0].time == "2026-11-21T06:19:10.500000000Z"
@@ -258,6 +287,14 @@ def test_a_program_writes_the_same_banner_into_each_file(tmp_path: Path) -> None
 
 def test_a_trace_is_one_document(tmp_path: Path) -> None:
     path = tmp_path / "0.log"
-    lines = ["ERROR it failed", "Traceback (most recent call last):", '  File "a.py", line 1, in f', "ValueError: no", "next"]
-    path.write_text("".join(f"2026-11-21T06:19:10.{number:09d}Z stderr F {line}\n" for number, line in enumerate(lines)))
+    lines = [
+        "ERROR it failed",
+        "Traceback (most recent call last):",
+        '  File "a.py", line 1, in f',
+        "ValueError: no",
+        "next",
+    ]
+    path.write_text(
+        "".join(f"2026-11-21T06:19:10.{number:09d}Z stderr F {line}\n" for number, line in enumerate(lines))
+    )
     assert messages(drain(log_at(path))) == ["\n".join(lines[:4]), "next"]

@@ -72,8 +72,9 @@ def at(offset: int) -> dict[str, Position | None]:
 
 
 def test_what_is_not_taken_is_sent_again(tmp_path: Path) -> None:
-    store = Scripted(Unavailable("down"), Unavailable("busy", retry_after=0.001),
-                     lambda batch: [OK, Result("retry", "busy")])
+    store = Scripted(
+        Unavailable("down"), Unavailable("busy", retry_after=0.001), lambda batch: [OK, Result("retry", "busy")]
+    )
     metrics, acknowledged = sent(tmp_path, store, Batch(documents("a", "b"), 10, at(5)))
     assert sorted(store.kept) == ["a", "b"] and acknowledged == [at(5)]
     assert (metrics.retries, metrics.shipped, metrics.failing) == (3, 2, "")

@@ -30,8 +30,16 @@ def test_half_an_hour_of_a_pod_takes_little() -> None:
     assert len(packed) < 4 * 120 * 1.5, len(packed)
 
 
-@pytest.mark.parametrize("broken", [b"", b"nothing", zlib.compress(b"\x05"), zlib.compress(b"\x01\x00\x01\x00q"),
-                                    columns.pack(array("q", [1, 2]), {})[:-3]])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"nothing",
+        zlib.compress(b"\x05"),
+        zlib.compress(b"\x01\x00\x01\x00q"),
+        columns.pack(array("q", [1, 2]), {})[:-3],
+    ],
+)
 def test_what_is_no_piece_is_refused(broken: bytes) -> None:
     with pytest.raises(ValueError, match="not a piece of history"):
         columns.unpack(broken)

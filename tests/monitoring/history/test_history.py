@@ -42,12 +42,18 @@ def row(cpu: int, memory: int) -> list[int]:
 def scrape(history: History, at: int, *entities: Entity, noise: bool = False) -> None:
     """One scrape at `at` (seconds): the values follow from the time."""
     numbers = history.number(entities, at * 1000)
-    history.add(at * 1000, [Sample(numbers[e], at * 1000, row(at * 1000 + i, random.getrandbits(50) if noise else at))
-                            for i, e in enumerate(entities)])
+    history.add(
+        at * 1000,
+        [
+            Sample(numbers[e], at * 1000, row(at * 1000 + i, random.getrandbits(50) if noise else at))
+            for i, e in enumerate(entities)
+        ],
+    )
 
 
-def known(history: History, entity: Entity = WEB, figure: int = MEMORY, start: int = START, end: int = START + 10 * SPAN
-          ) -> dict[int, int]:
+def known(
+    history: History, entity: Entity = WEB, figure: int = MEMORY, start: int = START, end: int = START + 10 * SPAN
+) -> dict[int, int]:
     """Samples by second."""
     number = history.number([entity], start * 1000)[entity]
     found: dict[int, int] = {}
@@ -148,8 +154,9 @@ def test_a_record_that_is_damaged_costs_that_scrape_only(history: History, tmp_p
     again.close()
 
 
-def test_a_disk_that_refuses_is_counted_and_the_samples_stay_in_memory(history: History, monkeypatch: pytest.MonkeyPatch
-                                                                       ) -> None:
+def test_a_disk_that_refuses_is_counted_and_the_samples_stay_in_memory(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scrape(history, START, WEB)
 
     def full(at: int, body: bytes) -> None:
@@ -180,8 +187,13 @@ def test_a_kill_in_the_middle_of_writing_loses_nothing_that_was_told(tmp_path: P
     rng = random.Random(7)
     for _ in range(4):
         first = told[-1] + 15 if told else START
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(first)], cwd=ROOT, text=True,
-                                  stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), str(first)],
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
         assert writer.stdout is not None
         told.append(int(writer.stdout.readline()))
         time.sleep(rng.uniform(0.05, 0.4))

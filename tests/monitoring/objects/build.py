@@ -31,18 +31,50 @@ def controlled_by(kind: str, name: str) -> list[Json]:
 
 def pod(**status: Any) -> Json:
     conditions = [{"type": kind, "status": "True", "lastTransitionTime": AT} for kind in ("PodScheduled", "Ready")]
-    return {"metadata": meta("web", ownerReferences=controlled_by("ReplicaSet", "web-7d")),
-            "spec": {"nodeName": "n1", "restartPolicy": "Always", "serviceAccountName": "default",
-                     "schedulerName": "default-scheduler", "priorityClassName": "high",
-                     "containers": [{"name": "app", "image": "web:1", "resources": {
-                         "requests": {"cpu": "250m", "memory": "64Mi", "example.com/gpu": "1"}, "limits": {"cpu": "1"}}}],
-                     "initContainers": [{"name": "init", "image": "init:1", "restartPolicy": "Always"}],
-                     "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "c", "readOnly": True}}]},
-            "status": {"phase": "Running", "podIP": "10.0.0.5", "podIPs": [{"ip": "10.0.0.5"}], "hostIP": "10.0.0.1",
-                       "qosClass": "Burstable", "startTime": AT, "conditions": conditions,
-                       "containerStatuses": [container()], **status}}
+    return {
+        "metadata": meta("web", ownerReferences=controlled_by("ReplicaSet", "web-7d")),
+        "spec": {
+            "nodeName": "n1",
+            "restartPolicy": "Always",
+            "serviceAccountName": "default",
+            "schedulerName": "default-scheduler",
+            "priorityClassName": "high",
+            "containers": [
+                {
+                    "name": "app",
+                    "image": "web:1",
+                    "resources": {
+                        "requests": {"cpu": "250m", "memory": "64Mi", "example.com/gpu": "1"},
+                        "limits": {"cpu": "1"},
+                    },
+                }
+            ],
+            "initContainers": [{"name": "init", "image": "init:1", "restartPolicy": "Always"}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "c", "readOnly": True}}],
+        },
+        "status": {
+            "phase": "Running",
+            "podIP": "10.0.0.5",
+            "podIPs": [{"ip": "10.0.0.5"}],
+            "hostIP": "10.0.0.1",
+            "qosClass": "Burstable",
+            "startTime": AT,
+            "conditions": conditions,
+            "containerStatuses": [container()],
+            **status,
+        },
+    }
 
 
 def container(**more: Any) -> Json:
-    return {"name": "app", "image": "web:1", "imageID": "sha256:1", "containerID": "process://1", "ready": True,
-            "restartCount": 4, "state": {"running": {"startedAt": AT}}, "lastState": {}, **more}
+    return {
+        "name": "app",
+        "image": "web:1",
+        "imageID": "sha256:1",
+        "containerID": "process://1",
+        "ready": True,
+        "restartCount": 4,
+        "state": {"running": {"startedAt": AT}},
+        "lastState": {},
+        **more,
+    }

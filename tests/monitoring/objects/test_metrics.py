@@ -49,14 +49,24 @@ class Api:
 
     def _tell(self, plural: str, kind: str, obj: Json) -> None:
         self.revision += 1
-        obj["metadata"] = {"uid": f"{plural}-{object_key(obj)}", **obj["metadata"], "resourceVersion": str(self.revision)}
+        obj["metadata"] = {
+            "uid": f"{plural}-{object_key(obj)}",
+            **obj["metadata"],
+            "resourceVersion": str(self.revision),
+        }
         for queue in self.watchers[self.paths[plural]]:
             queue.put_nowait({"type": kind, "object": obj})
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
-            return web.json_response({"kind": "List", "apiVersion": "v1", "items": list(self.objects[request.path].values()),
-                                      "metadata": {"resourceVersion": str(self.revision)}})
+            return web.json_response(
+                {
+                    "kind": "List",
+                    "apiVersion": "v1",
+                    "items": list(self.objects[request.path].values()),
+                    "metadata": {"resourceVersion": str(self.revision)},
+                }
+            )
         response = web.StreamResponse()
         await response.prepare(request)
         queue: asyncio.Queue[Json] = asyncio.Queue()

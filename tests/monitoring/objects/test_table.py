@@ -15,8 +15,10 @@ def test_columns_hold_the_newest_pieces_of_what_is_there() -> None:
             table.drop(uid)
             del known[uid]
         else:
-            known[uid] = tuple(f"{uid}/{family}/{'x' * chance.randrange(4)}\n".encode() if chance.random() < 0.7 else b""
-                               for family in range(3))
+            known[uid] = tuple(
+                f"{uid}/{family}/{'x' * chance.randrange(4)}\n".encode() if chance.random() < 0.7 else b""
+                for family in range(3)
+            )
             table.put(uid, known[uid])
     assert len(table) == len(known)
     for family in range(3):

@@ -53,8 +53,13 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         pytest.skip("Prometheus is not installed: .ci/run does it")
     folder = tmp_path_factory.mktemp("prometheus")
     cluster.write_openmetrics(folder / "samples.txt", START, SECONDS)
-    subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "samples.txt", "data"], cwd=folder, check=True,
-                   capture_output=True, timeout=60)
+    subprocess.run(
+        ["promtool", "tsdb", "create-blocks-from", "openmetrics", "samples.txt", "data"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
     (folder / "prometheus.yml").write_text("{}")
     process, url = _started(folder)
     yield Prometheus(url, cluster.EVERY)
@@ -65,8 +70,16 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
 def _started(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     for _ in range(3):  # a port that was free may be taken a moment later
         port = free_port()
-        process = subprocess.Popen(["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data",
-                                    f"--web.listen-address=127.0.0.1:{port}"], cwd=folder, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [
+                "prometheus",
+                "--config.file=prometheus.yml",
+                "--storage.tsdb.path=data",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            cwd=folder,
+            stderr=subprocess.DEVNULL,
+        )
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
             try:

@@ -35,9 +35,13 @@ def answer(history: History, now: float = START + 1200, **query: str) -> dict[st
 def test_parts_and_the_rest_make_the_whole(history: History) -> None:
     cluster.record(history, START, 1200)
     found = answer(history, namespace="shop", by="pod", top="2")["figures"]["memory"]
-    assert [one["labels"] for one in found["series"]] == [{"namespace": "shop", "pod": "web-2"},
-                                                          {"namespace": "shop", "pod": "web-1"}]
-    for whole, one, two, other in zip(found["total"], *(s["values"] for s in found["series"]), found["other"], strict=True):
+    assert [one["labels"] for one in found["series"]] == [
+        {"namespace": "shop", "pod": "web-2"},
+        {"namespace": "shop", "pod": "web-1"},
+    ]
+    for whole, one, two, other in zip(
+        found["total"], *(s["values"] for s in found["series"]), found["other"], strict=True
+    ):
         if whole is not None:
             assert abs(one + two + other - whole) < 1e-4 * whole
 
@@ -89,4 +93,8 @@ def test_too_much_at_once_is_refused_with_a_way_out(history: History, monkeypatc
 
 def test_nothing_known_is_nothing_said(history: History) -> None:
     found = answer(history, namespace="nowhere")
-    assert found["newest"] == 0 and set(found["figures"]["cpu"]["total"]) == {None} and not found["figures"]["cpu"]["series"]
+    assert (
+        found["newest"] == 0
+        and set(found["figures"]["cpu"]["total"]) == {None}
+        and not found["figures"]["cpu"]["series"]
+    )

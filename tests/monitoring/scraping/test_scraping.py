@@ -50,7 +50,12 @@ def test_a_page_is_read() -> None:
         found = reader.read(PAGE)
         assert set(found) == {("", "", ""), ("shop", "web", "app"), ("shop", "web", "")}
         app = found["shop", "web", "app"]
-        assert (app.at, app.values[CPU], app.values[MEMORY], app.values[FS]) == (1700000000456, 1000001, 1 << 20, MISSING)
+        assert (app.at, app.values[CPU], app.values[MEMORY], app.values[FS]) == (
+            1700000000456,
+            1000001,
+            1 << 20,
+            MISSING,
+        )
         assert found["", "", ""].values[CPU] == 12_500_000
         assert found["shop", "web", ""].values[RX] == 42 and found["shop", "web", ""].at == 0
 

@@ -18,9 +18,25 @@ VOLUME = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce", "Read
 
 def test_every_core_resource_is_registered() -> None:
     names = {kind.plural for kind in registry.load().all() if (kind.group, kind.version) == ("", "v1")}
-    assert names == {"bindings", "componentstatuses", "configmaps", "endpoints", "events", "limitranges", "namespaces",
-                     "nodes", "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates",
-                     "replicationcontrollers", "resourcequotas", "secrets", "serviceaccounts", "services"}
+    assert names == {
+        "bindings",
+        "componentstatuses",
+        "configmaps",
+        "endpoints",
+        "events",
+        "limitranges",
+        "namespaces",
+        "nodes",
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "podtemplates",
+        "replicationcontrollers",
+        "resourcequotas",
+        "secrets",
+        "serviceaccounts",
+        "services",
+    }
 
 
 def test_secret_texts_become_data() -> None:
@@ -29,14 +45,22 @@ def test_secret_texts_become_data() -> None:
     assert row(made)["Data"] == 2
 
 
-@pytest.mark.parametrize(("body", "causes"), [
-    ({"type": "kubernetes.io/tls"}, {("data[tls.crt]", "Required"), ("data[tls.key]", "Required")}),
-    ({"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": "{"}},
-     {("data[.dockerconfigjson]", "Invalid")}),
-    ({"type": "kubernetes.io/service-account-token"},
-     {("metadata.annotations[kubernetes.io/service-account.name]", "Required")}),
-    ({"data": {"a b": "eA=="}}, {("data[a b]", "Invalid")}),
-    ({"stringData": {"a": "x" * (1024 * 1024 + 3)}}, {("data", "TooLong")})])
+@pytest.mark.parametrize(
+    ("body", "causes"),
+    [
+        ({"type": "kubernetes.io/tls"}, {("data[tls.crt]", "Required"), ("data[tls.key]", "Required")}),
+        (
+            {"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": "{"}},
+            {("data[.dockerconfigjson]", "Invalid")},
+        ),
+        (
+            {"type": "kubernetes.io/service-account-token"},
+            {("metadata.annotations[kubernetes.io/service-account.name]", "Required")},
+        ),
+        ({"data": {"a b": "eA=="}}, {("data[a b]", "Invalid")}),
+        ({"stringData": {"a": "x" * (1024 * 1024 + 3)}}, {("data", "TooLong")}),
+    ],
+)
 def test_bad_secrets(body: Json, causes: set[tuple[str, str]]) -> None:
     assert refused(create, V1, "Secret", **body) == causes
 
@@ -66,25 +90,43 @@ def test_namespace() -> None:
 
 
 def test_node() -> None:
-    made = create(V1, "Node", meta={"labels": {"node-role.kubernetes.io/control-plane": "", "kubernetes.io/role": "a"}},
-                  spec={"podCIDR": "10.0.0.0/24", "unschedulable": True},
-                  status={"capacity": {"cpu": "2000m"}, "addresses": [{"type": "InternalIP", "address": "1.2.3.4"}],
-                          "conditions": [{"type": "Ready", "status": "True"}]})
+    made = create(
+        V1,
+        "Node",
+        meta={"labels": {"node-role.kubernetes.io/control-plane": "", "kubernetes.io/role": "a"}},
+        spec={"podCIDR": "10.0.0.0/24", "unschedulable": True},
+        status={
+            "capacity": {"cpu": "2000m"},
+            "addresses": [{"type": "InternalIP", "address": "1.2.3.4"}],
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    )
     assert made["spec"]["podCIDRs"] == ["10.0.0.0/24"] and made["status"]["allocatable"] == {"cpu": "2"}
     cells = row(made)
     assert (cells["Status"], cells["Roles"], cells["Internal-IP"], cells["OS-Image"]) == (
-        "Ready,SchedulingDisabled", "a,control-plane", "1.2.3.4", "<unknown>")
+        "Ready,SchedulingDisabled",
+        "a,control-plane",
+        "1.2.3.4",
+        "<unknown>",
+    )
     assert refused(update, made, {"spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}}) == {
-        ("spec.podCIDRs", "Forbidden")}
+        ("spec.podCIDRs", "Forbidden")
+    }
     assert row(create(V1, "Node"))["Status"] == "Unknown"
 
 
-@pytest.mark.parametrize(("spec", "causes"), [
-    ({"taints": [{"key": "a"}]}, {("metadata.taints[0].effect", "Required")}),
-    ({"taints": [{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoSchedule"}]},
-     {("metadata.taints[1]", "Duplicate")}),
-    ({"podCIDRs": ["10.0.0.0/24", "10.1.0.0/24"]}, {("spec.podCIDRs", "Invalid")}),
-    ({"podCIDR": "x"}, {("spec.podCIDRs[0]", "Invalid")})])
+@pytest.mark.parametrize(
+    ("spec", "causes"),
+    [
+        ({"taints": [{"key": "a"}]}, {("metadata.taints[0].effect", "Required")}),
+        (
+            {"taints": [{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoSchedule"}]},
+            {("metadata.taints[1]", "Duplicate")},
+        ),
+        ({"podCIDRs": ["10.0.0.0/24", "10.1.0.0/24"]}, {("spec.podCIDRs", "Invalid")}),
+        ({"podCIDR": "x"}, {("spec.podCIDRs[0]", "Invalid")}),
+    ],
+)
 def test_bad_nodes(spec: Json, causes: set[tuple[str, str]]) -> None:
     assert refused(create, V1, "Node", spec=spec) == causes
 
@@ -94,18 +136,25 @@ def test_persistent_volume() -> None:
     assert made["spec"]["persistentVolumeReclaimPolicy"] == "Retain" and made["status"]["phase"] == "Pending"
     cells = row(made)
     assert (cells["Access Modes"], cells["Claim"], cells["VolumeAttributesClass"]) == ("RWO,ROX", "a/b", "<unset>")
-    assert refused(update, made, {"spec": {"hostPath": {"path": "/y"}}}) == {("spec.persistentvolumesource", "Forbidden")}
+    assert refused(update, made, {"spec": {"hostPath": {"path": "/y"}}}) == {
+        ("spec.persistentvolumesource", "Forbidden")
+    }
     assert refused(update, made, {"spec": {"volumeMode": "Block"}}) == {("volumeMode", "Invalid")}
     bound = update(made, {"status": {"phase": "Bound"}}, "status")
     assert bound["status"]["phase"] == "Bound" and bound["status"]["lastPhaseTransitionTime"]
 
 
-@pytest.mark.parametrize(("spec", "cause"), [
-    ({"capacity": {}}, ("spec.capacity", "Required")), ({"accessModes": []}, ("spec.accessModes", "Required")),
-    ({"hostPath": None}, ("spec", "Required")),
-    ({"nfs": {"server": "s", "path": "/"}}, ("spec.nfs", "Forbidden")),
-    ({"hostPath": None, "local": {"path": "/x"}}, ("spec.nodeAffinity", "Required")),
-    ({"persistentVolumeReclaimPolicy": "Odd"}, ("spec.persistentVolumeReclaimPolicy", "NotSupported"))])
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        ({"capacity": {}}, ("spec.capacity", "Required")),
+        ({"accessModes": []}, ("spec.accessModes", "Required")),
+        ({"hostPath": None}, ("spec", "Required")),
+        ({"nfs": {"server": "s", "path": "/"}}, ("spec.nfs", "Forbidden")),
+        ({"hostPath": None, "local": {"path": "/x"}}, ("spec.nodeAffinity", "Required")),
+        ({"persistentVolumeReclaimPolicy": "Odd"}, ("spec.persistentVolumeReclaimPolicy", "NotSupported")),
+    ],
+)
 def test_bad_volumes(spec: Json, cause: tuple[str, str]) -> None:
     assert refused(create, V1, "PersistentVolume", spec={**VOLUME, **spec}) == {cause}
 
@@ -128,15 +177,26 @@ def test_quota() -> None:
     new = update(made, {"status": {"hard": made["spec"]["hard"], "used": {"pods": "1"}}}, "status")
     assert (row(new)["Request"], row(new)["Limit"]) == ("pods: 1/5", "limits.cpu: 0/4")
     assert refused(update, made, {"spec": {"scopes": ["BestEffort"], "hard": {"limits.cpu": None}}}) == {
-        ("spec.scopes", "Invalid")}
+        ("spec.scopes", "Invalid")
+    }
 
 
-@pytest.mark.parametrize(("spec", "cause"), [
-    ({"hard": {"pods": 1.5}}, ("spec.hard[pods]", "Invalid")), ({"hard": {"odd": 1}}, ("spec.hard[odd]", "Invalid")),
-    ({"hard": {"cpu": 1}, "scopes": ["BestEffort"]}, ("spec.scopes", "Invalid")),
-    ({"hard": {"pods": 1}, "scopes": ["BestEffort", "NotBestEffort"]}, ("spec.scopes", "Invalid")),
-    ({"hard": {"pods": 1}, "scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In"}]}},
-     ("spec.scopeSelector.matchExpressions.values", "Required"))])
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        ({"hard": {"pods": 1.5}}, ("spec.hard[pods]", "Invalid")),
+        ({"hard": {"odd": 1}}, ("spec.hard[odd]", "Invalid")),
+        ({"hard": {"cpu": 1}, "scopes": ["BestEffort"]}, ("spec.scopes", "Invalid")),
+        ({"hard": {"pods": 1}, "scopes": ["BestEffort", "NotBestEffort"]}, ("spec.scopes", "Invalid")),
+        (
+            {
+                "hard": {"pods": 1},
+                "scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In"}]},
+            },
+            ("spec.scopeSelector.matchExpressions.values", "Required"),
+        ),
+    ],
+)
 def test_bad_quotas(spec: Json, cause: tuple[str, str]) -> None:
     assert refused(create, V1, "ResourceQuota", spec=spec) == {cause}
 
@@ -150,12 +210,16 @@ def test_limit_range_defaults() -> None:
     assert item["default"] == item["defaultRequest"] == {"cpu": "2", "memory": "1Gi"}
 
 
-@pytest.mark.parametrize(("item", "causes"), [
-    ({"default": {"cpu": 1}, "defaultRequest": {"cpu": 2}}, {("spec.limits[0].defaultRequest[cpu]", "Invalid")}),
-    ({"maxLimitRequestRatio": {"cpu": 0.5}}, {("spec.limits[0].maxLimitRequestRatio[cpu]", "Invalid")}),
-    ({"type": "Pod", "default": {"cpu": 1}}, {("spec.limits[0].default", "Forbidden")}),
-    ({"type": "PersistentVolumeClaim"}, {("spec.limits[0].limits", "Required")}),
-    ({"type": ""}, {("spec.limits[0].type", "Invalid")})])
+@pytest.mark.parametrize(
+    ("item", "causes"),
+    [
+        ({"default": {"cpu": 1}, "defaultRequest": {"cpu": 2}}, {("spec.limits[0].defaultRequest[cpu]", "Invalid")}),
+        ({"maxLimitRequestRatio": {"cpu": 0.5}}, {("spec.limits[0].maxLimitRequestRatio[cpu]", "Invalid")}),
+        ({"type": "Pod", "default": {"cpu": 1}}, {("spec.limits[0].default", "Forbidden")}),
+        ({"type": "PersistentVolumeClaim"}, {("spec.limits[0].limits", "Required")}),
+        ({"type": ""}, {("spec.limits[0].type", "Invalid")}),
+    ],
+)
 def test_bad_limit_ranges(item: Json, causes: set[tuple[str, str]]) -> None:
     assert refused(limits, **item) == causes
 
@@ -168,7 +232,9 @@ def test_replication_controller_takes_its_selector_from_the_template() -> None:
     cells = row(made)
     assert (cells["Desired"], cells["Current"], cells["Images"], cells["Selector"]) == (1, 0, "nginx", "a=b")
     assert refused(create, V1, "ReplicationController", spec={}) == {
-        ("spec.selector", "Required"), ("spec.template", "Required")}
+        ("spec.selector", "Required"),
+        ("spec.template", "Required"),
+    }
     assert refused(update, made, {"status": {"readyReplicas": 1}}, "status") == {("status.readyReplicas", "Invalid")}
 
 
@@ -179,23 +245,44 @@ def test_pod_template_generation() -> None:
 
 
 def test_event_rows() -> None:
-    body: Json = {"involvedObject": {"kind": "Pod", "name": "p", "namespace": "ns"}, "reason": "R", "message": " m\n",
-            "source": {"component": "kubelet", "host": "h"}, "firstTimestamp": clock.stamp(NOW - 600),
-            "lastTimestamp": clock.stamp(NOW - 5), "count": 4}
+    body: Json = {
+        "involvedObject": {"kind": "Pod", "name": "p", "namespace": "ns"},
+        "reason": "R",
+        "message": " m\n",
+        "source": {"component": "kubelet", "host": "h"},
+        "firstTimestamp": clock.stamp(NOW - 600),
+        "lastTimestamp": clock.stamp(NOW - 5),
+        "count": 4,
+    }
     cells = row(create(V1, "Event", **body))
-    assert (cells["Last Seen"], cells["First Seen"], cells["Object"], cells["Source"], cells["Count"], cells["Message"]) == (
-        "5s", "10m", "pod/p", "kubelet, h", 4, "m")
-    series: Json = {"eventTime": "2027-01-01T00:00:00.000000Z", "reportingComponent": "x", "reportingInstance": "y",
-              "action": "a", "reason": "R", "involvedObject": {"kind": "Node", "namespace": "ns"},
-              "series": {"count": 7, "lastObservedTime": clock.stamp(NOW - 1)}}
+    assert (
+        cells["Last Seen"],
+        cells["First Seen"],
+        cells["Object"],
+        cells["Source"],
+        cells["Count"],
+        cells["Message"],
+    ) == ("5s", "10m", "pod/p", "kubelet, h", 4, "m")
+    series: Json = {
+        "eventTime": "2027-01-01T00:00:00.000000Z",
+        "reportingComponent": "x",
+        "reportingInstance": "y",
+        "action": "a",
+        "reason": "R",
+        "involvedObject": {"kind": "Node", "namespace": "ns"},
+        "series": {"count": 7, "lastObservedTime": clock.stamp(NOW - 1)},
+    }
     cells = row(create(V1, "Event", **series))
     assert (cells["Last Seen"], cells["Count"], cells["Object"], cells["Source"]) == ("1s", 7, "node", "x, y")
 
 
 def test_events_live_with_their_object() -> None:
-    assert refused(create, V1, "Event", involvedObject={"namespace": "other"}) == {("involvedObject.namespace", "Invalid")}
+    assert refused(create, V1, "Event", involvedObject={"namespace": "other"}) == {
+        ("involvedObject.namespace", "Invalid")
+    }
     assert ("reportingInstance", "Required") in refused(
-        create, V1, "Event", eventTime="2027-01-01T00:00:00.000000Z", involvedObject={"namespace": "ns"})
+        create, V1, "Event", eventTime="2027-01-01T00:00:00.000000Z", involvedObject={"namespace": "ns"}
+    )
 
 
 def test_endpoints() -> None:

@@ -44,9 +44,16 @@ def held(**spec: Any) -> Context:
 def test_cluster_ip() -> None:
     spec = service()["spec"]
     assert ipaddress.ip_address(spec["clusterIP"]) in ipaddress.ip_network("10.96.0.0/16")
-    assert spec == {"ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}], "clusterIP": spec["clusterIP"],
-                    "clusterIPs": [spec["clusterIP"]], "type": "ClusterIP", "sessionAffinity": "None",
-                    "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "internalTrafficPolicy": "Cluster"}
+    assert spec == {
+        "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}],
+        "clusterIP": spec["clusterIP"],
+        "clusterIPs": [spec["clusterIP"]],
+        "type": "ClusterIP",
+        "sessionAffinity": "None",
+        "ipFamilies": ["IPv4"],
+        "ipFamilyPolicy": "SingleStack",
+        "internalTrafficPolicy": "Cluster",
+    }
 
 
 def test_node_ports_are_shared_by_protocols_of_one_port() -> None:
@@ -68,8 +75,14 @@ def test_headless() -> None:
 def test_claims() -> None:
     kind = registry.BUILT_IN.by_storage("services")
     assert kind is not None
-    made = service(type="NodePort", clusterIP="10.96.0.9", ports=[
-        {"port": 1, "nodePort": 30001, "name": "a"}, {"port": 1, "nodePort": 30001, "protocol": "UDP", "name": "b"}])
+    made = service(
+        type="NodePort",
+        clusterIP="10.96.0.9",
+        ports=[
+            {"port": 1, "nodePort": 30001, "name": "a"},
+            {"port": 1, "nodePort": 30001, "protocol": "UDP", "name": "b"},
+        ],
+    )
     assert kind.strategy.claims(made) == [("clusterip", "10.96.0.9"), ("nodeport", "30001")]
     assert kind.strategy.claims(service(clusterIP="None")) == []
 
@@ -91,26 +104,32 @@ def test_chosen_values_must_be_free() -> None:
     assert kind.strategy.validate(made, held(clusterIP="10.96.0.99", ports=[{"port": 1, "nodePort": 30006}])) == []
 
 
-@pytest.mark.parametrize(("spec", "cause"), [
-    ({"ports": []}, ("spec.ports", "Required")),
-    ({"ports": [{"port": 1}, {"port": 2}]}, ("spec.ports[0].name", "Required")),
-    ({"ports": [{"port": 0}]}, ("spec.ports[0].port", "Invalid")),
-    ({"type": "Odd"}, ("spec.type", "NotSupported")),
-    ({"clusterIP": "x"}, ("spec.clusterIPs[0]", "Invalid")),
-    ({"clusterIP": "1.2.3.4"}, ("spec.clusterIPs", "Invalid")),
-    ({"clusterIP": "None", "type": "NodePort"}, ("spec.clusterIPs[0]", "Invalid")),
-    ({"ipFamilies": ["IPv6"]}, ("spec.ipFamilies[0]", "Invalid")),
-    ({"ipFamilyPolicy": "RequireDualStack"}, ("spec.ipFamilyPolicy", "Invalid")),
-    ({"ports": [{"port": 80, "nodePort": 30001}]}, ("spec.ports[0].nodePort", "Forbidden")),
-    ({"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]}, ("spec.ports[0].nodePort", "Invalid")),
-    ({"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 0}}},
-     ("spec.sessionAffinityConfig.clientIP.timeoutSeconds", "Invalid")),
-    ({"loadBalancerClass": "a"}, ("spec.loadBalancerClass", "Forbidden")),
-    ({"loadBalancerSourceRanges": ["10.0.0.0/8"]}, ("spec.LoadBalancerSourceRanges", "Forbidden")),
-    ({"externalIPs": ["127.0.0.1"]}, ("spec.externalIPs[0]", "Invalid")),
-    ({"selector": {"a b": "c"}}, ("spec.selector", "Invalid")),
-    ({"externalTrafficPolicy": "Local"}, ("spec.externalTrafficPolicy", "Invalid")),
-    ({"type": "ExternalName"}, ("spec.externalName", "Required"))])
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        ({"ports": []}, ("spec.ports", "Required")),
+        ({"ports": [{"port": 1}, {"port": 2}]}, ("spec.ports[0].name", "Required")),
+        ({"ports": [{"port": 0}]}, ("spec.ports[0].port", "Invalid")),
+        ({"type": "Odd"}, ("spec.type", "NotSupported")),
+        ({"clusterIP": "x"}, ("spec.clusterIPs[0]", "Invalid")),
+        ({"clusterIP": "1.2.3.4"}, ("spec.clusterIPs", "Invalid")),
+        ({"clusterIP": "None", "type": "NodePort"}, ("spec.clusterIPs[0]", "Invalid")),
+        ({"ipFamilies": ["IPv6"]}, ("spec.ipFamilies[0]", "Invalid")),
+        ({"ipFamilyPolicy": "RequireDualStack"}, ("spec.ipFamilyPolicy", "Invalid")),
+        ({"ports": [{"port": 80, "nodePort": 30001}]}, ("spec.ports[0].nodePort", "Forbidden")),
+        ({"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]}, ("spec.ports[0].nodePort", "Invalid")),
+        (
+            {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 0}}},
+            ("spec.sessionAffinityConfig.clientIP.timeoutSeconds", "Invalid"),
+        ),
+        ({"loadBalancerClass": "a"}, ("spec.loadBalancerClass", "Forbidden")),
+        ({"loadBalancerSourceRanges": ["10.0.0.0/8"]}, ("spec.LoadBalancerSourceRanges", "Forbidden")),
+        ({"externalIPs": ["127.0.0.1"]}, ("spec.externalIPs[0]", "Invalid")),
+        ({"selector": {"a b": "c"}}, ("spec.selector", "Invalid")),
+        ({"externalTrafficPolicy": "Local"}, ("spec.externalTrafficPolicy", "Invalid")),
+        ({"type": "ExternalName"}, ("spec.externalName", "Required")),
+    ],
+)
 def test_bad_services(spec: Json, cause: tuple[str, str]) -> None:
     assert cause in bad(**spec)
 
@@ -120,7 +139,9 @@ def test_a_cluster_ip_stays() -> None:
     kept = update(old, {"spec": {"clusterIP": "", "clusterIPs": None}})
     assert kept["spec"] == old["spec"]
     assert refused(update, old, {"spec": {"clusterIP": "10.96.9.9"}}) == {("spec.clusterIPs[0]", "Invalid")}
-    assert ("spec.clusterIPs[0]", "Invalid") in refused(update, old, {"spec": {"clusterIP": "None", "clusterIPs": ["None"]}})
+    assert ("spec.clusterIPs[0]", "Invalid") in refused(
+        update, old, {"spec": {"clusterIP": "None", "clusterIPs": ["None"]}}
+    )
 
 
 def test_a_change_of_type_drops_what_the_old_one_had() -> None:
@@ -131,8 +152,12 @@ def test_a_change_of_type_drops_what_the_old_one_had() -> None:
     plain = update(balanced, {"spec": {"type": "ClusterIP"}})["spec"]
     assert "nodePort" not in plain["ports"][0] and "externalTrafficPolicy" not in plain
     named = update(nodes, {"spec": {"type": "ExternalName", "externalName": "a.b"}})["spec"]
-    assert named == {"ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}], "type": "ExternalName",
-                     "sessionAffinity": "None", "externalName": "a.b"}
+    assert named == {
+        "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}],
+        "type": "ExternalName",
+        "sessionAffinity": "None",
+        "externalName": "a.b",
+    }
 
 
 def test_load_balancer_class_is_fixed() -> None:

@@ -97,5 +97,8 @@ def row(obj: Json) -> dict[str, Any]:
 
 def workload(**spec: Any) -> Json:
     """A spec with a selector and a template that fit."""
-    return {"selector": {"matchLabels": {"a": "b"}},
-            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [CONTAINER]}}, **spec}
+    return {
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [CONTAINER]}},
+        **spec,
+    }

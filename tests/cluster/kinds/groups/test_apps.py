@@ -19,7 +19,8 @@ def test_deployment_defaults() -> None:
 
 def test_recreate_has_no_rolling_update() -> None:
     assert create(APPS, "Deployment", spec=workload(strategy={"type": "Recreate"}))["spec"]["strategy"] == {
-        "type": "Recreate"}
+        "type": "Recreate"
+    }
 
 
 def test_statefulset_completes_its_claims() -> None:
@@ -27,7 +28,10 @@ def test_statefulset_completes_its_claims() -> None:
     spec = create(APPS, "StatefulSet", spec=workload(volumeClaimTemplates=[claim]))["spec"]
     made = spec["volumeClaimTemplates"][0]
     assert (made["kind"], made["status"], made["spec"]["volumeMode"]) == (
-        "PersistentVolumeClaim", {"phase": "Pending"}, "Filesystem")
+        "PersistentVolumeClaim",
+        {"phase": "Pending"},
+        "Filesystem",
+    )
     assert made["spec"]["resources"]["requests"]["storage"] == "1Gi"
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
 
@@ -40,7 +44,8 @@ def test_containers_of_a_statefulset_mount_its_claims() -> None:
     assert "volumes" not in made["spec"]["template"]["spec"]
     del spec["volumeClaimTemplates"]
     assert refused(create, APPS, "StatefulSet", spec=spec) == {
-        ("spec.template.spec.containers[0].volumeMounts[0].name", "NotFound")}
+        ("spec.template.spec.containers[0].volumeMounts[0].name", "NotFound")
+    }
 
 
 @pytest.mark.parametrize("kind", WORKLOADS)
@@ -54,7 +59,9 @@ def test_selector_is_required(kind: str) -> None:
     spec = workload()
     del spec["selector"]
     assert refused(create, APPS, kind, spec=spec) == {
-        ("spec.selector", "Required"), ("spec.template.metadata.labels", "Invalid")}
+        ("spec.selector", "Required"),
+        ("spec.template.metadata.labels", "Invalid"),
+    }
 
 
 @pytest.mark.parametrize("kind", WORKLOADS)
@@ -67,19 +74,28 @@ def test_pods_restart_always(kind: str) -> None:
     spec = workload()
     spec["template"]["spec"] = {**spec["template"]["spec"], "restartPolicy": "Never", "activeDeadlineSeconds": 3}
     assert refused(create, APPS, kind, spec=spec) == {
-        ("spec.template.spec.restartPolicy", "NotSupported"), ("spec.template.spec.activeDeadlineSeconds", "Forbidden")}
+        ("spec.template.spec.restartPolicy", "NotSupported"),
+        ("spec.template.spec.activeDeadlineSeconds", "Forbidden"),
+    }
 
 
-@pytest.mark.parametrize(("change", "cause"), [
-    ({"strategy": {"type": "Odd"}}, ("spec.strategy", "NotSupported")),
-    ({"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}},
-     ("spec.strategy.rollingUpdate.maxUnavailable", "Invalid")),
-    ({"strategy": {"rollingUpdate": {"maxUnavailable": "101%"}}},
-     ("spec.strategy.rollingUpdate.maxUnavailable", "Invalid")),
-    ({"strategy": {"rollingUpdate": {"maxSurge": "x"}}}, ("spec.strategy.rollingUpdate.maxSurge", "Invalid")),
-    ({"minReadySeconds": 600}, ("spec.progressDeadlineSeconds", "Invalid")),
-    ({"replicas": -1}, ("spec.replicas", "Invalid")),
-])
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"strategy": {"type": "Odd"}}, ("spec.strategy", "NotSupported")),
+        (
+            {"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}},
+            ("spec.strategy.rollingUpdate.maxUnavailable", "Invalid"),
+        ),
+        (
+            {"strategy": {"rollingUpdate": {"maxUnavailable": "101%"}}},
+            ("spec.strategy.rollingUpdate.maxUnavailable", "Invalid"),
+        ),
+        ({"strategy": {"rollingUpdate": {"maxSurge": "x"}}}, ("spec.strategy.rollingUpdate.maxSurge", "Invalid")),
+        ({"minReadySeconds": 600}, ("spec.progressDeadlineSeconds", "Invalid")),
+        ({"replicas": -1}, ("spec.replicas", "Invalid")),
+    ],
+)
 def test_deployment_rules(change: dict[str, object], cause: tuple[str, str]) -> None:
     assert refused(create, APPS, "Deployment", spec=workload(**change)) == {cause}
 
@@ -104,7 +120,8 @@ def test_status_of_a_deployment_leaves_spec_and_labels() -> None:
     new = update(old, change, "status")
     assert (new["spec"]["replicas"], new["status"], "labels" in new["metadata"]) == (1, {"replicas": 4}, False)
     assert refused(update, old, {"status": {"replicas": 1, "readyReplicas": 2}}, "status") == {
-        ("status.readyReplicas", "Invalid")}
+        ("status.readyReplicas", "Invalid")
+    }
 
 
 def test_daemonset_counts_generations_of_its_template() -> None:
@@ -118,8 +135,10 @@ def test_daemonset_counts_generations_of_its_template() -> None:
 
 def test_daemonset_either_surges_or_takes_away() -> None:
     path = "spec.updateStrategy.rollingUpdate."
-    for rolling, cause in (({"maxSurge": 1, "maxUnavailable": 1}, (path + "maxSurge", "Invalid")),
-                           ({"maxUnavailable": 0}, (path + "maxUnavailable", "Required"))):
+    for rolling, cause in (
+        ({"maxSurge": 1, "maxUnavailable": 1}, (path + "maxSurge", "Invalid")),
+        ({"maxUnavailable": 0}, (path + "maxUnavailable", "Required")),
+    ):
         spec = workload(updateStrategy={"rollingUpdate": rolling})
         assert refused(create, APPS, "DaemonSet", spec=spec) == {cause}
 
@@ -139,8 +158,16 @@ def test_controller_revision_data_is_required_and_fixed() -> None:
 def test_cells() -> None:
     deployment = create(APPS, "Deployment", spec=workload(replicas=3))
     deployment["status"] = {"replicas": 3, "readyReplicas": 2, "updatedReplicas": 1, "availableReplicas": 1}
-    assert row(deployment) == {"Name": "x", "Ready": "2/3", "Up-to-date": 1, "Available": 1, "Age": "60m",
-                               "Containers": "c", "Images": "nginx", "Selector": "a=b"}
+    assert row(deployment) == {
+        "Name": "x",
+        "Ready": "2/3",
+        "Up-to-date": 1,
+        "Available": 1,
+        "Age": "60m",
+        "Containers": "c",
+        "Images": "nginx",
+        "Selector": "a=b",
+    }
     owner = {"apiVersion": APPS, "kind": "StatefulSet", "name": "web", "uid": "u", "controller": True}
     revision = create(APPS, "ControllerRevision", revision=2, data={}, meta={"ownerReferences": [owner]})
     assert (row(revision)["Controller"], row(revision)["Revision"]) == ("statefulset.apps/web", 2)

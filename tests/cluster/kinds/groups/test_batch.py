@@ -35,25 +35,29 @@ def test_a_selector_that_was_not_generated_is_refused() -> None:
     assert ("spec.selector", "Invalid") in refused(job, selector={"matchLabels": {"q": "r"}})
 
 
-@pytest.mark.parametrize(("rule", "cause"), [
-    ({"action": "Odd", "onExitCodes": {"operator": "In", "values": [1]}}, ("action", "NotSupported")),
-    ({"action": "FailIndex", "onExitCodes": {"operator": "In", "values": [1]}}, ("action", "Invalid")),
-    ({"action": "FailJob", "onExitCodes": {"operator": "In", "values": [0]}}, ("onExitCodes.values[0]", "Invalid")),
-    ({"action": "FailJob", "onExitCodes": {"operator": "In", "values": [2, 1]}}, ("onExitCodes.values", "Invalid")),
-    ({"action": "FailJob"}, ("", "Invalid")),
-])
+@pytest.mark.parametrize(
+    ("rule", "cause"),
+    [
+        ({"action": "Odd", "onExitCodes": {"operator": "In", "values": [1]}}, ("action", "NotSupported")),
+        ({"action": "FailIndex", "onExitCodes": {"operator": "In", "values": [1]}}, ("action", "Invalid")),
+        ({"action": "FailJob", "onExitCodes": {"operator": "In", "values": [0]}}, ("onExitCodes.values[0]", "Invalid")),
+        ({"action": "FailJob", "onExitCodes": {"operator": "In", "values": [2, 1]}}, ("onExitCodes.values", "Invalid")),
+        ({"action": "FailJob"}, ("", "Invalid")),
+    ],
+)
 def test_failure_policy(rule: dict[str, Any], cause: tuple[str, str]) -> None:
     path = "spec.podFailurePolicy.rules[0]"
-    assert refused(job, podFailurePolicy={"rules": [rule]}) == {
-        (f"{path}.{cause[0]}" if cause[0] else path, cause[1])}
+    assert refused(job, podFailurePolicy={"rules": [rule]}) == {(f"{path}.{cause[0]}" if cause[0] else path, cause[1])}
 
 
 def test_what_of_a_job_may_change() -> None:
     old = job()
     assert update(old, {"spec": {"parallelism": 4}})["metadata"]["generation"] == 2
-    for change, field in (({"completions": 3}, "spec.completions"),
-                          ({"completionMode": "Indexed"}, "spec.completionMode"),
-                          ({"template": {"spec": {"restartPolicy": "OnFailure"}}}, "spec.template")):
+    for change, field in (
+        ({"completions": 3}, "spec.completions"),
+        ({"completionMode": "Indexed"}, "spec.completionMode"),
+        ({"template": {"spec": {"restartPolicy": "OnFailure"}}}, "spec.template"),
+    ):
         assert (field, "Invalid") in refused(update, old, {"spec": change})
 
 
@@ -73,24 +77,34 @@ def test_indexed_jobs_scale_with_their_parallelism() -> None:
 
 def test_a_finished_job_says_when_it_started_and_why_it_ended() -> None:
     assert refused(update, job(), {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}, "status") == {
-        ("status.completionTime", "Required"), ("status.conditions", "Invalid"), ("status.startTime", "Required")}
-    done = {"startTime": "2027-01-01T00:00:00Z", "completionTime": "2027-01-01T00:01:30Z", "succeeded": 1,
-            "conditions": [{"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}]}
+        ("status.completionTime", "Required"),
+        ("status.conditions", "Invalid"),
+        ("status.startTime", "Required"),
+    }
+    done = {
+        "startTime": "2027-01-01T00:00:00Z",
+        "completionTime": "2027-01-01T00:01:30Z",
+        "succeeded": 1,
+        "conditions": [{"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}],
+    }
     finished = update(job(), {"status": done}, "status")
     cells = row(finished)
     assert (cells["Status"], cells["Completions"], cells["Duration"]) == ("Complete", "1/1", "90s")
     assert ("status.conditions", "Invalid") in refused(update, finished, {"status": {"conditions": []}}, "status")
 
 
-@pytest.mark.parametrize(("spec", "cause"), [
-    ({"schedule": "x"}, ("spec.schedule", "Invalid")),
-    ({"schedule": ""}, ("spec.schedule", "Required")),
-    ({"schedule": "TZ=UTC * * * * *"}, ("spec.schedule", "Invalid")),
-    ({"timeZone": "Odd/Place"}, ("spec.timeZone", "Invalid")),
-    ({"timeZone": "Local"}, ("spec.timeZone", "Invalid")),
-    ({"concurrencyPolicy": "Odd"}, ("spec.concurrencyPolicy", "NotSupported")),
-    ({"startingDeadlineSeconds": -1}, ("spec.startingDeadlineSeconds", "Invalid")),
-])
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        ({"schedule": "x"}, ("spec.schedule", "Invalid")),
+        ({"schedule": ""}, ("spec.schedule", "Required")),
+        ({"schedule": "TZ=UTC * * * * *"}, ("spec.schedule", "Invalid")),
+        ({"timeZone": "Odd/Place"}, ("spec.timeZone", "Invalid")),
+        ({"timeZone": "Local"}, ("spec.timeZone", "Invalid")),
+        ({"concurrencyPolicy": "Odd"}, ("spec.concurrencyPolicy", "NotSupported")),
+        ({"startingDeadlineSeconds": -1}, ("spec.startingDeadlineSeconds", "Invalid")),
+    ],
+)
 def test_cronjob_rules(spec: dict[str, Any], cause: tuple[str, str]) -> None:
     assert refused(cron, **spec) == {cause}
 
@@ -101,4 +115,8 @@ def test_cronjob_defaults_and_cells() -> None:
     assert "backoffLimit" not in made["spec"]["jobTemplate"]["spec"]
     cells = row(made)
     assert (cells["Timezone"], cells["Suspend"], cells["Active"], cells["Last Schedule"]) == (
-        "Europe/Berlin", "False", 0, "<none>")
+        "Europe/Berlin",
+        "False",
+        0,
+        "<none>",
+    )

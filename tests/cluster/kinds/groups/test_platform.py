@@ -25,8 +25,10 @@ def test_storage_class_is_fixed_but_for_expansion() -> None:
     assert refused(update, old, {"provisioner": "z"}) == {("provisioner", "Invalid")}
     assert update(old, {"allowVolumeExpansion": True})["allowVolumeExpansion"] is True
     annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
-    assert row(create(STORAGE, "StorageClass", provisioner="a", meta={"annotations": annotations}))[
-        "Name"] == "x (default)"
+    assert (
+        row(create(STORAGE, "StorageClass", provisioner="a", meta={"annotations": annotations}))["Name"]
+        == "x (default)"
+    )
 
 
 def test_csi_driver_gets_its_first_generation_by_a_change() -> None:
@@ -40,7 +42,8 @@ def test_priority_classes() -> None:
     assert refused(update, old, {"value": 2}) == {("value", "Forbidden")}
     assert refused(create, "scheduling.k8s.io/v1", "PriorityClass", value=2 * 10**9) == {("value", "Forbidden")}
     assert refused(create, "scheduling.k8s.io/v1", "PriorityClass", "system-x", value=1) == {
-        ("metadata.name", "Forbidden")}
+        ("metadata.name", "Forbidden")
+    }
     assert create("scheduling.k8s.io/v1", "PriorityClass", "system-node-critical", value=2000001000)
 
 
@@ -48,7 +51,8 @@ def test_leases_want_a_revision_and_may_be_created_by_put() -> None:
     strategy = KINDS.by_storage("leases.coordination.k8s.io").strategy
     assert strategy.create_on_update and not strategy.unconditional_update
     assert refused(create, "coordination.k8s.io/v1", "Lease", spec={"leaseDurationSeconds": 0}) == {
-        ("spec.leaseDurationSeconds", "Invalid")}
+        ("spec.leaseDurationSeconds", "Invalid")
+    }
 
 
 def test_runtime_class() -> None:
@@ -66,14 +70,20 @@ def request() -> str:
 
 
 def signing(**spec: Any) -> dict[str, Any]:
-    return create("certificates.k8s.io/v1", "CertificateSigningRequest", spec={
-        "request": request(), "signerName": "example.com/s", "usages": ["client auth"], **spec})
+    return create(
+        "certificates.k8s.io/v1",
+        "CertificateSigningRequest",
+        spec={"request": request(), "signerName": "example.com/s", "usages": ["client auth"], **spec},
+    )
 
 
 def test_the_server_writes_down_who_asks() -> None:
     made = signing(username="liar", groups=["system:masters"])
     assert (made["spec"]["username"], made["spec"]["uid"], made["spec"]["groups"]) == (
-        "alice", "alice-uid", ["system:authenticated"])
+        "alice",
+        "alice-uid",
+        ["system:authenticated"],
+    )
     assert update(made, {"spec": {"usages": ["server auth"]}})["spec"]["usages"] == ["client auth"]
 
 
@@ -85,43 +95,58 @@ def test_an_approval_stays() -> None:
     kept = update(approved, {"status": {"conditions": []}}, "status")
     assert kept["status"]["conditions"][0]["type"] == "Approved"
     assert refused(update, approved, {"status": {"certificate": "eA=="}}, "status") == {
-        ("status.certificate", "Invalid")}
+        ("status.certificate", "Invalid")
+    }
 
 
-@pytest.mark.parametrize(("spec", "cause"), [
-    ({"signerName": "x"}, ("spec.signerName", "Invalid")),
-    ({"usages": ["odd"]}, ("spec.usages[0]", "NotSupported")),
-    ({"request": "eA=="}, ("spec.request", "Invalid")),
-    ({"expirationSeconds": 5}, ("spec.expirationSeconds", "Invalid")),
-])
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        ({"signerName": "x"}, ("spec.signerName", "Invalid")),
+        ({"usages": ["odd"]}, ("spec.usages[0]", "NotSupported")),
+        ({"request": "eA=="}, ("spec.request", "Invalid")),
+        ({"expirationSeconds": 5}, ("spec.expirationSeconds", "Invalid")),
+    ],
+)
 def test_signing_request_rules(spec: dict[str, Any], cause: tuple[str, str]) -> None:
     assert refused(signing, **spec) == {cause}
 
 
 def test_webhook_defaults_and_rules() -> None:
-    hook = {"name": "a.b.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
-            "clientConfig": {"service": {"name": "s", "namespace": "n"}}}
+    hook = {
+        "name": "a.b.example.com",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {"service": {"name": "s", "namespace": "n"}},
+    }
     made = create(ADMISSION, "MutatingWebhookConfiguration", webhooks=[hook])["webhooks"][0]
     assert (made["failurePolicy"], made["timeoutSeconds"], made["reinvocationPolicy"]) == ("Fail", 10, "Never")
     assert made["clientConfig"]["service"]["port"] == 443
     assert refused(create, ADMISSION, "ValidatingWebhookConfiguration", webhooks=[{}]) == {
-        (f"webhooks[0].{n}", "Required") for n in ("name", "sideEffects", "clientConfig", "admissionReviewVersions")}
+        (f"webhooks[0].{n}", "Required") for n in ("name", "sideEffects", "clientConfig", "admissionReviewVersions")
+    }
     http = {**hook, "clientConfig": {"url": "http://a"}}
     assert refused(create, ADMISSION, "ValidatingWebhookConfiguration", webhooks=[http]) == {
-        ("webhooks[0].clientConfig.url", "Invalid")}
+        ("webhooks[0].clientConfig.url", "Invalid")
+    }
 
 
 def test_policy_expressions_are_checked_when_they_are_stored() -> None:
     def policy(*expressions: str, **spec: Any) -> dict[str, Any]:
-        return create(ADMISSION, "ValidatingAdmissionPolicy", spec={
-            "matchConstraints": MATCH, "validations": [{"expression": e} for e in expressions], **spec})
+        return create(
+            ADMISSION,
+            "ValidatingAdmissionPolicy",
+            spec={"matchConstraints": MATCH, "validations": [{"expression": e} for e in expressions], **spec},
+        )
 
     assert policy("object.spec.containers.all(c, c.image != 'x')")["spec"]["matchConstraints"]["matchPolicy"]
     assert refused(policy, "object.", "1", "params.x") == {
-        (f"spec.validations[{i}].expression", "Invalid") for i in range(3)}
+        (f"spec.validations[{i}].expression", "Invalid") for i in range(3)
+    }
     assert policy("params.x", paramKind={"apiVersion": "v1", "kind": "ConfigMap"})
     assert refused(policy, "variables.z", variables=[{"name": "a", "expression": "1"}]) == {
-        ("spec.validations[0].expression", "Invalid")}
+        ("spec.validations[0].expression", "Invalid")
+    }
     assert refused(policy) == {("spec.validations", "Required"), ("spec.auditAnnotations", "Required")}
 
 
@@ -157,8 +182,16 @@ def test_resource_claim() -> None:
 
 
 def test_events_of_both_groups_are_the_same() -> None:
-    core = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "x"}, "involvedObject": {"name": "p"},
-            "message": "m", "source": {"component": "c"}, "count": 2, "reportingComponent": "r"}
+    core = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "x"},
+        "involvedObject": {"name": "p"},
+        "message": "m",
+        "source": {"component": "c"},
+        "count": 2,
+        "reportingComponent": "r",
+    }
     newer = from_core(core)
     assert (newer["regarding"], newer["note"], newer["deprecatedCount"]) == ({"name": "p"}, "m", 2)
     assert to_core(newer) == core

@@ -27,7 +27,7 @@ from addons.options import OptionError
 from addons.status import AddonStatus, Changed
 from addons.usage import charts as charts_of
 from addons.usage import cores, mebibytes, sampler
-from cluster.errors import ApiError
+from kube.errors import ApiError
 
 VIEW, CHANGE = "addons.view_switch", "addons.change_switch"
 STATIC = Path(__file__).resolve().parent / "static" / "addons"

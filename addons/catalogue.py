@@ -102,9 +102,9 @@ class Addon:
 
 def installation_facts() -> dict[str, str]:
     """What manifests may use besides options."""
-    from cluster.registry import Settings
+    from cluster.settings import from_environment
 
-    settings = Settings.from_environment()
+    settings = from_environment()
     network = settings.service_cidr.split("/")[0].rsplit(".", 1)[0]
     return {
         "port": os.environ.get("BINNACLE_PORT", "8080"),

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from addons.catalogue import ADDON_LABEL, NAMESPACE
-from cluster import clock
 from cluster.cache import Cache, Entry
 from dashboard.levels import conditions, containers
+from kube import clock
 
 Json = dict[str, Any]
 

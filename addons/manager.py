@@ -19,10 +19,10 @@ from addons import audit, health, rollout
 from addons.catalogue import ADDON_LABEL, ENSURE_EXISTS, MODE_LABEL, NAMESPACE, Addon, catalogue
 from addons.ledger import MANAGER, Ledger
 from addons.state import Rollout, State
-from cluster.errors import ApiError, NotFound
-from cluster.registry import Kind
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch
+from kube.errors import ApiError, NotFound
+from kube.registry import Kind
 
 if TYPE_CHECKING:
     from cluster.cache import Cache, Entry

@@ -155,7 +155,7 @@ def _duration(option: Option, text: str) -> str:
 
 
 def _size(option: Option, text: str) -> str:
-    from cluster import quantity
+    from kube import quantity
 
     fix = f"an amount of bytes such as 512Mi or 10Gi{option.range()}"
     try:

@@ -15,8 +15,8 @@ from addons import audit, state
 from addons.catalogue import DEADLINE
 from addons.health import Health
 from addons.state import Last, Rollout, State, Values
-from cluster import clock
-from cluster.errors import ApiError
+from kube import clock
+from kube.errors import ApiError
 
 SETTLE = 10.0  # seconds for which all pods have to be ready, a quarter of the deadline at most
 GRACE = 15.0  # seconds that a manager looks at a rollout itself before it gives up on it

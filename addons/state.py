@@ -25,7 +25,7 @@ from typing import Any
 import orjson
 
 from addons.catalogue import Addon
-from cluster import clock
+from kube import clock
 
 Json = dict[str, Any]
 Values = Mapping[str, str]

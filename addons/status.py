@@ -14,13 +14,13 @@ from addons import audit, health, options, state
 from addons.catalogue import NAMESPACE, Addon, catalogue
 from addons.health import Health
 from addons.state import State
-from cluster import clock
 from cluster.cache import Cache
-from cluster.errors import Conflict
 from cluster.store import Key, Store
-from cluster.users import AUTHENTICATED, User
 from cluster.verbs import Session
 from dashboard.redact import clean_text
+from kube import clock
+from kube.errors import Conflict
+from kube.users import AUTHENTICATED, User
 
 Json = dict[str, Any]
 

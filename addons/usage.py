@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from addons import health
 from addons.catalogue import NAMESPACE, catalogue
-from cluster import quantity
 from dashboard import api
 from dashboard.figures_source import Line, Silent
+from kube import quantity
 
 if TYPE_CHECKING:
     from dashboard.source import Source

@@ -14,7 +14,7 @@ from apiserver.request import Receive, Request
 from apiserver.resources import dispatch
 from apiserver.response import Answer, Response, Send
 from apiserver.state import State
-from cluster.errors import ApiError, InternalError
+from kube.errors import ApiError, InternalError
 
 log = logging.getLogger(__name__)
 

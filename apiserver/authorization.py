@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cluster import selectors
-from cluster.errors import Forbidden
 from cluster.rbac import Attributes
-from cluster.users import User
+from kube import selectors
+from kube.errors import Forbidden
+from kube.users import User
 
 if TYPE_CHECKING:
     from apiserver.request import Request

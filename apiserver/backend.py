@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httptools
 
 from apiserver.response import Stream, Taken
-from cluster.errors import ServiceUnavailable
+from kube.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from apiserver.protocol import Tunnel

@@ -6,10 +6,10 @@ import logging
 
 from apiserver.state import State
 from cluster import bootstrap
-from cluster.errors import AlreadyExists, ApiError
-from cluster.registry import Kind
 from cluster.store import Key
-from cluster.users import MASTERS, User
+from kube.errors import AlreadyExists, ApiError
+from kube.registry import Kind
+from kube.users import MASTERS, User
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from apiserver import negotiation, response
 from apiserver.request import Request
 from apiserver.resourcemetrics import kinds as resourcemetrics
 from apiserver.response import Answer, Response
-from cluster import schema
-from cluster.errors import ApiError
-from cluster.registry import Kind
+from kube import schema
+from kube.errors import ApiError
+from kube.registry import Kind
 
 if TYPE_CHECKING:
     from apiserver.state import State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from cluster.errors import ApiError, BadRequest, NotAcceptable, UnsupportedMediaType
+from kube.errors import ApiError, BadRequest, NotAcceptable, UnsupportedMediaType
 
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
 ACCEPTED = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
@@ -114,7 +114,7 @@ def from_json(body: bytes) -> Any:
 
 
 def from_protobuf(body: bytes) -> Any:
-    from cluster import protobuf  # only in processes that are sent such bodies
+    from kube import protobuf  # only in processes that are sent such bodies
 
     return protobuf.decode(body)
 

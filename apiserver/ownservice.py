@@ -18,7 +18,7 @@ from cluster.store import Key
 if TYPE_CHECKING:
     from apiserver.state import State
     from cluster.cache import Event
-    from cluster.registry import Json, Kind
+    from kube.registry import Json, Kind
 
 log = logging.getLogger(__name__)
 

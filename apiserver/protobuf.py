@@ -11,8 +11,8 @@ import orjson
 from apiserver import negotiation, response
 from apiserver.request import Request
 from apiserver.response import Answer, Response, Stream
-from cluster import protobuf
-from cluster.errors import ApiError, NotAcceptable
+from kube import protobuf
+from kube.errors import ApiError, NotAcceptable
 
 _STREAM = f"{negotiation.PROTOBUF};stream=watch"
 _LARGE = 64 * 1024  # bytes of JSON; beyond, encoding is left to a thread

@@ -10,7 +10,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from apiserver.authn.authenticator import of_certificate
-from cluster.users import User
+from kube.users import User
 
 Header = tuple[bytes, bytes]
 Buffer = bytes | memoryview

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 from apiserver import negotiation
 from apiserver.negotiation import View
 from apiserver.paths import RequestInfo, parse
-from cluster.errors import BadRequest, RequestEntityTooLarge
-from cluster.users import ANONYMOUS, User
+from kube.errors import BadRequest, RequestEntityTooLarge
+from kube.users import ANONYMOUS, User
 
 if TYPE_CHECKING:
     from apiserver.state import State
@@ -128,7 +128,7 @@ def check_dry_run(values: list[str], options: str = "DeleteOptions") -> bool:
     """Whether `dryRun` was asked for. Raises Invalid for anything but All."""
     given = [value for value in values if value]
     if any(value != "All" for value in given):
-        from cluster.errors import Invalid, not_supported
+        from kube.errors import Invalid, not_supported
 
         raise Invalid(options, "", [not_supported("dryRun", given[0], ["All"])], "meta.k8s.io")
     return bool(given)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from apiserver import negotiation
-from cluster.errors import ApiError
+from kube.errors import ApiError
 
 if TYPE_CHECKING:
     from apiserver.protocol import Buffer, Direct

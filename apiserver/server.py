@@ -16,7 +16,7 @@ from apiserver.ownservice import OwnService
 from apiserver.protocol import Protocol
 from apiserver.state import State, open_state
 from cluster import memory
-from cluster.crd.follow import Follower
+from cluster.customkinds import Follower
 
 log = logging.getLogger(__name__)
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apiserver.resourcemetrics.scraper import Scraper
-from cluster import registry
 from cluster.authz import Authorizer
 from cluster.cache import Cache
-from cluster.registry import Registry, Settings
+from cluster.settings import from_environment
 from cluster.store import Store
-from cluster.users import User
 from cluster.verbs import Session
+from kube import registry
+from kube.registry import Registry, Settings
+from kube.users import User
 
 if TYPE_CHECKING:
     from apiserver.authn.authenticator import Authenticator
@@ -54,15 +54,6 @@ class State:
         return Session(self.cluster, user, self.cache, self.store, settings=self.settings, chain=self.chain)
 
 
-def settings_from_environment() -> Settings:
-    """The settings that the supervisor passes to every process."""
-    default = Settings()
-    return Settings(
-        service_cidr=os.environ.get("BINNACLE_SERVICE_CIDR", default.service_cidr),
-        pod_cidr=os.environ.get("BINNACLE_POD_CIDR", default.pod_cidr),
-    )
-
-
 def open_state(
     var: Path, *, port: int = 6443, cluster: int = 1, enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = ()
 ) -> State:
@@ -80,7 +71,7 @@ def open_state(
         var,
         store,
         cache,
-        settings_from_environment(),
+        from_environment(),
         chain,
         Authorizer.of(cache),
         Authenticator(var / "pki", cache),

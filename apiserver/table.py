@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from apiserver import partial
-from cluster import clock
 from cluster.cache import Entry
-from cluster.registry import Kind
+from kube import clock
+from kube.registry import Kind
 
 Json = dict[str, Any]
 

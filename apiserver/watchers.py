@@ -16,8 +16,8 @@ from apiserver import partial, table
 from apiserver.negotiation import View
 from apiserver.resources import render
 from cluster.cache import Cache, Entry, Event
-from cluster.registry import Kind
 from cluster.verbs.select import Match
+from kube.registry import Kind
 
 MAX_PENDING = 16 * 1024 * 1024  # bytes that wait for a slow client before it is cut
 _PREFIX = {t: f'{{"type":"{t}","object":'.encode() for t in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")}

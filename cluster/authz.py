@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from cluster import nodeauthz, rbac
 from cluster.cache import Cache, Event
 from cluster.rbac import Attributes
-from cluster.users import User
+from kube.users import User
 
 MEMO_LIMIT = 20_000
 

@@ -20,9 +20,10 @@ from typing import Any
 
 import orjson
 
-from cluster import clock, crypto
-from cluster.errors import ApiError
+from cluster import crypto
 from cluster.store import Key, Store, Write
+from kube import clock
+from kube.errors import ApiError
 
 FORMAT = "binnacle-backup/1"
 

@@ -23,8 +23,8 @@ import msgspec
 import orjson
 
 from cluster import hints
-from cluster.errors import Gone
 from cluster.store import Change, Key, Store, Stored
+from kube.errors import Gone
 
 log = logging.getLogger(__name__)
 

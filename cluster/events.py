@@ -19,9 +19,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cluster import clock
-from cluster.errors import ApiError
 from cluster.store import Key
+from kube import clock
+from kube.errors import ApiError
 
 if TYPE_CHECKING:
     from cluster.verbs import Session

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from cluster.changes import Change, Key, Stored, Write
-from cluster.errors import AlreadyExists, ApiError, ClaimTaken, Conflict, InternalError, NotFound
+from kube.errors import AlreadyExists, ApiError, ClaimTaken, Conflict, InternalError, NotFound
 
 Results = list[Stored | ApiError]
 

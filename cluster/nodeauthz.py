@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cluster.rbac import Attributes, rule_allows
-from cluster.users import User
+from kube.users import User
 
 if TYPE_CHECKING:
     from cluster.authz import Decision

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.users import User
+from kube.users import User
 
 GROUP = "rbac.authorization.k8s.io"
 CLUSTER_ROLES = f"clusterroles.{GROUP}"

@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 from cluster import crypto, hints
 from cluster.changes import TYPES, Change, Key, Stored, Write
 from cluster.database import Database
-from cluster.errors import ApiError, Gone, InternalError, ServiceUnavailable, StorageFull, TooManyRequests
 from cluster.group import Group, Request, answer
+from kube.errors import ApiError, Gone, InternalError, ServiceUnavailable, StorageFull, TooManyRequests
 
 __all__ = ["Change", "Key", "Store", "Stored", "Write"]
 

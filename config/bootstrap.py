@@ -63,7 +63,7 @@ def migrate(at: Installation) -> None:
 
 def condense_definitions(at: Installation) -> None:
     """Make the files of OpenAPI definitions that every process reads, so that none has to at its start."""
-    from cluster.schema import definitions
+    from kube.schema import definitions
 
     os.environ["BINNACLE_VAR"] = at.var
     definitions.prepare()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from cluster import clock
 from cluster.cache import Entry
-from cluster.errors import NotFound
 from cluster.store import Key
 from controllers import signer
 from controllers.runtime import Context, Controller, Result, Watch, own_key
+from kube import clock
+from kube.errors import NotFound
 
 Json = dict[str, Any]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import selectors
 from cluster.cache import Cache, Entry
-from cluster.errors import NotFound
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch
+from kube import selectors
+from kube.errors import NotFound
 
 Json = dict[str, Any]
 

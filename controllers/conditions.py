@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import clock
+from kube import clock
 
 Json = dict[str, Any]
 

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cluster import clock, cron
-from cluster.errors import AlreadyExists, ApiError, NotFound
 from cluster.events import Recorder, reference
 from cluster.store import Key
 from controllers import conditions, owners
 from controllers.podcontrol import namespace_ends
 from controllers.runtime import Context, Controller, Result, Terminal, Watch, own_key, split_key
+from kube import clock, cron
+from kube.errors import AlreadyExists, ApiError, NotFound
 
 Json = dict[str, Any]
 

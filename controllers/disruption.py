@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import clock, selectors
 from cluster.cache import Cache, Entry, Event
-from cluster.errors import NotFound
 from cluster.store import Key
 from controllers import conditions, pods
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from kube import clock, selectors
+from kube.errors import NotFound
 
 Json = dict[str, Any]
 

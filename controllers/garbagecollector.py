@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from cluster.cache import Cache, Entry, Event, Owner
-from cluster.errors import ApiError, Conflict, NotFound
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch
+from kube.errors import ApiError, Conflict, NotFound
 
 Json = dict[str, Any]
 
@@ -144,7 +144,7 @@ def classify(ctx: Context, entry: Entry) -> Owners:
 
 def _find(cache: Cache, entry: Entry, owner: Owner, cluster: int) -> Entry | None:
     """The owner, if it exists with the uid of the reference; owners are in the same namespace or in none."""
-    from cluster.registry import of_cluster
+    from kube.registry import of_cluster
 
     kind = of_cluster(cluster).by_gvk(owner.apiVersion, owner.kind)
     if kind is None:

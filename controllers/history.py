@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from cluster.errors import AlreadyExists, NotFound
 from controllers import owners, templates
 from controllers.runtime import Context
+from kube.errors import AlreadyExists, NotFound
 
 if TYPE_CHECKING:
-    from cluster.selectors import Selector
+    from kube.selectors import Selector
 
 Json = dict[str, Any]
 

@@ -6,11 +6,11 @@ from collections import Counter
 from typing import Any
 
 from cluster.cache import Entry
-from cluster.errors import ApiError, NotFound
-from cluster.registry import Kind
 from cluster.store import Key
 from controllers import conditions
 from controllers.runtime import Context, Controller, Result, Watch, going, is_going, own_key
+from kube.errors import ApiError, NotFound
+from kube.registry import Kind
 
 Json = dict[str, Any]
 

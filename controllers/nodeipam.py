@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from cluster.errors import NotFound
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Terminal, Watch, own_key
+from kube.errors import NotFound
 
 Json = dict[str, Any]
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import clock
 from cluster.cache import Cache, Entry, Event
-from cluster.errors import Conflict, NotFound
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import conditions, options, pods
 from controllers.nodetaints import NO_EXECUTE, evict_after, wanted_taints
 from controllers.runtime import Context, Controller, Result, Watch, own_key
+from kube import clock
+from kube.errors import Conflict, NotFound
 
 Json = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import clock, nodematch
 from controllers import conditions
+from kube import clock, nodematch
 
 Json = dict[str, Any]
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from cluster.cache import Cache, Entry
-from cluster.errors import Conflict, Invalid, NotFound
 from cluster.store import Key
 from controllers.runtime import Context, join_key
+from kube.errors import Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
-    from cluster.selectors import Selector
+    from kube.selectors import Selector
 
 Json = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from cluster.errors import ApiError, NotFound
 from cluster.events import Recorder
 from controllers import owners
 from controllers.runtime import Context
+from kube.errors import ApiError, NotFound
 
 Json = dict[str, Any]
 

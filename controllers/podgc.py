@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cluster.cache import Cache, Entry, Event
-from cluster.errors import ApiError, NotFound
 from cluster.store import Key
 from controllers import conditions, options, pods
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch, join_key
+from kube.errors import ApiError, NotFound
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cluster import clock
+from kube import clock
 
 if TYPE_CHECKING:
     from cluster.cache import Entry

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cluster import selectors
-from cluster.errors import ApiError, Conflict, NotFound
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import conditions, owners, pods, ranking
 from controllers.podcontrol import BURST, PodControl, copies, from_template, namespace_ends
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
+from kube import selectors
+from kube.errors import ApiError, Conflict, NotFound
 
 Json = dict[str, Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import selectors
 from controllers import owners
 from controllers.replicaset import ReplicaSetController
 from controllers.runtime import Watch, own_key
+from kube import selectors
 
 
 def rc_selector(rc: dict[str, Any]) -> selectors.Selector:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import quantity
 from cluster.admission import quota_usage
 from cluster.cache import Cache, Entry, Event
-from cluster.errors import NotFound
-from cluster.quantity import Quantity
-from cluster.registry import of_cluster
 from cluster.store import Key
 from controllers import pods
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from kube import quantity
+from kube.errors import NotFound
+from kube.quantity import Quantity
+from kube.registry import of_cluster
 
 Json = dict[str, Any]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import clock
 from cluster.cache import Cache, Entry, Event
 from cluster.compaction import Compactor
-from cluster.errors import ApiError, NotFound
 from controllers import options
 from controllers.runtime import Context, Controller, Result, Watch
+from kube import clock
+from kube.errors import ApiError, NotFound
 
 ALL = "all"  # the only key
 LOG_SECONDS, EVENT_SECONDS = 60.0, 30.0  # pause between two passes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cluster.cache import Cache, Entry
-from cluster.errors import AlreadyExists, Forbidden, NotFound
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch, own_key
+from kube.errors import AlreadyExists, Forbidden, NotFound
 
 NAMES = ("default",)
 

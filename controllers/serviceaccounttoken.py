@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from cluster.cache import Cache, Entry
-from cluster.errors import NotFound
 from cluster.jwt import LEGACY_CLAIM, LEGACY_ISSUER, Signer
 from cluster.store import Key
 from controllers import pki
 from controllers.runtime import Context, Controller, Result, Watch, join_key, split_key
+from kube.errors import NotFound
 
 Json = dict[str, Any]
 

@@ -58,8 +58,8 @@ class Service:
         self._exporter = exporter.of_role(role, self.runtime, redis, self.ailing)
 
     def start(self) -> None:
-        from cluster import registry
-        from cluster.crd.follow import Follower
+        from cluster.customkinds import Follower
+        from kube import registry
 
         self.cache.start()
         Follower(registry.of_cluster(CLUSTER), self.cache).start()
@@ -98,12 +98,12 @@ class Service:
         self.cache.close()
 
     def _context(self, controller: Controller) -> Context:
-        from cluster.registry import Settings
+        from cluster.settings import from_environment
         from cluster.verbs import Session
         from controllers.runtime import Context
 
-        settings = Settings.from_environment()
-        return Context(Session(CLUSTER, controller.user, self.cache, self.store, settings=settings), self.cache)
+        session = Session(CLUSTER, controller.user, self.cache, self.store, settings=from_environment())
+        return Context(session, self.cache)
 
 
 def load(path: str) -> Controller:

@@ -5,10 +5,10 @@ Nothing is remembered here: the authoriser keeps its decisions per user, and for
 
 from __future__ import annotations
 
-from cluster.registry import Kind
 from cluster.store import Key
-from cluster.users import User
 from dashboard.source import Source
+from kube.registry import Kind
+from kube.users import User
 
 Scope = frozenset[str] | None  # namespaces one may list a kind in; None: everywhere
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from cluster import quantity
+from kube import quantity
 
 Json = dict[str, Any]
 

@@ -15,13 +15,13 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
 
-from cluster.users import User
 from dashboard import login, origin, podlogs
 from dashboard.access import Access
 from dashboard.live import Live
 from dashboard.metrics import BYTES, FRAMES, SOCKETS
 from dashboard.monitor import monitor_of
 from dashboard.source import sources
+from kube.users import User
 
 log = logging.getLogger(__name__)
 

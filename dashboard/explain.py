@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import clock
 from dashboard.levels import BAD, PROGRESS, conditions, containers
+from kube import clock
 
 Json = dict[str, Any]
 

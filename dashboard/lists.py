@@ -13,10 +13,10 @@ import orjson
 
 from cluster import rbac
 from cluster.cache import Cache, Entry, Event
-from cluster.registry import Kind
 from cluster.store import Key
 from dashboard.access import Access, Scope, within
 from dashboard.rows import WORKLOADS, Rows, WorkloadRows, workload_header
+from kube.registry import Kind
 
 MAX_ROWS = 50_000
 FIRST_SLICE, SLICE = 120, 2_500
@@ -239,6 +239,6 @@ def _frame(head: dict[str, Any], name: bytes, rows: list[bytes]) -> bytes:
 def _selector(text: str) -> Any:
     if not text:
         return None
-    from cluster.selectors import parse_labels
+    from kube.selectors import parse_labels
 
     return parse_labels(text[:2_000]).matches

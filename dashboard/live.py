@@ -19,11 +19,11 @@ from typing import Any
 import orjson
 
 from cluster.cache import Event
-from cluster.errors import ApiError
 from dashboard import figures, find, objects, usage
 from dashboard.access import Access
 from dashboard.feeds import FEEDS, key_of
 from dashboard.monitor import Monitor
+from kube.errors import ApiError
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

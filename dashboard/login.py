@@ -12,7 +12,7 @@ from collections import OrderedDict
 from datetime import timedelta
 from typing import Any
 
-from cluster.users import AUTHENTICATED, MASTERS, User
+from kube.users import AUTHENTICATED, MASTERS, User
 
 ONE_TIME_LIFE = timedelta(minutes=15)
 SESSION_LIFE = 12 * 3600  # seconds since the last page; a page that stays open keeps it alive

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any
 
 from cluster.cache import Entry
-from cluster.registry import Kind
 from cluster.store import Change, Key
 from dashboard.access import Access
 from dashboard.explain import explain_node, explain_pod
@@ -19,6 +18,7 @@ from dashboard.levels import BAD, PROGRESS, judge
 from dashboard.overview import summary
 from dashboard.redact import redact
 from dashboard.rows import Rows
+from kube.registry import Kind
 
 Json = dict[str, Any]
 MAX_TREE, MAX_EVENTS, MAX_RELATED, MAX_BODY, MAX_HISTORY, MAX_HISTORY_BYTES = (200, 100, 100, 1_500_000, 100, 4_000_000)

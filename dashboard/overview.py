@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cluster import clock
 from cluster.cache import Entry, Event
 from cluster.store import Change, Key
 from dashboard import amounts
@@ -23,6 +22,7 @@ from dashboard.access import Access, Scope, within
 from dashboard.levels import BAD, DONE, NONE, OK, PROGRESS, conditions, judge
 from dashboard.redact import clean_text
 from dashboard.source import Source
+from kube import clock
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ import binascii
 import re
 from typing import Any
 
-from cluster.kinds.metadata import LAST_APPLIED
+from kube.objectmeta import LAST_APPLIED
 
 Json = dict[str, Any]
 

@@ -16,13 +16,13 @@ from typing import Any
 
 import orjson
 
-from cluster import clock
 from cluster.cache import Cache, Entry
-from cluster.registry import BUILT_IN, Column, Kind
 from cluster.store import Key
 from dashboard import amounts
 from dashboard.levels import judge
 from dashboard.redact import redact
+from kube import clock
+from kube.registry import BUILT_IN, Column, Kind
 
 Json = dict[str, Any]
 MAX_CELL = 512
@@ -93,7 +93,7 @@ def _growing_dates(kind: Kind, cache: Cache) -> dict[str, Callable[[Json, Any], 
 
 
 def _date_at(path: str) -> Callable[[Json, Any], Any]:
-    from cluster.crd import jsonpath
+    from kube.crd import jsonpath
 
     def grow(obj: Json, cell: Any) -> Any:
         when = _epoch(next(iter(jsonpath.find(obj, path)), None))

@@ -12,10 +12,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from cluster import memory, registry
+from cluster import memory
 from cluster.authz import Authorizer
 from cluster.cache import Cache, Event
 from cluster.store import Change, Key, Store
+from kube import registry
 
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 Listener = Callable[[Sequence[Event]], None]
@@ -62,7 +63,7 @@ class Source:
 
     def _follow_definitions(self) -> None:
         # Schemas take memory: they are loaded when the first custom kind is there.
-        from cluster.crd.follow import Follower
+        from cluster.customkinds import Follower
 
         self._follower = Follower(self.registry, self.cache)
         self._follower.start()

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cluster import clock, quantity
 from cluster.store import Key
 from dashboard import api
 from dashboard.access import Access, Scope, within
 from dashboard.source import PerSource, Source
+from kube import clock, quantity
 
 Json = dict[str, Any]
 Place = tuple[str, str]  # namespace, name

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from client.restarts import restarts
+from kube.pods.restarts import restarts
 from kubelet import podspec
 from kubelet.runtimes.base import ContainerState, PodState
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from cluster import clock
+from kube import clock
 from scheduler import requests
 from scheduler.selection import Selection, Term, preferred_terms, required_terms, with_label_keys
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cluster.selectors import Selector
+from kube.selectors import Selector
 from scheduler import messages
 from scheduler.framework import Diagnosis, Framework
 from scheduler.nodes import NodeTable

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import clock
 from cluster.cache import Cache
-from cluster.errors import ApiError, NotFound
 from cluster.events import Recorder
 from cluster.store import Key
+from kube import clock
+from kube.errors import ApiError, NotFound
 from scheduler import messages
 from scheduler.pods import PodInfo
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from cluster import selectors
+from kube import selectors
 
 Json = dict[str, Any]
 Labels = Mapping[str, str]

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-from cluster import selectors
 from cluster.cache import Cache
-from cluster.errors import ApiError
 from cluster.events import Recorder
 from cluster.store import Key
+from kube import selectors
+from kube.errors import ApiError
 from scheduler import messages, metrics, preemption, volumes
 from scheduler.framework import Diagnosis, Framework
 from scheduler.plugins import default_plugins

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apiserver.authn import serviceaccounts
-from cluster import clock
 from cluster.cache import Cache
-from cluster.errors import Unauthorized
 from cluster.jwt import ISSUER, InvalidToken, Signer
 from cluster.store import Key
-from cluster.users import ANONYMOUS, AUTHENTICATED, User
+from kube import clock
+from kube.errors import Unauthorized
+from kube.users import ANONYMOUS, AUTHENTICATED, User
 
 if TYPE_CHECKING:
     from apiserver.request import Request

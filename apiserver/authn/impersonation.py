@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from cluster.errors import BadRequest
 from cluster.rbac import Attributes
-from cluster.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, User, service_account
+from kube.errors import BadRequest
+from kube.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, User, service_account
 
 if TYPE_CHECKING:
     from apiserver.request import Request

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from cluster.cache import Cache, Entry
 from cluster.jwt import ISSUER, LEGACY_CLAIM, LEGACY_ISSUER, InvalidToken, Signer
 from cluster.store import Key
-from cluster.users import User, service_account
+from kube.users import User, service_account
 
 # Claim name → storage of the objects that a token may be bound to.
 BOUND = {"pod": "pods", "secret": "secrets", "node": "nodes"}

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 from apiserver.openapi import documents, protobuf
-from cluster.registry import Kind
-from cluster.schema.indexed import cache_folder, write_cached
+from kube.registry import Kind
+from kube.schema.indexed import cache_folder, write_cached
 
 JSON = "application/json"
 PROTOBUF_V2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 import orjson
 
 from apiserver.openapi import paths
-from cluster import crd
-from cluster.registry import Kind
-from cluster.schema import condense, definitions
+from kube import crd
+from kube.registry import Kind
+from kube.schema import condense, definitions
 
 Builder = Callable[[], bytes]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cluster import schema
-from cluster.registry import Kind
+from kube import schema
+from kube.registry import Kind
 
 Json = dict[str, Any]
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import quantity
 from cluster.cache import Cache
-from cluster.registry import Column, Json, Kind
 from cluster.store import Key
+from kube import quantity
+from kube.registry import Column, Json, Kind
 
 GROUP, VERSION = "metrics.k8s.io", "v1beta1"
 WINDOW = "10s"  # over which kubelets take rates

@@ -18,11 +18,11 @@ from apiserver.response import Answer
 from apiserver.subresources.nodes import kubelet_target
 from apiserver.subresources.verbs import only
 from client.paths import kubelet_prefix
-from cluster import clock
 from cluster.cache import Entry
-from cluster.errors import ApiError, NotFound
-from cluster.registry import Kind
 from cluster.verbs import select
+from kube import clock
+from kube.errors import ApiError, NotFound
+from kube.registry import Kind
 
 if TYPE_CHECKING:
     from apiserver.state import State

@@ -13,11 +13,11 @@ from apiserver.resources.lists import Page, encode
 from apiserver.response import Answer
 from apiserver.subresources.verbs import check_types
 from cluster.cache import Entry
-from cluster.errors import BadRequest
-from cluster.registry import Kind
 from cluster.verbs import delete, delete_collection
 from cluster.verbs.call import Call
 from cluster.verbs.plan import arun
+from kube.errors import BadRequest
+from kube.registry import Kind
 
 _OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 

@@ -10,9 +10,9 @@ from apiserver.resourcemetrics import kinds, serve
 from apiserver.resources import delete, get, lists, watch, write
 from apiserver.response import Answer, Response
 from apiserver.subresources import HANDLERS, VIRTUAL
-from cluster import schema
-from cluster.errors import ApiError, MethodNotAllowed, NotFound
-from cluster.registry import Kind
+from kube import schema
+from kube.errors import ApiError, MethodNotAllowed, NotFound
+from kube.registry import Kind
 
 Handler = Callable[[Request, Kind], Awaitable[Answer]]
 

@@ -6,9 +6,9 @@ from apiserver.request import Request
 from apiserver.resources import render
 from apiserver.response import Answer
 from cluster.cache import Cache, Entry
-from cluster.errors import ApiError, NotFound, Timeout
-from cluster.registry import Kind
 from cluster.store import Key
+from kube.errors import ApiError, NotFound, Timeout
+from kube.registry import Kind
 
 
 async def handle(request: Request, kind: Kind) -> Answer:

@@ -16,11 +16,11 @@ from apiserver.request import Request
 from apiserver.resources import options, render
 from apiserver.resources.get import parse_revision, reach
 from apiserver.response import Answer
-from cluster import schema
 from cluster.cache import Entry
-from cluster.errors import BadRequest
-from cluster.registry import Kind, identity
 from cluster.verbs import select
+from kube import schema
+from kube.errors import BadRequest
+from kube.registry import Kind, identity
 
 if TYPE_CHECKING:
     from apiserver.protocol import Buffer

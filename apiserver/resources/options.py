@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiserver.request import Request
-from cluster.errors import FieldError, Invalid, forbidden, not_supported
+from kube.errors import FieldError, Invalid, forbidden, not_supported
 
 EXACT, NOT_OLDER = "Exact", "NotOlderThan"
 

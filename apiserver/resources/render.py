@@ -11,8 +11,8 @@ from apiserver import negotiation, partial, table
 from apiserver.negotiation import View
 from apiserver.response import Response
 from cluster.cache import Entry
-from cluster.registry import Kind, identity
 from cluster.verbs.call import Outcome
+from kube.registry import Kind, identity
 
 if TYPE_CHECKING:
     from apiserver.protocol import Buffer

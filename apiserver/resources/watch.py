@@ -17,10 +17,10 @@ from apiserver.resources.get import parse_revision
 from apiserver.response import Answer, Stream
 from apiserver.watchers import Watcher
 from cluster.cache import Entry, Event
-from cluster.errors import ApiError, Gone
-from cluster.registry import Kind
 from cluster.store import Change
 from cluster.verbs import select
+from kube.errors import ApiError, Gone
+from kube.registry import Kind
 
 BOOKMARK_EVERY = 55.0
 _DEFAULT_TIMEOUT = (1800.0, 3600.0)  # spread, so that clients do not all come back at once

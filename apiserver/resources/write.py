@@ -8,8 +8,13 @@ from apiserver import negotiation
 from apiserver.request import OPTIONS, Request
 from apiserver.resources import render
 from apiserver.response import Answer
-from cluster import schema
-from cluster.errors import (
+from cluster.verbs import create as create_verb
+from cluster.verbs import patch as patch_verb
+from cluster.verbs import update as update_verb
+from cluster.verbs.call import Call
+from cluster.verbs.plan import arun
+from kube import schema
+from kube.errors import (
     BadRequest,
     FieldError,
     Invalid,
@@ -20,12 +25,7 @@ from cluster.errors import (
     required,
     too_long,
 )
-from cluster.registry import Kind
-from cluster.verbs import create as create_verb
-from cluster.verbs import patch as patch_verb
-from cluster.verbs import update as update_verb
-from cluster.verbs.call import Call
-from cluster.verbs.plan import arun
+from kube.registry import Kind
 
 APPLY = "application/apply-patch+yaml"
 PATCHES = (

@@ -22,7 +22,7 @@ from apiserver.subresources import (
     streams,
     token,
 )
-from cluster.registry import Kind
+from kube.registry import Kind
 
 HANDLERS: dict[tuple[str, str], Callable[[Request, Kind], Awaitable[Answer]]] = {
     ("*", "scale"): scale.handle,

@@ -8,9 +8,9 @@ from apiserver import response
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
-from cluster.errors import BadRequest, FieldError, Invalid, invalid
 from cluster.rbac import Attributes
-from cluster.users import User
+from kube.errors import BadRequest, FieldError, Invalid, invalid
+from kube.users import User
 
 Json = dict[str, Any]
 

@@ -8,9 +8,9 @@ from apiserver import response
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
-from cluster import clock
-from cluster.errors import BadRequest
 from cluster.jwt import ISSUER
+from kube import clock
+from kube.errors import BadRequest
 
 API_VERSION = "authentication.k8s.io/v1"
 

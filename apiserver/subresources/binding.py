@@ -8,10 +8,10 @@ from apiserver import response
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
-from cluster.errors import BadRequest
-from cluster.registry import Kind
 from cluster.verbs import bind
 from cluster.verbs.plan import arun
+from kube.errors import BadRequest
+from kube.registry import Kind
 
 SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 

@@ -15,7 +15,7 @@ from apiserver.response import Answer
 from apiserver.state import State
 from apiserver.subresources.verbs import only
 from client import healthz
-from cluster.errors import NotFound
+from kube.errors import NotFound
 
 # The names that Kubernetes gives them, and the process behind each; the store is asked from here.
 PROCESSES = {"scheduler": "scheduler", "controller-manager": "controllers", "etcd-0": ""}

@@ -6,10 +6,10 @@ from apiserver import response
 from apiserver.request import Request, check_dry_run
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
-from cluster.errors import BadRequest
-from cluster.registry import Kind
 from cluster.verbs import evict
 from cluster.verbs.plan import arun
+from kube.errors import BadRequest
+from kube.registry import Kind
 
 
 async def handle(request: Request, kind: Kind) -> Answer:

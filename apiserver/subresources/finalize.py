@@ -8,9 +8,9 @@ from apiserver.request import Request
 from apiserver.resources import render, write
 from apiserver.response import Answer
 from apiserver.subresources.verbs import only
-from cluster.registry import Kind
 from cluster.verbs import update
 from cluster.verbs.plan import arun
+from kube.registry import Kind
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ from apiserver.request import Request
 from apiserver.response import Answer, Response, Stream
 from apiserver.subresources.nodes import container_of, node_target, pod_of
 from apiserver.subresources.verbs import only
-from cluster.errors import ApiError, BadRequest, FieldError, Invalid, NotFound, forbidden, invalid
-from cluster.registry import Kind
+from kube.errors import ApiError, BadRequest, FieldError, Invalid, NotFound, forbidden, invalid
+from kube.registry import Kind
 
 OPTIONS = (
     "follow",

@@ -7,8 +7,8 @@ from typing import Any
 
 from apiserver.backend import Target, kubelet_tls
 from apiserver.request import Request
-from cluster.errors import BadRequest, NotFound, ServiceUnavailable
 from cluster.store import Key
+from kube.errors import BadRequest, NotFound, ServiceUnavailable
 
 Json = dict[str, Any]
 

@@ -13,9 +13,9 @@ from apiserver.response import Answer, Response, Stream
 from apiserver.subresources.nodes import kubelet_target, node_of
 from client.paths import kubelet_prefix
 from cluster.cache import Entry
-from cluster.errors import BadRequest, NotFound, ServiceUnavailable
-from cluster.registry import Kind
 from cluster.store import Key
+from kube.errors import BadRequest, NotFound, ServiceUnavailable
+from kube.registry import Kind
 
 Json = dict[str, Any]
 

@@ -12,13 +12,13 @@ from apiserver.request import Request
 from apiserver.resources import get, render, write
 from apiserver.response import Answer
 from apiserver.subresources.verbs import only
-from cluster import schema, selectors
-from cluster.errors import BadRequest, InternalError, Invalid, invalid
-from cluster.kinds import columns
-from cluster.patch import decoded, jsonpatch, merge
-from cluster.registry import Kind, Scale
 from cluster.verbs import update
 from cluster.verbs.plan import arun
+from kube import printing as columns
+from kube import schema, selectors
+from kube.errors import BadRequest, InternalError, Invalid, invalid
+from kube.patch import decoded, jsonpatch, merge
+from kube.registry import Kind, Scale
 
 Json = dict[str, Any]
 

@@ -15,8 +15,8 @@ from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.nodes import container_of, node_target, pod_of
 from apiserver.subresources.verbs import only
-from cluster.errors import BadRequest
-from cluster.registry import Kind
+from kube.errors import BadRequest
+from kube.registry import Kind
 
 Handler = Callable[[Request, Kind], Awaitable[Answer]]
 

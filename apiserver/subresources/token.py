@@ -9,12 +9,12 @@ from apiserver.authn import serviceaccounts
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
-from cluster import clock
 from cluster.cache import Entry
-from cluster.errors import BadRequest, Conflict, Invalid, NotFound, invalid
 from cluster.jwt import ISSUER
-from cluster.registry import Kind
 from cluster.store import Key
+from kube import clock
+from kube.errors import BadRequest, Conflict, Invalid, NotFound, invalid
+from kube.registry import Kind
 
 Json = dict[str, Any]
 

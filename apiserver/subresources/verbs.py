@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from apiserver.request import Request
-from cluster import schema
-from cluster.errors import BadRequest, MethodNotAllowed
+from kube import schema
+from kube.errors import BadRequest, MethodNotAllowed
 
 _API = "io.k8s.api."
 _DEFINITIONS = {

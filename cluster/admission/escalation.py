@@ -11,8 +11,8 @@ from cluster import rbac
 from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.request import Request
 from cluster.authz import Authorizer
-from cluster.errors import NotFound
 from cluster.rbac import Attributes
+from kube.errors import NotFound
 
 Json = dict[str, Any]
 

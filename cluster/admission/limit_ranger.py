@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cluster import quantity
 from cluster.admission.plugin import CREATE, Plugin
 from cluster.admission.request import Request
-from cluster.quantity import Quantity
+from kube import quantity
+from kube.quantity import Quantity
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster.admission.plugin import CREATE, DELETE, Plugin
 from cluster.admission.request import Request
-from cluster.errors import Forbidden, NotFound
+from kube.errors import Forbidden, NotFound
 
 PERMANENT = frozenset({"default", "kube-system", "kube-public"})
 

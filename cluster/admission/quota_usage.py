@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import quantity
-from cluster.quantity import Quantity
-from cluster.registry import Kind
+from kube import quantity
+from kube.quantity import Quantity
+from kube.registry import Kind
 
 Json = dict[str, Any]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cluster.cache import Cache, Entry
-from cluster.errors import Forbidden
-from cluster.registry import Kind
 from cluster.store import Key, Write
-from cluster.users import User
+from kube.errors import Forbidden
+from kube.registry import Kind
+from kube.users import User
 
 if TYPE_CHECKING:
     from cluster.verbs.call import Call

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cluster import quantity
 from cluster.admission.plugin import CREATE, Plugin
 from cluster.admission.quota_usage import matches_scopes, usage
 from cluster.admission.request import Request
 from cluster.cache import Entry
-from cluster.quantity import Quantity
 from cluster.store import Write
+from kube import quantity
+from kube.quantity import Quantity
 
 Json = dict[str, Any]
 Usage = dict[str, Quantity]

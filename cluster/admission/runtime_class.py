@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import quantity
 from cluster.admission.plugin import Plugin
 from cluster.admission.request import Request
+from kube import quantity
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ what is missing and leaves alone what is there, as the real server does at each 
 from __future__ import annotations
 
 from cluster.bootstrap import apiservices, flowcontrol, rbac, system
-from cluster.registry import Json, Settings
+from kube.registry import Json, Settings
 
 
 def objects(settings: Settings, api_port: int = 6443, api_address: str = "127.0.0.1") -> list[Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.registry import Json
+from kube.registry import Json
 
 # Group -> (priority among groups, its versions from the preferred one on). Higher comes first in discovery.
 GROUPS: dict[str, tuple[int, tuple[str, ...]]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from cluster.registry import Json, Settings
+from kube.registry import Json, Settings
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 PRIORITY_CLASSES = {

@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 
-from cluster import managedfields
-from cluster.errors import AlreadyExists, BadRequest, Conflict
-from cluster.kinds.metadata import LAST_APPLIED, check_annotations
 from cluster.verbs import create, decode, managed, metadata, update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan
+from kube import managedfields
+from kube.errors import AlreadyExists, BadRequest, Conflict
+from kube.objectmeta import LAST_APPLIED, check_annotations
 
 Json = dict[str, Any]
 

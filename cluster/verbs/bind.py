@@ -6,13 +6,13 @@ from typing import Any
 
 import orjson
 
-from cluster import clock
 from cluster.admission.pod_topology import topology
-from cluster.errors import BadRequest, Conflict, NotFound
 from cluster.store import Write
 from cluster.verbs import metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome
 from cluster.verbs.plan import Commit, Plan, first
+from kube import clock
+from kube.errors import BadRequest, Conflict, NotFound
 
 Json = dict[str, Any]
 

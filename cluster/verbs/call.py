@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cluster.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
-from cluster.registry import Context, Kind
 from cluster.store import Key
+from kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
+from kube.registry import Context, Kind
 
 if TYPE_CHECKING:
     from cluster.verbs.session import Session

@@ -13,11 +13,11 @@ import orjson
 
 from cluster.admission import webhooks
 from cluster.admission.request import Request
-from cluster.errors import AlreadyExists, ApiError, BadRequest, ClaimTaken, Conflict
 from cluster.store import Key, Write
 from cluster.verbs import decode, managed, metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
 from cluster.verbs.plan import Commit, Plan, first
+from kube.errors import AlreadyExists, ApiError, BadRequest, ClaimTaken, Conflict
 
 Json = dict[str, Any]
 
@@ -132,7 +132,7 @@ def _commit(call: Call, obj: Json, request: Request) -> Commit:
 
 def _taken(call: Call, obj: Json, error: ApiError) -> ApiError:
     if isinstance(error, ClaimTaken):
-        from cluster.errors import invalid
+        from kube.errors import invalid
 
         return call.invalid(
             obj["metadata"]["name"], [invalid(error.scope, error.value, "provided value is already allocated")]

@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from cluster import schema
-from cluster.errors import ApiError, BadRequest, Invalid, invalid
-from cluster.registry import Kind
 from cluster.verbs.call import Call
+from kube import schema
+from kube.errors import ApiError, BadRequest, Invalid, invalid
+from kube.registry import Kind
 
 Json = dict[str, Any]
 

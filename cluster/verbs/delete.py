@@ -10,14 +10,14 @@ from typing import Any
 
 import orjson
 
-from cluster import clock
 from cluster.admission import webhooks
 from cluster.admission.request import Request
 from cluster.cache import Entry
-from cluster.errors import ApiError, Conflict, Invalid, NotFound, invalid
 from cluster.store import Write
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
 from cluster.verbs.plan import Commit, Plan, first
+from kube import clock
+from kube.errors import ApiError, Conflict, Invalid, NotFound, invalid
 
 Json = dict[str, Any]
 
@@ -85,7 +85,7 @@ def check_options(options: Json) -> None:
             invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set")
         )
     elif policy is not None and policy not in _POLICIES:
-        from cluster.errors import not_supported
+        from kube.errors import not_supported
 
         errors.append(not_supported("propagationPolicy", policy, [*_POLICIES, "nil"]))
     if errors:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from cluster.cache import Entry
-from cluster.errors import ApiError, NotFound
 from cluster.verbs import delete, select
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan, together
+from kube.errors import ApiError, NotFound
 
 Json = dict[str, Any]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import clock, selectors
 from cluster.cache import Entry
-from cluster.errors import ApiError, Conflict, NotFound, TooManyRequests
 from cluster.store import Write
 from cluster.verbs import delete
 from cluster.verbs.call import ATTEMPTS, Call, ordered
 from cluster.verbs.plan import Commit, Plan, first
+from kube import clock, selectors
+from kube.errors import ApiError, Conflict, NotFound, TooManyRequests
 
 Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import managedfields
-from cluster.managedfields import Writer
 from cluster.verbs.call import Call
+from kube import managedfields
+from kube.managedfields import Writer
 
 Json = dict[str, Any]
 

@@ -6,10 +6,10 @@ import random
 import zlib
 from typing import Any
 
-from cluster import clock
-from cluster.errors import ApiError, BadRequest, Conflict
-from cluster.registry import keep
 from cluster.verbs.call import Call
+from kube import clock
+from kube.errors import ApiError, BadRequest, Conflict
+from kube.registry import keep
 
 Json = dict[str, Any]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import patch
 from cluster.verbs import apply as apply_verb
 from cluster.verbs import decode, metadata, update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan
+from kube import patch
 
 Json = dict[str, Any]
 

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from cluster.errors import ApiError
 from cluster.store import Store, Stored, Write
+from kube.errors import ApiError
 
 T = TypeVar("T")
 Results = list[Stored | ApiError]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cluster import selectors
 from cluster.cache import Cache, Entry
-from cluster.errors import BadRequest
-from cluster.registry import Kind
+from kube import selectors
+from kube.errors import BadRequest
+from kube.registry import Kind
 
 Match = Callable[[Entry], bool]
 META = ("metadata.name", "metadata.namespace")

@@ -5,7 +5,7 @@
     session.mutate("pods", "default", "web", lambda pod: pod["metadata"]["labels"].update(a="b"))
 
 Every write passes the same pipeline: defaults, mutating admission, preparation, validation, validating admission, store.
-A kind is given as a `Kind` or by its storage name (`pods`, `deployments.apps`). Errors are those of `cluster.errors`.
+A kind is given as a `Kind` or by its storage name (`pods`, `deployments.apps`). Errors are those of `kube.errors`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cluster import registry, users
 from cluster.cache import Cache, Entry
-from cluster.errors import ApiError
-from cluster.registry import Context, Kind, Settings
+from cluster.settings import from_environment
 from cluster.store import Key, Store
-from cluster.users import User
 from cluster.verbs import bind, create, delete, delete_collection, evict, patch, update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import run, together
+from kube import registry, users
+from kube.errors import ApiError
+from kube.registry import Context, Kind, Settings
+from kube.users import User
 
 if TYPE_CHECKING:
     from cluster.admission.chain import Chain
@@ -46,7 +47,7 @@ class Session:
         chain: Chain | None = None,
     ) -> None:
         self.cluster, self.user, self.cache, self.store = cluster, users.of(user), cache, store
-        self.settings = settings or Settings.from_environment()
+        self.settings = settings or from_environment()
         # Here, because plugins of the chain use helpers of this package.
         from cluster.admission.chain import default_chain
 

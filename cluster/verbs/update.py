@@ -14,12 +14,12 @@ import orjson
 from cluster.admission import webhooks
 from cluster.admission.request import Request
 from cluster.cache import Entry
-from cluster.errors import ClaimTaken, Conflict, FieldError, Invalid, NotFound, invalid
-from cluster.registry import Strategy, identity
 from cluster.store import Write
 from cluster.verbs import create, decode, managed, metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
 from cluster.verbs.plan import Commit, Plan, first
+from kube.errors import ClaimTaken, Conflict, FieldError, Invalid, NotFound, invalid
+from kube.registry import Strategy, identity
 
 Json = dict[str, Any]
 Transform = Callable[[Json], Json]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster import clock, selectors
 from cluster.cache import Entry
-from cluster.errors import ApiError, NotFound
 from cluster.events import Recorder
-from cluster.registry import Kind
 from cluster.store import Key
 from controllers import conditions, options, pods
 from controllers.autoscaler import metrics, replicas, speed
 from controllers.autoscaler.metrics import Unavailable
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
+from kube import clock, selectors
+from kube.errors import ApiError, NotFound
+from kube.registry import Kind
 
 Json = dict[str, Any]
 
@@ -289,7 +289,7 @@ def _selector(look: _Look) -> selectors.Selector:
 
 
 def _amount(resource: str, value: Any) -> int:
-    from cluster import quantity
+    from kube import quantity
 
     return quantity.milli(value) if resource == "cpu" else quantity.units(value)
 

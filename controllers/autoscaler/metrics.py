@@ -8,9 +8,9 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from cluster import quantity
 from cluster.cache import Cache
 from cluster.store import Key
+from kube import quantity
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from cluster import quantity
+from kube import quantity
 
 Json = dict[str, Any]
 

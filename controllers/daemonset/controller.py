@@ -7,9 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cluster import selectors
 from cluster.cache import Cache, Entry, Event
-from cluster.errors import ApiError, NotFound
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import history, owners, pods
@@ -17,6 +15,8 @@ from controllers.daemonset import placement, update
 from controllers.podcontrol import BURST, PodControl
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from kube import selectors
+from kube.errors import ApiError, NotFound
 
 Json = dict[str, Any]
 

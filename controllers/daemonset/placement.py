@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cluster import nodematch
 from controllers import history
 from controllers.podcontrol import from_template
 from controllers.pods import Pod
+from kube import nodematch
 
 Json = dict[str, Any]
 

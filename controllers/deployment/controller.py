@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import selectors
 from cluster.cache import Cache, Entry, Event
-from cluster.errors import AlreadyExists, ApiError, NotFound
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import owners, pods, templates
 from controllers.deployment import revisions, sizes, status
 from controllers.deployment.sizes import replicas
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from kube import selectors
+from kube.errors import AlreadyExists, ApiError, NotFound
 
 Json = dict[str, Any]
 

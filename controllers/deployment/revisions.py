@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cluster.kinds.metadata import LAST_APPLIED
 from controllers import owners, templates
 from controllers.deployment.sizes import DESIRED, MAXIMUM, REVISION, max_surge, new_size, replicas
+from kube.objectmeta import LAST_APPLIED
 
 Json = dict[str, Any]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cluster import clock
 from controllers import conditions
 from controllers.deployment.sizes import max_unavailable, replicas, stat, total
+from kube import clock
 
 Json = dict[str, Any]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import clock
-from cluster.errors import NotFound
 from cluster.store import Key
 from controllers.endpoints import backends, slices
 from controllers.endpoints.backends import Backend, Port
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
+from kube import clock
+from kube.errors import NotFound
 
 Json = dict[str, Any]
 

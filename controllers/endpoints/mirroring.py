@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from cluster.cache import Cache, Entry
-from cluster.kinds.metadata import LAST_APPLIED
 from cluster.store import Key
 from controllers import owners
 from controllers.endpoints import backends, slices
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from kube.objectmeta import LAST_APPLIED
 
 Json = dict[str, Any]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import clock
 from cluster.cache import Cache, Entry
 from cluster.store import Key
 from controllers import owners
 from controllers.endpoints import backends, slices
 from controllers.endpoints.backends import Backend, Port
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from kube import clock
 
 Json = dict[str, Any]
 

@@ -6,9 +6,7 @@ import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cluster import clock, selectors
 from cluster.cache import Cache, Entry
-from cluster.errors import ApiError, Conflict, NotFound
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import conditions, owners, pods
@@ -18,6 +16,8 @@ from controllers.job.limits import Ending
 from controllers.podcontrol import PodControl, namespace_ends
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from kube import clock, selectors
+from kube.errors import ApiError, Conflict, NotFound
 
 Json = dict[str, Any]
 

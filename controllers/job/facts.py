@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from cluster import clock
 from controllers.job import indexes, policy
 from controllers.pods import Pod
+from kube import clock
 
 Json = dict[str, Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from cluster import clock
 from controllers import conditions
 from controllers.job import policy
 from controllers.job.facts import Facts
+from kube import clock
 
 Json = dict[str, Any]
 

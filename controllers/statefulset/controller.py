@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cluster import selectors
-from cluster.errors import AlreadyExists, ApiError, NotFound
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import history, owners, pods
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from controllers.statefulset import identity, plan
+from kube import selectors
+from kube.errors import AlreadyExists, ApiError, NotFound
 
 Json = dict[str, Any]
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cluster.cache import Cache, Entry
-from cluster.errors import NotFound
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch, join_key, split_key
 from controllers.volumes.matching import class_of, is_reserved, satisfies, smallest
+from kube.errors import NotFound
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster import quantity, selectors
+from kube import quantity, selectors
 
 Json = dict[str, Any]
 

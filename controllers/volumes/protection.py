@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from cluster.cache import Cache, Entry, Event
-from cluster.errors import NotFound
 from cluster.store import Key
 from controllers import pods
 from controllers.runtime import Context, Controller, Result, Watch, going, is_going, join_key, own_key, split_key
+from kube.errors import NotFound
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from client import resource_path
-from cluster import clock, quantity
+from kube import clock, quantity
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

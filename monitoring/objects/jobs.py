@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from cluster import cron
+from kube import cron
 from monitoring.objects.families import Families, Json, Sample, find, labels, seconds, truth
 
 JOBS = Families("batch/v1", "jobs", namespace="namespace", job_name="name")

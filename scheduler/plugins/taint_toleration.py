@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cluster import nodematch
+from kube import nodematch
 from scheduler.columns import Array
 from scheduler.nodes import Taint
 from scheduler.plugins.base import Objection, Plugin, View, stretched

@@ -7,8 +7,8 @@ from typing import Any
 from addons.catalogue import Addon
 from addons.manager import AddonManager
 from addons.options import Option
-from cluster import clock
 from controllers.runtime import Context
+from kube import clock
 
 SYSTEM = "kube-system"
 NOW = 1_800_000_000.0

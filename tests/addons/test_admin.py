@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from addons import manager
-from cluster import clock
 from cluster.cache import Cache
 from cluster.store import Store
 from cluster.verbs import Session
 from controllers.runtime import Context
+from kube import clock
 from tests.addons import sample
 from tests.addons.sample import SYSTEM, Cluster
 

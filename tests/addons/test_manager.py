@@ -10,10 +10,10 @@ import pytest
 from addons import catalogue as shelf
 from addons import manager
 from addons.catalogue import ADDON_LABEL, MODE_LABEL, Addon, AddonError, catalogue
-from cluster import nodematch
-from cluster.errors import ApiError
 from cluster.store import Key
 from controllers.runtime import Context
+from kube import nodematch
+from kube.errors import ApiError
 from kubelet.node import RUNTIME_LABEL
 from kubelet.simulate import nodes as simulated
 from tests.addons.sample import PLAIN, SYSTEM, Cluster

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.store import Store
-from cluster.users import AUTHENTICATED, MASTERS, User
+from kube.users import AUTHENTICATED, MASTERS, User
 from tests.dashboard import world
 from tests.dashboard.conftest import pages, peopled
 from tests.dashboard.drive import Page, live

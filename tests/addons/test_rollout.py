@@ -8,7 +8,7 @@ import re
 import pytest
 
 from addons.manager import AddonManager
-from cluster.errors import ApiError
+from kube.errors import ApiError
 from tests.addons.sample import SYSTEM, Cluster
 
 

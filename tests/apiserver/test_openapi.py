@@ -11,8 +11,8 @@ import pytest
 
 from apiserver import openapi
 from apiserver.openapi import protobuf
-from cluster import crd, registry
-from cluster.registry import Kind
+from kube import crd, registry
+from kube.registry import Kind
 
 Json = dict[str, Any]
 APPS = "/openapi/v3/apis/apps/v1"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import protobuf
-from cluster.protobuf.reading import reader
+from kube import protobuf
+from kube.protobuf.reading import reader
 from tests.apiserver.standalone import Server
 
 FORM = "application/vnd.kubernetes.protobuf"

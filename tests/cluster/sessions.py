@@ -6,8 +6,8 @@ from typing import Any
 
 from cluster.cache import Cache
 from cluster.store import Store
-from cluster.users import User
 from cluster.verbs import Session
+from kube.users import User
 
 Json = dict[str, Any]
 

@@ -9,10 +9,10 @@ import pytest
 from cluster.admission.chain import ORDER, default_chain
 from cluster.admission.pod_security_checks import violations
 from cluster.cache import Cache
-from cluster.errors import ApiError, Forbidden
 from cluster.store import Store
-from cluster.users import AUTHENTICATED, User
 from cluster.verbs import Session
+from kube.errors import ApiError, Forbidden
+from kube.users import AUTHENTICATED, User
 from tests.cluster.sessions import NS, config, make, pod
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from cluster.cache import Cache
-from cluster.kinds.metadata import LAST_APPLIED
 from cluster.store import Store
 from cluster.verbs import Session
 from cluster.verbs.apply import KUBECTL
+from kube.objectmeta import LAST_APPLIED
 from tests.cluster.sessions import NS, make
 
 APPLY = "application/apply-patch+yaml"

@@ -9,8 +9,8 @@ from cluster.authz import Authorizer
 from cluster.cache import Cache
 from cluster.rbac import Attributes
 from cluster.store import Store
-from cluster.users import AUTHENTICATED, MASTERS, User, service_account
 from cluster.verbs import Session
+from kube.users import AUTHENTICATED, MASTERS, User, service_account
 from tests.cluster.sessions import NS, make, pod
 
 BOB = User("bob", groups=(AUTHENTICATED, "team"))

@@ -10,8 +10,8 @@ import pytest
 from cluster import crypto
 from cluster.backup import BackupError, backup, restore
 from cluster.cache import Cache
-from cluster.errors import ClaimTaken
 from cluster.store import Key, Store, Write
+from kube.errors import ClaimTaken
 
 
 def put(store: Store, name: str, storage: str = "pods", claims: list[tuple[str, str]] | None = None) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cluster.database import Database
-from cluster.errors import ApiError, StorageFull
 from cluster.store import Store, Write
+from kube.errors import ApiError, StorageFull
 from tests.cluster.test_store import both, create, database, key, pod
 from tests.conftest import ROOT
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from cluster import registry
 from cluster.cache import Cache
-from cluster.errors import ApiError
 from cluster.store import Store
-from cluster.users import User
 from cluster.verbs import Session, create
 from cluster.verbs.call import Call
 from cluster.verbs.plan import run
+from kube import registry
+from kube.errors import ApiError
+from kube.users import User
 from tests.cluster.sessions import NS, config, make
 
 Json = dict[str, Any]

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from cluster.cache import Cache
 from cluster.compaction import Compactor
 from cluster.database import Database
-from cluster.errors import AlreadyExists, ApiError, ClaimTaken, Conflict, Gone, NotFound
 from cluster.store import Change, Key, Store, Stored, Write
+from kube.errors import AlreadyExists, ApiError, ClaimTaken, Conflict, Gone, NotFound
 
 pytestmark = pytest.mark.xdist_group("databases")
 

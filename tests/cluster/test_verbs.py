@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from cluster.cache import Cache
-from cluster.errors import AlreadyExists, ApiError, BadRequest, Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from cluster.store import Store
 from cluster.verbs import Session
 from cluster.verbs.session import copied
+from kube.errors import AlreadyExists, ApiError, BadRequest, Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from tests.cluster.sessions import NS, config, make, pod
 
 

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from cluster import registry
 from cluster.cache import Cache
-from cluster.errors import ApiError
-from cluster.registry import Settings
 from cluster.store import Store
-from cluster.users import User
 from cluster.verbs import Session, create
 from cluster.verbs.call import Call
 from cluster.verbs.plan import arun
 from config.pki import Authority
+from kube import registry
+from kube.errors import ApiError
+from kube.registry import Settings
+from kube.users import User
 from tests.cluster.sessions import NS, config, make, pod
 
 Json = dict[str, Any]

@@ -11,8 +11,8 @@ import threading
 import time
 
 from cluster.database import Database
-from cluster.errors import ApiError
 from cluster.store import Key, Store, Write
+from kube.errors import ApiError
 
 THREADS = 4
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cluster import clock
 from cluster.cache import Cache
 from controllers import cronjob
 from controllers.cronjob import CronJobController
 from controllers.job import JobController
+from kube import clock
 from tests.controllers.world import World, failing, ready, succeeded, template
 
 Json = dict[str, Any]

@@ -171,7 +171,7 @@ def test_orphans_that_match_are_adopted_with_their_pods(world: World) -> None:
 
 
 def test_a_quota_that_refuses_pods_shows_in_the_conditions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cluster.errors import Forbidden
+    from kube.errors import Forbidden
 
     deployment(world, 2)
     world.step()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cluster import clock
 from controllers.nodeipam import NodeIPAMController, next_free
 from controllers.nodelifecycle import NodeLifecycleController
 from controllers.nodetaints import evict_after, wanted_taints
 from controllers.podgc import QUARANTINE, SWEEP, PodGCController
+from kube import clock
 from tests.controllers.drive import Drive
 
 READY = {

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from cluster import clock
 from cluster.cache import Cache
 from controllers import pods, ranking
 from controllers.replicaset import ReplicaSetController
 from controllers.replicationcontroller import ReplicationControllerController
+from kube import clock
 from tests.controllers.world import World, template
 
 Json = dict[str, Any]
@@ -147,7 +147,7 @@ def test_more_than_one_burst_in_one_pass_after_another(world: World) -> None:
 
 
 def test_after_a_failure_it_starts_small(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cluster.errors import Forbidden
+    from kube.errors import Forbidden
 
     replica_set(world, 8)
     sizes: list[int] = []

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cluster import clock
 from cluster.cache import Cache
-from cluster.errors import ApiError
 from controllers.retention import ALL, LOG_SECONDS, ChangeLogController, EventExpiryController
+from kube import clock
+from kube.errors import ApiError
 from tests.controllers.world import World
 
 Json = dict[str, Any]

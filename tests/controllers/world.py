@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cluster import clock
 from cluster.cache import Cache
 from cluster.events import Recorder
 from cluster.store import Key
 from cluster.verbs import Session
 from controllers.runtime import Context, Controller
+from kube import clock
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cluster.store import Key, Store, Write
-from cluster.users import AUTHENTICATED, MASTERS, User
+from kube.users import AUTHENTICATED, MASTERS, User
 from tests.dashboard import world
 from tests.dashboard.drive import Page, live
 

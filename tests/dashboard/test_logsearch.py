@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from cluster.store import Store
-from cluster.users import AUTHENTICATED, MASTERS, User
+from kube.users import AUTHENTICATED, MASTERS, User
 from logs.connection import Server
 from tests.dashboard import world
 from tests.dashboard.drive import Page, session, socket_to

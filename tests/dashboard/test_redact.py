@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from cluster.kinds.metadata import LAST_APPLIED
 from dashboard.redact import is_credential_name, redact
+from kube.objectmeta import LAST_APPLIED
 from tests.dashboard import world
 
 

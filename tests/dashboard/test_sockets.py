@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cluster.store import Store
-from cluster.users import AUTHENTICATED, MASTERS, User
 from dashboard.origin import origin_fits
+from kube.users import AUTHENTICATED, MASTERS, User
 from tests.dashboard.drive import HOST, refused, session, socket_to
 
 ADMIN = User("root", groups=(MASTERS, AUTHENTICATED))

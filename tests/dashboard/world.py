@@ -6,8 +6,8 @@ import time
 import uuid
 from typing import Any
 
-from cluster import clock
 from cluster.store import Key, Store, Write
+from kube import clock
 
 Json = dict[str, Any]
 NODE_NAMES = ("harbor-1", "harbor-2", "harbor-3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import quantity
+from kube import quantity
 
 Json = dict[str, Any]
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from cluster import users
 from cluster.admission.request import Request
 from cluster.authz import Authorizer
 from cluster.rbac import Attributes
+from kube import users
 
 Json = dict[str, Any]
 FIELDS = ("group", "resource", "subresource", "namespace", "name", "path")

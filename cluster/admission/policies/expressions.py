@@ -11,8 +11,8 @@ from cluster.admission.plugin import CREATE, DELETE
 from cluster.admission.policies import authorizer
 from cluster.admission.policies.matching import namespace_of
 from cluster.admission.request import Request
-from cluster.crd import cel
-from cluster.registry import Kind
+from kube import cel
+from kube.registry import Kind
 
 Json = dict[str, Any]
 _VARIABLE = re.compile(r"\bvariables\.([A-Za-z_]\w*)")

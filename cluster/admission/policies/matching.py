@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cluster import registry, selectors
 from cluster.admission.request import Request
-from cluster.registry import Kind
 from cluster.store import Key
+from kube import registry, selectors
+from kube.registry import Kind
 
 Json = dict[str, Any]
 GROUP = "admissionregistration.k8s.io"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import registry, selectors
 from cluster.admission.request import Request
-from cluster.registry import Kind
+from kube import registry, selectors
+from kube.registry import Kind
 
 Json = dict[str, Any]
 

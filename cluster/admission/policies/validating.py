@@ -14,8 +14,8 @@ from cluster.admission.policies.expressions import Evaluation, Failed, concerned
 from cluster.admission.policies.matching import GROUP, matched
 from cluster.admission.policies.parameters import Misconfigured, parameters
 from cluster.admission.request import Request
-from cluster.errors import ApiError
-from cluster.registry import Kind
+from kube.errors import ApiError
+from kube.registry import Kind
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

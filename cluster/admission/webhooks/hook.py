@@ -10,8 +10,8 @@ from typing import Any
 from cluster.admission.policies.expressions import Evaluation, Failed, concerned
 from cluster.admission.policies.matching import GROUP, matched
 from cluster.admission.request import Request
-from cluster.errors import ApiError, InternalError
-from cluster.registry import Kind
+from kube.errors import ApiError, InternalError
+from kube.registry import Kind
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from cluster import schema
 from cluster.admission.plugin import DELETE
 from cluster.admission.policies.expressions import seen
 from cluster.admission.request import Request
 from cluster.admission.webhooks.asking import ask
 from cluster.admission.webhooks.hook import MUTATING, Hook, hooks
-from cluster.errors import ApiError
-from cluster.patch import jsonpatch
-from cluster.registry import Kind
 from cluster.verbs.plan import Plan
+from kube import schema
+from kube.errors import ApiError
+from kube.patch import jsonpatch
+from kube.registry import Kind
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ import orjson
 from cluster.admission.plugin import CREATE, DELETE
 from cluster.admission.policies.expressions import attributes, seen
 from cluster.admission.request import Request
-from cluster.registry import Kind
+from kube.registry import Kind
 
 Json = dict[str, Any]
 GROUP = "admission.k8s.io"

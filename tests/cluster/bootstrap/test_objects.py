@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster import bootstrap
-from cluster.registry import Json, Settings
+from kube.registry import Json, Settings
 
 OBJECTS = bootstrap.objects(Settings(service_cidr="127.96.0.0/16"), api_port=16443)
 

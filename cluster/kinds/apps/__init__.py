@@ -1,6 +1,0 @@
-"""apps/v1: Deployment, ReplicaSet, DaemonSet, StatefulSet, ControllerRevision."""
-
-from cluster.kinds.apps import controllerrevision, daemonset, deployment, replicaset, statefulset
-from cluster.registry import register
-
-register(controllerrevision.KIND, daemonset.KIND, deployment.KIND, replicaset.KIND, statefulset.KIND)

@@ -1,6 +1,0 @@
-"""autoscaling/v2 and v1: HorizontalPodAutoscaler. Kept as v2; v1 is a view on it."""
-
-from cluster.kinds.autoscaling import kinds
-from cluster.registry import register
-
-register(kinds.V2, kinds.V1)

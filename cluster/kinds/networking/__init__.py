@@ -1,6 +1,0 @@
-"""networking.k8s.io/v1: Ingress, IngressClass, NetworkPolicy, ServiceCIDR, IPAddress."""
-
-from cluster.kinds.networking import addresses, ingress, ingressclass, networkpolicy
-from cluster.registry import register
-
-register(ingressclass.KIND, ingress.KIND, addresses.IP_ADDRESS, networkpolicy.KIND, addresses.SERVICE_CIDR)

@@ -1,0 +1,196 @@
+"""Custom resource definitions: from a CRD object to kinds like any other.
+
+`kinds(crd)` makes the kinds of a CRD's served versions, and registers their schemas with `kube.schema`; `Follower`
+(in `cluster.customkinds`) does that for a registry as CRD objects come and go. `published` is what OpenAPI shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from kube import schema
+from kube.crd import columns, jsonpath, structural
+from kube.crd.conditions import is_true
+from kube.crd.strategy import CustomStrategy
+from kube.registry import Kind, Scale, identity
+from kube.schema import definitions
+
+Json = dict[str, Any]
+_PREFIX = "#/components/schemas/"
+_LIST_META = _PREFIX + "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
+_published: dict[str, tuple[str, Json]] = {}
+# In the order in which discovery lists them.
+VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+
+
+def kinds(crd: Json) -> list[Kind]:
+    """The kinds of the served versions of a CRD, the storage version first."""
+    versions = [version for version in crd["spec"]["versions"] if version.get("served") or version.get("storage")]
+    versions.sort(key=lambda version: not version.get("storage"))
+    # No new objects while those that there are are being deleted.
+    verbs = tuple(verb for verb in VERBS if verb != "create" or not is_true(crd, "Terminating"))
+    return [_kind(crd["spec"], version, verbs) for version in versions if version.get("served")]
+
+
+def forget(kind: Kind) -> None:
+    """Drop what `kinds` remembered about a kind."""
+    _published.pop(kind.definition, None)
+    schema.remove_custom(kind.definition)
+
+
+def published(kind: Kind) -> dict[str, Json]:
+    """The OpenAPI v3 schemas of a custom kind and its list, by definition name; none for a built-in kind."""
+    if kind.definition not in _published:
+        return {}
+    item, listed = _PREFIX + kind.definition, kind.definition.rsplit(".", 1)[0] + "." + kind.list_kind
+    gvk = {"group": kind.group, "version": kind.version}
+    collection = {
+        "type": "object",
+        "required": ["items"],
+        "description": f"{kind.list_kind} is a list of {kind.kind}",
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "items": {"type": "array", "items": {"$ref": item}},
+            "metadata": {"allOf": [{"$ref": _LIST_META}]},
+        },
+        "x-kubernetes-group-version-kind": [{**gvk, "kind": kind.list_kind}],
+    }
+    shown = {**_published[kind.definition][1], "x-kubernetes-group-version-kind": [{**gvk, "kind": kind.kind}]}
+    return {kind.definition: shown, listed: collection}
+
+
+def published_mark(definition: str) -> str:
+    """Changes when the published schema does; empty for built-in kinds."""
+    return _published[definition][0] if definition in _published else ""
+
+
+def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
+    group, names, name = spec["group"], spec["names"], version["name"]
+    definition = ".".join([*reversed(group.split(".")), name, names["kind"]])
+    subresources = version.get("subresources") or {}
+    _register(spec, version, definition)
+    stored = _storage_version(spec)
+    defaults = structural.with_defaults(_schema(stored))
+    namespaced = spec["scope"] == "Namespaced"
+    return Kind(
+        group,
+        name,
+        names["kind"],
+        names["plural"],
+        namespaced,
+        names.get("singular", ""),
+        tuple(names.get("shortNames") or ()),
+        tuple(names.get("categories") or ()),
+        verbs=verbs,
+        deprecation=_deprecation(spec, version) if version.get("deprecated") else "",
+        subresources=tuple(part for part in ("status", "scale") if part in subresources),
+        definition=definition,
+        strategy=CustomStrategy(_schema(version), "status" in subresources, namespaced),
+        columns=columns.columns(version),
+        cells=columns.cells(version),
+        fields=_fields(version),
+        scale=_scale(subresources.get("scale")),
+        list_kind=names.get("listKind", ""),
+        to_storage=identity if version is stored else _versioned(f"{group}/{stored['name']}"),
+        from_storage=_reader(f"{group}/{name}", _schema(version), f"{group}/{stored['name']}", defaults),
+        verbatim=defaults is None,
+    )
+
+
+def _schema(version: Json) -> Json:
+    found: Json = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object", structural.PRESERVE: True}
+    return found
+
+
+def _register(spec: Json, version: Json, definition: str) -> None:
+    custom = _schema(version)
+    shown = _shown(custom)
+    mark = hashlib.blake2b(orjson.dumps([shown, version.get("deprecated")]), digest_size=8).hexdigest()
+    _published[definition] = (mark, shown)
+    definitions.put(definition, structural.type_of(custom, definition, root=True))
+    schema.add_custom(definition, lambda obj: structural.prune(obj, custom))
+
+
+def _deprecation(spec: Json, version: Json) -> str:
+    """The warning for every request to a deprecated version; names the newest one that is not, where there is one."""
+    if version.get("deprecationWarning"):
+        return str(version["deprecationWarning"])
+    text = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
+    others = sorted(
+        (v["name"] for v in spec["versions"] if v.get("served") and not v.get("deprecated")), key=version_rank
+    )
+    return f"{text}; use {spec['group']}/{others[0]} {spec['names']['kind']}" if others else text
+
+
+def version_rank(name: str) -> tuple[int, int, int, str]:
+    """Sorts versions as Kubernetes prefers them: v2, v1, v1beta2, v1beta1, v1alpha1, then others by name."""
+    import re
+
+    match = re.fullmatch(r"v(\d+)(?:(alpha|beta)(\d+))?", name)
+    if match is None:
+        return (3, 0, 0, name)
+    stage = {None: 0, "beta": 1, "alpha": 2}[match[2]]
+    return (stage, -int(match[1]), -int(match[3] or 0), name)
+
+
+def _storage_version(spec: Json) -> Json:
+    found: Json = next(version for version in spec["versions"] if version.get("storage"))
+    return found
+
+
+def _versioned(api_version: str) -> Any:
+    def convert(obj: Json) -> Json:
+        obj["apiVersion"] = api_version
+        return obj
+
+    return convert
+
+
+def _reader(api_version: str, custom: Json, stored: str, defaults: Json | None) -> Any:
+    """Reads a stored object in a version. It may have been stored in another one, or before its schema changed."""
+
+    def read(obj: Json) -> Json:
+        if defaults is not None and obj["apiVersion"] == stored:
+            structural.default(obj, defaults)
+        obj["apiVersion"] = api_version
+        structural.prune_stored(obj, custom)
+        return obj
+
+    return read
+
+
+def _scale(scale: Json | None) -> Scale | None:
+    if scale is None:
+        return None
+    return Scale(
+        scale["specReplicasPath"].lstrip("."),
+        scale["statusReplicasPath"].lstrip("."),
+        (scale.get("labelSelectorPath") or "").lstrip("."),
+    )
+
+
+def _fields(version: Json) -> dict[str, Any]:
+    def reader(path: str) -> Any:
+        def read(obj: Json) -> str:
+            found = jsonpath.find(obj, path)
+            value = found[0] if found else ""
+            return str(value).lower() if isinstance(value, bool) else str(value)
+
+        return read
+
+    return {field["jsonPath"].lstrip("."): reader(field["jsonPath"]) for field in version.get("selectableFields") or ()}
+
+
+def _shown(custom: Json) -> Json:
+    """A schema as OpenAPI shows it: with the fields that every object has."""
+    text = {
+        "apiVersion": "The version of the schema of this object, as <group>/<version>.",
+        "kind": "The kind of this object.",
+    }
+    common = {key: {"type": "string", "description": description} for key, description in text.items()}
+    meta = {"allOf": [{"$ref": _PREFIX + structural.META}], "description": "Standard object's metadata."}
+    return {**custom, "properties": {**(custom.get("properties") or {}), **common, "metadata": meta}}

@@ -1,0 +1,103 @@
+"""MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError, required
+from kube.expressions import check_expression
+from kube.kinds.admissionregistration.policy import (
+    BINDING_COLUMNS,
+    DEFINITION,
+    BindingStrategy,
+    PolicyFrame,
+    binding_cells,
+    check_binding_frame,
+    check_policy_frame,
+    check_variables,
+    param_kind,
+    policy_variables,
+)
+from kube.kinds.admissionregistration.rules import GROUP, REINVOCATION
+from kube.registry import Context, Json, Kind
+from kube.validation import check_choice
+
+PATCH_TYPES = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
+
+
+class MutatingPolicyStrategy(PolicyFrame):
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        spec = obj["spec"]
+        names, composed = policy_variables(spec), list[str]()
+        errors = check_policy_frame(spec, names) + check_variables(spec.get("variables") or [], names, composed)
+        policy = spec.get("reinvocationPolicy")
+        errors += (
+            check_choice("spec.reinvocationPolicy", policy, REINVOCATION)
+            if policy
+            else [required("spec.reinvocationPolicy")]
+        )
+        mutations = spec.get("mutations") or []
+        if not mutations:
+            errors.append(required("spec.mutations", "mutations must contain at least one item"))
+        for i, mutation in enumerate(mutations):
+            errors += _check_mutation(mutation, names, composed, f"spec.mutations[{i}]")
+        return errors
+
+
+def _check_mutation(mutation: Json, names: tuple[str, ...], composed: list[str], path: str) -> list[FieldError]:
+    kind = mutation.get("patchType") or ""
+    if not kind:
+        return [required(f"{path}.patchType")]
+    if kind not in PATCH_TYPES:
+        return check_choice(f"{path}.patchType", kind, PATCH_TYPES)
+    body = mutation.get(PATCH_TYPES[kind])
+    at = f"{path}.{PATCH_TYPES[kind]}"
+    if body is None:
+        return [required(at, f"must be specified when patchType is {kind}")]
+    return check_expression(f"{at}.expression", body.get("expression") or "", names, composed)
+
+
+class MutatingBindingStrategy(BindingStrategy):
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        return check_binding_frame(obj["spec"])
+
+
+def cells(obj: Json, now: float) -> list[Any]:
+    return [
+        obj["metadata"]["name"],
+        len((obj.get("spec") or {}).get("mutations") or ()),
+        param_kind(obj),
+        c.age(obj, now),
+    ]
+
+
+POLICY = Kind(
+    GROUP,
+    "v1",
+    "MutatingAdmissionPolicy",
+    "mutatingadmissionpolicies",
+    namespaced=False,
+    categories=("api-extensions",),
+    strategy=MutatingPolicyStrategy(),
+    cells=cells,
+    definition=DEFINITION + "MutatingAdmissionPolicy",
+    columns=(
+        c.NAME,
+        c.column("Mutations", "integer", "Number of mutations in the policy."),
+        c.column("ParamKind", description="The kind of its parameters."),
+        c.AGE,
+    ),
+)
+BINDING = Kind(
+    GROUP,
+    "v1",
+    "MutatingAdmissionPolicyBinding",
+    "mutatingadmissionpolicybindings",
+    namespaced=False,
+    categories=("api-extensions",),
+    strategy=MutatingBindingStrategy(),
+    cells=binding_cells,
+    columns=BINDING_COLUMNS,
+    definition=DEFINITION + "MutatingAdmissionPolicyBinding",
+)

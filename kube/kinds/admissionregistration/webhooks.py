@@ -1,0 +1,174 @@
+"""MutatingWebhookConfiguration, ValidatingWebhookConfiguration."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from kube import printing as c
+from kube.errors import FieldError, duplicate, forbidden, invalid, required
+from kube.expressions import check_match_conditions
+from kube.kinds.admissionregistration.rules import (
+    FAILURE_POLICIES,
+    GROUP,
+    MATCH_POLICIES,
+    REINVOCATION,
+    REQUEST_VARIABLES,
+    check_rules,
+    default_matching,
+)
+from kube.objectmeta import ObjectStrategy
+from kube.registry import Context, Json, Kind
+from kube.validation import check, check_choice, check_label_selector, dns1123_subdomain
+
+REVIEW_VERSIONS = ("v1", "v1beta1")
+DESIRED = "desired format: https://host[/path]"
+MAX_TIMEOUT = 30
+
+
+class WebhookStrategy(ObjectStrategy):
+    namespaced = False
+    generation = True
+
+    def spec_of(self, obj: Json) -> Any:
+        return obj.get("webhooks")
+
+    def default(self, obj: Json) -> None:
+        for webhook in obj.get("webhooks") or ():
+            webhook["failurePolicy"] = webhook.get("failurePolicy") or "Fail"
+            webhook.setdefault("timeoutSeconds", 10)
+            default_matching(webhook)
+            service = (webhook.get("clientConfig") or {}).get("service")
+            if service is not None:
+                service.setdefault("port", 443)
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        names: set[str] = set()
+        return [
+            error
+            for i, webhook in enumerate(obj.get("webhooks") or ())
+            for error in check_webhook(webhook, names, f"webhooks[{i}]")
+        ]
+
+
+class MutatingStrategy(WebhookStrategy):
+    def default(self, obj: Json) -> None:
+        super().default(obj)
+        for webhook in obj.get("webhooks") or ():
+            webhook["reinvocationPolicy"] = webhook.get("reinvocationPolicy") or "Never"
+
+
+def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]:
+    """One webhook; `names` are those seen before it."""
+    errors = _check_name(webhook.get("name") or "", names, f"{path}.name")
+    errors += check_label_selector(f"{path}.namespaceSelector", webhook.get("namespaceSelector"))
+    errors += check_label_selector(f"{path}.objectSelector", webhook.get("objectSelector"))
+    errors += _check_effects(webhook.get("sideEffects"), f"{path}.sideEffects")
+    errors += _check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
+    errors += _check_versions(webhook.get("admissionReviewVersions") or [], f"{path}.admissionReviewVersions")
+    errors += check_rules(webhook.get("rules") or [], f"{path}.rules")
+    errors += check_choice(f"{path}.failurePolicy", webhook.get("failurePolicy"), FAILURE_POLICIES)
+    errors += check_choice(f"{path}.matchPolicy", webhook.get("matchPolicy"), MATCH_POLICIES)
+    if webhook.get("reinvocationPolicy") is not None:
+        errors += check_choice(f"{path}.reinvocationPolicy", webhook["reinvocationPolicy"], REINVOCATION)
+    seconds = webhook.get("timeoutSeconds")
+    if seconds is not None and not 1 <= seconds <= MAX_TIMEOUT:
+        errors.append(
+            invalid(f"{path}.timeoutSeconds", seconds, f"the timeout value must be between 1 and {MAX_TIMEOUT} seconds")
+        )
+    return errors + check_match_conditions(
+        webhook.get("matchConditions") or [], f"{path}.matchConditions", REQUEST_VARIABLES
+    )
+
+
+def _check_name(name: str, names: set[str], path: str) -> list[FieldError]:
+    if not name:
+        return [required(path)]
+    errors = check(path, name, dns1123_subdomain)
+    if not errors and name.count(".") < 2:
+        errors.append(invalid(path, name, "should be a domain with at least three segments separated by dots"))
+    if name in names:
+        errors.append(duplicate(path, name))
+    names.add(name)
+    return errors
+
+
+def _check_effects(effects: str | None, path: str) -> list[FieldError]:
+    allowed = ("None", "NoneOnDryRun")
+    return (
+        check_choice(path, effects, allowed) if effects else [required(path, "must specify one of None, NoneOnDryRun")]
+    )
+
+
+def _check_versions(versions: list[str], path: str) -> list[FieldError]:
+    if not versions:
+        return [required(path, f"must specify one of {', '.join(REVIEW_VERSIONS)}")]
+    errors = [invalid(f"{path}[{i}]", v, "duplicate version") for i, v in enumerate(versions) if v in versions[:i]]
+    if not any(version in REVIEW_VERSIONS for version in versions):
+        errors.append(invalid(path, versions, f"must include at least one of {', '.join(REVIEW_VERSIONS)}"))
+    return errors
+
+
+def _check_client(client: Json, path: str) -> list[FieldError]:
+    url, service = client.get("url"), client.get("service")
+    if url is not None and service is None:
+        return check_url(url, f"{path}.url")
+    if url is not None or service is None:
+        return [required(path, "exactly one of url or service is required")]
+    errors = [
+        required(f"{path}.service.{name}", f"service {name} is required")
+        for name in ("name", "namespace")
+        if not service.get(name)
+    ]
+    if not 1 <= service.get("port", 443) <= 65535:
+        errors.append(
+            invalid(
+                f"{path}.service.port", service["port"], "port is not valid: must be between 1 and 65535, inclusive"
+            )
+        )
+    if service.get("path") and not service["path"].startswith("/"):
+        errors.append(invalid(f"{path}.service.path", service["path"], "must start with a '/'"))
+    return errors
+
+
+def check_url(url: str, path: str) -> list[FieldError]:
+    """The address of a webhook: https, a host, and nothing that could carry secrets."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        return [required(path, f"url must be a valid URL: {error}; {DESIRED}")]
+    errors: list[FieldError] = []
+    if parts.scheme != "https":
+        errors.append(invalid(path, parts.scheme, f"'https' is the only allowed URL scheme; {DESIRED}"))
+    if not parts.netloc:
+        errors.append(invalid(path, parts.netloc, f"host must be specified; {DESIRED}"))
+    if parts.username or parts.password:
+        errors.append(invalid(path, parts.netloc, "user information is not permitted in the URL"))
+    if parts.fragment:
+        errors.append(forbidden(path, "fragments are not permitted in the URL"))
+    if parts.query:
+        errors.append(forbidden(path, "query parameters are not permitted in the URL"))
+    return errors
+
+
+def cells(obj: Json, now: float) -> list[Any]:
+    return [obj["metadata"]["name"], len(obj.get("webhooks") or ()), c.age(obj, now)]
+
+
+def _kind(name: str, plural: str, strategy: WebhookStrategy) -> Kind:
+    return Kind(
+        GROUP,
+        "v1",
+        name,
+        plural,
+        namespaced=False,
+        categories=("api-extensions",),
+        strategy=strategy,
+        definition=f"io.k8s.api.admissionregistration.v1.{name}",
+        cells=cells,
+        columns=(c.NAME, c.column("Webhooks", "integer", "Number of webhooks in the configuration."), c.AGE),
+    )
+
+
+MUTATING = _kind("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", MutatingStrategy())
+VALIDATING = _kind("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", WebhookStrategy())

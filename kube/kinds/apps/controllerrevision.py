@@ -1,0 +1,51 @@
+"""ControllerRevision: an immutable snapshot of a workload's template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError, required
+from kube.objectmeta import ObjectStrategy
+from kube.registry import Context, Json, Kind
+from kube.validation import check_not_negative, check_unchanged
+
+
+class ControllerRevisionStrategy(ObjectStrategy):
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        errors = check_not_negative("revision", obj.get("revision"))
+        return errors if obj.get("data") is not None else [*errors, required("data", "data is mandatory")]
+
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return check_unchanged("data", obj.get("data"), old.get("data"))
+
+
+def cells(obj: Json, now: float) -> list[Any]:
+    return [obj["metadata"]["name"], _controller(obj), obj.get("revision") or 0, c.age(obj, now)]
+
+
+def _controller(obj: Json) -> str:
+    """The owner that manages this revision as `deployment.apps/web`."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            group = owner["apiVersion"].rpartition("/")[0]
+            kind = owner["kind"].lower()
+            return f"{kind}.{group}/{owner['name']}" if group else f"{kind}/{owner['name']}"
+    return c.NONE
+
+
+KIND = Kind(
+    "apps",
+    "v1",
+    "ControllerRevision",
+    "controllerrevisions",
+    definition="io.k8s.api.apps.v1.ControllerRevision",
+    strategy=ControllerRevisionStrategy(),
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Controller", description="Controller of the object"),
+        c.column("Revision", description="Revision indicates the revision of the state represented by Data."),
+        c.AGE,
+    ),
+)

@@ -1,0 +1,250 @@
+"""Job: its defaults, the selector that the server generates, and what of it may change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError, invalid, required
+from kube.kinds.apps.workload import MISMATCH, matches, name_warnings
+from kube.kinds.batch.jobspec import check_job_spec
+from kube.kinds.batch.jobstatus import check_job_status, is_true
+from kube.kinds.pod.defaults import default_pod_template
+from kube.kinds.pod.warnings import template_warnings
+from kube.objectmeta import ObjectStrategy
+from kube.registry import Context, Json, Kind
+from kube.validation import check_label_selector, check_unchanged, dns1123_label
+
+CONTROLLER_UID, JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"
+OLD_CONTROLLER_UID, OLD_JOB_NAME = "controller-uid", "job-name"
+MAX_INT32 = 2**31 - 1
+FIXED = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
+# What of the template a suspended job that never started lets change, beside labels and annotations.
+SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates")
+
+
+class JobStrategy(ObjectStrategy):
+    status = True
+    generation = True
+
+    def default(self, obj: Json) -> None:
+        spec = obj.setdefault("spec", {})
+        default_pod_template(spec.setdefault("template", {}))
+        default_job_spec(spec)
+        labels = spec["template"]["metadata"].get("labels")
+        if labels and not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
+
+    def prepare_create(self, obj: Json, ctx: Context) -> None:
+        super().prepare_create(obj, ctx)
+        if not obj["spec"].get("manualSelector"):
+            generate_selector(obj)
+        labels = obj["spec"]["template"]["metadata"].get("labels")
+        if labels and not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        return [
+            *_check_generated(obj),
+            *check_job_spec(obj["spec"], "spec"),
+            *_check_selector(obj["spec"]),
+            *_check_index_names(obj),
+        ]
+
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        spec, before = obj["spec"], old["spec"]
+        errors = _check_completions(spec, before)
+        errors += check_unchanged("spec.selector", spec.get("selector"), before.get("selector"))
+        errors += _check_template_change(obj, old)
+        for name in FIXED:
+            errors += check_unchanged(f"spec.{name}", spec.get(name), before.get(name))
+        return errors
+
+    def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return check_job_status(obj, old)
+
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        if old and old["spec"] == obj["spec"]:
+            return []
+        return name_warnings(obj) + template_warnings(obj["spec"]["template"], "spec.template")
+
+
+def default_job_spec(spec: Json) -> None:
+    """Defaults of a Job's spec; those of its template come from elsewhere."""
+    if spec.get("completions") is None and spec.get("parallelism") is None:
+        spec["completions"] = spec["parallelism"] = 1
+    spec.setdefault("parallelism", 1)
+    spec.setdefault("backoffLimit", MAX_INT32 if spec.get("backoffLimitPerIndex") is not None else 6)
+    spec.setdefault("completionMode", "NonIndexed")
+    spec.setdefault("suspend", False)
+    spec.setdefault("manualSelector", False)
+    policy = spec.get("podFailurePolicy")
+    spec.setdefault("podReplacementPolicy", "Failed" if policy is not None else "TerminatingOrFailed")
+    for rule in (policy or {}).get("rules") or ():
+        for pattern in rule.get("onPodConditions") or ():
+            pattern["status"] = pattern.get("status") or "True"
+
+
+def generate_selector(obj: Json) -> None:
+    """Label the template with the job's uid and name, and select by uid. What the user set is left, to be refused."""
+    spec, uid, name = obj["spec"], obj["metadata"]["uid"], obj["metadata"]["name"]
+    labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
+    for key, value in ((CONTROLLER_UID, uid), (JOB_NAME, name), (OLD_CONTROLLER_UID, uid), (OLD_JOB_NAME, name)):
+        labels.setdefault(key, value)
+    spec.setdefault("selector", {}).setdefault("matchLabels", {}).setdefault(CONTROLLER_UID, uid)
+
+
+def _check_generated(obj: Json) -> list[FieldError]:
+    """A generated selector must be as it was generated."""
+    spec, uid = obj["spec"], obj["metadata"].get("uid", "")
+    selector = spec.get("selector")
+    if spec.get("manualSelector") or selector is None:
+        return []
+    path = "spec.template.metadata.labels"
+    labels = spec["template"].get("metadata", {}).get("labels") or {}
+    expected = {
+        OLD_CONTROLLER_UID: uid,
+        OLD_JOB_NAME: obj["metadata"]["name"],
+        CONTROLLER_UID: uid,
+        JOB_NAME: obj["metadata"]["name"],
+    }
+    errors: list[FieldError] = []
+    for key, value in expected.items():
+        if key not in labels:
+            errors.append(required(f"{path}[{key}]", f"must be '{value}'"))
+        elif labels[key] != value:
+            errors.append(invalid(f"{path}[{key}]", labels, f"must be '{value}'"))
+    if not matches(selector, {"metadata": {"labels": expected}}):
+        errors.append(invalid("spec.selector", selector, "`selector` not auto-generated"))
+    return errors
+
+
+def _check_selector(spec: Json) -> list[FieldError]:
+    selector = spec.get("selector")
+    if selector is None:
+        return [required("spec.selector")]
+    if errors := check_label_selector("spec.selector", selector):
+        return errors
+    if not matches(selector, spec["template"]):
+        labels = spec["template"].get("metadata", {}).get("labels")
+        return [invalid("spec.template.metadata.labels", labels, MISMATCH)]
+    return []
+
+
+def _check_index_names(obj: Json) -> list[FieldError]:
+    """The pods of an indexed job get host names of their own: the longest must be a label."""
+    spec, name = obj["spec"], obj["metadata"].get("name", "")
+    if spec.get("completionMode") != "Indexed" or not spec.get("completions"):
+        return []
+    wrong = dns1123_label(f"{name}-{spec['completions'] - 1}")
+    return (
+        [invalid("metadata.name", name, f"will not able to create pod with invalid DNS label: {wrong[0]}")]
+        if wrong
+        else []
+    )
+
+
+def _check_completions(spec: Json, before: Json) -> list[FieldError]:
+    """Completions are fixed, except that an indexed job may be scaled together with its parallelism."""
+    new, old = spec.get("completions"), before.get("completions")
+    if new == old or (
+        spec.get("completionMode") == "Indexed"
+        and new is not None
+        and new == spec.get("parallelism")
+        and old is not None
+    ):
+        return []
+    return check_unchanged("spec.completions", new, old)
+
+
+def _check_template_change(obj: Json, old: Json) -> list[FieldError]:
+    new, before = obj["spec"]["template"], old["spec"]["template"]
+    if not _may_reschedule(old):
+        return check_unchanged("spec.template", new, before)
+    return check_unchanged(
+        "spec.template.spec", _unscheduled(new.get("spec") or {}), _unscheduled(before.get("spec") or {})
+    )
+
+
+def _may_reschedule(old: Json) -> bool:
+    """Whether directives for the scheduler may still change: suspended, and no pod has run."""
+    status = old.get("status") or {}
+    if not old["spec"].get("suspend"):
+        return False
+    return status.get("startTime") is None or (is_true(status, "Suspended") and not status.get("active"))
+
+
+def _unscheduled(pod: Json) -> Json:
+    rest = {name: value for name, value in pod.items() if name not in SCHEDULING}
+    affinity = {name: value for name, value in (pod.get("affinity") or {}).items() if name != "nodeAffinity"}
+    rest["affinity"] = affinity
+    return rest
+
+
+def cells(obj: Json, now: float) -> list[Any]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    return [
+        obj["metadata"]["name"],
+        _state(obj),
+        _completions(spec, status),
+        _duration(status, now),
+        c.age(obj, now),
+        *c.containers(spec.get("template")),
+        c.selector(spec.get("selector")),
+    ]
+
+
+def _state(obj: Json) -> str:
+    status = obj.get("status") or {}
+    for condition, text in (("Complete", "Complete"), ("Failed", "Failed")):
+        if is_true(status, condition):
+            return text
+    if obj["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    for condition in ("Suspended", "FailureTarget", "SuccessCriteriaMet"):
+        if is_true(status, condition):
+            return condition
+    return "Running"
+
+
+def _completions(spec: Json, status: Json) -> str:
+    succeeded = status.get("succeeded") or 0
+    if spec.get("completions") is not None:
+        return f"{succeeded}/{spec['completions']}"
+    parallelism = spec.get("parallelism") or 0
+    return f"{succeeded}/1 of {parallelism}" if parallelism > 1 else f"{succeeded}/1"
+
+
+def _duration(status: Json, now: float) -> str:
+    if not status.get("startTime"):
+        return ""
+    end = status.get("completionTime")
+    return c.since(status["startTime"], c.clock.parse(end) if end else now)
+
+
+def _successful(obj: Json) -> str:
+    return str((obj.get("status") or {}).get("succeeded") or 0)
+
+
+KIND = Kind(
+    "batch",
+    "v1",
+    "Job",
+    "jobs",
+    categories=("all",),
+    subresources=("status",),
+    definition="io.k8s.api.batch.v1.Job",
+    strategy=JobStrategy(),
+    cells=cells,
+    fields={"status.successful": _successful},
+    columns=(
+        c.NAME,
+        c.column("Status", description="Status of the job."),
+        c.column("Completions", description="How many pods have succeeded, of how many that should."),
+        c.column("Duration", description="Time required to complete the job."),
+        c.AGE,
+        c.column("Containers", description="Names of each container in the template.", wide=True),
+        c.column("Images", description="Images referenced by each container in the template.", wide=True),
+        c.column("Selector", description="Label query over pods that the job counts.", wide=True),
+    ),
+)

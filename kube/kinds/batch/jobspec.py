@@ -1,0 +1,212 @@
+"""Rules for the spec of a Job, wherever it stands (a CronJob has one too)."""
+
+from __future__ import annotations
+
+from kube.errors import FieldError, forbidden, invalid, required, too_long, too_many
+from kube.kinds.pod.validation import validate_pod_template
+from kube.registry import Json
+from kube.validation import check, check_choice, check_not_negative, dns1123_subdomain, qualified_name
+
+NUMBERS = (
+    "parallelism",
+    "completions",
+    "activeDeadlineSeconds",
+    "backoffLimit",
+    "ttlSecondsAfterFinished",
+    "backoffLimitPerIndex",
+    "maxFailedIndexes",
+)
+MODES = ("NonIndexed", "Indexed")
+ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
+MAX_PARALLELISM = 100000
+MAX_RULES, MAX_EXIT_CODES, MAX_PATTERNS = 20, 255, 20
+
+
+def check_job_spec(spec: Json, path: str) -> list[FieldError]:
+    """The spec of a Job apart from its selector."""
+    errors = [error for name in NUMBERS for error in check_not_negative(f"{path}.{name}", spec.get(name))]
+    errors += _check_managed_by(spec, path) + _check_mode(spec, path)
+    if (policy := spec.get("podFailurePolicy")) is not None:
+        errors += _check_failure_policy(policy, spec, f"{path}.podFailurePolicy")
+    if (policy := spec.get("successPolicy")) is not None:
+        errors += _check_success_policy(policy, spec, f"{path}.successPolicy")
+    errors += _check_replacement(spec, path)
+    errors += validate_pod_template(spec.get("template") or {}, f"{path}.template")
+    return errors + _check_restart(spec, path)
+
+
+def _check_managed_by(spec: Json, path: str) -> list[FieldError]:
+    manager = spec.get("managedBy")
+    if manager is None:
+        return []
+    domain, slash, name = manager.partition("/")
+    errors: list[FieldError] = []
+    if not slash or not name:
+        errors.append(invalid(f"{path}.managedBy", manager, 'must be a domain-prefixed path (such as "acme.io/foo")'))
+    else:
+        errors += check(f"{path}.managedBy", domain, dns1123_subdomain)
+    if len(manager) > 63:
+        errors.append(too_long(f"{path}.managedBy", manager, 63))
+    return errors
+
+
+def _check_mode(spec: Json, path: str) -> list[FieldError]:
+    mode = spec.get("completionMode")
+    if mode is None:
+        return []
+    errors = check_choice(f"{path}.completionMode", mode, MODES)
+    if mode == "Indexed":
+        return errors + _check_indexed(spec, path)
+    for name in ("backoffLimitPerIndex", "maxFailedIndexes"):
+        if spec.get(name) is not None:
+            errors.append(invalid(f"{path}.{name}", spec[name], "requires indexed completion mode"))
+    return errors
+
+
+def _check_indexed(spec: Json, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    completions, parallelism, failed = (spec.get(n) for n in ("completions", "parallelism", "maxFailedIndexes"))
+    if completions is None:
+        errors.append(required(f"{path}.completions", "when completion mode is Indexed"))
+    if parallelism is not None and parallelism > MAX_PARALLELISM:
+        errors.append(
+            invalid(
+                f"{path}.parallelism",
+                parallelism,
+                f"must be less than or equal to {MAX_PARALLELISM} when completion mode is Indexed",
+            )
+        )
+    if failed is not None and spec.get("backoffLimitPerIndex") is None:
+        errors.append(required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
+    if failed is not None and completions is not None and failed > completions:
+        errors.append(invalid(f"{path}.maxFailedIndexes", failed, "must be less than or equal to completions"))
+    return errors
+
+
+def _check_failure_policy(policy: Json, spec: Json, path: str) -> list[FieldError]:
+    rules = policy.get("rules") or []
+    if len(rules) > MAX_RULES:
+        return [too_many(f"{path}.rules", len(rules), MAX_RULES)]
+    pod = (spec.get("template") or {}).get("spec") or {}
+    names = {c.get("name") for n in ("containers", "initContainers") for c in pod.get(n) or ()}
+    per_index = spec.get("backoffLimitPerIndex") is not None
+    return [
+        error
+        for i, rule in enumerate(rules)
+        for error in _check_failure_rule(rule, names, per_index, f"{path}.rules[{i}]")
+    ]
+
+
+def _check_failure_rule(rule: Json, names: set[str | None], per_index: bool, path: str) -> list[FieldError]:
+    action, codes, conditions = rule.get("action"), rule.get("onExitCodes"), rule.get("onPodConditions")
+    if not action:
+        errors = [required(f"{path}.action", 'valid values: "FailJob", "FailIndex", "Count" and "Ignore"')]
+    elif action == "FailIndex" and not per_index:
+        errors = [invalid(f"{path}.action", action, "requires the backoffLimitPerIndex to be set")]
+    else:
+        errors = check_choice(f"{path}.action", action, ACTIONS)
+    if codes is not None:
+        errors += _check_exit_codes(codes, names, f"{path}.onExitCodes")
+    if conditions:
+        errors += _check_patterns(conditions, f"{path}.onPodConditions")
+    if codes is not None and conditions:
+        errors.append(omitted(path, "specifying both OnExitCodes and OnPodConditions is not supported"))
+    if codes is None and not conditions:
+        errors.append(omitted(path, "specifying one of OnExitCodes and OnPodConditions is required"))
+    return errors
+
+
+def _check_exit_codes(codes: Json, names: set[str | None], path: str) -> list[FieldError]:
+    operator, values = codes.get("operator"), codes.get("values") or []
+    if not operator:
+        errors = [required(f"{path}.operator", 'valid values: "In", "NotIn"')]
+    else:
+        errors = check_choice(f"{path}.operator", operator, ("In", "NotIn"))
+    container = codes.get("containerName")
+    if container is not None and container not in names:
+        errors.append(
+            invalid(
+                f"{path}.containerName",
+                container,
+                "must be one of the container or initContainer names in the pod template",
+            )
+        )
+    if not values:
+        errors.append(invalid(f"{path}.values", values, "at least one value is required"))
+    elif len(values) > MAX_EXIT_CODES:
+        errors.append(too_many(f"{path}.values", len(values), MAX_EXIT_CODES))
+    if values != sorted(values):
+        errors.append(invalid(f"{path}.values", values, "must be ordered"))
+    if len(set(values)) != len(values):
+        errors.append(invalid(f"{path}.values", values, "must not contain duplicates"))
+    if operator == "In":
+        errors += [
+            invalid(f"{path}.values[{i}]", value, "must not be 0 for the In operator")
+            for i, value in enumerate(values)
+            if value == 0
+        ]
+    return errors
+
+
+def _check_patterns(patterns: list[Json], path: str) -> list[FieldError]:
+    if len(patterns) > MAX_PATTERNS:
+        return [too_many(path, len(patterns), MAX_PATTERNS)]
+    errors: list[FieldError] = []
+    for i, pattern in enumerate(patterns):
+        errors += check(f"{path}[{i}].type", pattern.get("type") or "", qualified_name)
+        errors += check_choice(f"{path}[{i}].status", pattern.get("status"), ("False", "True", "Unknown"))
+    return errors
+
+
+def _check_success_policy(policy: Json, spec: Json, path: str) -> list[FieldError]:
+    if spec.get("completionMode") != "Indexed":
+        return [invalid(path, policy, "requires indexed completion mode")]
+    rules = policy.get("rules") or []
+    if not rules:
+        return [required(f"{path}.rules", "at least one rules must be specified when the successPolicy is specified")]
+    if len(rules) > MAX_RULES:
+        return [too_many(f"{path}.rules", len(rules), MAX_RULES)]
+    errors: list[FieldError] = []
+    for i, rule in enumerate(rules):
+        if rule.get("succeededCount") is None and rule.get("succeededIndexes") is None:
+            errors.append(
+                required(f"{path}.rules[{i}]", "at least one of succeededCount or succeededIndexes must be specified")
+            )
+        count, completions = rule.get("succeededCount"), spec.get("completions")
+        errors += check_not_negative(f"{path}.rules[{i}].succeededCount", count)
+        if count is not None and completions is not None and count > completions:
+            errors.append(
+                invalid(
+                    f"{path}.rules[{i}].succeededCount",
+                    count,
+                    f"must be less than or equal to {completions} (the number of specified completions)",
+                )
+            )
+    return errors
+
+
+def _check_replacement(spec: Json, path: str) -> list[FieldError]:
+    policy = spec.get("podReplacementPolicy")
+    if policy is None:
+        return []
+    choices = ("Failed",) if spec.get("podFailurePolicy") is not None else ("Failed", "TerminatingOrFailed")
+    return check_choice(f"{path}.podReplacementPolicy", policy, choices)
+
+
+def _check_restart(spec: Json, path: str) -> list[FieldError]:
+    pod = (spec.get("template") or {}).get("spec") or {}
+    policy, path = pod.get("restartPolicy"), f"{path}.template.spec"
+    if policy not in ("OnFailure", "Never"):
+        return [required(f"{path}.restartPolicy", 'valid values: "OnFailure", "Never"')]
+    if spec.get("podFailurePolicy") is not None and policy != "Never":
+        return [
+            invalid(f"{path}.restartPolicy", policy, 'only "Never" is supported when podFailurePolicy is specified')
+        ]
+    if pod.get("ephemeralContainers"):
+        return [forbidden(f"{path}.ephemeralContainers", "cannot be set for a Job")]
+    return []
+
+
+def omitted(path: str, detail: str) -> FieldError:
+    """An invalid field whose value says nothing."""
+    return FieldError("FieldValueInvalid", path, f"Invalid value: {detail}")

@@ -1,0 +1,50 @@
+"""coordination.k8s.io/v1: Lease."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError, invalid, required
+from kube.objectmeta import ObjectStrategy
+from kube.registry import Context, Json, Kind, register
+from kube.validation import check, check_not_negative, qualified_name
+
+STRATEGIES = ("OldestEmulationVersion",)
+
+
+class LeaseStrategy(ObjectStrategy):
+    # A lease without a revision could be taken from its holder by accident.
+    unconditional_update = False
+    create_on_update = True
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        spec = obj.get("spec") or {}
+        errors: list[FieldError] = []
+        seconds, strategy = spec.get("leaseDurationSeconds"), spec.get("strategy")
+        if seconds is not None and seconds <= 0:
+            errors.append(invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
+        errors += check_not_negative("spec.leaseTransitions", spec.get("leaseTransitions"))
+        if strategy is not None and strategy not in STRATEGIES:
+            errors += check("spec.strategy", strategy, qualified_name)
+        if spec.get("preferredHolder") and not strategy:
+            errors.append(required("spec.strategy", "strategy must be specified when preferredHolder is set"))
+        return errors
+
+
+def cells(obj: Json, now: float) -> list[Any]:
+    return [obj["metadata"]["name"], (obj.get("spec") or {}).get("holderIdentity") or "", c.age(obj, now)]
+
+
+register(
+    Kind(
+        "coordination.k8s.io",
+        "v1",
+        "Lease",
+        "leases",
+        strategy=LeaseStrategy(),
+        definition="io.k8s.api.coordination.v1.Lease",
+        cells=cells,
+        columns=(c.NAME, c.column("Holder", description="The identity of the holder of the lease."), c.AGE),
+    )
+)

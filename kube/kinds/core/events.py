@@ -1,0 +1,129 @@
+"""Event: what happened to an object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError, invalid, required
+from kube.kinds.core.base import CoreStrategy
+from kube.registry import Context, Json, Kind
+from kube.validation import check, qualified_name
+
+NEWER = "events.k8s.io/v1"
+_INSTANCE_LIMIT, _ACTION_LIMIT, _REASON_LIMIT, _NOTE_LIMIT = 128, 128, 128, 1024
+
+
+class EventStrategy(CoreStrategy):
+    create_on_update = True
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        newer = ctx.api_version == NEWER
+        errors = _check_namespace(obj)
+        if obj.get("eventTime"):
+            errors += _check_series_fields(obj, "reportingController" if newer else "reportingComponent")
+        return errors + _check_newer(obj) if newer else errors
+
+
+def _check_namespace(obj: Json) -> list[FieldError]:
+    """An event lives with its object; one about a cluster-scoped object in `default`."""
+    namespace, involved = obj["metadata"].get("namespace", ""), obj.get("involvedObject", {}).get("namespace", "")
+    if involved == namespace or (not involved and namespace == "default"):
+        return []
+    return [invalid("involvedObject.namespace", involved, "does not match event.namespace")]
+
+
+def _check_newer(obj: Json) -> list[FieldError]:
+    """What a request in events.k8s.io must say beside: the old times and counts are not for new events."""
+    errors = [] if obj.get("eventTime") else [required("eventTime")]
+    if obj.get("type") not in ("Normal", "Warning"):
+        errors.append(invalid("type", "", f"has invalid value: {obj.get('type', '')}"))
+    return errors + [
+        invalid(name, "", "needs to be unset") for name in ("firstTimestamp", "lastTimestamp", "count") if obj.get(name)
+    ]
+
+
+def _check_series_fields(obj: Json, reporter: str) -> list[FieldError]:
+    """What events with `eventTime` must say; `reporter` is what the request's API version calls the component."""
+    component = obj.get("reportingComponent", "")
+    errors = [] if component else [required(reporter)]
+    errors += check(reporter, component, qualified_name)
+    for name, limit in (("reportingInstance", _INSTANCE_LIMIT), ("action", _ACTION_LIMIT), ("reason", _REASON_LIMIT)):
+        value = obj.get(name, "")
+        if not value:
+            errors.append(required(name))
+        elif len(value) > limit:
+            errors.append(invalid(name, "", f"can have at most {limit} characters"))
+    if len(obj.get("message", "")) > _NOTE_LIMIT:
+        errors.append(invalid("message", "", f"can have at most {_NOTE_LIMIT} characters"))
+    return errors
+
+
+def _source(obj: Json) -> str:
+    source = obj.get("source") or {}
+    component = source.get("component") or obj.get("reportingComponent", "")
+    host = source.get("host") or obj.get("reportingInstance", "")
+    return f"{component}, {host}" if host else component
+
+
+def cells(obj: Json, now: float) -> list[Any]:
+    involved, series = obj.get("involvedObject") or {}, obj.get("series")
+    first = c.since(obj.get("firstTimestamp") or obj.get("eventTime"), now)
+    last = c.since(obj["lastTimestamp"], now) if obj.get("lastTimestamp") else first
+    count = obj.get("count") or 1
+    if series:
+        last, count = c.since(series.get("lastObservedTime"), now), series.get("count") or 0
+    kind, name = involved.get("kind", "").lower(), involved.get("name")
+    return [
+        last,
+        obj.get("type", ""),
+        obj.get("reason", ""),
+        f"{kind}/{name}" if name else kind,
+        involved.get("fieldPath", ""),
+        _source(obj),
+        obj.get("message", "").strip(),
+        first,
+        count,
+        obj["metadata"]["name"],
+    ]
+
+
+def _source_field(obj: Json) -> str:
+    return (obj.get("source") or {}).get("component") or obj.get("reportingComponent", "")
+
+
+_INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+FIELDS = {f"involvedObject.{name}": c.field("involvedObject", name) for name in _INVOLVED} | {
+    "reason": c.field("reason"),
+    "reportingComponent": c.field("reportingComponent"),
+    "source": _source_field,
+    "type": c.field("type"),
+}
+COLUMNS = (
+    c.column("Last Seen", description="When it happened last."),
+    c.column("Type", description="Normal or Warning."),
+    c.column("Reason", description="Why it happened, in one word."),
+    c.column("Object", description="What it is about."),
+    c.column("Subobject", description="The part of the object it is about.", wide=True),
+    c.column("Source", description="Who reports it.", wide=True),
+    c.column("Message", description="What happened."),
+    c.column("First Seen", description="When it happened first.", wide=True),
+    c.column("Count", description="How often it happened.", wide=True),
+    c.Column("Name", "string", "name", "The event's name.", 1),
+)
+
+
+KINDS = (
+    Kind(
+        "",
+        "v1",
+        "Event",
+        "events",
+        short_names=("ev",),
+        definition="io.k8s.api.core.v1.Event",
+        strategy=EventStrategy(),
+        cells=cells,
+        fields=FIELDS,
+        columns=COLUMNS,
+    ),
+)

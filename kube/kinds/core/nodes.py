@@ -1,0 +1,164 @@
+"""Node: a machine of the cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError, duplicate, forbidden, invalid, required
+from kube.kinds.core.base import ClusterScoped
+from kube.kinds.pod.validation_scheduling import TAINT_EFFECTS
+from kube.registry import Context, Json, Kind
+from kube.resources import canonical_list, check_amount, check_name
+from kube.validation import check, check_choice, cidr, label_value, qualified_name
+
+_ROLE_PREFIX, _ROLE_LABEL = "node-role.kubernetes.io/", "kubernetes.io/role"
+
+
+class NodeStrategy(ClusterScoped):
+    status = True
+
+    def default(self, obj: Json) -> None:
+        """`podCIDR` is the first of `podCIDRs`; what is allocatable defaults to the capacity."""
+        spec = obj.setdefault("spec", {})
+        if ranges := spec.get("podCIDRs"):
+            spec["podCIDR"] = ranges[0]
+        elif spec.get("podCIDR"):
+            spec["podCIDRs"] = [spec["podCIDR"]]
+        status = obj.get("status") or {}
+        for name in ("capacity", "allocatable"):
+            canonical_list(status.get(name))
+        if status.get("capacity") and status.get("allocatable") is None:
+            status["allocatable"] = dict(status["capacity"])
+
+    def prepare_create(self, obj: Json, ctx: Context) -> None:
+        """A node registers with its status."""
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        spec = obj["spec"]
+        return _check_taints(spec.get("taints") or []) + _check_ranges(spec.get("podCIDRs") or [])
+
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        new, before = obj["spec"], old.get("spec") or {}
+        return [
+            forbidden(f"spec.{field}", f'node updates may not change {name} except from "" to valid')
+            for field, name in (("podCIDRs", "podCIDR"), ("providerID", "providerID"))
+            if before.get(field) and new.get(field) != before[field]
+        ]
+
+    def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        status = obj.get("status") or {}
+        errors: list[FieldError] = []
+        for which in ("capacity", "allocatable"):
+            for name, value in (status.get(which) or {}).items():
+                errors += check_name(f"status.{which}[{name}]", name)
+                errors += check_amount(f"status.{which}[{name}]", name, value)
+        seen: set[tuple[Any, Any]] = set()
+        for i, address in enumerate(status.get("addresses") or ()):
+            key = (address.get("type"), address.get("address"))
+            if key in seen:
+                errors.append(duplicate(f"status.addresses[{i}]", address))
+            seen.add(key)
+        return errors
+
+
+def _check_taints(taints: list[Json]) -> list[FieldError]:
+    """Kubernetes reports taints below `metadata`, although they stand in the spec."""
+    errors: list[FieldError] = []
+    seen: set[tuple[str, str]] = set()
+    for i, taint in enumerate(taints):
+        path, key, effect = f"metadata.taints[{i}]", taint.get("key", ""), taint.get("effect", "")
+        errors += check(f"{path}.key", key, qualified_name)
+        errors += check(f"{path}.value", taint.get("value", ""), label_value)
+        errors += check_choice(f"{path}.effect", effect, TAINT_EFFECTS) if effect else [required(f"{path}.effect")]
+        if (key, effect) in seen:
+            shown = {"Key": key, "Value": taint.get("value", ""), "Effect": effect, "TimeAdded": taint.get("timeAdded")}
+            errors.append(duplicate(path, shown))
+        seen.add((key, effect))
+    return errors
+
+
+def _check_ranges(ranges: list[str]) -> list[FieldError]:
+    errors = [error for i, value in enumerate(ranges) for error in check(f"spec.podCIDRs[{i}]", value, cidr)]
+    families = [":" in value for value in ranges]
+    if not errors and len(families) > len(set(families)):
+        errors.append(invalid("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family"))
+    return errors
+
+
+def _state(obj: Json) -> str:
+    ready = next((x for x in (obj.get("status") or {}).get("conditions") or () if x.get("type") == "Ready"), None)
+    word = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
+    return f"{word},SchedulingDisabled" if (obj.get("spec") or {}).get("unschedulable") else word
+
+
+def roles(obj: Json) -> list[str]:
+    """The roles that a node's labels give it, sorted."""
+    found = set()
+    for key, value in (obj["metadata"].get("labels") or {}).items():
+        if key.startswith(_ROLE_PREFIX) and len(key) > len(_ROLE_PREFIX):
+            found.add(key[len(_ROLE_PREFIX) :])
+        elif key == _ROLE_LABEL and value:
+            found.add(value)
+    return sorted(found)
+
+
+def _address(obj: Json, kind: str) -> str:
+    for address in (obj.get("status") or {}).get("addresses") or ():
+        if address.get("type") == kind:
+            return address.get("address", "")
+    return c.NONE
+
+
+def _cells(obj: Json, now: float) -> list[Any]:
+    info = (obj.get("status") or {}).get("nodeInfo") or {}
+    return [
+        obj["metadata"]["name"],
+        _state(obj),
+        ",".join(roles(obj)) or c.NONE,
+        c.age(obj, now),
+        info.get("kubeletVersion", ""),
+        _address(obj, "InternalIP"),
+        _address(obj, "ExternalIP"),
+        info.get("osImage") or c.UNKNOWN,
+        _kernel(info),
+        info.get("containerRuntimeVersion") or c.UNKNOWN,
+    ]
+
+
+def _kernel(info: dict[str, str]) -> str:
+    version, machine = info.get("kernelVersion"), info.get("architecture")
+    return f"{version} ({machine})" if version and machine else version or c.UNKNOWN
+
+
+def _unschedulable(obj: Json) -> str:
+    return "true" if (obj.get("spec") or {}).get("unschedulable") else "false"
+
+
+KINDS = (
+    Kind(
+        "",
+        "v1",
+        "Node",
+        "nodes",
+        namespaced=False,
+        short_names=("no",),
+        subresources=("proxy", "status"),
+        definition="io.k8s.api.core.v1.Node",
+        strategy=NodeStrategy(),
+        cells=_cells,
+        fields={"spec.unschedulable": _unschedulable},
+        columns=(
+            c.NAME,
+            c.column("Status", description="Ready or not, and whether pods are scheduled to it."),
+            c.column("Roles", description="What the node's labels say it is for."),
+            c.AGE,
+            c.column("Version", description="Version of its kubelet."),
+            c.column("Internal-IP", description="Its address within the cluster.", wide=True),
+            c.column("External-IP", description="Its address from outside.", wide=True),
+            c.column("OS-Image", description="The operating system it reports.", wide=True),
+            c.column("Kernel-Version", description="The kernel it reports.", wide=True),
+            c.column("Container-Runtime", description="The runtime it reports, with version.", wide=True),
+        ),
+    ),
+)

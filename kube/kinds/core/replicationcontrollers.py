@@ -1,0 +1,114 @@
+"""ReplicationController: the older sibling of ReplicaSet, with a plain selector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError, invalid, not_supported, required
+from kube.kinds.core.base import CoreStrategy
+from kube.kinds.pod.defaults import default_pod_template
+from kube.kinds.pod.validation import validate_pod_template
+from kube.registry import Context, Json, Kind, Scale
+from kube.validation import check_labels, check_not_negative, matches_labels
+
+_COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
+
+
+class ReplicationControllerStrategy(CoreStrategy):
+    status = True
+    generation = True
+
+    def default(self, obj: Json) -> None:
+        """One replica; selector and labels are those of the template where none are given."""
+        spec = obj.setdefault("spec", {})
+        if (template := spec.get("template")) is not None:
+            default_pod_template(template)
+            if labels := template["metadata"].get("labels"):
+                if not spec.get("selector"):
+                    spec["selector"] = dict(labels)
+                if not obj["metadata"].get("labels"):
+                    obj["metadata"]["labels"] = dict(labels)
+        spec.setdefault("replicas", 1)
+
+    def prepare_create(self, obj: Json, ctx: Context) -> None:
+        super().prepare_create(obj, ctx)
+        obj["status"] = {"replicas": 0}
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        spec = obj["spec"]
+        errors = check_not_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
+        selector, template = spec.get("selector"), spec.get("template")
+        errors += check_labels("spec.selector", selector) if selector else [required("spec.selector")]
+        errors += check_not_negative("spec.replicas", spec.get("replicas"))
+        return errors + ([required("spec.template")] if template is None else _check_template(template, selector or {}))
+
+    def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        status = obj.get("status") or {}
+        errors = [e for name in _COUNTS for e in check_not_negative(f"status.{name}", status.get(name))]
+        ready, available = status.get("readyReplicas") or 0, status.get("availableReplicas") or 0
+        total = status.get("replicas") or 0
+        errors += [
+            invalid(f"status.{name}", status[name], "cannot be greater than status.replicas")
+            for name in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+            if (status.get(name) or 0) > total
+        ]
+        if available > ready:
+            errors.append(invalid("status.availableReplicas", available, "cannot be greater than readyReplicas"))
+        return errors
+
+
+def _check_template(template: Json, selector: dict[str, str]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    labels, policy = template["metadata"].get("labels"), template["spec"].get("restartPolicy")
+    if selector and not matches_labels(selector, labels):
+        errors.append(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
+    errors += validate_pod_template(template, "spec.template")
+    if policy != "Always":
+        errors.append(not_supported("spec.template.spec.restartPolicy", policy, ("Always",)))
+    return errors
+
+
+def _cells(obj: Json, now: float) -> list[Any]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    return [
+        obj["metadata"]["name"],
+        spec.get("replicas") or 0,
+        status.get("replicas") or 0,
+        status.get("readyReplicas") or 0,
+        c.age(obj, now),
+        *c.containers(spec.get("template")),
+        c.labels(spec.get("selector")),
+    ]
+
+
+def _replicas(obj: Json) -> str:
+    return str((obj.get("status") or {}).get("replicas") or 0)
+
+
+KINDS = (
+    Kind(
+        "",
+        "v1",
+        "ReplicationController",
+        "replicationcontrollers",
+        short_names=("rc",),
+        categories=("all",),
+        subresources=("scale", "status"),
+        definition="io.k8s.api.core.v1.ReplicationController",
+        strategy=ReplicationControllerStrategy(),
+        scale=Scale(),
+        cells=_cells,
+        fields={"status.replicas": _replicas},
+        columns=(
+            c.NAME,
+            c.column("Desired", "integer", "Replicas asked for."),
+            c.column("Current", "integer", "Replicas that exist."),
+            c.column("Ready", "integer", "Replicas that are ready."),
+            c.AGE,
+            c.column("Containers", description="Names of the containers in the template.", wide=True),
+            c.column("Images", description="Images of the containers in the template.", wide=True),
+            c.column("Selector", description="Labels that the pods must have.", wide=True),
+        ),
+    ),
+)

@@ -1,0 +1,146 @@
+"""Service: a stable name and address for pods. Addresses are in `serviceaddresses`, rules in `servicerules`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError
+from kube.kinds.core import serviceaddresses, servicerules
+from kube.kinds.core.base import CoreStrategy
+from kube.registry import Context, Json, Kind
+from kube.validation import dns1123_label
+
+_CLIENT_IP_SECONDS = 10800
+_ON_NODES = ("NodePort", "LoadBalancer")
+
+
+class ServiceStrategy(CoreStrategy):
+    status = True
+    create_on_update = True
+    name_check = staticmethod(dns1123_label)
+
+    def default(self, obj: Json) -> None:
+        spec = obj.setdefault("spec", {})
+        kind = spec["type"] = spec.get("type") or "ClusterIP"
+        affinity = spec["sessionAffinity"] = spec.get("sessionAffinity") or "None"
+        if affinity == "None":
+            spec.pop("sessionAffinityConfig", None)
+        elif affinity == "ClientIP":
+            config = spec.setdefault("sessionAffinityConfig", {})
+            config.setdefault("clientIP", {}).setdefault("timeoutSeconds", _CLIENT_IP_SECONDS)
+        for port in spec.get("ports") or ():
+            port["protocol"] = port.get("protocol") or "TCP"
+            port["targetPort"] = port.get("targetPort") or port.get("port", 0)
+        if kind in _ON_NODES or spec.get("externalIPs"):
+            spec["externalTrafficPolicy"] = spec.get("externalTrafficPolicy") or "Cluster"
+        if kind != "ExternalName":
+            spec.setdefault("internalTrafficPolicy", "Cluster")
+        if kind == "LoadBalancer":
+            spec.setdefault("allocateLoadBalancerNodePorts", True)
+            for ingress in ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
+                if ingress.get("ip"):
+                    ingress.setdefault("ipMode", "VIP")
+
+    def prepare_create(self, obj: Json, ctx: Context) -> None:
+        obj["status"] = {}
+        spec = obj["spec"]
+        if spec.get("clusterIP") and not spec.get("clusterIPs"):
+            spec["clusterIPs"] = [spec["clusterIP"]]
+        serviceaddresses.assign(obj, ctx)
+
+    def prepare_update(self, obj: Json, old: Json, ctx: Context) -> None:
+        super().prepare_update(obj, old, ctx)
+        new, before = obj["spec"], old["spec"]
+        serviceaddresses.carry_over(new, before)
+        serviceaddresses.align_cluster_ips(new, before)
+        serviceaddresses.drop_foreign(new, before)
+        serviceaddresses.assign(obj, ctx, old)
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        return servicerules.check_service(obj, ctx) or serviceaddresses.check_range(obj, ctx)
+
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return servicerules.check_change(obj["spec"], old["spec"])
+
+    def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return servicerules.check_load_balancer((obj.get("status") or {}).get("loadBalancer") or {}, obj["spec"])
+
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        if (obj.get("spec") or {}).get("externalIPs") and not ((old or {}).get("spec") or {}).get("externalIPs"):
+            return ["spec.externalIPs is deprecated and may no longer be implemented in some clusters"]
+        return []
+
+    def claims(self, obj: Json) -> list[tuple[str, str]]:
+        """Cluster IPs and node ports; a node port is one value, whatever its protocols."""
+        spec = obj.get("spec") or {}
+        held = [("clusterip", ip) for ip in spec.get("clusterIPs") or () if ip != "None"]
+        ports = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
+        if spec.get("healthCheckNodePort"):
+            ports.add(spec["healthCheckNodePort"])
+        return held + [("nodeport", str(port)) for port in sorted(ports)]
+
+
+def _external(spec: Json, status: Json) -> str:
+    """What the column External-IP shows."""
+    addresses = spec.get("externalIPs") or []
+    kind = spec.get("type")
+    if kind == "ExternalName":
+        return spec.get("externalName", "")
+    if kind != "LoadBalancer":
+        return ",".join(addresses) or c.NONE
+    ingress = (status.get("loadBalancer") or {}).get("ingress") or ()
+    given = [item.get("ip") or item.get("hostname", "") for item in ingress]
+    return ",".join([*given, *addresses]) or "<pending>"
+
+
+def _ports(ports: list[Json]) -> str:
+    return (
+        ",".join(
+            f"{p.get('port')}:{p['nodePort']}/{p.get('protocol')}"
+            if p.get("nodePort")
+            else f"{p.get('port')}/{p.get('protocol')}"
+            for p in ports
+        )
+        or c.NONE
+    )
+
+
+def _cells(obj: Json, now: float) -> list[Any]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    ips = spec.get("clusterIPs")
+    return [
+        obj["metadata"]["name"],
+        spec.get("type", ""),
+        (ips[0] if ips else spec.get("clusterIP")) or c.NONE,
+        _external(spec, status),
+        _ports(spec.get("ports") or []),
+        c.age(obj, now),
+        c.labels(spec.get("selector")),
+    ]
+
+
+KINDS = (
+    Kind(
+        "",
+        "v1",
+        "Service",
+        "services",
+        short_names=("svc",),
+        categories=("all",),
+        subresources=("proxy", "status"),
+        definition="io.k8s.api.core.v1.Service",
+        strategy=ServiceStrategy(),
+        cells=_cells,
+        fields={"spec.clusterIP": c.field("spec", "clusterIP"), "spec.type": c.field("spec", "type")},
+        columns=(
+            c.NAME,
+            c.column("Type", description="How it is exposed."),
+            c.column("Cluster-IP", description="Its address within the cluster."),
+            c.column("External-IP", description="Its addresses from outside."),
+            c.column("Port(s)", description="Its ports, each with its node port and protocol."),
+            c.AGE,
+            c.column("Selector", description="Labels of the pods behind it.", wide=True),
+        ),
+    ),
+)

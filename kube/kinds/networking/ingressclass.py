@@ -1,0 +1,98 @@
+"""IngressClass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError, forbidden, invalid, required, too_long
+from kube.kinds.rbac import path_segment
+from kube.objectmeta import ObjectStrategy
+from kube.registry import Context, Json, Kind
+from kube.validation import check, check_choice, check_unchanged, dns1123_label, dns1123_subdomain
+
+CONTROLLER_LIMIT = 250
+SCOPES = ("Cluster", "Namespace")
+
+
+class IngressClassStrategy(ObjectStrategy):
+    namespaced = False
+    generation = True
+
+    def default(self, obj: Json) -> None:
+        parameters = obj.setdefault("spec", {}).get("parameters")
+        if parameters is not None:
+            parameters["scope"] = parameters.get("scope") or "Cluster"
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        spec = obj["spec"]
+        controller = spec.get("controller") or ""
+        errors: list[FieldError] = []
+        if not controller:
+            errors.append(required("spec.controller"))
+        else:
+            if len(controller) > CONTROLLER_LIMIT:
+                errors.append(too_long("spec.controller", controller, CONTROLLER_LIMIT))
+            errors += check_domain_path("spec.controller", controller)
+        if spec.get("parameters") is not None:
+            errors += _check_parameters(spec["parameters"], "spec.parameters")
+        return errors
+
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return check_unchanged("spec.controller", obj["spec"].get("controller"), old["spec"].get("controller"))
+
+
+def check_domain_path(path: str, value: str) -> list[FieldError]:
+    """A path that a domain begins, such as `example.com/name`."""
+    domain, slash, rest = value.partition("/")
+    if not slash or not rest:
+        return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    return check(path, domain, dns1123_subdomain)
+
+
+def _check_parameters(parameters: Json, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if parameters.get("apiGroup"):
+        errors += check(f"{path}.apiGroup", parameters["apiGroup"], dns1123_subdomain)
+    for name in ("kind", "name"):
+        value = parameters.get(name)
+        errors += check(f"{path}.{name}", value, path_segment) if value else [required(f"{path}.{name}")]
+    scope, namespace = parameters["scope"], parameters.get("namespace")
+    errors += check_choice(f"{path}.scope", scope, SCOPES)
+    if scope == "Namespace":
+        errors += (
+            check(f"{path}.namespace", namespace, dns1123_label)
+            if namespace
+            else [required(f"{path}.namespace", "`parameters.scope` is set to 'Namespace'")]
+        )
+    if scope == "Cluster" and namespace is not None:
+        errors.append(forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'"))
+    return errors
+
+
+def cells(obj: Json, now: float) -> list[Any]:
+    spec = obj.get("spec") or {}
+    parameters = spec.get("parameters")
+    text = c.NONE
+    if parameters:
+        kind, group = parameters.get("kind", ""), parameters.get("apiGroup")
+        text = f"{kind}{'.' + group if group else ''}/{parameters.get('name', '')}"
+    return [obj["metadata"]["name"], spec.get("controller", ""), text, c.age(obj, now)]
+
+
+KIND = Kind(
+    "networking.k8s.io",
+    "v1",
+    "IngressClass",
+    "ingressclasses",
+    namespaced=False,
+    strategy=IngressClassStrategy(),
+    definition="io.k8s.api.networking.v1.IngressClass",
+    cells=cells,
+    columns=(
+        c.NAME,
+        c.column("Controller", description="Controller that is responsible for handling this class"),
+        c.column("Parameters", description="A reference to a resource with additional parameters"),
+        c.AGE,
+    ),
+)

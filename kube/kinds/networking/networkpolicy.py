@@ -1,0 +1,116 @@
+"""NetworkPolicy."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from kube import printing as c
+from kube.errors import FieldError, forbidden, invalid, not_supported, required
+from kube.objectmeta import ObjectStrategy
+from kube.registry import Context, Json, Kind
+from kube.validation import check_label_selector, cidr, port_name, port_number
+
+PROTOCOLS = ("TCP", "UDP", "SCTP")
+TYPES = ("Ingress", "Egress")
+
+
+class NetworkPolicyStrategy(ObjectStrategy):
+    generation = True
+
+    def default(self, obj: Json) -> None:
+        spec = obj.setdefault("spec", {})
+        spec.setdefault("podSelector", {})
+        for direction in ("ingress", "egress"):
+            for rule in spec.get(direction) or ():
+                for port in rule.get("ports") or ():
+                    port["protocol"] = port.get("protocol") or "TCP"
+        if not spec.get("policyTypes"):
+            spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        spec = obj["spec"]
+        errors = check_label_selector("spec.podSelector", spec["podSelector"])
+        for direction, side in (("ingress", "from"), ("egress", "to")):
+            for i, rule in enumerate(spec.get(direction) or ()):
+                path = f"spec.{direction}[{i}]"
+                for j, port in enumerate(rule.get("ports") or ()):
+                    errors += _check_port(port, f"{path}.ports[{j}]")
+                for j, peer in enumerate(rule.get(side) or ()):
+                    errors += _check_peer(peer, f"{path}.{side}[{j}]")
+        types = spec["policyTypes"]
+        if len(types) > len(TYPES):
+            return [*errors, invalid("spec.policyTypes", types, "may not specify more than two policyTypes")]
+        return errors + [
+            not_supported(f"spec.policyTypes[{i}]", kind, TYPES) for i, kind in enumerate(types) if kind not in TYPES
+        ]
+
+
+def _check_port(item: Json, path: str) -> list[FieldError]:
+    port, end, protocol = item.get("port"), item.get("endPort"), item.get("protocol")
+    errors: list[FieldError] = []
+    if protocol not in PROTOCOLS:
+        errors.append(not_supported(f"{path}.protocol", protocol, PROTOCOLS))
+    if isinstance(port, str):
+        errors += [invalid(f"{path}.port", port, m) for m in port_name(port)]
+        if end is not None:
+            errors.append(invalid(f"{path}.endPort", end, "may not be specified when `port` is non-numeric"))
+    elif port is not None:
+        errors += [invalid(f"{path}.port", port, m) for m in port_number(port)]
+        if end is not None and end < port:
+            errors.append(invalid(f"{path}.endPort", port, "must be greater than or equal to `port`"))
+        if end is not None:
+            errors += [invalid(f"{path}.endPort", end, m) for m in port_number(end)]
+    elif end is not None:
+        errors.append(invalid(f"{path}.endPort", end, "may not be specified when `port` is not specified"))
+    return errors
+
+
+def _check_peer(peer: Json, path: str) -> list[FieldError]:
+    pods, namespaces, block = (peer.get(name) for name in ("podSelector", "namespaceSelector", "ipBlock"))
+    errors = check_label_selector(f"{path}.podSelector", pods)
+    errors += check_label_selector(f"{path}.namespaceSelector", namespaces)
+    if block is not None:
+        errors += _check_block(block, f"{path}.ipBlock")
+    if pods is None and namespaces is None and block is None:
+        errors.append(required(path, "must specify a peer"))
+    elif block is not None and (pods is not None or namespaces is not None):
+        errors.append(forbidden(path, "may not specify both ipBlock and another peer"))
+    return errors
+
+
+def _check_block(block: Json, path: str) -> list[FieldError]:
+    text = block.get("cidr") or ""
+    if not text:
+        return [required(f"{path}.cidr")]
+    if wrong := cidr(text):
+        return [invalid(f"{path}.cidr", text, m) for m in wrong]
+    outer = ipaddress.ip_network(text, strict=False)
+    errors: list[FieldError] = []
+    for i, item in enumerate(block.get("except") or ()):
+        if wrong := cidr(item):
+            errors += [invalid(f"{path}.except[{i}]", item, m) for m in wrong]
+        elif not _inside(ipaddress.ip_network(item, strict=False), outer):
+            errors.append(invalid(f"{path}.except[{i}]", item, "must be a strict subset of `cidr`"))
+    return errors
+
+
+def _inside(inner: Any, outer: Any) -> bool:
+    return inner.version == outer.version and inner != outer and inner.subnet_of(outer)
+
+
+def cells(obj: Json, now: float) -> list[Any]:
+    return [obj["metadata"]["name"], c.selector((obj.get("spec") or {}).get("podSelector")), c.age(obj, now)]
+
+
+KIND = Kind(
+    "networking.k8s.io",
+    "v1",
+    "NetworkPolicy",
+    "networkpolicies",
+    short_names=("netpol",),
+    strategy=NetworkPolicyStrategy(),
+    definition="io.k8s.api.networking.v1.NetworkPolicy",
+    cells=cells,
+    columns=(c.NAME, c.column("Pod-Selector", description="Selects the pods to which this policy applies."), c.AGE),
+)

@@ -1,0 +1,250 @@
+"""What of a pod may change: by an update, by its status, by its ephemeral containers, by a resize."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube.errors import FieldError, forbidden, invalid
+from kube.kinds.pod.validation import check_deadline
+from kube.pods.qos import qos_class
+from kube.pods.restarts import restarts
+from kube.registry import Json
+from kube.validation import check, check_unchanged, difference, dns1123_subdomain, ip_address, ip_of, qualified_name
+
+_MUTABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+_RESIZABLE = "only cpu and memory resources are mutable"
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def check_spec_change(new: Json, old: Json) -> list[FieldError]:
+    """An ordinary update: images, deadline, more tolerations, fewer gates; while gated also a narrower node choice."""
+    for name in ("containers", "initContainers"):
+        if len(new.get(name) or ()) != len(old.get(name) or ()):
+            return [forbidden(f"spec.{name}", "pod updates may not add or remove containers")]
+    if new == old:
+        return []
+    errors = _check_deadline(new, old) + _check_tolerations(new, old)
+    errors += _check_gates(new.get("schedulingGates") or [], old.get("schedulingGates") or [])
+    rest = _with_old(new, old)
+    if old.get("schedulingGates"):
+        errors += _check_gated(new, old)
+        for name in ("nodeSelector", "affinity"):
+            _put(rest, name, _narrowed(new, old, name))
+    if rest != old:
+        errors.append(forbidden("spec", _MUTABLE + difference(rest, old)))
+    return errors
+
+
+def _put(spec: Json, name: str, value: Any) -> None:
+    if value is None:
+        spec.pop(name, None)
+    else:
+        spec[name] = value
+
+
+def _with_old(new: Json, old: Json) -> Json:
+    """The new spec with the fields that may change as they were."""
+    rest = dict(new)
+    for name in ("containers", "initContainers"):
+        if name in rest:
+            rest[name] = [
+                {**container, "image": before.get("image")}
+                for container, before in zip(rest[name] or [], old.get(name) or [], strict=True)
+            ]
+    for name in ("activeDeadlineSeconds", "tolerations", "schedulingGates"):
+        _put(rest, name, old.get(name))
+    if old.get("terminationGracePeriodSeconds", 0) < 0 and rest.get("terminationGracePeriodSeconds") == 1:
+        rest["terminationGracePeriodSeconds"] = old["terminationGracePeriodSeconds"]
+    return rest
+
+
+def _check_deadline(new: Json, old: Json) -> list[FieldError]:
+    path = "spec.activeDeadlineSeconds"
+    value, before = new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds")
+    if value is None:
+        return [] if before is None else [invalid(path, None, "must not update from a positive integer to nil value")]
+    errors = check_deadline(value, path)
+    if not errors and before is not None and value > before:
+        errors.append(invalid(path, value, "must be less than or equal to previous value"))
+    return errors
+
+
+def _check_tolerations(new: Json, old: Json) -> list[FieldError]:
+    kept = [{**t, "tolerationSeconds": None} for t in new.get("tolerations") or ()]
+    if all({**t, "tolerationSeconds": None} in kept for t in old.get("tolerations") or ()):
+        return []
+    return [forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")]
+
+
+def _check_gates(new: list[Json], old: list[Json]) -> list[FieldError]:
+    before = {gate.get("name") for gate in old}
+    return [
+        forbidden(
+            f"spec.schedulingGates[{i}].name",
+            f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'",
+        )
+        for i, gate in enumerate(new)
+        if gate.get("name") not in before
+    ]
+
+
+def _check_gated(new: Json, old: Json) -> list[FieldError]:
+    selector, before = new.get("nodeSelector") or {}, old.get("nodeSelector") or {}
+    errors: list[FieldError] = []
+    if any(selector.get(key) != value for key, value in before.items()):
+        errors.append(
+            invalid(
+                "spec.nodeSelector",
+                selector,
+                "only additions to spec.nodeSelector are allowed (no mutations or deletions)",
+            )
+        )
+    path = "spec.affinity.nodeAffinity"
+    required, was = _required_terms(new), _required_terms(old)
+    if was is not None and required is None:
+        return [*errors, invalid(f"{path}.{_REQUIRED}", None, "no updates to nil required node affinity are allowed")]
+    if was and required != was:
+        errors += _check_terms(required or [], was, f"{path}.{_REQUIRED}.nodeSelectorTerms")
+    return errors
+
+
+def _required_terms(spec: Json) -> list[Json] | None:
+    selector = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(_REQUIRED)
+    return selector.get("nodeSelectorTerms") or [] if selector else None
+
+
+def _check_terms(new: list[Json], old: list[Json], path: str) -> list[FieldError]:
+    if len(new) != len(old):
+        return [invalid(path, new, "no additions/deletions to non-empty NodeSelectorTerms list are allowed")]
+    errors: list[FieldError] = []
+    for i, (term, before) in enumerate(zip(new, old, strict=True)):
+        for name in ("matchExpressions", "matchFields"):
+            was, now = before.get(name) or [], term.get(name) or []
+            if now[: len(was)] != was or (
+                not was and not before.get("matchExpressions") and not before.get("matchFields") and now
+            ):
+                errors.append(invalid(f"{path}[{i}]", term, "only additions are allowed (no mutations or deletions)"))
+    return errors
+
+
+def _narrowed(new: Json, old: Json, name: str) -> Any:
+    """A field that a gated pod may narrow, as it was; what of it may not change at all stays as it is now."""
+    if name == "nodeSelector":
+        return old.get(name)
+    affinity, before = new.get(name), old.get(name)
+    if not affinity:
+        return affinity
+    merged = {**affinity, "nodeAffinity": (before or {}).get("nodeAffinity")}
+    return {key: value for key, value in merged.items() if value is not None} or before
+
+
+def check_status_change(obj: Json, old: Json) -> list[FieldError]:
+    """A write of `/status`: addresses, names, and containers that ended for good."""
+    status, before = obj.get("status") or {}, old.get("status") or {}
+    errors: list[FieldError] = []
+    if node := status.get("nominatedNodeName"):
+        errors += check("status.nominatedNodeName", node, dns1123_subdomain)
+    for i, condition in enumerate(status.get("conditions") or ()):
+        errors += check(f"status.conditions[{i}].Type", condition.get("type", ""), qualified_name)
+    if before.get("qosClass") and status.get("qosClass") != before["qosClass"]:
+        errors += check_unchanged("status.qosClass", status.get("qosClass"), before["qosClass"])
+    errors += _check_addresses(status, "podIPs") + _check_addresses(status, "hostIPs")
+    return errors + _check_ended(obj["spec"], status, before)
+
+
+def _check_addresses(status: Json, name: str) -> list[FieldError]:
+    listed = [item.get("ip", "") for item in status.get(name) or ()]
+    errors = [error for i, ip in enumerate(listed) for error in check(f"status.{name}[{i}]", ip, ip_address)]
+    families = [address.version for ip in listed if (address := ip_of(ip))]
+    if not errors and len(families) > len(set(families)):
+        errors.append(
+            invalid(
+                f"status.{name}", [{"IP": ip} for ip in listed], "may specify no more than one IP for each IP family"
+            )
+        )
+    return errors
+
+
+def _check_ended(spec: Json, status: Json, before: Json) -> list[FieldError]:
+    """A container that may not be restarted stays terminated."""
+    was = {
+        item.get("name"): (item.get("state") or {}).get("terminated") for item in before.get("containerStatuses") or ()
+    }
+    containers = {container["name"]: container for container in spec.get("containers") or ()}
+    errors: list[FieldError] = []
+    for i, item in enumerate(status.get("containerStatuses") or ()):
+        ended = was.get(item.get("name"))
+        if ended is None or restarts(spec, containers.get(item["name"]) or {}, ended.get("exitCode") or 0):
+            continue
+        if (item.get("state") or {}).get("terminated") is None:
+            path = f"status.containerStatuses[{i}].state"
+            errors.append(forbidden(path, "may not be transitioned to non-terminated state"))
+    return errors
+
+
+def check_ephemeral_change(new: Json, old: Json) -> list[FieldError]:
+    """Ephemeral containers may only be added."""
+    path, now = "spec.ephemeralContainers", {item.get("name"): item for item in new.get("ephemeralContainers") or ()}
+    errors: list[FieldError] = []
+    for container in old.get("ephemeralContainers") or ():
+        name = container.get("name")
+        if name not in now:
+            errors.append(forbidden(path, f'existing ephemeral containers "{name}" may not be removed\n'))
+        elif now[name] != container:
+            errors.append(
+                forbidden(
+                    path,
+                    f'existing ephemeral containers "{name}" may not be changed' + difference(now[name], container),
+                )
+            )
+    return errors
+
+
+def resized(old: Json, new: Json) -> Json:
+    """The old spec with resources and resize policies of the new one."""
+    spec = dict(old)
+    for name in ("containers", "initContainers"):
+        if old.get(name):
+            wanted = {item.get("name"): item for item in new.get(name) or ()}
+            spec[name] = [_resized(item, wanted.get(item.get("name"))) for item in old[name]]
+    _put(spec, "resources", new.get("resources"))
+    return spec
+
+
+def _resized(container: Json, wanted: Json | None) -> Json:
+    if wanted is None:
+        return container
+    result = dict(container)
+    for name in ("resources", "resizePolicy"):
+        _put(result, name, wanted.get(name))
+    return result
+
+
+def check_resize(spec: Json, old: Json) -> list[FieldError]:
+    """A resize changes cpu and memory only, and keeps the class of the pod."""
+    if spec == old["spec"]:
+        return []
+    quality = (old.get("status") or {}).get("qosClass") or qos_class(old["spec"])
+    if (now := qos_class(spec)) != quality:
+        return [invalid("spec", now, "Pod QOS Class may not change as a result of resizing")]
+    for name in ("containers", "initContainers"):
+        for new, before in zip(spec.get(name) or (), old["spec"].get(name) or (), strict=True):
+            if _fixed(new) != _fixed(before):
+                return [forbidden("spec", _RESIZABLE)]
+    return []
+
+
+def _fixed(container: Json) -> list[Any]:
+    resources = container.get("resources") or {}
+    return [
+        container.get("resizePolicy"),
+        resources.get("claims"),
+        *(
+            {key: value for key, value in (resources.get(which) or {}).items() if key not in ("cpu", "memory")}
+            for which in ("limits", "requests")
+        ),
+    ]

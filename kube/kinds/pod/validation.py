@@ -1,0 +1,266 @@
+"""Rules for pods and pod templates: the whole spec, piece by piece.
+
+`validate_pod_template` is for workloads, `validate_pod_spec` for any spec; paths begin at `path`, for instance `spec`
+or `spec.template.spec`. The pieces are in modules of their own: `podvalidation_containers` (with `_env`, `_mounts`,
+`_probes`), `podvalidation_volumes`, `podvalidation_scheduling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kube.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
+from kube.kinds.pod.defaults import aggregate
+from kube.kinds.pod.validation_containers import check_all_containers, check_id, check_profile
+from kube.kinds.pod.validation_scheduling import check_scheduling
+from kube.kinds.pod.validation_volumes import check_volumes
+from kube.objectmeta import validate_meta_content
+from kube.quantity import Quantity
+from kube.registry import Json
+from kube.remembered import Remembered, digest
+from kube.resources import check_requirements, is_pod_level, nano
+from kube.validation import (
+    Checker,
+    check,
+    check_choice,
+    dns1123_label,
+    dns1123_subdomain,
+    dns_search_domain,
+    ip_address,
+    qualified_name,
+)
+
+RESTART_POLICIES = ("Always", "OnFailure", "Never")
+DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_NAMES: tuple[tuple[str, Checker], ...] = (
+    ("nodeName", dns1123_subdomain),
+    ("serviceAccountName", dns1123_subdomain),
+    ("hostname", dns1123_label),
+    ("subdomain", dns1123_label),
+    ("priorityClassName", dns1123_subdomain),
+    ("runtimeClassName", dns1123_subdomain),
+)
+_SEARCHES, _SEARCH_CHARACTERS, _NAMESERVERS = 32, 2048, 3
+
+
+def validate_pod_template(template: Json, path: str) -> list[FieldError]:
+    """The `template` of a workload. Errors of its metadata stand at `path` itself, as Kubernetes reports them."""
+    spec = template.get("spec") or {}
+    errors = validate_meta_content(template.get("metadata") or {}, path) + validate_pod_spec(spec, f"{path}.spec")
+    if spec.get("ephemeralContainers"):
+        errors.append(forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template"))
+    return errors
+
+
+_valid: Remembered[bool] = Remembered()
+
+
+def validate_pod_spec(spec: Json, path: str) -> list[FieldError]:
+    """A pod's spec, wherever it stands; defaults must have been filled in."""
+    key = digest(spec)
+    if key in _valid:
+        return []
+    errors = _check_spec(spec, path)
+    if key and not errors:
+        _valid[key] = True
+    return errors
+
+
+def _check_spec(spec: Json, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    volumes = spec.get("volumes") or []
+    if volumes:
+        errors += check_volumes(volumes, f"{path}.volumes")
+    errors += check_all_containers(spec, path, {volume.get("name", ""): volume for volume in volumes})
+    if (policy := spec.get("restartPolicy", "")) not in RESTART_POLICIES:
+        errors.append(not_supported(f"{path}.restartPolicy", policy, RESTART_POLICIES))
+    if (policy := spec.get("dnsPolicy", "")) not in DNS_POLICIES:
+        errors.append(not_supported(f"{path}.dnsPolicy", policy, DNS_POLICIES))
+    for name, checker in _NAMES:
+        if value := spec.get(name):
+            errors += [invalid(f"{path}.{name}", value, m) for m in checker(value)]
+    errors += check_scheduling(spec, path)
+    if (deadline := spec.get("activeDeadlineSeconds")) is not None:
+        errors += check_deadline(deadline, f"{path}.activeDeadlineSeconds")
+    if security := spec.get("securityContext"):
+        errors += _check_security(security, f"{path}.securityContext", spec)
+    for name, rule in _RARE:
+        if (value := spec.get(name)) or name == "dnsConfig":
+            errors += rule(value, f"{path}.{name}", spec)
+    return errors
+
+
+def check_deadline(seconds: int, path: str) -> list[FieldError]:
+    """How long a pod may run."""
+    if 1 <= seconds <= 2**31 - 1:
+        return []
+    return [invalid(path, seconds, "must be between 1 and 2147483647, inclusive")]
+
+
+def _check_security(security: Json, path: str, spec: Json) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for name in ("runAsUser", "runAsGroup", "fsGroup"):
+        errors += check_id(f"{path}.{name}", security.get(name))
+    for i, group in enumerate(security.get("supplementalGroups") or ()):
+        errors += check_id(f"{path}.supplementalGroups[{i}]", group)
+    seen: set[str] = set()
+    for i, sysctl in enumerate(security.get("sysctls") or ()):
+        name = sysctl.get("name", "")
+        if not name:
+            errors.append(required(f"{path}.sysctls[{i}].name"))
+        elif name in seen:
+            errors.append(duplicate(f"{path}.sysctls[{i}].name", name))
+        seen.add(name)
+    if (profile := security.get("seccompProfile")) is not None:
+        errors += check_profile(f"{path}.seccompProfile", profile)
+    if (policy := security.get("fsGroupChangePolicy")) is not None:
+        errors += check_choice(f"{path}.fsGroupChangePolicy", policy, ("Always", "OnRootMismatch"))
+    return errors
+
+
+def _check_dns(config: Json | None, path: str, spec: Json) -> list[FieldError]:
+    nameservers = (config or {}).get("nameservers") or []
+    if spec.get("dnsPolicy") == "None":
+        if config is None:
+            return [required(path, "must provide `dnsConfig` when `dnsPolicy` is None")]
+        if not nameservers:
+            return [
+                required(f"{path}.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None")
+            ]
+    if config is None:
+        return []
+    errors: list[FieldError] = []
+    if len(nameservers) > _NAMESERVERS:
+        errors.append(
+            invalid(f"{path}.nameservers", nameservers, f"must not have more than {_NAMESERVERS} nameservers")
+        )
+    for i, address in enumerate(nameservers):
+        errors += check(f"{path}.nameservers[{i}]", address, ip_address)
+    searches = config.get("searches") or []
+    if len(searches) > _SEARCHES:
+        errors.append(invalid(f"{path}.searches", searches, f"must not have more than {_SEARCHES} search paths"))
+    if len(" ".join(searches)) > _SEARCH_CHARACTERS:
+        errors.append(
+            invalid(
+                f"{path}.searches",
+                searches,
+                f"must not have more than {_SEARCH_CHARACTERS} characters (including spaces) in the search list",
+            )
+        )
+    for i, domain in enumerate(searches):
+        errors += check(f"{path}.searches[{i}]", domain, dns_search_domain)
+    for i, option in enumerate(config.get("options") or ()):
+        if not option.get("name"):
+            errors.append(required(f"{path}.options[{i}]", "must not be empty"))
+    return errors
+
+
+def _check_host_aliases(aliases: list[Json], path: str, spec: Json) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for i, alias in enumerate(aliases):
+        errors += check(f"{path}[{i}].ip", alias.get("ip", ""), ip_address)
+        for j, name in enumerate(alias.get("hostnames") or ()):
+            errors += check(f"{path}[{i}].hostnames[{j}]", name, dns1123_subdomain)
+    return errors
+
+
+def _check_readiness_gates(gates: list[Json], path: str, spec: Json) -> list[FieldError]:
+    return [
+        error
+        for i, gate in enumerate(gates)
+        for error in check(f"{path}[{i}].conditionType", gate.get("conditionType", ""), qualified_name)
+    ]
+
+
+def _check_os(system: Json, path: str, spec: Json) -> list[FieldError]:
+    name = system.get("name")
+    if not name:
+        return [required(f"{path}.name", "cannot be empty")]
+    return check_choice(path, name, ("linux", "windows"))
+
+
+def _check_shared_pids(shared: bool, path: str, spec: Json) -> list[FieldError]:
+    if spec.get("hostPID"):
+        return [invalid(path, shared, "ShareProcessNamespace and HostPID cannot both be enabled")]
+    return []
+
+
+def _check_overhead(overhead: dict[str, Any], path: str, spec: Json) -> list[FieldError]:
+    return check_requirements(path, {"limits": overhead})
+
+
+def _check_resource_claims(claims: list[Json], path: str, spec: Json) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for i, claim in enumerate(claims):
+        at, name = f"{path}[{i}]", claim.get("name", "")
+        errors += check(f"{at}.name", name, dns1123_label) if name else [required(f"{at}.name")]
+        if name in seen:
+            errors.append(duplicate(f"{at}.name", name))
+        seen.add(name)
+        given = {
+            "Name": name,
+            "ResourceClaimName": claim.get("resourceClaimName"),
+            "ResourceClaimTemplateName": claim.get("resourceClaimTemplateName"),
+        }
+        chosen = [key for key in ("resourceClaimName", "resourceClaimTemplateName") if claim.get(key) is not None]
+        if not chosen:
+            errors.append(invalid(at, given, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"))
+        elif len(chosen) > 1:
+            errors.append(
+                invalid(at, given, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified")
+            )
+        for key in chosen:
+            errors += check(f"{at}.{key}", claim[key], dns1123_subdomain)
+    return errors
+
+
+def _check_pod_resources(resources: Json, path: str, spec: Json) -> list[FieldError]:
+    """Resources of the whole pod: cpu, memory and huge pages only, and enough for its containers."""
+    errors: list[FieldError] = []
+    for which in ("limits", "requests"):
+        errors += [
+            not_supported(f"{path}.{which}[{name}]", name, ("cpu", "hugepages-", "memory"))
+            for name in resources.get(which) or ()
+            if not is_pod_level(name)
+        ]
+    if errors:
+        return errors
+    errors = check_requirements(path, resources)
+    for name, value in (resources.get("requests") or {}).items():
+        if (total := aggregate(spec, "requests", name)) > nano(value):
+            errors.append(
+                invalid(
+                    f"{path}.requests[{name}]",
+                    value,
+                    f"must be greater than or equal to aggregate container requests of {Quantity(total)}",
+                )
+            )
+    return errors + _check_pod_limits(resources.get("limits") or {}, f"{path}.limits", spec)
+
+
+def _check_pod_limits(limits: dict[str, Any], path: str, spec: Json) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for name, value in limits.items():
+        for container in spec.get("containers") or ():
+            own = ((container.get("resources") or {}).get("limits") or {}).get(name)
+            if own is not None and nano(own) > nano(value):
+                errors.append(
+                    invalid(
+                        f"{path}[{name}]", value, f"must be greater than or equal to the limit {own} of a container"
+                    )
+                )
+    return errors
+
+
+_RARE: tuple[tuple[str, Callable[[Any, str, Json], list[FieldError]]], ...] = (
+    ("dnsConfig", _check_dns),
+    ("hostAliases", _check_host_aliases),
+    ("readinessGates", _check_readiness_gates),
+    ("os", _check_os),
+    ("shareProcessNamespace", _check_shared_pids),
+    ("overhead", _check_overhead),
+    ("resourceClaims", _check_resource_claims),
+    ("resources", _check_pod_resources),
+)

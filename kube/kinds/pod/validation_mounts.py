@@ -1,0 +1,120 @@
+"""Rules for what a container mounts: volume mounts and raw block devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kube.errors import FieldError, forbidden, invalid, not_found, not_supported, required
+from kube.registry import Json
+
+_PROPAGATION = ("Bidirectional", "HostToContainer", "None")
+_RECURSIVE = ("Disabled", "Enabled", "IfPossible")
+_BLOCK_SOURCES = ("persistentVolumeClaim", "ephemeral")
+
+
+def check_relative_path(path: str, value: str) -> list[FieldError]:
+    """A path below some root: neither absolute nor upwards."""
+    if value.startswith("/"):
+        return [invalid(path, value, "must be a relative path")]
+    return check_no_parent(path, value)
+
+
+def check_no_parent(path: str, value: str) -> list[FieldError]:
+    """A path that never steps upwards."""
+    return [invalid(path, value, "must not contain '..'")] if ".." in value.split("/") else []
+
+
+def check_mounts(mounts: list[Json], path: str, container: Json, volumes: Mapping[str, Json]) -> list[FieldError]:
+    """`volumeMounts` of a container. Some errors carry no index: Kubernetes reports them so."""
+    errors: list[FieldError] = []
+    devices = {device.get("devicePath") for device in container.get("volumeDevices") or ()}
+    raw = {device.get("name") for device in container.get("volumeDevices") or ()}
+    seen: set[str] = set()
+    for i, mount in enumerate(mounts):
+        at, name, target = f"{path}[{i}]", mount.get("name"), mount.get("mountPath")
+        if not name:
+            errors.append(required(f"{at}.name"))
+        elif name not in volumes:
+            errors.append(not_found(f"{at}.name", name))
+        if not target:
+            errors.append(required(f"{at}.mountPath"))
+        elif target in seen:
+            errors.append(invalid(f"{at}.mountPath", target, "must be unique"))
+        seen.add(target or "")
+        if target and target in devices:
+            errors.append(invalid(f"{at}.mountPath", target, "must not already exist as a path in volumeDevices"))
+        if name and name in raw:
+            errors.append(invalid(f"{at}.name", name, "must not already exist in volumeDevices"))
+        if mount.keys() - {"name", "mountPath", "readOnly"}:
+            errors += _check_options(mount, path, at, container)
+    return errors
+
+
+def _check_options(mount: Json, path: str, at: str, container: Json) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if sub := mount.get("subPath"):
+        errors += check_relative_path(f"{path}.subPath", sub)
+    if expression := mount.get("subPathExpr"):
+        if sub:
+            errors.append(invalid(f"{at}.subPathExpr", expression, "subPathExpr and subPath are mutually exclusive"))
+        errors += check_relative_path(f"{path}.subPathExpr", expression)
+    if propagation := mount.get("mountPropagation"):
+        errors += _check_propagation(propagation, f"{path}.mountPropagation", container)
+    if recursive := mount.get("recursiveReadOnly"):
+        errors += _check_recursive(mount, recursive, f"{at}.recursiveReadOnly")
+    return errors
+
+
+def _check_propagation(propagation: str, path: str, container: Json) -> list[FieldError]:
+    if propagation not in _PROPAGATION:
+        return [not_supported(path, propagation, _PROPAGATION)]
+    if propagation == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
+        return [forbidden(path, "Bidirectional mount propagation is available only to privileged containers")]
+    return []
+
+
+def _check_recursive(mount: Json, recursive: str, path: str) -> list[FieldError]:
+    if recursive not in _RECURSIVE:
+        return [not_supported(path, recursive, _RECURSIVE)]
+    if recursive == "Disabled":
+        return []
+    if not mount.get("readOnly"):
+        return [forbidden(path, "may only be specified when readOnly is true")]
+    if mount.get("mountPropagation") not in (None, "None"):
+        return [forbidden(path, "may only be specified when mountPropagation is None or not specified")]
+    return []
+
+
+def check_devices(devices: list[Json], path: str, container: Json, volumes: Mapping[str, Json]) -> list[FieldError]:
+    """`volumeDevices` of a container."""
+    errors: list[FieldError] = []
+    mounted = {mount.get("mountPath") for mount in container.get("volumeMounts") or ()}
+    seen_names: set[str] = set()
+    seen_paths: set[str] = set()
+    for i, device in enumerate(devices):
+        at, name, target = f"{path}[{i}]", device.get("name", ""), device.get("devicePath", "")
+        if not name:
+            errors.append(required(f"{at}.name"))
+        elif name in seen_names:
+            errors.append(invalid(f"{at}.name", name, "must be unique"))
+        elif name not in volumes:
+            errors.append(not_found(f"{at}.name", name))
+        elif not volumes[name].keys() & set(_BLOCK_SOURCES):
+            errors.append(
+                invalid(
+                    f"{at}.name",
+                    name,
+                    "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode",
+                )
+            )
+        if not target:
+            errors.append(required(f"{at}.devicePath"))
+        elif target in seen_paths:
+            errors.append(invalid(f"{at}.devicePath", target, "must be unique"))
+        elif target in mounted:
+            errors.append(invalid(f"{at}.devicePath", target, "must not already exist as a path in volumeMounts"))
+        else:
+            errors += check_no_parent(f"{at}.devicePath", target)
+        seen_names.add(name)
+        seen_paths.add(target)
+    return errors

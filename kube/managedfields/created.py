@@ -1,0 +1,114 @@
+"""The set of what the creation of an object sets, compiled like `whole`: what `compare` finds against nothing.
+
+A field that Kubernetes always writes is not set by giving its zero value, and a struct that is always there is not set
+itself, only what is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from kube.managedfields.sets import SELF, Node
+from kube.managedfields.whole import LEAF, Step, step_of
+from kube.remembered import Remembered, digest
+from kube.schema import definitions
+from kube.schema.scalars import ZERO
+from kube.schema.types import ALWAYS, NULL, Field, Ref, Scalar, Struct, Type
+
+Maybe = Callable[[Any], Node | None]
+_steps: dict[str, tuple[Type, Maybe]] = {}
+
+
+def fields_of(
+    definition: str, obj: dict[str, Any], unowned: Collection[str], unowned_meta: Collection[str]
+) -> Node | None:
+    """The set of a new object of a kind, without some of its fields and some of its metadata. None when it is empty."""
+    step = _of_definition(definition)
+    meta = {key: value for key, value in obj["metadata"].items() if key not in unowned_meta}
+    rest = {key: value for key, value in obj.items() if key not in unowned and key != "metadata"}
+    node = _remembered(step, rest)
+    mine = _of_definition(_META)(meta) if meta else None
+    return {**node, "f:metadata": mine} if mine else node or None
+
+
+_known: Remembered[Node] = Remembered(1024)
+
+
+def _remembered(step: Maybe, rest: dict[str, Any]) -> Node:
+    same = digest(rest)
+    node = _known.get((step, same))
+    if node is None:
+        node = step(rest) or {}
+        if same:
+            _known[step, same] = node
+    return node
+
+
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+
+
+def _of_definition(name: str) -> Maybe:
+    """A definition's step; compiled again when a custom kind's type was replaced."""
+    target = definitions.get(name)
+    known = _steps.get(name)
+    if known is None or known[0] is not target:
+        known = _steps[name] = (target, _within(target))
+    return known[1]
+
+
+def _within(kind: Type) -> Maybe:
+    """What a value sets inside of a container that was there before, empty. None: nothing."""
+    if isinstance(kind, Struct) and not kind.atomic:
+        return _struct(kind)
+    step = step_of(kind)
+    return (lambda value: LEAF) if step is None else _contents(step)
+
+
+def _contents(step: Step) -> Maybe:
+    def run(value: Any) -> Node | None:
+        node = step(value)
+        return {key: child for key, child in node.items() if key != SELF} or None if node else LEAF
+
+    return run
+
+
+def _struct(kind: Struct) -> Maybe:
+    known = {key: ("f:" + key, _field(field)) for key, field in kind.fields.items()}
+
+    def run(value: Any) -> Node | None:
+        if value.__class__ is not dict:
+            return LEAF
+        node: Node = {}
+        for key, item in value.items():
+            name, step = known.get(key) or ("f:" + key, None)
+            child = LEAF if step is None else step(item)
+            if child is not None:
+                node[name] = child
+        return node or None
+
+    return run
+
+
+def _field(field: Field) -> Maybe | None:
+    """None for a leaf that is set whenever it is there."""
+    if field.encoding not in (ALWAYS, NULL):
+        return step_of(field.type)
+    if field.encoding == ALWAYS and isinstance(field.type, Ref):
+        return _late(field.type)
+    zero = ZERO.get(field.type.name) if field.encoding == ALWAYS and isinstance(field.type, Scalar) else None
+    within = _within(definitions.resolve(field.type))
+
+    def run(value: Any) -> Node | None:
+        return None if value == zero and value.__class__ is zero.__class__ else within(value)
+
+    return run
+
+
+def _late(kind: Ref) -> Maybe:
+    """A struct that is always there; looked up when it is first met, since definitions refer to each other."""
+
+    def run(value: Any) -> Node | None:
+        return _of_definition(kind.name)(value) if value != {} else None
+
+    return run

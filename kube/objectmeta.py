@@ -1,0 +1,170 @@
+"""`metadata` of every object: names, labels, owners, finalizers, and what of them may not change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kube.errors import FieldError, forbidden, invalid, required, too_long
+from kube.registry import Context, Json, Strategy
+from kube.validation import (
+    Checker,
+    check,
+    check_labels,
+    check_unchanged,
+    dns1123_label,
+    dns1123_subdomain,
+    qualified_name,
+)
+
+ANNOTATIONS_LIMIT = 256 * 1024
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # what kubectl's client-side apply goes by
+STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+_IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+
+
+class ObjectStrategy(Strategy):
+    """A strategy that checks `metadata`; a kind adds its own rules in `check_object` and `check_change`.
+
+    `check_object` runs on create and on update, `check_change` on update only.
+    """
+
+    namespaced = True
+    name_check: Checker = staticmethod(dns1123_subdomain)
+
+    def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
+        return validate_meta(obj["metadata"], self.namespaced, self.name_check) + self.check_object(obj, ctx)
+
+    def validate_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        errors = validate_meta_update(obj["metadata"], old["metadata"])
+        return errors + self.check_change(obj, old, ctx) + self.check_object(obj, ctx)
+
+    def validate_status_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return validate_meta_update(obj["metadata"], old["metadata"]) + self.check_status(obj, old, ctx)
+
+    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
+        return []
+
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return []
+
+    def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return []
+
+
+def validate_meta(
+    meta: Json, namespaced: bool, name_check: Checker = dns1123_subdomain, path: str = "metadata"
+) -> list[FieldError]:
+    """The rules for `metadata` of a new object."""
+    errors: list[FieldError] = []
+    if prefix := meta.get("generateName"):
+        errors += [invalid(f"{path}.generateName", prefix, m) for m in name_check(_masked(prefix))]
+    if name := meta.get("name"):
+        errors += [invalid(f"{path}.name", name, m) for m in name_check(name)]
+    else:
+        errors.append(required(f"{path}.name", "name or generateName is required"))
+    errors += _check_namespace(f"{path}.namespace", meta.get("namespace"), namespaced)
+    errors += validate_meta_content(meta, path)
+    return errors
+
+
+def _masked(prefix: str) -> str:
+    """A prefix may end in a dash: a suffix will follow it."""
+    return prefix[:-2] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
+
+
+def _check_namespace(path: str, namespace: str | None, namespaced: bool) -> list[FieldError]:
+    if not namespaced:
+        return [forbidden(path, "not allowed on this type")] if namespace else []
+    return check(path, namespace, dns1123_label) if namespace else [required(path)]
+
+
+def validate_meta_content(meta: Json, path: str = "metadata") -> list[FieldError]:
+    """Labels, annotations, owners and finalizers: the part of `metadata` checked on create and update alike."""
+    errors: list[FieldError] = []
+    if labels := meta.get("labels"):
+        errors += check_labels(f"{path}.labels", labels)
+    if annotations := meta.get("annotations"):
+        errors += check_annotations(f"{path}.annotations", annotations)
+    if owners := meta.get("ownerReferences"):
+        errors += _check_owners(f"{path}.ownerReferences", owners)
+    if finalizers := meta.get("finalizers"):
+        errors += _check_finalizers(f"{path}.finalizers", finalizers)
+    return errors
+
+
+def validate_meta_update(meta: Json, old: Json, path: str = "metadata") -> list[FieldError]:
+    """The rules for `metadata` of a write over `old`."""
+    errors: list[FieldError] = []
+    for name in _IMMUTABLE:
+        errors += check_unchanged(f"{path}.{name}", meta.get(name), old.get(name))
+    if old.get("deletionTimestamp") and (added := set(meta.get("finalizers") or ()) - set(old.get("finalizers") or ())):
+        errors.append(
+            forbidden(
+                f"{path}.finalizers",
+                f"no new finalizers can be added if the object is being deleted, found new finalizers {sorted(added)}",
+            )
+        )
+    return errors + validate_meta_content(meta, path)
+
+
+def check_annotations(path: str, annotations: Mapping[str, str]) -> list[FieldError]:
+    """Keys are qualified names in any case; all together are bounded in size."""
+    errors: list[FieldError] = []
+    size = 0
+    for key, value in annotations.items():
+        size += len(key) + len(value)
+        errors += [invalid(path, key, m) for m in qualified_name(key.lower())]
+    if size > ANNOTATIONS_LIMIT // 4 and _bytes(annotations) > ANNOTATIONS_LIMIT:
+        errors.append(too_long(path, "", ANNOTATIONS_LIMIT))
+    return errors
+
+
+def _bytes(annotations: Mapping[str, str]) -> int:
+    return sum(len(k.encode()) + len(v.encode()) for k, v in annotations.items())
+
+
+def _check_owners(path: str, owners: list[dict[str, Any]]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    controllers = []
+    for owner in owners:
+        for name, text in (
+            ("apiVersion", "version must not be empty"),
+            ("kind", "must not be empty"),
+            ("name", "must not be empty"),
+            ("uid", "must not be empty"),
+        ):
+            if not owner.get(name):
+                errors.append(invalid(f"{path}.{name}", owner.get(name, ""), text))
+        if owner.get("kind") == "Event" and owner.get("apiVersion") in ("v1", "events.k8s.io/v1"):
+            errors.append(invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner"))
+        if owner.get("controller"):
+            controllers.append(f"{owner.get('kind')}/{owner.get('name')}")
+    if len(controllers) > 1:
+        errors.append(
+            invalid(
+                path,
+                owners,
+                'Only one reference can have Controller set to true. Found "true" in '
+                f"references for {controllers[0]} and {controllers[1]}",
+            )
+        )
+    return errors
+
+
+def _check_finalizers(path: str, finalizers: list[str]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for finalizer in finalizers:
+        errors += check(path, finalizer, qualified_name)
+    if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+        errors.append(invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set"))
+    for i, finalizer in enumerate(finalizers):
+        errors += check_standard_finalizer(f"{path}[{i}]", finalizer)
+    return errors
+
+
+def check_standard_finalizer(path: str, finalizer: str) -> list[FieldError]:
+    """A finalizer without a domain must be one that Kubernetes itself uses."""
+    if "/" in finalizer or finalizer in STANDARD_FINALIZERS:
+        return []
+    return [invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")]

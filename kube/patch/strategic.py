@@ -1,0 +1,164 @@
+"""Strategic merge patch: a merge patch that knows from the definition which lists merge by a key.
+
+Directives in a patch: `$patch: replace|delete|merge` in an object or a list item, `$setElementOrder/<list>` the order
+wanted, `$deleteFromPrimitiveList/<list>` values to take away, `$retainKeys` the only fields to keep.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube.errors import BadRequest
+from kube.patch import gotext
+from kube.patch.order import check_order, interleave
+from kube.schema.definitions import resolve
+from kube.schema.types import Field, ListOf, MapOf, Struct, Type
+
+Json = dict[str, Any]
+DIRECTIVE, RETAIN = "$patch", "$retainKeys"
+ORDER, DELETE = "$setElementOrder/", "$deleteFromPrimitiveList/"
+
+
+def apply(current: Json, patch: Json, kind: Type) -> Json:
+    """The merged object; `current` and `patch` are used up. Raises BadRequest on a patch that contradicts itself."""
+    return _object(current, patch, kind)
+
+
+def _object(old: Json, patch: Json, kind: Type) -> Json:
+    directive = patch.pop(DIRECTIVE, None)
+    if directive == "replace":
+        return _clean(patch)
+    if directive == "delete":
+        return {}
+    if directive not in (None, "merge"):
+        raise BadRequest(f"unknown patch type: {directive} in map: {gotext.show({DIRECTIVE: directive, **patch})}")
+    _retain(old, patch)
+    _delete_primitives(old, patch)
+    orders = {key[len(ORDER) :]: patch.pop(key) for key in list(patch) if key.startswith(ORDER)}
+    for key, order in orders.items():
+        _ordered_list(old, patch, key, order, _field(kind, key))
+    for key, value in patch.items():
+        _member(old, key, value, _field(kind, key))
+    return old
+
+
+def _field(kind: Type, key: str) -> Field:
+    """The field of a struct, or the value of a map, with its patch strategy."""
+    kind = resolve(kind)
+    if isinstance(kind, Struct) and key in kind.fields:
+        return kind.fields[key]
+    return Field(kind.value) if isinstance(kind, MapOf) else _UNKNOWN
+
+
+_UNKNOWN = Field(Struct("unknown", {}))
+
+
+def _member(old: Json, key: str, value: Any, field: Field) -> None:
+    """Merge one field of the patch into the old object."""
+    if value is None:
+        old.pop(key, None)
+        return
+    before = old.get(key)
+    if isinstance(value, dict) and isinstance(before, dict) and "replace" not in field.patch:
+        old[key] = _object(before, value, field.type)
+    elif isinstance(value, list) and isinstance(before, list) and "merge" in field.patch:
+        old[key] = _list(before, value, field, value)
+    elif isinstance(value, dict) and value.get(DIRECTIVE) == "delete":
+        old.pop(key, None)
+    else:
+        old[key] = _clean(value)
+
+
+def _clean(value: Any) -> Any:
+    """A value that replaces or appears: without directives and nulls."""
+    if isinstance(value, dict):
+        return {key: _clean(v) for key, v in value.items() if v is not None and not _is_directive(key)}
+    if isinstance(value, list):
+        return [
+            _clean(item)
+            for item in value
+            if not (isinstance(item, dict) and item.get(DIRECTIVE) in ("delete", "replace"))
+        ]
+    return value
+
+
+def _is_directive(key: str) -> bool:
+    return key in (DIRECTIVE, RETAIN) or key.startswith((ORDER, DELETE))
+
+
+def _retain(old: Json, patch: Json) -> None:
+    """`$retainKeys`: drop the old fields that are not listed; all fields of the patch must be."""
+    keys = patch.pop(RETAIN, None)
+    if keys is None:
+        return
+    if not isinstance(keys, list) or any(key not in keys for key in patch if not _is_directive(key)):
+        raise BadRequest("invalid patch format of retainKeys")
+    for key in [key for key in old if key not in keys]:
+        del old[key]
+
+
+def _delete_primitives(old: Json, patch: Json) -> None:
+    for key in [key for key in patch if key.startswith(DELETE)]:
+        unwanted, name = patch.pop(key), key[len(DELETE) :]
+        if not isinstance(unwanted, list):
+            raise BadRequest(f"{key} must be a list of the values to delete")
+        if isinstance(old.get(name), list):
+            old[name] = [item for item in old[name] if item not in unwanted]
+
+
+def _ordered_list(old: Json, patch: Json, key: str, order: Any, field: Field) -> None:
+    """A list for which the patch says the order; what the server alone has keeps its place among them."""
+    changes, before = patch.pop(key, []), old.get(key)
+    if changes is None:
+        old.pop(key, None)
+        return
+    if not (isinstance(order, list) and isinstance(changes, list)):
+        raise BadRequest(f"{ORDER}{key} and {key} must be lists")
+    check_order(changes, order, field.patch_key)
+    if isinstance(before, list):
+        old[key] = _list(before, changes, field, order)
+    elif changes:
+        old[key] = interleave(_clean(changes), order, [], field.patch_key)
+
+
+def _list(old: list[Any], patch: list[Any], field: Field, order: list[Any]) -> list[Any]:
+    """Merge a list by its key, or a list of plain values as a set. `order` is the order of the patch's part."""
+    if any(isinstance(item, dict | list) for item in [*old, *patch]):
+        return _keyed(old, patch, field, order)
+    merged = list(dict.fromkeys([*old, *patch]))
+    return interleave(merged, order, old, "")
+
+
+def _keyed(old: list[Any], patch: list[Any], field: Field, order: list[Any]) -> list[Any]:
+    key = field.patch_key
+    if not key:
+        raise BadRequest("cannot merge lists without merge key")
+    if any(isinstance(item, dict) and item.get(DIRECTIVE) == "replace" for item in patch):
+        return [_clean(item) for item in patch if item.get(DIRECTIVE) != "replace"]
+    kind = resolve(field.type)
+    item_type = kind.item if isinstance(kind, ListOf) else kind
+    result = list(old)
+    for item in patch:
+        if not isinstance(item, dict) or key not in item:
+            raise BadRequest(f"map: {gotext.show(item)} does not contain declared merge key: {key}")
+        if item.get(DIRECTIVE) == "delete":
+            result = [other for other in result if other.get(key) != item[key]]
+        else:
+            _merge_item(result, item, key, item_type)
+    return interleave(result, [item for item in order if not _deleted(item)], old, key)
+
+
+def _deleted(item: Any) -> bool:
+    return isinstance(item, dict) and item.get(DIRECTIVE) == "delete"
+
+
+def _merge_item(items: list[Any], change: Json, key: str, kind: Type) -> None:
+    """Merge a change into the item with the same key, or add it."""
+    directive = change.get(DIRECTIVE)
+    if directive not in (None, "merge"):
+        raise BadRequest(f"unknown patch type: {directive} in map: {gotext.show(change)}")
+    for place, item in enumerate(items):
+        if isinstance(item, dict) and item.get(key) == change[key]:
+            items[place] = _object(item, change, kind)
+            return
+    items.append(_clean(change))

@@ -84,11 +84,3 @@ def database(folder: Path) -> dict[str, Any]:
 def redis_url() -> str:
     """The URL of Redis, empty where none is configured."""
     return os.environ.get("BINNACLE_REDIS", "")
-
-
-def channel_layer() -> dict[str, Any]:
-    """Channels' layer: Redis, or memory for a single process in tests."""
-    url = redis_url()
-    if not url:
-        return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
-    return {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [{"address": url}]}}

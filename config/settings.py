@@ -59,7 +59,6 @@ ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 DATABASES = {"default": environment.database(VAR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CHANNEL_LAYERS = {"default": environment.channel_layer()}
 STATIC_URL = "/admin/static/"  # of the admin pages; the dashboard serves its own
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -35,8 +35,6 @@ _open: dict[str, int] = {}
 class Consumer(AsyncJsonWebsocketConsumer):
     """What both sockets share: origin, login, bounds, and an end when the session ends."""
 
-    # The cache has its own hints; a socket must not depend on Redis.
-    channel_layer_alias = "unused"
     kind = ""
 
     async def connect(self) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -252,3 +252,17 @@ def parse_fields(text: str) -> list[tuple[str, str, bool]]:
             raise BadRequest(f"invalid selector: '{text}'; can't understand '{part}'")
         found.append((match[1], re.sub(r"\\([\\,=])", r"\1", match[3]), match[2] != "!="))
     return found
+
+
+def field(*path: str) -> Callable[[dict[str, Any]], str]:
+    """What a field selector compares: the text at a path, empty where it is absent; booleans as `true` and `false`."""
+
+    def read(obj: dict[str, Any]) -> str:
+        value: Any = obj
+        for name in path:
+            value = value.get(name) if value else None
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return "" if value is None else str(value)
+
+    return read

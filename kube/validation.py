@@ -309,9 +309,3 @@ def difference(new: Any, old: Any) -> str:
     before, after = (json.dumps(value, indent=1, sort_keys=True).splitlines() for value in (old, new))
     lines = itertools.islice(difflib.unified_diff(before, after, lineterm=""), 2, _DIFFERENCE_LINES)
     return "\n" + "\n".join(lines) + "\n"
-
-
-def matches_labels(selector: Mapping[str, str], labels: Mapping[str, str] | None) -> bool:
-    """Whether every pair of a plain selector is among the labels."""
-    labels = labels or {}
-    return all(labels.get(key) == value for key, value in selector.items())

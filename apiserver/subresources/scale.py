@@ -14,8 +14,7 @@ from apiserver.response import Answer
 from apiserver.subresources.verbs import only
 from cluster.verbs import update
 from cluster.verbs.plan import arun
-from kube import printing as columns
-from kube import schema, selectors
+from kube import columns, schema, selectors
 from kube.errors import BadRequest, InternalError, Invalid, invalid
 from kube.patch import decoded, jsonpatch, merge
 from kube.registry import Kind, Scale

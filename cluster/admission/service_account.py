@@ -64,7 +64,7 @@ def mount_token(spec: Json) -> None:
         return
     name = _mounted(spec)
     if name is None:
-        # A name made of the spec: replicas stay alike to the byte, which later steps make use of (`kube.remembered`).
+        # A name made of the spec: replicas stay alike to the byte, which later steps make use of (`kube.memo`).
         name = name_of(VOLUME, orjson.dumps(spec))
         spec["volumes"] = [*(spec.get("volumes") or ()), token_volume(name)]
     for container in containers:

@@ -11,6 +11,7 @@ from kube import errors as e
 from kube.cel import values as celvalues
 from kube.crd import structural, values
 from kube.crd.structural import EMBEDDED, INT_OR_STRING, PRESERVE
+from kube.crd.validations import RULES
 from kube.errors import FieldError
 
 Json = dict[str, Any]
@@ -174,8 +175,8 @@ def _has_unknown(value: Any, schema: Json) -> bool:
 def _check_rules(schema: Json, path: str, resource: bool) -> Iterator[FieldError]:
     if resource:
         schema = {**schema, "properties": {**(schema.get("properties") or {}), **_RESOURCE}}
-    for i, rule in enumerate(schema.get(cel.RULES) or ()):
-        yield from _check_rule(rule, schema, f"{path}.{cel.RULES}[{i}]")
+    for i, rule in enumerate(schema.get(RULES) or ()):
+        yield from _check_rule(rule, schema, f"{path}.{RULES}[{i}]")
 
 
 def _check_rule(rule: Json, schema: Json, path: str) -> Iterator[FieldError]:

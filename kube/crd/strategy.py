@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import cel
-from kube.crd import structural, values
+from kube.crd import structural, validations, values
 from kube.errors import FieldError, invalid
 from kube.objectmeta import validate_meta, validate_meta_update
 from kube.registry import Context, Strategy, carry_generation, keep
@@ -27,7 +26,7 @@ class CustomStrategy(Strategy):
     def __init__(self, schema: Json, status: bool, namespaced: bool) -> None:
         self.schema = schema
         self.status, self.namespaced = status, namespaced
-        self.rules = cel.has_rules(schema)
+        self.rules = validations.has_rules(schema)
 
     def default(self, obj: Json) -> None:
         structural.default(obj, self.schema)
@@ -66,7 +65,7 @@ class CustomStrategy(Strategy):
             return found
         if any(error.reason in _BLOCKING for error in found):
             return [*found, invalid("<nil>", "", _UNCHECKED)]
-        return found + cel.check(obj, self.schema, old)
+        return found + validations.check(obj, self.schema, old)
 
 
 def _body(obj: Json) -> Json:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
-from kube.crd import ending
+from kube import columns as c
+from kube.crd import definition, ending
 from kube.errors import FieldError
 from kube.objectmeta import ObjectStrategy
 from kube.registry import Column, Context, Json, Kind, register
@@ -45,18 +45,12 @@ class DefinitionStrategy(ObjectStrategy):
         ending.begin(obj)
 
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
-        from kube.crd import definition
-
         return definition.validate_name(obj) + super().validate(obj, ctx)
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        from kube.crd import definition
-
         return definition.validate(obj)
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        from kube.crd import definition
-
         return definition.validate_change(obj, old)
 
 

@@ -11,8 +11,8 @@ import binascii
 import re
 from typing import Any
 
-from kube import clock, users
-from kube import printing as c
+from kube import clock, selectors, users
+from kube import columns as c
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
@@ -246,7 +246,7 @@ register(
         strategy=CertificateSigningRequestStrategy(),
         definition="io.k8s.api.certificates.v1.CertificateSigningRequest",
         cells=cells,
-        fields={"spec.signerName": c.field("spec", "signerName")},
+        fields={"spec.signerName": selectors.field("spec", "signerName")},
         columns=(
             c.NAME,
             c.AGE,

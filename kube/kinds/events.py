@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kube import printing as c
+from kube import selectors
 from kube.kinds.core import events
 from kube.registry import Json, Kind, register
 
@@ -55,9 +55,9 @@ register(
                 for name, read in events.FIELDS.items()
                 if "involved" in name
             },
-            "reason": c.field("reason"),
-            "reportingController": c.field("reportingComponent"),
-            "type": c.field("type"),
+            "reason": selectors.field("reason"),
+            "reportingController": selectors.field("reportingComponent"),
+            "type": selectors.field("type"),
         },
     )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
 from kube.errors import FieldError, invalid, not_supported, required
 from kube.objectmeta import ObjectStrategy
 from kube.registry import Context, Json, Kind, register

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
+from kube import selectors
+from kube.cel.expressions import check_expression
 from kube.errors import FieldError, duplicate, forbidden, invalid, required, too_many
-from kube.expressions import check_expression
 from kube.objectmeta import ObjectStrategy, validate_meta_content
 from kube.registry import Context, Json, Kind, register
 from kube.validation import (
@@ -306,7 +307,7 @@ register(
         strategy=ResourceSliceStrategy(),
         definition=DEFINITION + "ResourceSlice",
         cells=slice_cells,
-        fields={"spec.nodeName": c.field("spec", "nodeName"), "spec.driver": c.field("spec", "driver")},
+        fields={"spec.nodeName": selectors.field("spec", "nodeName"), "spec.driver": selectors.field("spec", "driver")},
         columns=(
             c.NAME,
             c.column("Node", description="The node that the devices are on."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
 from kube import quantity
 from kube.errors import FieldError, duplicate, forbidden, invalid, required, too_long
 from kube.objectmeta import ObjectStrategy

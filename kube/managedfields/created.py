@@ -11,7 +11,7 @@ from typing import Any
 
 from kube.managedfields.sets import SELF, Node
 from kube.managedfields.whole import LEAF, Step, step_of
-from kube.remembered import Remembered, digest
+from kube.memo import Memo, digest
 from kube.schema import definitions
 from kube.schema.scalars import ZERO
 from kube.schema.types import ALWAYS, NULL, Field, Ref, Scalar, Struct, Type
@@ -32,7 +32,7 @@ def fields_of(
     return {**node, "f:metadata": mine} if mine else node or None
 
 
-_known: Remembered[Node] = Remembered(1024)
+_known: Memo[Node] = Memo(1024)
 
 
 def _remembered(step: Maybe, rest: dict[str, Any]) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kube.registry import Json
-from kube.resources import nano
+from kube.resourcelist import nano
 
 _COMPUTE = ("cpu", "memory")
 

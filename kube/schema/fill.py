@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from kube.remembered import Remembered, digest
+from kube.memo import Memo, digest
 from kube.schema import definitions
 from kube.schema.scalars import ZERO
 from kube.schema.types import ALWAYS, NULL, OMIT, Field, ListOf, MapOf, Ref, Scalar, Struct, Type
@@ -85,7 +85,7 @@ def _each(step: Filler | None, container: type) -> Filler | None:
 
 def _remembering(step: Filler) -> Filler:
     """The completion of specs; one that was found complete before is not walked through again."""
-    complete: Remembered[bool] = Remembered(1024)
+    complete: Memo[bool] = Memo(1024)
 
     def run(spec: Any) -> Any:
         before = digest(spec)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from kube import cel, crd, schema
-from kube.crd import definition, formats, jsonpath, names, rules, structural, values
+from kube import crd, schema
+from kube.crd import definition, formats, jsonpath, names, rules, structural, validations, values
+from kube.crd.validations import RULES
 from kube.kinds.apiextensions import DefinitionStrategy
 from kube.registry import Context, Kind, Registry
 
@@ -214,11 +215,11 @@ def test_what_was_invalid_before_may_stay() -> None:
     assert problems(kind, {"a": "toolong2"}, old={"a": "toolong"})[0][0] == "spec.a"
 
 
-FIXED = {**STRING, cel.RULES: [{"rule": "self == oldSelf", "message": "im is fixed"}]}
+FIXED = {**STRING, RULES: [{"rule": "self == oldSelf", "message": "im is fixed"}]}
 RULED = spec_schema(
     {"min": INTEGER, "max": INTEGER, "im": FIXED},
     **{
-        cel.RULES: [
+        RULES: [
             {
                 "rule": "!has(self.min) || !has(self.max) || self.min <= self.max",
                 "fieldPath": ".min",
@@ -266,7 +267,7 @@ def test_rules_wait_for_a_valid_object() -> None:
 def test_the_functions_of_kubernetes(rule: str) -> None:
     custom = {
         "type": "object",
-        cel.RULES: [{"rule": rule}],
+        RULES: [{"rule": rule}],
         "properties": {
             "s": STRING,
             "u": STRING,
@@ -286,7 +287,7 @@ def test_the_functions_of_kubernetes(rule: str) -> None:
         "namespace": "q",
         "a-b": 1,
     }
-    assert cel.check(value, custom, values.MISSING) == []
+    assert validations.check(value, custom, values.MISSING) == []
 
 
 @pytest.mark.parametrize(
@@ -299,12 +300,18 @@ def test_the_functions_of_kubernetes(rule: str) -> None:
         ({"type": "object", "properties": {"a": {**STRING, "$ref": "x"}}}, "p.properties[a].$ref"),
         ({"type": "object", "properties": {"a": {**STRING, "default": 1}}}, "p.properties[a].default"),
         ({"type": "object", "properties": {"a": {**STRING, "pattern": "("}}}, "p.properties[a].pattern"),
-        ({"type": "object", "properties": {"a": INTEGER}, cel.RULES: [{"rule": "self.a +"}]}, f"p.{cel.RULES}[0].rule"),
         (
-            {"type": "object", "properties": {"a": INTEGER}, cel.RULES: [{"rule": "self.b > 1"}]},
-            f"p.{cel.RULES}[0].rule",
+            {"type": "object", "properties": {"a": INTEGER}, RULES: [{"rule": "self.a +"}]},
+            f"p.{RULES}[0].rule",
         ),
-        ({"type": "object", "properties": {"a": INTEGER}, cel.RULES: [{"rule": "self.a"}]}, f"p.{cel.RULES}[0].rule"),
+        (
+            {"type": "object", "properties": {"a": INTEGER}, RULES: [{"rule": "self.b > 1"}]},
+            f"p.{RULES}[0].rule",
+        ),
+        (
+            {"type": "object", "properties": {"a": INTEGER}, RULES: [{"rule": "self.a"}]},
+            f"p.{RULES}[0].rule",
+        ),
     ],
 )
 def test_schemas_that_are_refused(custom: Json, field: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
+from kube.cel.expressions import check_expression
 from kube.errors import FieldError, required
-from kube.expressions import check_expression
 from kube.kinds.admissionregistration.policy import (
     BINDING_COLUMNS,
     DEFINITION,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from kube import printing as c
+from kube import columns as c
+from kube.cel.expressions import check_match_conditions
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
-from kube.expressions import check_match_conditions
 from kube.kinds.admissionregistration.rules import (
     FAILURE_POLICIES,
     GROUP,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
 from kube import quantity
 from kube.errors import FieldError
 from kube.kinds.autoscaling.convert import from_v1, to_v1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zoneinfo
 from typing import Any
 
+from kube import columns as c
 from kube import cron
-from kube import printing as c
 from kube.errors import FieldError, invalid, required
 from kube.kinds.apps.workload import name_warnings
 from kube.kinds.batch.jobspec import check_job_spec

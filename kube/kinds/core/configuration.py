@@ -6,7 +6,8 @@ import base64
 import json
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
+from kube import selectors
 from kube.errors import FieldError, forbidden, invalid, required, too_long
 from kube.kinds.core.base import CoreStrategy
 from kube.registry import Context, Json, Kind
@@ -132,7 +133,7 @@ KINDS = (
         definition="io.k8s.api.core.v1.Secret",
         strategy=SecretStrategy(),
         cells=_secret_cells,
-        fields={"type": c.field("type")},
+        fields={"type": selectors.field("type")},
         columns=(
             c.NAME,
             c.column("Type", description="What the data is meant for."),

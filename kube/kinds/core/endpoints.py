@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
 from kube.errors import FieldError, invalid, required
 from kube.kinds.core.base import CoreStrategy
 from kube.registry import Context, Json, Kind, Settings

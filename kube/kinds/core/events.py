@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
+from kube import selectors
 from kube.errors import FieldError, invalid, required
 from kube.kinds.core.base import CoreStrategy
 from kube.registry import Context, Json, Kind
@@ -93,11 +94,11 @@ def _source_field(obj: Json) -> str:
 
 
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
-FIELDS = {f"involvedObject.{name}": c.field("involvedObject", name) for name in _INVOLVED} | {
-    "reason": c.field("reason"),
-    "reportingComponent": c.field("reportingComponent"),
+FIELDS = {f"involvedObject.{name}": selectors.field("involvedObject", name) for name in _INVOLVED} | {
+    "reason": selectors.field("reason"),
+    "reportingComponent": selectors.field("reportingComponent"),
     "source": _source_field,
-    "type": c.field("type"),
+    "type": selectors.field("type"),
 }
 COLUMNS = (
     c.column("Last Seen", description="When it happened last."),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
+from kube import selectors
 from kube.errors import FieldError, invalid
 from kube.kinds.core.base import ClusterScoped
 from kube.objectmeta import check_standard_finalizer
@@ -71,7 +72,7 @@ KINDS = (
         definition="io.k8s.api.core.v1.Namespace",
         strategy=NamespaceStrategy(),
         cells=_cells,
-        fields={"status.phase": c.field("status", "phase")},
+        fields={"status.phase": selectors.field("status", "phase")},
         columns=(c.NAME, c.column("Status", description="Active, or Terminating while it is emptied."), c.AGE),
     ),
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.core.base import ClusterScoped
 from kube.kinds.pod.validation_scheduling import TAINT_EFFECTS
 from kube.registry import Context, Json, Kind
-from kube.resources import canonical_list, check_amount, check_name
+from kube.resourcelist import canonical_list, check_amount, check_name
 from kube.validation import check, check_choice, cidr, label_value, qualified_name
 
 _ROLE_PREFIX, _ROLE_LABEL = "node-role.kubernetes.io/", "kubernetes.io/role"

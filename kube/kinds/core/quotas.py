@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.core.base import CoreStrategy
 from kube.quantity import NANO
 from kube.registry import Context, Json, Kind
-from kube.resources import (
+from kube.resourcelist import (
     canonical_list,
     check_amount,
     check_container_name,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
+from kube import selectors
 from kube.errors import FieldError, invalid, not_supported, required
 from kube.kinds.core.base import CoreStrategy
 from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.validation import validate_pod_template
 from kube.registry import Context, Json, Kind, Scale
-from kube.validation import check_labels, check_not_negative, matches_labels
+from kube.validation import check_labels, check_not_negative
 
 _COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
 
@@ -61,7 +62,7 @@ class ReplicationControllerStrategy(CoreStrategy):
 def _check_template(template: Json, selector: dict[str, str]) -> list[FieldError]:
     errors: list[FieldError] = []
     labels, policy = template["metadata"].get("labels"), template["spec"].get("restartPolicy")
-    if selector and not matches_labels(selector, labels):
+    if selector and not selectors.from_map(selector).matches(labels or {}):
         errors.append(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
     errors += validate_pod_template(template, "spec.template")
     if policy != "Always":

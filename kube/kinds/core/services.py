@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
+from kube import selectors
 from kube.errors import FieldError
 from kube.kinds.core import serviceaddresses, servicerules
 from kube.kinds.core.base import CoreStrategy
@@ -132,7 +133,7 @@ KINDS = (
         definition="io.k8s.api.core.v1.Service",
         strategy=ServiceStrategy(),
         cells=_cells,
-        fields={"spec.clusterIP": c.field("spec", "clusterIP"), "spec.type": c.field("spec", "type")},
+        fields={"spec.clusterIP": selectors.field("spec", "clusterIP"), "spec.type": selectors.field("spec", "type")},
         columns=(
             c.NAME,
             c.column("Type", description="How it is exposed."),

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from kube import clock
-from kube import printing as c
-from kube.claims import VOLUME_MODES, check_access_modes, check_claim_spec
+from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.kinds.core.base import ClusterScoped, CoreStrategy
 from kube.kinds.pod.default_volumes import default_claim_spec, default_volume_source
 from kube.kinds.pod.validation_scheduling import check_node_selector
 from kube.kinds.pod.validation_volumes import KNOWN_SOURCES, check_volume_source
 from kube.registry import Context, Json, Kind
-from kube.resources import canonical_list, nano
+from kube.resourcelist import canonical_list, nano
 from kube.validation import check, check_choice, check_unchanged, difference, dns1123_subdomain
+from kube.volumeclaims import VOLUME_MODES, check_access_modes, check_claim_spec
 
 _CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _SHORT = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}

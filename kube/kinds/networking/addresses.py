@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
+from kube import selectors
 from kube.errors import FieldError, invalid, required, too_many
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
@@ -114,5 +115,5 @@ IP_ADDRESS = Kind(
     definition="io.k8s.api.networking.v1.IPAddress",
     cells=address_cells,
     columns=(c.NAME, c.column("ParentRef", description="The resource that holds the address.")),
-    fields={"spec.parentRef.name": c.field("spec", "parentRef", "name")},
+    fields={"spec.parentRef.name": selectors.field("spec", "parentRef", "name")},
 )

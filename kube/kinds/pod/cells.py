@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kube import clock
-from kube import printing as c
+from kube import columns as c
 from kube.registry import Json
 
 COLUMNS = (

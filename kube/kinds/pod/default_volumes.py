@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kube import quantity
 from kube.registry import Json
-from kube.resources import canonical_list
+from kube.resourcelist import canonical_list
 
 FILE_MODE = 0o644
 

@@ -10,7 +10,7 @@ from typing import Any
 from kube import quantity
 from kube.kinds.pod.default_volumes import default_volume
 from kube.registry import Json
-from kube.resources import canonical_list, is_pod_level, nano
+from kube.resourcelist import canonical_list, is_pod_level, nano
 
 DEFAULT_SCHEDULER = "default-scheduler"
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import clock
-from kube import printing as c
+from kube import clock, selectors
 from kube.errors import FieldError, forbidden
 from kube.kinds.core.base import CoreStrategy
 from kube.kinds.pod import cells, updates
@@ -144,15 +143,15 @@ def _ip(obj: Json) -> str:
 
 
 FIELDS: dict[str, Any] = {
-    "spec.nodeName": c.field("spec", "nodeName"),
-    "spec.restartPolicy": c.field("spec", "restartPolicy"),
-    "spec.schedulerName": c.field("spec", "schedulerName"),
+    "spec.nodeName": selectors.field("spec", "nodeName"),
+    "spec.restartPolicy": selectors.field("spec", "restartPolicy"),
+    "spec.schedulerName": selectors.field("spec", "schedulerName"),
     "spec.serviceAccountName": _account,
     "spec.hostNetwork": _host_network,
-    "status.phase": c.field("status", "phase"),
+    "status.phase": selectors.field("status", "phase"),
     "status.podIP": _ip,
     "status.podIPs": _ip,
-    "status.nominatedNodeName": c.field("status", "nominatedNodeName"),
+    "status.nominatedNodeName": selectors.field("status", "nominatedNodeName"),
 }
 
 KINDS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube import printing as c
+from kube import columns as c
 from kube.errors import FieldError
 from kube.kinds.core.base import CoreStrategy
 from kube.kinds.pod.defaults import default_pod_template

@@ -15,11 +15,11 @@ from kube.kinds.pod.defaults import aggregate
 from kube.kinds.pod.validation_containers import check_all_containers, check_id, check_profile
 from kube.kinds.pod.validation_scheduling import check_scheduling
 from kube.kinds.pod.validation_volumes import check_volumes
+from kube.memo import Memo, digest
 from kube.objectmeta import validate_meta_content
 from kube.quantity import Quantity
 from kube.registry import Json
-from kube.remembered import Remembered, digest
-from kube.resources import check_requirements, is_pod_level, nano
+from kube.resourcelist import check_requirements, is_pod_level, nano
 from kube.validation import (
     Checker,
     check,
@@ -53,7 +53,7 @@ def validate_pod_template(template: Json, path: str) -> list[FieldError]:
     return errors
 
 
-_valid: Remembered[bool] = Remembered()
+_valid: Memo[bool] = Memo()
 
 
 def validate_pod_spec(spec: Json, path: str) -> list[FieldError]:

@@ -9,7 +9,7 @@ from kube.kinds.pod.validation_env import check_env, check_env_from
 from kube.kinds.pod.validation_mounts import check_devices, check_mounts
 from kube.kinds.pod.validation_probes import check_lifecycle, check_probes
 from kube.registry import Json
-from kube.resources import check_requirements
+from kube.resourcelist import check_requirements
 from kube.validation import check, check_choice, dns1123_label, port_name, port_number
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from kube.claims import check_claim_spec
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.pod.validation_env import check_field_ref, check_resource_ref
 from kube.kinds.pod.validation_mounts import check_no_parent
 from kube.objectmeta import validate_meta_content
 from kube.registry import Json
-from kube.resources import nano
+from kube.resourcelist import nano
 from kube.validation import check, check_choice, dns1123_label
+from kube.volumeclaims import check_claim_spec
 
 HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
 DOWNWARD_FIELDS = ("metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")

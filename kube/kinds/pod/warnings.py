@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kube.quantity import NANO
 from kube.registry import Json
-from kube.resources import nano
+from kube.resourcelist import nano
 
 _OLD_SELECTORS = {
     "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',

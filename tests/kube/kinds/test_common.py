@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kube import columns, selectors
 from kube import objectmeta as metadata
-from kube import printing as columns
-from kube import resources
+from kube import resourcelist as resources
 from kube import validation as common
 from kube.registry import Json
 
@@ -118,4 +118,4 @@ def test_columns() -> None:
     assert columns.labels(None) == columns.selector({}) == "<none>"
     assert columns.since(None, 0) == "<unknown>" and columns.since("1970-01-01T00:00:00Z", 90) == "90s"
     assert columns.first_of(["a", "b", "c"], 2) == "a,b + 1 more..."
-    assert columns.field("a", "b")({"a": {"b": True}}) == "true" and columns.field("a", "b")({}) == ""
+    assert selectors.field("a", "b")({"a": {"b": True}}) == "true" and selectors.field("a", "b")({}) == ""

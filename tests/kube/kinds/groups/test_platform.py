@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kube.expressions import check_expression
+from kube.cel.expressions import check_expression
 from kube.kinds.events import from_core, to_core
 from tests.kube.kinds.groups.pipeline import KINDS, create, refused, row, update
 

@@ -18,7 +18,7 @@ def digest(value: Any) -> bytes | None:
     return blake2b(text, digest_size=16).digest() if len(text) <= LARGEST else None
 
 
-class Remembered(dict[Any, T], Generic[T]):
+class Memo(dict[Any, T], Generic[T]):
     """Results by digest, at most `size` of them: then it forgets all and begins anew."""
 
     def __init__(self, size: int = 4096) -> None:

@@ -84,17 +84,3 @@ def first_of(items: list[str], limit: int) -> str:
 def or_none(value: Any) -> Any:
     """The value, `<none>` where it is absent or empty."""
     return value if value else NONE
-
-
-def field(*path: str) -> Any:
-    """A field selector's reader: the text at a path, empty where it is absent; booleans as `true` and `false`."""
-
-    def read(obj: Json) -> str:
-        value: Any = obj
-        for name in path:
-            value = value.get(name) if value else None
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        return "" if value is None else str(value)
-
-    return read

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from kube import cel
 from kube.errors import FieldError, duplicate, invalid, required
 from kube.registry import Json
 from kube.validation import check, qualified_name
@@ -63,9 +64,6 @@ def check_expression(
     """
     if not text or not text.strip():
         return [required(path)]
-    # The engine is loaded on the first expression: most processes never see one.
-    from kube import cel
-
     try:
         program = cel.program(text)
     except ValueError as error:
@@ -82,8 +80,6 @@ def check_expression(
 
 
 def _check_constant(path: str, text: str, result: str) -> list[FieldError]:
-    from kube import cel
-
     try:
         found = _KINDS.get(type(cel.run(text, {})), "dyn")
     except Exception:  # the engine raises many types; what fails when it runs is reported then, not when it is stored

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.admission.service_account import mount_token
-from kube import remembered, schema
-from kube.remembered import Remembered, digest
+from kube import memo, schema
+from kube.memo import Memo, digest
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -20,16 +20,16 @@ JSON = st.recursive(
 
 @given(JSON, JSON)
 def test_a_digest_is_that_of_one_json_text(one: Any, other: Any) -> None:
-    same = remembered.orjson.dumps(one) == remembered.orjson.dumps(other)
+    same = memo.orjson.dumps(one) == memo.orjson.dumps(other)
     assert (digest(one) == digest(other)) is same
 
 
 def test_large_values_have_none() -> None:
-    assert digest("x" * remembered.LARGEST) is None
+    assert digest("x" * memo.LARGEST) is None
 
 
 def test_it_begins_anew_when_it_is_full() -> None:
-    known: Remembered[int] = Remembered(2)
+    known: Memo[int] = Memo(2)
     for number in range(5):
         known[number] = number
     assert dict(known) == {4: 4}

@@ -15,9 +15,9 @@ from addons.catalogue import NAMESPACE, Addon, catalogue
 from addons.health import Health
 from addons.state import State
 from cluster.cache import Cache
+from cluster.redact import clean_text
 from cluster.store import Key, Store
 from cluster.verbs import Session
-from dashboard.redact import clean_text
 from kube import clock
 from kube.errors import Conflict
 from kube.users import AUTHENTICATED, User

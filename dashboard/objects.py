@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from cluster.cache import Entry
+from cluster.redact import redact
 from cluster.store import Change, Key
 from dashboard.access import Access
 from dashboard.explain import explain_node, explain_pod
 from dashboard.levels import BAD, PROGRESS, judge
 from dashboard.overview import summary
-from dashboard.redact import redact
 from dashboard.rows import Rows
 from kube.registry import Kind
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from cluster.cache import Entry, Event
+from cluster.redact import clean_text
 from cluster.store import Change, Key
 from dashboard import amounts
 from dashboard.access import Access, Scope, within
 from dashboard.levels import BAD, DONE, NONE, OK, PROGRESS, conditions, judge
-from dashboard.redact import clean_text
 from dashboard.source import Source
 from kube import clock
 

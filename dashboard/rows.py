@@ -17,10 +17,10 @@ from typing import Any
 import orjson
 
 from cluster.cache import Cache, Entry
+from cluster.redact import redact
 from cluster.store import Key
 from dashboard import amounts
 from dashboard.levels import judge
-from dashboard.redact import redact
 from kube import clock
 from kube.registry import BUILT_IN, Column, Kind
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dashboard.redact import is_credential_name, redact
+from cluster.redact import is_credential_name, redact
 from kube.objectmeta import LAST_APPLIED
 from tests.dashboard import world
 

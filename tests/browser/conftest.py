@@ -152,7 +152,9 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture(scope="session")
 def chrome(site: Site) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=60_000)
 
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium(), args=ARGS)
@@ -194,7 +196,7 @@ def watched(context: Any, site: Site) -> tuple[Any, Errors]:
     page.on(
         "request", lambda r: None if r.url.startswith((site.url, "data:", "blob:")) else errors.add(f"foreign: {r.url}")
     )
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     return page, errors
 
 

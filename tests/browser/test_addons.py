@@ -83,7 +83,7 @@ def cookies(place: tuple[Site, World], chrome: Any) -> Any:
     page.fill("#id_username", "anna")
     page.fill("#id_password", "a long one")
     page.click("input[type=submit]")
-    expect(page.get_by_role("link", name="DNS")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("link", name="DNS")).to_be_visible()
     found = context.storage_state()
     context.close()
     return found
@@ -137,14 +137,14 @@ def test_a_wrong_value_is_told_and_a_right_one_rolled_out_and_back(page: Any, pl
     world.turn(after=1)
     if not page.scripted:
         page.reload()
-    expect(page.locator("#live .busy")).to_contain_text("Rolling out", timeout=30_000)
+    expect(page.locator("#live .busy")).to_contain_text("Rolling out")
     expect(page.locator("#live .pods")).to_contain_text("exit code 7: no such <file>")
     shoot(page, "addon-rollout")
     world.turn(after=121)
     world.events()
     if not page.scripted:
         page.reload()
-    expect(page.locator("#live .box.warn")).to_contain_text("Rolled back replicas=2, ttl=9", timeout=30_000)
+    expect(page.locator("#live .box.warn")).to_contain_text("Rolled back replicas=2, ttl=9")
     # With JavaScript the form becomes what is in force by itself.
     expect(page.get_by_label("ttl", exact=True)).to_have_value("5")
     expect(page.locator(".trail tbody tr").first).to_contain_text("rolled back")
@@ -155,7 +155,7 @@ def test_a_wrong_value_is_told_and_a_right_one_rolled_out_and_back(page: Any, pl
     world.turn(after=60)
     world.edit(replicas="3")
     if page.scripted:
-        expect(page.locator("#other")).to_be_visible(timeout=30_000)
+        expect(page.locator("#other")).to_be_visible()
         expect(page.get_by_label("ttl", exact=True)).to_have_value("7")  # what was entered is not lost
     world.edit(replicas="1")
     world.turn(after=60)

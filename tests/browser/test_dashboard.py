@@ -245,21 +245,20 @@ def test_a_lost_connection_is_said_and_heals_without_a_reload(page: Any, site: S
     expect(rows(page)).to_have_count(2)
     page.evaluate("window.untouched = true")
     site.stop()
-    expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=5_000)
+    expect(page.get_by_role("alert")).to_contain_text("Connection lost")
     expect(page.locator(".live")).to_contain_text(re.compile(r"\d+s old"))
-    page.wait_for_timeout(2_500)
     shot("lost-light")
     pod = world.pod("while-away", "ledger")
     world.create(site.store, pod)
     site.start()
-    expect(page.locator(".live")).to_have_text("Live", timeout=15_000)
+    expect(page.locator(".live")).to_have_text("Live")
     expect(rows(page)).to_have_count(3)
     expect(page.get_by_role("alert")).to_have_count(0)
     assert page.evaluate("window.untouched") is True
     world.delete(site.store, pod)
 
 
-def test_a_silent_server_is_noticed_within_five_seconds(page: Any, site: Site) -> None:
+def test_a_silent_server_is_noticed(page: Any, site: Site) -> None:
     import signal
 
     page.errors.allowed = ("WebSocket connection",)
@@ -268,10 +267,10 @@ def test_a_silent_server_is_noticed_within_five_seconds(page: Any, site: Site) -
     assert site.process
     site.process.send_signal(signal.SIGSTOP)
     try:
-        expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=5_000)
+        expect(page.get_by_role("alert")).to_contain_text("Connection lost")
     finally:
         site.process.send_signal(signal.SIGCONT)
-    expect(page.locator(".live")).to_have_text("Live", timeout=15_000)
+    expect(page.locator(".live")).to_have_text("Live")
 
 
 def test_what_hangs_behind_the_page_is_told_with_what_that_means(page: Any, shot: Any) -> None:

@@ -23,8 +23,6 @@ from tests.dashboard import world
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-expect.set_options(timeout=30_000)
-
 STATUS = {"error": 500, "warn": 404}
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 
@@ -131,35 +129,35 @@ def rows(page: Any) -> Any:
 
 def test_logs_that_are_off_say_so(page: Any) -> None:
     page.goto("c/local/logs")
-    expect(page.get_by_role("status").filter(has_text="switched off")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("status").filter(has_text="switched off")).to_be_visible()
 
 
 def test_search_histogram_fields_and_the_link(page: Any, logs: Store, shot: Any) -> None:
     page.goto("c/local/logs")
-    expect(page.locator(".log-count")).to_have_text("162 lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("162 lines")
     expect(rows(page).first).to_contain_text("disk pressure")
     expect(page.locator(".histogram rect.level.error").first).to_be_visible()
     assert page.evaluate("window.pwned") is None
     shot("logs-light")
     page.fill("[aria-label=Query]", "request level:>=warn fields.status:>=500")
     page.keyboard.press("Enter")
-    expect(page.locator(".log-count")).to_have_text("40 lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("40 lines")
     assert "q=request+level%3A%3E%3Dwarn" in page.url
     rows(page).first.locator("button").first.click()
     expect(page.locator(".log-opened pre")).to_have_text("error request 39 took 39 ms")
     page.get_by_role("button", name="Lines around it").click()
-    expect(page.locator(".log-around .log-row")).to_have_count(21, timeout=30_000)
+    expect(page.locator(".log-around .log-row")).to_have_count(21)
     shot("logs-opened")
     page.emulate_media(color_scheme="dark")
     page.wait_for_timeout(200)
     shot("logs-dark")
     page.reload()
-    expect(page.locator(".log-count")).to_have_text("40 lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("40 lines")
 
 
 def test_what_is_wrong_in_a_query_is_underlined(page: Any, logs: Store, shot: Any) -> None:
     page.goto("c/local/logs")
-    expect(rows(page).first).to_be_visible(timeout=30_000)
+    expect(rows(page).first).to_be_visible()
     page.fill("[aria-label=Query]", "request lebel:warn")
     page.keyboard.press("Enter")
     expect(page.locator(".query-problem")).to_contain_text("Column 9: there is no field 'lebel': did you mean level?")
@@ -167,27 +165,27 @@ def test_what_is_wrong_in_a_query_is_underlined(page: Any, logs: Store, shot: An
     shot("logs-wrong-query")
     page.fill("[aria-label=Query]", "request level:warn")
     page.keyboard.press("Enter")
-    expect(page.locator(".log-count")).to_have_text("40 lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("40 lines")
     expect(page.locator(".query-problem")).to_have_count(0)
 
 
 def test_filters_and_zoom_by_mouse_and_keyboard(page: Any, logs: Store) -> None:
     page.goto("c/local/logs?q=request")
-    expect(page.locator(".log-count")).to_have_text("160 lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("160 lines")
     page.get_by_role("button", name="No lines with level debug").click()
-    expect(page.locator(".log-count")).to_have_text("120 lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("120 lines")
     assert page.locator("[aria-label=Query]").input_value() == "request -level:debug"
     page.locator(".histogram svg").focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     expect(page.get_by_label("From", exact=True)).to_be_visible()
     page.go_back()
-    expect(page.locator(".log-count")).to_have_text("120 lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("120 lines")
 
 
 def test_lines_arrive_while_one_looks_and_wait_while_paused(page: Any, logs: Store) -> None:
     page.goto("c/local/logs?live=1&q=arrival")
-    expect(page.locator(".log-lines .empty")).to_contain_text("as they come", timeout=30_000)
+    expect(page.locator(".log-lines .empty")).to_contain_text("as they come")
     # The tail is open once a line comes through.
     deadline = time.monotonic() + 60
     while not rows(page).count() and time.monotonic() < deadline:
@@ -196,27 +194,27 @@ def test_lines_arrive_while_one_looks_and_wait_while_paused(page: Any, logs: Sto
     page.get_by_role("button", name="Pause").click()
     before = rows(page).count()
     logs.add("arrival paused")
-    expect(page.get_by_role("button", name=re.compile("Go on · .* new"))).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name=re.compile("Go on · .* new"))).to_be_visible()
     assert rows(page).count() == before
     page.get_by_role("button", name=re.compile("Go on")).click()
-    expect(rows(page).first).to_contain_text("arrival paused", timeout=30_000)
+    expect(rows(page).first).to_contain_text("arrival paused")
 
 
 def test_a_store_that_is_gone_is_said_and_found_again(page: Any, logs: Store) -> None:
     page.goto("c/local/logs?q=request")
-    expect(page.locator(".log-count")).to_have_text("160 lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("160 lines")
     logs.stop()
     page.get_by_role("button", name="Refresh").click()
-    expect(page.locator(".log-trouble")).to_contain_text("No answer from the log store", timeout=30_000)
+    expect(page.locator(".log-trouble")).to_contain_text("No answer from the log store")
     expect(page.locator(".log-trouble")).to_contain_text("old")
     logs.start()
-    expect(page.locator(".log-trouble")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".log-trouble")).to_have_count(0)
     expect(page.locator(".log-count")).to_have_text("160 lines")
 
 
 def test_a_download_is_a_file_of_the_lines(page: Any, logs: Store) -> None:
     page.goto("c/local/logs?q=request%20level:error")
-    expect(page.locator(".log-count")).to_have_text("40 lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_have_text("40 lines")
     with page.expect_download() as began:
         page.get_by_role("link", name="JSON lines").click()
     lines = Path(began.value.path()).read_bytes().splitlines()
@@ -227,7 +225,7 @@ def test_a_download_is_a_file_of_the_lines(page: Any, logs: Store) -> None:
 def test_a_pod_leads_to_its_lines(page: Any, logs: Store) -> None:
     page.goto("c/local/pods/guestbook/web-7c9d6b5f44-4xk2p")
     page.get_by_role("link", name="Search logs").click()
-    expect(page.locator(".log-count")).to_contain_text("lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_contain_text("lines")
     assert "q=pod:web-7c9d6b5f44-4xk2p" in page.url.replace("%3A", ":")
 
 
@@ -245,15 +243,13 @@ def test_a_pod_that_is_gone_and_an_end_lead_to_their_lines(page: Any, logs: Stor
 def test_lines_that_were_dropped_for_room_are_told(page: Any, logs: Store, shot: Any) -> None:
     """The last test of the store: it has room for one index only after this."""
     page.goto("c/local/logs")
-    expect(page.locator(".log-count")).to_contain_text("lines", timeout=30_000)
+    expect(page.locator(".log-count")).to_contain_text("lines")
     expect(page.locator(".log-dropped")).to_have_count(0)
     logs.stop()
     logs.start("--max-size=1")
     logs.add("the flood begins")
     logs.add("the flood goes on")
     page.goto("c/local/logs?q=flood")
-    expect(page.locator(".log-dropped")).to_contain_text(
-        "were dropped early: the log store has reached its size", timeout=30_000
-    )
+    expect(page.locator(".log-dropped")).to_contain_text("were dropped early: the log store has reached its size")
     expect(page.locator(".log-count")).to_have_text("2 lines")
     shot("logs-dropped")

@@ -22,7 +22,7 @@ def test_a_page_whose_file_did_not_arrive_is_fetched_anew(page: Any, missing: st
     page.errors.allowed = ("ERR_CONNECTION_RESET",)
     page.route(f"**/{missing}", twice)
     page.goto("c/local/pods")
-    expect(page.locator(".live")).to_have_text("Live", timeout=20_000)
+    expect(page.locator(".live")).to_have_text("Live")
     assert len(refused) == 2
 
 
@@ -44,5 +44,5 @@ def test_a_part_of_the_page_that_did_not_arrive_is_asked_for_again(page: Any) ->
 
     page.route("**/js/lazy/logs_page.js", once)
     page.goto("c/local/logs")
-    expect(page.locator("main")).to_contain_text("Logging is switched off", timeout=20_000)
+    expect(page.locator("main")).to_contain_text("Logging is switched off")
     assert len(refused) == 2

@@ -183,10 +183,11 @@ def test_without_any_answer_it_says_so_in_time_and_keeps_that(known: Records, mo
     with_upstream(known, [silent], test)
 
 
-def test_without_servers_other_names_fail_at_once(known: Records) -> None:
+def test_without_servers_other_names_fail_at_once(known: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "TRY", 3600.0)  # who waits for a server waits longer than this test may take
+
     async def test(server: Server) -> None:
-        started = time.monotonic()
-        assert rcode(await asked(server, "www.example.com")) == "SERVFAIL" and time.monotonic() - started < 1
+        assert rcode(await asked(server, "www.example.com")) == "SERVFAIL"
 
     with_upstream(known, [], test)
 

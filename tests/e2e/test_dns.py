@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,9 +52,8 @@ def test_services_have_names(running: Cluster) -> None:
     assert [str(r.rdata) for r in answer.rr] == [address]
     srv = ask(running, "_redis._tcp.redis.default.svc.cluster.local", "SRV")
     assert [str(r.rdata) for r in srv.rr] == ["0 100 6379 redis.default.svc.cluster.local."]
-    started = time.monotonic()
-    assert ask(running, "nosuch.default.svc.cluster.local").header.rcode == dnslib.RCODE.NXDOMAIN
-    assert time.monotonic() - started < 4  # no upstream server was waited for
+    missing = ask(running, "nosuch.default.svc.cluster.local").header
+    assert missing.rcode == dnslib.RCODE.NXDOMAIN and missing.aa, "the cluster's zone says so, no upstream server"
 
 
 def test_an_answer_follows_the_endpoints(running: Cluster) -> None:
@@ -79,20 +77,21 @@ def test_an_answer_follows_the_endpoints(running: Cluster) -> None:
         ),
     )
     pods = running.until(lambda: addresses(running), what="the service has endpoints")
-    running.until(lambda: sorted(str(r.rdata) for r in ask(running, name).rr), lambda found: found == pods, timeout=5)
+    running.until(
+        lambda: sorted(str(r.rdata) for r in ask(running, name).rr),
+        lambda found: found == pods,
+        what="the answer is the pods",
+    )
     running.kubectl(
         "delete", "pod", "-l", ",".join(f"{k}={v}" for k, v in json.loads(selector).items()), "--wait=false"
     )
-    changed = running.until(
-        lambda: addresses(running), lambda found: found and found != pods, what="the endpoints change"
-    )
+    # Between the old pods and the new ones both sides may be empty for a moment, which is no answer to wait for.
     answer, there = running.until(
         lambda: (sorted(str(r.rdata) for r in ask(running, name).rr), addresses(running)),
-        lambda pair: pair[0] == pair[1] != pods,
-        timeout=30,
-        what=f"the answer is {changed}",
+        lambda pair: pair[0] == pair[1] and set(pair[0]) - set(pods),
+        what="new pods are in the answer, and nothing else than the endpoints",
     )
-    assert answer == there and set(answer) - set(pods), "new addresses are among them"
+    assert answer == there
 
 
 def addresses(cluster: Cluster) -> list[str]:

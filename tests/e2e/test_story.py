@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -351,7 +350,6 @@ def is_ready(pod: Any) -> bool:
 
 
 def test_everything_goes(cluster: Cluster) -> None:
-    since = time.monotonic()
     deleted = cluster.kubectl("delete", "-f", GUESTBOOK, "--timeout=120s")
     assert 'deployment.apps "frontend" deleted' in deleted
     cluster.until(
@@ -363,4 +361,3 @@ def test_everything_goes(cluster: Cluster) -> None:
     cluster.until(lambda: cluster.get("pods")["items"], lambda pods: not pods, timeout=30, what="no pod is left")
     with pytest.raises((OSError, urllib.error.URLError)):
         cluster.fetch(NODE_PORT, timeout=2)
-    assert time.monotonic() - since < 120

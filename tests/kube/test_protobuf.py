@@ -7,7 +7,6 @@ import random
 import struct
 import subprocess
 import sys
-import time
 from typing import Any
 
 import orjson
@@ -317,14 +316,3 @@ def test_damaged_bodies_never_crash(data: st.DataObject) -> None:
 def test_a_process_without_protobuf_bodies_loads_nothing() -> None:
     code = "import sys, kube.schema, apiserver.app; sys.exit('kube.protobuf' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
-
-
-def test_a_pod_decodes_fast() -> None:
-    sent = protobuf.encode(POD)
-    protobuf.decode(sent)
-    times = []
-    for _ in range(200):
-        started = time.perf_counter()
-        protobuf.decode(sent)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.0005  # 0.0001 on an idle machine

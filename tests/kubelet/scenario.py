@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -31,7 +32,9 @@ class World:
         self.api = FakeApi()
         self.root = folder / "kubelet"
         self.process: asyncio.subprocess.Process | None = None
-        self.port = 21900 + os.getpid() % 90
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
 
     async def start_kubelet(self) -> None:
         pem = str(self.folder)
@@ -191,17 +194,19 @@ async def a_pod_that_is_ending_is_ready_while_it_serves(w: World) -> None:
 async def the_kubelet_may_die(w: World) -> None:
     """`kill -9`: the pod goes on, the next kubelet takes it up unchanged, and sees what ended in between."""
     w.api.put("pods", pod("steady", {"name": "c", "command": ["sh", "-c", "echo said; " + LOOP]}))
-    w.api.put("pods", pod("short", {"name": "c", "command": ["sh", "-c", "sleep 1; exit 7"]}, restartPolicy="Never"))
+    go, went = w.folder / "go", w.folder / "went"
+    short = f"until [ -e {go} ]; do sleep 0.05; done; : > {went}; exit 7"
+    w.api.put("pods", pod("short", {"name": "c", "command": ["sh", "-c", short]}, restartPolicy="Never"))
     await w.until(lambda: w.ready("steady") and w.ready("short"))
     before = w.container("steady")
     assert w.process is not None
     w.process.kill()
     await w.process.wait()
-    await asyncio.sleep(1.2)
+    go.touch()
+    await w.until(went.exists)
     await w.start_kubelet()
     await w.until(lambda: w.status("short")["phase"] == "Failed")
     assert w.container("short")["state"]["terminated"]["exitCode"] == 7
-    await asyncio.sleep(0.5)
     assert w.container("steady") == before
     uid = w.api.get("pods", "steady")["metadata"]["uid"]
     w.api.delete_pod("steady", grace=5)

@@ -19,8 +19,8 @@ class Position(NamedTuple):
     """Where the next unread line begins. `time` is that of the last line before it that had one (plain files only).
 
     `given` tells for each stream up to where (file, offset) lines after this place were given out already: while half of
-    a line of one stream is there, the other stream goes on. `before` is the file before this one: it and all older ones are
-    read, also when this one is gone.
+    a line of one stream is there, the other stream goes on. `before` is the newest file before this one that was not
+    truncated: it and all older ones are read, also when this one is gone.
     """
 
     identity: str
@@ -232,12 +232,14 @@ class Series:
         """The live file was emptied in its place. What was in it is in a copy (logrotate's copytruncate), or gone."""
         identity = _plain(current.identity)
         copy = next((entry for entry in files.found(self.live) if not entry.live and entry.identity == identity), None)
+        before = self._previous
         self._leave(current)
         if copy is not None:
             del self._done[identity]
             if self._begin(copy, self.offset):
                 return
         self.truncated += 1
+        self._previous = before  # nobody will find again what was cut: a position names the file before it
         self._done[identity] = 0  # so that the same first line again is a new file
 
     def release(self) -> None:

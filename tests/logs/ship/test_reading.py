@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from logs.record import Document, Origin
@@ -185,6 +185,7 @@ class Story:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS)
+@example(["part", "rotate", "truncate", "out", "truncate", "out", "kill"])
 def test_each_line_arrives_once_and_in_order(steps: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         story = Story(Path(folder))

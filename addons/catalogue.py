@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import environment
 from addons import options as kinds
 from addons import templating
 from addons.options import Option, OptionError
@@ -107,15 +108,15 @@ def installation_facts() -> dict[str, str]:
     settings = from_environment()
     network = settings.service_cidr.split("/")[0].rsplit(".", 1)[0]
     return {
-        "port": os.environ.get("BINNACLE_PORT", "8080"),
-        "api_port": os.environ.get("BINNACLE_API_PORT", "6443"),
-        "node_address": os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1"),
+        "port": str(environment.DASHBOARD_PORT.get()),
+        "api_port": str(environment.API_PORT.get()),
+        "node_address": environment.NODE_ADDRESS.get(),
         "service_cidr": settings.service_cidr,
         "pod_cidr": settings.pod_cidr,
         "dns_address": f"{network}.10",
         "dns_port": str(dns_port()),
         "cluster_domain": settings.cluster_domain,
-        "state_folder": os.path.abspath(os.environ.get("BINNACLE_VAR", "var")),
+        "state_folder": os.path.abspath(environment.VAR.get()),
     }
 
 
@@ -134,8 +135,8 @@ def dns_port() -> int:
 def catalogue(folder: Path | None = None) -> dict[str, Addon]:
     """Every addon by name. Raises AddonError when a folder is not as it should be."""
     found = {path.parent.name: _read(path) for path in _descriptions(folder or FOLDER)}
-    own = os.environ.get("BINNACLE_ADDONS")
-    for path in _descriptions(Path(own)) if own and not folder else ():
+    own = environment.ADDONS.get()
+    for path in _descriptions(own) if own and not folder else ():
         try:
             found.setdefault(path.parent.name, _read(path))
         except AddonError as error:  # one that is not ours must not keep the others from running

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
+
+import environment
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="apiserver", description=__doc__)
     parser.add_argument("--port", type=int, default=6443)
     parser.add_argument("--address", default="127.0.0.1", help="addresses to listen on, separated by commas")
-    parser.add_argument(
-        "--var", type=Path, default=Path(os.environ.get("BINNACLE_VAR", "var")), help="the state folder"
-    )
+    parser.add_argument("--var", type=Path, default=environment.VAR.get(), help="the state folder")
     parser.add_argument(
         "--standalone",
         type=Path,
@@ -36,7 +35,7 @@ def main() -> int:
     options = arguments().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     var = (options.standalone or options.var).resolve()
-    os.environ["BINNACLE_VAR"] = str(var)
+    environment.VAR.put(str(var))
     if options.standalone:
         from apiserver.standalone import prepare
 

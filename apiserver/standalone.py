@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
 import secrets
 from pathlib import Path
+
+import environment
 
 ADMIN = "admin"
 
@@ -29,7 +30,7 @@ def migrate(var: Path) -> None:
     from django.conf import settings
     from django.core.management import call_command
 
-    if "DATABASE_URL" in os.environ:
+    if environment.DATABASE_URL.given:
         raise ValueError("--standalone keeps its data in its own folder: unset DATABASE_URL")
     settings.configure(
         INSTALLED_APPS=["cluster"],

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import resource
 import statistics
@@ -17,6 +16,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import environment
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "logging"))
 
@@ -179,7 +180,7 @@ async def elasticsearch(count: int, start: int) -> dict[str, Any]:
 def main(count: int = LINES) -> dict[str, Any]:
     start = time.time_ns() - SPAN - 60 * 10**9
     found = {"lines": count, "embedded": asyncio.run(embedded(count, start))}
-    if os.environ.get("BINNACLE_ELASTICSEARCH"):
+    if environment.ELASTICSEARCH.given:
         found["elasticsearch"] = asyncio.run(elasticsearch(count, start))
     return found
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import environment
+
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -84,15 +86,15 @@ def load(path: str | Path | None = None, context: str | None = None) -> Config:
 def _locate(path: str | Path | None) -> Path | None:
     if path:
         return Path(path)
-    if os.environ.get("KUBECONFIG"):
-        return Path(os.environ["KUBECONFIG"].split(os.pathsep)[0])
+    if files := environment.KUBECONFIG.get():
+        return Path(files.split(os.pathsep)[0])
     home = Path.home() / ".kube" / "config"
     return home if home.exists() else None
 
 
 def in_cluster() -> Config:
     """The configuration of a pod: its service account's token and the address in KUBERNETES_SERVICE_HOST."""
-    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    host, port = environment.KUBERNETES_SERVICE_HOST.get(), environment.KUBERNETES_SERVICE_PORT.get()
     if not host or not (SERVICE_ACCOUNT / "token").exists():
         raise KubeconfigError("no kubeconfig given, none in $KUBECONFIG or ~/.kube/config, and this is not a pod")
     if ":" in host:

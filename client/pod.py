@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+import environment
 from client.kubeconfig import SERVICE_ACCOUNT, Config, in_cluster, load
 
 
 def inside(path: Path) -> Path:
     """Where a mountPath is: without a mount namespace, below $BINNACLE_POD_ROOT."""
-    root = os.environ.get("BINNACLE_POD_ROOT")
+    root = environment.POD_ROOT.get()
     return Path(root, str(path).lstrip("/")) if root and path.is_absolute() else path
 
 

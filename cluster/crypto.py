@@ -7,13 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import environment
+
 # A body is JSON and begins with "{"; an encrypted one begins with this byte, then 12 bytes of nonce.
 MARK = b"\x01"
 ENCRYPTED_STORAGES = frozenset({"secrets"})
 
 
 def key_path() -> Path:
-    return Path(os.environ.get("BINNACLE_VAR", "var")) / "pki" / "encryption.key"
+    return environment.VAR.get() / "pki" / "encryption.key"
 
 
 @cache

@@ -11,15 +11,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import mmap
-import os
 import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
+
+import environment
 
 Row = tuple[Any, ...]
 
@@ -34,10 +34,7 @@ _FULL = ("disk is full", "No space left", "could not extend file")
 
 def default_url() -> str:
     """The database of this installation: `DATABASE_URL`, or a SQLite file in the state folder."""
-    return (
-        os.environ.get("DATABASE_URL")
-        or f"sqlite:///{Path(os.environ.get('BINNACLE_VAR', 'var')).resolve()}/cluster.db"
-    )
+    return environment.DATABASE_URL.get() or f"sqlite:///{environment.VAR.get().resolve()}/cluster.db"
 
 
 @lru_cache(maxsize=512)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from typing import Any
+
+import environment
 
 log = logging.getLogger(__name__)
 _local = threading.local()
@@ -21,7 +22,7 @@ def channel(cluster: int) -> str:
 
 def connect(timeout: float = 0.2) -> Any:
     """A Redis client of this installation, None when none is configured (single-process tests)."""
-    url = os.environ.get("BINNACLE_REDIS")
+    url = environment.REDIS_URL.get()
     if not url:
         return None
     import redis

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
+import environment
 from kube.registry import Settings
 
 
 def from_environment() -> Settings:
     """The settings of this installation."""
-    default = Settings()
-    return Settings(
-        service_cidr=os.environ.get("BINNACLE_SERVICE_CIDR", default.service_cidr),
-        pod_cidr=os.environ.get("BINNACLE_POD_CIDR", default.pod_cidr),
-    )
+    return Settings(service_cidr=environment.SERVICE_CIDR.get(), pod_cidr=environment.POD_CIDR.get())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from pathlib import Path
 
+import environment
 from config.preflight import Refused
 
 
@@ -15,7 +14,7 @@ def main() -> int:
     parser.add_argument("command", choices=["up", "down", "status", "clean"])
     parser.add_argument("--detach", action="store_true", help="return when the cluster is up")
     arguments = parser.parse_args()
-    var = Path(os.environ.get("BINNACLE_VAR", "var")).resolve()
+    var = environment.VAR.get().resolve()
     try:
         if arguments.command == "up":
             from config.up import up

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import environment
 from config.installation import Installation
 from config.preflight import Refused
 from config.processes import ROOT, supervisor_config
@@ -43,7 +44,7 @@ def migrate(at: Installation) -> None:
     Raises Refused with the database's own words.
     """
     stamp, path = _migrations_stamp(), at.path / "migrated"
-    if path.exists() and path.read_text() == stamp and "DATABASE_URL" not in os.environ:
+    if path.exists() and path.read_text() == stamp and not environment.DATABASE_URL.given:
         return
     done = subprocess.run(
         [sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"],
@@ -53,7 +54,7 @@ def migrate(at: Installation) -> None:
         env={**os.environ, **at.environment()},
     )
     if done.returncode:
-        database = "what DATABASE_URL names" if "DATABASE_URL" in os.environ else f"{at.path}/cluster.db"
+        database = "what DATABASE_URL names" if environment.DATABASE_URL.given else f"{at.path}/cluster.db"
         lines = [
             line for line in done.stderr.splitlines() if line[:1].strip()
         ]  # the last: the error; indented: its details
@@ -65,7 +66,7 @@ def condense_definitions(at: Installation) -> None:
     """Make the files of OpenAPI definitions that every process reads, so that none has to at its start."""
     from kube.schema import definitions
 
-    os.environ["BINNACLE_VAR"] = at.var
+    environment.VAR.put(at.var)
     definitions.prepare()
 
 

@@ -10,11 +10,11 @@ import os
 
 from celery import Celery
 
-from config import environment
+import environment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-_redis = environment.redis_url() or f"unix://{environment.var()}/run/redis.sock"
+_redis = environment.REDIS_URL.get() or f"unix://{environment.VAR.get().resolve()}/run/redis.sock"
 
 # kombu spells a Unix socket differently from redis-py.
 # No fixups: the workers need no Django, which Celery would load because its settings are named in the environment.

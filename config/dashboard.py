@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 import uvicorn
 
-from config import environment
+import environment
 
 
 def sockets(port: int) -> list[socket.socket]:
     """Listen on loopback, and on the address under which pods and the service proxy reach this machine."""
-    addresses = ["127.0.0.1", os.environ.get("BINNACLE_NODE_ADDRESS", "127.0.0.1")]
+    addresses = ["127.0.0.1", environment.NODE_ADDRESS.get()]
     return [socket.create_server((address, port), backlog=512) for address in dict.fromkeys(addresses)]
 
 
@@ -29,7 +28,7 @@ def main() -> None:
         timeout_graceful_shutdown=2,
         ws_max_size=1 << 20,
     )
-    uvicorn.Server(config).run(sockets(environment.port("BINNACLE_PORT", 8080)))
+    uvicorn.Server(config).run(sockets(environment.DASHBOARD_PORT.get()))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import environment
 from client.ports import beside
 from config import neighbours
 
@@ -95,7 +96,7 @@ def node_name() -> str:
 def load(var: Path, port: int, api_port: int) -> Installation:
     """The installation in `var`: as it was first decided, or decided now. Ports may differ at each start."""
     privileged = os.geteuid() == 0
-    database = "postgresql" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "sqlite"
+    database = "postgresql" if environment.DATABASE_URL.get().startswith("postgres") else "sqlite"
     path = var / "config.json"
     if path.exists():
         kept = json.loads(path.read_text())

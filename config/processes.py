@@ -11,14 +11,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import environment
 from addons.catalogue import dns_port
 from client.ports import beside
-from config import environment
 from config.installation import Installation
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +45,7 @@ def redis_server() -> str:
 
 def processes(at: Installation) -> list[Process]:
     """The processes of an installation, in the order in which they are started; without those in BINNACLE_WITHOUT."""
-    known, without = _known(at), environment.words("BINNACLE_WITHOUT")
+    known, without = _known(at), environment.WITHOUT.get()
     names = [process.name for process in known]
     if unknown := set(without) - set(names):
         raise ValueError(
@@ -159,8 +158,8 @@ def supervisor_config(at: Installation) -> str:
         "MALLOC_ARENA_MAX": "2",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    if "DATABASE_URL" in os.environ:
-        variables["DATABASE_URL"] = os.environ["DATABASE_URL"]
+    if environment.DATABASE_URL.given:
+        variables["DATABASE_URL"] = environment.DATABASE_URL.get()
     pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in variables.items())
     parts = [
         f"[supervisord]\nnodaemon=true\nlogfile={logs}/supervisord.log\nlogfile_maxbytes=5MB\nlogfile_backups=2\n"

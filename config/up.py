@@ -20,9 +20,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import environment
 from addons.catalogue import NAMESPACE, catalogue
 from addons.state import STATE
-from config import environment, installation, orphans, preflight
+from config import installation, orphans, preflight
 from config.bootstrap import kubeconfig_path, prepare
 from config.down import down
 from config.installation import Installation
@@ -34,7 +35,8 @@ READY_TIMEOUT = 150.0  # seconds from the start of the processes until the clust
 
 def up(var: Path, *, detach: bool) -> int:
     """Start the cluster; in the foreground until SIGINT or SIGTERM unless `detach`."""
-    port, api_port = environment.port("PORT", 8080), environment.port("API_PORT", 6443)
+    port, api_port = environment.MAKE_PORT.get(), environment.MAKE_API_PORT.get()
+    environment.check()
     preflight.check_folder(var)
     with one_at_a_time(var):
         if preflight.running(var):
@@ -72,8 +74,8 @@ def start(var: Path, port: int, api_port: int) -> Stop:
         # Perhaps it is a pod of ours (the dashboard) that outlived its supervisor: then it is there no more.
         down(var, quiet=True)
         check_ports(at)
-    for sentence in preflight.limits():
-        print(f"Note: {sentence}.")
+    for sentence in [*environment.unknown(), *preflight.limits()]:
+        print(f"Note: {sentence}{'' if sentence.endswith('?') else '.'}")
     prepare(at)
     return supervise(at)
 
@@ -209,7 +211,7 @@ def addons_state(at: Installation, token: str) -> str:
 
 def without(process: str) -> bool:
     """Whether this start leaves a process out: then there is nothing to wait for that it would do."""
-    return process in environment.words("BINNACLE_WITHOUT")
+    return process in environment.WITHOUT.get()
 
 
 def api_state(at: Installation, token: str) -> str:

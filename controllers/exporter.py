@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import environment
 from client.ports import beside
 from controllers import metrics
 from controllers.manifest import METRICS
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
 def of_role(role: str, runtime: Runtime, redis: Redis, ailing: Callable[[], str]) -> Exporter | None:
     """The exporter of a role's worker; None where the installation has no certificates."""
-    api_port = int(os.environ.get("BINNACLE_API_PORT") or 6443)
-    pki = Path(os.environ.get("BINNACLE_VAR", "var")).resolve() / "pki"
+    api_port = environment.API_PORT.get()
+    pki = environment.VAR.get().resolve() / "pki"
     if not (pki / "kubelet.key").exists():
         return None
     module, _, name = METRICS[role].partition(":")
@@ -35,7 +34,7 @@ def of_role(role: str, runtime: Runtime, redis: Redis, ailing: Callable[[], str]
         return "\n".join(lines).encode()
 
     return Exporter(
-        ["127.0.0.1", os.environ.get("BINNACLE_NODE_ADDRESS") or "127.0.0.1"],
+        ["127.0.0.1", environment.NODE_ADDRESS.get()],
         beside(api_port, role),
         str(pki / "kubelet.crt"),
         str(pki / "kubelet.key"),

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import environment
 from cluster.cache import Cache, Entry, Event
 from cluster.events import Recorder
 from cluster.store import Key
-from controllers import conditions, options, pods
+from controllers import conditions, pods
 from controllers.nodetaints import NO_EXECUTE, evict_after, wanted_taints
 from controllers.runtime import Context, Controller, Result, Watch, own_key
 from kube import clock
@@ -63,7 +64,7 @@ class NodeLifecycleController(Controller):
         # Nobody renews while the whole cluster is down: the grace period counts from our own start at the earliest.
         self._started = ctx.now() if self._started is None else self._started
         node = entry.object()
-        left = self._heard(ctx, node) + options.node_grace() - ctx.now()
+        left = self._heard(ctx, node) + environment.NODE_GRACE.get() - ctx.now()
         if left <= 0 and _conditions_known(node):
             node = self._lost(ctx, node)
         node = self._taint(ctx, node)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+import environment
 
 
 def folder() -> Path:
-    """Where the files are. Raises RuntimeError when the environment does not say."""
-    var = os.environ.get("BINNACLE_VAR")
-    if not var:
-        raise RuntimeError("BINNACLE_VAR is not set: give the folder that holds the cluster's state")
-    return Path(var) / "pki"
+    """Where the files are."""
+    return environment.VAR.get() / "pki"
 
 
 def accounts_key() -> Path:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import environment
 from cluster.cache import Cache, Entry, Event
 from cluster.store import Key
-from controllers import conditions, options, pods
+from controllers import conditions, pods
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch, join_key
 from kube.errors import ApiError, NotFound
 
@@ -74,12 +75,12 @@ class PodGCController(Controller):
         """Delete the oldest finished pods above the threshold; at most one pass in a while."""
         wait = self._swept + SWEEP_SECONDS - ctx.now()
         if wait > 0:
-            return wait if ctx.cache.count("pods") > options.terminated_pods() else None
+            return wait if ctx.cache.count("pods") > environment.TERMINATED_PODS.get() else None
         self._swept = ctx.now()
         finished = [
             entry for entry in ctx.cache.list("pods") if not entry.meta.deletionTimestamp and pods.view(entry).finished
         ]
-        excess = len(finished) - options.terminated_pods()
+        excess = len(finished) - environment.TERMINATED_PODS.get()
         if excess > 0:
             finished.sort(key=lambda entry: entry.meta.creationTimestamp or "")
             _remove(ctx, finished[:excess])

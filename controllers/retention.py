@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import environment
 from cluster.cache import Cache, Entry, Event
 from cluster.compaction import Compactor
-from controllers import options
 from controllers.runtime import Context, Controller, Result, Watch
 from kube import clock
 from kube.errors import ApiError, NotFound
@@ -37,7 +37,9 @@ class ChangeLogController(Controller):
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         if self._compactor is None:
-            self._compactor = Compactor(ctx.cache.store, options.history_hours(), options.history_changes(), ctx.now)
+            self._compactor = Compactor(
+                ctx.cache.store, environment.HISTORY_HOURS.get(), environment.HISTORY_CHANGES.get(), ctx.now
+            )
         return LOG_SECONDS if self._compactor.run() else 0.1
 
 
@@ -48,7 +50,7 @@ class EventExpiryController(Controller):
     watches = (Watch("namespaces", _once, _is_new),)
 
     def reconcile(self, key: str, ctx: Context) -> Result:
-        limit = ctx.now() - options.event_seconds()
+        limit = ctx.now() - environment.EVENT_TTL.get()
         old = [entry for entry in ctx.cache.list("events") if _expired(entry, limit)]
         for result in ctx.session.delete_many([("events", e.key.namespace, e.key.name) for e in old[:BATCH]]):
             if isinstance(result, ApiError) and not isinstance(result, NotFound):

@@ -7,7 +7,6 @@ environment (`BINNACLE_API_URL`, `BINNACLE_API_TOKEN_FILE`, `BINNACLE_API_CA`), 
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+import environment
 from client import healthz
 
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 MAX_ANSWER, MAX_METRICS = 4 << 20, 64 << 20  # bytes; 50,000 pods take 17 MB
 
 
@@ -42,16 +41,11 @@ class Endpoint(NamedTuple):
 
 def endpoint() -> Endpoint:
     """The API server of the local cluster."""
-    account = Path(os.environ.get("BINNACLE_SERVICE_ACCOUNT_DIR") or ACCOUNT)
-    token = os.environ.get("BINNACLE_API_TOKEN_FILE")
-    authority = os.environ.get("BINNACLE_API_CA")
-    var = Path(os.environ.get("BINNACLE_VAR", "var"))
-    url = os.environ.get("BINNACLE_API_URL") or f"https://127.0.0.1:{os.environ.get('BINNACLE_API_PORT') or 6443}"
-    token_file = Path(token) if token else account / "token"
-    ca_file = (
-        Path(authority)
-        if authority
-        else next((path for path in (account / "ca.crt", var / "pki" / "ca.crt") if path.is_file()), None)
+    account, var = environment.SERVICE_ACCOUNT_DIR.get(), environment.VAR.get()
+    url = environment.API_URL.get() or f"https://127.0.0.1:{environment.API_PORT.get()}"
+    token_file = environment.API_TOKEN_FILE.get() or account / "token"
+    ca_file = environment.API_CA.get() or next(
+        (path for path in (account / "ca.crt", var / "pki" / "ca.crt") if path.is_file()), None
     )
     return Endpoint(url.rstrip("/"), token_file if token_file.is_file() else None, ca_file)
 
@@ -64,16 +58,15 @@ async def probe(timeout: float = 1.5) -> str:
 
 def processes() -> list[str]:
     """The other processes that the supervisor of this installation keeps; none where there is no supervisor."""
-    without = os.environ.get("BINNACLE_WITHOUT", "").replace(" ", "").split(",")
-    known = healthz.PROCESSES if "BINNACLE_NODE_ADDRESS" in os.environ else ()
+    without = environment.WITHOUT.get()
+    known = healthz.PROCESSES if environment.NODE_ADDRESS.given else ()
     return [process for process in known if process not in without]
 
 
 async def probe_process(process: str, timeout: float = 2.5) -> str:
     """Ask `/healthz` of one of `processes`; "" when it is well, else why not."""
     where = endpoint()
-    api_port = int(os.environ.get("BINNACLE_API_PORT") or 6443)
-    url = healthz.page(process, api_port, os.environ.get("BINNACLE_NODE_ADDRESS") or "127.0.0.1")
+    url = healthz.page(process, environment.API_PORT.get(), environment.NODE_ADDRESS.get())
     return await healthz.ask(url, _context(where), timeout)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import signal
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+import environment
 from client import Client
 from client.kubeconfig import KubeconfigError
 from client.pod import api
@@ -170,9 +170,7 @@ async def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(
-        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(message)s")
     started = time.monotonic()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import environment
 from client.pod import inside
 
 
@@ -53,7 +53,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--api-server", default="", help="URL of the API, with the pod's service account")
     parser.add_argument("--kubeconfig", default="", help="instead of the pod's service account")
     found = parser.parse_args(arguments)
-    address = found.address or os.environ.get("POD_IP") or ""
+    address = found.address or environment.POD_IP.get()
     return Options(
         (address,) if address else ("0.0.0.0", "::"),
         found.port,

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import environment
 from client.api import Client
 from kubeproxy import nftables, routes
 from kubeproxy.metrics import METRICS, REQUESTS
@@ -113,8 +114,6 @@ async def run(options: argparse.Namespace, chosen: Sequence[Backend]) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(
-        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(message)s")
     parsed = parse()
     asyncio.run(run(parsed, backends(parsed)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import sqlite3
 import sys
@@ -12,6 +11,7 @@ import time
 
 import uvloop
 
+import environment
 from client import Client
 from client.kubeconfig import KubeconfigError
 from client.pod import api
@@ -40,9 +40,7 @@ async def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(
-        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(message)s")
     started = time.monotonic()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import environment
 from client.pod import inside
 
 EMBEDDED, PROMETHEUS = "embedded", "prometheus"
@@ -54,7 +54,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     if found.backend == PROMETHEUS and not found.prometheus_url:
         parser.error("--prometheus-url is missing: --backend prometheus needs it, as http://prometheus:9090")
     return Options(
-        found.address or os.environ.get("POD_IP") or "",
+        found.address or environment.POD_IP.get(),
         found.port,
         inside(found.data_dir),
         found.backend,

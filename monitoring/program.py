@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import orjson
 
+import environment
 from client import Client
 from monitoring import exposition
 from monitoring.access import Access, Refused
@@ -64,7 +64,7 @@ class Program:
         self.owners, self.objects, self.access = Owners(client), ObjectMetrics(client), Access(client)
         self.kubelets = Kubelets(client.config)
         self.scraper = Scraper(self.kubelets, self.owners, self.history, options.interval)
-        own = f"http://{options.address or os.environ.get('MY_POD_IP') or '127.0.0.1'}:{options.port}"
+        own = f"http://{options.address or environment.MY_POD_IP.get() or '127.0.0.1'}:{options.port}"
         self.discovery = Discovery(client, self.objects, Places(client.config.server, own))
         self.backend = self._backend()
         self.tally = exposition.Tally()

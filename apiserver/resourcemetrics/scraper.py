@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 import orjson
 
+import environment
 from apiserver.backend import Target
 from client.lines import Lines, Place
 from client.wire import FAILURES
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 Kubelet = tuple[Target, str]  # where, and what its paths begin with
 
-EVERY = float(os.environ.get("BINNACLE_METRICS_RESOLUTION") or 15)  # seconds from one round to the next
+EVERY = environment.METRICS_RESOLUTION.get()  # seconds from one round to the next
 GO_ON = 60.0  # seconds after the last question: an autoscaler asks each 15, who watches `kubectl top` more often
 TIMEOUT = 3.0  # seconds for one kubelet: autoscalers wait 5 for the whole
 ROUND = 10.0  # seconds for all: those that were silent come last, so that they take nobody's turn

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import environment
 from cluster.cache import Entry
 from cluster.events import Recorder
 from cluster.store import Key
-from controllers import conditions, options, pods
+from controllers import conditions, pods
 from controllers.autoscaler import metrics, replicas, speed
 from controllers.autoscaler.metrics import Unavailable
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
@@ -86,11 +87,13 @@ class HorizontalPodAutoscalerController(Controller):
             self._past.pop(key, None)
             return None
         # The first look comes a period after the creation: the workload it was made with should run by then.
-        wait = clock.parse(entry.meta.creationTimestamp or clock.now()) + options.metrics_period() - ctx.now()
+        wait = (
+            clock.parse(entry.meta.creationTimestamp or clock.now()) + environment.AUTOSCALER_PERIOD.get() - ctx.now()
+        )
         if wait > 0:
             return wait
         self._look(key, entry.object(), ctx)
-        return options.metrics_period()
+        return environment.AUTOSCALER_PERIOD.get()
 
     def _look(self, key: str, hpa: Json, ctx: Context) -> None:
         status = dict(hpa.get("status") or {})

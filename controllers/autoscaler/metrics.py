@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.parse
 import urllib.request
 from typing import Any
 
+import environment
 from cluster.cache import Cache
 from cluster.store import Key
 from kube import quantity
@@ -45,7 +45,7 @@ def pod_usage(cache: Cache, namespace: str, selector: str, resource: str, contai
 def _fetch(namespace: str, selector: str) -> Json:
     from client import load
 
-    config = load(os.path.join(os.environ["BINNACLE_VAR"], "kubeconfig"))
+    config = load(environment.VAR.get() / "kubeconfig")
     query = urllib.parse.urlencode({"labelSelector": selector})
     path = f"{config.server}/apis/metrics.k8s.io/v1beta1/namespaces/{urllib.parse.quote(namespace)}/pods?{query}"
     request = urllib.request.Request(path, headers={"Authorization": f"Bearer {config.bearer()}"})

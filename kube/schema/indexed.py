@@ -8,11 +8,12 @@ from pathlib import Path
 
 import orjson
 
+import environment
+
 
 def cache_folder() -> Path:
-    """Where derived files live: `$BINNACLE_VAR/cache`, or `var/cache` beside the packages."""
-    var = os.environ.get("BINNACLE_VAR") or Path(__file__).resolve().parents[2] / "var"
-    return Path(var) / "cache"
+    """Where derived files live: `cache` in the state folder."""
+    return environment.VAR.get() / "cache"
 
 
 def write_cached(name: str, content: bytes) -> Path:

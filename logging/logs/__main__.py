@@ -7,10 +7,10 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import signal
 import sys
 
+import environment
 from client.kubeconfig import Config, KubeconfigError
 from logs.access import Access
 from logs.exposition import Tally
@@ -60,9 +60,7 @@ async def main(options: argparse.Namespace, config: Config | None) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(
-        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     options = parse()
     try:
         with contextlib.suppress(KeyboardInterrupt):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import environment
 from logs.connection import Server
 from logs.index.backend import Embedded
 from logs.index.parts import Bounds, Full, Parts
@@ -41,7 +41,7 @@ def opened(place: str) -> Opened:
     if place.startswith(("http://", "https://")):
         from logs.search.elastic import Elastic
 
-        words = os.environ.get("LOG_STORE_AUTHORIZATION", "")
+        words = environment.LOG_STORE_AUTHORIZATION.get()
         return Opened(Elastic.at(place), Server(place, (lambda: {"Authorization": words}) if words else dict))
     parts = Parts(Path(place), Bounds(days=KEPT_DAYS, size=1 << 62, free=64 << 20, part=PART))
     writer = Writer(parts)

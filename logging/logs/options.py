@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import environment
 from logs.arguments import positive, size
 from logs.ship.options import inside
 
@@ -18,9 +18,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m logs", description="Keeps the cluster's log lines and searches them."
     )
-    parser.add_argument(
-        "--address", default=os.environ.get("POD_IP") or "", help="to listen on; default: $POD_IP, else all"
-    )
+    parser.add_argument("--address", default=environment.POD_IP.get(), help="to listen on; default: $POD_IP, else all")
     parser.add_argument("--port", type=int, default=9428)
     parser.add_argument(
         "--data-dir", type=Path, default=Path("/var/lib/log-store"), help="where the embedded store keeps lines"

@@ -49,7 +49,7 @@ class Server:
         return self
 
     def _start(self) -> None:
-        environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "BINNACLE_REDIS")}
+        environment = {**os.environ, "DATABASE_URL": "", "BINNACLE_REDIS": ""}
         environment.update(self.environment)
         self.log = (self.var.parent / f"{self.var.name}.log").open("w")
         self.process = subprocess.Popen(

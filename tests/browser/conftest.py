@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+import environment
 from cluster.database import Database
 from cluster.store import Store
 from tests.conftest import ROOT
@@ -36,7 +37,7 @@ ARGS = [
 
 
 def chromium() -> str | None:
-    return os.environ.get("BINNACLE_BROWSER") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return environment.BROWSER.get() or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def free_port() -> int:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import environment as settings
 from config.control import supervisor
 from tests.e2e import machine
 from tests.e2e.machine import ROOT
@@ -51,7 +52,7 @@ class Cluster:
 
     def _path(self) -> str:
         # Of root's own folders an ordinary user sees nothing: no shims of pyenv, for one.
-        entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+        entries = settings.PATH.get().split(os.pathsep)
         return os.pathsep.join(entry for entry in entries if not (self.prefix and entry.startswith("/root")))
 
     # -- the commands of the Makefile
@@ -164,7 +165,7 @@ class Cluster:
     def kubectl_environment(self, **environment: str) -> dict[str, str]:
         return {
             **self.environment,
-            "PATH": os.environ["PATH"],
+            "PATH": settings.PATH.get(),
             "KUBECONFIG": str(self.var / "kubeconfig"),
             "KUBECACHEDIR": str(self.folder / "cache"),
             **environment,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -15,10 +14,11 @@ from typing import Any
 
 import pytest
 
+import environment
 from deploy.elasticsearch import node
 from tests.e2e.machine import ROOT, free_port
 
-HOME = Path(os.environ.get("BINNACLE_ELASTICSEARCH") or ROOT / "build" / "elasticsearch")
+HOME = ROOT / environment.ELASTICSEARCH.get()
 
 
 def install() -> None:

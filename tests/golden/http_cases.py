@@ -17,9 +17,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import environment
 from tests.apiserver.standalone import ROOT, Server
 
-CASES = ROOT.parent / "shared" / "golden" / "http"
+CASES = ROOT / environment.GOLDEN.get() / "http"
 HERE = Path(__file__).resolve().parent
 PASSING, BY_DECISION, REPORT = HERE / "http-passing.txt", HERE / "by-decision.txt", ROOT / "build" / "golden-http.json"
 

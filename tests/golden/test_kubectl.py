@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import subprocess
 import sys
@@ -19,11 +18,12 @@ from typing import Any
 
 import pytest
 
+import environment
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import ROOT_USER, made
 from tests.e2e.machine import ROOT
 
-GOLDEN = Path(os.environ.get("BINNACLE_GOLDEN", ROOT.parent / "shared" / "golden")) / "kubectl"
+GOLDEN = ROOT / environment.GOLDEN.get() / "kubectl"
 PASSING = Path(__file__).with_name("kubectl-passing.txt")
 RESULT = ROOT / "build" / "golden-kubectl.json"
 SCENARIOS = sorted(path.parent for path in GOLDEN.glob("scenarios/*/scenario.json"))

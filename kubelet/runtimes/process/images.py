@@ -8,10 +8,10 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import environment as settings
 from kubelet.runtimes.base import ImageError
 
 ROOT = Path(__file__).resolve().parents[3]
-_ADDON_VARIABLES = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "LANG")
 
 
 def repository(image: str) -> str:
@@ -40,11 +40,11 @@ def working_directory(image: str) -> str:
 
 def environment(image: str, uid: int | None) -> dict[str, str]:
     """What a container of this image finds before its own variables."""
-    path = os.environ.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    path = settings.PATH.get()
     if repository(image) == "host":
         # The machine's programs come first; the project's environment adds python and redis-server to a bare one.
         return {"PATH": os.pathsep.join([path, *_project_bins()]), "HOME": _home(uid)}
-    inherited = {k: v for k, v in os.environ.items() if k.startswith("BINNACLE_") or k in _ADDON_VARIABLES}
+    inherited = settings.passed_on("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "LANG")
     return {"PATH": os.pathsep.join([*_project_bins(), path]), "HOME": _home(uid), **inherited}
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from typing import Any, NamedTuple
 
 import orjson
 
+import environment
 from logs.connection import Server
 from logs.elastic.template import NUMBERS, PREFIX
 from logs.query import fields, moments
@@ -46,7 +46,7 @@ class Elastic:
     @classmethod
     def at(cls, url: str) -> Elastic:
         """With the credentials that the environment has. Raises ValueError."""
-        words = os.environ.get("LOG_STORE_AUTHORIZATION", "")  # such as `ApiKey …`
+        words = environment.LOG_STORE_AUTHORIZATION.get()
         return cls(Server(url, (lambda: {"Authorization": words}) if words else dict, timeout=TIMEOUT))
 
     async def _ask(self, method: str, path: str, body: Json | None = None) -> Json:

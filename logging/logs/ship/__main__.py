@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import gc
 import logging
-import os
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ from collections.abc import Coroutine, Iterator
 from itertools import chain
 from typing import Any
 
+import environment
 from client.kubeconfig import Config, KubeconfigError
 from dnsserver import web
 from logs.connection import Server
@@ -160,14 +160,12 @@ class Program:
 
 
 def _server(url: str) -> Server:
-    words = os.environ.get("LOG_STORE_AUTHORIZATION", "")  # such as `ApiKey …`
+    words = environment.LOG_STORE_AUTHORIZATION.get()
     return Server(url, (lambda: {"Authorization": words}) if words else dict)
 
 
 def main() -> None:
-    logging.basicConfig(
-        level=os.environ.get("BINNACLE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     options = parse()
     try:
         asyncio.run(Program(options, api(options)).run())

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import environment
 from client import pod
 from client.kubeconfig import Config
 from logs.arguments import positive, size
@@ -15,7 +16,7 @@ from logs.arguments import positive, size
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """See `--help`. Paths are as this process sees them."""
     parser = argparse.ArgumentParser(prog="python -m logs.ship", description="Ships the logs of a node to a store.")
-    parser.add_argument("--node", default=os.environ.get("NODE_NAME") or os.uname().nodename)
+    parser.add_argument("--node", default=environment.NODE_NAME.get() or os.uname().nodename)
     parser.add_argument("--pods-dir", type=Path, help="the kubelet's folder of container logs, such as /var/log/pods")
     parser.add_argument(
         "--programs-dir",
@@ -47,7 +48,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default="auto",
         help="ship Kubernetes Events too; auto: where the API server's log is, so on one node",
     )
-    parser.add_argument("--address", default=os.environ.get("POD_IP") or "", help="of /metrics, /health, /ready")
+    parser.add_argument("--address", default=environment.POD_IP.get(), help="of /metrics, /health, /ready")
     parser.add_argument("--http-port", type=positive, default=9154)
     parser.add_argument("--api-server", default="", help="URL of the API, with the pod's service account")
     parser.add_argument("--kubeconfig", default="", help="instead of the pod's service account")

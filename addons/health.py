@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from addons.catalogue import ADDON_LABEL, NAMESPACE
 from cluster.cache import Cache, Entry
 from dashboard.levels import conditions, containers
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 WORKLOADS = ("deployments.apps", "daemonsets.apps", "statefulsets.apps")
 

@@ -7,7 +7,6 @@ again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
@@ -16,8 +15,7 @@ from addons.catalogue import NAMESPACE, Addon
 from addons.state import Rollout, State
 from cluster.events import Recorder
 from controllers.runtime import Context
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 MANAGER = "addon-manager"  # owner of the fields that manifests set, and actor in the audit trail
 

@@ -26,8 +26,8 @@ import orjson
 
 from addons.catalogue import Addon
 from kube import clock
+from kube.objects import Json
 
-Json = dict[str, Any]
 Values = Mapping[str, str]
 
 PREFIX = "addons.binnacle/"

@@ -20,9 +20,8 @@ from cluster.store import Key, Store
 from cluster.verbs import Session
 from kube import clock
 from kube.errors import Conflict
+from kube.objects import Json
 from kube.users import AUTHENTICATED, User
-
-Json = dict[str, Any]
 
 WARNINGS = 8  # events shown
 ATTEMPTS = 20  # writes, when the manager's notes come in between

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from apiserver import negotiation, response
 from apiserver.request import Request
@@ -16,12 +16,11 @@ from apiserver.resourcemetrics import kinds as resourcemetrics
 from apiserver.response import Answer, Response
 from kube import schema
 from kube.errors import ApiError
+from kube.objects import Json
 from kube.registry import Kind
 
 if TYPE_CHECKING:
     from apiserver.state import State
-
-Json = dict[str, Any]
 
 
 # The order in which kube-apiserver lists its groups; groups of custom resources follow by name.

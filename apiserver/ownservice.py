@@ -18,7 +18,8 @@ from cluster.store import Key
 if TYPE_CHECKING:
     from apiserver.state import State
     from cluster.cache import Event
-    from kube.registry import Json, Kind
+    from kube.objects import Json
+    from kube.registry import Kind
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def of_object(obj: Json, version: str = "v1") -> Json:

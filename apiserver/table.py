@@ -12,9 +12,8 @@ import orjson
 from apiserver import partial
 from cluster.cache import Entry
 from kube import clock
+from kube.objects import Json
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 INCLUDE = ("", "None", "Metadata", "Object")
 _FAR = 1e9  # seconds: whatever depends on the time looks different then

@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kube.objects import Json
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-
-Json = dict[str, Any]
 
 
 def prepare(var: Path) -> None:

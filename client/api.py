@@ -14,6 +14,7 @@ import orjson
 
 from client.errors import ApiStatusError, status_from_text
 from client.kubeconfig import Config, load
+from kube.objects import Json
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -21,7 +22,6 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 Params = Mapping[str, str | int]
-Json = dict[str, Any]
 
 
 class Observer(Protocol):

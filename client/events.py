@@ -6,16 +6,15 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from typing import Any
 
 import aiohttp
 
 from client.api import Client
 from client.errors import ApiStatusError
 from client.paths import resource_path
+from kube.objects import Json
 
 log = logging.getLogger("client.events")
-Json = dict[str, Any]
 WAITING, REMEMBERED = 1000, 4096
 
 

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 from client.backoff import Backoff
 from client.errors import ApiStatusError
 from client.paths import Key, object_key
+from kube.objects import Json
 
 log = logging.getLogger("client.reflector")
 
-Json = dict[str, Any]
 Params = Mapping[str, str | int]
 
 

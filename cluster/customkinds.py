@@ -9,20 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cluster.store import Key
 from kube import crd
 from kube.crd import ending, names
 from kube.crd.conditions import is_true
 from kube.errors import ApiError, Conflict, NotFound
+from kube.objects import Json
 from kube.registry import Kind, Registry
 
 if TYPE_CHECKING:
     from cluster.cache import Cache, Event
     from cluster.verbs import Session
 
-Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cluster.store import Key
 from kube import clock
 from kube.errors import ApiError
+from kube.objects import Json
 
 if TYPE_CHECKING:
     from cluster.verbs import Session
 
 log = logging.getLogger(__name__)
 
-Json = dict[str, Any]
 
 QUEUE = 10_000  # events that may wait to be written
 MEMORY = 4_096  # objects and messages remembered for correlation

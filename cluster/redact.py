@@ -12,8 +12,7 @@ import re
 from typing import Any
 
 from kube.objectmeta import LAST_APPLIED
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 _CREDENTIAL_NAME = re.compile(
     r"(?i)(^|[-_.]|[a-z])(pass(word|wd|phrase)?|pwd|secret|token|api[-_]?key|access[-_]?key|secret[-_]?key|private[-_]?key"

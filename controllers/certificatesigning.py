@@ -11,8 +11,7 @@ from controllers import signer
 from controllers.runtime import Context, Controller, Result, Watch, own_key
 from kube import clock
 from kube.errors import NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 STORAGE = "certificatesigningrequests.certificates.k8s.io"
 DECIDED, PENDING = 3600.0, 24 * 3600.0  # seconds that a request is kept after its decision, and without one

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from cluster.cache import Cache, Entry
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch
 from kube import selectors
 from kube.errors import NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 STORAGE = "clusterroles.rbac.authorization.k8s.io"
 _MARK = b'"aggregationRule"'

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def find(status: Json, type: str) -> Json | None:

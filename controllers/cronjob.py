@@ -20,8 +20,7 @@ from controllers.podcontrol import namespace_ends
 from controllers.runtime import Context, Controller, Result, Terminal, Watch, own_key, split_key
 from kube import clock, cron
 from kube.errors import AlreadyExists, ApiError, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 STORAGE, JOBS = "cronjobs.batch", "jobs.batch"
 SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp"

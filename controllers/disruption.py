@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 from cluster.cache import Cache, Entry, Event
 from cluster.store import Key
@@ -12,8 +11,7 @@ from controllers import conditions, pods
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
 from kube import clock, selectors
 from kube.errors import NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 STORAGE = "poddisruptionbudgets.policy"
 DELETION_SECONDS = 120.0  # an evicted pod that is not gone after this was not evicted after all

@@ -13,8 +13,7 @@ from cluster.cache import Cache, Entry, Event, Owner
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch
 from kube.errors import ApiError, Conflict, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 LOOK_AGAIN = 5.0  # seconds, while dependents block a foreground deletion; their end sends a sign, too

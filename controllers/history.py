@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controllers import owners, templates
 from controllers.runtime import Context
 from kube.errors import AlreadyExists, NotFound
+from kube.objects import Json
 
 if TYPE_CHECKING:
     from kube.selectors import Selector
 
-Json = dict[str, Any]
 
 STORAGE = "controllerrevisions.apps"
 REVISION_LABEL = "controller-revision-hash"  # on pods, and on the revisions of daemon sets

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from cluster.cache import Entry
 from cluster.store import Key
 from controllers import conditions
 from controllers.runtime import Context, Controller, Result, Watch, going, is_going, own_key
 from kube.errors import ApiError, NotFound
+from kube.objects import Json
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 FINALIZER = "kubernetes"
 # Seconds: content that goes sends no sign to the namespace. What finalizers hold takes others' work, so less often.

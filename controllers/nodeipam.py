@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Terminal, Watch, own_key
 from kube.errors import NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 NODE_PREFIX = 24
 

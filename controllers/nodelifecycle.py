@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import environment
 from cluster.cache import Cache, Entry, Event
@@ -19,8 +18,7 @@ from controllers.nodetaints import NO_EXECUTE, evict_after, wanted_taints
 from controllers.runtime import Context, Controller, Result, Watch, own_key
 from kube import clock
 from kube.errors import Conflict, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 LEASES, LEASE_NAMESPACE = "leases.coordination.k8s.io", "kube-node-lease"
 CONDITIONS = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")

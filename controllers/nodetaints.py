@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from controllers import conditions
 from kube import clock, nodematch
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 NO_SCHEDULE, NO_EXECUTE = "NoSchedule", "NoExecute"
 PREFIX = "node.kubernetes.io/"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cluster.cache import Cache, Entry
 from cluster.store import Key
 from controllers.runtime import Context, join_key
 from kube.errors import Conflict, Invalid, NotFound
+from kube.objects import Json
 
 if TYPE_CHECKING:
     from kube.selectors import Selector
-
-Json = dict[str, Any]
 
 
 def reference(owner: Json) -> Json:

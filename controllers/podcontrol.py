@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
@@ -12,8 +11,7 @@ from cluster.events import Recorder
 from controllers import owners
 from controllers.runtime import Context
 from kube.errors import ApiError, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 BURST = 500  # pods created or deleted by one reconcile: one commit
 SHOWN_ERRORS = 3

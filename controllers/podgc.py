@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import environment
 from cluster.cache import Cache, Entry, Event
@@ -11,8 +10,7 @@ from cluster.store import Key
 from controllers import conditions, pods
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch, join_key
 from kube.errors import ApiError, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 SWEEP = "sweep"  # the key of the pass over all finished pods; every other key is a node or a pod
 SWEEP_SECONDS = 20.0

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from cluster.events import Recorder
 from cluster.store import Key
@@ -18,8 +17,7 @@ from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from kube import selectors
 from kube.errors import ApiError, Conflict, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def rs_selector(rs: Json) -> selectors.Selector:

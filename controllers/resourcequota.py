@@ -7,7 +7,6 @@ now and then, because objects change what they use without passing a quota.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from cluster.admission import quota_usage
 from cluster.cache import Cache, Entry, Event
@@ -16,10 +15,9 @@ from controllers import pods
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
 from kube import quantity
 from kube.errors import NotFound
+from kube.objects import Json
 from kube.quantity import Quantity
 from kube.registry import of_cluster
-
-Json = dict[str, Any]
 
 STORAGE = "resourcequotas"
 PLAIN = frozenset(

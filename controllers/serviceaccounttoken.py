@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from typing import Any
 
 from cluster.cache import Cache, Entry
 from cluster.jwt import LEGACY_CLAIM, LEGACY_ISSUER, Signer
@@ -12,8 +11,7 @@ from cluster.store import Key
 from controllers import pki
 from controllers.runtime import Context, Controller, Result, Watch, join_key, split_key
 from kube.errors import NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 TYPE = "kubernetes.io/service-account-token"
 FILLED = {"ca.crt", "namespace", "token"}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import orjson
 
-Json = dict[str, Any]
+from kube.objects import Json
 
 HASH_LABEL = "pod-template-hash"
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: a hash is never a word

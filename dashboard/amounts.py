@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kube import quantity
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 class Amounts(NamedTuple):

@@ -7,12 +7,9 @@ moment says when, in `at` (RFC 3339); "lines" are what the pod's container said 
 
 from __future__ import annotations
 
-from typing import Any
-
 from dashboard.levels import BAD, PROGRESS, conditions, containers
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM"}
 _EXITS = {

@@ -18,8 +18,8 @@ from dashboard import objects, overview
 from dashboard.access import Access
 from dashboard.lists import ListFeed
 from dashboard.source import CRDS
+from kube.objects import Json
 
-Json = dict[str, Any]
 RIGHTS = frozenset(rbac.STORAGES)
 
 

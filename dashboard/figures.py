@@ -24,8 +24,8 @@ from dashboard import amounts, overview
 from dashboard.access import Access
 from dashboard.figures_source import Silent, line_of
 from dashboard.overview import Facts
+from kube.objects import Json
 
-Json = dict[str, Any]
 RANGES = ("15m", "1h", "6h", "24h", "7d", "30d")
 WORKLOADS = {
     "deployments.apps": "Deployment",

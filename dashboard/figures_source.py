@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 from urllib.parse import urlencode
 
 import orjson
@@ -12,8 +11,8 @@ import orjson
 from cluster.store import Key
 from dashboard import api
 from dashboard.source import PerSource, Source
+from kube.objects import Json
 
-Json = dict[str, Any]
 NAMESPACE, NAME, SWITCH = "kube-system", "monitoring", "addon-monitoring"
 PATH = "/api/v1/range"
 PATIENCE = 8.0  # seconds for an answer

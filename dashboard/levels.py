@@ -6,9 +6,9 @@ level, reason = judge("pods", pod)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-Json = dict[str, Any]
+from kube.objects import Json
+
 Verdict = tuple[int, str]
 
 OK, PROGRESS, BAD, DONE, NONE = 0, 1, 2, 3, 4

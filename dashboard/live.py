@@ -24,9 +24,9 @@ from dashboard.access import Access
 from dashboard.feeds import FEEDS, key_of
 from dashboard.monitor import Monitor
 from kube.errors import ApiError
+from kube.objects import Json
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 Send = Callable[[bytes], Awaitable[None]]
 MAX_FEEDS = 16
 MAX_WAITING = 8  # questions to other programs

@@ -24,8 +24,8 @@ from cluster.store import Key
 from dashboard import api
 from dashboard.access import Access
 from dashboard.source import PerSource, Source
+from kube.objects import Json
 
-Json = dict[str, Any]
 NAMESPACE, NAME, SWITCH = "kube-system", "log-store", "addon-logging"
 PATIENCE = 10.0  # seconds for an answer
 SILENCE = 5.0  # seconds without a beat until a tail counts as broken

@@ -16,6 +16,7 @@ import orjson
 
 from dashboard.consumers import Consumer
 from dashboard.logsearch import ASKS, SILENCE, BadQuestion, Silent, line_of, question, scope_of
+from kube.objects import Json
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,6 @@ MAX_ASKS = 16  # at once
 MAX_MESSAGE = 20_000  # characters
 RECHECK = 5.0  # seconds between looks whether a tail's user still has the rights it began with
 RETRY = 2.0
-Json = dict[str, Any]
 
 
 class LogSearchConsumer(Consumer):

@@ -18,9 +18,9 @@ from dashboard.explain import explain_node, explain_pod
 from dashboard.levels import BAD, PROGRESS, judge
 from dashboard.overview import summary
 from dashboard.rows import Rows
+from kube.objects import Json
 from kube.registry import Kind
 
-Json = dict[str, Any]
 MAX_TREE, MAX_EVENTS, MAX_RELATED, MAX_BODY, MAX_HISTORY, MAX_HISTORY_BYTES = (200, 100, 100, 1_500_000, 100, 4_000_000)
 
 

@@ -11,7 +11,7 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -23,8 +23,7 @@ from dashboard.access import Access, Scope, within
 from dashboard.levels import BAD, DONE, NONE, OK, PROGRESS, conditions, judge
 from dashboard.source import Source
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 JUDGED = (
     "nodes",

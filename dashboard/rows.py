@@ -22,9 +22,9 @@ from cluster.store import Key
 from dashboard import amounts
 from dashboard.levels import judge
 from kube import clock
+from kube.objects import Json
 from kube.registry import BUILT_IN, Column, Kind
 
-Json = dict[str, Any]
 MAX_CELL = 512
 CREATED = frozenset({"Age", "Created At"})
 WORKLOADS = (

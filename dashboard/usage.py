@@ -22,8 +22,8 @@ from dashboard import api
 from dashboard.access import Access, Scope, within
 from dashboard.source import PerSource, Source
 from kube import clock, quantity
+from kube.objects import Json
 
-Json = dict[str, Any]
 Place = tuple[str, str]  # namespace, name
 KINDS = {"pods": True, "nodes": False}  # whether in namespaces
 GROUP = "metrics.k8s.io"

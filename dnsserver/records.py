@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from sys import intern
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Json = dict[str, Any]
+from kube.objects import Json
+
 Name = tuple[str, str]  # namespace, service
 SERVICE_LABEL = "kubernetes.io/service-name"
 TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"

@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import aiohttp
 
@@ -15,8 +14,8 @@ from client import ApiStatusError, Client, Reflector, resource_path
 from dnsserver.metrics import Metrics
 from dnsserver.records import Name, Pod, Records, Service, Slice, pod_of, service_of, slice_of
 from dnsserver.zone import pods_of
+from kube.objects import Json
 
-Json = dict[str, Any]
 CONTACT = 10.0  # seconds between looks whether the API answers
 LIVE = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown"  # pods whose addresses are their own
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kube import clock
-from kube.registry import Column, Json
+from kube.objects import Json
+from kube.registry import Column
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kube.errors import FieldError, forbidden, invalid, required, too_long
-from kube.registry import Context, Json, Strategy
+from kube.objects import Json
+from kube.registry import Context, Strategy
 from kube.validation import (
     Checker,
     check,

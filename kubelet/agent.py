@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from client import Client, Reflector, resource_path
 from client.events import Recorder
+from kube.objects import Json
 from kubelet import lease, localstorage, machine, podspec
 from kubelet.cleanup import remove_orphans
 from kubelet.containers import Builder
@@ -25,7 +25,6 @@ from kubelet.volumes.manager import layout
 from kubelet.worker import PodWorker, Tools
 
 log = logging.getLogger("kubelet")
-Json = dict[str, Any]
 
 
 class Agent:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
+from kube.objects import Json
 from kubelet import podspec, quantity, services
 from kubelet.capabilities import dropped
 from kubelet.envs import Environment, Lookup
@@ -17,7 +17,6 @@ from kubelet.runtimes.base import ConfigError, ContainerSpec, Limits
 from kubelet.volumes import manager as volumes
 from kubelet.volumes.base import Ready
 
-Json = dict[str, Any]
 MAX_NAME = 255  # bytes of a folder's name
 
 

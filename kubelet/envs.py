@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
+from kube.objects import Json
 from kubelet import fields
 from kubelet.expand import expand
 from kubelet.fields import PodFacts
 from kubelet.runtimes.base import ConfigError
 
-Json = dict[str, Any]
 _NAME = re.compile(r"[^=\0]+")
 
 

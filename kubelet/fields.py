@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
+from kube.objects import Json
 from kubelet import podspec, quantity
 from kubelet.runtimes.base import ConfigError
 
-Json = dict[str, Any]
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
+from kube.objects import Json
 from kubelet.commands import run
 from kubelet.probes.actions import http_get
 from kubelet.runtimes.base import Runtime, StartError
-
-Json = dict[str, Any]
 
 
 class HookError(Exception):

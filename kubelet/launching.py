@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kube.objects import Json
 from kubelet import hooks, podspec
 from kubelet.backoff import CrashBackoff
 from kubelet.plan import Plan
@@ -15,7 +16,6 @@ from kubelet.volumes.base import Ready, VolumeError
 if TYPE_CHECKING:
     from kubelet.worker import PodWorker
 
-Json = dict[str, Any]
 RESYNC = 30.0
 MOUNT_RETRY = 2.0
 CONFIG_RETRY = 10.0

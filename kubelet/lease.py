@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 import aiohttp
 
 from client import ApiStatusError, Client, resource_path
 from client.api import MERGE_PATCH
+from kube.objects import Json
 from kubelet import clock
 
 log = logging.getLogger("kubelet.lease")
-Json = dict[str, Any]
 NAMESPACE, SECONDS, PERIOD = "kube-node-lease", 40, 10.0
 GROUP = "coordination.k8s.io/v1"
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kube.objects import Json
 from kubelet import podspec, quantity
 from kubelet.metrics import EVICTIONS
 from kubelet.stats.machine import disk_usage
@@ -16,7 +17,6 @@ from kubelet.volumes.base import Context
 if TYPE_CHECKING:
     from kubelet.worker import PodWorker
 
-Json = dict[str, Any]
 PERIOD = 10.0
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from kube.objects import Json
 from kubelet.logs.reader import last_lines
 from kubelet.runtimes.base import ContainerState
 
-Json = dict[str, Any]
 MAX_MESSAGE = 4096
 FALLBACK_LINES, FALLBACK_BYTES = 80, 2048
 

@@ -7,20 +7,19 @@ import logging
 import os
 import platform
 import time
-from typing import Any
 
 import aiohttp
 
 from client import ApiStatusError, Backoff, Client, resource_path
 from client.api import MERGE_PATCH
 from client.events import Recorder
+from kube.objects import Json
 from kubelet import clock
 from kubelet.machine import Machine
 from kubelet.options import Options
 from kubelet.runtimes.base import Runtime
 
 log = logging.getLogger("kubelet.node")
-Json = dict[str, Any]
 VERSION = "v1.36.3"
 RUNTIME_LABEL = "node.binnacle/runtime"  # what runs the containers: simulated nodes, which run none, do not have it
 PERIOD, REPORT = 10.0, 300.0

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from kube.objects import Json
 from kube.pods.restarts import restarts
 from kubelet import podspec
 from kubelet.runtimes.base import ContainerState, PodState
-
-Json = dict[str, Any]
 
 
 @dataclass

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from kube.objects import Json
 from kubelet import podspec
 from kubelet.runtimes.base import Mount
 from kubelet.shim.logs import rotated
 
-Json = dict[str, Any]
 HOSTS = """# Kubernetes-managed hosts file.
 127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from kube.objects import Json
 from kubelet import clock
-
-Json = dict[str, Any]
 
 
 def uid(pod: Json) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kube.objects import Json
 from kubelet import podspec
 from kubelet.containers import limits
 from kubelet.runtimes.base import ContainerState, PodState
 
 if TYPE_CHECKING:
     from kubelet.worker import PodWorker
-
-Json = dict[str, Any]
 
 
 class Resizer:

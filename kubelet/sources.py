@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from client import Client, Reflector, resource_path
+from kube.objects import Json
 
-Json = dict[str, Any]
 Key = tuple[str, str, str]
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from kube.objects import Json
 from kube.pods.restarts import restarts
 from kubelet import clock, podspec
 from kubelet.runtimes.base import ContainerState, PodState
 
-Json = dict[str, Any]
 OWN_CONDITIONS = (
     "PodReadyToStartContainers",
     "Initialized",

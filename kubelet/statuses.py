@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 import aiohttp
 
 from client import ApiStatusError, Backoff, Client, resource_path
 from client.api import MERGE_PATCH
+from kube.objects import Json
 from kubelet import podspec
 
 log = logging.getLogger("kubelet.status")
-Json = dict[str, Any]
 NULLABLE = ("podIP", "podIPs", "reason", "message", "initContainerStatuses", "ephemeralContainerStatuses")
 
 

@@ -6,12 +6,11 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
 
+from kube.objects import Json
 from kubelet import hooks
 from kubelet.runtimes.base import Runtime
 
-Json = dict[str, Any]
 AFTER_HOOK = 2.0
 """Seconds that a container has at least, once its preStop hook used up the grace period."""
 LOOK = 0.1

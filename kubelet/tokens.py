@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from client import Client, resource_path
+from kube.objects import Json
 from kubelet import clock
 
-Json = dict[str, Any]
 Key = tuple[str, str, int]
 MAX_AGE = 24 * 3600
 

@@ -7,12 +7,12 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
 from client import ApiStatusError, Client
 from client.events import Recorder
+from kube.objects import Json
 from kubelet import plan as plans
 from kubelet import podspec
 from kubelet.containers import Builder
@@ -34,7 +34,6 @@ from kubelet.volumes import manager as volumes
 from kubelet.volumes.base import Context, Ready, VolumeError
 
 log = logging.getLogger("kubelet.worker")
-Json = dict[str, Any]
 RESYNC = 30.0
 RETRY = (0.5, 60.0)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Any
 
+from kube.objects import Json
 from kubeproxy.rules import PROTOCOLS, Endpoint, ServicePort
 
-Json = dict[str, Any]
 EVERYWHERE = ("", "0.0.0.0")
 
 

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 from client.api import Client
 from client.events import Recorder
 from client.reflector import Reflector
+from kube.objects import Json
 from kubeproxy import metrics
 from kubeproxy.hostports import host_ports, keep
 from kubeproxy.rules import ServicePort, service_ports
 
 log = logging.getLogger("kubeproxy")
-Json = dict[str, Any]
 
 SETTLE = 0.05  # seconds: changes that come together are applied together
 RETRY = 5.0  # seconds after a backend failed

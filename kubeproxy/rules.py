@@ -9,9 +9,10 @@ import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Json = dict[str, Any]
+from kube.objects import Json
+
 PROTOCOLS = {"TCP", "UDP", "SCTP"}
 
 

@@ -10,18 +10,17 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from client import ApiStatusError, Client, resource_path
 from client.ports import beside
+from kube.objects import Json
 from monitoring.objects.metrics import ObjectMetrics
 from monitoring.objects.wishes import joined
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 
 CREDENTIALS = "__meta_binnacle_credentials"
 # Jobs of kubernetes-mixin, and the paths of a kubelet that they read.

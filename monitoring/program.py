@@ -13,6 +13,7 @@ import orjson
 
 import environment
 from client import Client
+from kube.objects import Json
 from monitoring import exposition
 from monitoring.access import Access, Refused
 from monitoring.discovery import Discovery, Places
@@ -20,7 +21,7 @@ from monitoring.history.history import History
 from monitoring.objects import ObjectMetrics
 from monitoring.options import PROMETHEUS, Options
 from monitoring.queries import ask
-from monitoring.queries.answer import BackendError, Json
+from monitoring.queries.answer import BackendError
 from monitoring.queries.embedded import Embedded
 from monitoring.scraping.kubelets import Kubelets
 from monitoring.scraping.owners import Owners

@@ -7,17 +7,16 @@ counted when it appears. Nothing is rebuilt for a pod; columns double when slots
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from kube.objects import Json
 from scheduler.columns import Amount, Array, Interned, grown
 from scheduler.counts import PodCounts
 from scheduler.pods import PodInfo
 from scheduler.ports import PortTable
 from scheduler.requests import amounts
 
-Json = dict[str, Any]
 Taint = tuple[str, str, str]  # key, value, effect
 
 NAME_FIELD = "\0metadata.name"  # the node's name, kept as if it were a label

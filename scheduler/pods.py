@@ -14,10 +14,9 @@ from typing import Any
 import orjson
 
 from kube import clock
+from kube.objects import Json
 from scheduler import requests
 from scheduler.selection import Selection, Term, preferred_terms, required_terms, with_label_keys
-
-Json = dict[str, Any]
 
 DEFAULT_SCHEDULER = "default-scheduler"
 _CONTAINER_FIELDS = ("image", "resources", "ports", "restartPolicy")

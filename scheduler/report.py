@@ -11,12 +11,12 @@ from cluster.events import Recorder
 from cluster.store import Key
 from kube import clock
 from kube.errors import ApiError, NotFound
+from kube.objects import Json
 from scheduler import messages
 from scheduler.pods import PodInfo
 
 log = logging.getLogger(__name__)
 
-Json = dict[str, Any]
 
 PREEMPTED = "preempting to accommodate a higher priority pod"
 

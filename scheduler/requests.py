@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from kube import quantity
+from kube.objects import Json
 
-Json = dict[str, Any]
 Amounts = dict[str, int]
 
 DEFAULT_CPU = 100

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from kube import selectors
+from kube.objects import Json
 
-Json = dict[str, Any]
 Labels = Mapping[str, str]
 NamespaceLabels = Callable[[str], Labels]
 

@@ -21,6 +21,7 @@ from cluster.events import Recorder
 from cluster.store import Key
 from kube import selectors
 from kube.errors import ApiError
+from kube.objects import Json
 from scheduler import messages, metrics, preemption, volumes
 from scheduler.framework import Diagnosis, Framework
 from scheduler.plugins import default_plugins
@@ -33,7 +34,6 @@ from scheduler.state import SchedulerState
 
 log = logging.getLogger(__name__)
 
-Json = dict[str, Any]
 
 BATCH = 250  # pods a round, and so bindings a commit: kubelets start the first while the next are placed
 

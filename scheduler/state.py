@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
 from cluster.cache import Entry, Event
+from kube.objects import Json
 from scheduler.nodes import NodeTable
 from scheduler.pods import DEFAULT_SCHEDULER, PodInfo, pod_info
 from scheduler.queue import SchedulingQueue
-
-Json = dict[str, Any]
 
 WAKING = {
     "persistentvolumeclaims": "PersistentVolumeClaim",

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kube import schema
+from kube.objects import Json
 from kube.registry import Kind
 
-Json = dict[str, Any]
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 READ = ("application/json", "application/yaml")
 WATCH = (*READ, "application/json;stream=watch")

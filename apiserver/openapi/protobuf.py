@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-Json = dict[str, Any]
+from kube.objects import Json
+
 _TEXT, _BOOL, _INT, _NUMBER = "text", "bool", "int", "number"
 
 _SCHEMA = {

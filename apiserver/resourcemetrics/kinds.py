@@ -7,7 +7,8 @@ from typing import Any
 from cluster.cache import Cache
 from cluster.store import Key
 from kube import quantity
-from kube.registry import Column, Json, Kind
+from kube.objects import Json
+from kube.registry import Column, Kind
 
 GROUP, VERSION = "metrics.k8s.io", "v1beta1"
 WINDOW = "10s"  # over which kubelets take rates

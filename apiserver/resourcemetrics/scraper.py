@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
@@ -15,9 +14,9 @@ import environment
 from apiserver.backend import Target
 from client.lines import Lines, Place
 from client.wire import FAILURES
+from kube.objects import Json
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 Kubelet = tuple[Target, str]  # where, and what its paths begin with
 
 EVERY = environment.METRICS_RESOLUTION.get()  # seconds from one round to the next

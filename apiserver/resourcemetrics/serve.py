@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -22,12 +22,11 @@ from cluster.cache import Entry
 from cluster.verbs import select
 from kube import clock
 from kube.errors import ApiError, NotFound
+from kube.objects import Json
 from kube.registry import Kind
 
 if TYPE_CHECKING:
     from apiserver.state import State
-
-Json = dict[str, Any]
 
 
 async def handle(request: Request) -> Answer:

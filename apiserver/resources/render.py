@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -16,8 +16,6 @@ from kube.registry import Kind, identity
 
 if TYPE_CHECKING:
     from apiserver.protocol import Buffer
-
-Json = dict[str, Any]
 
 
 def versioned(kind: Kind, body: bytes) -> bytes:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiserver import response
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
 from cluster.rbac import Attributes
 from kube.errors import BadRequest, FieldError, Invalid, invalid
+from kube.objects import Json
 from kube.users import User
-
-Json = dict[str, Any]
 
 GROUP = "authorization.k8s.io"
 _EITHER = "exactly one of nonResourceAttributes or resourceAttributes must be specified"

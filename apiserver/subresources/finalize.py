@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiserver.request import Request
 from apiserver.resources import render, write
 from apiserver.response import Answer
 from apiserver.subresources.verbs import only
 from cluster.verbs import update
 from cluster.verbs.plan import arun
+from kube.objects import Json
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 
 async def handle(request: Request, kind: Kind) -> Answer:

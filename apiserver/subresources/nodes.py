@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from apiserver.backend import Target, kubelet_tls
 from apiserver.request import Request
 from cluster.store import Key
 from kube.errors import BadRequest, NotFound, ServiceUnavailable
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 KUBELET_PORT = 10250
 _ADDRESSES = ("InternalIP", "Hostname", "ExternalIP")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from apiserver import backend
@@ -15,9 +14,8 @@ from client.paths import kubelet_prefix
 from cluster.cache import Entry
 from cluster.store import Key
 from kube.errors import BadRequest, NotFound, ServiceUnavailable
+from kube.objects import Json
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 SLICES = "endpointslices.discovery.k8s.io"
 

@@ -16,10 +16,9 @@ from cluster.verbs import update
 from cluster.verbs.plan import arun
 from kube import columns, schema, selectors
 from kube.errors import BadRequest, InternalError, Invalid, invalid
+from kube.objects import Json
 from kube.patch import decoded, jsonpatch, merge
 from kube.registry import Kind, Scale
-
-Json = dict[str, Any]
 
 
 def _cells(scale: Json, now: float) -> list[Any]:

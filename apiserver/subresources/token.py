@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiserver import response
 from apiserver.authn import serviceaccounts
 from apiserver.request import Request
@@ -14,9 +12,8 @@ from cluster.jwt import ISSUER
 from cluster.store import Key
 from kube import clock
 from kube.errors import BadRequest, Conflict, Invalid, NotFound, invalid
+from kube.objects import Json
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 _MINIMUM, _MAXIMUM = 600, 1 << 32
 _BINDABLE = {("v1", "Pod"): ("pod", "pods"), ("v1", "Secret"): ("secret", "secrets"), ("v1", "Node"): ("node", "nodes")}

@@ -5,16 +5,13 @@ The verbs `escalate` (on roles) and `bind` (on the role that is bound) lift this
 
 from __future__ import annotations
 
-from typing import Any
-
 from cluster import rbac
 from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.request import Request
 from cluster.authz import Authorizer
 from cluster.rbac import Attributes
 from kube.errors import NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 class EscalationCheck(Plugin):

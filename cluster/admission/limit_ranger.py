@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from cluster.admission.plugin import CREATE, Plugin
 from cluster.admission.request import Request
 from kube import quantity
+from kube.objects import Json
 from kube.quantity import Quantity
-
-Json = dict[str, Any]
 
 ANNOTATION = "kubernetes.io/limit-ranger"
 

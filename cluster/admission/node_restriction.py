@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cluster import nodeauthz
 from cluster.admission.plugin import CREATE, DELETE, UPDATE, Plugin
 from cluster.admission.request import Request
-
-Json = dict[str, Any]
 
 MIRROR = "kubernetes.io/config.mirror"
 _PROTECTED = "node-restriction.kubernetes.io"

@@ -8,8 +8,7 @@ from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.pod_security_checks import violations
 from cluster.admission.request import Request
 from cluster.store import Key
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 PREFIX = "pod-security.kubernetes.io/"
 TEMPLATES = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
-Json = dict[str, Any]
+from kube.objects import Json
+
 Check = Callable[[Json, list[Json]], str]
 
 _BASELINE_CAPABILITIES = frozenset(

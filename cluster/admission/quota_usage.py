@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kube import quantity
+from kube.objects import Json
 from kube.quantity import Quantity
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 # Kinds that are counted under their plain name beside count/NAME.
 _PLAIN = frozenset(

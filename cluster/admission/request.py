@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cluster.cache import Cache, Entry
 from cluster.store import Key, Write
 from kube.errors import Forbidden
+from kube.objects import Json
 from kube.registry import Kind
 from kube.users import User
 
 if TYPE_CHECKING:
     from cluster.verbs.call import Call
-
-Json = dict[str, Any]
 
 
 @dataclass(slots=True)

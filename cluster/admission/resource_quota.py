@@ -14,9 +14,9 @@ from cluster.admission.request import Request
 from cluster.cache import Entry
 from cluster.store import Write
 from kube import quantity
+from kube.objects import Json
 from kube.quantity import Quantity
 
-Json = dict[str, Any]
 Usage = dict[str, Quantity]
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cluster.admission.plugin import Plugin
 from cluster.admission.request import Request
 from kube import quantity
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 class RuntimeClass(Plugin):

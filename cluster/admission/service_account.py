@@ -5,15 +5,12 @@ A mirror pod (the kubelet's picture of a static pod) is left alone: it may have 
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from cluster.admission.plugin import Plugin
 from cluster.admission.request import Request
 from cluster.verbs.metadata import name_of
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 MIRROR = "kubernetes.io/config.mirror"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -7,7 +7,8 @@ what is missing and leaves alone what is there, as the real server does at each 
 from __future__ import annotations
 
 from cluster.bootstrap import apiservices, flowcontrol, rbac, system
-from kube.registry import Json, Settings
+from kube.objects import Json
+from kube.registry import Settings
 
 
 def objects(settings: Settings, api_port: int = 6443, api_address: str = "127.0.0.1") -> list[Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kube.registry import Json
+from kube.objects import Json
 
 # Group -> (priority among groups, its versions from the preferred one on). Higher comes first in discovery.
 GROUPS: dict[str, tuple[int, tuple[str, ...]]] = {

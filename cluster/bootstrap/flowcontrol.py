@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kube.registry import Json
+from kube.objects import Json
 
 API_VERSION = "flowcontrol.apiserver.k8s.io/v1"
 AUTOUPDATE = {"apf.kubernetes.io/autoupdate-spec": "true"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from kube.registry import Json
+from kube.objects import Json
 
 API_VERSION = "rbac.authorization.k8s.io/v1"
 KINDS = {

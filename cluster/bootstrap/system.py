@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from kube.registry import Json, Settings
+from kube.objects import Json
+from kube.registry import Settings
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 PRIORITY_CLASSES = {

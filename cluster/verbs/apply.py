@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import orjson
 
@@ -13,8 +12,7 @@ from cluster.verbs.plan import Plan
 from kube import managedfields
 from kube.errors import AlreadyExists, BadRequest, Conflict
 from kube.objectmeta import LAST_APPLIED, check_annotations
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 KUBECTL = "kubectl"
 

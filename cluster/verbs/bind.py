@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from cluster.admission.pod_topology import topology
@@ -13,8 +11,7 @@ from cluster.verbs.call import ATTEMPTS, Call, Outcome
 from cluster.verbs.plan import Commit, Plan, first
 from kube import clock
 from kube.errors import BadRequest, Conflict, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def plan(call: Call, binding: Json) -> Plan[Outcome]:

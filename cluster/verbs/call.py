@@ -9,12 +9,12 @@ import orjson
 
 from cluster.store import Key
 from kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
+from kube.objects import Json
 from kube.registry import Context, Kind
 
 if TYPE_CHECKING:
     from cluster.verbs.session import Session
 
-Json = dict[str, Any]
 
 # How often a write is tried again when somebody else's came first: among many writers of one object somebody always
 # wins, so that the bound only ends what can never succeed.

@@ -18,8 +18,7 @@ from cluster.verbs import decode, managed, metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
 from cluster.verbs.plan import Commit, Plan, first
 from kube.errors import AlreadyExists, ApiError, BadRequest, ClaimTaken, Conflict
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 @dataclass(slots=True)

@@ -9,9 +9,8 @@ import orjson
 from cluster.verbs.call import Call
 from kube import schema
 from kube.errors import ApiError, BadRequest, Invalid, invalid
+from kube.objects import Json
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 
 def incoming(call: Call, obj: Json) -> Json:

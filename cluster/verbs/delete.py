@@ -18,8 +18,7 @@ from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
 from cluster.verbs.plan import Commit, Plan, first
 from kube import clock
 from kube.errors import ApiError, Conflict, Invalid, NotFound, invalid
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 # Kinds whose dependents stay when the client says nothing: kept so for clients older than the garbage collector.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from cluster.cache import Entry
 from cluster.verbs import delete, select
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan, together
 from kube.errors import ApiError, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def plan(call: Call, options: Json, labels: str = "", fields: str = "") -> Plan[list[Outcome]]:

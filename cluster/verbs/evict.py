@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cluster.cache import Entry
 from cluster.store import Write
 from cluster.verbs import delete
@@ -11,8 +9,7 @@ from cluster.verbs.call import ATTEMPTS, Call, ordered
 from cluster.verbs.plan import Commit, Plan, first
 from kube import clock, selectors
 from kube.errors import ApiError, Conflict, NotFound, TooManyRequests
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 BUDGETS = "poddisruptionbudgets.policy"
 REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."

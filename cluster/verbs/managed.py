@@ -5,13 +5,10 @@ Called after decoding and defaults, before admission: what admission and the ser
 
 from __future__ import annotations
 
-from typing import Any
-
 from cluster.verbs.call import Call
 from kube import managedfields
 from kube.managedfields import Writer
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def created(call: Call, obj: Json) -> None:

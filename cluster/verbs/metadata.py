@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 import zlib
-from typing import Any
 
 from cluster.verbs.call import Call
 from kube import clock
 from kube.errors import ApiError, BadRequest, Conflict
+from kube.objects import Json
 from kube.registry import keep
-
-Json = dict[str, Any]
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes
 _SUFFIX = 5

@@ -9,8 +9,7 @@ from cluster.verbs import decode, metadata, update
 from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import Plan
 from kube import patch
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def plan(call: Call, body: Any, content_type: str) -> Plan[Outcome]:

@@ -23,13 +23,13 @@ from cluster.verbs.call import Call, Outcome
 from cluster.verbs.plan import run, together
 from kube import registry, users
 from kube.errors import ApiError
+from kube.objects import Json
 from kube.registry import Context, Kind, Settings
 from kube.users import User
 
 if TYPE_CHECKING:
     from cluster.admission.chain import Chain
 
-Json = dict[str, Any]
 KindLike = Kind | str
 
 

@@ -19,9 +19,9 @@ from cluster.verbs import create, decode, managed, metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
 from cluster.verbs.plan import Commit, Plan, first
 from kube.errors import ClaimTaken, Conflict, FieldError, Invalid, NotFound, invalid
+from kube.objects import Json
 from kube.registry import Strategy, identity
 
-Json = dict[str, Any]
 Transform = Callable[[Json], Json]
 
 # Subresources whose transform itself decides what changes; the kind's rules for updates do not apply.

@@ -15,9 +15,8 @@ from controllers.autoscaler.metrics import Unavailable
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from kube import clock, selectors
 from kube.errors import ApiError, NotFound
+from kube.objects import Json
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 STORAGE = "horizontalpodautoscalers.autoscaling"
 SOURCES = {

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import urllib.parse
 import urllib.request
-from typing import Any
 
 import environment
 from cluster.cache import Cache
 from cluster.store import Key
 from kube import quantity
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 API = "v1beta1.metrics.k8s.io"
 PREFIX = "unable to fetch metrics from resource metrics API: "

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kube import quantity
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 class Tolerance(NamedTuple):

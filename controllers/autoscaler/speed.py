@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Json = dict[str, Any]
+from kube.objects import Json
 
 DOWN_WINDOW = 300  # seconds over which the highest recommendation counts when scaling down, unless it is said
 REMEMBERED = 256  # recommendations and changes of one autoscaler

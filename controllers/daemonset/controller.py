@@ -17,8 +17,7 @@ from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
 from kube import selectors
 from kube.errors import ApiError, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 STORAGE = "daemonsets.apps"
 LONGEST_DELAY = 900.0

@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controllers import history
 from controllers.podcontrol import from_template
 from controllers.pods import Pod
 from kube import nodematch
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 GENERATION_LABEL = "pod-template-generation"
 GENERATION = "deprecated.daemonset.template.generation"

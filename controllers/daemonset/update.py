@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controllers.daemonset.placement import GENERATION, GENERATION_LABEL, Fit, hash_label
 from controllers.pods import Pod
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 class Rolling(NamedTuple):

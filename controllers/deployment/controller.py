@@ -14,8 +14,7 @@ from controllers.deployment.sizes import replicas
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
 from kube import selectors
 from kube.errors import AlreadyExists, ApiError, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 STORAGE, SETS = "deployments.apps", "replicasets.apps"
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from controllers import owners, templates
 from controllers.deployment.sizes import DESIRED, MAXIMUM, REVISION, max_surge, new_size, replicas
 from kube.objectmeta import LAST_APPLIED
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 HISTORY = "deployment.kubernetes.io/revision-history"
 _NOT_COPIED = frozenset({LAST_APPLIED, "deprecated.deployment.rollback.to", REVISION, HISTORY, DESIRED, MAXIMUM})

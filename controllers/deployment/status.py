@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from controllers import conditions
 from controllers.deployment.sizes import max_unavailable, replicas, stat, total
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 NO_DEADLINE = 2**31 - 1
 AVAILABLE, PROGRESSING, FAILURE = "Available", "Progressing", "ReplicaFailure"

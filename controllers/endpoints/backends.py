@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from controllers.runtime import join_key
+from kube.objects import Json
 
 if TYPE_CHECKING:
     from cluster.cache import Cache, Entry, Event
     from cluster.store import Key
 
-Json = dict[str, Any]
 
 MEMO = 8_192  # decoded pods and service selectors kept; when full, all are dropped
 

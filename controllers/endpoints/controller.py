@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from cluster.store import Key
 from controllers.endpoints import backends, slices
@@ -11,8 +10,7 @@ from controllers.endpoints.backends import Backend, Port
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from kube import clock
 from kube.errors import NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 LARGEST = 1000
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"

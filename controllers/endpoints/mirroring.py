@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from cluster.cache import Cache, Entry
 from cluster.store import Key
@@ -11,8 +10,7 @@ from controllers import owners
 from controllers.endpoints import backends, slices
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
 from kube.objectmeta import LAST_APPLIED
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 MANAGER = "endpointslicemirroring-controller.k8s.io"
 STORAGE = "endpointslices.discovery.k8s.io"

@@ -12,8 +12,7 @@ from controllers.endpoints import backends, slices
 from controllers.endpoints.backends import Backend, Port
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 MANAGER = "endpointslice-controller.k8s.io"
 STORAGE = "endpointslices.discovery.k8s.io"

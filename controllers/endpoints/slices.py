@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-Json = dict[str, Any]
+from kube.objects import Json
+
 PortsKey = bytes  # the JSON of a slice's ports
 
 LARGEST = 100

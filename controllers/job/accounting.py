@@ -11,14 +11,12 @@ controller writes it between the steps.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
 from controllers.job import indexes
 from controllers.job.facts import TRACKING, Facts, index_of
 from controllers.podcontrol import BURST
 from controllers.pods import Pod
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def settle(status: Json, pods: Iterable[Pod]) -> bool:

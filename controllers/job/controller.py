@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from cluster.cache import Cache, Entry
 from cluster.events import Recorder
@@ -18,8 +17,7 @@ from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
 from kube import clock, selectors
 from kube.errors import ApiError, Conflict, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 STORAGE = "jobs.batch"
 OURS = "kubernetes.io/job-controller"

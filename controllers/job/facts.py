@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from controllers.job import indexes, policy
 from controllers.pods import Pod
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 FAILURES = "batch.kubernetes.io/job-index-failure-count"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controllers import conditions
 from controllers.job import policy
 from controllers.job.facts import Facts
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 COMPLETE, FAILED, FAILURE_TARGET, SUCCESS_MET = "Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"
 REACHED = "Reached expected number of succeeded pods"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controllers import ranking
 from controllers.job import indexes
 from controllers.job.facts import FAILURES, IGNORED_FAILURES, TRACKING, Facts, index_of
 from controllers.podcontrol import BURST, from_template
 from controllers.pods import Pod
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 _INDEX_ENV = {
     "name": "JOB_COMPLETION_INDEX",

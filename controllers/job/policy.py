@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controllers.job import indexes
 from controllers.pods import Pod
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 class Verdict(NamedTuple):

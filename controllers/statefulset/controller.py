@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from cluster.events import Recorder
 from cluster.store import Key
@@ -13,8 +12,7 @@ from controllers.runtime import Context, Controller, Result, Watch, own_key, spl
 from controllers.statefulset import identity, plan
 from kube import selectors
 from kube.errors import AlreadyExists, ApiError, NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 STORAGE, CLAIMS = "statefulsets.apps", "persistentvolumeclaims"
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import Any
 
 from controllers import history
 from controllers.podcontrol import from_template
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 POD_NAME = "statefulset.kubernetes.io/pod-name"
 POD_INDEX = "apps.kubernetes.io/pod-index"

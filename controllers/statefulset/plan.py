@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from controllers.history import REVISION_LABEL
 from controllers.pods import Pod
 from controllers.statefulset.identity import first_ordinal, ordinal_of
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 @dataclass

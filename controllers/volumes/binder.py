@@ -7,7 +7,6 @@ its phase, the claim names the volume, its phase. Volumes are not made here; a p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from cluster.cache import Cache, Entry
 from cluster.events import Recorder
@@ -15,8 +14,7 @@ from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch, join_key, split_key
 from controllers.volumes.matching import class_of, is_reserved, satisfies, smallest
 from kube.errors import NotFound
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 CLAIMS, VOLUMES, CLASSES = "persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"
 BIND_COMPLETED, BOUND_BY = "pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from kube import quantity, selectors
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def satisfies(volume: Json, claim: Json) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from kube import cel
 from kube.errors import FieldError, duplicate, invalid, required
-from kube.registry import Json
+from kube.objects import Json
 from kube.validation import check, qualified_name
 
 MAX_CONDITIONS = 64

@@ -15,10 +15,10 @@ from kube import schema
 from kube.crd import columns, jsonpath, structural
 from kube.crd.conditions import is_true
 from kube.crd.strategy import CustomStrategy
+from kube.objects import Json
 from kube.registry import Kind, Scale, identity
 from kube.schema import definitions
 
-Json = dict[str, Any]
 _PREFIX = "#/components/schemas/"
 _LIST_META = _PREFIX + "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
 _published: dict[str, tuple[str, Json]] = {}

@@ -8,9 +8,9 @@ from typing import Any
 
 from kube import clock
 from kube.crd import jsonpath
+from kube.objects import Json
 from kube.registry import Column
 
-Json = dict[str, Any]
 _AGE: list[Json] = [
     {
         "name": "Age",

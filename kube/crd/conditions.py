@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def put(status: Json, kind: str, value: str, reason: str, message: str) -> None:

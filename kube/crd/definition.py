@@ -10,9 +10,9 @@ from kube import errors as e
 from kube.crd import jsonpath, rules
 from kube.crd.conditions import is_true
 from kube.errors import FieldError
+from kube.objects import Json
 from kube.validation import check, dns1035_label, dns1123_subdomain
 
-Json = dict[str, Any]
 APPROVED = "api-approved.kubernetes.io"
 _PROTECTED = (".k8s.io", ".kubernetes.io")
 _COLUMN_TYPES = "boolean,date,integer,number,string"

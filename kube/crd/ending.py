@@ -6,11 +6,9 @@ objects, and takes the finalizer off (`release`) when none is left. New objects 
 
 from __future__ import annotations
 
-from typing import Any
-
 from kube.crd import conditions
+from kube.objects import Json
 
-Json = dict[str, Any]
 DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kube.crd import conditions
 from kube.crd.conditions import is_true
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def outdated(obj: Json) -> bool:

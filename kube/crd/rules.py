@@ -13,8 +13,8 @@ from kube.crd import structural, values
 from kube.crd.structural import EMBEDDED, INT_OR_STRING, PRESERVE
 from kube.crd.validations import RULES
 from kube.errors import FieldError
+from kube.objects import Json
 
-Json = dict[str, Any]
 TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _JUNCTORS = ("allOf", "anyOf", "oneOf")
 _REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")

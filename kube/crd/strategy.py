@@ -7,9 +7,9 @@ from typing import Any
 from kube.crd import structural, validations, values
 from kube.errors import FieldError, invalid
 from kube.objectmeta import validate_meta, validate_meta_update
+from kube.objects import Json
 from kube.registry import Context, Strategy, carry_generation, keep
 
-Json = dict[str, Any]
 _BLOCKING = {"FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"}
 _UNCHECKED = (
     "some validation rules were not checked because the object was invalid; correct the existing errors to "

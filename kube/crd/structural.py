@@ -9,11 +9,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from kube.objects import Json
 from kube.schema import unknown
 from kube.schema.plan import Seen, plan
 from kube.schema.types import ANY, Field, ListOf, MapOf, Ref, Scalar, Struct, Type
 
-Json = dict[str, Any]
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
 EMBEDDED = "x-kubernetes-embedded-resource"

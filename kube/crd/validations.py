@@ -10,8 +10,8 @@ from kube import cel
 from kube.cel.values import to_cel
 from kube.crd.values import MISSING
 from kube.errors import FieldError, show
+from kube.objects import Json
 
-Json = dict[str, Any]
 RULES = "x-kubernetes-validations"
 
 

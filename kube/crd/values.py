@@ -14,8 +14,8 @@ from kube import errors as e
 from kube.crd import formats
 from kube.crd.structural import EMBEDDED, INT_OR_STRING
 from kube.errors import FieldError
+from kube.objects import Json
 
-Json = dict[str, Any]
 MISSING = object()
 _NO_FIELD = "<nil>"
 

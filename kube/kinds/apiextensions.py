@@ -8,7 +8,8 @@ from kube import columns as c
 from kube.crd import definition, ending
 from kube.errors import FieldError
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Column, Context, Json, Kind, register
+from kube.objects import Json
+from kube.registry import Column, Context, Kind, register
 
 
 class DefinitionStrategy(ObjectStrategy):

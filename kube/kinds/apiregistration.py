@@ -8,7 +8,8 @@ from kube import columns as c
 from kube.errors import FieldError, invalid, required
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind, keep, register
+from kube.objects import Json
+from kube.registry import Context, Kind, keep, register
 from kube.validation import check, dns1035_label, dns1123_subdomain
 
 

@@ -16,7 +16,8 @@ from kube import columns as c
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind, keep, register
+from kube.objects import Json
+from kube.registry import Context, Kind, keep, register
 from kube.validation import check, check_choice, check_unchanged, dns1123_subdomain
 
 USAGES = (

@@ -8,7 +8,8 @@ from typing import Any
 from kube import columns as c
 from kube.errors import FieldError, duplicate, invalid, not_supported, required, too_many
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind, carry_generation, register
+from kube.objects import Json
+from kube.registry import Context, Kind, carry_generation, register
 from kube.validation import (
     check,
     check_choice,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kube import selectors
 from kube.kinds.core import events
-from kube.registry import Json, Kind, register
+from kube.objects import Json
+from kube.registry import Kind, register
 
 # Name in events.k8s.io -> name in core.
 RENAMED = {

@@ -8,7 +8,8 @@ from kube import columns as c
 from kube.errors import FieldError, invalid, required
 from kube.kinds.pod.validation_scheduling import check_tolerations
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind, register
+from kube.objects import Json
+from kube.registry import Context, Kind, register
 from kube.resourcelist import canonical_list, check_container_name, nano
 from kube.validation import NOT_NEGATIVE, check, check_labels, check_unchanged, dns1123_label
 

@@ -8,7 +8,8 @@ from kube import columns as c
 from kube.errors import FieldError, invalid
 from kube.kinds.apps.workload import check_count_or_percent, check_not_above_100
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind, register
+from kube.objects import Json
+from kube.registry import Context, Kind, register
 from kube.validation import check_choice, check_label_selector, check_not_negative
 
 POLICIES = ("AlwaysAllow", "IfHealthyBudget")

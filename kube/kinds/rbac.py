@@ -7,7 +7,8 @@ from typing import Any
 from kube import columns as c
 from kube.errors import FieldError, invalid, not_supported, required
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind, register
+from kube.objects import Json
+from kube.registry import Context, Kind, register
 from kube.validation import check, check_label_selector, dns1123_subdomain
 
 GROUP = "rbac.authorization.k8s.io"

@@ -9,7 +9,8 @@ from kube import selectors
 from kube.cel.expressions import check_expression
 from kube.errors import FieldError, duplicate, forbidden, invalid, required, too_many
 from kube.objectmeta import ObjectStrategy, validate_meta_content
-from kube.registry import Context, Json, Kind, register
+from kube.objects import Json
+from kube.registry import Context, Kind, register
 from kube.validation import (
     check,
     check_choice,

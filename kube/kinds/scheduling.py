@@ -7,7 +7,8 @@ from typing import Any
 from kube import columns as c
 from kube.errors import FieldError, forbidden
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind, register
+from kube.objects import Json
+from kube.registry import Context, Kind, register
 from kube.validation import check_choice, check_unchanged
 
 HIGHEST_USER_PRIORITY = 10**9

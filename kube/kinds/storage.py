@@ -8,7 +8,8 @@ from kube import columns as c
 from kube import quantity
 from kube.errors import FieldError, duplicate, forbidden, invalid, required, too_long
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind, register
+from kube.objects import Json
+from kube.registry import Context, Kind, register
 from kube.validation import (
     check,
     check_choice,

@@ -18,9 +18,9 @@ from kube.managedfields import created, sets, typed
 from kube.managedfields.compare import applied, compare
 from kube.managedfields.merge import merge, remove
 from kube.managedfields.sets import Node
+from kube.objects import Json
 from kube.schema import definitions
 
-Json = dict[str, Any]
 BEFORE_APPLY = "before-first-apply"
 ANCIENT = "ancient-changes"
 MAX_UPDATERS = 10

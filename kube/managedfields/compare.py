@@ -10,11 +10,11 @@ from typing import Any
 
 from kube.managedfields.sets import SELF, Node, union
 from kube.managedfields.whole import elements, everything
+from kube.objects import Json
 from kube.schema.definitions import resolve
 from kube.schema.scalars import ZERO
 from kube.schema.types import ALWAYS, NULL, Field, ListOf, MapOf, Ref, Scalar, Struct, Type
 
-Json = dict[str, Any]
 Change = tuple[Node | None, Node | None]
 _UNKNOWN = Field(Scalar("any"))
 

@@ -10,8 +10,6 @@ from kube.managedfields.whole import elements
 from kube.schema.definitions import resolve
 from kube.schema.types import ListOf, Type
 
-Json = dict[str, Any]
-
 
 def merge(kind: Type, live: Any, config: Any) -> Any:
     """The live value with the configuration over it. New containers; leaves are shared with the arguments."""

@@ -12,6 +12,7 @@ import orjson
 
 from kube import schema
 from kube.errors import ApiError, BadRequest, FieldError, Invalid, UnsupportedMediaType, show
+from kube.objects import Json
 from kube.patch import gotext, jsonpatch, merge, strategic
 from kube.registry import Kind
 from kube.schema import Mismatch, definitions
@@ -20,8 +21,6 @@ JSON = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
-
-Json = dict[str, Any]
 
 
 def apply(

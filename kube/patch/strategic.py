@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from kube.errors import BadRequest
+from kube.objects import Json
 from kube.patch import gotext
 from kube.patch.order import check_order, interleave
 from kube.schema.definitions import resolve
 from kube.schema.types import Field, ListOf, MapOf, Struct, Type
 
-Json = dict[str, Any]
 DIRECTIVE, RETAIN = "$patch", "$retainKeys"
 ORDER, DELETE = "$setElementOrder/", "$deleteFromPrimitiveList/"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube.registry import Json
+from kube.objects import Json
 from kube.resourcelist import nano
 
 _COMPUTE = ("cpu", "memory")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def restarts(spec: Json, container: Json, exit_code: int) -> bool:

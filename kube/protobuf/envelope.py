@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kube.errors import BadRequest, UnsupportedMediaType
+from kube.objects import Json
 from kube.protobuf import layout
 from kube.protobuf.reading import reader
 from kube.protobuf.wire import Malformed
 from kube.protobuf.writing import writer
-
-Json = dict[str, Any]
 
 MAGIC = b"k8s\x00"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
+from kube.objects import Json
 from kube.protobuf import layout
 from kube.schema import types as t
 
-Json = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1)
 _TEXT = 1  # IntOrString.type of a string; 0 is an integer
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from kube.objects import Json
 from kubelet.commands import run
 from kubelet.probes import grpc_health
 from kubelet.runtimes.base import Runtime, StartError
 
-Json = dict[str, Any]
 MAX_BODY = 10 * 1024
 MAX_REDIRECTS = 10
 REDIRECTS = (301, 302, 303, 307, 308)

@@ -6,14 +6,13 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from typing import Any
 
+from kube.objects import Json
 from kubelet import podspec
 from kubelet.probes.actions import Asker
 from kubelet.probes.state import ProbeState
 from kubelet.runtimes.base import ContainerState
 
-Json = dict[str, Any]
 KINDS = {"startup": "startupProbe", "readiness": "readinessProbe", "liveness": "livenessProbe"}
 VERDICTS = {"startup": "started", "readiness": "ready"}  # as a container's status tells them
 EAGER = 0.2

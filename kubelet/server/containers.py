@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from kube.objects import Json
 from kubelet import podspec
 from kubelet.runtimes.base import ContainerState
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from kubelet.agent import Agent
 
 AGENT: web.AppKey[Any] = web.AppKey("agent")
-Json = dict[str, Any]
 
 
 def agent(request: web.Request) -> Agent:

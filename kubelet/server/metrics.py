@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kubelet.agent import Agent
     from telemetry.page import Page
 
-Json = dict[str, Any]
 _page: list[Page] = []
 
 

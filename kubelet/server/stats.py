@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 from aiohttp import web
 
@@ -14,8 +12,6 @@ from kubelet.stats import nodepage
 from kubelet.stats import resources as resource_page
 from kubelet.stats import summary as summary_page
 from kubelet.stats.exposition import CONTENT_TYPE
-
-Json = dict[str, Any]
 
 
 async def cadvisor(request: web.Request) -> web.Response:

@@ -10,12 +10,12 @@ import math
 import zlib
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from kube.objects import Json
 from kubelet import quantity
 from kubelet.stats.model import Container, FileSystem, Interface, Node, Pod, Snapshot, Usage
 
-Json = dict[str, Any]
 CORES, MEMORY, DISK = 8, 16 << 30, 100 << 30  # of a node, as `nodes.CAPACITY` says
 PERIODS = (600.0, 5400.0)  # seconds from one high to the next
 SWING = 0.3  # of the mean, up and down

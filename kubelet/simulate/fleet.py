@@ -8,18 +8,17 @@ import logging
 import time
 from collections.abc import Collection
 from ipaddress import IPv4Address
-from typing import Any
 
 import orjson
 
 from client import Client, Reflector, resource_path
 from client.api import MERGE_PATCH
+from kube.objects import Json
 from kubelet import clock
 from kubelet.simulate import stages
 from kubelet.simulate.pipe import Pipe, Request
 
 log = logging.getLogger("kubelet.simulate")
-Json = dict[str, Any]
 FIRST_ADDRESS, ADDRESSES = int(IPv4Address("10.128.0.1")), 1 << 22
 
 

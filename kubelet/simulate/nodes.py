@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from ipaddress import IPv4Address
-from typing import Any
 
 import aiohttp
 import orjson
@@ -14,13 +13,13 @@ import orjson
 from client import ApiStatusError, Client, Reflector, resource_path
 from client.api import MERGE_PATCH
 from client.paths import RESOURCE_METRICS_PATH
+from kube.objects import Json
 from kubelet import clock, lease
 from kubelet.node import HEALTHY, VERSION
 from kubelet.simulate.pipe import Pipe, Request
 from kubelet.simulate.server import NODES, Server
 
 log = logging.getLogger("kubelet.simulate")
-Json = dict[str, Any]
 FIRST_ADDRESS = int(IPv4Address("10.64.0.1"))
 CAPACITY = {"cpu": "8", "memory": "16Gi", "pods": "110"}
 ZONES = 3

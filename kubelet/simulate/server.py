@@ -10,11 +10,11 @@ import ssl
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
 import orjson
 from aiohttp import web
 
+from kube.objects import Json
 from kubelet.node import VERSION
 from kubelet.server.app import check_token
 from kubelet.simulate import figures
@@ -23,7 +23,6 @@ from kubelet.stats.exposition import CONTENT_TYPE, Page
 from kubelet.stats.model import Snapshot
 from telemetry.access import Access
 
-Json = dict[str, Any]
 KEEP = 1.0  # seconds for which the pods are known by their nodes: a round asks for all nodes, one after the other
 NODES = "/metrics/nodes"
 

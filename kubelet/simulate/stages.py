@@ -6,12 +6,10 @@ A bound pod runs and is ready at once; pods of a Job succeed at once.  Some imag
 
 from __future__ import annotations
 
-from typing import Any
-
+from kube.objects import Json
 from kubelet import clock
 from kubelet.simulate import figures
 
-Json = dict[str, Any]
 STATEFUL_STOP = 0.4  # seconds
 READY = ("Initialized", "Ready", "ContainersReady")
 

@@ -9,8 +9,8 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
+from kube.objects import Json
 from kubelet import podspec, quantity
 from kubelet.metrics import RELIST
 from kubelet.runtimes.base import Measurable, Running
@@ -19,7 +19,6 @@ from kubelet.stats.model import Container, Node, Pod, Snapshot, Usage
 from kubelet.stats.processes import Table
 
 log = logging.getLogger("kubelet.stats")
-Json = dict[str, Any]
 
 PERIOD = 10.0
 SHORTEST = 1.0  # seconds: a rate over less says little

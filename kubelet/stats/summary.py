@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
+from kube.objects import Json
 from kubelet.stats.model import Container, FileSystem, Interface, Node, Pod, Snapshot, Usage
-
-Json = dict[str, Any]
 
 
 def render(snapshot: Snapshot, *, brief: bool = False) -> Json:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from kube.objects import Json
 from kubelet.envs import Lookup
 from kubelet.fields import PodFacts
-
-Json = dict[str, Any]
 
 
 class VolumeError(Exception):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from client import ApiStatusError, resource_path
+from kube.objects import Json
 from kubelet.volumes import hostpath
-from kubelet.volumes.base import Context, Json, Ready, VolumeError
+from kubelet.volumes.base import Context, Ready, VolumeError
 
 
 async def set_up(pod: Json, volume: Json, context: Context) -> Ready:

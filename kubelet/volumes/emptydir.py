@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kube.objects import Json
 from kubelet import quantity
-from kubelet.volumes.base import Context, Json, Ready
+from kubelet.volumes.base import Context, Ready
 from kubelet.volumes.ownership import give, usable_group
 
 

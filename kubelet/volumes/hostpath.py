@@ -6,7 +6,8 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from kubelet.volumes.base import Context, Json, Ready, VolumeError
+from kube.objects import Json
+from kubelet.volumes.base import Context, Ready, VolumeError
 
 _CHECKS: dict[str, Callable[[int], bool]] = {
     "Directory": stat.S_ISDIR,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from kube.objects import Json
 from kubelet import podspec
 from kubelet.expand import expand
 from kubelet.runtimes.base import ConfigError, Memory, Mount
 from kubelet.shim import subpaths
 from kubelet.volumes import claim, configmap, downward, emptydir, hostpath, projected, secret
-from kubelet.volumes.base import Context, Json, Ready, SetUp, VolumeError
+from kubelet.volumes.base import Context, Ready, SetUp, VolumeError
 
 KINDS: dict[str, SetUp] = {
     "emptyDir": emptydir.set_up,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kubelet.volumes.base import Json
+from kube.objects import Json
 from kubelet.volumes.payload import group
 
 

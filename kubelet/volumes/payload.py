@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
+from kube.objects import Json
 from kubelet import fields, podspec
 from kubelet.volumes.atomic import File, checked
 from kubelet.volumes.base import Context, VolumeError
 
-Json = dict[str, Any]
 DEFAULT_MODE = 0o644
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from monitoring.objects.families import Families, Json, Maker, Sample, amounts, escape, find, labels, seconds
+from kube.objects import Json
+from monitoring.objects.families import Families, Maker, Sample, amounts, escape, find, labels, seconds
 
 Of = Callable[[Json], Iterable[tuple[str, float]]]  # of one status: further labels, value
 

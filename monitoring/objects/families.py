@@ -9,9 +9,9 @@ from typing import Any
 
 from client import resource_path
 from kube import clock, quantity
+from kube.objects import Json
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 Sample = tuple[str, float]  # labels beside those that name the object (see `labels`), value
 Maker = Callable[[Json], Iterable[Sample]]
 

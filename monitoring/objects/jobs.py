@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from kube import cron
-from monitoring.objects.families import Families, Json, Sample, find, labels, seconds, truth
+from kube.objects import Json
+from monitoring.objects.families import Families, Sample, find, labels, seconds, truth
 
 JOBS = Families("batch/v1", "jobs", namespace="namespace", job_name="name")
 CRONJOBS = Families("batch/v1", "cronjobs", namespace="namespace", cronjob="name")

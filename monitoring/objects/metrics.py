@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 from client import Client, Reflector
+from kube.objects import Json
 from monitoring.objects.catalogue import RESOURCES
-from monitoring.objects.families import Families, Json
+from monitoring.objects.families import Families
 from monitoring.objects.table import Table
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

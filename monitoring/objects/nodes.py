@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kube.objects import Json
 from monitoring.objects import wishes
-from monitoring.objects.families import Families, Json, Sample, amounts, conditions, find, labels
+from monitoring.objects.families import Families, Sample, amounts, conditions, find, labels
 
 NODES = Families("v1", "nodes", note=wishes.of_node, node="name")
 ROLE = "node-role.kubernetes.io/"

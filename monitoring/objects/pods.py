@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kube.objects import Json
 from monitoring.objects import containers, wishes
-from monitoring.objects.families import Families, Json, Sample, find, labels, number, one_of, seconds, truth
+from monitoring.objects.families import Families, Sample, find, labels, number, one_of, seconds, truth
 
 PODS = Families("v1", "pods", note=wishes.of_pod, namespace="namespace", pod="name", uid="uid")
 PHASES = ("Pending", "Succeeded", "Failed", "Unknown", "Running")

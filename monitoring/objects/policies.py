@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from monitoring.objects.families import Families, Json, Sample, conditions, find, labels, number
+from kube.objects import Json
+from monitoring.objects.families import Families, Sample, conditions, find, labels, number
 
 AUTOSCALERS = Families(
     "autoscaling/v2", "horizontalpodautoscalers", namespace="namespace", horizontalpodautoscaler="name"

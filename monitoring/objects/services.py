@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kube.objects import Json
 from monitoring.objects import wishes
-from monitoring.objects.families import Families, Json, Sample, find, labels
+from monitoring.objects.families import Families, Sample, find, labels
 
 SERVICES = Families("v1", "services", note=wishes.of_service, namespace="namespace", service="name", uid="uid")
 ENDPOINTS = Families("v1", "endpoints", namespace="namespace", endpoint="name")

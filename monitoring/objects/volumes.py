@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from monitoring.objects.families import Families, Json, Sample, conditions, find, labels, number, one_of
+from kube.objects import Json
+from monitoring.objects.families import Families, Sample, conditions, find, labels, number, one_of
 
 VOLUMES = Families("v1", "persistentvolumes", persistentvolume="name")
 CLAIMS = Families("v1", "persistentvolumeclaims", namespace="namespace", persistentvolumeclaim="name")

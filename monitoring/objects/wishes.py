@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from client.paths import kubelet_prefix
+from kube.objects import Json
 
-Json = dict[str, Any]
 PREFIX = "prometheus.io/"
 APP = ("app.kubernetes.io/name", "k8s-app", "app")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitoring.objects.families import Families, Json, Sample, conditions, find, labels
+from kube.objects import Json
+from monitoring.objects.families import Families, Sample, conditions, find, labels
 
 DEPLOYMENTS = Families("apps/v1", "deployments", namespace="namespace", deployment="name")
 REPLICASETS = Families("apps/v1", "replicasets", namespace="namespace", replicaset="name")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from kube.objects import Json
 from monitoring.history.figures import FIGURES, NUMBER
 from monitoring.queries.ask import Ask
 from monitoring.queries.grid import Values, added, mean
 
-Json = dict[str, Any]
 Labels = tuple[tuple[str, str], ...]
 LITTLE = 0.01  # a rest that is less than this part of the whole is left out when nothing was cut off
 

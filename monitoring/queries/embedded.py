@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from kube.objects import Json
 from monitoring.history.entities import CONTAINER, NAMESPACE, NODE, POD, WORKLOAD, Entity
 from monitoring.history.figures import CPU, MEMORY, NUMBER, RESTARTS
 from monitoring.history.history import History
-from monitoring.queries.answer import Json, Labels, document, figure
+from monitoring.queries.answer import Labels, document, figure
 from monitoring.queries.ask import COARSE, Ask, AskError
 from monitoring.queries.grid import Line, Values, added
 

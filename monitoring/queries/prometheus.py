@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 import aiohttp
 import orjson
 
-from monitoring.queries.answer import BackendError, Json, Labels, document, figure
+from kube.objects import Json
+from monitoring.queries.answer import BackendError, Labels, document, figure
 from monitoring.queries.ask import Ask
 from monitoring.queries.grid import Values
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from client import Client, Reflector, resource_path
+from kube.objects import Json
 from monitoring.objects.wishes import of_node
 
-Json = dict[str, Any]
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "ReplicationController")
 
 

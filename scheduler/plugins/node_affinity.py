@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from kube.objects import Json
 from scheduler.columns import Array
 from scheduler.nodes import NAME_FIELD
 from scheduler.plugins.base import Objection, Plugin, View, stretched
 from scheduler.pods import PodClass, PodInfo
-
-Json = dict[str, Any]
 
 
 def _integer(text: str) -> int | None:

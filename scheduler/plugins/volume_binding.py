@@ -7,17 +7,15 @@ be written first (the claim a volume is reserved for, or the node for which a pr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from controllers.volumes.matching import satisfies, smallest
+from kube.objects import Json
 from scheduler.columns import Array
 from scheduler.plugins.base import Listers, Objection, Plugin, Rejected, View
 from scheduler.plugins.node_affinity import selector_mask
 from scheduler.pods import PodInfo
-
-Json = dict[str, Any]
 
 CLAIMS, VOLUMES, CLASSES = "persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"

@@ -12,9 +12,9 @@ import pytest
 from apiserver import openapi
 from apiserver.openapi import protobuf
 from kube import crd, registry
+from kube.objects import Json
 from kube.registry import Kind
 
-Json = dict[str, Any]
 APPS = "/openapi/v3/apis/apps/v1"
 CRD: Json = {
     "spec": {

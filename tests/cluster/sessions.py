@@ -7,9 +7,8 @@ from typing import Any
 from cluster.cache import Cache
 from cluster.store import Store
 from cluster.verbs import Session
+from kube.objects import Json
 from kube.users import User
-
-Json = dict[str, Any]
 
 NS = "work"
 

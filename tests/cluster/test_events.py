@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from cluster import events
 from cluster.cache import Cache
 from cluster.events import COMBINED, Correlator, Happening, Recorder
 from cluster.verbs import Session
+from kube.objects import Json
 
-Json = dict[str, Any]
 ABOUT = {"kind": "Pod", "namespace": "default", "name": "web", "uid": "u1", "apiVersion": "v1"}
 
 

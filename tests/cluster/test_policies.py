@@ -14,10 +14,10 @@ from cluster.verbs.call import Call
 from cluster.verbs.plan import run
 from kube import registry
 from kube.errors import ApiError
+from kube.objects import Json
 from kube.users import User
 from tests.cluster.sessions import NS, config, make
 
-Json = dict[str, Any]
 GROUP = "admissionregistration.k8s.io"
 POLICIES, BINDINGS = f"validatingadmissionpolicies.{GROUP}", f"validatingadmissionpolicybindings.{GROUP}"
 CONFIG_MAPS = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}

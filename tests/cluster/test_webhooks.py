@@ -22,11 +22,11 @@ from cluster.verbs.plan import arun
 from config.pki import Authority
 from kube import registry
 from kube.errors import ApiError
+from kube.objects import Json
 from kube.registry import Settings
 from kube.users import User
 from tests.cluster.sessions import NS, config, make, pod
 
-Json = dict[str, Any]
 GROUP = "admissionregistration.k8s.io"
 CONFIG_MAPS = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}
 PODS = {**CONFIG_MAPS, "resources": ["pods"]}

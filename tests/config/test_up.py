@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,8 +13,8 @@ from addons.state import STATE
 from config import up
 from config.installation import Installation
 from config.preflight import Refused
+from kube.objects import Json
 
-Json = dict[str, Any]
 CONFIGMAPS = "/api/v1/namespaces/kube-system/configmaps"
 ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 

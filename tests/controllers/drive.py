@@ -12,8 +12,7 @@ from cluster.store import Key
 from cluster.verbs import Session
 from controllers.feeder import EVERYTHING
 from controllers.runtime import Context, Controller
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 class Drive:

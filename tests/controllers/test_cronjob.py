@@ -12,9 +12,8 @@ from controllers import cronjob
 from controllers.cronjob import CronJobController
 from controllers.job import JobController
 from kube import clock
+from kube.objects import Json
 from tests.controllers.world import World, failing, ready, succeeded, template
-
-Json = dict[str, Any]
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ import pytest
 from cluster.cache import Cache
 from controllers.daemonset import DaemonSetController
 from controllers.daemonset.placement import node_of
+from kube.objects import Json
 from tests.controllers.world import World, ready, template
-
-Json = dict[str, Any]
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from cluster.cache import Cache
 from controllers.deployment import DeploymentController, sizes
 from controllers.deployment.sizes import DESIRED, MAXIMUM, REVISION
 from controllers.replicaset import ReplicaSetController
+from kube.objects import Json
 from tests.controllers.world import World, condition, pending, ready, template
-
-Json = dict[str, Any]
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from cluster.cache import Cache
 from controllers.job import JobController, indexes
 from controllers.job.facts import TRACKING
+from kube.objects import Json
 from tests.controllers.world import World, condition, failing, pending, ready, succeeded, template
-
-Json = dict[str, Any]
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from controllers import pods, ranking
 from controllers.replicaset import ReplicaSetController
 from controllers.replicationcontroller import ReplicationControllerController
 from kube import clock
+from kube.objects import Json
 from tests.controllers.world import World, template
 
-Json = dict[str, Any]
 NOW = 1_800_000_000.0
 
 

@@ -10,9 +10,8 @@ from cluster.cache import Cache
 from controllers.retention import ALL, LOG_SECONDS, ChangeLogController, EventExpiryController
 from kube import clock
 from kube.errors import ApiError
+from kube.objects import Json
 from tests.controllers.world import World
-
-Json = dict[str, Any]
 
 
 def event(name: str, **times: Any) -> Json:

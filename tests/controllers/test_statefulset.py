@@ -8,9 +8,8 @@ import pytest
 
 from cluster.cache import Cache
 from controllers.statefulset import StatefulSetController
+from kube.objects import Json
 from tests.controllers.world import World, ready, template
-
-Json = dict[str, Any]
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from cluster.store import Key
 from cluster.verbs import Session
 from controllers.runtime import Context, Controller
 from kube import clock
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 class World:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from kube.objects import Json
 from tests.dashboard import world
 from tests.dashboard.fakehttp import JsonHandler, listening
 
-Json = dict[str, Any]
 PREFIX = "/apis/metrics.k8s.io/v1beta1/"
 # Milli-cores and MiB by namespace and name.
 PODS = {

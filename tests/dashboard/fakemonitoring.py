@@ -6,15 +6,14 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from kube.objects import Json
 from monitoring.queries.answer import document, figure
 from monitoring.queries.ask import Ask, AskError, parse
 from tests.dashboard import world
 from tests.dashboard.fakehttp import JsonHandler, listening
 
-Json = dict[str, Any]
 NAMES = {
     "container": ["web"],
     "pod": ["web-1", "web-2"],

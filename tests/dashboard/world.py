@@ -8,8 +8,8 @@ from typing import Any
 
 from cluster.store import Key, Store, Write
 from kube import clock
+from kube.objects import Json
 
-Json = dict[str, Any]
 NODE_NAMES = ("harbor-1", "harbor-2", "harbor-3")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import orjson
 from aiohttp import web
 
-Json = dict[str, Any]
+from kube.objects import Json
+
 PATHS = {
     "namespaces": "/api/v1/namespaces",
     "services": "/api/v1/services",

@@ -12,8 +12,8 @@ from dnsserver.config import Config
 from dnsserver.metrics import Metrics
 from dnsserver.records import Records, service_of, slice_of
 from dnsserver.server import Channel, Server
+from kube.objects import Json
 
-Json = dict[str, Any]
 RANGES = ["10.96.0.0/16", "10.244.0.0/16", "fd00:96::/112"]
 
 

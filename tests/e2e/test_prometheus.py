@@ -20,13 +20,13 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from kube.objects import Json
 from tests.e2e import machine, worker
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import ROOT_USER, made
 from tests.e2e.dashboard import Dashboard
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(500)]
-Json = dict[str, Any]
 
 SIMULATED = ("sim-0", "sim-1")
 JOBS = {

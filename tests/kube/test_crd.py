@@ -11,9 +11,9 @@ from kube import crd, schema
 from kube.crd import definition, formats, jsonpath, names, rules, structural, validations, values
 from kube.crd.validations import RULES
 from kube.kinds.apiextensions import DefinitionStrategy
+from kube.objects import Json
 from kube.registry import Context, Kind, Registry
 
-Json = dict[str, Any]
 STRING, INTEGER = {"type": "string"}, {"type": "integer"}
 
 

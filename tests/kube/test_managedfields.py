@@ -13,8 +13,8 @@ from bench.pods import pod as bench_pod
 from kube import managedfields as mf
 from kube.errors import ApiError, BadRequest
 from kube.managedfields import sets
+from kube.objects import Json
 
-Json = dict[str, Any]
 DEPLOYMENT = "io.k8s.api.apps.v1.Deployment"
 CONFIG_MAP = "io.k8s.api.core.v1.ConfigMap"
 NOW = "2026-01-02T03:04:05Z"

@@ -9,11 +9,11 @@ import pytest
 
 from kube import patch
 from kube.errors import ApiError, BadRequest
+from kube.objects import Json
 from kube.patch import jsonpatch, merge
 from kube.patch.order import interleave
 from kube.registry import Kind
 
-Json = dict[str, Any]
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments", definition="io.k8s.api.apps.v1.Deployment")
 SERVICE = Kind("", "v1", "Service", "services", definition="io.k8s.api.core.v1.Service")
 

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-Json = dict[str, Any]
+from kube.objects import Json
+
 GROUPS = "/{api:api/v1|apis/[^/]+/[^/]+}"
 
 

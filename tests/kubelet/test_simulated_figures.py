@@ -6,7 +6,6 @@ import asyncio
 import ssl
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -14,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from client.paths import kubelet_prefix
 from config import pki
+from kube.objects import Json
 from kubelet.server.app import tls
 from kubelet.simulate import figures, stages
 from kubelet.simulate.nodes import healthy, node
@@ -21,7 +21,6 @@ from kubelet.simulate.server import Server
 from telemetry.access import Access
 from tests.kubelet.fakeapi import pod
 
-Json = dict[str, Any]
 START = 1767225600.0
 RESOURCES = {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"cpu": "1"}}
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from typing import Any
 
+from kube.objects import Json
 from logs.pairs import NUMBER, at, leaves
 from logs.query import fields, moments
 from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
 from logs.record import LEVELS
 
-Json = dict[str, Any]
 WORDS = (
     "timeout",
     "Connection",

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 from client import ApiStatusError, Client, Config
+from kube.objects import Json
 from monitoring.discovery import CREDENTIALS, Discovery, Places
 from monitoring.objects import ObjectMetrics
 
-Json = dict[str, Any]
 NODE = {
     "metadata": {"name": "n1", "uid": "n"},
     "status": {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from kube.objects import Json
 from scheduler.framework import Framework
 from scheduler.nodes import NodeTable
 from scheduler.plugins import default_plugins
 from scheduler.pods import PodInfo, pod_info
 
-Json = dict[str, Any]
 _serial = itertools.count()
 
 

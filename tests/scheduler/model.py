@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kube import quantity
-
-Json = dict[str, Any]
+from kube.objects import Json
 
 
 def asked(pod: Json) -> Json:

@@ -17,8 +17,8 @@ from cluster.admission.request import Request
 from cluster.authz import Authorizer
 from cluster.rbac import Attributes
 from kube import users
+from kube.objects import Json
 
-Json = dict[str, Any]
 FIELDS = ("group", "resource", "subresource", "namespace", "name", "path")
 ACCOUNT = "serviceAccount"
 

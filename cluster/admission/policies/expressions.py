@@ -12,9 +12,9 @@ from cluster.admission.policies import authorizer
 from cluster.admission.policies.matching import namespace_of
 from cluster.admission.request import Request
 from kube import cel
+from kube.objects import Json
 from kube.registry import Kind
 
-Json = dict[str, Any]
 _VARIABLE = re.compile(r"\bvariables\.([A-Za-z_]\w*)")
 MAX_MESSAGE = 5 * 1024  # characters of what a messageExpression may make
 

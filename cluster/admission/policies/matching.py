@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from cluster.admission.request import Request
 from cluster.store import Key
 from kube import registry, selectors
+from kube.objects import Json
 from kube.registry import Kind
 
-Json = dict[str, Any]
 GROUP = "admissionregistration.k8s.io"
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cluster.admission.request import Request
 from kube import registry, selectors
+from kube.objects import Json
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 
 class Misconfigured(Exception):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cluster.admission.plugin import CREATE, DELETE, UPDATE, Plugin
 from cluster.admission.policies.expressions import Evaluation, Failed, concerned
@@ -15,10 +15,10 @@ from cluster.admission.policies.matching import GROUP, matched
 from cluster.admission.policies.parameters import Misconfigured, parameters
 from cluster.admission.request import Request
 from kube.errors import ApiError
+from kube.objects import Json
 from kube.registry import Kind
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 
 POLICIES, BINDINGS = f"validatingadmissionpolicies.{GROUP}", f"validatingadmissionpolicybindings.{GROUP}"
 CODES = {"Forbidden": 403, "Unauthorized": 401, "RequestEntityTooLarge": 413, "Invalid": 422}

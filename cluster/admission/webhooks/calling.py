@@ -7,14 +7,14 @@ import http.client
 import socket
 import ssl
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
 
 from cluster.admission.request import Request
+from kube.objects import Json
 
-Json = dict[str, Any]
 MAX_ANSWER = 3 * 1024 * 1024  # bytes, as for what clients send
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from cluster.admission.policies.expressions import Evaluation, Failed, concerned
 from cluster.admission.policies.matching import GROUP, matched
 from cluster.admission.request import Request
 from kube.errors import ApiError, InternalError
+from kube.objects import Json
 from kube.registry import Kind
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 
 MUTATING, VALIDATING = f"mutatingwebhookconfigurations.{GROUP}", f"validatingwebhookconfigurations.{GROUP}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from cluster.admission.plugin import DELETE
 from cluster.admission.policies.expressions import seen
@@ -13,10 +12,9 @@ from cluster.admission.webhooks.hook import MUTATING, Hook, hooks
 from cluster.verbs.plan import Plan
 from kube import schema
 from kube.errors import ApiError
+from kube.objects import Json
 from kube.patch import jsonpatch
 from kube.registry import Kind
-
-Json = dict[str, Any]
 
 
 def mutate(request: Request) -> Plan[bool]:

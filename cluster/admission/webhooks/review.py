@@ -6,16 +6,15 @@ import base64
 import binascii
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
 from cluster.admission.plugin import CREATE, DELETE
 from cluster.admission.policies.expressions import attributes, seen
 from cluster.admission.request import Request
+from kube.objects import Json
 from kube.registry import Kind
 
-Json = dict[str, Any]
 GROUP = "admission.k8s.io"
 VERSIONS = ("v1", "v1beta1")
 OPTIONS = {CREATE: "CreateOptions", "UPDATE": "UpdateOptions", DELETE: "DeleteOptions"}

@@ -20,7 +20,8 @@ from kube.kinds.admissionregistration.policy import (
     policy_variables,
 )
 from kube.kinds.admissionregistration.rules import GROUP, REINVOCATION
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check_choice
 
 PATCH_TYPES = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}

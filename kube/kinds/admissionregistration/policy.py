@@ -17,7 +17,8 @@ from kube.kinds.admissionregistration.rules import (
     default_matching,
 )
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import c_identifier, check, check_choice, dns1123_subdomain, qualified_name
 
 REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")

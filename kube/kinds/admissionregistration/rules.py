@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kube.errors import FieldError, invalid, not_supported, required
-from kube.registry import Json
+from kube.objects import Json
 from kube.validation import check_choice, check_label_selector
 
 GROUP = "admissionregistration.k8s.io"

@@ -18,7 +18,8 @@ from kube.kinds.admissionregistration.rules import (
     default_matching,
 )
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check, check_choice, check_label_selector, dns1123_subdomain
 
 REVIEW_VERSIONS = ("v1", "v1beta1")

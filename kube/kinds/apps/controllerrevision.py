@@ -7,7 +7,8 @@ from typing import Any
 from kube import columns as c
 from kube.errors import FieldError, required
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check_not_negative, check_unchanged
 
 

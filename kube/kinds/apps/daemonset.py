@@ -16,7 +16,8 @@ from kube.kinds.apps.workload import (
     magnitude,
 )
 from kube.kinds.pod.defaults import default_pod_template
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check_label_selector, check_unchanged
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"

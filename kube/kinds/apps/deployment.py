@@ -17,7 +17,8 @@ from kube.kinds.apps.workload import (
 )
 from kube.kinds.pod.defaults import default_pod_template
 from kube.objectmeta import validate_meta_update
-from kube.registry import Context, Json, Kind, Scale, keep
+from kube.objects import Json
+from kube.registry import Context, Kind, Scale, keep
 from kube.validation import check_not_negative, check_unchanged
 
 COUNTS = (

@@ -8,7 +8,8 @@ from kube import columns as c
 from kube.errors import FieldError
 from kube.kinds.apps.workload import WorkloadStrategy, check_at_most, check_counts, check_selector
 from kube.kinds.pod.defaults import default_pod_template
-from kube.registry import Context, Json, Kind, Scale
+from kube.objects import Json
+from kube.registry import Context, Kind, Scale
 from kube.validation import check_unchanged
 
 COUNTS = (

@@ -10,7 +10,8 @@ from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.kinds.pod.validation import validate_pod_template
 from kube.kinds.pod.warnings import template_warnings
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json
+from kube.objects import Json
+from kube.registry import Context
 from kube.selectors import from_object
 from kube.validation import check_label_selector, check_not_negative, dns1123_label
 

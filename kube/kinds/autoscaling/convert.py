@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kube.registry import Json
+from kube.objects import Json
 
 PREFIX = "autoscaling.alpha.kubernetes.io/"
 METRICS, CURRENT_METRICS = PREFIX + "metrics", PREFIX + "current-metrics"

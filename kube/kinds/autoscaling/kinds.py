@@ -11,7 +11,8 @@ from kube.errors import FieldError
 from kube.kinds.autoscaling.convert import from_v1, to_v1
 from kube.kinds.autoscaling.validate import check_spec, check_status
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind, identity
+from kube.objects import Json
+from kube.registry import Context, Kind, identity
 
 CPU_80 = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
 SCALE_UP = ({"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kube import quantity
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.kinds.rbac import path_segment
-from kube.registry import Json
+from kube.objects import Json
 from kube.validation import NOT_NEGATIVE, check, check_choice, check_label_selector, check_not_negative
 
 SOURCES = {

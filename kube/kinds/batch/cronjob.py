@@ -13,7 +13,8 @@ from kube.kinds.batch.jobspec import check_job_spec
 from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.warnings import template_warnings
 from kube.objectmeta import ObjectStrategy, check_annotations
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check_choice, check_not_negative
 
 # The controller appends a dash and a time of ten digits to make the name of a Job.

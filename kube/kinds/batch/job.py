@@ -12,7 +12,8 @@ from kube.kinds.batch.jobstatus import check_job_status, is_true
 from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.warnings import template_warnings
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check_label_selector, check_unchanged, dns1123_label
 
 CONTROLLER_UID, JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kube.errors import FieldError, forbidden, invalid, required, too_long, too_many
 from kube.kinds.pod.validation import validate_pod_template
-from kube.registry import Json
+from kube.objects import Json
 from kube.validation import check, check_choice, check_not_negative, dns1123_subdomain, qualified_name
 
 NUMBERS = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from kube import clock
 from kube.errors import FieldError, invalid, required
 from kube.kinds.batch.jobspec import omitted
-from kube.registry import Json
+from kube.objects import Json
 from kube.validation import check_not_negative
 
 COUNTS = ("active", "succeeded", "failed", "ready", "terminating")

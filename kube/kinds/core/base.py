@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kube.errors import FieldError
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, keep
+from kube.objects import Json
+from kube.registry import Context, keep
 
 
 class CoreStrategy(ObjectStrategy):

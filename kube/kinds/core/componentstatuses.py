@@ -6,7 +6,8 @@ from typing import Any
 
 from kube import columns as c
 from kube.kinds.core.base import Unchecked
-from kube.registry import Json, Kind
+from kube.objects import Json
+from kube.registry import Kind
 
 
 def _cells(obj: Json, now: float) -> list[Any]:

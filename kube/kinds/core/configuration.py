@@ -10,7 +10,8 @@ from kube import columns as c
 from kube import selectors
 from kube.errors import FieldError, forbidden, invalid, required, too_long
 from kube.kinds.core.base import CoreStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check, check_unchanged, config_key
 
 LIMIT = 1024 * 1024

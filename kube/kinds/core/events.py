@@ -8,7 +8,8 @@ from kube import columns as c
 from kube import selectors
 from kube.errors import FieldError, invalid, required
 from kube.kinds.core.base import CoreStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check, qualified_name
 
 NEWER = "events.k8s.io/v1"

@@ -9,7 +9,8 @@ from kube import selectors
 from kube.errors import FieldError, invalid
 from kube.kinds.core.base import ClusterScoped
 from kube.objectmeta import check_standard_finalizer
-from kube.registry import Context, Json, Kind, keep
+from kube.objects import Json
+from kube.registry import Context, Kind, keep
 from kube.validation import check, dns1123_label, qualified_name
 
 FINALIZER = "kubernetes"

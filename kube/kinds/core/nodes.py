@@ -8,7 +8,8 @@ from kube import columns as c
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.core.base import ClusterScoped
 from kube.kinds.pod.validation_scheduling import TAINT_EFFECTS
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.resourcelist import canonical_list, check_amount, check_name
 from kube.validation import check, check_choice, cidr, label_value, qualified_name
 

@@ -7,8 +7,9 @@ from typing import Any
 from kube import columns as c
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.core.base import CoreStrategy
+from kube.objects import Json
 from kube.quantity import NANO
-from kube.registry import Context, Json, Kind
+from kube.registry import Context, Kind
 from kube.resourcelist import (
     canonical_list,
     check_amount,

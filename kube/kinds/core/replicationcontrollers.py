@@ -10,7 +10,8 @@ from kube.errors import FieldError, invalid, not_supported, required
 from kube.kinds.core.base import CoreStrategy
 from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.validation import validate_pod_template
-from kube.registry import Context, Json, Kind, Scale
+from kube.objects import Json
+from kube.registry import Context, Kind, Scale
 from kube.validation import check_labels, check_not_negative
 
 _COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")

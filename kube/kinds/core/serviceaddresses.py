@@ -11,7 +11,8 @@ import random
 from functools import lru_cache
 
 from kube.errors import FieldError, invalid
-from kube.registry import Context, Json
+from kube.objects import Json
+from kube.registry import Context
 
 NEEDS_IP = ("ClusterIP", "NodePort", "LoadBalancer")
 _TRIES = 64

@@ -5,7 +5,8 @@ from __future__ import annotations
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.core.endpoints import check_reachable
 from kube.kinds.core.serviceaddresses import NEEDS_IP, family, is_headless, may_have_node_ports, needs_health_port
-from kube.registry import Context, Json
+from kube.objects import Json
+from kube.registry import Context
 from kube.validation import (
     check,
     check_choice,

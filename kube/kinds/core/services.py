@@ -9,7 +9,8 @@ from kube import selectors
 from kube.errors import FieldError
 from kube.kinds.core import serviceaddresses, servicerules
 from kube.kinds.core.base import CoreStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import dns1123_label
 
 _CLIENT_IP_SECONDS = 10800

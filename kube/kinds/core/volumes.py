@@ -11,7 +11,8 @@ from kube.kinds.core.base import ClusterScoped, CoreStrategy
 from kube.kinds.pod.default_volumes import default_claim_spec, default_volume_source
 from kube.kinds.pod.validation_scheduling import check_node_selector
 from kube.kinds.pod.validation_volumes import KNOWN_SOURCES, check_volume_source
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.resourcelist import canonical_list, nano
 from kube.validation import check, check_choice, check_unchanged, difference, dns1123_subdomain
 from kube.volumeclaims import VOLUME_MODES, check_access_modes, check_claim_spec

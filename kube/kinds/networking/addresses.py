@@ -10,7 +10,8 @@ from kube import selectors
 from kube.errors import FieldError, invalid, required, too_many
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check, dns1123_label, dns1123_subdomain, ip_of
 
 MAX_CIDRS = 2

@@ -8,7 +8,8 @@ from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, required, too_long
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check, check_choice, check_unchanged, dns1123_label, dns1123_subdomain
 
 CONTROLLER_LIMIT = 250

@@ -8,7 +8,8 @@ from typing import Any
 from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.objectmeta import ObjectStrategy
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.validation import check_label_selector, cidr, port_name, port_number
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")

@@ -6,7 +6,7 @@ from typing import Any
 
 from kube import clock
 from kube import columns as c
-from kube.registry import Json
+from kube.objects import Json
 
 COLUMNS = (
     c.NAME,

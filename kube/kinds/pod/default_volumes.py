@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kube import quantity
-from kube.registry import Json
+from kube.objects import Json
 from kube.resourcelist import canonical_list
 
 FILE_MODE = 0o644

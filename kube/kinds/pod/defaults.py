@@ -9,7 +9,7 @@ from typing import Any
 
 from kube import quantity
 from kube.kinds.pod.default_volumes import default_volume
-from kube.registry import Json
+from kube.objects import Json
 from kube.resourcelist import canonical_list, is_pod_level, nano
 
 DEFAULT_SCHEDULER = "default-scheduler"

@@ -15,8 +15,9 @@ from kube.kinds.pod import cells, updates
 from kube.kinds.pod.defaults import default_pod
 from kube.kinds.pod.validation import validate_pod_spec
 from kube.kinds.pod.warnings import pod_warnings
+from kube.objects import Json
 from kube.pods.qos import qos_class
-from kube.registry import Context, Json, Kind, keep
+from kube.registry import Context, Kind, keep
 
 _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 

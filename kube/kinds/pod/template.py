@@ -9,7 +9,8 @@ from kube.errors import FieldError
 from kube.kinds.core.base import CoreStrategy
 from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.validation import validate_pod_template
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 
 
 class PodTemplateStrategy(CoreStrategy):

@@ -6,9 +6,9 @@ from typing import Any
 
 from kube.errors import FieldError, forbidden, invalid
 from kube.kinds.pod.validation import check_deadline
+from kube.objects import Json
 from kube.pods.qos import qos_class
 from kube.pods.restarts import restarts
-from kube.registry import Json
 from kube.validation import check, check_unchanged, difference, dns1123_subdomain, ip_address, ip_of, qualified_name
 
 _MUTABLE = (

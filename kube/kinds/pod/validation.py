@@ -17,8 +17,8 @@ from kube.kinds.pod.validation_scheduling import check_scheduling
 from kube.kinds.pod.validation_volumes import check_volumes
 from kube.memo import Memo, digest
 from kube.objectmeta import validate_meta_content
+from kube.objects import Json
 from kube.quantity import Quantity
-from kube.registry import Json
 from kube.resourcelist import check_requirements, is_pod_level, nano
 from kube.validation import (
     Checker,

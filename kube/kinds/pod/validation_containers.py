@@ -8,7 +8,7 @@ from kube.errors import FieldError, duplicate, forbidden, invalid, not_found, re
 from kube.kinds.pod.validation_env import check_env, check_env_from
 from kube.kinds.pod.validation_mounts import check_devices, check_mounts
 from kube.kinds.pod.validation_probes import check_lifecycle, check_probes
-from kube.registry import Json
+from kube.objects import Json
 from kube.resourcelist import check_requirements
 from kube.validation import check, check_choice, dns1123_label, port_name, port_number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kube.errors import FieldError, invalid, not_supported, required
-from kube.registry import Json
+from kube.objects import Json
 from kube.validation import check, config_key, dns1123_subdomain, env_var_name, qualified_name
 
 ENV_FIELDS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kube.errors import FieldError, forbidden, invalid, not_found, not_supported, required
-from kube.registry import Json
+from kube.objects import Json
 
 _PROPAGATION = ("Bidirectional", "HostToContainer", "None")
 _RECURSIVE = ("Disabled", "Enabled", "IfPossible")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kube.errors import FieldError, forbidden, invalid, required
-from kube.registry import Json
+from kube.objects import Json
 from kube.validation import check_choice, check_not_negative, port_number_or_name
 
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
-from kube.registry import Json
+from kube.objects import Json
 from kube.validation import (
     check,
     check_choice,

@@ -8,7 +8,7 @@ from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.pod.validation_env import check_field_ref, check_resource_ref
 from kube.kinds.pod.validation_mounts import check_no_parent
 from kube.objectmeta import validate_meta_content
-from kube.registry import Json
+from kube.objects import Json
 from kube.resourcelist import nano
 from kube.validation import check, check_choice, dns1123_label
 from kube.volumeclaims import check_claim_spec

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kube.objects import Json
 from kube.quantity import NANO
-from kube.registry import Json
 from kube.resourcelist import nano
 
 _OLD_SELECTORS = {

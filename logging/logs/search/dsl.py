@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from kube.objects import Json
 from logs.elastic.template import NUMBERS
 from logs.pairs import sortable, tag
 from logs.query import fields, moments
 from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
 
-Json = dict[str, Any]
 _BEGINNING = re.compile(r"((?:[^*?\\]|\\.)*)\*", re.S)  # a glob that only asks how a value begins
 _ESCAPED = re.compile(r"\\(.)", re.S)
 NEWEST = (1 << 63) - 1  # the last nanosecond that `date_nanos` holds

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 import environment
+from kube.objects import Json
 from logs.connection import Server
 from logs.elastic.template import NUMBERS, PREFIX
 from logs.query import fields, moments
@@ -16,7 +17,6 @@ from logs.query.nodes import Node, Range, both
 from logs.search.backend import MAX_TIES, SAMPLE, Asked, Page, Place, Top, Unavailable, count_values, page_of
 from logs.search.dsl import Compiler, path
 
-Json = dict[str, Any]
 Row = tuple[Place, bytes]
 INDICES = f"/{PREFIX}*"
 OPTIONS = "?ignore_unavailable=true&allow_no_indices=true"

@@ -10,7 +10,8 @@ import orjson
 
 from client.errors import ApiStatusError, status_from_text
 from client.kubeconfig import Config
-from client.reflector import Json, Params
+from client.reflector import Params
+from kube.objects import Json
 from logs.connection import Answer, Server
 
 

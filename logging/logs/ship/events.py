@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from client.reflector import Json, Reflector, Source
+from client.reflector import Reflector, Source
+from kube.objects import Json
 from logs.record import Document, Origin
 from logs.ship.formats import normal
 from logs.ship.series import Position

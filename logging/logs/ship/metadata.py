@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from client.reflector import Json, Reflector, Source
+from client.reflector import Reflector, Source
+from kube.objects import Json
 from logs.record import Origin
 from logs.ship.catalog import Where
 

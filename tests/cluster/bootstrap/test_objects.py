@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cluster import bootstrap
-from kube.registry import Json, Settings
+from kube.objects import Json
+from kube.registry import Settings
 
 OBJECTS = bootstrap.objects(Settings(service_cidr="127.96.0.0/16"), api_port=16443)
 

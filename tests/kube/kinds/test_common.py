@@ -8,7 +8,7 @@ from kube import columns, selectors
 from kube import objectmeta as metadata
 from kube import resourcelist as resources
 from kube import validation as common
-from kube.registry import Json
+from kube.objects import Json
 
 
 @pytest.mark.parametrize(

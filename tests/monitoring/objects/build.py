@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from kube.objects import Json
 from monitoring.objects import RESOURCES
 
-Json = dict[str, Any]
 _OWN = re.compile(r'(?<=[{,])(?:namespace="shop"|uid="u-1")(?:,|(?=}))')
 AT, SECONDS = "2026-01-01T00:00:00Z", 1767225600
 

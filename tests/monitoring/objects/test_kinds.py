@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.monitoring.objects.build import AT, SECONDS, Json, controlled_by, meta, samples
+from kube.objects import Json
+from tests.monitoring.objects.build import AT, SECONDS, controlled_by, meta, samples
 
 CONDITION = {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}
 TARGET = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}

@@ -12,11 +12,10 @@ import orjson
 from aiohttp import web
 
 from client import Client, Config, object_key
+from kube.objects import Json
 from monitoring.objects import RESOURCES, ObjectMetrics
 from tests.monitoring.objects.build import pod
 from tests.monitoring.objects.test_kinds import CASES
-
-Json = dict[str, Any]
 
 
 class Api:

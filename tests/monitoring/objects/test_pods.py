@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.monitoring.objects.build import AT, SECONDS, Json, container, pod, samples
+from kube.objects import Json
+from tests.monitoring.objects.build import AT, SECONDS, container, pod, samples
 
 
 def test_a_running_pod() -> None:

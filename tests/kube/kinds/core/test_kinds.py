@@ -8,7 +8,8 @@ import pytest
 
 from kube import clock, registry
 from kube.kinds.core.endpoints import check_reachable
-from kube.registry import Json, Settings
+from kube.objects import Json
+from kube.registry import Settings
 from tests.kube.kinds.groups.pipeline import CONTAINER, NOW, create, refused, row, update
 
 V1 = "v1"

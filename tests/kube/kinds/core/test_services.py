@@ -11,7 +11,8 @@ import pytest
 
 from kube import registry
 from kube.kinds.core import serviceaddresses
-from kube.registry import Context, Json, Settings
+from kube.objects import Json
+from kube.registry import Context, Settings
 from tests.kube.kinds.groups.pipeline import create, refused, row, update
 
 PORTS = [{"port": 80}]

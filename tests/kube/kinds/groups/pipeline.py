@@ -7,7 +7,8 @@ from typing import Any
 
 from kube import registry, schema
 from kube.errors import FieldError
-from kube.registry import Context, Json, Kind
+from kube.objects import Json
+from kube.registry import Context, Kind
 from kube.users import User
 
 KINDS = registry.load()

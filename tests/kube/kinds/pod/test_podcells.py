@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kube import clock
-from kube.registry import Json
+from kube.objects import Json
 from tests.kube.kinds.groups.pipeline import CONTAINER, NOW, create, row
 
 RUNNING = {"running": {"startedAt": "2027-01-01T00:00:00Z"}}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kube import registry
-from kube.registry import Context, Json
+from kube.objects import Json
+from kube.registry import Context
 from tests.kube.kinds.groups.pipeline import CONTAINER, create, refused, update
 
 STATUS = "status"

@@ -1,0 +1,7 @@
+"""The objects of the API, as Python types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]  # an object of any kind, or a part of one, as it stands in JSON

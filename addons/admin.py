@@ -1,11 +1,13 @@
-"""The admin site of the addons: how they are, their configuration, their switch, and the trail of what was done.
+"""The admin site. Of the addons: how they are, their configuration, their switch, and the trail of what was done.
 
 Separate from the dashboard, with permissions of its own: `addons.view_switch` to look, `addons.change_switch` to change. It
-changes the ConfigMap that the addon manager follows, through the same pipeline as the API.
+changes the ConfigMap that the addon manager follows, through the same pipeline as the API. Beside them stand the objects
+and changes of the store, for who has `cluster.view_object` (see `cluster.admin`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ from addons.options import OptionError
 from addons.status import AddonStatus, Changed
 from addons.usage import charts as charts_of
 from addons.usage import cores, mebibytes, sampler
+from cluster.admin import VIEW as VIEW_OBJECTS
+from cluster.admin import ChangeAdmin, ObjectAdmin
+from cluster.models import Change, Object
 from kube.errors import ApiError
 
 VIEW, CHANGE = "addons.view_switch", "addons.change_switch"
@@ -39,15 +44,23 @@ Context = dict[str, Any]
 class AddonAdminSite(AdminSite):
     """Lists the addons, configures and switches them."""
 
-    site_header = site_title = "Binnacle addons"
+    site_header = site_title = "Binnacle"
     index_title = "Addons"
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_active and (request.user.has_perm(VIEW) or request.user.has_perm(CHANGE))
+        """Whether somebody may come in; each page asks besides for its own permission."""
+        return request.user.is_active and (may_see_addons(request) or request.user.has_perm(VIEW_OBJECTS))
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        view = self.admin_view
+        def view(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+            def asked(request: HttpRequest, **names: str) -> HttpResponse:
+                if not may_see_addons(request):
+                    raise PermissionDenied
+                return page(request, **names)
+
+            return self.admin_view(asked)
+
         return [
             path("files/<path:path>", serve, {"document_root": STATIC}, name="file"),
             path("switch/<slug:name>/", view(require_POST(self.switch)), name="switch"),
@@ -58,6 +71,8 @@ class AddonAdminSite(AdminSite):
         ]
 
     def index(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
+        if not may_see_addons(request):
+            return redirect(f"{self.name}:app_list", app_label="cluster")
         return render(
             request,
             "addons/index.html",
@@ -161,6 +176,10 @@ class AddonAdminSite(AdminSite):
             raise PermissionDenied
 
 
+def may_see_addons(request: HttpRequest) -> bool:
+    return request.user.has_perm(VIEW) or request.user.has_perm(CHANGE)
+
+
 def _addon(name: str) -> Addon:
     if name not in catalogue():
         raise Http404(f"there is no addon {name}")
@@ -192,3 +211,5 @@ def _moving(found: AddonStatus) -> Context:
 
 
 site = AddonAdminSite(name="addon_admin")
+site.register(Object, ObjectAdmin)
+site.register(Change, ChangeAdmin)

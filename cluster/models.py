@@ -1,17 +1,28 @@
-"""The tables of the store, and a proxy model per kind over them.
+"""The tables of the store, and a proxy model for each built-in kind over them.
 
 `Change` holds every state an object had since the last compaction: one log for all clusters, ordered by `revision`.
 `Object` says which of them is the newest of each object. Only `cluster.store` writes them; models are for reading, for
 the admin and for migrations.
+
+    from cluster.models import Object, Pod
+    Pod.objects.filter(cluster=1, namespace="default")
+    Object.objects.filter(cluster=1, storage="backups.example.com")     # a custom kind
+
+The proxies come from the registry, each when it is first asked for: a process that asks for none does not load the kinds.
+They are in a registry of Django's own kind beside the main one, so that they need neither migrations nor permissions.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import orjson
+from django.apps.registry import Apps
 from django.db import models
 
 from cluster import crypto
+from kube import registry
 
 
 class Cluster(models.Model):
@@ -55,6 +66,7 @@ class Change(models.Model):
     body = models.BinaryField()
 
     class Meta:
+        default_permissions = ()  # who may see the objects may see how they became so
         # Only deletions are indexed: the history of what is gone begins there, and other writes pay nothing for it.
         indexes = [
             models.Index(
@@ -67,9 +79,8 @@ class Change(models.Model):
     @property
     def document(self) -> dict[str, Any]:
         """The object at this revision as a JSON document."""
-        import orjson
-
-        return orjson.loads(crypto.reveal(bytes(self.body)))
+        found: dict[str, Any] = orjson.loads(crypto.reveal(bytes(self.body)))
+        return found
 
 
 class ObjectManager(models.Manager["Object"]):
@@ -96,6 +107,7 @@ class Object(models.Model):
     objects = ObjectManager()
 
     class Meta:
+        default_permissions = ("view",)
         constraints = [models.UniqueConstraint(fields=["cluster", "storage", "namespace", "name"], name="object_key")]
 
     def __str__(self) -> str:
@@ -123,26 +135,21 @@ class Claim(models.Model):
         constraints = [models.UniqueConstraint(fields=["cluster", "scope", "value"], name="claim_value")]
 
 
-def _proxy(name: str, storage: str) -> type[Object]:
-    meta = type("Meta", (), {"proxy": True, "app_label": "cluster"})
-    return type(name, (Object,), {"__module__": __name__, "storage_name": storage, "Meta": meta})
+_proxies = Apps()
 
 
-Pod = _proxy("Pod", "pods")
-Node = _proxy("Node", "nodes")
-Service = _proxy("Service", "services")
-Namespace = _proxy("Namespace", "namespaces")
-ConfigMap = _proxy("ConfigMap", "configmaps")
-Secret = _proxy("Secret", "secrets")
-Event = _proxy("Event", "events")
-ServiceAccount = _proxy("ServiceAccount", "serviceaccounts")
-Endpoints = _proxy("Endpoints", "endpoints")
-PersistentVolume = _proxy("PersistentVolume", "persistentvolumes")
-PersistentVolumeClaim = _proxy("PersistentVolumeClaim", "persistentvolumeclaims")
-ReplicationController = _proxy("ReplicationController", "replicationcontrollers")
-Deployment = _proxy("Deployment", "deployments.apps")
-ReplicaSet = _proxy("ReplicaSet", "replicasets.apps")
-DaemonSet = _proxy("DaemonSet", "daemonsets.apps")
-StatefulSet = _proxy("StatefulSet", "statefulsets.apps")
-Job = _proxy("Job", "jobs.batch")
-CronJob = _proxy("CronJob", "cronjobs.batch")
+@cache
+def storages() -> dict[str, str]:
+    """Kind → storage of the built-in kinds whose objects are kept (a TokenReview is answered, and not kept)."""
+    return {kind.kind: kind.storage for kind in registry.load().all() if "get" in kind.verbs}
+
+
+def __getattr__(kind: str) -> type[Object]:
+    """The proxy model of a built-in kind."""
+    # Python and Django ask modules for many names; only those of kinds need the registry.
+    if not kind[:1].isupper() or kind not in storages():
+        raise AttributeError(f"module {__name__!r} has no attribute {kind!r}")
+    meta = type("Meta", (), {"proxy": True, "app_label": "cluster", "apps": _proxies})
+    made = type(kind, (Object,), {"__module__": __name__, "storage_name": storages()[kind], "Meta": meta})
+    globals()[kind] = made
+    return made

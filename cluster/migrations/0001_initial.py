@@ -5,6 +5,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
+# The proxy models of the kinds are not here: they have neither tables nor permissions (see `cluster.models`).
 class Migration(migrations.Migration):
 
     initial = True
@@ -37,6 +38,7 @@ class Migration(migrations.Migration):
                 ('body', models.BinaryField()),
                 ('cluster', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='cluster.cluster')),
             ],
+            options={'default_permissions': ()},
         ),
         migrations.CreateModel(
             name='Object',
@@ -49,204 +51,7 @@ class Migration(migrations.Migration):
                 ('cluster', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='cluster.cluster')),
                 ('state', models.ForeignKey(db_column='revision', db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='cluster.change')),
             ],
-        ),
-        migrations.CreateModel(
-            name='ConfigMap',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='CronJob',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='DaemonSet',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='Deployment',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='Endpoints',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='Event',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='Job',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='Namespace',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='Node',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='PersistentVolume',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='PersistentVolumeClaim',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='Pod',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='ReplicaSet',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='ReplicationController',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='Secret',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='Service',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='ServiceAccount',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
-        ),
-        migrations.CreateModel(
-            name='StatefulSet',
-            fields=[
-            ],
-            options={
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
-            },
-            bases=('cluster.object',),
+            options={'default_permissions': ('view',)},
         ),
         migrations.CreateModel(
             name='Claim',

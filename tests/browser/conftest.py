@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from cluster.database import Database
 from cluster.store import Store
 from tests.conftest import ROOT
 from tests.dashboard import world
+from tests.ports import free_port
 
 SHOTS = ROOT / "build" / "screenshots"
 ARGS = [
@@ -38,12 +38,6 @@ ARGS = [
 
 def chromium() -> str | None:
     return environment.BROWSER.get() or shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

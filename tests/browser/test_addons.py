@@ -15,8 +15,9 @@ import pytest
 from cluster.database import Database
 from cluster.store import Store
 from tests.addons.sample import Cluster
-from tests.browser.conftest import SHOTS, Site, free_port, watched
+from tests.browser.conftest import SHOTS, Site, watched
 from tests.conftest import ROOT
+from tests.ports import free_port
 
 pytest.importorskip("playwright")
 from playwright.sync_api import expect

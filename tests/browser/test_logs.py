@@ -16,9 +16,10 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.browser.conftest import Site, _await_answer, free_port
+from tests.browser.conftest import Site, _await_answer
 from tests.conftest import ROOT
 from tests.dashboard import world
+from tests.ports import free_port
 
 pytest.importorskip("playwright")
 from playwright.sync_api import expect

@@ -23,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import ROOT
 from tests.dnsserver.api import FakeApi
 from tests.dnsserver.conftest import piece, pod, rcode, rows, service
+from tests.ports import free_port
 
 SVC = "default.svc.cluster.local"
 
@@ -31,7 +32,7 @@ class Program:
     """The running server; `ask` blocks, so call it in a thread."""
 
     def __init__(self, folder: Path) -> None:
-        self.api_port, self.port, self.http = free(), free(), free()
+        self.api_port, self.port, self.http = free_port(), free_port(), free_port()
         self.config = folder / "config"
         self.config.mkdir()
         (folder / "resolv.conf").write_text("")
@@ -92,12 +93,6 @@ class Program:
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
-
-
-def free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(check: Callable[[], object], seconds: float = 30.0) -> None:
@@ -253,11 +248,11 @@ def test_what_can_not_work_is_said(arguments: list[str], message: str, tmp_path:
         )
     )
     done = subprocess.run(
-        [sys.executable, "-m", "dnsserver", "--port", "29053", "--kubeconfig", str(kubeconfig), *arguments],
+        [sys.executable, "-m", "dnsserver", "--port", str(free_port()), "--kubeconfig", str(kubeconfig), *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=100,
         check=False,
     )
     assert done.returncode and message in done.stderr and "Traceback" not in done.stderr

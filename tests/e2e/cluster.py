@@ -18,6 +18,7 @@ import environment as settings
 from config.control import supervisor
 from tests.e2e import machine
 from tests.e2e.machine import ROOT
+from tests.ports import free_port
 
 KUBECTL = shutil.which("kubectl")
 SLOW = 2.0  # a loaded machine takes longer: nobody waits for this who gets what he waits for
@@ -36,7 +37,7 @@ class Cluster:
             for path in (self.folder, self.home):
                 os.chown(path, machine.USER, machine.USER)
         # In a network of its own the usual ports are free; else whatever is.
-        self.port, self.api_port = (8080, 6443) if isolated else (machine.free_port(), machine.free_port())
+        self.port, self.api_port = (8080, 6443) if isolated else (free_port(), free_port())
         self.isolated = isolated
         self.started = ""  # what the first start printed
         self.environment = {

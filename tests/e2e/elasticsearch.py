@@ -16,7 +16,8 @@ import pytest
 
 import environment
 from deploy.elasticsearch import node
-from tests.e2e.machine import ROOT, free_port
+from tests.e2e.machine import ROOT
+from tests.ports import free_port
 
 HOME = ROOT / environment.ELASTICSEARCH.get()
 

@@ -108,16 +108,3 @@ def kill(pid: int) -> None:
             return
         time.sleep(0.01)
     raise AssertionError(f"process {pid} lives on after SIGKILL")
-
-
-def free_port() -> int:
-    """A port above 1023 that nobody listens on; so is the kubelet's port, which follows from the API's."""
-    while True:
-        with socket.socket() as probe, socket.socket() as beside:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-            try:
-                beside.bind(("127.0.0.1", port + 3807 if port + 3807 < 65536 else port - 3807))
-            except OSError:
-                continue
-            return port

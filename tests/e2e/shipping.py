@@ -16,7 +16,8 @@ from typing import Any
 
 from kubelet.shim.logs import LogFile
 from tests.e2e.elasticsearch import Elasticsearch
-from tests.e2e.machine import ROOT, free_port, kill
+from tests.e2e.machine import ROOT, kill
+from tests.ports import free_port
 
 KILLS, STOPS = 10, {3: signal.SIGTERM, 7: signal.SIGKILL}
 _LINE = re.compile(r"line (\d+) of container (\d+) ")

@@ -16,8 +16,9 @@ import orjson
 import pytest
 
 from tests.e2e.elasticsearch import Elasticsearch
-from tests.e2e.machine import ROOT, free_port, kill
+from tests.e2e.machine import ROOT, kill
 from tests.e2e.shipping import Shipper, Writers, deliver, numbered, until
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(600)]
 

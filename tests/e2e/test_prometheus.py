@@ -25,6 +25,7 @@ from tests.e2e import machine, worker
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import ROOT_USER, made
 from tests.e2e.dashboard import Dashboard
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(500)]
 
@@ -101,7 +102,7 @@ class Prometheus:
         config.write_text(config.read_text().replace("interval: 15s", "interval: 2s"))
         # Where pods reach it too: the addon is one.
         address = cluster.path("nodes", '{.items[0].status.addresses[?(@.type=="InternalIP")].address}')
-        self.url = f"http://{address}:{machine.free_port()}"
+        self.url = f"http://{address}:{free_port()}"
         self.log = (folder / "log").open("wb")
         self.process = subprocess.Popen(
             [

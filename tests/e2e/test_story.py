@@ -19,6 +19,7 @@ import pytest
 
 from tests.e2e import machine
 from tests.e2e.cluster import Cluster
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 GUESTBOOK = "examples/guestbook"
@@ -115,7 +116,7 @@ def test_the_page_answers_everywhere(cluster: Cluster) -> None:
 def test_the_page_answers_through_the_api(cluster: Cluster) -> None:
     path = "/api/v1/namespaces/default/services/frontend:http/proxy/"
     assert "Joshua Slocum, 1895" in cluster.kubectl("get", "--raw", path)
-    port = machine.free_port()
+    port = free_port()
     with background(cluster, "proxy", f"--port={port}") as lines:
         cluster.until(lambda: lines, what="kubectl proxy starts")
         page = cluster.fetch(f"http://127.0.0.1:{port}{path}")

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +21,7 @@ import aiohttp
 
 from tests.kubelet import pki
 from tests.kubelet.fakeapi import FakeApi, pod
+from tests.ports import free_port
 
 LOOP = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 
@@ -32,9 +32,7 @@ class World:
         self.api = FakeApi()
         self.root = folder / "kubelet"
         self.process: asyncio.subprocess.Process | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
 
     async def start_kubelet(self) -> None:
         pem = str(self.folder)

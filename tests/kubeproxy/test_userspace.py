@@ -11,14 +11,9 @@ import pytest
 
 from kubeproxy.rules import Endpoint, ServicePort
 from kubeproxy.userspace import Userspace
+from tests.ports import free_port
 
 CLUSTER_IP = "127.96.7.7"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def service(port: int, *endpoints: int, affinity: int = 0, protocol: str = "TCP") -> ServicePort:

@@ -18,8 +18,8 @@ from monitoring.queries.answer import BackendError
 from monitoring.queries.ask import parse
 from monitoring.queries.embedded import Embedded
 from monitoring.queries.prometheus import Prometheus
-from tests.browser.conftest import free_port
 from tests.monitoring import cluster
+from tests.ports import free_port
 
 SECONDS = 3000
 START = (int(time.time()) - 4000) // 1800 * 1800

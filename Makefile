@@ -1,6 +1,6 @@
 # Binnacle. `make up` starts a cluster, `make test` runs every check.
 #   make up [DETACH=1] [PORT=8080] [API_PORT=6443] [VAR=var]      make down status clean token
-#   make test lint bench
+#   make test lint bench kubectl
 
 PYTHON ?= python3
 VAR ?= var
@@ -11,7 +11,7 @@ export PORT API_PORT
 
 BIN := .venv/bin
 
-.PHONY: up down status clean token test lint bench install
+.PHONY: up down status clean token test lint bench kubectl install
 
 up: .venv/installed
 	@exec $(BIN)/python -m config up $(if $(DETACH),--detach)
@@ -28,6 +28,7 @@ token: .venv/installed
 # First what can run side by side; then the browser, whose driver keeps an event loop in its process; then what measures
 # or kills processes, one after another.
 test: .venv/installed-dev
+	@$(BIN)/python -m tests.prepare
 	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not serial" --ignore tests/browser
 	$(BIN)/pytest -q tests/browser
 	$(BIN)/pytest -q -m serial --ignore tests/browser
@@ -38,6 +39,10 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# A kubectl in .venv/bin, where the machine has none.
+kubectl: .venv/installed
+	@$(BIN)/python -m config.kubectl
+
 bench: .venv/installed-dev
 	@$(BIN)/python -m bench
 
@@ -46,7 +51,7 @@ install: .venv/installed
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "binnacle: needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version 2>&1): set PYTHON=…" >&2; exit 1; }
-	@$(PYTHON) -m venv .venv || { echo "binnacle: $(PYTHON) can not make a virtual environment" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "binnacle: $(PYTHON) cannot make a virtual environment (Debian: install python3-venv)" >&2; exit 1; }
 
 .venv/installed: requirements.txt | .venv/bin/python
 	@echo "Installing what Binnacle needs into .venv …"

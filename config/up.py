@@ -23,7 +23,7 @@ from typing import Any
 import environment
 from addons.catalogue import NAMESPACE, catalogue
 from addons.state import STATE
-from config import installation, orphans, preflight
+from config import installation, kubectl, orphans, preflight
 from config.bootstrap import kubeconfig_path, prepare
 from config.down import down
 from config.installation import Installation
@@ -74,7 +74,7 @@ def start(var: Path, port: int, api_port: int) -> Stop:
         # Perhaps it is a pod of ours (the dashboard) that outlived its supervisor: then it is there no more.
         down(var, quiet=True)
         check_ports(at)
-    for sentence in [*environment.unknown(), *preflight.limits()]:
+    for sentence in [*environment.unknown(), *preflight.limits(), *filter(None, [kubectl.note()])]:
         print(f"Note: {sentence}{'' if sentence.endswith('?') else '.'}")
     prepare(at)
     return supervise(at)

@@ -168,6 +168,7 @@ GOLDEN = _tests.setting(
     "../shared/golden",
     "recordings of a real Kubernetes; without them tests/golden is skipped",
 )
+CI = _tests.setting("CI", TEXT, "", "`true`: a test that lacks a program fails; elsewhere it is skipped")
 
 SECTIONS = (_cluster, _controllers, _processes, _dashboard, _pods, _others, _tests)
 TABLE = {setting.name: setting for section in SECTIONS for setting in section.settings}

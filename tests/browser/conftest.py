@@ -24,6 +24,7 @@ from cluster.store import Store
 from tests.conftest import ROOT
 from tests.dashboard import world
 from tests.ports import free_port
+from tests.prepare import needs
 
 SHOTS = ROOT / "build" / "screenshots"
 ARGS = [
@@ -125,7 +126,7 @@ def _await_answer(url: str, timeout: float = 30) -> None:
 def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The dashboard over a small world, with a stand-in for the API server's logs."""
     if chromium() is None:
-        pytest.skip("no Chromium on this machine: .ci/run installs it, or BINNACLE_BROWSER names one")
+        needs("chromium")
     var = tmp_path_factory.mktemp("browser") / "var"
     shutil.copytree(migrated, var)
     # The key of the templates' fixture encrypts the secrets here too.

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import environment as settings
+from config import kubectl
 from config.control import supervisor
 from tests.e2e import machine
 from tests.e2e.machine import ROOT
 from tests.ports import free_port
 
-KUBECTL = shutil.which("kubectl")
 SLOW = 2.0  # a loaded machine takes longer: nobody waits for this who gets what he waits for
 
 
@@ -166,7 +166,7 @@ class Cluster:
     def kubectl_environment(self, **environment: str) -> dict[str, str]:
         return {
             **self.environment,
-            "PATH": settings.PATH.get(),
+            "PATH": f"{settings.PATH.get()}:{kubectl.OWN.parent}",
             "KUBECONFIG": str(self.var / "kubeconfig"),
             "KUBECACHEDIR": str(self.folder / "cache"),
             **environment,

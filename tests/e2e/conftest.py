@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.e2e import machine
-from tests.e2e.cluster import KUBECTL, Cluster
+from tests.e2e.cluster import Cluster
+from tests.prepare import needs
 
 ROOT_USER = os.geteuid() == 0
 
@@ -17,8 +18,7 @@ ROOT_USER = os.geteuid() == 0
 @contextmanager
 def made(who: str, **environment: str) -> Iterator[Cluster]:
     """A cluster of `root` or of an ordinary `user`, not yet started; nothing of it is left afterwards."""
-    if KUBECTL is None:
-        pytest.skip("kubectl is not installed")
+    needs("kubectl")
     if who == "root" and not ROOT_USER:
         pytest.skip("needs root: these tests run as an ordinary user")
     with ExitStack() as stack:

@@ -12,21 +12,18 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import environment
 from deploy.elasticsearch import node
 from tests.e2e.machine import ROOT
 from tests.ports import free_port
+from tests.prepare import needs
 
 HOME = ROOT / environment.ELASTICSEARCH.get()
 
 
 def install() -> None:
     """See that the jars are in HOME."""
-    for program in ("java", "javac", "mvn"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+    needs("java", "javac", "mvn")
     node.install(HOME)
 
 

@@ -4,7 +4,6 @@ kubernetes-mixin's dashboards have answers, and our own charts can come from it.
 from __future__ import annotations
 
 import json
-import shutil
 import ssl
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import ROOT_USER, made
 from tests.e2e.dashboard import Dashboard
 from tests.ports import free_port
+from tests.prepare import needs
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(500)]
 
@@ -142,7 +142,7 @@ def configure(cluster: Cluster, **options: str) -> None:
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Beside a cluster of root where the tests are root's, else of this user; both end afterwards."""
-    assert shutil.which("prometheus"), "the tests need Debian's package prometheus"
+    needs("prometheus")
     with made("root" if ROOT_USER else "user") as cluster:
         cluster.started = cluster.up()
         configure(cluster, scrape_interval="5")

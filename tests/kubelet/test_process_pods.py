@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.prepare import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -38,8 +39,9 @@ def scenario(python: str, folder: Path, cidr: str) -> list[str]:
     return [python, "-m", "tests.kubelet.scenario", str(folder), cidr]
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="needs root and iproute2")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_pods_of_root_have_namespaces(folder: Path) -> None:
+    needs("ip")
     inside = " ".join(scenario(sys.executable, folder, "10.244.7.0/24"))
     run(["unshare", "-n", "sh", "-c", f"ip link set lo up && {inside}"], folder)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from kubeproxy.nftables import State, desired, transaction
 from kubeproxy.rules import Endpoint, ServicePort
+from tests.prepare import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,7 +53,7 @@ def test_what_a_removed_service_left_is_deleted() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="packet-filter rules need root; the userspace tests run without")
 def test_the_kernel_forwards_and_rejects() -> None:
-    assert shutil.which("nft"), "nft is installed by .ci/run"
+    needs("nft")
     done = subprocess.run(
         ["unshare", "-n", sys.executable, "-m", "tests.kubeproxy.scenario"],
         cwd=ROOT,

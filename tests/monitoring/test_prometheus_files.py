@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.prepare import needs
+
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 RULES, TESTS = sorted((FOLDER / "rules").glob("*.yml")), sorted((FOLDER / "tests").glob("*.yml"))
 
 
 def promtool(*words: str | Path, cwd: Path | None = None) -> str:
-    program = shutil.which("promtool")
-    assert program, "promtool comes with Debian's package prometheus"
+    needs("promtool")
     done = subprocess.run(
-        [program, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=100, check=False
+        ["promtool", *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

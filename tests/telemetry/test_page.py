@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from telemetry.counting import Metrics
 from telemetry.page import Page
 from telemetry.requests import Requests
+from tests.prepare import needs
 
 
 def page() -> bytes:
@@ -40,6 +40,6 @@ def test_families_are_as_client_go_and_the_kubelet_have_them() -> None:
 
 
 def test_promtool_likes_it() -> None:
-    assert shutil.which("promtool"), "the tests need Debian's package prometheus"
+    needs("promtool")
     done = subprocess.run(["promtool", "check", "metrics"], input=page(), capture_output=True, timeout=60, check=False)
     assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from kube.objects import Json
 from monitoring.objects import RESOURCES, ObjectMetrics
 from tests.monitoring.objects.build import pod
 from tests.monitoring.objects.test_kinds import CASES
+from tests.prepare import needs
 
 
 class Api:
@@ -119,8 +119,7 @@ def test_changes_show() -> None:
 
 
 def test_promtool_has_no_complaint_about_any_kind() -> None:
-    promtool = shutil.which("promtool")
-    assert promtool, "promtool comes with Debian's package prometheus"
+    needs("promtool")
     api = Api()
     texts: list[bytes] = []
 
@@ -131,7 +130,9 @@ def test_promtool_has_no_complaint_about_any_kind() -> None:
     for plural, obj, _ in CASES:
         api.put(plural, {**obj, "metadata": dict(obj["metadata"])})
     asyncio.run(_read(api, work))
-    done = subprocess.run([promtool, "check", "metrics"], input=texts[0], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=texts[0], capture_output=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     heads = [line for line in texts[0].splitlines() if line.startswith(b"# TYPE ")]
     assert len(heads) == len(set(heads)) > 140, "each family once, its samples together"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -20,6 +19,7 @@ from monitoring.queries.embedded import Embedded
 from monitoring.queries.prometheus import Prometheus
 from tests.monitoring import cluster
 from tests.ports import free_port
+from tests.prepare import needs
 
 SECONDS = 3000
 START = (int(time.time()) - 4000) // 1800 * 1800
@@ -49,8 +49,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus over blocks made of the same samples; it scrapes nothing."""
-    if shutil.which("prometheus") is None or shutil.which("promtool") is None:
-        pytest.skip("Prometheus is not installed: .ci/run does it")
+    needs("prometheus", "promtool")
     folder = tmp_path_factory.mktemp("prometheus")
     cluster.write_openmetrics(folder / "samples.txt", START, SECONDS)
     subprocess.run(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import environment
+from kube import clock
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "logging"))
 
@@ -26,7 +27,7 @@ import orjson
 from logs.index.backend import Embedded
 from logs.index.parts import Bounds, Parts
 from logs.index.writer import Writer
-from logs.query import fields, moments, parse
+from logs.query import fields, parse
 from logs.search.backend import Asked, Backend
 
 LINES, BATCH, FLIGHT, ROUNDS = 1_000_000, 2_500, 2, 30
@@ -68,7 +69,7 @@ def line(number: int, start: int, chance: random.Random) -> bytes:
     return orjson.dumps(
         {
             "_id": f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}",
-            "@timestamp": moments.text(start + number * SPAN // LINES),
+            "@timestamp": clock.stamp_nano(start + number * SPAN // LINES),
             "message": message,
             "stream": "stdout",
             "level": chance.choice(LEVELS),

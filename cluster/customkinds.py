@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from cluster.store import Key
 from kube import crd
+from kube.conditions import is_true
 from kube.crd import ending, names
-from kube.crd.conditions import is_true
 from kube.errors import ApiError, Conflict, NotFound
 from kube.objects import Json
 from kube.registry import Kind, Registry
@@ -74,14 +74,16 @@ class Follower:
 
     def _changed(self, obj: Json) -> None:
         name = obj["metadata"]["name"]
-        if is_true(obj, "Established"):
+        if is_true(obj.get("status"), "Established"):
             self._register(name, obj)
-        if self.session is not None and (not is_true(obj, "Established") or names.outdated(obj) or ending.is_held(obj)):
+        if self.session is not None and (
+            not is_true(obj.get("status"), "Established") or names.outdated(obj) or ending.is_held(obj)
+        ):
             self._due.add(name)
             self._wake.set()
 
     def _register(self, name: str, obj: Json) -> None:
-        made_of = obj["spec"], is_true(obj, "Terminating")
+        made_of = obj["spec"], is_true(obj.get("status"), "Terminating")
         with self._lock:
             if self._made_of.get(name) == made_of:
                 return

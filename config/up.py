@@ -16,7 +16,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from config.down import down
 from config.installation import Installation
 from config.preflight import Refused
 from config.processes import ROOT
+from kube import clock, conditions
 
 READY_TIMEOUT = 150.0  # seconds from the start of the processes until the cluster is usable
 
@@ -179,12 +179,11 @@ def node_state(at: Installation, token: str, since: float) -> str:
         return f"the node {at.node} is not registered ({error.code})"
     except (OSError, ValueError) as error:
         return f"the API does not answer ({error})"
-    conditions = node.get("status", {}).get("conditions", [])
-    ready: dict[str, str] = next((c for c in conditions if c["type"] == "Ready"), {})
+    ready = conditions.find(node.get("status"), "Ready") or {}
     if ready.get("status") != "True":
         return f"the node {at.node} is not Ready: {ready.get('message', 'no condition yet')}"
     # The condition may be of an earlier run: the lease tells whether the kubelet lives.
-    if datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() < since:
+    if clock.parse(lease["spec"]["renewTime"]) < since:
         return f"the kubelet of {at.node} has not been heard of since {lease['spec']['renewTime']}"
     return ""
 

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cluster.events import Recorder, reference
 from cluster.store import Key
-from controllers import conditions, owners
+from controllers import owners
 from controllers.podcontrol import namespace_ends
 from controllers.runtime import Context, Controller, Result, Terminal, Watch, own_key, split_key
-from kube import clock, cron
+from kube import clock, conditions, cron, ownerrefs
 from kube.errors import AlreadyExists, ApiError, NotFound
 from kube.objects import Json
 
@@ -154,7 +154,7 @@ class CronJobController(Controller):
             job = ctx.session.create(JOBS, cj["metadata"]["namespace"], job_from(cj, name, at))
         except AlreadyExists:
             found = ctx.session.get(JOBS, cj["metadata"]["namespace"], name)
-            owner = owners.controller_of(found) if found else None
+            owner = ownerrefs.controller(found["metadata"]) if found else None
             if found is None or owner is None or owner["uid"] != cj["metadata"]["uid"]:
                 raise
             job = found
@@ -262,7 +262,7 @@ def job_from(cj: Json, name: str, at: float) -> Json:
             "namespace": cj["metadata"]["namespace"],
             "labels": meta.get("labels") or {},
             "annotations": notes,
-            "ownerReferences": [owners.reference(cj)],
+            "ownerReferences": [ownerrefs.reference(cj)],
         },
         "spec": template["spec"],
     }

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from cluster.cache import Cache, Entry, Event
 from cluster.store import Key
-from controllers import conditions, pods
+from controllers import pods
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
-from kube import clock, selectors
+from kube import clock, conditions, selectors
 from kube.errors import NotFound
 from kube.objects import Json
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from cluster.cache import Cache, Entry, Event, Owner
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch
+from kube import ownerrefs
 from kube.errors import ApiError, Conflict, NotFound
 from kube.objects import Json
 
@@ -174,15 +175,7 @@ def _foreground(ctx: Context, entry: Entry) -> Result:
 
 
 def _forget_owners(ctx: Context, entry: Entry, uids: set[str]) -> None:
-    def forget(obj: Json) -> None:
-        meta = obj["metadata"]
-        kept = [ref for ref in meta.get("ownerReferences") or [] if ref["uid"] not in uids]
-        if kept:
-            meta["ownerReferences"] = kept
-        else:
-            meta.pop("ownerReferences", None)
-
-    _mutate(ctx, entry, forget)
+    _mutate(ctx, entry, lambda obj: ownerrefs.remove(obj["metadata"], uids))
 
 
 def _lift(ctx: Context, entry: Entry, finalizer: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from controllers import owners, templates
 from controllers.runtime import Context
+from kube import ownerrefs
 from kube.errors import AlreadyExists, NotFound
 from kube.objects import Json
 
@@ -83,7 +84,7 @@ def _create(ctx: Context, owner: Json, data: Json, number: int, hash_label: str,
             return ctx.session.create(STORAGE, namespace, revision), collisions
         except AlreadyExists:
             present = ctx.session.get(STORAGE, namespace, revision["metadata"]["name"])
-            holder = owners.controller_of(present) if present else None
+            holder = ownerrefs.controller(present["metadata"]) if present else None
             if present and holder and holder["uid"] == owner["metadata"]["uid"] and present["data"] == data:
                 return present, collisions
             collisions += 1
@@ -96,7 +97,7 @@ def _make(owner: Json, data: Json, number: int, hash_label: str, collisions: int
         "name": f"{owner['metadata']['name'][:223]}-{value}",
         "namespace": owner["metadata"]["namespace"],
         "labels": {**labels, hash_label: value},
-        "ownerReferences": [owners.reference(owner)],
+        "ownerReferences": [ownerrefs.reference(owner)],
     }
     kept = {n: v for n, v in (owner["metadata"].get("annotations") or {}).items() if "last-applied" not in n}
     if kept:

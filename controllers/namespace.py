@@ -6,8 +6,8 @@ from collections import Counter
 
 from cluster.cache import Entry
 from cluster.store import Key
-from controllers import conditions
 from controllers.runtime import Context, Controller, Result, Watch, going, is_going, own_key
+from kube import conditions
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
 from kube.registry import Kind

@@ -13,10 +13,10 @@ import environment
 from cluster.cache import Cache, Entry, Event
 from cluster.events import Recorder
 from cluster.store import Key
-from controllers import conditions, pods
+from controllers import pods
 from controllers.nodetaints import NO_EXECUTE, evict_after, wanted_taints
 from controllers.runtime import Context, Controller, Result, Watch, own_key
-from kube import clock
+from kube import clock, conditions
 from kube.errors import Conflict, NotFound
 from kube.objects import Json
 
@@ -84,7 +84,7 @@ class NodeLifecycleController(Controller):
     def _lost(self, ctx: Context, node: Json) -> Json:
         """Set all conditions to Unknown."""
         name = node["metadata"]["name"]
-        was_ready = conditions.is_true(node.get("status") or {}, "Ready")
+        was_ready = conditions.is_true(node.get("status"), "Ready")
 
         def lose(obj: Json) -> None:
             status = obj.setdefault("status", {})

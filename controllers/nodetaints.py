@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from controllers import conditions
-from kube import clock, nodematch
+from kube import clock, conditions, nodematch
 from kube.objects import Json
 
 NO_SCHEDULE, NO_EXECUTE = "NoSchedule", "NoExecute"

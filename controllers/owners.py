@@ -8,28 +8,12 @@ from typing import TYPE_CHECKING
 from cluster.cache import Cache, Entry
 from cluster.store import Key
 from controllers.runtime import Context, join_key
+from kube import ownerrefs
 from kube.errors import Conflict, Invalid, NotFound
 from kube.objects import Json
 
 if TYPE_CHECKING:
     from kube.selectors import Selector
-
-
-def reference(owner: Json) -> Json:
-    """The owner reference that makes `owner` the manager of an object."""
-    return {
-        "apiVersion": owner["apiVersion"],
-        "kind": owner["kind"],
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-
-
-def controller_of(obj: Json) -> Json | None:
-    """The managing owner reference of a decoded object."""
-    return next((r for r in obj["metadata"].get("ownerReferences", ()) if r.get("controller")), None)
 
 
 def owner_key(kind: str) -> Callable[[Entry, Cache], Iterable[str]]:
@@ -109,20 +93,17 @@ def _adopt(ctx: Context, owner: Json, entry: Entry) -> bool:
         return False
 
     def add(obj: Json) -> None:
-        if controller_of(obj) is None and obj["metadata"]["uid"] == entry.meta.uid:
-            references = [r for r in obj["metadata"].get("ownerReferences", []) if r["uid"] != owner["metadata"]["uid"]]
-            obj["metadata"]["ownerReferences"] = [*references, reference(owner)]
+        if ownerrefs.controller(obj["metadata"]) is None and obj["metadata"]["uid"] == entry.meta.uid:
+            meta = obj["metadata"]
+            ownerrefs.remove(meta, {owner["metadata"]["uid"]})
+            meta["ownerReferences"] = [*meta.get("ownerReferences", ()), ownerrefs.reference(owner)]
 
     return _change(ctx, entry, add)
 
 
 def _release(ctx: Context, owner: Json, entry: Entry) -> bool:
     def drop(obj: Json) -> None:
-        references = [r for r in obj["metadata"].get("ownerReferences", []) if r["uid"] != owner["metadata"]["uid"]]
-        if references:
-            obj["metadata"]["ownerReferences"] = references
-        else:
-            obj["metadata"].pop("ownerReferences", None)
+        ownerrefs.remove(obj["metadata"], {owner["metadata"]["uid"]})
 
     return _change(ctx, entry, drop)
 

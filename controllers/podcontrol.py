@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import orjson
 
 from cluster.events import Recorder
-from controllers import owners
 from controllers.runtime import Context
+from kube import ownerrefs
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
 
@@ -87,7 +87,7 @@ def from_template(template: Json, owner: Json, name: str = "") -> Json:
         "namespace": owner["metadata"]["namespace"],
         "labels": meta.get("labels") or {},
         "annotations": meta.get("annotations") or {},
-        "ownerReferences": [owners.reference(owner)],
+        "ownerReferences": [ownerrefs.reference(owner)],
     }
     if meta.get("finalizers"):
         pod_meta["finalizers"] = list(meta["finalizers"])

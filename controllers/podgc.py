@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import environment
 from cluster.cache import Cache, Entry, Event
 from cluster.store import Key
-from controllers import conditions, pods
+from controllers import pods
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch, join_key
+from kube import conditions
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 
 from cluster.events import Recorder
 from cluster.store import Key
-from controllers import conditions, owners, pods, ranking
+from controllers import owners, pods, ranking
 from controllers.podcontrol import BURST, PodControl, copies, from_template, namespace_ends
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
-from kube import selectors
+from kube import conditions, ownerrefs, selectors
 from kube.errors import ApiError, Conflict, NotFound
 from kube.objects import Json
 
@@ -76,7 +76,7 @@ class ReplicaSetController(Controller):
 
     def _related(self, ctx: Context, rs: Json, active: list[Pod]) -> list[Pod]:
         """Active pods of all replica sets of the same owner."""
-        owner = owners.controller_of(rs)
+        owner = ownerrefs.controller(rs["metadata"])
         if owner is None:
             return active
         siblings = owners.owned(ctx.cache, owner["uid"], self.storage)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import aiohttp
 
@@ -14,6 +13,7 @@ from client import ApiStatusError, Client, Reflector, resource_path
 from dnsserver.metrics import Metrics
 from dnsserver.records import Name, Pod, Records, Service, Slice, pod_of, service_of, slice_of
 from dnsserver.zone import pods_of
+from kube import clock
 from kube.objects import Json
 
 CONTACT = 10.0  # seconds between looks whether the API answers
@@ -177,12 +177,11 @@ class Sources:
         if before is not None and before.triggered == piece.triggered:
             return
         try:
-            happened = datetime.fromisoformat(piece.triggered)
+            happened = clock.parse(piece.triggered)
         except ValueError:
             return  # an annotation that anybody may write
         kind = "headless_with_selector" if service.selector else "headless_without_selector"
-        if happened.tzinfo is not None:
-            self._metrics.programmed(kind, max((datetime.now(UTC) - happened).total_seconds(), 0.0))
+        self._metrics.programmed(kind, max(time.time() - happened, 0.0))
 
 
 def _slim(record: Callable[[Json], object]) -> Callable[[Json], Json]:

@@ -27,9 +27,18 @@ def _stamp(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+def stamp_nano(nanoseconds: int) -> str:
+    """Epoch nanoseconds as RFC 3339 with nine digits, as logs have it; texts sort as the times do."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    return f"{_stamp(seconds)[:-1]}.{rest:09d}Z"
+
+
 def parse(text: str) -> float:
-    """Epoch seconds of an RFC 3339 time; raises ValueError on anything else."""
-    return datetime.fromisoformat(text).timestamp()
+    """Epoch seconds of an RFC 3339 time; raises ValueError on anything else, also on one without a time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone: write it as 2026-01-02T03:04:05Z")
+    return moment.timestamp()
 
 
 def human(seconds: float) -> str:

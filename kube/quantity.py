@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +15,7 @@ NANO = 10**9
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _SUFFIX = {power: suffix for suffix, power in _DECIMAL.items()}
-_PATTERN = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3}|)")
+_PATTERN = re.compile(r"([+-]?)([0-9]+\.?[0-9]*|\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?[0-9]{1,3}|)")
 LIMIT = (2**63 - 1) * NANO
 
 
@@ -43,11 +42,12 @@ class Quantity:
         return _canonical(self)
 
 
-def _up(value: Decimal | int, unit: int = 1) -> int:
-    """`value * unit` rounded away from zero to a whole number."""
-    scaled = Decimal(value) * unit
-    whole = int(scaled)
-    return whole if whole == scaled else whole + (1 if scaled > 0 else -1)
+def _scaled(number: int, power: int) -> int:
+    """`number * 10**power` rounded away from zero to a whole number."""
+    if power >= 0:
+        return number * 10**power
+    up = -(-abs(number) // 10**-power)
+    return up if number > 0 else -up
 
 
 @lru_cache(maxsize=16384)
@@ -56,13 +56,14 @@ def _parse(text: str) -> Quantity:
     if match is None:
         raise ValueError(f"{text!r} is not a quantity: write a number with an optional suffix such as m, k, Mi or e3")
     sign, digits, suffix = match.groups()
-    number = Decimal(sign + digits)
+    whole, _, fraction = digits.partition(".")
+    number, power = int(sign + whole + fraction), 9 - len(fraction)
     if suffix in _BINARY:
-        nano, notation = _up(number * _BINARY[suffix], NANO), "BinarySI"
+        nano, notation = _scaled(number * _BINARY[suffix], power), "BinarySI"
     elif suffix in _DECIMAL:
-        nano, notation = _up(number.scaleb(_DECIMAL[suffix]), NANO), "DecimalSI"
+        nano, notation = _scaled(number, power + _DECIMAL[suffix]), "DecimalSI"
     else:
-        nano, notation = _up(number.scaleb(int(suffix[1:])), NANO), "DecimalExponent"
+        nano, notation = _scaled(number, power + int(suffix[1:])), "DecimalExponent"
     return Quantity(max(-LIMIT, min(LIMIT, nano)), notation)
 
 
@@ -78,9 +79,9 @@ def milli(value: Any) -> int:
     return -(-parse(value).nano // 10**6)
 
 
-def units(value: Any) -> int:
-    """Whole units, rounded up: `units("1Ki") == 1024`."""
-    return -(-parse(value).nano // NANO)
+def units(value: Any, divisor: Any = 1) -> int:
+    """Whole units of `divisor` (0 stands for 1), rounded up: `units("1Ki") == 1024`, `units("1Gi", "1Mi") == 1024`."""
+    return -(-parse(value).nano // (parse(divisor).nano or NANO))
 
 
 def of_units(value: int, notation: str = "DecimalSI") -> Quantity:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from kube import quantity
 from kube.objects import Json
-from kubelet import podspec, quantity, services
+from kubelet import podspec, services
 from kubelet.capabilities import dropped
 from kubelet.envs import Environment, Lookup
 from kubelet.expand import expand
@@ -108,6 +109,6 @@ def _groups(pod: Json, gid: int | None) -> tuple[int, ...]:
 def limits(container: Json) -> Limits:
     resources = container.get("resources") or {}
     limit, request = resources.get("limits") or {}, resources.get("requests") or {}
-    cpu = quantity.millis(limit.get("cpu") or 0)
-    asked = quantity.millis(request.get("cpu") or 0)
+    cpu = quantity.milli(limit.get("cpu") or 0)
+    asked = quantity.milli(request.get("cpu") or 0)
     return Limits(cpu, quantity.units(limit.get("memory") or 0), max(2, asked * 1024 // 1000))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kube import quantity
 from kube.objects import Json
-from kubelet import podspec, quantity
+from kubelet import podspec
 from kubelet.runtimes.base import ConfigError
 
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")

@@ -9,8 +9,8 @@ import aiohttp
 
 from client import ApiStatusError, Client, resource_path
 from client.api import MERGE_PATCH
+from kube import clock
 from kube.objects import Json
-from kubelet import clock
 
 log = logging.getLogger("kubelet.lease")
 NAMESPACE, SECONDS, PERIOD = "kube-node-lease", 40, 10.0
@@ -24,14 +24,14 @@ def lease(node: str, uid: str) -> Json:
         "apiVersion": GROUP,
         "kind": "Lease",
         "metadata": {"name": node, "namespace": NAMESPACE, "ownerReferences": [owner]},
-        "spec": {"holderIdentity": node, "leaseDurationSeconds": SECONDS, "renewTime": clock.micro()},
+        "spec": {"holderIdentity": node, "leaseDurationSeconds": SECONDS, "renewTime": clock.now_micro()},
     }
 
 
 async def renew(client: Client, node: str, uid: str) -> None:
     """Renews the lease, made anew if it is gone."""
     path = resource_path(GROUP, "leases", NAMESPACE, node)
-    spec = {"holderIdentity": node, "leaseDurationSeconds": SECONDS, "renewTime": clock.micro()}
+    spec = {"holderIdentity": node, "leaseDurationSeconds": SECONDS, "renewTime": clock.now_micro()}
     try:
         await client.patch(path, {"spec": spec}, MERGE_PATCH)
     except ApiStatusError as error:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kube import quantity
 from kube.objects import Json
-from kubelet import podspec, quantity
+from kubelet import podspec
 from kubelet.metrics import EVICTIONS
 from kubelet.stats.machine import disk_usage
 from kubelet.volumes.base import Context

@@ -13,8 +13,8 @@ import aiohttp
 from client import ApiStatusError, Backoff, Client, resource_path
 from client.api import MERGE_PATCH
 from client.events import Recorder
+from kube import clock
 from kube.objects import Json
-from kubelet import clock
 from kubelet.machine import Machine
 from kubelet.options import Options
 from kubelet.runtimes.base import Runtime
@@ -124,7 +124,7 @@ class NodeManager:
         }
 
     def _conditions(self) -> list[Json]:
-        now = clock.rfc3339()
+        now = clock.now()
         old = {c["type"]: c for c in (self.obj.get("status") or {}).get("conditions") or ()}
         values = {**HEALTHY, **self._pressure()}
         result = []

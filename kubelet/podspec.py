@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kube import clock
 from kube.objects import Json
-from kubelet import clock
 
 
 def uid(pod: Json) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kube import clock
 from kube.objects import Json
 from kube.pods.restarts import restarts
-from kubelet import clock, podspec
+from kubelet import podspec
 from kubelet.runtimes.base import ContainerState, PodState
 
 OWN_CONDITIONS = (
@@ -57,7 +58,7 @@ def compute(pod: Json, seen: Observed) -> Json:
         "conditions": _conditions(pod, seen, phase, inits, mains),
         "hostIP": seen.host_ip,
         "hostIPs": [{"ip": seen.host_ip}],
-        "startTime": before.get("startTime") or clock.rfc3339(seen.now),
+        "startTime": before.get("startTime") or clock.stamp(seen.now),
         "containerStatuses": mains,
     }
     if inits:
@@ -139,7 +140,7 @@ def _states(
     before = seen.state.before(found) if seen.state else None
     last = {"terminated": terminated(before, seen)} if before else _reported_last(pod, name)
     if found.running:
-        return {"running": {"startedAt": clock.rfc3339(found.started_at)}}, last, found
+        return {"running": {"startedAt": clock.stamp(found.started_at)}}, last, found
     ended = terminated(found, seen)
     if name in seen.waiting and not seen.stopping and not seen.phase:
         return {"waiting": _waiting(pod, name, seen)}, {"terminated": ended}, found
@@ -166,8 +167,8 @@ def terminated(state: ContainerState, seen: Observed) -> Json:
     result: Json = {
         "exitCode": state.exit_code,
         "reason": state.reason or ("Completed" if state.exit_code == 0 else "Error"),
-        "startedAt": clock.rfc3339(state.started_at),
-        "finishedAt": clock.rfc3339(state.finished_at),
+        "startedAt": clock.stamp(state.started_at),
+        "finishedAt": clock.now() if state.finished_at is None else clock.stamp(state.finished_at),
         "containerID": f"{seen.runtime}://{state.id}",
     }
     message = state.message or seen.messages.get(state.id, "")
@@ -248,7 +249,7 @@ def _condition(pod: Json, kind: str, value: bool, reason: str, message: str, old
         "status": status,
         "observedGeneration": pod["metadata"].get("generation", 1),
         "lastProbeTime": None,
-        "lastTransitionTime": old["lastTransitionTime"] if same and old else clock.rfc3339(now),
+        "lastTransitionTime": old["lastTransitionTime"] if same and old else clock.stamp(now),
     }
     if reason:
         result["reason"] = reason

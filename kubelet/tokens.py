@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 
 from client import Client, resource_path
+from kube import clock
 from kube.objects import Json
-from kubelet import clock
 
 Key = tuple[str, str, int]
 MAX_AGE = 24 * 3600

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Any
 
+from kube import clock
 from telemetry.counting import Metrics, doubling
 from telemetry.requests import Requests
 
@@ -46,7 +46,7 @@ class Programming:
         if not said or (before and (before["metadata"].get("annotations") or {}).get(TRIGGERED) == said):
             return
         try:
-            at = datetime.fromisoformat(said).timestamp()
+            at = clock.parse(said)
         except ValueError:
             return  # an annotation that anybody may write
         if len(self._waiting) < MOST_WAITING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,10 @@ from urllib.parse import urlsplit
 
 import environment
 from client.pod import inside
+from kube import quantity
 
 EMBEDDED, PROMETHEUS = "embedded", "prometheus"
 LEAST_SIZE = 16 << 20
-_UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,11 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 def size(text: str) -> int:
     """Bytes of a quantity as 512Mi."""
-    match = re.fullmatch(r"(\d{1,15})(Ki|Mi|Gi|k|M|G)?", text)
-    if match is None or (number := int(match[1]) * _UNITS[match[2] or ""]) < LEAST_SIZE:
+    try:
+        number = quantity.units(text)
+    except ValueError:
+        number = 0
+    if number < LEAST_SIZE:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: write one of at least 16Mi, as 512Mi or 2Gi")
     return number
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from kube import clock
+from kube import clock, ownerrefs
 from kube.objects import Json
 from scheduler import requests
 from scheduler.selection import Selection, Term, preferred_terms, required_terms, with_label_keys
@@ -165,10 +165,8 @@ def _identity(pod: Json) -> tuple[Json, Json]:
     for name in ("containers", "initContainers"):
         kept[name] = [{field: c[field] for field in _CONTAINER_FIELDS if c.get(field)} for c in spec.get(name) or []]
     kept["claims"] = _claims(spec.get("volumes") or [])
-    owner = next(
-        ((ref["kind"], ref["name"], ref["uid"]) for ref in meta.get("ownerReferences") or [] if ref.get("controller")),
-        ("", "", ""),
-    )
+    manager = ownerrefs.controller(meta)
+    owner = (manager["kind"], manager["name"], manager["uid"]) if manager else ("", "", "")
     labels = meta.get("labels") or {}
     return {"namespace": meta.get("namespace", ""), "labels": labels, "owner": owner, "spec": kept}, kept
 

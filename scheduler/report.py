@@ -9,7 +9,7 @@ from typing import Any
 from cluster.cache import Cache
 from cluster.events import Recorder
 from cluster.store import Key
-from kube import clock
+from kube import conditions
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
 from scheduler import messages
@@ -105,14 +105,17 @@ def _wait(obj: Json, reason: str, message: str, nominated: str) -> Json:
     status = obj.setdefault("status", {})
     if nominated:
         status["nominatedNodeName"] = nominated
-    _put_condition(status, {"type": "PodScheduled", "status": "False", "reason": reason, "message": message})
+    conditions.update(
+        status, {"lastProbeTime": None, "type": "PodScheduled", "status": "False", "reason": reason, "message": message}
+    )
     return obj
 
 
 def _disrupt(obj: Json) -> Json:
-    _put_condition(
+    conditions.update(
         obj.setdefault("status", {}),
         {
+            "lastProbeTime": None,
             "type": "DisruptionTarget",
             "status": "True",
             "reason": "PreemptionByScheduler",
@@ -120,12 +123,3 @@ def _disrupt(obj: Json) -> Json:
         },
     )
     return obj
-
-
-def _put_condition(status: Json, condition: Json) -> None:
-    """Replace the condition of the same type; its transition time changes only with its status."""
-    old = next((c for c in status.get("conditions") or [] if c["type"] == condition["type"]), None)
-    same = old is not None and old["status"] == condition["status"]
-    since = old["lastTransitionTime"] if old is not None and same else clock.now()
-    others = [c for c in status.get("conditions") or [] if c["type"] != condition["type"]]
-    status["conditions"] = [*others, {"lastProbeTime": None, "lastTransitionTime": since, **condition}]

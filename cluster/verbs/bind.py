@@ -9,7 +9,7 @@ from cluster.store import Write
 from cluster.verbs import metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome
 from cluster.verbs.plan import Commit, Plan, first
-from kube import clock
+from kube import conditions
 from kube.errors import BadRequest, Conflict, NotFound
 from kube.objects import Json
 
@@ -49,9 +49,7 @@ def bound(pod: Json, binding: Json, node: str, labels: dict[str, str]) -> Json:
     for name, given in (("labels", labels), ("annotations", (binding.get("metadata") or {}).get("annotations"))):
         if given:
             meta.setdefault(name, {}).update(given)
-    condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": clock.now()}
-    others = [c for c in status.get("conditions") or () if c.get("type") != "PodScheduled"]
-    status["conditions"] = [*others, condition]
+    conditions.update(status, {"type": "PodScheduled", "status": "True", "lastProbeTime": None})
     return pod
 
 

@@ -7,7 +7,7 @@ from cluster.store import Write
 from cluster.verbs import delete
 from cluster.verbs.call import ATTEMPTS, Call, ordered
 from cluster.verbs.plan import Commit, Plan, first
-from kube import clock, selectors
+from kube import clock, conditions, selectors
 from kube.errors import ApiError, Conflict, NotFound, TooManyRequests
 from kube.objects import Json
 
@@ -109,14 +109,9 @@ def _writes(call: Call, entry: Entry, pod: Json, options: Json) -> list[Write]:
         "type": "DisruptionTarget",
         "status": "True",
         "lastProbeTime": None,
-        "lastTransitionTime": clock.now(),
         "reason": "EvictionByEvictionAPI",
         "message": "Eviction API: evicting",
     }
-    status = new.setdefault("status", {})
-    status["conditions"] = [
-        *(c for c in status.get("conditions") or () if c.get("type") != "DisruptionTarget"),
-        condition,
-    ]
+    conditions.update(new.setdefault("status", {}), condition)
     kind = call.storage_kind
     return [Write("delete" if end else "update", entry.key, ordered(new, kind), entry.revision)]

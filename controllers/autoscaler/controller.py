@@ -9,11 +9,11 @@ import environment
 from cluster.cache import Entry
 from cluster.events import Recorder
 from cluster.store import Key
-from controllers import conditions, pods
+from controllers import pods
 from controllers.autoscaler import metrics, replicas, speed
 from controllers.autoscaler.metrics import Unavailable
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
-from kube import clock, selectors
+from kube import clock, conditions, quantity, selectors
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
 from kube.registry import Kind
@@ -44,19 +44,8 @@ class _Look:
         return int((self.scale.object().get("spec") or {}).get("replicas", 1))
 
     def condition(self, type: str, value: bool, reason: str, message: str) -> None:
-        """Set one in its place: unlike those of workloads they keep their order, and say the newest message."""
-        found = list(self.status.get("conditions") or ())
-        at = next((place for place, one in enumerate(found) if one["type"] == type), len(found))
-        made: Json = {
-            "type": type,
-            "status": "True" if value else "False",
-            "lastTransitionTime": clock.stamp(self.ctx.now()),
-            "reason": reason,
-            "message": message,
-        }
-        if at < len(found) and found[at]["status"] == made["status"]:
-            made["lastTransitionTime"] = found[at]["lastTransitionTime"]
-        self.status["conditions"] = [*found[:at], made, *found[at + 1 :]]
+        new = {"type": type, "status": "True" if value else "False", "reason": reason, "message": message}
+        conditions.update(self.status, new, self.ctx.now())
 
 
 class HorizontalPodAutoscalerController(Controller):
@@ -102,14 +91,13 @@ class HorizontalPodAutoscalerController(Controller):
         if kind is None or scale is None:
             plural = f"{kind.plural}.{kind.group}" if kind else target["kind"]
             missing = f'{plural} "{target["name"]}" not found'
-            conditions.put(
-                status,
-                "AbleToScale",
-                "False",
-                "FailedGetScale",
-                f"the HPA controller was unable to get the target's current scale: {missing}",
-                ctx.now(),
-            )
+            failed = {
+                "type": "AbleToScale",
+                "status": "False",
+                "reason": "FailedGetScale",
+                "message": f"the HPA controller was unable to get the target's current scale: {missing}",
+            }
+            conditions.update(status, failed, ctx.now())
             self._tell(ctx, hpa, "FailedGetScale", missing)
             self._write(ctx, hpa, status)
             return
@@ -291,8 +279,6 @@ def _selector(look: _Look) -> selectors.Selector:
 
 
 def _amount(resource: str, value: Any) -> int:
-    from kube import quantity
-
     return quantity.milli(value) if resource == "cpu" else quantity.units(value)
 
 

@@ -12,7 +12,7 @@ from controllers import owners, pods, templates
 from controllers.deployment import revisions, sizes, status
 from controllers.deployment.sizes import replicas
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
-from kube import selectors
+from kube import conditions, ownerrefs, selectors
 from kube.errors import AlreadyExists, ApiError, NotFound
 from kube.objects import Json
 
@@ -181,7 +181,7 @@ class Rollout:
     def _existing(self, rs: Json) -> Json:
         """The replica set that has the name already: ours after all, or a collision of hashes."""
         found = self._ctx.session.get(SETS, self._namespace, rs["metadata"]["name"])
-        owner = owners.controller_of(found) if found else None
+        owner = ownerrefs.controller(found["metadata"]) if found else None
         if (
             found
             and owner
@@ -205,7 +205,6 @@ class Rollout:
         self._take(self._ctx.session.mutate(STORAGE, self._namespace, self._name, put, "status"))
 
     def _begin_progress(self, reason: str, message: str, value: str = "True", only_first: bool = False) -> None:
-        from controllers import conditions
 
         if not status.has_deadline(self._d):
             return

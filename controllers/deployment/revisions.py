@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from controllers import owners, templates
+from controllers import templates
 from controllers.deployment.sizes import DESIRED, MAXIMUM, REVISION, max_surge, new_size, replicas
+from kube import ownerrefs
 from kube.objectmeta import LAST_APPLIED
 from kube.objects import Json
 
@@ -50,7 +51,7 @@ def make_new(d: Json, sets: Sequence[Json]) -> Json:
             "name": f"{d['metadata']['name']}-{value}",
             "namespace": d["metadata"]["namespace"],
             "labels": dict(template["metadata"]["labels"]),
-            "ownerReferences": [owners.reference(d)],
+            "ownerReferences": [ownerrefs.reference(d)],
         },
         "spec": spec,
     }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controllers import conditions
 from controllers.deployment.sizes import max_unavailable, replicas, stat, total
-from kube import clock
+from kube import clock, conditions
 from kube.objects import Json
 
 NO_DEADLINE = 2**31 - 1

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from cluster.cache import Cache, Entry
 from cluster.store import Key
-from controllers import owners
 from controllers.endpoints import backends, slices
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from kube import ownerrefs
 from kube.objectmeta import LAST_APPLIED
 from kube.objects import Json
 
@@ -61,7 +61,7 @@ def template(endpoints: Json) -> Json:
     meta = endpoints["metadata"]
     labels = {**(meta.get("labels") or {}), slices.SERVICE_LABEL: meta["name"], slices.MANAGER_LABEL: MANAGER}
     annotations = {k: v for k, v in (meta.get("annotations") or {}).items() if k not in (LAST_APPLIED, slices.TRIGGER)}
-    reference = owners.reference({**endpoints, "apiVersion": "v1", "kind": "Endpoints"})
+    reference = ownerrefs.reference({**endpoints, "apiVersion": "v1", "kind": "Endpoints"})
     return {"labels": labels, "ownerReferences": [reference], **({"annotations": annotations} if annotations else {})}
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from cluster.cache import Cache, Entry
 from cluster.store import Key
-from controllers import owners
 from controllers.endpoints import backends, slices
 from controllers.endpoints.backends import Backend, Port
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
-from kube import clock
+from kube import clock, ownerrefs
 from kube.objects import Json
 
 MANAGER = "endpointslice-controller.k8s.io"
@@ -68,7 +67,7 @@ def template(service: Json, now: float) -> Json:
     labels |= {slices.SERVICE_LABEL: meta["name"], slices.MANAGER_LABEL: MANAGER}
     if backends.is_headless(service):
         labels[HEADLESS] = ""
-    reference = owners.reference({**service, "apiVersion": "v1", "kind": "Service"})
+    reference = ownerrefs.reference({**service, "apiVersion": "v1", "kind": "Service"})
     return {"labels": labels, "ownerReferences": [reference], "annotations": {slices.TRIGGER: clock.stamp(now)}}
 
 

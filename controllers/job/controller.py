@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from cluster.cache import Cache, Entry
 from cluster.events import Recorder
 from cluster.store import Key
-from controllers import conditions, owners, pods
+from controllers import owners, pods
 from controllers.job import accounting, limits, manage
 from controllers.job.facts import TRACKING, Facts
 from controllers.job.limits import Ending
 from controllers.podcontrol import PodControl, namespace_ends
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
-from kube import clock, selectors
+from kube import clock, conditions, selectors
 from kube.errors import ApiError, Conflict, NotFound
 from kube.objects import Json
 

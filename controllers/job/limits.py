@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from controllers import conditions
 from controllers.job import policy
 from controllers.job.facts import Facts
-from kube import clock
+from kube import clock, conditions
 from kube.objects import Json
 
 COMPLETE, FAILED, FAILURE_TARGET, SUCCESS_MET = "Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"

@@ -11,9 +11,8 @@ from typing import Any
 
 import orjson
 
-from kube import schema
+from kube import conditions, schema
 from kube.crd import columns, jsonpath, structural
-from kube.crd.conditions import is_true
 from kube.crd.strategy import CustomStrategy
 from kube.objects import Json
 from kube.registry import Kind, Scale, identity
@@ -31,7 +30,9 @@ def kinds(crd: Json) -> list[Kind]:
     versions = [version for version in crd["spec"]["versions"] if version.get("served") or version.get("storage")]
     versions.sort(key=lambda version: not version.get("storage"))
     # No new objects while those that there are are being deleted.
-    verbs = tuple(verb for verb in VERBS if verb != "create" or not is_true(crd, "Terminating"))
+    verbs = tuple(
+        verb for verb in VERBS if verb != "create" or not conditions.is_true(crd.get("status"), "Terminating")
+    )
     return [_kind(crd["spec"], version, verbs) for version in versions if version.get("served")]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kube import errors as e
+from kube.conditions import is_true
 from kube.crd import jsonpath, rules
-from kube.crd.conditions import is_true
 from kube.errors import FieldError
 from kube.objects import Json
 from kube.validation import check, dns1035_label, dns1123_subdomain
@@ -237,7 +237,7 @@ def validate_change(crd: Json, old: Json) -> list[FieldError]:
     return [
         e.invalid("spec." + ".".join(place), _at(crd["spec"], place), "field is immutable")
         for place in places
-        if is_true(old, "Established") and _at(crd["spec"], place) != _at(old["spec"], place)
+        if is_true(old.get("status"), "Established") and _at(crd["spec"], place) != _at(old["spec"], place)
     ]
 
 

@@ -6,7 +6,7 @@ objects, and takes the finalizer off (`release`) when none is left. New objects 
 
 from __future__ import annotations
 
-from kube.crd import conditions
+from kube import conditions
 from kube.objects import Json
 
 DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
@@ -18,13 +18,13 @@ def begin(crd: Json) -> None:
     finalizers = crd["metadata"].setdefault("finalizers", [])
     if FINALIZER not in finalizers:
         finalizers.append(FINALIZER)
-    conditions.put(
-        crd.setdefault("status", {}),
-        "Terminating",
-        "True",
-        "InstanceDeletionPending",
-        "CustomResourceDefinition marked for deletion; CustomResource deletion will be initiated soon",
-    )
+    terminating = {
+        "type": "Terminating",
+        "status": "True",
+        "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will be initiated soon",
+    }
+    conditions.update(crd.setdefault("status", {}), terminating)
 
 
 def is_held(crd: Json) -> bool:

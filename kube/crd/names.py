@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kube.crd import conditions
-from kube.crd.conditions import is_true
+from kube import conditions
 from kube.objects import Json
 
 
@@ -18,16 +17,21 @@ def accept(obj: Json, others: list[Json]) -> Json:
     conflict = _conflict(obj, others)
     if conflict is None:
         status["acceptedNames"] = dict(names)
-        conditions.put(status, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
-        conditions.put(status, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted")
+        _put(status, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
+        _put(status, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted")
     else:
-        conditions.put(status, "NamesAccepted", "False", *conflict)
-        if not is_true(obj, "Established"):
-            conditions.put(status, "Established", "False", "NotAccepted", "not all names are accepted")
+        _put(status, "NamesAccepted", "False", *conflict)
+        if not conditions.is_true(status, "Established"):
+            _put(status, "Established", "False", "NotAccepted", "not all names are accepted")
     stored = next(version["name"] for version in obj["spec"]["versions"] if version.get("storage"))
     if stored not in (status.get("storedVersions") or ()):
         status["storedVersions"] = [*(status.get("storedVersions") or ()), stored]
     return obj
+
+
+def _put(status: Json, type: str, value: str, reason: str, message: str) -> None:
+    condition = {"type": type, "status": value, "reason": reason, "message": message}
+    conditions.update(status, condition)
 
 
 def _conflict(obj: Json, others: list[Json]) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
+from kube import conditions
 from kube.errors import FieldError, invalid, required
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
@@ -87,10 +88,9 @@ def _check_service(spec: Json) -> list[FieldError]:
 def cells(obj: Json, now: float) -> list[Any]:
     service = (obj.get("spec") or {}).get("service")
     name = f"{service.get('namespace', '')}/{service.get('name', '')}" if service else "Local"
-    found = [o for o in (obj.get("status") or {}).get("conditions") or () if o.get("type") == "Available"]
-    state = "Unknown"
+    found, state = conditions.find(obj.get("status"), "Available"), "Unknown"
     if found:
-        state = "True" if found[0].get("status") == "True" else f"{found[0].get('status')} ({found[0].get('reason')})"
+        state = "True" if found.get("status") == "True" else f"{found.get('status')} ({found.get('reason')})"
     return [obj["metadata"]["name"], name, state, c.age(obj, now)]
 
 

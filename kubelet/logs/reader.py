@@ -7,8 +7,8 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from kube import clock
 from kubelet.shim.logs import rotated
 
 BLOCK = 256 * 1024
@@ -51,7 +51,7 @@ def parse(line: bytes) -> Entry | None:
 
 def since_text(seconds: float) -> bytes:
     """As the files write times, so that comparing bytes compares times."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z"
+    return clock.stamp_nano(int(seconds * 10**6) * 1000).encode()
 
 
 def _files(path: str) -> list[str]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from kubelet import clock, podspec
+from kube import clock
+from kubelet import podspec
 from kubelet.logs.reader import Options, stream
 from kubelet.runtimes.base import ContainerState
 from kubelet.server.containers import agent, container, flag, start

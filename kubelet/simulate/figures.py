@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from kube import quantity
 from kube.objects import Json
-from kubelet import quantity
 from kubelet.stats.model import Container, FileSystem, Interface, Node, Pod, Snapshot, Usage
 
 CORES, MEMORY, DISK = 8, 16 << 30, 100 << 30  # of a node, as `nodes.CAPACITY` says
@@ -43,9 +43,9 @@ def resources(container: Json) -> Resources:
 @lru_cache(maxsize=1024)
 def _resources(cpu: str, memory: str, cpu_limit: str, memory_limit: str) -> Resources:
     return Resources(
-        quantity.millis(cpu) / 1000,
+        quantity.milli(cpu) / 1000,
         quantity.units(memory),
-        quantity.millis(cpu_limit) / 1000,
+        quantity.milli(cpu_limit) / 1000,
         quantity.units(memory_limit),
     )
 

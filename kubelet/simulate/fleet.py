@@ -13,8 +13,8 @@ import orjson
 
 from client import Client, Reflector, resource_path
 from client.api import MERGE_PATCH
+from kube import clock
 from kube.objects import Json
-from kubelet import clock
 from kubelet.simulate import stages
 from kubelet.simulate.pipe import Pipe, Request
 
@@ -58,7 +58,7 @@ class Fleet:
 
     def _move(self, pod: Json, host: str) -> None:
         address = str(IPv4Address(FIRST_ADDRESS + next(self._numbers) % ADDRESSES))
-        status = stages.status(pod, address, host, clock.rfc3339())
+        status = stages.status(pod, address, host, clock.now())
         body = orjson.dumps({"metadata": {"uid": pod["metadata"]["uid"]}, "status": status})
         self._send(pod, "PATCH", "status", body, MERGE_PATCH)
 

@@ -13,8 +13,9 @@ import orjson
 from client import ApiStatusError, Client, Reflector, resource_path
 from client.api import MERGE_PATCH
 from client.paths import RESOURCE_METRICS_PATH
+from kube import clock, conditions
 from kube.objects import Json
-from kubelet import clock, lease
+from kubelet import lease
 from kubelet.node import HEALTHY, VERSION
 from kubelet.simulate.pipe import Pipe, Request
 from kubelet.simulate.server import NODES, Server
@@ -67,12 +68,12 @@ def healthy(obj: Json, address: str, port: int = 0) -> Json | None:
     status, name = obj.get("status") or {}, obj["metadata"]["name"]
     path = f"{NODES}/{name}/metrics/resource"
     said = not port or (obj["metadata"].get("annotations") or {}).get(RESOURCE_METRICS_PATH) == path
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
+    ready = conditions.is_true(status, "Ready")
     endpoint = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or 0
     if ready and said and _address(obj) == address and endpoint == port:
         return None
-    now = clock.rfc3339()
-    conditions = [
+    now = clock.now()
+    healthy = [
         {
             "type": kind,
             "status": value,
@@ -88,7 +89,7 @@ def healthy(obj: Json, address: str, port: int = 0) -> Json | None:
         {"type": "InternalIP", "address": address},
         {"type": "Hostname", "address": name},
     ]
-    patch: Json = {"status": {"conditions": conditions + others, "addresses": addresses}}
+    patch: Json = {"status": {"conditions": healthy + others, "addresses": addresses}}
     if port or endpoint:
         patch["status"]["daemonEndpoints"] = {"kubeletEndpoint": {"Port": port}}
     if port:
@@ -195,7 +196,7 @@ class Nodes:
 
     def _renew_cheaply(self, name: str) -> None:
         path = resource_path(lease.GROUP, "leases", lease.NAMESPACE, name)
-        spec = {"holderIdentity": name, "leaseDurationSeconds": lease.SECONDS, "renewTime": clock.micro()}
+        spec = {"holderIdentity": name, "leaseDurationSeconds": lease.SECONDS, "renewTime": clock.now_micro()}
 
         def done(code: int) -> None:
             if code == 404:

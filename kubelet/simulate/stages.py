@@ -6,8 +6,8 @@ A bound pod runs and is ready at once; pods of a Job succeed at once.  Some imag
 
 from __future__ import annotations
 
+from kube import clock
 from kube.objects import Json
-from kubelet import clock
 from kubelet.simulate import figures
 
 STATEFUL_STOP = 0.4  # seconds

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from kube import quantity
 from kube.objects import Json
-from kubelet import podspec, quantity
+from kubelet import podspec
 from kubelet.metrics import RELIST
 from kubelet.runtimes.base import Measurable, Running
 from kubelet.stats import groups, machine
@@ -134,7 +135,7 @@ class Sampler:
             at=now,
             rate=self._rate(state.id, now, usage),
             logs=machine.disk_usage(Path(state.log).parent) if state.log else 0,
-            cpu_limit=quantity.millis(limits["cpu"]) / 1000 if "cpu" in limits else 0.0,
+            cpu_limit=quantity.milli(limits["cpu"]) / 1000 if "cpu" in limits else 0.0,
             memory_limit=quantity.units(limits["memory"]) if "memory" in limits else 0,
         )
 

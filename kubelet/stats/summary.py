@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from kube import clock
 from kube.objects import Json
 from kubelet.stats.model import Container, FileSystem, Interface, Node, Pod, Snapshot, Usage
 
@@ -17,7 +16,7 @@ def render(snapshot: Snapshot, *, brief: bool = False) -> Json:
 def _node(node: Node, files: FileSystem | None) -> Json:
     made: Json = {
         "nodeName": node.name,
-        "startTime": _time(node.started_at),
+        "startTime": clock.stamp(node.started_at),
         "cpu": _cpu(node.at, node.usage, node.rate),
         "memory": _memory(node.at, node.usage, node.memory_total),
     }
@@ -33,7 +32,7 @@ def _pod(pod: Pod, files: FileSystem | None) -> Json:
     usage = pod.usage
     made: Json = {
         "podRef": {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid},
-        "startTime": _time(pod.started_at),
+        "startTime": clock.stamp(pod.started_at),
         "containers": [_container(container, files) for container in pod.containers],
         "cpu": _cpu(pod.at, usage, pod.rate),
         "memory": _memory(pod.at, usage, 0),
@@ -50,7 +49,7 @@ def _pod(pod: Pod, files: FileSystem | None) -> Json:
 def _container(container: Container, files: FileSystem | None) -> Json:
     made: Json = {
         "name": container.name,
-        "startTime": _time(container.started_at),
+        "startTime": clock.stamp(container.started_at),
         "cpu": _cpu(container.at, container.usage, container.rate),
         "memory": _memory(container.at, container.usage, container.memory_limit),
     }
@@ -61,7 +60,7 @@ def _container(container: Container, files: FileSystem | None) -> Json:
 
 
 def _cpu(at: float, usage: Usage, rate: float | None) -> Json:
-    made: Json = {"time": _time(at), "usageCoreNanoSeconds": int(usage.cpu * 1e9)}
+    made: Json = {"time": clock.stamp(at), "usageCoreNanoSeconds": int(usage.cpu * 1e9)}
     if rate is not None:
         made["usageNanoCores"] = int(rate * 1e9)
     return made
@@ -71,7 +70,7 @@ def _memory(at: float, usage: Usage, limit: int) -> Json:
     """`limit`: what there is of it, 0 for no bound."""
     available = {"availableBytes": max(0, limit - usage.working_set)} if limit else {}
     return {
-        "time": _time(at),
+        "time": clock.stamp(at),
         **available,
         "usageBytes": usage.memory,
         "workingSetBytes": usage.working_set,
@@ -83,7 +82,7 @@ def _memory(at: float, usage: Usage, limit: int) -> Json:
 
 def _files(at: float, files: FileSystem, used: int) -> Json:
     return {
-        "time": _time(at),
+        "time": clock.stamp(at),
         "availableBytes": files.available,
         "capacityBytes": files.capacity,
         "usedBytes": used,
@@ -96,7 +95,7 @@ def _files(at: float, files: FileSystem, used: int) -> Json:
 def _network(at: float, interfaces: list[Interface]) -> Json:
     all_of_them = [_interface(one) for one in interfaces]
     main = next((one for one in all_of_them if one["name"] == "eth0"), all_of_them[0])
-    return {"time": _time(at), **main, "interfaces": all_of_them}
+    return {"time": clock.stamp(at), **main, "interfaces": all_of_them}
 
 
 def _interface(one: Interface) -> Json:
@@ -107,7 +106,3 @@ def _interface(one: Interface) -> Json:
         "txBytes": one.tx_bytes,
         "txErrors": one.tx_errors,
     }
-
-
-def _time(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kube import quantity
 from kube.objects import Json
-from kubelet import quantity
 from kubelet.volumes.base import Context, Ready
 from kubelet.volumes.ownership import give, usable_group
 

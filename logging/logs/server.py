@@ -21,11 +21,11 @@ from typing import Any
 
 import orjson
 
+from kube import clock
 from logs import exposition
 from logs.access import Access
 from logs.index.parts import Full
 from logs.query import fields
-from logs.query.moments import text as time_text
 from logs.query.nodes import AnyOf, Not, both
 from logs.questions import BadQuery, Question
 from logs.search.backend import MAX_LIMIT, Asked, Backend, Page, Unavailable
@@ -138,9 +138,9 @@ class Pages:
             "interval": interval,
             "buckets": buckets,
             "total": sum(sum(levels.values()) for _, levels in buckets),
-            "from": time_text(asked.low),
-            "to": time_text(asked.high),
-            "dropped_until": time_text(dropped) if (dropped := self._backend.dropped_until) else None,
+            "from": clock.stamp_nano(asked.low),
+            "to": clock.stamp_nano(asked.high),
+            "dropped_until": clock.stamp_nano(dropped) if (dropped := self._backend.dropped_until) else None,
         }
 
     async def _top(self, question: Question) -> object:
@@ -243,7 +243,7 @@ def wrong(error: BadQuery) -> Answer:
 
 
 def _next(page: Page) -> list[str] | None:
-    return [time_text(page.next.time), page.next.id] if page.next else None
+    return [clock.stamp_nano(page.next.time), page.next.id] if page.next else None
 
 
 def fragments(lines: list[bytes]) -> list[orjson.Fragment]:

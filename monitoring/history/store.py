@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from kube import clock
 from monitoring.history.entities import FIELDS, Entity
 
 log = logging.getLogger("monitoring.history")
@@ -109,7 +110,7 @@ class Store:
             log.warning(
                 "the history is bigger than %d bytes: dropping what is from before %s",
                 self.limit,
-                time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(oldest + SPAN)),
+                clock.stamp(oldest + SPAN),
             )
             dropped += self._drop_before("chunks", oldest + 1) + self._drop_before("rollups", oldest + 1)
         with self._lock:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from kube import cron
+from kube import conditions, cron
 from kube.objects import Json
 from monitoring.objects.families import Families, Sample, find, labels, seconds, truth
 
@@ -55,7 +55,7 @@ _condition("Failed", "kube_job_failed", "The job has failed its execution.")
 
 @JOBS.gauge("kube_job_status_suspended", "Whether the job is suspended.")
 def suspended(job: Json) -> Iterable[Sample]:
-    found = next((c for c in find(job, "status", "conditions") or () if c["type"] == "Suspended"), None)
+    found = conditions.find(job.get("status"), "Suspended")
     return (("", found["status"] == "True"),) if found else ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kube import conditions, ownerrefs
 from kube.objects import Json
 from monitoring.objects import containers, wishes
 from monitoring.objects.families import Families, Sample, find, labels, number, one_of, seconds, truth
@@ -22,7 +23,7 @@ CONDITION_TIMES = {
 @PODS.gauge("kube_pod_info", "Information about pod.")
 def info(pod: Json) -> Iterable[Sample]:
     spec, status = pod["spec"], pod.get("status") or {}
-    owner: Json = next((o for o in pod["metadata"].get("ownerReferences") or () if o.get("controller")), {})
+    owner = ownerrefs.controller(pod["metadata"]) or {}
     return (
         (
             labels(
@@ -83,7 +84,7 @@ def qos(pod: Json) -> Iterable[Sample]:
 
 
 def _condition(pod: Json, kind: str) -> Json | None:
-    return next((c for c in find(pod, "status", "conditions") or () if c["type"] == kind), None)
+    return conditions.find(pod.get("status"), kind)
 
 
 def _truth_of(kind: str, name: str, text: str) -> None:

@@ -15,8 +15,8 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
+from kube import clock
 from monitoring.history.figures import NUMBER
 
 MAX_POINTS, MAX_SERIES, MAX_RANGE = 500, 20, 31 * 86_400
@@ -190,7 +190,7 @@ def _time(query: Mapping[str, str], parameter: str, default: float) -> int:
     if text is None:
         return int(default)
     try:
-        found = float(text) if re.fullmatch(r"\d{1,11}(\.\d+)?", text) else datetime.fromisoformat(text).timestamp()
+        found = float(text) if re.fullmatch(r"\d{1,11}(\.\d+)?", text) else clock.parse(text)
     except (ValueError, OverflowError):
         raise AskError(parameter, f"{text[:40]!r} is no time: write seconds since the epoch, or RFC 3339") from None
     return int(found)

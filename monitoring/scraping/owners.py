@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from client import Client, Reflector, resource_path
+from kube import ownerrefs
 from kube.objects import Json
 from monitoring.objects.wishes import of_node
 
@@ -56,7 +57,7 @@ def _owned(obj: Json) -> Json:
     """Keeps of an object what a reflector compares, and who controls it: (kind, name)."""
     meta = obj["metadata"]
     kept = {name: meta[name] for name in ("namespace", "name", "uid", "resourceVersion") if name in meta}
-    owner: Json = next((o for o in meta.get("ownerReferences") or () if o.get("controller")), {})
+    owner = ownerrefs.controller(meta) or {}
     return {"metadata": kept, "owner": (owner.get("kind", ""), owner.get("name", ""))}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kube import crd, schema
+from kube import conditions, crd, schema
 from kube.crd import definition, formats, jsonpath, names, rules, structural, validations, values
 from kube.crd.validations import RULES
 from kube.kinds.apiextensions import DefinitionStrategy
@@ -343,12 +343,12 @@ def test_an_established_kind_keeps_its_identity() -> None:
 
 def test_names_are_accepted_unless_another_definition_has_them() -> None:
     first = names.accept(crd_of({"type": "object"}), [])
-    assert definition.is_true(first, "NamesAccepted") and definition.is_true(first, "Established")
+    assert conditions.is_true(first["status"], "NamesAccepted") and conditions.is_true(first["status"], "Established")
     assert first["status"]["acceptedNames"] == first["spec"]["names"]
     second = crd_of({"type": "object"})
     second["spec"]["names"].update(plural="ys", singular="y")
     second = names.accept(second, [first])
-    assert not definition.is_true(second, "Established")
+    assert not conditions.is_true(second["status"], "Established")
     assert second["status"]["conditions"][0]["reason"] == "KindConflict"
 
 

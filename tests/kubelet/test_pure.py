@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kubelet import fields, podfiles, quantity, services
+from kube import quantity
+from kubelet import fields, podfiles, services
 from kubelet.backoff import CrashBackoff
 from kubelet.capabilities import dropped
 from kubelet.containers import Builder, limits

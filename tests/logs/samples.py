@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 
+from kube import clock
 from kube.objects import Json
 from logs.pairs import NUMBER, at, leaves
 from logs.query import fields, moments
@@ -47,7 +48,7 @@ def document(random: random.Random, number: int, start: int) -> Json:
         if random.random() < 0.7:
             kind = random.choice(("Deployment", "StatefulSet"))
             kubernetes["workload"] = {"kind": kind, "name": random.choice(("web", "db"))}
-    moment = moments.text(start + random.randrange(400) * 10**9)
+    moment = clock.stamp_nano(start + random.randrange(400) * 10**9)
     found: Json = {
         "_id": f"{random.getrandbits(128):032x}",
         "@timestamp": moment,

@@ -9,10 +9,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from kube import clock
 from logs import copy
 from logs.index.parts import Bounds, Parts
 from logs.index.writer import Writer
-from logs.query import moments
 from tests.e2e.elasticsearch import Elasticsearch
 
 DAY = 86_400 * 10**9
@@ -20,7 +20,7 @@ COUNT = 60
 
 
 def line(number: int) -> bytes:
-    at = moments.text(time.time_ns() - number % 3 * DAY)
+    at = clock.stamp_nano(time.time_ns() - number % 3 * DAY)
     return orjson.dumps(
         {
             "_id": f"{number:032x}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
+from kube import ownerrefs
 from kube.errors import FieldError, required
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
@@ -27,12 +28,11 @@ def cells(obj: Json, now: float) -> list[Any]:
 
 def _controller(obj: Json) -> str:
     """The owner that manages this revision as `deployment.apps/web`."""
-    for owner in obj["metadata"].get("ownerReferences") or ():
-        if owner.get("controller"):
-            group = owner["apiVersion"].rpartition("/")[0]
-            kind = owner["kind"].lower()
-            return f"{kind}.{group}/{owner['name']}" if group else f"{kind}/{owner['name']}"
-    return c.NONE
+    owner = ownerrefs.controller(obj["metadata"])
+    if owner is None:
+        return c.NONE
+    group, kind = owner["apiVersion"].rpartition("/")[0], owner["kind"].lower()
+    return f"{kind}.{group}/{owner['name']}" if group else f"{kind}/{owner['name']}"
 
 
 KIND = Kind(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
+from kube.conditions import is_true
 from kube.errors import FieldError, invalid, required
 from kube.kinds.apps.workload import MISMATCH, matches, name_warnings
 from kube.kinds.batch.jobspec import check_job_spec
-from kube.kinds.batch.jobstatus import check_job_status, is_true
+from kube.kinds.batch.jobstatus import check_job_status
 from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.warnings import template_warnings
 from kube.objectmeta import ObjectStrategy

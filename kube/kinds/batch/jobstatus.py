@@ -7,6 +7,7 @@ rule existed can still be updated.
 from __future__ import annotations
 
 from kube import clock
+from kube.conditions import is_true
 from kube.errors import FieldError, invalid, required
 from kube.kinds.batch.jobspec import omitted
 from kube.objects import Json
@@ -15,10 +16,6 @@ from kube.validation import check_not_negative
 COUNTS = ("active", "succeeded", "failed", "ready", "terminating")
 CONDITIONS = "status.conditions"
 TERMINAL = ("Failed", "Complete", "FailureTarget", "SuccessCriteriaMet")
-
-
-def is_true(status: Json, condition: str) -> bool:
-    return any(o.get("type") == condition and o.get("status") == "True" for o in status.get("conditions") or ())
 
 
 def is_finished(status: Json) -> bool:

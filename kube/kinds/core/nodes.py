@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
+from kube import conditions
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.core.base import ClusterScoped
 from kube.kinds.pod.validation_scheduling import TAINT_EFFECTS
@@ -88,7 +89,7 @@ def _check_ranges(ranges: list[str]) -> list[FieldError]:
 
 
 def _state(obj: Json) -> str:
-    ready = next((x for x in (obj.get("status") or {}).get("conditions") or () if x.get("type") == "Ready"), None)
+    ready = conditions.find(obj.get("status"), "Ready")
     word = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
     return f"{word},SchedulingDisabled" if (obj.get("spec") or {}).get("unschedulable") else word
 

@@ -1,4 +1,4 @@
-"""Times: RFC 3339 texts of up to nine digits, and nanoseconds since 1970."""
+"""Times as they are asked for (`2026-11-21`, `now-15m`) as nanoseconds since 1970; `kube.clock` writes them back."""
 
 from __future__ import annotations
 
@@ -24,12 +24,6 @@ def nanoseconds(text: str, now: int | None = None) -> int:
     day, clock, fraction, zone = found.groups()
     moment = datetime.fromisoformat(f"{day}T{clock or '00:00'}{'+00:00' if zone in (None, 'Z') else zone}")
     return int(moment.timestamp()) * SECOND + int((fraction or "0").ljust(9, "0"))
-
-
-def text(nanos: int) -> str:
-    """RFC 3339 in UTC with nine digits."""
-    seconds, rest = divmod(nanos, SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
 def day(nanos: int) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from kube import clock
 from kube.objects import Json
 from logs.elastic.template import NUMBERS
 from logs.pairs import sortable, tag
-from logs.query import fields, moments
+from logs.query import fields
 from logs.query.nodes import All, And, AnyOf, Exists, Glob, Node, Not, Or, Range, Words
 
 _BEGINNING = re.compile(r"((?:[^*?\\]|\\.)*)\*", re.S)  # a glob that only asks how a value begins
@@ -85,7 +86,7 @@ def _wildcard(name: str, pattern: str) -> Json:
 
 
 def _moment(nanos: float) -> str:
-    return moments.text(max(0, min(NEWEST, int(nanos))))
+    return clock.stamp_nano(max(0, min(NEWEST, int(nanos))))
 
 
 def path(field: fields.Field) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import time as clock
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import orjson
+
+from kube import clock
 
 
 class Piece(NamedTuple):
@@ -114,7 +116,7 @@ def _of(found: re.Match[str], local: bool) -> str:
         sign = -1 if zone[0] == "-" else 1
         moment -= sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
     elif zone is None and local:
-        moment = datetime.fromtimestamp(clock.mktime(moment.timetuple()), UTC).replace(tzinfo=None)
+        moment = datetime.fromtimestamp(time.mktime(moment.timetuple()), UTC).replace(tzinfo=None)
     text = f"{moment:%Y-%m-%dT%H:%M:%S}.{(fraction or '').ljust(9, '0')}Z"
     return text if "1970" <= text[:4] <= "2261" else ""
 
@@ -148,10 +150,9 @@ def leading_time(line: bytes) -> str:
 
 def stamp(seconds: float) -> str:
     """Seconds since the epoch as a document's time."""
-    whole, rest = divmod(int(seconds * 1_000_000_000), 1_000_000_000)
-    return clock.strftime("%Y-%m-%dT%H:%M:%S", clock.gmtime(whole)) + f".{rest:09d}Z"
+    return clock.stamp_nano(int(seconds * 1_000_000_000))
 
 
-def epoch(time: str) -> float:
+def epoch(text: str) -> float:
     """A document's time as seconds since the epoch."""
-    return datetime.fromisoformat(time[:19] + "+00:00").timestamp() + int(time[20:29]) / 1e9
+    return clock.parse(text[:19] + "Z") + int(text[20:29]) / 1e9

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from client.reflector import Reflector, Source
+from kube import ownerrefs
 from kube.objects import Json
 from logs.record import Origin
 from logs.ship.catalog import Where
@@ -81,7 +82,7 @@ def _brief(pod: Json) -> Json:
 
 def workload(metadata: dict[str, Any]) -> dict[str, str]:
     """What a user calls the owner: the Deployment behind a ReplicaSet, the CronJob behind a Job; empty without owner."""
-    owner = next((one for one in metadata.get("ownerReferences") or () if one.get("controller")), None)
+    owner = ownerrefs.controller(metadata)
     if owner is None:
         return {}
     kind, name = owner["kind"], owner["name"]

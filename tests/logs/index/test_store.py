@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from kube import clock
 from logs.index.backend import Embedded
 from logs.index.parts import Bounds, Full, Parts
 from logs.index.writer import Writer
@@ -30,7 +31,7 @@ def line(number: int, nanos: int | None = None, **more: object) -> bytes:
     nanos = nanos or time.time_ns() // DAY * DAY + number
     found = {
         "_id": f"{number:032x}",
-        "@timestamp": moments.text(nanos),
+        "@timestamp": clock.stamp_nano(nanos),
         "message": f"line {number}",
         "source": "container",
         "kubernetes": {"namespace": "a", "pod": "p"},
@@ -237,7 +238,7 @@ def test_a_line_is_kept_once_whichever_part_of_its_day_has_it(tmp_path: Path, qu
                 after = page.next
                 if after is None:
                     break
-            assert found == sorted((moments.text(start + n) for n in range(60)), reverse=newest_first)
+            assert found == sorted((clock.stamp_nano(start + n) for n in range(60)), reverse=newest_first)
 
     over(tmp_path, work, Bounds(part=1))
     over(tmp_path, again, Bounds(part=1))

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from kube import clock
 from logs.index.backend import Embedded
 from logs.index.parts import Bounds, Parts
 from logs.index.writer import Writer
@@ -129,7 +130,7 @@ async def check_follow(backend: Any, store: Any) -> None:
 
     asked = Asked(parse("followed"), 0, (1 << 63) - 1)
     mark = (await backend.arrivals(asked, None, 100))[1]
-    at = moments.text(time.time_ns())
+    at = clock.stamp_nano(time.time_ns())
     await store.write(
         [Document("f" * 32, at, orjson.dumps({"@timestamp": at, "message": "followed", "source": "node"}))]
     )

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from client.kubeconfig import Config
+from kube import clock
 from logs.access import Access
 from logs.connection import Server
 from logs.exposition import Tally
@@ -27,7 +28,7 @@ ALL = {"logs": None, "events": None, "nodes": True}
 
 def document(number: int, namespace: str = "shop", source: str = "container", **more: Any) -> bytes:
     kubernetes = {"namespace": namespace, "pod": "web-1", "container": "web"} if namespace else {"node": "n1"}
-    at = moments.text(time.time_ns() - 10**9 * (100 - number))
+    at = clock.stamp_nano(time.time_ns() - 10**9 * (100 - number))
     return orjson.dumps(
         {
             "_id": f"{number:032x}",

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db import connections
 from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -58,11 +58,17 @@ def kind_name(row: Object | Change) -> str:
 
 
 class Pages(Paginator):
-    """Counts no further than it pages."""
+    """Counts no further than it pages; passes over earlier pages in the index of keys, without their rows."""
 
     @cached_property
     def count(self) -> int:
         return self.object_list[:MOST].count()
+
+    def page(self, number: int | str) -> Page:
+        found = super().page(number)
+        keys = list(found.object_list.values_list("pk", flat=True))
+        found.object_list = self.object_list.filter(pk__in=keys)
+        return found
 
 
 class ScopeFilter(admin.SimpleListFilter):

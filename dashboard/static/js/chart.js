@@ -2,7 +2,8 @@
 import uPlot from "../vendor/uplot.js";
 import { serverNow } from "./socket.js";
 
-const STEP = 5, POINTS = 180;
+const STEP = 5,
+  POINTS = 180;
 
 function series(rate) {
   const counts = new Map(rate);
@@ -15,16 +16,50 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 
 // Draw into `box`, or give new data to `plot`; returns the plot.
 export function drawRate(box, rate, plot) {
-  const data = series(rate), look = `${colour("--accent")}${colour("--text-dim")}`;
-  if (plot && plot.look === look && plot.width === box.clientWidth) { plot.setData(data); return plot; }
+  const data = series(rate),
+    look = `${colour("--accent")}${colour("--text-dim")}`;
+  if (plot && plot.look === look && plot.width === box.clientWidth) {
+    plot.setData(data);
+    return plot;
+  }
   plot?.destroy();
-  const axis = { stroke: colour("--text-dim"), grid: { show: false }, ticks: { show: false }, font: "11px Inter, sans-serif" };
-  const made = new uPlot({
-    width: box.clientWidth, height: 92, cursor: { show: false }, legend: { show: false }, padding: [6, 17, 0, 0],
-    scales: { y: { range: (self, low, high) => [0, Math.max(1, high * 1.1)] } },
-    axes: [{ ...axis, size: 20, space: 90, values: (self, ticks) => ticks.map((t) => new Date(t * 1000).toTimeString().slice(0, 5)) }, { ...axis, size: 34, space: 34 }],
-    series: [{}, { stroke: colour("--accent"), width: 1.5, fill: colour("--accent-soft"), points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }) }],
-  }, data, box);
+  const axis = {
+    stroke: colour("--text-dim"),
+    grid: { show: false },
+    ticks: { show: false },
+    font: "11px Inter, sans-serif",
+  };
+  const made = new uPlot(
+    {
+      width: box.clientWidth,
+      height: 92,
+      cursor: { show: false },
+      legend: { show: false },
+      padding: [6, 17, 0, 0],
+      scales: { y: { range: (self, low, high) => [0, Math.max(1, high * 1.1)] } },
+      axes: [
+        {
+          ...axis,
+          size: 20,
+          space: 90,
+          values: (self, ticks) => ticks.map((t) => new Date(t * 1000).toTimeString().slice(0, 5)),
+        },
+        { ...axis, size: 34, space: 34 },
+      ],
+      series: [
+        {},
+        {
+          stroke: colour("--accent"),
+          width: 1.5,
+          fill: colour("--accent-soft"),
+          points: { show: false },
+          paths: uPlot.paths.stepped({ align: 1 }),
+        },
+      ],
+    },
+    data,
+    box,
+  );
   made.look = look;
   return made;
 }

@@ -12,8 +12,13 @@ export const menu = signal(false);
 export function cycleTheme() {
   const next = THEMES[(THEMES.indexOf(theme.value) + 1) % 3];
   theme.value = next;
-  if (next === "system") delete document.documentElement.dataset.theme; else document.documentElement.dataset.theme = next;
-  try { localStorage.setItem("theme", next); } catch { /* private mode: the choice lasts as long as the page */ }
+  if (next === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
+  try {
+    localStorage.setItem("theme", next);
+  } catch {
+    /* private mode: the choice lasts as long as the page */
+  }
 }
 
 export function Sidebar({ kinds, health, stale }) {
@@ -21,9 +26,15 @@ export function Sidebar({ kinds, health, stale }) {
   const current = groupOf(page).id;
   return html`<aside class="sidebar ${menu.value ? "open" : ""} ${stale ? "stale" : ""}">
     <a class="brand" href=${pageUrl("overview", { ns: "" })}><img src=${new URL("../img/mark.svg", import.meta.url).href} alt="" width="22" height="22" />Binnacle</a>
-    <nav aria-label="Pages">${GROUPS.filter((group) => !group.kinds || !kinds || group.kinds.some((s) => kinds.some((k) => k.storage === s))).map((group) => html`
+    <nav aria-label="Pages">${GROUPS.filter(
+      (group) => !group.kinds || !kinds || group.kinds.some((s) => kinds.some((k) => k.storage === s)),
+    ).map(
+      (group) => html`
       <a key=${group.id} href=${pageUrl(group.id)} aria-current=${group.id === current ? "page" : undefined} title=${`${group.title}   g ${group.key}`}
-        onClick=${() => { menu.value = false; }}>${group.title}<span class="count">${group.kinds && kinds ? count(groupCount(group, kinds)) : ""}</span></a>`)}
+        onClick=${() => {
+          menu.value = false;
+        }}>${group.title}<span class="count">${group.kinds && kinds ? count(groupCount(group, kinds)) : ""}</span></a>`,
+    )}
     </nav>
     <div class="sidebar-foot"><${Behind} health=${health} /><${Account} /></div>
   </aside>`;
@@ -49,9 +60,11 @@ function Behind({ health }) {
   // Without a connection nothing is known of them.
   const live = link.value.state === "live";
   const parts = PARTS.filter(([name]) => health[name] && health[name].why !== "none is configured");
-  return html`<ul class="behind">${parts.map(([name, title]) => html`<li key=${name} title=${health[name].why}>
+  return html`<ul class="behind">${parts.map(
+    ([name, title]) => html`<li key=${name} title=${health[name].why}>
     <span class="dot ${!live || health[name].up === null ? "none" : health[name].up ? "ok" : "bad"}"></span>${title}
-    ${live && health[name].up === false && html`<span class="tone bad">${health[name].age === null ? "not seen" : human(health[name].age)}</span>`}</li>`)}</ul>`;
+    ${live && health[name].up === false && html`<span class="tone bad">${health[name].age === null ? "not seen" : human(health[name].age)}</span>`}</li>`,
+  )}</ul>`;
 }
 
 function Account() {
@@ -62,8 +75,12 @@ function Account() {
 // The one place that says whether what is shown is live, and how old it is if not.
 export function Live() {
   const { state, health, attempt } = link.value;
-  const stale = health && state === "live" ? Object.entries(health).find(([name, part]) => part.up === false && name === "store") : null;
-  if (state === "live" && !stale) return html`<span class="live ok" role="status" title="Changes arrive as they happen"><span class="dot ok"></span>Live</span>`;
+  const stale =
+    health && state === "live"
+      ? Object.entries(health).find(([name, part]) => part.up === false && name === "store")
+      : null;
+  if (state === "live" && !stale)
+    return html`<span class="live ok" role="status" title="Changes arrive as they happen"><span class="dot ok"></span>Live</span>`;
   const seconds = stale ? stale[1].age : age.value;
   const words = state === "connecting" ? "Connecting…" : stale ? `Not live: ${stale[1].why}` : "Connection lost";
   return html`<span class="live bad" role="status"><span class="dot bad"></span>${words}${state !== "connecting" && html` · <b>${human(seconds)} old</b>`}
@@ -74,10 +91,14 @@ export function Live() {
 export function Banner() {
   const { state, health } = link.value;
   clock.value;
-  if (state === "loggedout") return html`<div class="banner bad" role="alert">Your session has ended. <a href=${location.href} target="_self">Log in again</a></div>`;
-  if (state === "nocluster") return html`<div class="banner bad" role="alert">There is no cluster of this name here.</div>`;
-  if (state === "lost") return html`<div class="banner bad" role="alert">Connection lost. What you see is <b>${human(age.value)}</b> old; it will come back by itself.</div>`;
-  if (health?.store.up === false) return html`<div class="banner bad" role="alert">The cluster's store cannot be read. What you see is <b>${human(health.store.age)}</b> old.</div>`;
+  if (state === "loggedout")
+    return html`<div class="banner bad" role="alert">Your session has ended. <a href=${location.href} target="_self">Log in again</a></div>`;
+  if (state === "nocluster")
+    return html`<div class="banner bad" role="alert">There is no cluster of this name here.</div>`;
+  if (state === "lost")
+    return html`<div class="banner bad" role="alert">Connection lost. What you see is <b>${human(age.value)}</b> old; it will come back by itself.</div>`;
+  if (health?.store.up === false)
+    return html`<div class="banner bad" role="alert">The cluster's store cannot be read. What you see is <b>${human(health.store.age)}</b> old.</div>`;
   if (!away.value.length) return null;
   const [[name, title, so], ...others] = away.value;
   const { why, age: since } = health[name];
@@ -88,9 +109,16 @@ export function Banner() {
 export function Topbar({ names, title }) {
   const clusters = hello.value?.clusters ?? [];
   return html`<header class="topbar">
-    <button type="button" class="quiet burger" aria-label="Menu" aria-expanded=${menu.value} onClick=${() => { menu.value = !menu.value; }}>☰</button>
-    ${clusters.length > 1 && html`<select class="cluster" aria-label="Cluster" onChange=${(event) => { location.href = new URL(`c/${event.target.value}/`, ROOT).href; }}>
-      ${clusters.map((one) => html`<option key=${one} selected=${one === route.value.cluster}>${one}</option>`)}</select>`}
+    <button type="button" class="quiet burger" aria-label="Menu" aria-expanded=${menu.value} onClick=${() => {
+      menu.value = !menu.value;
+    }}>☰</button>
+    ${
+      clusters.length > 1 &&
+      html`<select class="cluster" aria-label="Cluster" onChange=${(event) => {
+        location.href = new URL(`c/${event.target.value}/`, ROOT).href;
+      }}>
+      ${clusters.map((one) => html`<option key=${one} selected=${one === route.value.cluster}>${one}</option>`)}</select>`
+    }
     <h1>${title}</h1>
     <${Namespaces} names=${names ?? []} />
     <div class="right"><${Live} />
@@ -107,34 +135,67 @@ function Namespaces({ names }) {
   const [at, setAt] = useState(0);
   const box = useRef(null);
   useEffect(() => {
-    const away = (event) => { if (!box.current?.contains(event.target)) setOpen(false); };
+    const away = (event) => {
+      if (!box.current?.contains(event.target)) setOpen(false);
+    };
     addEventListener("pointerdown", away);
     return () => removeEventListener("pointerdown", away);
   }, []);
-  useEffect(() => { if (open) box.current.querySelector("input[type=search]")?.focus(); }, [open]);
+  useEffect(() => {
+    if (open) box.current.querySelector("input[type=search]")?.focus();
+  }, [open]);
   const chosen = namespaces.value;
   const shown = ["", ...names.filter((name) => name.includes(text))].slice(0, 300);
   const pick = (name, more) => {
-    const next = !name ? [] : more ? (chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name]) : [name];
+    const next = !name
+      ? []
+      : more
+        ? chosen.includes(name)
+          ? chosen.filter((one) => one !== name)
+          : [...chosen, name]
+        : [name];
     setQuery({ ns: next.join(",") }, { replace: false });
-    if (!more) { setOpen(false); setText(""); }
+    if (!more) {
+      setOpen(false);
+      setText("");
+    }
   };
   const key = (event) => {
     if (event.key === "ArrowDown") setAt(Math.min(at + 1, shown.length - 1));
     else if (event.key === "ArrowUp") setAt(Math.max(at - 1, 0));
     else if (event.key === "Enter") pick(shown[at] ?? shown[1] ?? "", event.ctrlKey);
-    else if (event.key === "Escape") { setOpen(false); event.stopPropagation(); }
-    else return;
+    else if (event.key === "Escape") {
+      setOpen(false);
+      event.stopPropagation();
+    } else return;
     event.preventDefault();
   };
-  const label = chosen.length === 0 ? "All namespaces" : chosen.length === 1 ? chosen[0] : `${chosen.length} namespaces`;
+  const label =
+    chosen.length === 0 ? "All namespaces" : chosen.length === 1 ? chosen[0] : `${chosen.length} namespaces`;
   return html`<div class="namespaces" ref=${box}>
-    <button type="button" class="pick" data-key="namespace" aria-haspopup="listbox" aria-expanded=${open} title="Namespace   n" onClick=${() => { setOpen(!open); setAt(0); }}>${label}<span aria-hidden="true">▾</span></button>
-    ${open && html`<div class="popup"><input type="search" placeholder="Namespace" aria-label="Find a namespace" value=${text}
-        onInput=${(event) => { setText(event.target.value); setAt(event.target.value ? 1 : 0); }} onKeyDown=${key} />
-      <ul role="listbox" aria-label="Namespaces" aria-multiselectable="true">${shown.map((name, i) => html`<li key=${name} role="option" class=${i === at ? "on" : ""}
+    <button type="button" class="pick" data-key="namespace" aria-haspopup="listbox" aria-expanded=${open} title="Namespace   n" onClick=${() => {
+      setOpen(!open);
+      setAt(0);
+    }}>${label}<span aria-hidden="true">▾</span></button>
+    ${
+      open &&
+      html`<div class="popup"><input type="search" placeholder="Namespace" aria-label="Find a namespace" value=${text}
+        onInput=${(event) => {
+          setText(event.target.value);
+          setAt(event.target.value ? 1 : 0);
+        }} onKeyDown=${key} />
+      <ul role="listbox" aria-label="Namespaces" aria-multiselectable="true">${shown.map(
+        (name, i) => html`<li key=${name} role="option" class=${i === at ? "on" : ""}
           aria-selected=${name ? chosen.includes(name) : !chosen.length} onClick=${(event) => pick(name, event.ctrlKey || event.metaKey)}>
-        <span>${name || "All namespaces"}</span>${name && html`<input type="checkbox" tabindex="-1" aria-label=${`also ${name}`} checked=${chosen.includes(name)}
-          onClick=${(event) => { event.stopPropagation(); pick(name, true); }} />`}</li>`)}</ul></div>`}
+        <span>${name || "All namespaces"}</span>${
+          name &&
+          html`<input type="checkbox" tabindex="-1" aria-label=${`also ${name}`} checked=${chosen.includes(name)}
+          onClick=${(event) => {
+            event.stopPropagation();
+            pick(name, true);
+          }} />`
+        }</li>`,
+      )}</ul></div>`
+    }
   </div>`;
 }

@@ -6,10 +6,15 @@ import { subscribe } from "./socket.js";
 export function useDoc(wanted) {
   const name = JSON.stringify(wanted);
   const found = useMemo(() => signal({ doc: undefined, error: null }), [name]);
-  useEffect(() => wanted && subscribe(wanted, (frame) => {
-    if (frame.t === "doc") found.value = { doc: frame.doc, error: null };
-    else if (frame.t === "error") found.value = { doc: undefined, error: frame };
-  }), [name]);
+  useEffect(
+    () =>
+      wanted &&
+      subscribe(wanted, (frame) => {
+        if (frame.t === "doc") found.value = { doc: frame.doc, error: null };
+        else if (frame.t === "error") found.value = { doc: undefined, error: frame };
+      }),
+    [name],
+  );
   return found;
 }
 
@@ -19,7 +24,20 @@ const ordered = (name) => name.replace(/\d+/g, (digits) => digits.padStart(10, "
 // A row as the page keeps it; see dashboard/rows.py for how it arrives.
 function unpack(raw, storages) {
   const [place, ns, name, level, reason, created, cells, amounts] = raw;
-  return { id: `${place}/${ns}/${name}`, key: [storages[place], ns, name], ns, name, level, reason, created, cells, amounts, order: ordered(name), fresh: 0, text: null };
+  return {
+    id: `${place}/${ns}/${name}`,
+    key: [storages[place], ns, name],
+    ns,
+    name,
+    level,
+    reason,
+    created,
+    cells,
+    amounts,
+    order: ordered(name),
+    fresh: 0,
+    text: null,
+  };
 }
 
 export class List {
@@ -35,8 +53,10 @@ export class List {
   }
 
   take(frame) {
-    if (frame.t === "error") { this.error = frame; this.loading = false; }
-    else if (frame.t === "rows") this.fill(frame);
+    if (frame.t === "error") {
+      this.error = frame;
+      this.loading = false;
+    } else if (frame.t === "rows") this.fill(frame);
     else if (frame.t === "delta") this.change(frame);
     this.announce();
   }
@@ -48,7 +68,10 @@ export class List {
       this.storages = frame.storages;
       this.error = null;
     }
-    for (const raw of frame.rows) { const row = unpack(raw, this.storages); this.rows.set(row.id, row); }
+    for (const raw of frame.rows) {
+      const row = unpack(raw, this.storages);
+      this.rows.set(row.id, row);
+    }
     this.total = frame.total;
     this.loading = frame.more;
   }
@@ -70,8 +93,12 @@ export class List {
   announce() {
     if (this.scheduled) return;
     this.scheduled = true;
-    const run = () => { this.scheduled = false; this.version.value++; };
-    if (document.hidden) setTimeout(run, 250); else requestAnimationFrame(run);
+    const run = () => {
+      this.scheduled = false;
+      this.version.value++;
+    };
+    if (document.hidden) setTimeout(run, 250);
+    else requestAnimationFrame(run);
   }
 }
 

@@ -9,44 +9,95 @@ import { LongName, Panel, Some } from "./parts.js";
 
 export const RANGES = ["15m", "1h", "6h", "24h", "7d", "30d"];
 const SECONDS = { "15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
-const PATIENCE = 12_000, RETRY = 3_000;   // milliseconds
-const OF_WORKLOADS = ["deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "replicationcontrollers"];
+const PATIENCE = 12_000,
+  RETRY = 3_000; // milliseconds
+const OF_WORKLOADS = [
+  "deployments.apps",
+  "statefulsets.apps",
+  "daemonsets.apps",
+  "jobs.batch",
+  "replicationcontrollers",
+];
 
 // Whether a kind has figures.
-export const hasFigures = (storage, object) => ["pods", "nodes", "namespaces", ...OF_WORKLOADS].includes(storage)
-  || (storage === "replicasets.apps" && !object?.metadata.ownerReferences?.length);
+export const hasFigures = (storage, object) =>
+  ["pods", "nodes", "namespaces", ...OF_WORKLOADS].includes(storage) ||
+  (storage === "replicasets.apps" && !object?.metadata.ownerReferences?.length);
 
-const digits = (value) => (value === 0 ? "0" : value >= 100 ? Math.round(value).toString() : value >= 10 ? +value.toFixed(1) + "" : value >= 1 ? +value.toFixed(2) + "" : +value.toPrecision(2) + "");
+const digits = (value) =>
+  value === 0
+    ? "0"
+    : value >= 100
+      ? Math.round(value).toString()
+      : value >= 10
+        ? +value.toFixed(1) + ""
+        : value >= 1
+          ? +value.toFixed(2) + ""
+          : +value.toPrecision(2) + "";
 const SHOW = {
-  cores: (value) => (value !== 0 && value < 0.1 ? `${digits(value * 1000)}m` : digits(value)), bytes, "bytes/s": (value) => `${bytes(value)}/s`,
+  cores: (value) => (value !== 0 && value < 0.1 ? `${digits(value * 1000)}m` : digits(value)),
+  bytes,
+  "bytes/s": (value) => `${bytes(value)}/s`,
   restarts: (value) => digits(value),
 };
 const CHARTS = [
-  { id: "cpu", title: "CPU", metrics: ["cpu"], unit: "cores" }, { id: "memory", title: "Memory", metrics: ["memory"], unit: "working set" },
+  { id: "cpu", title: "CPU", metrics: ["cpu"], unit: "cores" },
+  { id: "memory", title: "Memory", metrics: ["memory"], unit: "working set" },
   { id: "network", title: "Network", metrics: ["rx", "tx"], names: { rx: "received", tx: "sent" } },
-  { id: "fs", title: "File system", metrics: ["fs"], unit: "used" }, { id: "restarts", title: "Restarts", metrics: ["restarts"], unit: "in each step" },
+  { id: "fs", title: "File system", metrics: ["fs"], unit: "used" },
+  { id: "restarts", title: "Restarts", metrics: ["restarts"], unit: "in each step" },
 ];
 
 // What of an answer becomes a line: the whole, its parts, the rest of them, and what is requested or allowed.
 function linesOf(chart, doc) {
   const lines = [];
   const found = chart.metrics.filter((name) => doc.figures[name]);
-  if (found.length > 1) found.forEach((name, i) => lines.push({ name: chart.names[name], values: doc.figures[name].total, colour: `--c${i + 1}`, fill: i ? "" : "--accent-soft" }));
-  else for (const name of found) {
-    const { total, series, other } = doc.figures[name];
-    const parts = series.map((one) => ({ name: nameOf(one.labels), values: one.values }));
-    if (other) parts.push({ name: "others", values: other });
-    if (parts.length !== 1) lines.push({ name: "total", values: total, colour: parts.length ? "--text-dim" : "--c1", fill: parts.length ? "" : "--accent-soft" });
-    parts.forEach((one, i) => lines.push({ ...one, colour: one.name === "others" ? "--none" : `--c${(i % 8) + 1}`, fill: parts.length === 1 ? "--accent-soft" : "" }));
-    // What a machine has may be far above what is used, and would leave a flat line of it; what a pod is allowed is not left out.
-    const most = Math.max(0, ...lines.flatMap((line) => line.values));
-    for (const [title, value] of doc.lines?.[name] ?? []) lines.push({ name: title, far: title === "allocatable" && value > 4 * most, values: doc.times.map(() => value), colour: title === "limit" ? "--bad" : "--progress", dash: title === "limit" ? [2, 3] : [6, 4], fixed: true });
-  }
+  if (found.length > 1)
+    found.forEach((name, i) =>
+      lines.push({
+        name: chart.names[name],
+        values: doc.figures[name].total,
+        colour: `--c${i + 1}`,
+        fill: i ? "" : "--accent-soft",
+      }),
+    );
+  else
+    for (const name of found) {
+      const { total, series, other } = doc.figures[name];
+      const parts = series.map((one) => ({ name: nameOf(one.labels), values: one.values }));
+      if (other) parts.push({ name: "others", values: other });
+      if (parts.length !== 1)
+        lines.push({
+          name: "total",
+          values: total,
+          colour: parts.length ? "--text-dim" : "--c1",
+          fill: parts.length ? "" : "--accent-soft",
+        });
+      parts.forEach((one, i) =>
+        lines.push({
+          ...one,
+          colour: one.name === "others" ? "--none" : `--c${(i % 8) + 1}`,
+          fill: parts.length === 1 ? "--accent-soft" : "",
+        }),
+      );
+      // What a machine has may be far above what is used, and would leave a flat line of it; what a pod is allowed is not left out.
+      const most = Math.max(0, ...lines.flatMap((line) => line.values));
+      for (const [title, value] of doc.lines?.[name] ?? [])
+        lines.push({
+          name: title,
+          far: title === "allocatable" && value > 4 * most,
+          values: doc.times.map(() => value),
+          colour: title === "limit" ? "--bad" : "--progress",
+          dash: title === "limit" ? [2, 3] : [6, 4],
+          fixed: true,
+        });
+    }
   return lines;
 }
 
-const nameOf = (labels) => labels.container ?? labels.pod ?? labels.workload?.split("/")[1] ?? labels.namespace ?? labels.node ?? "";
-const GONE = 4;   // steps without a value after which a line has ended
+const nameOf = (labels) =>
+  labels.container ?? labels.pod ?? labels.workload?.split("/")[1] ?? labels.namespace ?? labels.node ?? "";
+const GONE = 4; // steps without a value after which a line has ended
 const newest = (line) => line.values.slice(-GONE).findLast((value) => value !== null && value !== undefined);
 // Of restarts only those that happened are worth a chart.
 const worth = (chart, lines) => some(lines) && (chart.id !== "restarts" || lines[0].values.some((value) => value > 0));
@@ -58,15 +109,24 @@ function useFigures(key, ns, range, to) {
   const [state, setState] = useState({ doc: null, at: 0, problem: null });
   const about = JSON.stringify([key, ns, range, to]);
   useEffect(() => {
-    let timer = 0, over = false, answered = false;
+    let timer = 0,
+      over = false,
+      answered = false;
     setState({ doc: null, at: 0, problem: null });
-    const again = (wait) => { if (!over) timer = setTimeout(ask, wait); };
-    const failed = (why, text) => { if (!over) setState((now) => ({ ...now, problem: { why, text, since: now.problem?.since ?? serverNow() } })); again(RETRY); };
+    const again = (wait) => {
+      if (!over) timer = setTimeout(ask, wait);
+    };
+    const failed = (why, text) => {
+      if (!over) setState((now) => ({ ...now, problem: { why, text, since: now.problem?.since ?? serverNow() } }));
+      again(RETRY);
+    };
     const ask = async () => {
       if (document.hidden) return again(RETRY);
       // A page that has just been opened connects in a moment.
       if (!answered && link.value.state !== "live") return again(150);
-      const late = new Promise((_, reject) => { setTimeout(() => reject(new Error("the dashboard's server does not answer")), PATIENCE); });
+      const late = new Promise((_, reject) => {
+        setTimeout(() => reject(new Error("the dashboard's server does not answer")), PATIENCE);
+      });
       try {
         const doc = await Promise.race([question("figures", { key, ns, range, to }), late]);
         if (over) return undefined;
@@ -74,10 +134,15 @@ function useFigures(key, ns, range, to) {
         answered = true;
         setState({ doc, at: serverNow(), problem: null });
         return to ? undefined : again(Math.min(60, Math.max(2, doc.step, doc.interval)) * 1000);
-      } catch (error) { return failed("error", error.message); }
+      } catch (error) {
+        return failed("error", error.message);
+      }
     };
     ask();
-    return () => { over = true; clearTimeout(timer); };
+    return () => {
+      over = true;
+      clearTimeout(timer);
+    };
   }, [about]);
   return state;
 }
@@ -89,49 +154,84 @@ export function Figures({ object = null, ns = "", title = "Usage", only }) {
   const [point, setPoint] = useState(null);
   const sync = useMemo(() => `figures-${Math.random()}`, []);
   const { doc, problem } = state;
-  const asked = doc ? CHARTS.filter((chart) => !only || only.includes(chart.id)).map((chart) => ({ ...chart, lines: linesOf(chart, doc) })).filter(({ lines }) => lines.length) : [];
-  const charts = asked.filter((chart) => worth(chart, chart.lines)), missing = asked.filter(({ lines }) => !some(lines));
+  const asked = doc
+    ? CHARTS.filter((chart) => !only || only.includes(chart.id))
+        .map((chart) => ({ ...chart, lines: linesOf(chart, doc) }))
+        .filter(({ lines }) => lines.length)
+    : [];
+  const charts = asked.filter((chart) => worth(chart, chart.lines)),
+    missing = asked.filter(({ lines }) => !some(lines));
   return html`<${Panel} title=${title} class="figures" aside=${html`<${Ranges} range=${range} to=${to} />`}>
     ${(!to || problem) && html`<${State} state=${state} />`}
-    ${doc ? html`<div class="figure-grid ${problem ? "old" : ""}">${charts.map((chart) => html`<${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />`)}</div>
+    ${
+      doc
+        ? html`<div class="figure-grid ${problem ? "old" : ""}">${charts.map((chart) => html`<${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />`)}</div>
       ${missing.length > 0 && doc.newest > 0 && html`<p class="figure-state">${sentence(missing.map((chart, i) => (i && chart.id !== "cpu" ? chart.title.toLowerCase() : chart.title)))} ${missing.length > 1 ? "were" : "was"} not measured in this time.</p>`}`
-    : !problem && html`<p class="empty" aria-busy="true">Asking for figures…</p>`}<//>`;
+        : !problem && html`<p class="empty" aria-busy="true">Asking for figures…</p>`
+    }<//>`;
 }
 
-const Ranges = ({ range, to }) => html`<span class="ranges" role="group" aria-label="How far back">${to && html`<button type="button" class="quiet" title="Up to now again" onClick=${() => setQuery({ to: "" })}>until ${fullMoment(to)} ×</button>`}${RANGES.map((one) => html`<button key=${one} type="button" class="quiet"
-  aria-pressed=${one === range} onClick=${() => setQuery({ range: one === "1h" ? "" : one })}>${one}</button>`)}</span>`;
+const Ranges = ({ range, to }) =>
+  html`<span class="ranges" role="group" aria-label="How far back">${to && html`<button type="button" class="quiet" title="Up to now again" onClick=${() => setQuery({ to: "" })}>until ${fullMoment(to)} ×</button>`}${RANGES.map(
+    (one) => html`<button key=${one} type="button" class="quiet"
+  aria-pressed=${one === range} onClick=${() => setQuery({ range: one === "1h" ? "" : one })}>${one}</button>`,
+  )}</span>`;
 
 // Why there is nothing, or nothing new. Grows by the second.
 function State({ state: { doc, at, problem } }) {
   const now = clock.value;
-  if (problem?.why === "off" || problem?.why === "refused") return html`<p class="figure-state" role="status">${problem.text}</p>`;
-  if (problem && doc) return html`<p class="figure-state bad" role="alert">No answer from monitoring for ${human((now - at) / 1000)}: what is shown is that old. <span class="dim">${problem.text}</span></p>`;
-  if (problem) return html`<p class="figure-state bad" role="alert">${problem.text} <span class="dim">Asking again, for ${human(Math.max(0, now - problem.since) / 1000)}.</span></p>`;
+  if (problem?.why === "off" || problem?.why === "refused")
+    return html`<p class="figure-state" role="status">${problem.text}</p>`;
+  if (problem && doc)
+    return html`<p class="figure-state bad" role="alert">No answer from monitoring for ${human((now - at) / 1000)}: what is shown is that old. <span class="dim">${problem.text}</span></p>`;
+  if (problem)
+    return html`<p class="figure-state bad" role="alert">${problem.text} <span class="dim">Asking again, for ${human(Math.max(0, now - problem.since) / 1000)}.</span></p>`;
   const age = doc ? now / 1000 - doc.newest : 0;
   if (doc && doc.newest === 0) return html`<p class="figure-state" role="status">Monitoring has no figures yet.</p>`;
-  if (age > 4 * doc?.interval + 5) return html`<p class="figure-state bad" role="alert">The newest figure is ${human(age)} old: the kubelets do not answer, or monitoring does not ask.</p>`;
+  if (age > 4 * doc?.interval + 5)
+    return html`<p class="figure-state bad" role="alert">The newest figure is ${human(age)} old: the kubelets do not answer, or monitoring does not ask.</p>`;
   return null;
 }
 
 function Chart({ chart, doc, range, sync, point, setPoint }) {
-  const box = useRef(null), plot = useRef(null);
+  const box = useRef(null),
+    plot = useRef(null);
   const [made, setMade] = useState(0);
   const show = SHOW[doc.figures[chart.metrics[0]].unit] ?? digits;
   useEffect(() => {
     let over = false;
     import("./lazy/figures_plot.js").then(({ Plot }) => {
-      if (over || !box.current) return;  // the chart may be gone before its effect ever ran
-      plot.current = new Plot(box.current, { show, point: setPoint, sync, binary: show === SHOW.bytes || show === SHOW["bytes/s"] });
+      if (over || !box.current) return; // the chart may be gone before its effect ever ran
+      plot.current = new Plot(box.current, {
+        show,
+        point: setPoint,
+        sync,
+        binary: show === SHOW.bytes || show === SHOW["bytes/s"],
+      });
       setMade(1);
     });
-    return () => { over = true; plot.current?.destroy(); };
+    return () => {
+      over = true;
+      plot.current?.destroy();
+    };
   }, []);
   const end = Math.max(doc.times.at(-1) ?? 0, 0);
-  useEffect(() => { plot.current?.draw(doc.times, chart.lines, [end - SECONDS[range], end]); }, [made, doc, range, theme.value]);
+  useEffect(() => {
+    plot.current?.draw(doc.times, chart.lines, [end - SECONDS[range], end]);
+  }, [made, doc, range, theme.value]);
   const last = doc.times.length - 1;
   const keys = (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
-    const to = event.key === "Home" ? 0 : event.key === "End" ? last : event.key === "Escape" ? null : step ? Math.min(last, Math.max(0, (point ?? last) + step)) : undefined;
+    const to =
+      event.key === "Home"
+        ? 0
+        : event.key === "End"
+          ? last
+          : event.key === "Escape"
+            ? null
+            : step
+              ? Math.min(last, Math.max(0, (point ?? last) + step))
+              : undefined;
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();

@@ -7,7 +7,9 @@ export const LEVEL_WORDS = ["healthy", "in progress", "failing", "finished", "no
 export function human(seconds) {
   const s = Math.floor(seconds);
   if (s < 0) return "0s";
-  const m = Math.floor(s / 60), h = Math.floor(s / 3600), d = Math.floor(s / 86400);
+  const m = Math.floor(s / 60),
+    h = Math.floor(s / 3600),
+    d = Math.floor(s / 86400);
   const two = (whole, unit, rest, small) => `${whole}${unit}${rest ? `${rest}${small}` : ""}`;
   if (s < 120) return `${s}s`;
   if (m < 10) return two(m, "m", s % 60, "s");
@@ -28,18 +30,30 @@ export function moment(seconds) {
   return seconds ? new Date(seconds * 1000).toLocaleTimeString([], { hour12: false }) : "";
 }
 export function fullMoment(seconds) {
-  return seconds ? new Date(seconds * 1000).toISOString().replace("T", " ").replace(/\.000Z$/, "Z") : "";
+  return seconds
+    ? new Date(seconds * 1000)
+        .toISOString()
+        .replace("T", " ")
+        .replace(/\.000Z$/, "Z")
+    : "";
 }
 
 export function bytes(value) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let at = 0;
-  while (value >= 1024 && at < units.length - 1) { value /= 1024; at++; }
+  while (value >= 1024 && at < units.length - 1) {
+    value /= 1024;
+    at++;
+  }
   return `${value >= 100 || at === 0 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
 }
 
 // As quantities of Kubernetes: bytes in Ki, Mi, Gi; CPU in thousandths below one core.
-export const memory = (value) => bytes(value).replace(/^(\d\d\.\d|\d\.0) /, (text) => `${Math.round(parseFloat(text))} `).replace(/ (.)iB$/, "$1i").replace(" B", "");
+export const memory = (value) =>
+  bytes(value)
+    .replace(/^(\d\d\.\d|\d\.0) /, (text) => `${Math.round(parseFloat(text))} `)
+    .replace(/ (.)iB$/, "$1i")
+    .replace(" B", "");
 export const milli = (value) => (value < 1000 ? `${value}m` : cores(value));
 export const cores = (milli) => (milli >= 10_000 ? Math.round(milli / 1000) : +(milli / 1000).toFixed(2)).toString();
 export const count = (value) => value.toLocaleString("en-US").replace(/,/g, "\u202f");
@@ -58,7 +72,11 @@ export function sortValue(cell) {
   if (Array.isArray(cell)) return cell[2] ? parseFloat(cell[2]) : -cell[1];
   if (typeof cell === "number") return cell;
   const match = /^(\d+(?:\.\d+)?)(?:\/(\d+))?(?:\s|%|$)/.exec(cell);
-  return match ? (match[2] ? Number(match[1]) / (Number(match[2]) || 1) : Number(match[1])) : String(cell).toLowerCase();
+  return match
+    ? match[2]
+      ? Number(match[1]) / (Number(match[2]) || 1)
+      : Number(match[1])
+    : String(cell).toLowerCase();
 }
 
 export function compare(a, b) {

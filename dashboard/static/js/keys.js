@@ -4,17 +4,31 @@ import { GROUPS } from "./nav.js";
 import { go, pageUrl, route, setQuery } from "./router.js";
 import { cycleTheme } from "./chrome.js";
 
-export const overlay = signal(null);   // "help", "find" or null
+export const overlay = signal(null); // "help", "find" or null
 let chord = 0;
 
 export const KEYS = [
-  ["/", "filter this page"], ["Ctrl K", "find anything by name"], ["j  k", "next, previous row"], ["Enter", "open the row"],
-  ["u", "up: from an object to its list"], ["[  ]", "previous, next tab"], ["w", "more columns"], ["n", "choose the namespace"], ["d", "light, dark, as the system"],
-  ["Esc", "leave a field, close this"], ["?", "these keys"], ...GROUPS.map((group) => [`g ${group.key}`, `go to ${group.title}`]),
+  ["/", "filter this page"],
+  ["Ctrl K", "find anything by name"],
+  ["j  k", "next, previous row"],
+  ["Enter", "open the row"],
+  ["u", "up: from an object to its list"],
+  ["[  ]", "previous, next tab"],
+  ["w", "more columns"],
+  ["n", "choose the namespace"],
+  ["d", "light, dark, as the system"],
+  ["Esc", "leave a field, close this"],
+  ["?", "these keys"],
+  ...GROUPS.map((group) => [`g ${group.key}`, `go to ${group.title}`]),
 ];
 
 const row = (what) => dispatchEvent(new CustomEvent("binnacle:row", { detail: what }));
-const press = (name) => { const found = document.querySelector(`[data-key="${name}"]`); found?.focus(); if (found?.matches("button")) found.click(); found?.select?.(); };
+const press = (name) => {
+  const found = document.querySelector(`[data-key="${name}"]`);
+  found?.focus();
+  if (found?.matches("button")) found.click();
+  found?.select?.();
+};
 
 function tab(step) {
   const tabs = [...document.querySelectorAll(".tabs a")];
@@ -23,22 +37,47 @@ function tab(step) {
 }
 
 const ACTIONS = {
-  "/": () => press("filter"), "?": () => { overlay.value = "help"; }, j: () => row("next"), k: () => row("previous"),
-  ArrowDown: () => row("next"), ArrowUp: () => row("previous"), Home: () => row("first"), End: () => row("last"), Enter: () => row("open"),
-  "[": () => tab(-1), "]": () => tab(1), w: () => press("wide"), n: () => press("namespace"), d: cycleTheme,
-  u: () => { if (route.value.key) go(pageUrl(route.value.page)); },
-  g: () => { chord = performance.now(); },
+  "/": () => press("filter"),
+  "?": () => {
+    overlay.value = "help";
+  },
+  j: () => row("next"),
+  k: () => row("previous"),
+  ArrowDown: () => row("next"),
+  ArrowUp: () => row("previous"),
+  Home: () => row("first"),
+  End: () => row("last"),
+  Enter: () => row("open"),
+  "[": () => tab(-1),
+  "]": () => tab(1),
+  w: () => press("wide"),
+  n: () => press("namespace"),
+  d: cycleTheme,
+  u: () => {
+    if (route.value.key) go(pageUrl(route.value.page));
+  },
+  g: () => {
+    chord = performance.now();
+  },
 };
 
 function handle(event) {
-  if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); overlay.value = "find"; return; }
+  if ((event.ctrlKey || event.metaKey) && event.key === "k") {
+    event.preventDefault();
+    overlay.value = "find";
+    return;
+  }
   if (event.key === "Escape") return escape(event);
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
   if (chord && performance.now() - chord < 1500) {
     chord = 0;
     const group = GROUPS.find((one) => one.key === event.key);
-    if (group) { event.preventDefault(); go(pageUrl(group.id)); return; }
+    if (group) {
+      event.preventDefault();
+      go(pageUrl(group.id));
+      return;
+    }
   }
   // On a link or a button, Enter does what it always does.
   if (event.key === "Enter" && event.target.closest?.("a, button, summary")) return;
@@ -50,7 +89,10 @@ function handle(event) {
 }
 
 function escape(event) {
-  if (overlay.value) { overlay.value = null; return; }
+  if (overlay.value) {
+    overlay.value = null;
+    return;
+  }
   if (!event.target.matches?.("input")) return;
   if (event.target.value && event.target.type === "search") setQuery({ q: "" });
   event.target.blur();

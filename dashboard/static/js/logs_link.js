@@ -4,10 +4,19 @@ import { objectUrl, pageUrl } from "./router.js";
 import { serverNow } from "./socket.js";
 import { epoch } from "./format.js";
 
-const WORKLOADS = new Set(["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "ReplicationController"]);
+const WORKLOADS = new Set([
+  "Deployment",
+  "StatefulSet",
+  "DaemonSet",
+  "Job",
+  "CronJob",
+  "ReplicaSet",
+  "ReplicationController",
+]);
 
 // A value of a query: quoted unless it is a plain word.
-export const quoted = (value) => (/^[\w][\w./-]*$/.test(value) ? value : `"${String(value).replace(/(["\\])/g, "\\$1")}"`);
+export const quoted = (value) =>
+  /^[\w][\w./-]*$/.test(value) ? value : `"${String(value).replace(/(["\\])/g, "\\$1")}"`;
 
 function about(kind, ns, name) {
   if (kind === "Pod") return { q: `pod:${quoted(name)}`, ns };
@@ -18,13 +27,20 @@ function about(kind, ns, name) {
 
 const stamp = (seconds) => new Date(seconds * 1000).toISOString();
 const around = (from, to) => ({ from: stamp(from), to: stamp(to) });
-const BEFORE = 300, AFTER = 60;   // seconds around a moment
+const BEFORE = 300,
+  AFTER = 60; // seconds around a moment
 
 // From when until when something ran that runs no more; null while it runs.
 function over({ kind, metadata, status = {} }) {
   const failed = (status.conditions ?? []).find((one) => one.type === "Failed" && one.status === "True");
-  const ended = kind === "Pod" && /^(Succeeded|Failed)$/.test(status.phase) ? [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].map((one) => one.state?.terminated?.finishedAt)
-    : kind === "Job" ? [status.completionTime, failed?.lastTransitionTime] : [];
+  const ended =
+    kind === "Pod" && /^(Succeeded|Failed)$/.test(status.phase)
+      ? [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].map(
+          (one) => one.state?.terminated?.finishedAt,
+        )
+      : kind === "Job"
+        ? [status.completionTime, failed?.lastTransitionTime]
+        : [];
   const to = Math.max(0, ...ended.map(epoch));
   return to ? around(epoch(metadata.creationTimestamp) - AFTER, to + AFTER) : null;
 }
@@ -50,7 +66,12 @@ export function LogsLink({ object, objectKey }) {
 }
 
 // What a pod's container said until a moment (RFC 3339), and a little after.
-export const linesUrl = ([, ns, name], container, at) => pageUrl("logs", { ns, q: `pod:${quoted(name)} container:${quoted(container)}`, ...around(epoch(at) - BEFORE, epoch(at) + AFTER) });
+export const linesUrl = ([, ns, name], container, at) =>
+  pageUrl("logs", {
+    ns,
+    q: `pod:${quoted(name)} container:${quoted(container)}`,
+    ...around(epoch(at) - BEFORE, epoch(at) + AFTER),
+  });
 
 // An object's page with its charts of the quarter of an hour around a moment (RFC 3339).
 export function chartsUrl(key, at) {

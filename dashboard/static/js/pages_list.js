@@ -17,8 +17,11 @@ function matcher(text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return null;
   return (row) => {
-    row.text ??= `${row.ns}/${row.name} ${row.reason} ${row.cells.map((cell) => cellText(cell, 0)).join(" ")}`.toLowerCase();
-    return words.every((word) => (word.length > 1 && word[0] === "-" ? !row.text.includes(word.slice(1)) : row.text.includes(word)));
+    row.text ??=
+      `${row.ns}/${row.name} ${row.reason} ${row.cells.map((cell) => cellText(cell, 0)).join(" ")}`.toLowerCase();
+    return words.every((word) =>
+      word.length > 1 && word[0] === "-" ? !row.text.includes(word.slice(1)) : row.text.includes(word),
+    );
   };
 }
 
@@ -58,7 +61,8 @@ function badCell(column, row, text) {
 }
 
 function asText(rows, columns, comma) {
-  const quote = (text) => (comma ? (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text) : text.replace(/[\t\n]/g, " "));
+  const quote = (text) =>
+    comma ? (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text) : text.replace(/[\t\n]/g, " ");
   // A cell that a spreadsheet would run as a formula is defused.
   const safe = (text) => quote(/^[=+@\t\r-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
   const fields = columns.flatMap((column) => column.exported ?? [[column.title, column.text]]);
@@ -68,7 +72,13 @@ function asText(rows, columns, comma) {
 
 export function ListPage({ kinds }) {
   const { page, query } = route.value;
-  const { q = "", level = "", sort = page === "events" ? "last-seen" : "", labels = "", wide = roomy.matches && page !== "events" ? "1" : "0" } = query;
+  const {
+    q = "",
+    level = "",
+    sort = page === "events" ? "last-seen" : "",
+    labels = "",
+    wide = roomy.matches && page !== "events" ? "1" : "0",
+  } = query;
   const known = kinds?.find((kind) => kind.storage === page);
   const ns = known && !known.namespaced ? "" : namespaces.value.join(",");
   const list = useList({ feed: "list", kind: page, ns, labels });
@@ -78,8 +88,17 @@ export function ListPage({ kinds }) {
   const measured = list.rows.size > 100 || !list.loading;
   const byUsage = /^-?(cpu|memory)$/.test(sort);
   const usage = useUsage(page, ns, { all: byUsage });
-  const columns = useMemo(() => columnsOf(list, { wide: wide === "1", chosen, manyNamespaces: namespaced && namespaces.value.length !== 1, measured: usage.columns, events: page === "events" && (kinds ?? []) }),
-    [list, list.columns, usage, kinds && page === "events", measured, wide, chosen, namespaced, ns]);
+  const columns = useMemo(
+    () =>
+      columnsOf(list, {
+        wide: wide === "1",
+        chosen,
+        manyNamespaces: namespaced && namespaces.value.length !== 1,
+        measured: usage.columns,
+        events: page === "events" && (kinds ?? []),
+      }),
+    [list, list.columns, usage, kinds && page === "events", measured, wide, chosen, namespaced, ns],
+  );
   // Figures that arrive change the order only of a list that is sorted by them.
   const used = usage.version.value;
   const { rows, counts } = useRows(list, columns, { q, level, sort }, byUsage ? used : 0);
@@ -91,9 +110,13 @@ export function ListPage({ kinds }) {
   return html`<div class="page list-page">
     <${Tabs} page=${page} kinds=${kinds} />
     <${Tools} ...${{ q, level, labels, wide, counts, list, rows, columns, title, usage }} />
-    ${list.error ? html`<${Failure} error=${list.error} />` : html`
+    ${
+      list.error
+        ? html`<${Failure} error=${list.error} />`
+        : html`
       <${Grid} columns=${columns} rows=${rows} sort=${sort} onSort=${onSort} label=${title} badCell=${badCell} onWindow=${usage.want} stamp=${used} sampleKey=${`${page}/${ns}/${list.columns.length}`} />
-      ${!rows.length && !list.loading && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}`}
+      ${!rows.length && !list.loading && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}`
+    }
     <footer class="status-line"><span class="counted">${list.loading && !list.error ? "Loading…" : `${count(rows.length)} of ${count(list.rows.size)}`}</span>
       ${list.total > list.rows.size && !list.loading && html` · the first ${count(list.rows.size)} of ${count(list.total)} are shown: choose a namespace or a label to see others`}
       <${UsageState} usage=${usage} />
@@ -101,23 +124,36 @@ export function ListPage({ kinds }) {
   </div>`;
 }
 
-const Nothing = ({ list, title, filtered }) => html`<p class="empty">${filtered
-  ? html`Nothing matches. <button type="button" class="link" onClick=${() => setQuery({ q: "", level: "", labels: "" })}>Clear the filters</button>`
-  : list.rows.size ? "" : `There are no ${title.toLowerCase()}${namespaces.value.length ? ` in ${namespaces.value.join(", ")}` : ""}.`}</p>`;
+const Nothing = ({ list, title, filtered }) =>
+  html`<p class="empty">${
+    filtered
+      ? html`Nothing matches. <button type="button" class="link" onClick=${() => setQuery({ q: "", level: "", labels: "" })}>Clear the filters</button>`
+      : list.rows.size
+        ? ""
+        : `There are no ${title.toLowerCase()}${namespaces.value.length ? ` in ${namespaces.value.join(", ")}` : ""}.`
+  }</p>`;
 
 export function Tabs({ page, kinds }) {
   const group = groupOf(page);
-  const shown = (group.kinds ?? []).filter((storage) => storage === "workloads" || kinds?.some((kind) => kind.storage === storage));
+  const shown = (group.kinds ?? []).filter(
+    (storage) => storage === "workloads" || kinds?.some((kind) => kind.storage === storage),
+  );
   const all = shown.includes(page) ? shown : group.id === "kinds" ? ["kinds", page] : [...shown, page];
   return html`<nav class="tabs" aria-label="Kinds">
-    ${all.map((storage) => html`<a key=${storage} href=${pageUrl(storage)} aria-current=${storage === page ? "page" : undefined}>
+    ${all.map(
+      (
+        storage,
+      ) => html`<a key=${storage} href=${pageUrl(storage)} aria-current=${storage === page ? "page" : undefined}>
       ${storage === "kinds" ? "All kinds" : kindTitle(storage, kinds)}
-      ${storage !== "kinds" && html`<span class="count">${count(tabCount(storage, kinds))}</span>`}</a>`)}
+      ${storage !== "kinds" && html`<span class="count">${count(tabCount(storage, kinds))}</span>`}</a>`,
+    )}
   </nav>`;
 }
 
 function tabCount(storage, kinds) {
-  return storage === "workloads" ? groupCount(groupOf(storage), kinds) : kinds?.find((kind) => kind.storage === storage)?.count ?? 0;
+  return storage === "workloads"
+    ? groupCount(groupOf(storage), kinds)
+    : (kinds?.find((kind) => kind.storage === storage)?.count ?? 0);
 }
 
 function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usage }) {
@@ -125,22 +161,38 @@ function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usa
   // What is being written stays, whatever is rendered meanwhile.
   const [draft, setDraft] = useState(null);
   const toggle = (number) => setQuery({ level: level.includes(number) ? level.replace(number, "") : level + number });
-  const text = async (comma) => { if (usage.kind) await usage.ask(true); return asText(rows, columns, comma); };
-  const copy = async () => { await copyText(await text(false)); toast(`${count(rows.length)} rows copied as TSV`); };
+  const text = async (comma) => {
+    if (usage.kind) await usage.ask(true);
+    return asText(rows, columns, comma);
+  };
+  const copy = async () => {
+    await copyText(await text(false));
+    toast(`${count(rows.length)} rows copied as TSV`);
+  };
   const save = async () => download(`${title.toLowerCase().replace(/\s+/g, "-")}.csv`, await text(true), "text/csv");
   return html`<div class="tools" role="search">
     <input ref=${field} type="search" class="filter" data-key="filter" placeholder="Filter ${title.toLowerCase()}   /" value=${q} aria-label="Filter by text"
       spellcheck="false" autocomplete="off" onInput=${(event) => setQuery({ q: event.target.value })} />
     <input type="text" class="filter labels-filter" placeholder="Labels: app=web, tier in (a,b)" value=${draft ?? labels} aria-label="Label selector" spellcheck="false"
-      autocomplete="off" onInput=${(event) => setDraft(event.target.value)} onChange=${(event) => { setQuery({ labels: event.target.value.trim() }); setDraft(null); }} />
+      autocomplete="off" onInput=${(event) => setDraft(event.target.value)} onChange=${(event) => {
+        setQuery({ labels: event.target.value.trim() });
+        setDraft(null);
+      }} />
     <div class="chips" role="group" aria-label="Filter by health">
-      ${[2, 1, 0, 3].filter((number) => counts[number] || level.includes(String(number))).map((number) => html`<button key=${number} type="button"
+      ${[2, 1, 0, 3]
+        .filter((number) => counts[number] || level.includes(String(number)))
+        .map(
+          (number) => html`<button key=${number} type="button"
         class="chip ${LEVELS[number]}" aria-pressed=${level.includes(String(number))} onClick=${() => toggle(String(number))}>
-        <span class="dot ${LEVELS[number]}"></span>${title === "Events" && number === 2 ? "warnings" : LEVEL_WORDS[number]} <b>${count(counts[number])}</b></button>`)}
+        <span class="dot ${LEVELS[number]}"></span>${title === "Events" && number === 2 ? "warnings" : LEVEL_WORDS[number]} <b>${count(counts[number])}</b></button>`,
+        )}
     </div>
     <div class="right">
-      ${list.columns.some((column) => column.wide) && html`<button type="button" class="quiet" aria-pressed=${wide === "1"} title="More columns   w" data-key="wide"
-        onClick=${() => setQuery({ wide: wide === "1" ? "0" : "1" })}>Wide</button>`}
+      ${
+        list.columns.some((column) => column.wide) &&
+        html`<button type="button" class="quiet" aria-pressed=${wide === "1"} title="More columns   w" data-key="wide"
+        onClick=${() => setQuery({ wide: wide === "1" ? "0" : "1" })}>Wide</button>`
+      }
       <button type="button" class="quiet" title="Copy the rows as tab-separated text" onClick=${copy}>TSV</button>
       <button type="button" class="quiet" title="Download the rows as comma-separated text" onClick=${save}>CSV</button>
     </div>
@@ -150,12 +202,20 @@ function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usa
 export function KindsPage({ kinds }) {
   const { query } = route.value;
   const q = (query.q ?? "").toLowerCase();
-  const shown = (kinds ?? []).filter((kind) => `${kind.kind} ${kind.storage} ${kind.short.join(" ")}`.toLowerCase().includes(q))
-    .sort((a, b) => compare(a.group.includes("."), b.group.includes(".")) || compare(a.group, b.group) || compare(a.kind, b.kind));
+  const shown = (kinds ?? [])
+    .filter((kind) => `${kind.kind} ${kind.storage} ${kind.short.join(" ")}`.toLowerCase().includes(q))
+    .sort(
+      (a, b) =>
+        compare(a.group.includes("."), b.group.includes(".")) || compare(a.group, b.group) || compare(a.kind, b.kind),
+    );
   return html`<div class="page"><div class="tools"><input type="search" class="filter" data-key="filter" placeholder="Filter kinds   /" value=${query.q ?? ""}
       aria-label="Filter kinds" onInput=${(event) => setQuery({ q: event.target.value })} /></div>
     <div class="panel"><table class="plain"><thead><tr><th>Kind</th><th>API group</th><th>Version</th><th>Scope</th><th>Short</th><th class="numeric">Objects</th></tr></thead>
-      <tbody>${shown.map((kind) => html`<tr key=${kind.storage}><td><a href=${pageUrl(kind.storage, { q: "" })}>${kind.kind}</a></td><td class="dim">${kind.group || "core"}</td>
+      <tbody>${shown.map(
+        (
+          kind,
+        ) => html`<tr key=${kind.storage}><td><a href=${pageUrl(kind.storage, { q: "" })}>${kind.kind}</a></td><td class="dim">${kind.group || "core"}</td>
         <td class="dim">${kind.version}</td><td class="dim">${kind.namespaced ? "Namespaced" : "Cluster"}</td><td class="dim">${kind.short.join(", ")}</td>
-        <td class="numeric ${kind.count ? "" : "dim"}">${count(kind.count)}</td></tr>`)}</tbody></table></div></div>`;
+        <td class="numeric ${kind.count ? "" : "dim"}">${count(kind.count)}</td></tr>`,
+      )}</tbody></table></div></div>`;
 }

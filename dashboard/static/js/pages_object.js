@@ -16,18 +16,26 @@ export function ObjectPage({ object: key, kinds }) {
   const { doc, error } = useDoc({ feed: "object", key }).value;
   // What was there is kept when the object is deleted under one's eyes.
   const [last, setLast] = useState(null);
-  useEffect(() => { if (doc) setLast(doc); }, [doc]);
+  useEffect(() => {
+    if (doc) setLast(doc);
+  }, [doc]);
   if (error) return html`<${Failure} error=${error} />`;
   if (doc === undefined) return html`<div class="page loading" aria-busy="true">Loading…</div>`;
   const shown = doc ?? last;
   const tab = route.value.query.tab ?? "";
   return html`<div class="page object-page"><${Head} objectKey=${key} doc=${shown} gone=${doc === null} kinds=${kinds} />
     <${Tabs} objectKey=${key} doc=${shown} tab=${tab || (shown ? "" : "history")} />
-    ${tab === "history" || !shown ? html`<${HistoryTab} object=${key} rev=${shown?.rev} />`
-    : tab === "yaml" ? html`<${YamlTab} object=${shown.object} name=${key[2]} />`
-    : tab === "events" ? html`<${Events} rows=${shown.events} total=${shown.event_count} kinds=${kinds} />`
-    : tab === "log" && shown.logs !== undefined ? html`<${LogTab} pod=${shown.object} allowed=${shown.logs} doubt=${shown.why.find(ofNode)?.title} />`
-    : html`<${Summary} doc=${shown} kinds=${kinds} objectKey=${key} />`}</div>`;
+    ${
+      tab === "history" || !shown
+        ? html`<${HistoryTab} object=${key} rev=${shown?.rev} />`
+        : tab === "yaml"
+          ? html`<${YamlTab} object=${shown.object} name=${key[2]} />`
+          : tab === "events"
+            ? html`<${Events} rows=${shown.events} total=${shown.event_count} kinds=${kinds} />`
+            : tab === "log" && shown.logs !== undefined
+              ? html`<${LogTab} pod=${shown.object} allowed=${shown.logs} doubt=${shown.why.find(ofNode)?.title} />`
+              : html`<${Summary} doc=${shown} kinds=${kinds} objectKey=${key} />`
+    }</div>`;
 }
 
 function Head({ objectKey, doc, gone, kinds }) {
@@ -40,14 +48,24 @@ function Head({ objectKey, doc, gone, kinds }) {
 }
 
 function Tabs({ objectKey, doc, tab }) {
-  const tabs = doc ? [["", "Summary"], ["events", "Events", doc.event_count], ["yaml", "YAML"], ["history", "History"], ...(doc.logs !== undefined ? [["log", "Log"]] : [])] : [["history", "History"]];
+  const tabs = doc
+    ? [
+        ["", "Summary"],
+        ["events", "Events", doc.event_count],
+        ["yaml", "YAML"],
+        ["history", "History"],
+        ...(doc.logs !== undefined ? [["log", "Log"]] : []),
+      ]
+    : [["history", "History"]];
   return html`<nav class="tabs" aria-label="Parts">${tabs.map(([id, title, number]) => html`<a key=${id} href=${objectUrl(objectKey, { tab: id })} aria-current=${tab === id ? "page" : undefined}>${title}${number ? html`<span class="count">${count(number)}</span>` : ""}</a>`)}</nav>`;
 }
 
 function Summary({ doc, kinds, objectKey }) {
-  const object = doc.object, meta = object.metadata;
+  const object = doc.object,
+    meta = object.metadata;
   // Kinds that nothing happens to, such as roles, get the whole width.
-  const aside = doc.level !== 4 || doc.owners.length + doc.children.nodes.length + doc.related.length + doc.event_count > 0;
+  const aside =
+    doc.level !== 4 || doc.owners.length + doc.children.nodes.length + doc.related.length + doc.event_count > 0;
   const shown = new Set(doc.children.nodes.map((node) => node.key.join("/")));
   const related = doc.related.filter((group) => !group.items.every((item) => shown.has(item.key.join("/"))));
   return html`<div class="summary">
@@ -60,32 +78,48 @@ function Summary({ doc, kinds, objectKey }) {
         ${meta.annotations && html`<details class="labelled"><summary class="dim">Annotations ${Object.keys(meta.annotations).length}</summary><${Labels} pairs=${meta.annotations} /></details>`}<//>
       <${Specifics} storage=${objectKey[0]} object=${object} objectKey=${objectKey} />
       <${Conditions} object=${object} />
-    </div>${aside && html`<div>
+    </div>${
+      aside &&
+      html`<div>
       <${Family} doc=${doc} />
-      ${related.map((group) => html`<${Panel} key=${group.title} title=${group.title} count=${group.total}><${Some} rows=${group.items} row=${(item) => html`<li key=${item.key.join("/")}><${Brief} item=${item} /></li>`} tag="ul" class="tree" />
-        ${group.total > group.items.length && html`<p class="more dim">and ${count(group.total - group.items.length)} more</p>`}<//>`)}
+      ${related.map(
+        (
+          group,
+        ) => html`<${Panel} key=${group.title} title=${group.title} count=${group.total}><${Some} rows=${group.items} row=${(item) => html`<li key=${item.key.join("/")}><${Brief} item=${item} /></li>`} tag="ul" class="tree" />
+        ${group.total > group.items.length && html`<p class="more dim">and ${count(group.total - group.items.length)} more</p>`}<//>`,
+      )}
       <${Panel} title="Events" count=${doc.event_count || undefined} aside=${doc.event_count > 8 && html`<a href=${objectUrl(objectKey, { tab: "events" })}>All</a>`}><${EventRows} rows=${doc.events.slice(0, 8)} kinds=${kinds} /><//>
-    </div>`}</div></div>`;
+    </div>`
+    }</div></div>`;
 }
 
-const metaFacts = (meta) => [["Created", html`<${Age} at=${meta.creationTimestamp} suffix=" ago" />`], ["Deletion asked", meta.deletionTimestamp && html`<${Age} at=${meta.deletionTimestamp} suffix=" ago" />`],
-  ["Generation", meta.generation], ["Finalizers", meta.finalizers?.join(", ")], ["UID", html`<code>${meta.uid}</code>`, "two"]];
+const metaFacts = (meta) => [
+  ["Created", html`<${Age} at=${meta.creationTimestamp} suffix=" ago" />`],
+  ["Deletion asked", meta.deletionTimestamp && html`<${Age} at=${meta.deletionTimestamp} suffix=" ago" />`],
+  ["Generation", meta.generation],
+  ["Finalizers", meta.finalizers?.join(", ")],
+  ["UID", html`<code>${meta.uid}</code>`, "two"],
+];
 
 // `objectKey` is the pod that the findings are about, `of` names it on the page of something else.
 function Why({ findings, objectKey, of }) {
-  return html`<section class="why" aria-label="Why is it failing"><h2>Why${of && html`<span class="dim"> · ${of}</span>`}</h2><ol>${findings.map((finding, i) => html`<li key=${i} class=${LEVELS[finding.level]}>
+  return html`<section class="why" aria-label="Why is it failing"><h2>Why${of && html`<span class="dim"> · ${of}</span>`}</h2><ol>${findings.map(
+    (finding, i) => html`<li key=${i} class=${LEVELS[finding.level]}>
     <h3><${Dot} level=${finding.level} />${finding.title}${finding.at && html`<span class="dim"><${Age} at=${finding.at} suffix=" ago" /></span>`}</h3><p>${finding.detail}</p>
-    ${finding.evidence.length > 0 && html`<p class="evidence">${finding.evidence.map((one, j) => html`<${Evidence} key=${j} one=${one} objectKey=${objectKey} />`)}</p>`}</li>`)}</ol></section>`;
+    ${finding.evidence.length > 0 && html`<p class="evidence">${finding.evidence.map((one, j) => html`<${Evidence} key=${j} one=${one} objectKey=${objectKey} />`)}</p>`}</li>`,
+  )}</ol></section>`;
 }
 
 // A finding that points at the node: who would tell the log may be silent.
 const ofNode = (finding) => finding.evidence.some((one) => one.storage === "nodes");
 
 function Evidence({ one, objectKey }) {
-  if (one.kind === "log") return html`<a href=${objectUrl(objectKey, { tab: "log", container: one.container, previous: one.previous ? "1" : "" })}>${one.previous ? "Log of the run before" : "Log"} · ${one.container}</a>`;
+  if (one.kind === "log")
+    return html`<a href=${objectUrl(objectKey, { tab: "log", container: one.container, previous: one.previous ? "1" : "" })}>${one.previous ? "Log of the run before" : "Log"} · ${one.container}</a>`;
   if (one.kind === "lines") return html`<a href=${linesUrl(objectKey, one.container, one.at)}>Lines up to its end</a>`;
   if (one.kind === "charts") return html`<a href=${chartsUrl(objectKey, one.at)}>Charts then</a>`;
-  if (one.kind === "event") return html`<a href=${objectUrl(["events", one.namespace, one.name])} title=${one.text}>Event ${one.reason}</a>`;
+  if (one.kind === "event")
+    return html`<a href=${objectUrl(["events", one.namespace, one.name])} title=${one.text}>Event ${one.reason}</a>`;
   if (one.kind === "condition") return html`<span class="dim">condition ${one.name}</span>`;
   return html`<${ObjectLink} to=${[one.storage, one.namespace, one.name]} />`;
 }
@@ -95,14 +129,20 @@ function Conditions({ object }) {
   if (!Array.isArray(rows) || !rows.length) return null;
   // Of these, True is the bad news.
   const inverted = /Pressure$|Unavailable$|Failure$|Failed$|Stalled$|Disruption/;
-  const tone = (one) => (one.status === "Unknown" ? "progress" : (one.status === "True") === inverted.test(one.type) ? "bad" : "ok");
-  return html`<${Panel} title="Conditions"><table class="plain"><tbody>${rows.map((one) => html`<tr key=${one.type}><td class="fit"><span class="dot ${tone(one)}"></span></td><td class="fit"><b>${one.type}</b></td><td class="fit">${one.status}</td>
-    <td><span>${one.reason}</span>${one.message && html`<span class="message">${one.message}</span>`}</td><td class="numeric dim fit"><${Age} at=${epoch(one.lastTransitionTime)} /></td></tr>`)}</tbody></table><//>`;
+  const tone = (one) =>
+    one.status === "Unknown" ? "progress" : (one.status === "True") === inverted.test(one.type) ? "bad" : "ok";
+  return html`<${Panel} title="Conditions"><table class="plain"><tbody>${rows.map(
+    (
+      one,
+    ) => html`<tr key=${one.type}><td class="fit"><span class="dot ${tone(one)}"></span></td><td class="fit"><b>${one.type}</b></td><td class="fit">${one.status}</td>
+    <td><span>${one.reason}</span>${one.message && html`<span class="message">${one.message}</span>`}</td><td class="numeric dim fit"><${Age} at=${epoch(one.lastTransitionTime)} /></td></tr>`,
+  )}</tbody></table><//>`;
 }
 
 function Family({ doc }) {
   if (!doc.owners.length && !doc.children.nodes.length) return null;
-  const branch = (nodes) => html`<${Some} rows=${nodes} tag="ul" row=${(node) => html`<li key=${node.key.join("/")}><${Brief} item=${node} />${node.children.length > 0 && branch(node.children)}</li>`} />`;
+  const branch = (nodes) =>
+    html`<${Some} rows=${nodes} tag="ul" row=${(node) => html`<li key=${node.key.join("/")}><${Brief} item=${node} />${node.children.length > 0 && branch(node.children)}</li>`} />`;
   const below = html`<li class="self"><span class="brief"><${Dot} level=${doc.level} /><span class="kind">${doc.kind}</span><b>${doc.object.metadata.name}</b></span>${branch(doc.children.nodes)}</li>`;
   const tree = doc.owners.reduce((inner, owner) => html`<li><${Brief} item=${owner} /><ul>${inner}</ul></li>`, below);
   return html`<${Panel} title="Owner and children"><ul class="tree">${tree}</ul>

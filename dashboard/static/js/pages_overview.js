@@ -9,8 +9,16 @@ import { Figures } from "./figures.js";
 import { UsageState, useUsage } from "./usage.js";
 import { Age, Dot, Empty, Failure, ObjectLink, Panel, Some } from "./parts.js";
 
-const FEW = 8;   // rows of a panel until one asks for all
-const ORDER = ["nodes", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "persistentvolumeclaims"];
+const FEW = 8; // rows of a panel until one asks for all
+const ORDER = [
+  "nodes",
+  "pods",
+  "deployments.apps",
+  "statefulsets.apps",
+  "daemonsets.apps",
+  "jobs.batch",
+  "persistentvolumeclaims",
+];
 
 export function OverviewPage({ kinds }) {
   const { doc, error } = useDoc({ feed: "overview", ns: namespaces.value.join(",") }).value;
@@ -37,21 +45,42 @@ export function OverviewPage({ kinds }) {
 function Verdict({ doc }) {
   const bad = Object.values(doc.health).reduce((sum, one) => sum + one.levels[2], 0);
   const slow = doc.problem_count - bad;
-  const blind = away.value.length > 0;   // what failed since is not known
+  const blind = away.value.length > 0; // what failed since is not known
   const level = bad ? 2 : slow > 0 || blind ? 1 : 0;
-  const parts = ORDER.filter((storage) => doc.health[storage]?.levels[2]).map((storage) => `${count(doc.health[storage].levels[2])} ${nouns(storage, doc.health[storage].levels[2])}`);
-  const words = bad ? `${parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts[0]} failing` : slow > 0 ? `${count(slow)} ${slow === 1 ? "change takes" : "changes take"} longer than a minute` : blind ? "Nothing is known to fail" : "Nothing is failing";
+  const parts = ORDER.filter((storage) => doc.health[storage]?.levels[2]).map(
+    (storage) => `${count(doc.health[storage].levels[2])} ${nouns(storage, doc.health[storage].levels[2])}`,
+  );
+  const words = bad
+    ? `${parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts[0]} failing`
+    : slow > 0
+      ? `${count(slow)} ${slow === 1 ? "change takes" : "changes take"} longer than a minute`
+      : blind
+        ? "Nothing is known to fail"
+        : "Nothing is failing";
   return html`<p class="verdict ${LEVELS[level]}" role="status"><${Dot} level=${level} />${words}</p>`;
 }
 
-const NOUNS = { nodes: "node", pods: "pod", "deployments.apps": "deployment", "statefulsets.apps": "stateful set", "daemonsets.apps": "daemon set", "jobs.batch": "job", persistentvolumeclaims: "volume claim" };
+const NOUNS = {
+  nodes: "node",
+  pods: "pod",
+  "deployments.apps": "deployment",
+  "statefulsets.apps": "stateful set",
+  "daemonsets.apps": "daemon set",
+  "jobs.batch": "job",
+  persistentvolumeclaims: "volume claim",
+};
 const nouns = (storage, number) => `${NOUNS[storage]}${number === 1 ? "" : "s"}`;
 const titles = { persistentvolumeclaims: "Volume claims" };
 const ALWAYS = ["nodes", "pods", "deployments.apps"];
 
 function Card({ storage, health, kinds }) {
   const [ok, progress, bad, done] = health.levels;
-  const parts = [[ok, 0], [progress, 1], [bad, 2], [done, 3]];
+  const parts = [
+    [ok, 0],
+    [progress, 1],
+    [bad, 2],
+    [done, 3],
+  ];
   return html`<a class="card ${bad ? "has-bad" : ""}" href=${pageUrl(storage)}>
     <span class="card-title">${titles[storage] ?? kindTitle(storage, kinds)}</span><span class="card-number">${count(health.total)}</span>
     <span class="bar" aria-hidden="true">${parts.map(([number, level]) => number > 0 && html`<i key=${level} class=${LEVELS[level]} style=${{ flexGrow: number }} />`)}</span>
@@ -61,12 +90,17 @@ function Card({ storage, health, kinds }) {
 
 function Problems({ doc, kinds }) {
   return html`<${Panel} title="What is wrong now" count=${doc.problem_count ? count(doc.problem_count) : undefined}>
-    ${doc.problems.length ? html`<table class="plain wrong"><${Some} tag="tbody" limit=${FEW} rows=${doc.problems} row=${(row) => html`<tr key=${row.key.join("/")}>
+    ${
+      doc.problems.length
+        ? html`<table class="plain wrong"><${Some} tag="tbody" limit=${FEW} rows=${doc.problems} row=${(
+            row,
+          ) => html`<tr key=${row.key.join("/")}>
       <td class="fit"><${Dot} level=${row.level} title=${row.reason} /></td><td class="fit dim what">${singular(row.key[0], kinds)}</td>
       <td class="name"><${ObjectLink} to=${row.key} /><span class="dim where">${row.key[1]}</span></td><td class="tone ${LEVELS[row.level]}">${row.reason}</td>
       <td class="numeric dim fit"><${Age} at=${row.since} /></td></tr>`} /></table>
       ${doc.problem_count > doc.problems.length && html`<p class="more dim">${count(doc.problems.length)} of ${count(doc.problem_count)} can be listed here.</p>`}`
-    : html`<${Empty}>${away.value.length ? "Nothing that is known." : "Nothing. All nodes are ready, and all that should run does."}<//>`}<//>`;
+        : html`<${Empty}>${away.value.length ? "Nothing that is known." : "Nothing. All nodes are ready, and all that should run does."}<//>`
+    }<//>`;
 }
 
 const singular = (storage, kinds) => kinds?.find((kind) => kind.storage === storage)?.kind ?? storage.split(".")[0];
@@ -80,11 +114,15 @@ export function keyOf(about, kinds) {
 
 function Warnings({ rows, kinds }) {
   return html`<${Panel} title="Warnings" count=${rows.length || undefined} aside=${html`<a href=${pageUrl("events", { level: "2" })}>All events</a>`}>
-    ${rows.length ? html`<table class="plain events"><${Some} tag="tbody" limit=${FEW} rows=${rows} row=${(event) => {
-      const key = keyOf(event.about, kinds);
-      return html`<tr key=${`${event.namespace}/${event.name}`}><td class="numeric dim fit"><${Age} at=${epoch(event.last ?? event.first)} /></td><td class="fit"><b>${event.reason}</b>${event.count > 1 && html`<span class="dim"> ×${event.count}</span>`}</td>
+    ${
+      rows.length
+        ? html`<table class="plain events"><${Some} tag="tbody" limit=${FEW} rows=${rows} row=${(event) => {
+            const key = keyOf(event.about, kinds);
+            return html`<tr key=${`${event.namespace}/${event.name}`}><td class="numeric dim fit"><${Age} at=${epoch(event.last ?? event.first)} /></td><td class="fit"><b>${event.reason}</b>${event.count > 1 && html`<span class="dim"> ×${event.count}</span>`}</td>
         <td><span class="dim">${event.about.kind} </span>${key ? html`<${ObjectLink} to=${key} />` : event.about.name}<span class="message">${event.message}</span></td></tr>`;
-    }} /></table>` : html`<${Empty}>No warnings.<//>`}<//>`;
+          }} /></table>`
+        : html`<${Empty}>No warnings.<//>`
+    }<//>`;
 }
 
 // What is used and requested, of what there is. In some namespaces: what their pods use.
@@ -99,14 +137,16 @@ function Capacity({ capacity }) {
     <${Meter} title="Pods" ...${capacity.pods} show=${count} /></div><//>`;
 }
 
-const CLOSE = 0.8, FULL = 0.95;
+const CLOSE = 0.8,
+  FULL = 0.95;
 const toneOf = (share) => (share > FULL ? "bad" : share > CLOSE ? "progress" : "");
 
 // One bar: solid what is used, pale what is requested. Without `used` the solid part is what is there.
 function Meter({ title, used, asked, have, show, old }) {
   const share = (value) => (have ? value / have : 0);
   const percent = (value) => (have ? ` ${Math.round(share(value) * 100)} %` : "");
-  const part = (value, name) => html`<i class="${name} ${toneOf(share(value))}" style=${{ width: `${Math.min(100, share(value) * 100)}%` }} />`;
+  const part = (value, name) =>
+    html`<i class="${name} ${toneOf(share(value))}" style=${{ width: `${Math.min(100, share(value) * 100)}%` }} />`;
   const measured = used !== undefined;
   return html`<div><div class="meter-head"><span>${title}</span><span>${measured && html`<span class=${old ? "dim" : ""}><b>${show(used)}</b> used<span class="dim">${percent(used)}</span></span>, `}
       <b>${show(asked)}</b>${title !== "Pods" && " requested"}<span class="dim">${percent(asked)}</span> of ${show(have)}</span></div>
@@ -115,9 +155,11 @@ function Meter({ title, used, asked, have, show, old }) {
 }
 
 function Addons({ rows }) {
-  return html`<${Panel} title="Addons"><table class="plain addons"><tbody>${rows.map((row) => html`<tr key=${row.name}>
+  return html`<${Panel} title="Addons"><table class="plain addons"><tbody>${rows.map(
+    (row) => html`<tr key=${row.name}>
     <td class="fit"><${Dot} level=${row.level} title=${row.state} /></td><td class="name fit"><${ObjectLink} to=${row.key}>${row.name}<//></td>
-    <td><span class="tone ${LEVELS[row.level]}">${row.state}</span>${row.why && html`<span class="message">${row.why}</span>`}</td></tr>`)}</tbody></table><//>`;
+    <td><span class="tone ${LEVELS[row.level]}">${row.state}</span>${row.why && html`<span class="message">${row.why}</span>`}</td></tr>`,
+  )}</tbody></table><//>`;
 }
 
 const VERBS = { ADDED: ["created", "+"], MODIFIED: ["changed", "~"], DELETED: ["deleted", "−"] };
@@ -125,18 +167,28 @@ const VERBS = { ADDED: ["created", "+"], MODIFIED: ["changed", "~"], DELETED: ["
 function Changes({ rows, kinds, rate }) {
   return html`<${Panel} title="What changed lately" aside=${rate && html`<span class="dim">changes a second, 15 min</span>`}>
     ${rate && html`<${Chart} rate=${rate} />`}
-    ${rows.length ? html`<table class="plain"><${Some} tag="tbody" limit=${FEW + 3} rows=${rows} row=${(row) => html`<tr key=${row.rev}><td class="numeric dim fit"><${Age} at=${row.at} /></td>
+    ${
+      rows.length
+        ? html`<table class="plain"><${Some} tag="tbody" limit=${FEW + 3} rows=${rows} row=${(
+            row,
+          ) => html`<tr key=${row.rev}><td class="numeric dim fit"><${Age} at=${row.at} /></td>
       <td class="fit"><span class="verb ${row.type}" title=${VERBS[row.type][0]} aria-label=${VERBS[row.type][0]}>${VERBS[row.type][1]}</span></td><td class="fit dim">${singular(row.key[0], kinds)}</td>
       <td class="name"><${ObjectLink} to=${row.key} query=${{ tab: row.type === "DELETED" ? "history" : "" }} />${row.times > 1 && html`<span class="dim"> ×${row.times}</span>`}<span class="dim where">${row.key[1]}</span></td></tr>`} /></table>`
-    : html`<${Empty}>No change since this dashboard started.<//>`}<//>`;
+        : html`<${Empty}>No change since this dashboard started.<//>`
+    }<//>`;
 }
 
 // The library of the chart is fetched when the overview is first seen.
 function Chart({ rate }) {
-  const box = useRef(null), plot = useRef(null);
+  const box = useRef(null),
+    plot = useRef(null);
   const [draw, setDraw] = useState(null);
-  useEffect(() => { import("./chart.js").then((found) => setDraw(() => found.drawRate)); }, []);
-  useEffect(() => { if (draw) plot.current = draw(box.current, rate, plot.current); }, [draw, rate, theme.value]);
+  useEffect(() => {
+    import("./chart.js").then((found) => setDraw(() => found.drawRate));
+  }, []);
+  useEffect(() => {
+    if (draw) plot.current = draw(box.current, rate, plot.current);
+  }, [draw, rate, theme.value]);
   useEffect(() => () => plot.current?.destroy(), []);
   return html`<div class="chart" ref=${box} role="img" aria-label="Changes a second over the last 15 minutes" />`;
 }

@@ -37,7 +37,8 @@ export function Panel({ title, count, children, aside, class: extra = "" }) {
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
 export function Failure({ error }) {
-  const title = error.code === 403 ? "No right to see this" : error.code === 404 ? "There is no such thing" : "That did not work";
+  const title =
+    error.code === 403 ? "No right to see this" : error.code === 404 ? "There is no such thing" : "That did not work";
   return html`<div class="failure" role="alert"><h2>${title}</h2><p>${error.message}</p></div>`;
 }
 
@@ -54,7 +55,12 @@ export function Copy({ text, label = "Copy", title }) {
 
 export async function copyText(text) {
   if (navigator.clipboard && window.isSecureContext) {
-    try { await navigator.clipboard.writeText(text); return; } catch { /* not allowed here: the way below works */ }
+    try {
+      await navigator.clipboard.writeText(text);
+      return;
+    } catch {
+      /* not allowed here: the way below works */
+    }
   }
   const field = document.createElement("textarea");
   field.value = text;
@@ -76,20 +82,30 @@ export function download(name, text, type = "text/plain") {
 export function Some({ rows, row, tag, limit = 10, ...rest }) {
   const [all, setAll] = useState(false);
   const few = !all && rows.length > limit + 2;
-  const more = few && html`<button type="button" class="quiet more-rows" onClick=${() => setAll(true)}>Show ${rows.length - limit} more</button>`;
+  const more =
+    few &&
+    html`<button type="button" class="quiet more-rows" onClick=${() => setAll(true)}>Show ${rows.length - limit} more</button>`;
   return html`<${tag} ...${rest}>${(few ? rows.slice(0, limit) : rows).map(row)}${more && (tag === "tbody" ? html`<tr key="more"><td colspan="9">${more}</td></tr>` : html`<li key="more">${more}</li>`)}<//>`;
 }
 
 // A name too long for its place loses its middle: the end tells pods apart.
-const TAIL = 6, SHORT = 18;
-export const LongName = ({ text }) => (text.length < SHORT ? text : html`<span class="long-name" title=${text}><span>${text.slice(0, -TAIL)}</span><span>${text.slice(-TAIL)}</span></span>`);
+const TAIL = 6,
+  SHORT = 18;
+export const LongName = ({ text }) =>
+  text.length < SHORT
+    ? text
+    : html`<span class="long-name" title=${text}><span>${text.slice(0, -TAIL)}</span><span>${text.slice(-TAIL)}</span></span>`;
 
 // Key and value pairs; empty values are left out.
 // A third element of a row, "two" or "all", is how many columns it takes.
 export const Facts = ({ rows }) => html`<dl class="facts">
-  ${rows.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== "<none>").map(([name, value, room]) =>
-    html`<div key=${name} class=${room}><dt>${name}</dt><dd>${value}</dd></div>`)}
+  ${rows
+    .filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== "<none>")
+    .map(([name, value, room]) => html`<div key=${name} class=${room}><dt>${name}</dt><dd>${value}</dd></div>`)}
 </dl>`;
 
-export const Labels = ({ pairs }) => html`<span class="labels">${Object.entries(pairs ?? {}).map(([name, value]) =>
-  html`<span class="label" key=${name} title=${`${name}=${value}`}><b>${name}</b>${value && html`<i>${String(value).slice(0, 200)}</i>`}</span>`)}</span>`;
+export const Labels = ({ pairs }) =>
+  html`<span class="labels">${Object.entries(pairs ?? {}).map(
+    ([name, value]) =>
+      html`<span class="label" key=${name} title=${`${name}=${value}`}><b>${name}</b>${value && html`<i>${String(value).slice(0, 200)}</i>`}</span>`,
+  )}</span>`;

@@ -9,10 +9,18 @@ export const TICKET = meta("ticket");
 export const USER = meta("user");
 
 const here = signal(location.href);
-addEventListener("popstate", () => { here.value = location.href; });
+addEventListener("popstate", () => {
+  here.value = location.href;
+});
 
 // What is no proper encoding is taken as it is written: it names nothing, and the page says so.
-const decoded = (text) => { try { return decodeURIComponent(text); } catch { return text; } };
+const decoded = (text) => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
 
 function parse(href) {
   const url = new URL(href);
@@ -48,7 +56,10 @@ export function pageUrl(page, query = {}) {
 export function objectUrl(key, query = {}) {
   const { cluster, query: now } = route.value;
   const [storage, ns, name] = key;
-  return build(`c/${segment(cluster)}/${segment(storage)}/${ns ? segment(ns) : "-"}/${segment(name)}`, { ns: now.ns, ...query });
+  return build(`c/${segment(cluster)}/${segment(storage)}/${ns ? segment(ns) : "-"}/${segment(name)}`, {
+    ns: now.ns,
+    ...query,
+  });
 }
 
 export function go(href, { replace = false } = {}) {
@@ -67,7 +78,16 @@ export function setQuery(fields, { replace = true } = {}) {
 // Links inside the dashboard do not load a page anew.
 addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
-  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (
+    !link ||
+    event.defaultPrevented ||
+    event.button ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
   if (!link.pathname.startsWith(ROOT.pathname + "c/")) return;
   event.preventDefault();

@@ -3,16 +3,21 @@
 import { signal, computed, effect } from "./lib.js";
 import { ROOT, TICKET, route } from "./router.js";
 
-const SILENCE = 3200;   // milliseconds without a beat until the page says that it is not live
-const FIRST_WAIT = 250, LONGEST_WAIT = 8000;
+const SILENCE = 3200; // milliseconds without a beat until the page says that it is not live
+const FIRST_WAIT = 250,
+  LONGEST_WAIT = 8000;
 
 export const link = signal({ state: "connecting", since: Date.now(), health: null, attempt: 0 });
 export const hello = signal(null);
-export const clock = signal(Date.now());   // ticks each second, in the server's time
-let skew = 0;                               // server minus browser, milliseconds
-let lastHeard = 0;                          // performance.now() of the last frame
-let socket = null, timer = 0, attempt = 0, nextId = 1;
-const feeds = new Map(), questions = new Map();
+export const clock = signal(Date.now()); // ticks each second, in the server's time
+let skew = 0; // server minus browser, milliseconds
+let lastHeard = 0; // performance.now() of the last frame
+let socket = null,
+  timer = 0,
+  attempt = 0,
+  nextId = 1;
+const feeds = new Map(),
+  questions = new Map();
 
 export const serverNow = () => Date.now() + skew;
 
@@ -41,17 +46,32 @@ function setState(state, extra = {}) {
 
 function connect() {
   clearTimeout(timer);
-  const mine = socket = openSocket("live");
-  mine.onopen = () => { for (const feed of feeds.values()) ask(feed); };
-  mine.onmessage = (event) => { if (mine === socket) heard(JSON.parse(event.data)); };
-  mine.onclose = (event) => { if (mine === socket) lost(event.code); };
+  const mine = (socket = openSocket("live"));
+  mine.onopen = () => {
+    for (const feed of feeds.values()) ask(feed);
+  };
+  mine.onmessage = (event) => {
+    if (mine === socket) heard(JSON.parse(event.data));
+  };
+  mine.onclose = (event) => {
+    if (mine === socket) lost(event.code);
+  };
 }
 
 function lost(code) {
   socket = null;
-  for (const [id, question] of questions) { questions.delete(id); question.reject(new Error("the connection was lost")); }
-  if (code === 4401) { setState("loggedout"); return; }
-  if (code === 4404) { setState("nocluster"); return; }
+  for (const [id, question] of questions) {
+    questions.delete(id);
+    question.reject(new Error("the connection was lost"));
+  }
+  if (code === 4401) {
+    setState("loggedout");
+    return;
+  }
+  if (code === 4404) {
+    setState("nocluster");
+    return;
+  }
   setState("lost", { attempt: ++attempt });
   const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(attempt, 6)) * (0.5 + Math.random() / 2);
   timer = setTimeout(connect, wait);
@@ -65,21 +85,27 @@ function heard(frame) {
     setState("live", { health: frame.health, attempt: 0 });
     if (frame.t === "hello") hello.value = frame;
     // Nothing waits up to `rev`: lists may resume from there, however long ago their last row changed.
-    else if (frame.rev) for (const feed of feeds.values()) feed.rev = Math.max(feed.rev ?? 0, feed.whole ? frame.rev : 0);
+    else if (frame.rev)
+      for (const feed of feeds.values()) feed.rev = Math.max(feed.rev ?? 0, feed.whole ? frame.rev : 0);
     return;
   }
   if (frame.t === "answer" || (frame.t === "error" && questions.has(frame.id))) return answered(frame);
   const feed = feeds.get(frame.id);
   if (!feed) return;
   if (frame.t === "delta") feed.rev = Math.max(feed.rev ?? 0, frame.rev);
-  if (frame.t === "rows") { feed.whole = !frame.more; if (feed.whole) feed.rev = frame.rev; else feed.rev = 0; }
+  if (frame.t === "rows") {
+    feed.whole = !frame.more;
+    if (feed.whole) feed.rev = frame.rev;
+    else feed.rev = 0;
+  }
   feed.take(frame);
 }
 
 function answered(frame) {
   const question = questions.get(frame.id);
   questions.delete(frame.id);
-  if (frame.t === "error") question?.reject(new Error(frame.message)); else question?.resolve(frame.found);
+  if (frame.t === "error") question?.reject(new Error(frame.message));
+  else question?.resolve(frame.found);
 }
 
 function send(message) {
@@ -95,13 +121,19 @@ export function subscribe(wanted, take) {
   const feed = { id: nextId++, ask: wanted, take, rev: 0, whole: false };
   feeds.set(feed.id, feed);
   ask(feed);
-  return () => { feeds.delete(feed.id); send({ op: "unsub", id: feed.id }); };
+  return () => {
+    feeds.delete(feed.id);
+    send({ op: "unsub", id: feed.id });
+  };
 }
 
 // Ask once; a promise of the answer.
 export function question(op, fields) {
   return new Promise((resolve, reject) => {
-    if (socket?.readyState !== WebSocket.OPEN) { reject(new Error("not connected")); return; }
+    if (socket?.readyState !== WebSocket.OPEN) {
+      reject(new Error("not connected"));
+      return;
+    }
     const id = nextId++;
     questions.set(id, { resolve, reject });
     send({ op, id, ...fields });
@@ -114,7 +146,10 @@ function tick() {
     setState("lost");
     const silent = socket;
     socket = null;
-    if (silent) { silent.onclose = null; silent.close(); }
+    if (silent) {
+      silent.onclose = null;
+      silent.close();
+    }
     lost(0);
   }
 }
@@ -129,11 +164,21 @@ export function start() {
     cluster = now;
     const old = socket;
     socket = null;
-    if (old) { old.onclose = null; old.close(); }
-    for (const feed of feeds.values()) { feed.rev = 0; feed.whole = false; }
+    if (old) {
+      old.onclose = null;
+      old.close();
+    }
+    for (const feed of feeds.values()) {
+      feed.rev = 0;
+      feed.whole = false;
+    }
     connect();
   });
   // A laptop that wakes up, or a network that comes back, should not wait for the back-off to end.
-  addEventListener("online", () => { if (!socket) connect(); });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && !socket && link.value.state === "lost") connect(); });
+  addEventListener("online", () => {
+    if (!socket) connect();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && !socket && link.value.state === "lost") connect();
+  });
 }

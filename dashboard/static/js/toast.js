@@ -7,7 +7,10 @@ let timer = 0;
 export function toast(message) {
   text.value = message;
   clearTimeout(timer);
-  timer = setTimeout(() => { text.value = ""; }, 1800);
+  timer = setTimeout(() => {
+    text.value = "";
+  }, 1800);
 }
 
-export const Toast = () => html`<div class="toast" role="status" aria-live="polite" hidden=${!text.value}>${text.value}</div>`;
+export const Toast = () =>
+  html`<div class="toast" role="status" aria-live="polite" hidden=${!text.value}>${text.value}</div>`;

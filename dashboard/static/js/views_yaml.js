@@ -11,13 +11,21 @@ const MAX_SHOWN = 6000;
 
 function visible(lines, folded) {
   const out = [];
-  let hideBelow = Infinity, hidePath = "";
+  let hideBelow = Infinity,
+    hidePath = "";
   for (const line of lines) {
-    if (line.depth > hideBelow || (hidePath && (line.path.startsWith(`${hidePath}[`) || line.path.startsWith(`${hidePath}.`)))) continue;
+    if (
+      line.depth > hideBelow ||
+      (hidePath && (line.path.startsWith(`${hidePath}[`) || line.path.startsWith(`${hidePath}.`)))
+    )
+      continue;
     hideBelow = Infinity;
     hidePath = "";
     out.push(line);
-    if (line.fold && folded.has(line.path)) { hideBelow = line.depth; hidePath = line.path; }
+    if (line.fold && folded.has(line.path)) {
+      hideBelow = line.depth;
+      hidePath = line.path;
+    }
   }
   return out;
 }
@@ -34,11 +42,18 @@ export function YamlTab({ object, name }) {
   const [folded, setFolded] = useState(FOLDED);
   const lines = useMemo(() => yamlLines(object), [object]);
   const shown = useMemo(() => visible(lines, folded), [lines, folded]);
-  const toggle = (path) => setFolded((now) => { const next = new Set(now); if (!next.delete(path)) next.add(path); return next; });
+  const toggle = (path) =>
+    setFolded((now) => {
+      const next = new Set(now);
+      if (!next.delete(path)) next.add(path);
+      return next;
+    });
   return html`<div class="yaml-tab"><div class="tools"><span class="dim">Credentials are masked before they leave the server.</span>
       <div class="right"><${Copy} text=${() => yamlText(object)} label="Copy" /><button type="button" class="quiet" onClick=${() => download(`${name}.yaml`, yamlText(object), "application/yaml")}>Download</button></div></div>
-    <pre class="code yaml" tabindex="0">${shown.slice(0, MAX_SHOWN).map((line, i) => html`<div key=${i} class="line">
-      ${line.fold ? html`<button type="button" class="fold" tabindex="-1" aria-label=${`${folded.has(line.path) ? "unfold" : "fold"} ${line.path}`} aria-expanded=${!folded.has(line.path)} onClick=${() => toggle(line.path)}>${folded.has(line.path) ? "▸" : "▾"}</button>` : html`<span class="fold"></span>`}${"  ".repeat(line.depth)}${highlight(line.text)}${folded.has(line.path) && line.fold ? html`<span class="dim"> …</span>` : ""}</div>`)}
+    <pre class="code yaml" tabindex="0">${shown.slice(0, MAX_SHOWN).map(
+      (line, i) => html`<div key=${i} class="line">
+      ${line.fold ? html`<button type="button" class="fold" tabindex="-1" aria-label=${`${folded.has(line.path) ? "unfold" : "fold"} ${line.path}`} aria-expanded=${!folded.has(line.path)} onClick=${() => toggle(line.path)}>${folded.has(line.path) ? "▸" : "▾"}</button>` : html`<span class="fold"></span>`}${"  ".repeat(line.depth)}${highlight(line.text)}${folded.has(line.path) && line.fold ? html`<span class="dim"> …</span>` : ""}</div>`,
+    )}
       ${shown.length > MAX_SHOWN && html`<div class="dim">… ${shown.length - MAX_SHOWN} more lines: download to see them</div>`}</pre></div>`;
 }
 
@@ -52,9 +67,13 @@ const withoutNoise = (object) => {
 // Only what differs, with three lines around it.
 function hunks(parts) {
   const keep = new Set();
-  parts.forEach(([op], i) => { if (op !== " ") for (let j = i - 3; j <= i + 3; j++) keep.add(j); });
+  parts.forEach(([op], i) => {
+    if (op !== " ") for (let j = i - 3; j <= i + 3; j++) keep.add(j);
+  });
   const out = [];
-  parts.forEach((part, i) => { if (keep.has(i)) out.push({ op: part[0], text: part[1], gap: i > 0 && !keep.has(i - 1) }); });
+  parts.forEach((part, i) => {
+    if (keep.has(i)) out.push({ op: part[0], text: part[1], gap: i > 0 && !keep.has(i - 1) });
+  });
   return out;
 }
 
@@ -74,10 +93,17 @@ export function HistoryTab({ object, rev }) {
   const [error, setError] = useState("");
   useEffect(() => {
     let wanted = true;
-    const read = () => question("history", { key: object }).then((found) => wanted && (setMoments(found), setError("")), (problem) => wanted && setError(problem.message));
+    const read = () =>
+      question("history", { key: object }).then(
+        (found) => wanted && (setMoments(found), setError("")),
+        (problem) => wanted && setError(problem.message),
+      );
     // An object that changes all the time is read anew at most about once a second.
     const timer = setTimeout(read, moments ? 800 : 0);
-    return () => { wanted = false; clearTimeout(timer); };
+    return () => {
+      wanted = false;
+      clearTimeout(timer);
+    };
   }, [object.join("/"), rev]);
   const { from, to } = route.value.query;
   if (error && !moments) return html`<${Empty}>The history could not be read: ${error}.<//>`;
@@ -85,12 +111,14 @@ export function HistoryTab({ object, rev }) {
   if (!moments.length) return html`<${Empty}>The log holds no change of this object.<//>`;
   const find = (text) => moments.find((one) => String(one.rev) === text);
   const after = find(to) ?? moments[0];
-  const before = from === "none" ? null : find(from) ?? moments[moments.indexOf(after) + 1] ?? null;
+  const before = from === "none" ? null : (find(from) ?? moments[moments.indexOf(after) + 1] ?? null);
   const pick = (one) => setQuery({ to: one.rev, from: "" });
-  return html`<div class="history"><ol class="moments" aria-label="Moments">${moments.map((one) => html`<li key=${one.rev} class="${one === after ? "after" : ""} ${one === before ? "before" : ""}">
+  return html`<div class="history"><ol class="moments" aria-label="Moments">${moments.map(
+    (one) => html`<li key=${one.rev} class="${one === after ? "after" : ""} ${one === before ? "before" : ""}">
       <button type="button" aria-pressed=${one === after} onClick=${() => pick(one)} title=${fullMoment(one.at)}><span class="verb ${one.type}">${WORDS[one.type]}</span><span>${moment(one.at)}</span><span class="dim"><${Age} at=${one.at} suffix=" ago" /></span>
         <span class="dim by">${one.by}</span></button>
-      <button type="button" class="quiet" title="Compare from this moment" aria-pressed=${one === before} onClick=${() => setQuery({ from: one.rev, to: after.rev })}>from</button></li>`)}</ol>
+      <button type="button" class="quiet" title="Compare from this moment" aria-pressed=${one === before} onClick=${() => setQuery({ from: one.rev, to: after.rev })}>from</button></li>`,
+  )}</ol>
     <div class="compare"><p class="dim">${before ? html`From ${moment(before.at)} (revision ${before.rev})` : "From nothing"} to ${moment(after.at)} (revision ${after.rev})</p>
       <${Diff} before=${before?.type === "DELETED" ? null : before?.object} after=${after.type === "DELETED" && !before ? after.object : after.type === "DELETED" ? null : after.object} /></div></div>`;
 }

@@ -11,7 +11,8 @@ function ticks(self, splits) {
   const long = splits.length > 1 && splits.at(-1) - splits[0] > 86_400;
   let before = "";
   return splits.map((at) => {
-    const when = new Date(at * 1000), day = when.toLocaleDateString([], { month: "short", day: "numeric" });
+    const when = new Date(at * 1000),
+      day = when.toLocaleDateString([], { month: "short", day: "numeric" });
     const clock = when.toTimeString().slice(0, 5);
     const text = long && (day !== before || clock === "00:00") ? day : clock;
     before = day;
@@ -30,19 +31,32 @@ export class Plot {
     this.plot = null;
     this.look = "";
     // An empty canvas must not hold its box open: the width is the page's to decide.
-    this.watch = new ResizeObserver(() => { if (this.plot && box.clientWidth && box.clientWidth !== this.plot.width) this.plot.setSize({ width: box.clientWidth, height: HEIGHT }); });
+    this.watch = new ResizeObserver(() => {
+      if (this.plot && box.clientWidth && box.clientWidth !== this.plot.width)
+        this.plot.setSize({ width: box.clientWidth, height: HEIGHT });
+    });
     this.watch.observe(box);
     this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.again = () => { if (this.drawn) this.draw(...this.drawn); };
+    this.again = () => {
+      if (this.drawn) this.draw(...this.drawn);
+    };
     this.dark.addEventListener("change", this.again);
   }
 
   draw(times, lines, [from, to]) {
     this.drawn = [times, lines, [from, to]];
     const data = [times, ...lines.map((line) => line.values)];
-    const look = JSON.stringify([lines.map(({ name, colour: one, dash, far }) => [name, one, dash, far]), colour("--text-dim"), colour("--accent"), colour("--surface")]);
+    const look = JSON.stringify([
+      lines.map(({ name, colour: one, dash, far }) => [name, one, dash, far]),
+      colour("--text-dim"),
+      colour("--accent"),
+      colour("--surface"),
+    ]);
     if (this.plot && look === this.look) {
-      this.plot.batch(() => { this.plot.setData(data, false); this.plot.setScale("x", { min: from, max: to }); });
+      this.plot.batch(() => {
+        this.plot.setData(data, false);
+        this.plot.setScale("x", { min: from, max: to });
+      });
       return;
     }
     this.plot?.destroy();
@@ -51,15 +65,49 @@ export class Plot {
   }
 
   options(lines, from, to) {
-    const axis = { stroke: colour("--text-dim"), grid: { stroke: colour("--line-soft"), width: 1 }, ticks: { show: false }, font: "11px Inter, sans-serif" };
+    const axis = {
+      stroke: colour("--text-dim"),
+      grid: { stroke: colour("--line-soft"), width: 1 },
+      ticks: { show: false },
+      font: "11px Inter, sans-serif",
+    };
     return {
-      width: this.box.clientWidth || 300, height: HEIGHT, legend: { show: false }, padding: [8, 17, 0, 0],
-      cursor: { points: { size: 6 }, drag: { x: false, y: false }, sync: { key: this.sync, setSeries: false }, y: false },
-      scales: { x: { time: true, range: (self, low, high) => [low, high], min: from, max: to }, y: { range: (self, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [{ ...axis, size: 22, space: 70, values: ticks }, { ...axis, size: 62, space: 34, ...(this.binary && { incrs: BINARY }), values: (self, all) => all.map((one) => this.show(one)) }],
-      series: [{}, ...lines.map((line) => ({
-        stroke: line.colour.startsWith("--") ? colour(line.colour) : line.colour, fill: line.fill && colour(line.fill), width: line.dash ? 1 : 1.5,
-        dash: line.dash, auto: !line.far, points: { show: (self, at) => alone(self.data[at]) }, spanGaps: false }))],
+      width: this.box.clientWidth || 300,
+      height: HEIGHT,
+      legend: { show: false },
+      padding: [8, 17, 0, 0],
+      cursor: {
+        points: { size: 6 },
+        drag: { x: false, y: false },
+        sync: { key: this.sync, setSeries: false },
+        y: false,
+      },
+      scales: {
+        x: { time: true, range: (self, low, high) => [low, high], min: from, max: to },
+        y: { range: (self, low, high) => [0, high > 0 ? high * 1.08 : 1] },
+      },
+      axes: [
+        { ...axis, size: 22, space: 70, values: ticks },
+        {
+          ...axis,
+          size: 62,
+          space: 34,
+          ...(this.binary && { incrs: BINARY }),
+          values: (self, all) => all.map((one) => this.show(one)),
+        },
+      ],
+      series: [
+        {},
+        ...lines.map((line) => ({
+          stroke: line.colour.startsWith("--") ? colour(line.colour) : line.colour,
+          fill: line.fill && colour(line.fill),
+          width: line.dash ? 1 : 1.5,
+          dash: line.dash,
+          auto: !line.far,
+          points: { show: (self, at) => alone(self.data[at]) },
+          spanGaps: false,
+        })),
+      ],
       hooks: { setCursor: [(self) => this.point(self.cursor.idx ?? null)] },
     };
   }

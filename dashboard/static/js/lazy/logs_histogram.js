@@ -3,13 +3,23 @@ import { html, useRef, useState } from "../lib.js";
 import { count } from "../format.js";
 import { LEVELS, zoom } from "./logs_view.js";
 
-const WIDTH = 1000, HEIGHT = 64;
+const WIDTH = 1000,
+  HEIGHT = 64;
 const title = (level) => level || "no level";
-const when = (ms, interval) => new Date(ms).toLocaleString([], { hour12: false, month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", ...(interval < 60_000 ? { second: "2-digit" } : {}) });
+const when = (ms, interval) =>
+  new Date(ms).toLocaleString([], {
+    hour12: false,
+    month: "short",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+    ...(interval < 60_000 ? { second: "2-digit" } : {}),
+  });
 
 // Every interval from first to last, also those without lines.
 function slots(doc) {
-  const step = doc.interval, first = Math.floor(doc.low / step) * step;
+  const step = doc.interval,
+    first = Math.floor(doc.low / step) * step;
   const found = new Map(doc.buckets);
   return Array.from({ length: Math.max(1, Math.ceil((doc.high - first) / step)) }, (_, i) => {
     const levels = found.get(first + i * step) ?? {};
@@ -22,8 +32,13 @@ export function Histogram({ doc, stale }) {
   const [drag, setDrag] = useState(null);
   const [on, setOn] = useState(null);
   if (!doc) return html`<div class="histogram" aria-busy="true"></div>`;
-  const bars = slots(doc), most = Math.max(1, ...bars.map((bar) => bar.total)), wide = WIDTH / bars.length;
-  const indexAt = (event) => { const { left, width } = box.current.getBoundingClientRect(); return Math.max(0, Math.min(bars.length - 1, Math.floor((event.clientX - left) / width * bars.length))); };
+  const bars = slots(doc),
+    most = Math.max(1, ...bars.map((bar) => bar.total)),
+    wide = WIDTH / bars.length;
+  const indexAt = (event) => {
+    const { left, width } = box.current.getBoundingClientRect();
+    return Math.max(0, Math.min(bars.length - 1, Math.floor(((event.clientX - left) / width) * bars.length)));
+  };
   const look = (a, b) => zoom(bars[Math.min(a, b)].at, bars[Math.max(a, b)].at + doc.interval);
   const keys = (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -37,18 +52,38 @@ export function Histogram({ doc, stale }) {
   const bar = on === null ? null : bars[on];
   return html`<figure class="histogram ${stale ? "old" : ""}"><svg ref=${box} viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" tabindex="0" role="img" data-total=${doc.total}
       aria-label=${`${count(doc.total)} lines over time, at most ${count(most)} in one of ${bars.length} bars. Arrows choose a bar, Enter looks into it.`} onKeyDown=${keys} onBlur=${() => setOn(null)}
-      onPointerDown=${(event) => { box.current.setPointerCapture(event.pointerId); setDrag([indexAt(event), indexAt(event)]); }} onPointerLeave=${() => { if (!drag) setOn(null); }}
-      onPointerMove=${(event) => { const at = indexAt(event); setOn(at); if (drag) setDrag([drag[0], at]); }} onPointerUp=${() => { if (drag) { look(...drag); setDrag(null); } }} onPointerCancel=${() => setDrag(null)}>
+      onPointerDown=${(event) => {
+        box.current.setPointerCapture(event.pointerId);
+        setDrag([indexAt(event), indexAt(event)]);
+      }} onPointerLeave=${() => {
+        if (!drag) setOn(null);
+      }}
+      onPointerMove=${(event) => {
+        const at = indexAt(event);
+        setOn(at);
+        if (drag) setDrag([drag[0], at]);
+      }} onPointerUp=${() => {
+        if (drag) {
+          look(...drag);
+          setDrag(null);
+        }
+      }} onPointerCancel=${() => setDrag(null)}>
       ${drag && html`<rect class="drag" x=${Math.min(...drag) * wide} y="0" width=${(Math.abs(drag[0] - drag[1]) + 1) * wide} height=${HEIGHT} />`}
       ${bar && !drag && html`<rect class="drag" x=${on * wide} y="0" width=${wide} height=${HEIGHT} />`}
       ${bars.map((one, i) => one.total > 0 && html`<${Bar} key=${one.at} bar=${one} x=${i * wide} wide=${wide} most=${most} />`)}</svg>
-    <figcaption><span class="dim">${when(doc.low, doc.interval)}</span><span class="said" aria-live="polite">${bar ? `${when(bar.at, doc.interval)} · ${count(bar.total)} lines${LEVELS.filter((level) => bar.levels[level]).map((level) => ` · ${title(level)} ${count(bar.levels[level])}`).join("")}` : ""}</span><span class="dim">${when(doc.high, doc.interval)}</span></figcaption></figure>`;
+    <figcaption><span class="dim">${when(doc.low, doc.interval)}</span><span class="said" aria-live="polite">${
+      bar
+        ? `${when(bar.at, doc.interval)} · ${count(bar.total)} lines${LEVELS.filter((level) => bar.levels[level])
+            .map((level) => ` · ${title(level)} ${count(bar.levels[level])}`)
+            .join("")}`
+        : ""
+    }</span><span class="dim">${when(doc.high, doc.interval)}</span></figcaption></figure>`;
 }
 
 function Bar({ bar, x, wide, most }) {
   let below = HEIGHT;
   return LEVELS.filter((level) => bar.levels[level]).map((level) => {
-    const high = Math.max(1, bar.levels[level] / most * (HEIGHT - 4));
+    const high = Math.max(1, (bar.levels[level] / most) * (HEIGHT - 4));
     below -= high;
     return html`<rect key=${level} class=${`level ${level || "none"}`} x=${x + wide * 0.08} y=${below} width=${wide * 0.84} height=${high} />`;
   });

@@ -5,18 +5,25 @@ import { Copy, Empty } from "../parts.js";
 import { chartsUrl } from "../logs_link.js";
 import { clockOf, dayOf, fieldsOf, narrow } from "./logs_view.js";
 
-const LONGEST = 2_000;   // characters of a message in its row; opened it shows all
+const LONGEST = 2_000; // characters of a message in its row; opened it shows all
 const ANSI = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007]*\u0007/g;
 const said = (line) => String(line.message ?? "").replace(ANSI, "");
-const origin = (line) => { const k = line.kubernetes ?? {}; return k.pod ? (k.container ? `${k.pod}/${k.container}` : k.pod) : k.container ?? k.node ?? line.source; };
+const origin = (line) => {
+  const k = line.kubernetes ?? {};
+  return k.pod ? (k.container ? `${k.pod}/${k.container}` : k.pod) : (k.container ?? k.node ?? line.source);
+};
 
 export function Lines({ lines, wrap, open, onOpen, store, follow, empty, more }) {
   const box = useRef(null);
-  useLayoutEffect(() => { if (follow === "end" && box.current) box.current.scrollTop = box.current.scrollHeight; else if (follow === "begin" && box.current) box.current.scrollTop = 0; }, [follow ? lines : null]);
+  useLayoutEffect(() => {
+    if (follow === "end" && box.current) box.current.scrollTop = box.current.scrollHeight;
+    else if (follow === "begin" && box.current) box.current.scrollTop = 0;
+  }, [follow ? lines : null]);
   useEffect(() => {
     // The keys j and k go from row to row; Enter opens, as on any button.
     const move = (event) => {
-      const rows = [...box.current.querySelectorAll(".log-row > button")], at = rows.indexOf(document.activeElement);
+      const rows = [...box.current.querySelectorAll(".log-row > button")],
+        at = rows.indexOf(document.activeElement);
       const to = { next: at + 1, previous: Math.max(0, at - 1), first: 0, last: rows.length - 1 }[event.detail];
       if (to !== undefined) rows[to]?.focus();
     };
@@ -30,7 +37,8 @@ export function Lines({ lines, wrap, open, onOpen, store, follow, empty, more })
 }
 
 function Row({ line, day, open, onOpen, store, here }) {
-  const text = said(line), k = line.kubernetes ?? {};
+  const text = said(line),
+    k = line.kubernetes ?? {};
   return html`${day && html`<div class="log-day dim">${dayOf(line["@timestamp"])}</div>`}<article class="log-row ${line.level ?? "none"} ${open ? "open" : ""} ${here ? "here" : ""}" data-id=${line._id}>
     <button type="button" aria-expanded=${open} onClick=${() => onOpen(open ? "" : line._id)}><time title=${line["@timestamp"]}>${clockOf(line["@timestamp"])}</time><span class="log-level">${line.level ?? ""}</span>
       <span class="log-origin" title=${`${k.namespace ? `${k.namespace}/` : ""}${origin(line)}`}>${origin(line)}</span><span class="log-message">${text.slice(0, LONGEST)}${text.length > LONGEST ? "…" : ""}</span></button>
@@ -42,8 +50,17 @@ function Opened({ line, text, store }) {
   const [around, setAround] = useState(null);
   const near = async (limit) => {
     const { _id, source } = line;
-    const about = { _id, source, "@timestamp": line["@timestamp"], kubernetes: { namespace: k.namespace, pod: k.pod, pod_uid: k.pod_uid, container: k.container, node: k.node } };
-    try { setAround({ limit, ...(await store.ask("around", { line: about, limit })) }); } catch (error) { setAround({ problem: error.message }); }
+    const about = {
+      _id,
+      source,
+      "@timestamp": line["@timestamp"],
+      kubernetes: { namespace: k.namespace, pod: k.pod, pod_uid: k.pod_uid, container: k.container, node: k.node },
+    };
+    try {
+      setAround({ limit, ...(await store.ask("around", { line: about, limit })) });
+    } catch (error) {
+      setAround({ problem: error.message });
+    }
   };
   return html`<div class="log-opened"><pre>${text}</pre>
     <p class="log-actions"><button type="button" class="quiet" onClick=${() => near(10)}>Lines around it</button><${Copy} text=${text} label="Copy message" /><${Copy} text=${() => JSON.stringify(line, null, 2)} label="Copy JSON" />
@@ -53,7 +70,10 @@ function Opened({ line, text, store }) {
       ${fieldsOf(line).map(([name, value], i) => html`<tr key=${i}><th scope="row">${name}</th><td class="fit"><${Filters} name=${name} value=${value} /></td><td>${value.slice(0, 4_000)}</td></tr>`)}</tbody></table></div>`;
 }
 
-export const Filters = ({ name, value }) => html`<span class="filters"><button type="button" class="quiet" title=${`Only lines with ${name} ${value.slice(0, 80)}`} aria-label=${`Only lines with ${name} ${value.slice(0, 80)}`} onClick=${() => narrow(name, value)}>+</button>
+export const Filters = ({
+  name,
+  value,
+}) => html`<span class="filters"><button type="button" class="quiet" title=${`Only lines with ${name} ${value.slice(0, 80)}`} aria-label=${`Only lines with ${name} ${value.slice(0, 80)}`} onClick=${() => narrow(name, value)}>+</button>
   <button type="button" class="quiet" title=${`No lines with ${name} ${value.slice(0, 80)}`} aria-label=${`No lines with ${name} ${value.slice(0, 80)}`} onClick=${() => narrow(name, value, true)}>−</button></span>`;
 
 function Around({ around, line, near }) {
@@ -65,4 +85,12 @@ function Around({ around, line, near }) {
       <button type="button" class="quiet" onClick=${() => setQuery({ q: sameContainer(line), from: new Date(Date.parse(line["@timestamp"]) - 300_000).toISOString(), to: new Date(Date.parse(line["@timestamp"]) + 300_000).toISOString(), live: "" }, { replace: false })}>Search its five minutes</button></p></section>`;
 }
 
-const sameContainer = ({ kubernetes: k = {}, source }) => [["pod", k.pod], ["container", k.container], ["source", k.pod ? "" : source]].filter(([, value]) => value).map(([name, value]) => `${name}:"${value}"`).join(" ");
+const sameContainer = ({ kubernetes: k = {}, source }) =>
+  [
+    ["pod", k.pod],
+    ["container", k.container],
+    ["source", k.pod ? "" : source],
+  ]
+    .filter(([, value]) => value)
+    .map(([name, value]) => `${name}:"${value}"`)
+    .join(" ");

@@ -11,7 +11,11 @@ import { Lines } from "./logs_list.js";
 import { Fields } from "./logs_fields.js";
 import { fixed, nanosLater, stamp, view } from "./logs_view.js";
 
-const PAGE = 200, MOST = 3_000, BARS = 120, RETRY = 3_000, KEPT = 2_000;
+const PAGE = 200,
+  MOST = 3_000,
+  BARS = 120,
+  RETRY = 3_000,
+  KEPT = 2_000;
 
 function useStore() {
   const store = useMemo(() => new Store(), []);
@@ -21,35 +25,68 @@ function useStore() {
 
 // The answer to the view: {lines, next, bars, asked, at, problem}. What was there stays while the next is on its way.
 function useSearch(store, { q, from, to, ns, order }, round) {
-  const [state, setState] = useState({ lines: [], next: null, bars: null, asked: null, at: 0, problem: null, busy: true });
+  const [state, setState] = useState({
+    lines: [],
+    next: null,
+    bars: null,
+    asked: null,
+    at: 0,
+    problem: null,
+    busy: true,
+  });
   const about = JSON.stringify([q, from, to, ns, order, round, route.value.cluster]);
   const latest = useRef("");
   useEffect(() => {
     let timer = 0;
     latest.current = about;
-    const mine = (change) => { if (latest.current === about) setState((now) => ({ ...now, ...change })); };
+    const mine = (change) => {
+      if (latest.current === about) setState((now) => ({ ...now, ...change }));
+    };
     const run = async () => {
       const [low, high] = fixed({ from, to });
       const asked = { query: q, from: stamp(low), to: stamp(high), namespaces: ns };
       mine({ busy: true });
       try {
-        const [page, bars] = await Promise.all([store.ask("search", { ...asked, limit: PAGE, order }), store.ask("histogram", { ...asked, buckets: BARS })]);
-        mine({ lines: page.lines, next: page.next, bars: { ...bars, low, high }, asked, at: serverNow(), problem: null, busy: false });
+        const [page, bars] = await Promise.all([
+          store.ask("search", { ...asked, limit: PAGE, order }),
+          store.ask("histogram", { ...asked, buckets: BARS }),
+        ]);
+        mine({
+          lines: page.lines,
+          next: page.next,
+          bars: { ...bars, low, high },
+          asked,
+          at: serverNow(),
+          problem: null,
+          busy: false,
+        });
       } catch (error) {
-        mine({ problem: { message: error.message, why: error.why, column: error.column, length: error.length }, busy: false });
+        mine({
+          problem: { message: error.message, why: error.why, column: error.column, length: error.length },
+          busy: false,
+        });
         if (error.why && latest.current === about) timer = setTimeout(run, RETRY);
       }
     };
     run();
-    return () => { latest.current = ""; clearTimeout(timer); };
+    return () => {
+      latest.current = "";
+      clearTimeout(timer);
+    };
   }, [about]);
   const more = async () => {
     if (!state.next || state.busy) return;
     setState((now) => ({ ...now, busy: true }));
     try {
       const page = await store.ask("search", { ...state.asked, limit: PAGE, order, after: state.next });
-      setState((now) => (now.asked === state.asked ? { ...now, lines: [...now.lines, ...page.lines], next: page.next, busy: false } : now));
-    } catch (error) { setState((now) => ({ ...now, busy: false, problem: { message: error.message, why: error.why } })); }
+      setState((now) =>
+        now.asked === state.asked
+          ? { ...now, lines: [...now.lines, ...page.lines], next: page.next, busy: false }
+          : now,
+      );
+    } catch (error) {
+      setState((now) => ({ ...now, busy: false, problem: { message: error.message, why: error.why } }));
+    }
   };
   return [state, more];
 }
@@ -60,24 +97,49 @@ function useTail(store, { q, ns, live }, paused) {
   const held = useRef({ lines: [], ids: new Set(), paused });
   held.current.paused = paused;
   const show = () => setState((now) => ({ ...now, lines: [...held.current.lines], waiting: 0 }));
-  useEffect(() => { if (!paused && live) show(); }, [paused]);
   useEffect(() => {
-    const mine = held.current = { lines: [], ids: new Set(), paused };
+    if (!paused && live) show();
+  }, [paused]);
+  useEffect(() => {
+    const mine = (held.current = { lines: [], ids: new Set(), paused });
     setState({ lines: [], waiting: 0, problem: null });
     if (!live) return undefined;
     let timer = 0;
     const take = (frame) => {
-      if (frame.message || frame.error) { setState((now) => ({ ...now, problem: { message: frame.message ?? frame.error, why: frame.why, column: frame.column ?? null, length: frame.length } })); return; }
+      if (frame.message || frame.error) {
+        setState((now) => ({
+          ...now,
+          problem: {
+            message: frame.message ?? frame.error,
+            why: frame.why,
+            column: frame.column ?? null,
+            length: frame.length,
+          },
+        }));
+        return;
+      }
       setState((now) => (now.problem ? { ...now, problem: null } : now));
       let fresh = 0;
-      for (const line of frame.lines ?? []) if (!mine.ids.has(line._id)) { mine.ids.add(line._id); mine.lines.push(line); fresh++; }
+      for (const line of frame.lines ?? [])
+        if (!mine.ids.has(line._id)) {
+          mine.ids.add(line._id);
+          mine.lines.push(line);
+          fresh++;
+        }
       if (!fresh) return;
       for (const old of mine.lines.splice(0, Math.max(0, mine.lines.length - KEPT))) mine.ids.delete(old._id);
       if (mine.paused) setState((now) => ({ ...now, waiting: now.waiting + fresh }));
-      else timer ||= setTimeout(() => { timer = 0; if (held.current === mine && !mine.paused) show(); }, 100);
+      else
+        timer ||= setTimeout(() => {
+          timer = 0;
+          if (held.current === mine && !mine.paused) show();
+        }, 100);
     };
     const end = store.follow({ query: q, namespaces: ns }, take);
-    return () => { clearTimeout(timer); end(); };
+    return () => {
+      clearTimeout(timer);
+      end();
+    };
   }, [q, JSON.stringify(ns), live, route.value.cluster]);
   return state;
 }
@@ -87,11 +149,14 @@ function merged(found, tail, order) {
   const known = new Set(found.map((line) => line._id));
   const all = [...found, ...tail.filter((line) => !known.has(line._id))];
   const sign = order === "newest" ? -1 : 1;
-  return all.sort((a, b) => sign * (nanosLater(a["@timestamp"], b["@timestamp"]) || nanosLater(a._id, b._id))).slice(0, MOST);
+  return all
+    .sort((a, b) => sign * (nanosLater(a["@timestamp"], b["@timestamp"]) || nanosLater(a._id, b._id)))
+    .slice(0, MOST);
 }
 
 export function LogsPage() {
-  const now = view(), store = useStore();
+  const now = view(),
+    store = useStore();
   const [round, setRound] = useState(0);
   const [paused, setPaused] = useState(false);
   const [open, setOpen] = useState("");
@@ -99,10 +164,14 @@ export function LogsPage() {
   const tail = useTail(store, now, paused);
   const problem = found.problem ?? tail.problem;
   const lines = useMemo(() => merged(found.lines, tail.lines, now.order), [found.lines, tail.lines, now.order]);
-  if (problem?.why === "off") return html`<div class="page logs-page"><div class="failure"><h2>No logs</h2><p role="status">${problem.message}</p></div></div>`;
+  if (problem?.why === "off")
+    return html`<div class="page logs-page"><div class="failure"><h2>No logs</h2><p role="status">${problem.message}</p></div></div>`;
   const full = lines.length >= MOST;
-  const rest = full ? `${count(MOST)} lines are shown: choose a shorter time or a narrower query to see others.`
-    : found.next ? html`<button type="button" class="quiet" disabled=${found.busy} onClick=${more}>${found.busy ? "Asking…" : `Next ${PAGE}`}</button>` : "";
+  const rest = full
+    ? `${count(MOST)} lines are shown: choose a shorter time or a narrower query to see others.`
+    : found.next
+      ? html`<button type="button" class="quiet" disabled=${found.busy} onClick=${more}>${found.busy ? "Asking…" : `Next ${PAGE}`}</button>`
+      : "";
   return html`<div class="page logs-page">
     <${QueryBox} problem=${problem} />
     <${Tools} now=${now} found=${found} paused=${paused} setPaused=${setPaused} waiting=${tail.waiting} again=${() => setRound(round + 1)} />
@@ -115,10 +184,20 @@ export function LogsPage() {
 }
 
 function Tools({ now, found, paused, setPaused, waiting, again }) {
-  const link = () => { const url = new URL(location.href); const [low, high] = fixed(now); url.searchParams.set("from", stamp(low)); url.searchParams.set("to", stamp(high)); url.searchParams.delete("live"); return url.href; };
+  const link = () => {
+    const url = new URL(location.href);
+    const [low, high] = fixed(now);
+    url.searchParams.set("from", stamp(low));
+    url.searchParams.set("to", stamp(high));
+    url.searchParams.delete("live");
+    return url.href;
+  };
   return html`<div class="tools"><${TimeRange} />
     <button type="button" class="quiet" onClick=${again} title="Ask again">Refresh</button>
-    <button type="button" class="quiet" aria-pressed=${now.live} onClick=${() => { setPaused(false); setQuery({ live: now.live ? "" : "1" }); }}>Live</button>
+    <button type="button" class="quiet" aria-pressed=${now.live} onClick=${() => {
+      setPaused(false);
+      setQuery({ live: now.live ? "" : "1" });
+    }}>Live</button>
     ${now.live && html`<button type="button" class="quiet" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? `Go on${waiting ? ` · ${count(waiting)} new` : ""}` : "Pause"}</button>`}
     <button type="button" class="quiet" onClick=${() => setQuery({ order: now.order === "newest" ? "oldest" : "" })}>${now.order === "newest" ? "Newest first" : "Oldest first"}</button>
     <button type="button" class="quiet" aria-pressed=${now.wrap} onClick=${() => setQuery({ wrap: now.wrap ? "" : "1" })}>Wrap</button>
@@ -130,7 +209,14 @@ function Tools({ now, found, paused, setPaused, waiting, again }) {
 function downloadUrl(now, format) {
   const url = new URL(`c/${encodeURIComponent(route.value.cluster)}/logs/download`, ROOT);
   const [low, high] = fixed(now);
-  for (const [name, value] of Object.entries({ q: now.q, from: stamp(low), to: stamp(high), ns: now.ns.join(","), format })) if (value) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries({
+    q: now.q,
+    from: stamp(low),
+    to: stamp(high),
+    ns: now.ns.join(","),
+    format,
+  }))
+    if (value) url.searchParams.set(name, value);
   return url.href;
 }
 
@@ -143,5 +229,7 @@ function Trouble({ problem, at }) {
 // That the time that was asked for reaches into what the store had no room for.
 function Dropped({ bars }) {
   const until = epoch(bars?.dropped_until);
-  return until && until * 1000 >= bars.low ? html`<p class="log-dropped" role="note">Lines up to ${fullMoment(Math.floor(until))} were dropped early: the log store has reached its size.</p>` : null;
+  return until && until * 1000 >= bars.low
+    ? html`<p class="log-dropped" role="note">Lines up to ${fullMoment(Math.floor(until))} were dropped early: the log store has reached its size.</p>`
+    : null;
 }

@@ -43,17 +43,32 @@ function App() {
         : page === "kinds"
           ? html`<${KindsPage} kinds=${kinds} />`
           : html`<${ListPage} key=${page} kinds=${kinds} />`;
-  return html`<a class="skip" href="#main">Skip to the content</a>
+  return html`
+    <a class="skip" href="#main">
+      Skip to the content
+    </a>
     <${Sidebar} kinds=${kinds} health=${link.value.health} stale=${stale} />
     ${
       menu.value &&
-      html`<div class="veil" onClick=${() => {
-        menu.value = false;
-      }} />`
+      html`
+        <div
+          class="veil"
+          onClick=${() => {
+            menu.value = false;
+          }}
+        />
+      `
     }
-    <div class="frame"><${Topbar} names=${doc?.namespaces} title=${key ? groupOf(page).title : title} /><${Banner} />
-      <main id="main" class=${stale ? "stale" : ""}>${body}</main></div>
-    <${Overlays} /><${Toast} />`;
+    <div class="frame">
+      <${Topbar} names=${doc?.namespaces} title=${key ? groupOf(page).title : title} />
+      <${Banner} />
+      <main id="main" class=${stale ? "stale" : ""}>
+        ${body}
+      </main>
+    </div>
+    <${Overlays} />
+    <${Toast} />
+  `;
 }
 
 start();

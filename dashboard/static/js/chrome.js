@@ -24,20 +24,38 @@ export function cycleTheme() {
 export function Sidebar({ kinds, health, stale }) {
   const { page } = route.value;
   const current = groupOf(page).id;
-  return html`<aside class="sidebar ${menu.value ? "open" : ""} ${stale ? "stale" : ""}">
-    <a class="brand" href=${pageUrl("overview", { ns: "" })}><img src=${new URL("../img/mark.svg", import.meta.url).href} alt="" width="22" height="22" />Binnacle</a>
-    <nav aria-label="Pages">${GROUPS.filter(
-      (group) => !group.kinds || !kinds || group.kinds.some((s) => kinds.some((k) => k.storage === s)),
-    ).map(
-      (group) => html`
-      <a key=${group.id} href=${pageUrl(group.id)} aria-current=${group.id === current ? "page" : undefined} title=${`${group.title}   g ${group.key}`}
-        onClick=${() => {
-          menu.value = false;
-        }}>${group.title}<span class="count">${group.kinds && kinds ? count(groupCount(group, kinds)) : ""}</span></a>`,
-    )}
-    </nav>
-    <div class="sidebar-foot"><${Behind} health=${health} /><${Account} /></div>
-  </aside>`;
+  return html`
+    <aside class="sidebar ${menu.value ? "open" : ""} ${stale ? "stale" : ""}">
+      <a class="brand" href=${pageUrl("overview", { ns: "" })}>
+        <img src=${new URL("../img/mark.svg", import.meta.url).href} alt="" width="22" height="22" />
+        Binnacle
+      </a>
+      <nav aria-label="Pages">
+        ${GROUPS.filter(
+          (group) => !group.kinds || !kinds || group.kinds.some((s) => kinds.some((k) => k.storage === s)),
+        ).map(
+          (group) => html`
+            <a
+              key=${group.id}
+              href=${pageUrl(group.id)}
+              aria-current=${group.id === current ? "page" : undefined}
+              title=${`${group.title}   g ${group.key}`}
+              onClick=${() => {
+                menu.value = false;
+              }}
+            >
+              ${group.title}
+              <span class="count">${group.kinds && kinds ? count(groupCount(group, kinds)) : ""}</span>
+            </a>
+          `,
+        )}
+      </nav>
+      <div class="sidebar-foot">
+        <${Behind} health=${health} />
+        <${Account} />
+      </div>
+    </aside>
+  `;
 }
 
 // What lies behind a page: name, title, and what it means that it is away.
@@ -60,16 +78,33 @@ function Behind({ health }) {
   // Without a connection nothing is known of them.
   const live = link.value.state === "live";
   const parts = PARTS.filter(([name]) => health[name] && health[name].why !== "none is configured");
-  return html`<ul class="behind">${parts.map(
-    ([name, title]) => html`<li key=${name} title=${health[name].why}>
-    <span class="dot ${!live || health[name].up === null ? "none" : health[name].up ? "ok" : "bad"}"></span>${title}
-    ${live && health[name].up === false && html`<span class="tone bad">${health[name].age === null ? "not seen" : human(health[name].age)}</span>`}</li>`,
-  )}</ul>`;
+  return html`
+    <ul class="behind">
+      ${parts.map(
+        ([name, title]) => html`
+          <li key=${name} title=${health[name].why}>
+            <span
+              class="dot ${!live || health[name].up === null ? "none" : health[name].up ? "ok" : "bad"}"
+            ></span>
+            ${title}
+            ${live && health[name].up === false && html`<span class="tone bad">${health[name].age === null ? "not seen" : human(health[name].age)}</span>`}
+          </li>
+        `,
+      )}
+    </ul>
+  `;
 }
 
 function Account() {
-  return html`<form class="account" method="post" action=${new URL("logout", ROOT).href}>
-    <input type="hidden" name="ticket" value=${TICKET} /><span title=${USER}>${USER}</span><button type="submit" class="quiet">Log out</button></form>`;
+  return html`
+    <form class="account" method="post" action=${new URL("logout", ROOT).href}>
+      <input type="hidden" name="ticket" value=${TICKET} />
+      <span title=${USER}>${USER}</span>
+      <button type="submit" class="quiet">
+        Log out
+      </button>
+    </form>
+  `;
 }
 
 // The one place that says whether what is shown is live, and how old it is if not.
@@ -80,11 +115,21 @@ export function Live() {
       ? Object.entries(health).find(([name, part]) => part.up === false && name === "store")
       : null;
   if (state === "live" && !stale)
-    return html`<span class="live ok" role="status" title="Changes arrive as they happen"><span class="dot ok"></span>Live</span>`;
+    return html`
+      <span class="live ok" role="status" title="Changes arrive as they happen">
+        <span class="dot ok"></span>Live
+      </span>
+    `;
   const seconds = stale ? stale[1].age : age.value;
   const words = state === "connecting" ? "Connecting…" : stale ? `Not live: ${stale[1].why}` : "Connection lost";
-  return html`<span class="live bad" role="status"><span class="dot bad"></span>${words}${state !== "connecting" && html` · <b>${human(seconds)} old</b>`}
-    ${attempt > 1 && html`<span class="dim"> · trying again</span>`}</span>`;
+  return html`
+    <span class="live bad" role="status">
+      <span class="dot bad"></span>
+      ${words}
+      ${state !== "connecting" && html` · <b>${human(seconds)} old</b>`}
+      ${attempt > 1 && html`<span class="dim"> · trying again</span>`}
+    </span>
+  `;
 }
 
 // A banner for what must not be overlooked.
@@ -92,40 +137,112 @@ export function Banner() {
   const { state, health } = link.value;
   clock.value;
   if (state === "loggedout")
-    return html`<div class="banner bad" role="alert">Your session has ended. <a href=${location.href} target="_self">Log in again</a></div>`;
+    return html`
+      <div class="banner bad" role="alert">
+        Your session has ended.${" "}
+        <a href=${location.href} target="_self">
+          Log in again
+        </a>
+      </div>
+    `;
   if (state === "nocluster")
-    return html`<div class="banner bad" role="alert">There is no cluster of this name here.</div>`;
+    return html`
+      <div class="banner bad" role="alert">
+        There is no cluster of this name here.
+      </div>
+    `;
   if (state === "lost")
-    return html`<div class="banner bad" role="alert">Connection lost. What you see is <b>${human(age.value)}</b> old; it will come back by itself.</div>`;
+    return html`
+      <div class="banner bad" role="alert">
+        Connection lost. What you see is <b>${human(age.value)}</b> old; it will come back by itself.
+      </div>
+    `;
   if (health?.store.up === false)
-    return html`<div class="banner bad" role="alert">The cluster's store cannot be read. What you see is <b>${human(health.store.age)}</b> old.</div>`;
+    return html`
+      <div class="banner bad" role="alert">
+        The cluster's store cannot be read. What you see is <b>${human(health.store.age)}</b> old.
+      </div>
+    `;
   if (!away.value.length) return null;
   const [[name, title, so], ...others] = away.value;
   const { why, age: since } = health[name];
-  return html`<div class="banner warn" role="alert">${title} ${why.replace(/ \(.*\)$/, "")}${since !== null ? html` (<b>${human(since)}</b>)` : ""}: ${so}.
-    ${others.length > 0 && html` Also away: ${others.map(([, other]) => other).join(", ")}.`}</div>`;
+  return html`
+    <div class="banner warn" role="alert">
+      ${title} ${why.replace(/ \(.*\)$/, "")}
+      ${since !== null ? html` (<b>${human(since)}</b>)` : ""}
+      : ${so}.${others.length > 0 && html` Also away: ${others.map(([, other]) => other).join(", ")}.`}
+    </div>
+  `;
 }
 
 export function Topbar({ names, title }) {
   const clusters = hello.value?.clusters ?? [];
-  return html`<header class="topbar">
-    <button type="button" class="quiet burger" aria-label="Menu" aria-expanded=${menu.value} onClick=${() => {
-      menu.value = !menu.value;
-    }}>☰</button>
-    ${
-      clusters.length > 1 &&
-      html`<select class="cluster" aria-label="Cluster" onChange=${(event) => {
-        location.href = new URL(`c/${event.target.value}/`, ROOT).href;
-      }}>
-      ${clusters.map((one) => html`<option key=${one} selected=${one === route.value.cluster}>${one}</option>`)}</select>`
-    }
-    <h1>${title}</h1>
-    <${Namespaces} names=${names ?? []} />
-    <div class="right"><${Live} />
-      <button type="button" class="quiet" title="Find anything   Ctrl K" onClick=${() => dispatchEvent(new CustomEvent("binnacle:open", { detail: "find" }))}>Find <kbd>Ctrl K</kbd></button>
-      <button type="button" class="quiet icon" title=${`Theme: ${theme.value}   d`} aria-label=${`Theme: ${theme.value}`} onClick=${cycleTheme}>${{ system: "◐", light: "☀", dark: "☾" }[theme.value]}</button>
-      <button type="button" class="quiet icon" title="Keys   ?" aria-label="Keys" onClick=${() => dispatchEvent(new CustomEvent("binnacle:open", { detail: "help" }))}>?</button>
-    </div></header>`;
+  return html`
+    <header class="topbar">
+      <button
+        type="button"
+        class="quiet burger"
+        aria-label="Menu"
+        aria-expanded=${menu.value}
+        onClick=${() => {
+          menu.value = !menu.value;
+        }}
+      >
+        ☰
+      </button>
+      ${
+        clusters.length > 1 &&
+        html`
+          <select
+            class="cluster"
+            aria-label="Cluster"
+            onChange=${(event) => {
+              location.href = new URL(`c/${event.target.value}/`, ROOT).href;
+            }}
+          >
+            ${clusters.map(
+              (one) => html`
+                <option key=${one} selected=${one === route.value.cluster}>
+                  ${one}
+                </option>
+              `,
+            )}
+          </select>
+        `
+      }
+      <h1>${title}</h1>
+      <${Namespaces} names=${names ?? []} />
+      <div class="right">
+        <${Live} />
+        <button
+          type="button"
+          class="quiet"
+          title="Find anything   Ctrl K"
+          onClick=${() => dispatchEvent(new CustomEvent("binnacle:open", { detail: "find" }))}
+        >
+          Find <kbd>Ctrl K</kbd>
+        </button>
+        <button
+          type="button"
+          class="quiet icon"
+          title=${`Theme: ${theme.value}   d`}
+          aria-label=${`Theme: ${theme.value}`}
+          onClick=${cycleTheme}
+        >
+          ${{ system: "◐", light: "☀", dark: "☾" }[theme.value]}
+        </button>
+        <button
+          type="button"
+          class="quiet icon"
+          title="Keys   ?"
+          aria-label="Keys"
+          onClick=${() => dispatchEvent(new CustomEvent("binnacle:open", { detail: "help" }))}
+        >
+          ?
+        </button>
+      </div>
+    </header>
+  `;
 }
 
 // Namespaces: a list with a filter; several may be chosen with Ctrl or the boxes.
@@ -172,30 +289,71 @@ function Namespaces({ names }) {
   };
   const label =
     chosen.length === 0 ? "All namespaces" : chosen.length === 1 ? chosen[0] : `${chosen.length} namespaces`;
-  return html`<div class="namespaces" ref=${box}>
-    <button type="button" class="pick" data-key="namespace" aria-haspopup="listbox" aria-expanded=${open} title="Namespace   n" onClick=${() => {
-      setOpen(!open);
-      setAt(0);
-    }}>${label}<span aria-hidden="true">▾</span></button>
-    ${
-      open &&
-      html`<div class="popup"><input type="search" placeholder="Namespace" aria-label="Find a namespace" value=${text}
-        onInput=${(event) => {
-          setText(event.target.value);
-          setAt(event.target.value ? 1 : 0);
-        }} onKeyDown=${key} />
-      <ul role="listbox" aria-label="Namespaces" aria-multiselectable="true">${shown.map(
-        (name, i) => html`<li key=${name} role="option" class=${i === at ? "on" : ""}
-          aria-selected=${name ? chosen.includes(name) : !chosen.length} onClick=${(event) => pick(name, event.ctrlKey || event.metaKey)}>
-        <span>${name || "All namespaces"}</span>${
-          name &&
-          html`<input type="checkbox" tabindex="-1" aria-label=${`also ${name}`} checked=${chosen.includes(name)}
-          onClick=${(event) => {
-            event.stopPropagation();
-            pick(name, true);
-          }} />`
-        }</li>`,
-      )}</ul></div>`
-    }
-  </div>`;
+  return html`
+    <div class="namespaces" ref=${box}>
+      <button
+        type="button"
+        class="pick"
+        data-key="namespace"
+        aria-haspopup="listbox"
+        aria-expanded=${open}
+        title="Namespace   n"
+        onClick=${() => {
+          setOpen(!open);
+          setAt(0);
+        }}
+      >
+        ${label}
+        <span aria-hidden="true">▾</span>
+      </button>
+      ${
+        open &&
+        html`
+          <div class="popup">
+            <input
+              type="search"
+              placeholder="Namespace"
+              aria-label="Find a namespace"
+              value=${text}
+              onInput=${(event) => {
+                setText(event.target.value);
+                setAt(event.target.value ? 1 : 0);
+              }}
+              onKeyDown=${key}
+            />
+            <ul role="listbox" aria-label="Namespaces" aria-multiselectable="true">
+              ${shown.map(
+                (name, i) => html`
+                  <li
+                    key=${name}
+                    role="option"
+                    class=${i === at ? "on" : ""}
+                    aria-selected=${name ? chosen.includes(name) : !chosen.length}
+                    onClick=${(event) => pick(name, event.ctrlKey || event.metaKey)}
+                  >
+                    <span>${name || "All namespaces"}</span>
+                    ${
+                      name &&
+                      html`
+                        <input
+                          type="checkbox"
+                          tabindex="-1"
+                          aria-label=${`also ${name}`}
+                          checked=${chosen.includes(name)}
+                          onClick=${(event) => {
+                            event.stopPropagation();
+                            pick(name, true);
+                          }}
+                        />
+                      `
+                    }
+                  </li>
+                `,
+              )}
+            </ul>
+          </div>
+        `
+      }
+    </div>
+  `;
 }

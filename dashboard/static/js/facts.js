@@ -83,7 +83,10 @@ export function factsOf(storage, object, columns) {
 export function Specifics({ storage, object, objectKey }) {
   const spec = object.spec ?? {};
   if (storage === "pods")
-    return html`<${Containers} pod=${object} objectKey=${objectKey} /><${Volumes} pod=${object} />`;
+    return html`
+      <${Containers} pod=${object} objectKey=${objectKey} />
+      <${Volumes} pod=${object} />
+    `;
   if (storage === "nodes") return html`<${Capacity} node=${object} />`;
   if (storage === "services") return html`<${Ports} ports=${spec.ports ?? []} />`;
   if (storage === "configmaps" || storage === "secrets") return html`<${Data} object=${object} />`;
@@ -119,47 +122,105 @@ function Containers({ pod, objectKey }) {
     ...(pod.spec.initContainers ?? []).map((c) => [c, true]),
     ...pod.spec.containers.map((c) => [c, false]),
   ];
-  return html`<${Panel} title="Containers" count=${rows.length}>${rows.map(
-    ([container, init]) => html`<${Container} key=${container.name} container=${container} init=${init}
-    status=${statuses.find((one) => one.name === container.name)} objectKey=${objectKey} />`,
-  )}<//>`;
+  return html`
+    <${Panel} title="Containers" count=${rows.length}>
+      ${rows.map(
+        ([container, init]) => html`
+          <${Container}
+            key=${container.name}
+            container=${container}
+            init=${init}
+            status=${statuses.find((one) => one.name === container.name)}
+            objectKey=${objectKey}
+          />
+        `,
+      )}
+    <//>
+  `;
 }
 
 function Container({ container, init, status, objectKey }) {
   const state = stateOf(status),
     last = status?.lastState?.terminated;
   const amount = (kind) => pairs(container.resources?.[kind]);
-  return html`<div class="container"><h3><span class="dot ${state.level}"></span>${container.name}${init && html`<span class="tag none">init</span>`}<span class="tone ${state.level}">${state.text}</span>
-      <span class="right">${status?.restartCount > 0 && html`<span class="dim">${status.restartCount} ${status.restartCount === 1 ? "restart" : "restarts"} </span>`}<a href=${objectUrl(objectKey, { tab: "log", container: container.name })}>Log</a></span></h3>
-    <${Facts} rows=${[
-      ["Image", html`<code>${container.image}</code>`],
-      [
-        "Last end",
-        last &&
-          html`${last.reason || "ended"}, exit code ${last.exitCode}, <${Age} at=${epoch(last.finishedAt)} suffix=" ago" />`,
-      ],
-      ["Message", status?.state?.waiting?.message ?? status?.state?.terminated?.message, "all"],
-      command(container),
-      [
-        "Ports",
-        list(
-          container.ports?.map(
-            (port) => `${port.containerPort}/${port.protocol ?? "TCP"}${port.name ? ` ${port.name}` : ""}`,
-          ),
-        ),
-      ],
-      ["Requests", amount("requests")],
-      ["Limits", amount("limits")],
-      [
-        "Probes",
-        list(
-          ["startup", "readiness", "liveness"]
-            .filter((name) => container[`${name}Probe`])
-            .map((name) => `${name} (${probe(container[`${name}Probe`])})`),
-        ),
-      ],
-    ]} />
-    ${container.env?.length > 0 && html`<details><summary class="dim">Environment ${container.env.length}</summary><table class="plain env"><tbody>${container.env.map((one) => html`<tr key=${one.name}><td><code>${one.name}</code></td><td><code>${one.value ?? from(one.valueFrom)}</code></td></tr>`)}</tbody></table></details>`}</div>`;
+  return html`
+    <div class="container">
+      <h3>
+        <span class="dot ${state.level}"></span>
+        ${container.name}
+        ${init && html`<span class="tag none">init</span>`}
+        <span class="tone ${state.level}">${state.text}</span>
+        <span class="right">
+          ${
+            status?.restartCount > 0 &&
+            html`
+              <span class="dim">
+                ${status.restartCount} ${status.restartCount === 1 ? "restart" : "restarts"}${" "}
+              </span>
+            `
+          }
+          <a href=${objectUrl(objectKey, { tab: "log", container: container.name })}>Log</a>
+        </span>
+      </h3>
+      <${Facts}
+        rows=${[
+          ["Image", html`<code>${container.image}</code>`],
+          [
+            "Last end",
+            last &&
+              html`
+                ${last.reason || "ended"}, exit code ${last.exitCode},${" "}
+                <${Age} at=${epoch(last.finishedAt)} suffix=" ago" />
+              `,
+          ],
+          ["Message", status?.state?.waiting?.message ?? status?.state?.terminated?.message, "all"],
+          command(container),
+          [
+            "Ports",
+            list(
+              container.ports?.map(
+                (port) => `${port.containerPort}/${port.protocol ?? "TCP"}${port.name ? ` ${port.name}` : ""}`,
+              ),
+            ),
+          ],
+          ["Requests", amount("requests")],
+          ["Limits", amount("limits")],
+          [
+            "Probes",
+            list(
+              ["startup", "readiness", "liveness"]
+                .filter((name) => container[`${name}Probe`])
+                .map((name) => `${name} (${probe(container[`${name}Probe`])})`),
+            ),
+          ],
+        ]}
+      />
+      ${
+        container.env?.length > 0 &&
+        html`
+          <details>
+            <summary class="dim">Environment ${container.env.length}</summary>
+            <table class="plain env">
+              <tbody>
+                ${container.env.map(
+                  (one) => html`
+                    <tr key=${one.name}>
+                      <td>
+                        <code>${one.name}</code>
+                      </td>
+                      <td>
+                        <code>${one.value ?? from(one.valueFrom)}</code>
+                      </td>
+                    </tr>
+                  `,
+                )}
+              </tbody>
+            </table>
+          </details>
+        `
+      }
+    </div>
+  `;
 }
 
 const command = ({ command = [], args = [] }) => [
@@ -197,44 +258,190 @@ function Volumes({ pod }) {
         : volume.persistentVolumeClaim
           ? link("persistentvolumeclaims", pod.metadata.namespace, volume.persistentVolumeClaim.claimName)
           : (volume.hostPath?.path ?? "");
-  return html`<${Panel} title="Volumes" count=${pod.spec.volumes.length}><table class="plain"><tbody>${pod.spec.volumes.map((volume) => html`<tr key=${volume.name}><td>${volume.name}</td><td class="dim">${kind(volume)}</td><td>${to(volume)}</td></tr>`)}</tbody></table><//>`;
+  return html`
+    <${Panel} title="Volumes" count=${pod.spec.volumes.length}>
+      <table class="plain">
+        <tbody>
+          ${pod.spec.volumes.map(
+            (volume) => html`
+              <tr key=${volume.name}>
+                <td>${volume.name}</td>
+                <td class="dim">${kind(volume)}</td>
+                <td>${to(volume)}</td>
+              </tr>
+            `,
+          )}
+        </tbody>
+      </table>
+    <//>
+  `;
 }
 
 function Capacity({ node }) {
   const { capacity = {}, allocatable = {} } = node.status ?? {};
-  return html`<${Panel} title="Capacity"><table class="plain"><thead><tr><th>Resource</th><th class="numeric">Capacity</th><th class="numeric">Allocatable</th></tr></thead>
-    <tbody>${Object.keys(capacity).map((name) => html`<tr key=${name}><td>${name}</td><td class="numeric">${capacity[name]}</td><td class="numeric">${allocatable[name]}</td></tr>`)}</tbody></table><//>`;
+  return html`
+    <${Panel} title="Capacity">
+      <table class="plain">
+        <thead>
+          <tr>
+            <th>Resource</th>
+            <th class="numeric">Capacity</th>
+            <th class="numeric">Allocatable</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${Object.keys(capacity).map(
+            (name) => html`
+              <tr key=${name}>
+                <td>${name}</td>
+                <td class="numeric">${capacity[name]}</td>
+                <td class="numeric">${allocatable[name]}</td>
+              </tr>
+            `,
+          )}
+        </tbody>
+      </table>
+    <//>
+  `;
 }
 
-const Ports = ({
-  ports,
-}) => html`<${Panel} title="Ports" count=${ports.length}><table class="plain"><thead><tr><th>Name</th><th>Port</th><th>Target</th><th>Node port</th><th>Protocol</th></tr></thead>
-  <tbody>${ports.map((port) => html`<tr key=${`${port.port}/${port.protocol}`}><td>${port.name ?? "–"}</td><td>${port.port}</td><td>${port.targetPort}</td><td>${port.nodePort ?? "–"}</td><td>${port.protocol}</td></tr>`)}</tbody></table><//>`;
+const Ports = ({ ports }) => html`
+  <${Panel} title="Ports" count=${ports.length}>
+    <table class="plain">
+      <thead>
+        <tr>
+          <th>Name</th>
+          <th>Port</th>
+          <th>Target</th>
+          <th>Node port</th>
+          <th>Protocol</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${ports.map(
+          (port) => html`
+            <tr key=${`${port.port}/${port.protocol}`}>
+              <td>${port.name ?? "–"}</td>
+              <td>${port.port}</td>
+              <td>${port.targetPort}</td>
+              <td>${port.nodePort ?? "–"}</td>
+              <td>${port.protocol}</td>
+            </tr>
+          `,
+        )}
+      </tbody>
+    </table>
+  <//>
+`;
 
 function Data({ object }) {
   const entries = Object.entries({ ...object.data, ...object.binaryData }),
     short = ([, value]) => value.length <= 120 && !value.includes("\n");
   const rows = entries.filter((entry) => !short(entry));
-  return html`<${Panel} title="Data" count=${entries.length}>${entries.length === 0 && html`<p class="empty">It holds no keys.</p>`}
-    <table class="plain"><tbody>${entries.filter(short).map(([name, value]) => html`<tr key=${name}><td class="fit"><code>${name}</code></td><td><code>${value || html`<span class="dim">empty</span>`}</code></td></tr>`)}</tbody></table>${rows.map(([name, value]) => html`<details key=${name} class="data" open=${rows.length <= 4}><summary><code>${name}</code></summary><pre class="code">${String(value).slice(0, 20_000)}</pre></details>`)}<//>`;
+  return html`
+    <${Panel} title="Data" count=${entries.length}>
+      ${entries.length === 0 && html`<p class="empty">It holds no keys.</p>`}
+      <table class="plain">
+        <tbody>
+          ${entries.filter(short).map(
+            ([name, value]) => html`
+              <tr key=${name}>
+                <td class="fit">
+                  <code>${name}</code>
+                </td>
+                <td>
+                  <code>${value || html`<span class="dim">empty</span>`}</code>
+                </td>
+              </tr>
+            `,
+          )}
+        </tbody>
+      </table>
+      ${rows.map(
+        ([name, value]) => html`
+          <details key=${name} class="data" open=${rows.length <= 4}>
+            <summary>
+              <code>${name}</code>
+            </summary>
+            <pre class="code">${String(value).slice(0, 20_000)}</pre>
+          </details>
+        `,
+      )}
+    <//>
+  `;
 }
 
-const Rules = ({
-  rules,
-}) => html`<${Panel} title="Rules" count=${rules.length}><table class="plain"><thead><tr><th>Verbs</th><th>Resources</th><th>Groups</th>${rules.some((rule) => rule.resourceNames) && html`<th>Names</th>`}</tr></thead>
-  <tbody>${rules.map((rule, i) => html`<tr key=${i}><td class="fit">${list(rule.verbs)}</td><td>${list(rule.resources ?? rule.nonResourceURLs)}</td><td class="dim fit">${list((rule.apiGroups ?? []).map((group) => group || "core"))}</td>${rules.some((one) => one.resourceNames) && html`<td>${list(rule.resourceNames)}</td>`}</tr>`)}</tbody></table><//>`;
+const Rules = ({ rules }) => html`
+  <${Panel} title="Rules" count=${rules.length}>
+    <table class="plain">
+      <thead>
+        <tr>
+          <th>Verbs</th>
+          <th>Resources</th>
+          <th>Groups</th>
+          ${rules.some((rule) => rule.resourceNames) && html`<th>Names</th>`}
+        </tr>
+      </thead>
+      <tbody>
+        ${rules.map(
+          (rule, i) => html`
+            <tr key=${i}>
+              <td class="fit">${list(rule.verbs)}</td>
+              <td>${list(rule.resources ?? rule.nonResourceURLs)}</td>
+              <td class="dim fit">${list((rule.apiGroups ?? []).map((group) => group || "core"))}</td>
+              ${rules.some((one) => one.resourceNames) && html`<td>${list(rule.resourceNames)}</td>`}
+            </tr>
+          `,
+        )}
+      </tbody>
+    </table>
+  <//>
+`;
 
-const Subjects = ({ object }) =>
-  html`<${Panel} title="Who" count=${object.subjects?.length ?? 0}><p>Role <b>${object.roleRef?.kind} ${object.roleRef?.name}</b></p><table class="plain"><tbody>${(object.subjects ?? []).map((one, i) => html`<tr key=${i}><td class="dim">${one.kind}</td><td>${one.namespace ? `${one.namespace}/` : ""}${one.name}</td></tr>`)}</tbody></table><//>`;
+const Subjects = ({ object }) => html`
+  <${Panel} title="Who" count=${object.subjects?.length ?? 0}>
+    <p>
+      Role${" "}
+      <b>
+        ${object.roleRef?.kind} ${object.roleRef?.name}
+      </b>
+    </p>
+    <table class="plain">
+      <tbody>
+        ${(object.subjects ?? []).map(
+          (one, i) => html`
+            <tr key=${i}>
+              <td class="dim">${one.kind}</td>
+              <td>
+                ${one.namespace ? `${one.namespace}/` : ""}
+                ${one.name}
+              </td>
+            </tr>
+          `,
+        )}
+      </tbody>
+    </table>
+  <//>
+`;
 
-const Template = ({ spec }) =>
-  html`<${Panel} title="Pod template">${spec.containers.map(
-    (container) =>
-      html`<div class="container" key=${container.name}><h3>${container.name}</h3><${Facts} rows=${[
-        ["Image", html`<code>${container.image}</code>`],
-        command(container),
-        ["Requests", pairs(container.resources?.requests)],
-        ["Limits", pairs(container.resources?.limits)],
-        ["Ports", list(container.ports?.map((port) => `${port.containerPort}/${port.protocol ?? "TCP"}`))],
-      ]} /></div>`,
-  )}${spec.nodeSelector && html`<${Labels} pairs=${spec.nodeSelector} />`}<//>`;
+const Template = ({ spec }) => html`
+  <${Panel} title="Pod template">
+    ${spec.containers.map(
+      (container) => html`
+        <div class="container" key=${container.name}>
+          <h3>${container.name}</h3>
+          <${Facts}
+            rows=${[
+              ["Image", html`<code>${container.image}</code>`],
+              command(container),
+              ["Requests", pairs(container.resources?.requests)],
+              ["Limits", pairs(container.resources?.limits)],
+              ["Ports", list(container.ports?.map((port) => `${port.containerPort}/${port.protocol ?? "TCP"}`))],
+            ]}
+          />
+        </div>
+      `,
+    )}
+    ${spec.nodeSelector && html`<${Labels} pairs=${spec.nodeSelector} />`}
+  <//>
+`;

@@ -161,35 +161,101 @@ export function Figures({ object = null, ns = "", title = "Usage", only }) {
     : [];
   const charts = asked.filter((chart) => worth(chart, chart.lines)),
     missing = asked.filter(({ lines }) => !some(lines));
-  return html`<${Panel} title=${title} class="figures" aside=${html`<${Ranges} range=${range} to=${to} />`}>
-    ${(!to || problem) && html`<${State} state=${state} />`}
-    ${
-      doc
-        ? html`<div class="figure-grid ${problem ? "old" : ""}">${charts.map((chart) => html`<${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />`)}</div>
-      ${missing.length > 0 && doc.newest > 0 && html`<p class="figure-state">${sentence(missing.map((chart, i) => (i && chart.id !== "cpu" ? chart.title.toLowerCase() : chart.title)))} ${missing.length > 1 ? "were" : "was"} not measured in this time.</p>`}`
-        : !problem && html`<p class="empty" aria-busy="true">Asking for figures…</p>`
-    }<//>`;
+  return html`
+    <${Panel} title=${title} class="figures" aside=${html`<${Ranges} range=${range} to=${to} />`}>
+      ${(!to || problem) && html`<${State} state=${state} />`}
+      ${
+        doc
+          ? html`
+            <div class="figure-grid ${problem ? "old" : ""}">
+              ${charts.map((chart) => html`<${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />`)}
+            </div>
+            ${
+              missing.length > 0 &&
+              doc.newest > 0 &&
+              html`
+                <p class="figure-state">
+                  ${sentence(
+                    missing.map((chart, i) => (i && chart.id !== "cpu" ? chart.title.toLowerCase() : chart.title)),
+                  )}${" "}
+                  ${missing.length > 1 ? "were" : "was"} not measured in this time.
+                </p>
+              `
+            }
+          `
+          : !problem &&
+            html`
+              <p class="empty" aria-busy="true">
+                Asking for figures…
+              </p>
+            `
+      }
+    <//>
+  `;
 }
 
-const Ranges = ({ range, to }) =>
-  html`<span class="ranges" role="group" aria-label="How far back">${to && html`<button type="button" class="quiet" title="Up to now again" onClick=${() => setQuery({ to: "" })}>until ${fullMoment(to)} ×</button>`}${RANGES.map(
-    (one) => html`<button key=${one} type="button" class="quiet"
-  aria-pressed=${one === range} onClick=${() => setQuery({ range: one === "1h" ? "" : one })}>${one}</button>`,
-  )}</span>`;
+const Ranges = ({ range, to }) => html`
+  <span class="ranges" role="group" aria-label="How far back">
+    ${
+      to &&
+      html`
+        <button type="button" class="quiet" title="Up to now again" onClick=${() => setQuery({ to: "" })}>
+          until ${fullMoment(to)} ×
+        </button>
+      `
+    }
+    ${RANGES.map(
+      (one) => html`
+        <button
+          key=${one}
+          type="button"
+          class="quiet"
+          aria-pressed=${one === range}
+          onClick=${() => setQuery({ range: one === "1h" ? "" : one })}
+        >
+          ${one}
+        </button>
+      `,
+    )}
+  </span>
+`;
 
 // Why there is nothing, or nothing new. Grows by the second.
 function State({ state: { doc, at, problem } }) {
   const now = clock.value;
   if (problem?.why === "off" || problem?.why === "refused")
-    return html`<p class="figure-state" role="status">${problem.text}</p>`;
+    return html`
+      <p class="figure-state" role="status">
+        ${problem.text}
+      </p>
+    `;
   if (problem && doc)
-    return html`<p class="figure-state bad" role="alert">No answer from monitoring for ${human((now - at) / 1000)}: what is shown is that old. <span class="dim">${problem.text}</span></p>`;
+    return html`
+      <p class="figure-state bad" role="alert">
+        No answer from monitoring for ${human((now - at) / 1000)}: what is shown is that old.${" "}
+        <span class="dim">${problem.text}</span>
+      </p>
+    `;
   if (problem)
-    return html`<p class="figure-state bad" role="alert">${problem.text} <span class="dim">Asking again, for ${human(Math.max(0, now - problem.since) / 1000)}.</span></p>`;
+    return html`
+      <p class="figure-state bad" role="alert">
+        ${problem.text}${" "}
+        <span class="dim">Asking again, for ${human(Math.max(0, now - problem.since) / 1000)}.</span>
+      </p>
+    `;
   const age = doc ? now / 1000 - doc.newest : 0;
-  if (doc && doc.newest === 0) return html`<p class="figure-state" role="status">Monitoring has no figures yet.</p>`;
+  if (doc && doc.newest === 0)
+    return html`
+      <p class="figure-state" role="status">
+        Monitoring has no figures yet.
+      </p>
+    `;
   if (age > 4 * doc?.interval + 5)
-    return html`<p class="figure-state bad" role="alert">The newest figure is ${human(age)} old: the kubelets do not answer, or monitoring does not ask.</p>`;
+    return html`
+      <p class="figure-state bad" role="alert">
+        The newest figure is ${human(age)} old: the kubelets do not answer, or monitoring does not ask.
+      </p>
+    `;
   return null;
 }
 
@@ -237,21 +303,54 @@ function Chart({ chart, doc, range, sync, point, setPoint }) {
     event.stopPropagation();
     plot.current?.place(to);
   };
-  return html`<figure class="figure"><figcaption><b>${chart.title}</b>${chart.unit && html`<span class="dim"> ${chart.unit}</span>`}
-      <span class="dim when">${point !== null && point <= last ? fullMoment(doc.times[point]) : ""}</span></figcaption>
-    <div class="plot" ref=${box} tabindex="0" role="img" aria-label=${spoken(chart, doc, range, show)} data-chart=${chart.id} data-points=${chart.lines[0]?.values.filter((value) => value !== null).length}
-      data-newest=${end} onKeyDown=${keys} onBlur=${() => plot.current?.place(null)}></div>
-    <${Legend} lines=${chart.lines} at=${point} show=${show} speak=${point !== null} /></figure>`;
+  return html`
+    <figure class="figure">
+      <figcaption>
+        <b>${chart.title}</b>
+        ${chart.unit && html`<span class="dim"> ${chart.unit}</span>`}
+        <span class="dim when">${point !== null && point <= last ? fullMoment(doc.times[point]) : ""}</span>
+      </figcaption>
+      <div
+        class="plot"
+        ref=${box}
+        tabindex="0"
+        role="img"
+        aria-label=${spoken(chart, doc, range, show)}
+        data-chart=${chart.id}
+        data-points=${chart.lines[0]?.values.filter((value) => value !== null).length}
+        data-newest=${end}
+        onKeyDown=${keys}
+        onBlur=${() => plot.current?.place(null)}
+      ></div>
+      <${Legend} lines=${chart.lines} at=${point} show=${show} speak=${point !== null} />
+    </figure>
+  `;
 }
 
 // The names of the lines with their values: at the crosshair, else the newest.
 function Legend({ lines, at, show, speak }) {
   const line = (one) => {
     const value = at === null ? newest(one) : one.values[at];
-    return html`<li key=${one.name} title=${one.name}><i class=${`swatch ${one.colour.slice(2)} ${one.dash ? "dashed" : ""}`} /><span class="name"><${LongName} text=${one.name} /></span>
-      <b>${value === null || value === undefined ? "–" : show(value)}</b></li>`;
+    return html`
+      <li key=${one.name} title=${one.name}>
+        <i class=${`swatch ${one.colour.slice(2)} ${one.dash ? "dashed" : ""}`} />
+        <span class="name">
+          <${LongName} text=${one.name} />
+        </span>
+        <b>${value === null || value === undefined ? "–" : show(value)}</b>
+      </li>
+    `;
   };
-  return html`<${Some} tag="ul" class="figure-legend" aria-live=${speak ? "polite" : "off"} rows=${lines} row=${line} limit=${5} />`;
+  return html`
+    <${Some}
+      tag="ul"
+      class="figure-legend"
+      aria-live=${speak ? "polite" : "off"}
+      rows=${lines}
+      row=${line}
+      limit=${5}
+    />
+  `;
 }
 
 const sentence = (words) => (words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words[0]);

@@ -102,16 +102,42 @@ export function Grid({ columns, rows, sort, onSort, label, sampleKey, badCell, o
   const shown = [],
     now = Math.floor(clock.value / 1000);
   for (let i = first; i < last; i++)
-    shown.push(html`<${Row} key=${rows[i].id} row=${rows[i]} index=${i} columns=${columns}
-    layout=${style} on=${i === cursor} now=${now} badCell=${badCell} stamp=${stamp} />`);
-  return html`<div class="grid" ref=${ref} role="grid" aria-label=${label} aria-rowcount=${rows.length + 1} tabindex="0"
-      aria-activedescendant=${cursor >= 0 ? `row-${cursor}` : undefined}>
-    <div class="grid-head" role="row" aria-rowindex="1" style=${style}>
-      <${Head} column=${HEALTH} sort=${sort} onSort=${onSort} />
-      ${columns.map((column) => html`<${Head} key=${column.id} column=${column} sort=${sort} onSort=${onSort} />`)}
+    shown.push(
+      html`<${Row}
+        key=${rows[i].id}
+        row=${rows[i]}
+        index=${i}
+        columns=${columns}
+        layout=${style}
+        on=${i === cursor}
+        now=${now}
+        badCell=${badCell}
+        stamp=${stamp}
+      />`,
+    );
+  return html`
+    <div
+      class="grid"
+      ref=${ref}
+      role="grid"
+      aria-label=${label}
+      aria-rowcount=${rows.length + 1}
+      tabindex="0"
+      aria-activedescendant=${cursor >= 0 ? `row-${cursor}` : undefined}
+    >
+      <div class="grid-head" role="row" aria-rowindex="1" style=${style}>
+        <${Head} column=${HEALTH} sort=${sort} onSort=${onSort} />
+        ${columns.map((column) => html`<${Head} key=${column.id} column=${column} sort=${sort} onSort=${onSort} />`)}
+      </div>
+      <div
+        class="grid-body"
+        role="rowgroup"
+        style=${{ height: `${rows.length * HEIGHT}px`, minWidth: style.minWidth }}
+      >
+        ${shown}
+      </div>
     </div>
-    <div class="grid-body" role="rowgroup" style=${{ height: `${rows.length * HEIGHT}px`, minWidth: style.minWidth }}>${shown}</div>
-  </div>`;
+  `;
 }
 
 // Sorted by health, what fails comes first.
@@ -124,10 +150,26 @@ export const HEALTH = {
 
 function Head({ column, sort, onSort }) {
   const active = sort === column.id ? "ascending" : sort === `-${column.id}` ? "descending" : "none";
-  return html`<span role="columnheader" aria-sort=${active} class=${column.numeric ? "numeric" : ""}>
-    <button type="button" aria-label=${column.title ? undefined : column.id} title=${column.tip || `Sort by ${column.title}`} onClick=${() => onSort(column.id)}>
-      ${column.title}${active !== "none" && html`<span class="arrow" aria-hidden="true">${active === "ascending" ? "↑" : "↓"}</span>`}
-    </button></span>`;
+  return html`
+    <span role="columnheader" aria-sort=${active} class=${column.numeric ? "numeric" : ""}>
+      <button
+        type="button"
+        aria-label=${column.title ? undefined : column.id}
+        title=${column.tip || `Sort by ${column.title}`}
+        onClick=${() => onSort(column.id)}
+      >
+        ${column.title}
+        ${
+          active !== "none" &&
+          html`
+            <span class="arrow" aria-hidden="true">
+              ${active === "ascending" ? "↑" : "↓"}
+            </span>
+          `
+        }
+      </button>
+    </span>
+  `;
 }
 
 // Rendered anew only when something of it has changed; `now` (seconds) lets ages grow, `stamp` is the version of what
@@ -137,16 +179,44 @@ const Row = (props) =>
 
 function drawn({ row, index, columns, layout: style, on, badCell }) {
   const fresh = row.fresh && performance.now() - row.fresh < 1500;
-  return html`<div class="grid-row ${on ? "on" : ""} ${fresh ? "fresh" : ""}" role="row" id=${`row-${index}`} aria-rowindex=${index + 2}
-      aria-selected=${on} style=${{ top: `${index * HEIGHT}px`, ...style }}>
-    <span role="gridcell" class="health"><${Dot} level=${row.level} title=${row.reason} /></span>
-    ${columns.map((column) => {
-      const text = column.text(row);
-      const tone = badCell?.(column, row, text) ?? "";
-      return html`<span role="gridcell" key=${column.id} class="${column.numeric ? "numeric" : ""} ${tone}" title=${column.hint?.(row) ?? (text.length > 24 ? text : undefined)}>
-        ${column.link?.(row) ? html`<a href=${objectUrl(column.link(row))} tabindex="-1"><${LongName} text=${text} /></a>` : column.cell ? column.cell(row) : text}</span>`;
-    })}
-  </div>`;
+  return html`
+    <div
+      class="grid-row ${on ? "on" : ""} ${fresh ? "fresh" : ""}"
+      role="row"
+      id=${`row-${index}`}
+      aria-rowindex=${index + 2}
+      aria-selected=${on}
+      style=${{ top: `${index * HEIGHT}px`, ...style }}
+    >
+      <span role="gridcell" class="health">
+        <${Dot} level=${row.level} title=${row.reason} />
+      </span>
+      ${columns.map((column) => {
+        const text = column.text(row);
+        const tone = badCell?.(column, row, text) ?? "";
+        return html`
+          <span
+            role="gridcell"
+            key=${column.id}
+            class="${column.numeric ? "numeric" : ""} ${tone}"
+            title=${column.hint?.(row) ?? (text.length > 24 ? text : undefined)}
+          >
+            ${
+              column.link?.(row)
+                ? html`
+                  <a href=${objectUrl(column.link(row))} tabindex="-1">
+                    <${LongName} text=${text} />
+                  </a>
+                `
+                : column.cell
+                  ? (column.cell(row))
+                  : (text)
+            }
+          </span>
+        `;
+      })}
+    </div>
+  `;
 }
 
 // The columns of a list: namespace and name first, then what the kind prints, then the age.
@@ -178,7 +248,13 @@ export function columnsOf(list, { wide, chosen, manyNamespaces, measured, events
     value: (row) => row.name,
     bounds: growing ? [12, 28] : narrow.matches ? [12, 21] : [18, 36],
   };
-  const ns = { id: "namespace", title: "Namespace", text: (row) => row.ns, value: (row) => row.ns, bounds: [9, 24] };
+  const ns = {
+    id: "namespace",
+    title: "Namespace",
+    text: (row) => row.ns,
+    value: (row) => row.ns,
+    bounds: [9, 24],
+  };
   const age = {
     id: "age",
     title: "Age",

@@ -18,9 +18,21 @@ export function Lazy({ load, name, ...rest }) {
       over = true;
     };
   }, []);
-  if (!found) return html`<div class="page loading" aria-busy="true">Loading…</div>`;
+  if (!found)
+    return html`
+      <div class="page loading" aria-busy="true">
+        Loading…
+      </div>
+    `;
   if (found.problem)
-    return html`<div class="failure" role="alert"><h2>This page could not be fetched</h2><p>${found.problem}</p>
-    <button type="button" class="quiet" onClick=${() => location.reload()}>Load it again</button></div>`;
+    return html`
+      <div class="failure" role="alert">
+        <h2>This page could not be fetched</h2>
+        <p>${found.problem}</p>
+        <button type="button" class="quiet" onClick=${() => location.reload()}>
+          Load it again
+        </button>
+      </div>
+    `;
   return html`<${found.Page} ...${rest} />`;
 }

@@ -142,7 +142,12 @@ export function LogTab({ pod, allowed, doubt }) {
   const log = useMemo(() => (allowed ? new Log(wanted) : null), [name, allowed]);
   useEffect(() => () => log?.close(), [log]);
   if (!allowed) return html`<${Empty}>You may not read the log of this pod.<//>`;
-  return html`<div class="log"><${LogTools} log=${log} names=${names} container=${container} previous=${previous} pod=${pod} doubt=${doubt} /><${Lines} key=${name} log=${log} /></div>`;
+  return html`
+    <div class="log">
+      <${LogTools} log=${log} names=${names} container=${container} previous=${previous} pod=${pod} doubt=${doubt} />
+      <${Lines} key=${name} log=${log} />
+    </div>
+  `;
 }
 
 function LogTools({ log, names, container, previous, pod, doubt }) {
@@ -153,13 +158,61 @@ function LogTools({ log, names, container, previous, pod, doubt }) {
       `${pod.metadata.name}-${container}.log`,
       log.lines.map((line) => `${line.time} ${line.text}`).join("\n") + "\n",
     );
-  return html`<div class="tools">
-    <select aria-label="Container" onChange=${(event) => setQuery({ container: event.target.value })}>${names.map((one) => html`<option key=${one} value=${one} selected=${one === container}>${one}</option>`)}</select>
-    <input type="search" class="filter" data-key="filter" placeholder="Find, or /regular expression/" value=${q} aria-label="Find in the log" aria-invalid=${Boolean(problem)} title=${problem ?? ""} onInput=${(event) => setQuery({ q: event.target.value })} />
-    <button type="button" class="quiet" aria-pressed=${only === "1"} onClick=${() => setQuery({ only: only ? "" : "1" })}>Only matches</button>
-    <button type="button" class="quiet" aria-pressed=${times === "1"} onClick=${() => setQuery({ times: times ? "" : "1" })}>Times</button>
-    <button type="button" class="quiet" aria-pressed=${previous} title="The log of the container's run before this one" onClick=${() => setQuery({ previous: previous ? "" : "1" })}>Previous run</button>
-    <div class="right"><${LogState} log=${log} previous=${previous} doubt=${doubt} /><button type="button" class="quiet" onClick=${save}>Download</button></div></div>`;
+  return html`
+    <div class="tools">
+      <select aria-label="Container" onChange=${(event) => setQuery({ container: event.target.value })}>
+        ${names.map(
+          (one) => html`
+            <option key=${one} value=${one} selected=${one === container}>
+              ${one}
+            </option>
+          `,
+        )}
+      </select>
+      <input
+        type="search"
+        class="filter"
+        data-key="filter"
+        placeholder="Find, or /regular expression/"
+        value=${q}
+        aria-label="Find in the log"
+        aria-invalid=${Boolean(problem)}
+        title=${problem ?? ""}
+        onInput=${(event) => setQuery({ q: event.target.value })}
+      />
+      <button
+        type="button"
+        class="quiet"
+        aria-pressed=${only === "1"}
+        onClick=${() => setQuery({ only: only ? "" : "1" })}
+      >
+        Only matches
+      </button>
+      <button
+        type="button"
+        class="quiet"
+        aria-pressed=${times === "1"}
+        onClick=${() => setQuery({ times: times ? "" : "1" })}
+      >
+        Times
+      </button>
+      <button
+        type="button"
+        class="quiet"
+        aria-pressed=${previous}
+        title="The log of the container's run before this one"
+        onClick=${() => setQuery({ previous: previous ? "" : "1" })}
+      >
+        Previous run
+      </button>
+      <div class="right">
+        <${LogState} log=${log} previous=${previous} doubt=${doubt} />
+        <button type="button" class="quiet" onClick=${save}>
+          Download
+        </button>
+      </div>
+    </div>
+  `;
 }
 
 function LogState({ log, previous, doubt }) {
@@ -171,7 +224,12 @@ function LogState({ log, previous, doubt }) {
     error: ["bad", log.problem],
   };
   const [level, text] = words[log.state.value];
-  return html`<span class="log-state" role="status"><span class="dot ${level}"></span>${text}</span>`;
+  return html`
+    <span class="log-state" role="status">
+      <span class="dot ${level}"></span>
+      ${text}
+    </span>
+  `;
 }
 
 function Lines({ log }) {
@@ -204,16 +262,69 @@ function Lines({ log }) {
   };
   const first = Math.max(0, Math.floor(top / HEIGHT) - 10),
     last = Math.min(lines.length, first + Math.ceil(height / HEIGHT) + 25);
-  return html`<div class="log-box" ref=${box} onScroll=${scrolled} tabindex="0" role="log" aria-label="Log lines" aria-live="off">
-      ${!lines.length && html`<${Empty}>${log.state.value === "error" ? log.problem : source.length ? "No line matches." : "No lines yet."}<//>`}
-      <div class="log-body" style=${{ height: `${lines.length * HEIGHT}px` }}>${lines.slice(first, last).map(
-        (
-          line,
-          i,
-        ) => html`<div key=${line.number} class="log-line ${tone(line.text)}" style=${{ top: `${(first + i) * HEIGHT}px` }}>
-        <span class="log-number">${line.number}</span>${times === "1" && html`<time>${line.time.slice(11, 23)}</time>`}<span class="log-text"><${Marked} text=${line.text} pattern=${pattern} />${line.cut > 0 && html`<i class="cut"> … ${bytes(line.cut)} cut</i>`}</span></div>`,
-      )}</div></div>
-    <footer class="status-line">${count(lines.length)} ${only && pattern ? "matching lines" : "lines"}${log.dropped > 0 && ` · the oldest ${count(log.dropped)} were let go, ${count(MAX_LINES)} are kept`}${log.lines.length && frozen ? ` · paused, ${count(Math.max(0, log.number - (frozen.at(-1)?.number ?? 0)))} new` : ""}
-      <span class="right"><button type="button" class="quiet" aria-pressed=${Boolean(frozen)} onClick=${() => setFrozen(frozen ? null : [...log.lines])}>${frozen ? "Go on" : "Pause"}</button>
-      ${!follow && html`<button type="button" class="quiet" onClick=${() => setFollow(true)}>To the end ↓</button>`}</span></footer>`;
+  return html`
+    <div
+      class="log-box"
+      ref=${box}
+      onScroll=${scrolled}
+      tabindex="0"
+      role="log"
+      aria-label="Log lines"
+      aria-live="off"
+    >
+      ${
+        !lines.length &&
+        html`
+          <${Empty}>
+            ${log.state.value === "error" ? log.problem : source.length ? "No line matches." : "No lines yet."}
+          <//>
+        `
+      }
+      <div class="log-body" style=${{ height: `${lines.length * HEIGHT}px` }}>
+        ${lines.slice(first, last).map(
+          (line, i) => html`
+            <div
+              key=${line.number}
+              class="log-line ${tone(line.text)}"
+              style=${{ top: `${(first + i) * HEIGHT}px` }}
+            >
+              <span class="log-number">${line.number}</span>
+              ${times === "1" && html`<time>${line.time.slice(11, 23)}</time>`}
+              <span class="log-text">
+                <${Marked} text=${line.text} pattern=${pattern} />
+                ${line.cut > 0 && html`<i class="cut"> … ${bytes(line.cut)} cut</i>`}
+              </span>
+            </div>
+          `,
+        )}
+      </div>
+    </div>
+    <footer class="status-line">
+      ${count(lines.length)} ${only && pattern ? "matching lines" : "lines"}
+      ${log.dropped > 0 && ` · the oldest ${count(log.dropped)} were let go, ${count(MAX_LINES)} are kept`}
+      ${
+        log.lines.length && frozen
+          ? ` · paused, ${count(Math.max(0, log.number - (frozen.at(-1)?.number ?? 0)))} new`
+          : ""
+      }
+      <span class="right">
+        <button
+          type="button"
+          class="quiet"
+          aria-pressed=${Boolean(frozen)}
+          onClick=${() => setFrozen(frozen ? null : [...log.lines])}
+        >
+          ${frozen ? "Go on" : "Pause"}
+        </button>
+        ${
+          !follow &&
+          html`
+            <button type="button" class="quiet" onClick=${() => setFollow(true)}>
+              To the end ↓
+            </button>
+          `
+        }
+      </span>
+    </footer>
+  `;
 }

@@ -62,7 +62,13 @@ const GONE = ([storage, ns, name]) => storage === "pods" && { ...about("Pod", ns
 
 export function LogsLink({ object, objectKey }) {
   const query = object?.metadata ? queryOf(object) : GONE(objectKey);
-  return query ? html`<a class="quiet" href=${pageUrl("logs", { from: "now-1h", ...query })}>Search logs</a>` : null;
+  return query
+    ? html`
+      <a class="quiet" href=${pageUrl("logs", { from: "now-1h", ...query })}>
+        Search logs
+      </a>
+    `
+    : null;
 }
 
 // What a pod's container said until a moment (RFC 3339), and a little after.

@@ -19,17 +19,38 @@ function Dialog({ label, children }) {
   const close = () => {
     overlay.value = null;
   };
-  return html`<dialog ref=${ref} aria-label=${label} onClose=${close} onCancel=${close} onClick=${(event) => {
-    if (event.target === ref.current) close();
-  }}>
-    <div class="dialog">${children}</div></dialog>`;
+  return html`
+    <dialog
+      ref=${ref}
+      aria-label=${label}
+      onClose=${close}
+      onCancel=${close}
+      onClick=${(event) => {
+        if (event.target === ref.current) close();
+      }}
+    >
+      <div class="dialog">${children}</div>
+    </dialog>
+  `;
 }
 
-const Help = () =>
-  html`<${Dialog} label="Keys"><h2>Keys</h2><dl class="keys">${KEYS.map(
-    ([key, what]) =>
-      html`<div key=${key}><dt>${key.split(/\s+/).map((one) => html`<kbd>${one}</kbd>`)}</dt><dd>${what}</dd></div>`,
-  )}</dl><//>`;
+const Help = () => html`
+  <${Dialog} label="Keys">
+    <h2>Keys</h2>
+    <dl class="keys">
+      ${KEYS.map(
+        ([key, what]) => html`
+          <div key=${key}>
+            <dt>
+              ${key.split(/\s+/).map((one) => html`<kbd>${one}</kbd>`)}
+            </dt>
+            <dd>${what}</dd>
+          </div>
+        `,
+      )}
+    </dl>
+  <//>
+`;
 
 function useFound(text) {
   const [found, setFound] = useState([]);
@@ -74,23 +95,53 @@ function Find() {
     else return;
     event.preventDefault();
   };
-  return html`<${Dialog} label="Find"><input class="find" type="text" role="combobox" aria-expanded=${found.length > 0} aria-controls="found" aria-label="Find by name" autofocus
-      placeholder="Find by name, kind or namespace" value=${text} spellcheck="false" autocomplete="off" onInput=${(
-        event,
-      ) => {
-        setText(event.target.value);
-        setAt(0);
-      }} onKeyDown=${key} />
-    <ul id="found" class="found" role="listbox">${found.map(
-      (
-        hit,
-        i,
-      ) => html`<li key=${hit.key?.join() ?? hit.page} role="option" aria-selected=${i === at} class=${i === at ? "on" : ""}>
-      <a href=${url(hit)} tabindex="-1" onClick=${() => {
-        overlay.value = null;
-      }}><span class="kind">${hit.kind ?? "Page"}</span><b>${hit.key?.[2] ?? hit.title}</b><span class="dim">${hit.key?.[1] ?? ""}</span></a></li>`,
-    )}
-      ${text && !found.length && html`<li class="dim">Nothing of that name.</li>`}</ul><//>`;
+  return html`
+    <${Dialog} label="Find">
+      <input
+        class="find"
+        type="text"
+        role="combobox"
+        aria-expanded=${found.length > 0}
+        aria-controls="found"
+        aria-label="Find by name"
+        autofocus
+        placeholder="Find by name, kind or namespace"
+        value=${text}
+        spellcheck="false"
+        autocomplete="off"
+        onInput=${(event) => {
+          setText(event.target.value);
+          setAt(0);
+        }}
+        onKeyDown=${key}
+      />
+      <ul id="found" class="found" role="listbox">
+        ${found.map(
+          (hit, i) => html`
+            <li
+              key=${hit.key?.join() ?? hit.page}
+              role="option"
+              aria-selected=${i === at}
+              class=${i === at ? "on" : ""}
+            >
+              <a
+                href=${url(hit)}
+                tabindex="-1"
+                onClick=${() => {
+                  overlay.value = null;
+                }}
+              >
+                <span class="kind">${hit.kind ?? "Page"}</span>
+                <b>${hit.key?.[2] ?? hit.title}</b>
+                <span class="dim">${hit.key?.[1] ?? ""}</span>
+              </a>
+            </li>
+          `,
+        )}
+        ${text && !found.length && html`<li class="dim">Nothing of that name.</li>`}
+      </ul>
+    <//>
+  `;
 }
 
 export const Overlays = () =>

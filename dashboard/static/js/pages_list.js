@@ -107,31 +107,63 @@ export function ListPage({ kinds }) {
     const [first, second] = columns.find((column) => column.id === id)?.down ? [`-${id}`, id] : [id, `-${id}`];
     setQuery({ sort: sort === first ? second : sort === second ? "" : first });
   };
-  return html`<div class="page list-page">
-    <${Tabs} page=${page} kinds=${kinds} />
-    <${Tools} ...${{ q, level, labels, wide, counts, list, rows, columns, title, usage }} />
-    ${
-      list.error
-        ? html`<${Failure} error=${list.error} />`
-        : html`
-      <${Grid} columns=${columns} rows=${rows} sort=${sort} onSort=${onSort} label=${title} badCell=${badCell} onWindow=${usage.want} stamp=${used} sampleKey=${`${page}/${ns}/${list.columns.length}`} />
-      ${!rows.length && !list.loading && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}`
-    }
-    <footer class="status-line"><span class="counted">${list.loading && !list.error ? "Loading…" : `${count(rows.length)} of ${count(list.rows.size)}`}</span>
-      ${list.total > list.rows.size && !list.loading && html` · the first ${count(list.rows.size)} of ${count(list.total)} are shown: choose a namespace or a label to see others`}
-      <${UsageState} usage=${usage} />
-    </footer>
-  </div>`;
+  return html`
+    <div class="page list-page">
+      <${Tabs} page=${page} kinds=${kinds} />
+      <${Tools} ...${{ q, level, labels, wide, counts, list, rows, columns, title, usage }} />
+      ${
+        list.error
+          ? html`<${Failure} error=${list.error} />`
+          : html`
+            <${Grid}
+              columns=${columns}
+              rows=${rows}
+              sort=${sort}
+              onSort=${onSort}
+              label=${title}
+              badCell=${badCell}
+              onWindow=${usage.want}
+              stamp=${used}
+              sampleKey=${`${page}/${ns}/${list.columns.length}`}
+            />
+            ${!rows.length && !list.loading && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}
+          `
+      }
+      <footer class="status-line">
+        <span class="counted">
+          ${list.loading && !list.error ? "Loading…" : `${count(rows.length)} of ${count(list.rows.size)}`}
+        </span>
+        ${
+          list.total > list.rows.size &&
+          !list.loading &&
+          html` · the first ${count(list.rows.size)} of ${count(list.total)} are shown: choose a namespace or a label
+          to see others
+        `
+        }
+        <${UsageState} usage=${usage} />
+      </footer>
+    </div>
+  `;
 }
 
-const Nothing = ({ list, title, filtered }) =>
-  html`<p class="empty">${
-    filtered
-      ? html`Nothing matches. <button type="button" class="link" onClick=${() => setQuery({ q: "", level: "", labels: "" })}>Clear the filters</button>`
-      : list.rows.size
-        ? ""
-        : `There are no ${title.toLowerCase()}${namespaces.value.length ? ` in ${namespaces.value.join(", ")}` : ""}.`
-  }</p>`;
+const Nothing = ({ list, title, filtered }) => html`
+  <p class="empty">
+    ${
+      filtered
+        ? html`
+          Nothing matches.${" "}
+          <button type="button" class="link" onClick=${() => setQuery({ q: "", level: "", labels: "" })}>
+            Clear the filters
+          </button>
+        `
+        : list.rows.size
+          ? ("")
+          : (
+              `There are no ${title.toLowerCase()}${namespaces.value.length ? ` in ${namespaces.value.join(", ")}` : ""}.`
+            )
+    }
+  </p>
+`;
 
 export function Tabs({ page, kinds }) {
   const group = groupOf(page);
@@ -139,15 +171,18 @@ export function Tabs({ page, kinds }) {
     (storage) => storage === "workloads" || kinds?.some((kind) => kind.storage === storage),
   );
   const all = shown.includes(page) ? shown : group.id === "kinds" ? ["kinds", page] : [...shown, page];
-  return html`<nav class="tabs" aria-label="Kinds">
-    ${all.map(
-      (
-        storage,
-      ) => html`<a key=${storage} href=${pageUrl(storage)} aria-current=${storage === page ? "page" : undefined}>
-      ${storage === "kinds" ? "All kinds" : kindTitle(storage, kinds)}
-      ${storage !== "kinds" && html`<span class="count">${count(tabCount(storage, kinds))}</span>`}</a>`,
-    )}
-  </nav>`;
+  return html`
+    <nav class="tabs" aria-label="Kinds">
+      ${all.map(
+        (storage) => html`
+          <a key=${storage} href=${pageUrl(storage)} aria-current=${storage === page ? "page" : undefined}>
+            ${storage === "kinds" ? "All kinds" : kindTitle(storage, kinds)}
+            ${storage !== "kinds" && html`<span class="count">${count(tabCount(storage, kinds))}</span>`}
+          </a>
+        `,
+      )}
+    </nav>
+  `;
 }
 
 function tabCount(storage, kinds) {
@@ -170,33 +205,78 @@ function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usa
     toast(`${count(rows.length)} rows copied as TSV`);
   };
   const save = async () => download(`${title.toLowerCase().replace(/\s+/g, "-")}.csv`, await text(true), "text/csv");
-  return html`<div class="tools" role="search">
-    <input ref=${field} type="search" class="filter" data-key="filter" placeholder="Filter ${title.toLowerCase()}   /" value=${q} aria-label="Filter by text"
-      spellcheck="false" autocomplete="off" onInput=${(event) => setQuery({ q: event.target.value })} />
-    <input type="text" class="filter labels-filter" placeholder="Labels: app=web, tier in (a,b)" value=${draft ?? labels} aria-label="Label selector" spellcheck="false"
-      autocomplete="off" onInput=${(event) => setDraft(event.target.value)} onChange=${(event) => {
-        setQuery({ labels: event.target.value.trim() });
-        setDraft(null);
-      }} />
-    <div class="chips" role="group" aria-label="Filter by health">
-      ${[2, 1, 0, 3]
-        .filter((number) => counts[number] || level.includes(String(number)))
-        .map(
-          (number) => html`<button key=${number} type="button"
-        class="chip ${LEVELS[number]}" aria-pressed=${level.includes(String(number))} onClick=${() => toggle(String(number))}>
-        <span class="dot ${LEVELS[number]}"></span>${title === "Events" && number === 2 ? "warnings" : LEVEL_WORDS[number]} <b>${count(counts[number])}</b></button>`,
-        )}
+  return html`
+    <div class="tools" role="search">
+      <input
+        ref=${field}
+        type="search"
+        class="filter"
+        data-key="filter"
+        placeholder="Filter ${title.toLowerCase()}   /"
+        value=${q}
+        aria-label="Filter by text"
+        spellcheck="false"
+        autocomplete="off"
+        onInput=${(event) => setQuery({ q: event.target.value })}
+      />
+      <input
+        type="text"
+        class="filter labels-filter"
+        placeholder="Labels: app=web, tier in (a,b)"
+        value=${draft ?? labels}
+        aria-label="Label selector"
+        spellcheck="false"
+        autocomplete="off"
+        onInput=${(event) => setDraft(event.target.value)}
+        onChange=${(event) => {
+          setQuery({ labels: event.target.value.trim() });
+          setDraft(null);
+        }}
+      />
+      <div class="chips" role="group" aria-label="Filter by health">
+        ${[2, 1, 0, 3]
+          .filter((number) => counts[number] || level.includes(String(number)))
+          .map(
+            (number) => html`
+              <button
+                key=${number}
+                type="button"
+                class="chip ${LEVELS[number]}"
+                aria-pressed=${level.includes(String(number))}
+                onClick=${() => toggle(String(number))}
+              >
+                <span class="dot ${LEVELS[number]}"></span>
+                ${title === "Events" && number === 2 ? "warnings" : LEVEL_WORDS[number]}${" "}
+                <b>${count(counts[number])}</b>
+              </button>
+            `,
+          )}
+      </div>
+      <div class="right">
+        ${
+          list.columns.some((column) => column.wide) &&
+          html`
+            <button
+              type="button"
+              class="quiet"
+              aria-pressed=${wide === "1"}
+              title="More columns   w"
+              data-key="wide"
+              onClick=${() => setQuery({ wide: wide === "1" ? "0" : "1" })}
+            >
+              Wide
+            </button>
+          `
+        }
+        <button type="button" class="quiet" title="Copy the rows as tab-separated text" onClick=${copy}>
+          TSV
+        </button>
+        <button type="button" class="quiet" title="Download the rows as comma-separated text" onClick=${save}>
+          CSV
+        </button>
+      </div>
     </div>
-    <div class="right">
-      ${
-        list.columns.some((column) => column.wide) &&
-        html`<button type="button" class="quiet" aria-pressed=${wide === "1"} title="More columns   w" data-key="wide"
-        onClick=${() => setQuery({ wide: wide === "1" ? "0" : "1" })}>Wide</button>`
-      }
-      <button type="button" class="quiet" title="Copy the rows as tab-separated text" onClick=${copy}>TSV</button>
-      <button type="button" class="quiet" title="Download the rows as comma-separated text" onClick=${save}>CSV</button>
-    </div>
-  </div>`;
+  `;
 }
 
 export function KindsPage({ kinds }) {
@@ -208,14 +288,49 @@ export function KindsPage({ kinds }) {
       (a, b) =>
         compare(a.group.includes("."), b.group.includes(".")) || compare(a.group, b.group) || compare(a.kind, b.kind),
     );
-  return html`<div class="page"><div class="tools"><input type="search" class="filter" data-key="filter" placeholder="Filter kinds   /" value=${query.q ?? ""}
-      aria-label="Filter kinds" onInput=${(event) => setQuery({ q: event.target.value })} /></div>
-    <div class="panel"><table class="plain"><thead><tr><th>Kind</th><th>API group</th><th>Version</th><th>Scope</th><th>Short</th><th class="numeric">Objects</th></tr></thead>
-      <tbody>${shown.map(
-        (
-          kind,
-        ) => html`<tr key=${kind.storage}><td><a href=${pageUrl(kind.storage, { q: "" })}>${kind.kind}</a></td><td class="dim">${kind.group || "core"}</td>
-        <td class="dim">${kind.version}</td><td class="dim">${kind.namespaced ? "Namespaced" : "Cluster"}</td><td class="dim">${kind.short.join(", ")}</td>
-        <td class="numeric ${kind.count ? "" : "dim"}">${count(kind.count)}</td></tr>`,
-      )}</tbody></table></div></div>`;
+  return html`
+    <div class="page">
+      <div class="tools">
+        <input
+          type="search"
+          class="filter"
+          data-key="filter"
+          placeholder="Filter kinds   /"
+          value=${query.q ?? ""}
+          aria-label="Filter kinds"
+          onInput=${(event) => setQuery({ q: event.target.value })}
+        />
+      </div>
+      <div class="panel">
+        <table class="plain">
+          <thead>
+            <tr>
+              <th>Kind</th>
+              <th>API group</th>
+              <th>Version</th>
+              <th>Scope</th>
+              <th>Short</th>
+              <th class="numeric">Objects</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${shown.map(
+              (kind) => html`
+                <tr key=${kind.storage}>
+                  <td>
+                    <a href=${pageUrl(kind.storage, { q: "" })}>${kind.kind}</a>
+                  </td>
+                  <td class="dim">${kind.group || "core"}</td>
+                  <td class="dim">${kind.version}</td>
+                  <td class="dim">${kind.namespaced ? "Namespaced" : "Cluster"}</td>
+                  <td class="dim">${kind.short.join(", ")}</td>
+                  <td class="numeric ${kind.count ? "" : "dim"}">${count(kind.count)}</td>
+                </tr>
+              `,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  `;
 }

@@ -12,5 +12,8 @@ export function toast(message) {
   }, 1800);
 }
 
-export const Toast = () =>
-  html`<div class="toast" role="status" aria-live="polite" hidden=${!text.value}>${text.value}</div>`;
+export const Toast = () => html`
+  <div class="toast" role="status" aria-live="polite" hidden=${!text.value}>
+    ${text.value}
+  </div>
+`;

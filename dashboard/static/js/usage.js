@@ -129,10 +129,14 @@ function column(usage, { id, title, at, show, bounds }) {
         ? `${title} used now, of its limit, else of its request`
         : `${title} used now, of what is allocatable`,
     hint: (row) => hint(usage, row, { title, at, show }),
-    cell: (
-      row,
-    ) => html`<${Bar} used=${use(row)?.[at]} amounts=${row.amounts?.slice(2 * at, 2 * at + 2) ?? [0, 0]} show=${show}
-      old=${usage.problem || isOld(use(row))} />`,
+    cell: (row) => html`
+      <${Bar}
+        used=${use(row)?.[at]}
+        amounts=${row.amounts?.slice(2 * at, 2 * at + 2) ?? [0, 0]}
+        show=${show}
+        old=${usage.problem || isOld(use(row))}
+      />
+    `,
   };
 }
 
@@ -156,13 +160,24 @@ function Bar({ used, amounts: [request, limit], show, old }) {
   const most = limit || request,
     share = most && used !== undefined ? used / most : 0;
   const tone = !limit ? "" : share > FULL ? "bad" : share > CLOSE ? "progress" : "";
-  return html`<span class="usage ${old ? "old" : ""}"><span>${used === undefined ? html`<span class="dim">–</span>` : html`<b class=${tone && `tone ${tone}`}>${show(used)}</b>`}${most ? html`<span class="dim"> / ${show(most)}</span>` : ""}</span>
-    ${
-      most > 0 &&
-      used !== undefined &&
-      html`<span class="usage-bar ${limit ? "" : "open"}" aria-hidden="true"><i class=${tone} style=${{ width: `${Math.min(100, share * 100)}%` }} />
-      ${limit > 0 && request > 0 && request < limit && html`<s style=${{ left: `${(request / limit) * 100}%` }} />`}</span>`
-    }</span>`;
+  return html`
+    <span class="usage ${old ? "old" : ""}">
+      <span>
+        ${used === undefined ? html`<span class="dim">–</span>` : html`<b class=${tone && `tone ${tone}`}>${show(used)}</b>`}
+        ${most ? html`<span class="dim"> / ${show(most)}</span>` : ""}
+      </span>
+      ${
+        most > 0 &&
+        used !== undefined &&
+        html`
+          <span class="usage-bar ${limit ? "" : "open"}" aria-hidden="true">
+            <i class=${tone} style=${{ width: `${Math.min(100, share * 100)}%` }} />
+            ${limit > 0 && request > 0 && request < limit && html`<s style=${{ left: `${(request / limit) * 100}%` }} />`}
+          </span>
+        `
+      }
+    </span>
+  `;
 }
 
 export function useUsage(kind, ns, { all = false, sum = false }) {
@@ -189,8 +204,22 @@ export function UsageState({ usage }) {
     ? (usage.total?.[2] ?? 0)
     : usage.rows.reduce((most, row) => Math.max(most, usage.uses.get(placeOf(row))?.[2] ?? 0), 0);
   if (usage.problem) {
-    return html`<span class="usage-state ${usage.problem.why === "off" ? "" : "bad"}" role="status" title=${usage.problem.text}>${usage.problem.text}${newest > 0 && html` The figures are <b>${human(now - newest)}</b> old.`}</span>`;
+    return html`
+      <span
+        class="usage-state ${usage.problem.why === "off" ? "" : "bad"}"
+        role="status"
+        title=${usage.problem.text}
+      >
+        ${usage.problem.text}
+        ${newest > 0 && html` The figures are <b>${human(now - newest)}</b> old.`}
+      </span>
+    `;
   }
   if (!newest) return null;
-  return html`<span class="usage-state ${now - newest > OLD ? "bad" : ""}" role="status">${usage.sum ? "" : "CPU and memory "}${now - newest > OLD ? "last " : ""}measured <b>${human(now - newest)}</b> ago</span>`;
+  return html`
+    <span class="usage-state ${now - newest > OLD ? "bad" : ""}" role="status">
+      ${usage.sum ? "" : "CPU and memory "}
+      ${now - newest > OLD ? "last " : ""}measured <b>${human(now - newest)}</b> ago
+    </span>
+  `;
 }

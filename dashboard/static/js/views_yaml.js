@@ -32,10 +32,19 @@ function visible(lines, folded) {
 
 const highlight = (text) => {
   const match = /^(- )?("[^"]*"|[\w./-]+):(.*)$/.exec(text);
-  if (!match) return text.startsWith("- ") ? html`<span class="y-dash">- </span>${text.slice(2)}` : text;
+  if (!match)
+    return text.startsWith("- ")
+      ? html`
+        <span class="y-dash">- </span>
+        ${text.slice(2)}
+      `
+      : text;
   const value = match[3];
   const kind = /^ (-?\d+(\.\d+)?|true|false|null)$/.test(value) ? "y-num" : "y-str";
-  return html`${match[1] && html`<span class="y-dash">- </span>`}<span class="y-key">${match[2]}</span>:<span class=${kind}>${value}</span>`;
+  return html`
+    ${match[1] && html`<span class="y-dash">- </span>`}
+    <span class="y-key">${match[2]}</span>:<span class=${kind}>${value}</span>
+  `;
 };
 
 export function YamlTab({ object, name }) {
@@ -48,13 +57,51 @@ export function YamlTab({ object, name }) {
       if (!next.delete(path)) next.add(path);
       return next;
     });
-  return html`<div class="yaml-tab"><div class="tools"><span class="dim">Credentials are masked before they leave the server.</span>
-      <div class="right"><${Copy} text=${() => yamlText(object)} label="Copy" /><button type="button" class="quiet" onClick=${() => download(`${name}.yaml`, yamlText(object), "application/yaml")}>Download</button></div></div>
-    <pre class="code yaml" tabindex="0">${shown.slice(0, MAX_SHOWN).map(
-      (line, i) => html`<div key=${i} class="line">
-      ${line.fold ? html`<button type="button" class="fold" tabindex="-1" aria-label=${`${folded.has(line.path) ? "unfold" : "fold"} ${line.path}`} aria-expanded=${!folded.has(line.path)} onClick=${() => toggle(line.path)}>${folded.has(line.path) ? "▸" : "▾"}</button>` : html`<span class="fold"></span>`}${"  ".repeat(line.depth)}${highlight(line.text)}${folded.has(line.path) && line.fold ? html`<span class="dim"> …</span>` : ""}</div>`,
-    )}
-      ${shown.length > MAX_SHOWN && html`<div class="dim">… ${shown.length - MAX_SHOWN} more lines: download to see them</div>`}</pre></div>`;
+  return html`
+    <div class="yaml-tab">
+      <div class="tools">
+        <span class="dim">Credentials are masked before they leave the server.</span>
+        <div class="right">
+          <${Copy} text=${() => yamlText(object)} label="Copy" />
+          <button
+            type="button"
+            class="quiet"
+            onClick=${() => download(`${name}.yaml`, yamlText(object), "application/yaml")}
+          >
+            Download
+          </button>
+        </div>
+      </div>
+      <pre class="code yaml" tabindex="0">
+        ${shown.slice(0, MAX_SHOWN).map(
+          (line, i) => html`
+            <div key=${i} class="line">
+              ${
+                line.fold
+                  ? html`
+                    <button
+                      type="button"
+                      class="fold"
+                      tabindex="-1"
+                      aria-label=${`${folded.has(line.path) ? "unfold" : "fold"} ${line.path}`}
+                      aria-expanded=${!folded.has(line.path)}
+                      onClick=${() => toggle(line.path)}
+                    >
+                      ${folded.has(line.path) ? "▸" : "▾"}
+                    </button>
+                  `
+                  : html`<span class="fold"></span>`
+              }
+              ${"  ".repeat(line.depth)}
+              ${highlight(line.text)}
+              ${folded.has(line.path) && line.fold ? html`<span class="dim"> …</span>` : ""}
+            </div>
+          `,
+        )}
+        ${shown.length > MAX_SHOWN && html`<div class="dim">… ${shown.length - MAX_SHOWN} more lines: download to see them</div>`}
+      </pre>
+    </div>
+  `;
 }
 
 const withoutNoise = (object) => {
@@ -83,7 +130,25 @@ export function Diff({ before, after }) {
     return hunks(diffLines(text(before), text(after)));
   }, [before, after]);
   if (!lines.length) return html`<${Empty}>No difference besides bookkeeping fields.<//>`;
-  return html`<pre class="code diff" tabindex="0">${lines.slice(0, 4000).map((line, i) => html`${line.gap && html`<div class="gap" key=${`g${i}`}>⋯</div>`}<div key=${i} class=${line.op === "+" ? "plus" : line.op === "-" ? "minus" : ""}>${line.op} ${line.text}</div>`)}</pre>`;
+  return html`
+    <pre class="code diff" tabindex="0">
+      ${lines.slice(0, 4000).map(
+        (line, i) => html`
+          ${
+            line.gap &&
+            html`
+              <div class="gap" key=${`g${i}`}>
+                ⋯
+              </div>
+            `
+          }
+          <div key=${i} class=${line.op === "+" ? "plus" : line.op === "-" ? "minus" : ""}>
+            ${line.op} ${line.text}
+          </div>
+        `,
+      )}
+    </pre>
+  `;
 }
 
 const WORDS = { ADDED: "created", MODIFIED: "changed", DELETED: "deleted" };
@@ -113,12 +178,48 @@ export function HistoryTab({ object, rev }) {
   const after = find(to) ?? moments[0];
   const before = from === "none" ? null : (find(from) ?? moments[moments.indexOf(after) + 1] ?? null);
   const pick = (one) => setQuery({ to: one.rev, from: "" });
-  return html`<div class="history"><ol class="moments" aria-label="Moments">${moments.map(
-    (one) => html`<li key=${one.rev} class="${one === after ? "after" : ""} ${one === before ? "before" : ""}">
-      <button type="button" aria-pressed=${one === after} onClick=${() => pick(one)} title=${fullMoment(one.at)}><span class="verb ${one.type}">${WORDS[one.type]}</span><span>${moment(one.at)}</span><span class="dim"><${Age} at=${one.at} suffix=" ago" /></span>
-        <span class="dim by">${one.by}</span></button>
-      <button type="button" class="quiet" title="Compare from this moment" aria-pressed=${one === before} onClick=${() => setQuery({ from: one.rev, to: after.rev })}>from</button></li>`,
-  )}</ol>
-    <div class="compare"><p class="dim">${before ? html`From ${moment(before.at)} (revision ${before.rev})` : "From nothing"} to ${moment(after.at)} (revision ${after.rev})</p>
-      <${Diff} before=${before?.type === "DELETED" ? null : before?.object} after=${after.type === "DELETED" && !before ? after.object : after.type === "DELETED" ? null : after.object} /></div></div>`;
+  return html`
+    <div class="history">
+      <ol class="moments" aria-label="Moments">
+        ${moments.map(
+          (one) => html`
+            <li key=${one.rev} class="${one === after ? "after" : ""} ${one === before ? "before" : ""}">
+              <button
+                type="button"
+                aria-pressed=${one === after}
+                onClick=${() => pick(one)}
+                title=${fullMoment(one.at)}
+              >
+                <span class="verb ${one.type}">${WORDS[one.type]}</span>
+                <span>${moment(one.at)}</span>
+                <span class="dim">
+                  <${Age} at=${one.at} suffix=" ago" />
+                </span>
+                <span class="dim by">${one.by}</span>
+              </button>
+              <button
+                type="button"
+                class="quiet"
+                title="Compare from this moment"
+                aria-pressed=${one === before}
+                onClick=${() => setQuery({ from: one.rev, to: after.rev })}
+              >
+                from
+              </button>
+            </li>
+          `,
+        )}
+      </ol>
+      <div class="compare">
+        <p class="dim">
+          ${before ? html`From ${moment(before.at)} (revision ${before.rev})` : "From nothing"}${" "}
+          to ${moment(after.at)} (revision ${after.rev})
+        </p>
+        <${Diff}
+          before=${before?.type === "DELETED" ? null : before?.object}
+          after=${after.type === "DELETED" && !before ? after.object : after.type === "DELETED" ? null : after.object}
+        />
+      </div>
+    </div>
+  `;
 }

@@ -17,11 +17,27 @@ function names(lines) {
 
 export function Fields({ lines, asked, store }) {
   const [open, setOpen] = useState("level");
-  return html`<aside class="log-fieldlist" aria-label="Fields"><h2>Fields</h2><ul>${names(lines).map(
-    (name) => html`<li key=${name}>
-    <button type="button" aria-expanded=${open === name} onClick=${() => setOpen(open === name ? "" : name)}>${name}</button>
-    ${open === name && html`<${TopValues} name=${name} asked=${asked} store=${store} />`}</li>`,
-  )}</ul></aside>`;
+  return html`
+    <aside class="log-fieldlist" aria-label="Fields">
+      <h2>Fields</h2>
+      <ul>
+        ${names(lines).map(
+          (name) => html`
+            <li key=${name}>
+              <button
+                type="button"
+                aria-expanded=${open === name}
+                onClick=${() => setOpen(open === name ? "" : name)}
+              >
+                ${name}
+              </button>
+              ${open === name && html`<${TopValues} name=${name} asked=${asked} store=${store} />`}
+            </li>
+          `,
+        )}
+      </ul>
+    </aside>
+  `;
 }
 
 function TopValues({ name, asked, store }) {
@@ -42,10 +58,33 @@ function TopValues({ name, asked, store }) {
       over = true;
     };
   }, [name, about]);
-  if (!found) return html`<p class="dim" aria-busy="true">Counting…</p>`;
+  if (!found)
+    return html`
+      <p class="dim" aria-busy="true">
+        Counting…
+      </p>
+    `;
   if (found.problem) return html`<p class="dim">${found.problem}</p>`;
   const total = found.values.reduce((sum, [, n]) => sum + n, found.others);
   if (!total) return html`<p class="dim">No line has it.</p>`;
-  return html`<ol class="top-values">${found.values.map(([value, n]) => html`<li key=${value}><span class="value" title=${value}>${value.slice(0, 200)}</span><span class="dim">${Math.max(1, Math.round((n / total) * 100))} %</span><${Filters} name=${name} value=${value} /><i style=${{ width: `${(n / total) * 100}%` }} /></li>`)}</ol>
-    <p class="dim">${found.others > 0 ? `${count(found.others)} lines with other values. ` : ""}${found.sampled ? `Counted in the newest ${count(found.sampled)} lines.` : ""}</p>`;
+  return html`
+    <ol class="top-values">
+      ${found.values.map(
+        ([value, n]) => html`
+          <li key=${value}>
+            <span class="value" title=${value}>
+              ${value.slice(0, 200)}
+            </span>
+            <span class="dim">${Math.max(1, Math.round((n / total) * 100))} %</span>
+            <${Filters} name=${name} value=${value} />
+            <i style=${{ width: `${(n / total) * 100}%` }} />
+          </li>
+        `,
+      )}
+    </ol>
+    <p class="dim">
+      ${found.others > 0 ? `${count(found.others)} lines with other values. ` : ""}
+      ${found.sampled ? `Counted in the newest ${count(found.sampled)} lines.` : ""}
+    </p>
+  `;
 }

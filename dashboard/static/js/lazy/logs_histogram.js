@@ -50,34 +50,71 @@ export function Histogram({ doc, stale }) {
     event.stopPropagation();
   };
   const bar = on === null ? null : bars[on];
-  return html`<figure class="histogram ${stale ? "old" : ""}"><svg ref=${box} viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" tabindex="0" role="img" data-total=${doc.total}
-      aria-label=${`${count(doc.total)} lines over time, at most ${count(most)} in one of ${bars.length} bars. Arrows choose a bar, Enter looks into it.`} onKeyDown=${keys} onBlur=${() => setOn(null)}
-      onPointerDown=${(event) => {
-        box.current.setPointerCapture(event.pointerId);
-        setDrag([indexAt(event), indexAt(event)]);
-      }} onPointerLeave=${() => {
-        if (!drag) setOn(null);
-      }}
-      onPointerMove=${(event) => {
-        const at = indexAt(event);
-        setOn(at);
-        if (drag) setDrag([drag[0], at]);
-      }} onPointerUp=${() => {
-        if (drag) {
-          look(...drag);
-          setDrag(null);
+  return html`
+    <figure class="histogram ${stale ? "old" : ""}">
+      <svg
+        ref=${box}
+        viewBox=${`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        tabindex="0"
+        role="img"
+        data-total=${doc.total}
+        aria-label=${`${count(doc.total)} lines over time, at most ${count(most)} in one of ${bars.length} bars. Arrows choose a bar, Enter looks into it.`}
+        onKeyDown=${keys}
+        onBlur=${() => setOn(null)}
+        onPointerDown=${(event) => {
+          box.current.setPointerCapture(event.pointerId);
+          setDrag([indexAt(event), indexAt(event)]);
+        }}
+        onPointerLeave=${() => {
+          if (!drag) setOn(null);
+        }}
+        onPointerMove=${(event) => {
+          const at = indexAt(event);
+          setOn(at);
+          if (drag) setDrag([drag[0], at]);
+        }}
+        onPointerUp=${() => {
+          if (drag) {
+            look(...drag);
+            setDrag(null);
+          }
+        }}
+        onPointerCancel=${() => setDrag(null)}
+      >
+        ${
+          drag &&
+          html`
+            <rect
+              class="drag"
+              x=${Math.min(...drag) * wide}
+              y="0"
+              width=${(Math.abs(drag[0] - drag[1]) + 1) * wide}
+              height=${HEIGHT}
+            />
+          `
         }
-      }} onPointerCancel=${() => setDrag(null)}>
-      ${drag && html`<rect class="drag" x=${Math.min(...drag) * wide} y="0" width=${(Math.abs(drag[0] - drag[1]) + 1) * wide} height=${HEIGHT} />`}
-      ${bar && !drag && html`<rect class="drag" x=${on * wide} y="0" width=${wide} height=${HEIGHT} />`}
-      ${bars.map((one, i) => one.total > 0 && html`<${Bar} key=${one.at} bar=${one} x=${i * wide} wide=${wide} most=${most} />`)}</svg>
-    <figcaption><span class="dim">${when(doc.low, doc.interval)}</span><span class="said" aria-live="polite">${
-      bar
-        ? `${when(bar.at, doc.interval)} · ${count(bar.total)} lines${LEVELS.filter((level) => bar.levels[level])
-            .map((level) => ` · ${title(level)} ${count(bar.levels[level])}`)
-            .join("")}`
-        : ""
-    }</span><span class="dim">${when(doc.high, doc.interval)}</span></figcaption></figure>`;
+        ${bar && !drag && html`<rect class="drag" x=${on * wide} y="0" width=${wide} height=${HEIGHT} />`}
+        ${bars.map(
+          (one, i) =>
+            one.total > 0 && html`<${Bar} key=${one.at} bar=${one} x=${i * wide} wide=${wide} most=${most} />`,
+        )}
+      </svg>
+      <figcaption>
+        <span class="dim">${when(doc.low, doc.interval)}</span>
+        <span class="said" aria-live="polite">
+          ${
+            bar
+              ? `${when(bar.at, doc.interval)} · ${count(bar.total)} lines${LEVELS.filter((level) => bar.levels[level])
+                  .map((level) => ` · ${title(level)} ${count(bar.levels[level])}`)
+                  .join("")}`
+              : ""
+          }
+        </span>
+        <span class="dim">${when(doc.high, doc.interval)}</span>
+      </figcaption>
+    </figure>
+  `;
 }
 
 function Bar({ bar, x, wide, most }) {
@@ -85,6 +122,15 @@ function Bar({ bar, x, wide, most }) {
   return LEVELS.filter((level) => bar.levels[level]).map((level) => {
     const high = Math.max(1, (bar.levels[level] / most) * (HEIGHT - 4));
     below -= high;
-    return html`<rect key=${level} class=${`level ${level || "none"}`} x=${x + wide * 0.08} y=${below} width=${wide * 0.84} height=${high} />`;
+    return html`
+      <rect
+        key=${level}
+        class=${`level ${level || "none"}`}
+        x=${x + wide * 0.08}
+        y=${below}
+        width=${wide * 0.84}
+        height=${high}
+      />
+    `;
   });
 }

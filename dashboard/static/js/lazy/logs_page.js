@@ -165,22 +165,61 @@ export function LogsPage() {
   const problem = found.problem ?? tail.problem;
   const lines = useMemo(() => merged(found.lines, tail.lines, now.order), [found.lines, tail.lines, now.order]);
   if (problem?.why === "off")
-    return html`<div class="page logs-page"><div class="failure"><h2>No logs</h2><p role="status">${problem.message}</p></div></div>`;
+    return html`
+      <div class="page logs-page">
+        <div class="failure">
+          <h2>No logs</h2>
+          <p role="status">${problem.message}</p>
+        </div>
+      </div>
+    `;
   const full = lines.length >= MOST;
   const rest = full
     ? `${count(MOST)} lines are shown: choose a shorter time or a narrower query to see others.`
     : found.next
-      ? html`<button type="button" class="quiet" disabled=${found.busy} onClick=${more}>${found.busy ? "Asking…" : `Next ${PAGE}`}</button>`
+      ? html`
+        <button type="button" class="quiet" disabled=${found.busy} onClick=${more}>
+          ${found.busy ? "Asking…" : `Next ${PAGE}`}
+        </button>
+      `
       : "";
-  return html`<div class="page logs-page">
-    <${QueryBox} problem=${problem} />
-    <${Tools} now=${now} found=${found} paused=${paused} setPaused=${setPaused} waiting=${tail.waiting} again=${() => setRound(round + 1)} />
-    <${Trouble} problem=${problem} at=${found.at} />
-    <${Dropped} bars=${found.bars} />
-    <${Histogram} doc=${found.bars} stale=${Boolean(problem)} />
-    <div class="log-columns"><${Fields} lines=${lines} asked=${found.asked} store=${store} />
-      <${Lines} lines=${lines} wrap=${now.wrap} open=${open} onOpen=${setOpen} store=${store} more=${rest} follow=${now.live && !paused && !open && (now.order === "newest" ? "begin" : "end")}
-        empty=${found.busy && !found.at ? "Asking…" : problem ? "" : now.live ? "No line yet; they appear here as they come." : "No line matches in this time."} /></div></div>`;
+  return html`
+    <div class="page logs-page">
+      <${QueryBox} problem=${problem} />
+      <${Tools}
+        now=${now}
+        found=${found}
+        paused=${paused}
+        setPaused=${setPaused}
+        waiting=${tail.waiting}
+        again=${() => setRound(round + 1)}
+      />
+      <${Trouble} problem=${problem} at=${found.at} />
+      <${Dropped} bars=${found.bars} />
+      <${Histogram} doc=${found.bars} stale=${Boolean(problem)} />
+      <div class="log-columns">
+        <${Fields} lines=${lines} asked=${found.asked} store=${store} />
+        <${Lines}
+          lines=${lines}
+          wrap=${now.wrap}
+          open=${open}
+          onOpen=${setOpen}
+          store=${store}
+          more=${rest}
+          follow=${now.live && !paused && !open && (now.order === "newest" ? "begin" : "end")}
+          empty=${
+            found.busy && !found.at
+              ? "Asking…"
+              : problem
+                ? ""
+                : now.live
+                  ? "No line yet; they appear here as they come."
+                  : "No line matches in this time."
+          }
+        />
+      </div>
+    </div>
+  `;
 }
 
 function Tools({ now, found, paused, setPaused, waiting, again }) {
@@ -192,18 +231,60 @@ function Tools({ now, found, paused, setPaused, waiting, again }) {
     url.searchParams.delete("live");
     return url.href;
   };
-  return html`<div class="tools"><${TimeRange} />
-    <button type="button" class="quiet" onClick=${again} title="Ask again">Refresh</button>
-    <button type="button" class="quiet" aria-pressed=${now.live} onClick=${() => {
-      setPaused(false);
-      setQuery({ live: now.live ? "" : "1" });
-    }}>Live</button>
-    ${now.live && html`<button type="button" class="quiet" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? `Go on${waiting ? ` · ${count(waiting)} new` : ""}` : "Pause"}</button>`}
-    <button type="button" class="quiet" onClick=${() => setQuery({ order: now.order === "newest" ? "oldest" : "" })}>${now.order === "newest" ? "Newest first" : "Oldest first"}</button>
-    <button type="button" class="quiet" aria-pressed=${now.wrap} onClick=${() => setQuery({ wrap: now.wrap ? "" : "1" })}>Wrap</button>
-    <span class="log-count" role="status">${found.bars && found.at ? `${count(found.bars.total)} lines` : ""}</span>
-    <div class="right"><${Copy} text=${link} label="Copy link" title="A link to these lines, with its times fixed" />
-      <a class="quiet" download href=${downloadUrl(now, "text")}>Text</a><a class="quiet" download href=${downloadUrl(now, "json")}>JSON lines</a></div></div>`;
+  return html`
+    <div class="tools">
+      <${TimeRange} />
+      <button type="button" class="quiet" onClick=${again} title="Ask again">
+        Refresh
+      </button>
+      <button
+        type="button"
+        class="quiet"
+        aria-pressed=${now.live}
+        onClick=${() => {
+          setPaused(false);
+          setQuery({ live: now.live ? "" : "1" });
+        }}
+      >
+        Live
+      </button>
+      ${
+        now.live &&
+        html`
+          <button type="button" class="quiet" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>
+            ${paused ? `Go on${waiting ? ` · ${count(waiting)} new` : ""}` : "Pause"}
+          </button>
+        `
+      }
+      <button
+        type="button"
+        class="quiet"
+        onClick=${() => setQuery({ order: now.order === "newest" ? "oldest" : "" })}
+      >
+        ${now.order === "newest" ? "Newest first" : "Oldest first"}
+      </button>
+      <button
+        type="button"
+        class="quiet"
+        aria-pressed=${now.wrap}
+        onClick=${() => setQuery({ wrap: now.wrap ? "" : "1" })}
+      >
+        Wrap
+      </button>
+      <span class="log-count" role="status">
+        ${found.bars && found.at ? `${count(found.bars.total)} lines` : ""}
+      </span>
+      <div class="right">
+        <${Copy} text=${link} label="Copy link" title="A link to these lines, with its times fixed" />
+        <a class="quiet" download href=${downloadUrl(now, "text")}>
+          Text
+        </a>
+        <a class="quiet" download href=${downloadUrl(now, "json")}>
+          JSON lines
+        </a>
+      </div>
+    </div>
+  `;
 }
 
 function downloadUrl(now, format) {
@@ -223,13 +304,22 @@ function downloadUrl(now, format) {
 // Why there is nothing new; how old what is shown is grows by the second.
 function Trouble({ problem, at }) {
   if (!problem || (problem.column !== null && problem.column !== undefined)) return null;
-  return html`<p class="log-trouble" role="alert">${problem.message}${at ? html` What is shown is <b>${human((clock.value - at) / 1000)}</b> old.` : ""}</p>`;
+  return html`
+    <p class="log-trouble" role="alert">
+      ${problem.message}
+      ${at ? html` What is shown is <b>${human((clock.value - at) / 1000)}</b> old.` : ""}
+    </p>
+  `;
 }
 
 // That the time that was asked for reaches into what the store had no room for.
 function Dropped({ bars }) {
   const until = epoch(bars?.dropped_until);
   return until && until * 1000 >= bars.low
-    ? html`<p class="log-dropped" role="note">Lines up to ${fullMoment(Math.floor(until))} were dropped early: the log store has reached its size.</p>`
+    ? html`
+      <p class="log-dropped" role="note">
+        Lines up to ${fullMoment(Math.floor(until))} were dropped early: the log store has reached its size.
+      </p>
+    `
     : null;
 }

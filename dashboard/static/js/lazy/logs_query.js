@@ -31,14 +31,49 @@ export function QueryBox({ problem }) {
     timer.current = setTimeout(() => say(value), REST);
   };
   const wrong = problem?.column !== null && problem?.column !== undefined && text === q ? problem : null;
-  return html`<div class="log-query">
-    <div class="query-field ${wrong ? "wrong" : ""}"><input type="text" data-key="filter" class="filter" spellcheck="false" autocomplete="off" maxlength="4096" value=${text} aria-label="Query"
-        placeholder='timeout level:>=warn pod:web-*   "a phrase"   -not   fields.status:>=500' aria-invalid=${Boolean(wrong)} aria-describedby=${wrong ? "query-problem" : undefined}
-        onInput=${input} onKeyDown=${(event) => {
-          if (event.key === "Enter") say(event.target.value);
-        }} onScroll=${(event) => setLeft(event.target.scrollLeft)} />
-      ${wrong && html`<div class="query-under" aria-hidden="true"><span style=${{ transform: `translateX(${-left}px)` }}>${text.slice(0, wrong.column)}<u>${text.slice(wrong.column, wrong.column + wrong.length) || " "}</u></span></div>`}</div>
-    ${wrong && html`<p id="query-problem" class="query-problem" role="alert"><b>Column ${wrong.column + 1}:</b> ${wrong.message}</p>`}</div>`;
+  return html`
+    <div class="log-query">
+      <div class="query-field ${wrong ? "wrong" : ""}">
+        <input
+          type="text"
+          data-key="filter"
+          class="filter"
+          spellcheck="false"
+          autocomplete="off"
+          maxlength="4096"
+          value=${text}
+          aria-label="Query"
+          placeholder='timeout level:>=warn pod:web-*   "a phrase"   -not   fields.status:>=500'
+          aria-invalid=${Boolean(wrong)}
+          aria-describedby=${wrong ? "query-problem" : undefined}
+          onInput=${input}
+          onKeyDown=${(event) => {
+            if (event.key === "Enter") say(event.target.value);
+          }}
+          onScroll=${(event) => setLeft(event.target.scrollLeft)}
+        />
+        ${
+          wrong &&
+          html`
+            <div class="query-under" aria-hidden="true">
+              <span style=${{ transform: `translateX(${-left}px)` }}>
+                ${text.slice(0, wrong.column)}
+                <u>${text.slice(wrong.column, wrong.column + wrong.length) || " "}</u>
+              </span>
+            </div>
+          `
+        }
+      </div>
+      ${
+        wrong &&
+        html`
+          <p id="query-problem" class="query-problem" role="alert">
+            <b>Column ${wrong.column + 1}:</b> ${wrong.message}
+          </p>
+        `
+      }
+    </div>
+  `;
 }
 
 const local = (ms) => {
@@ -59,11 +94,28 @@ export function TimeRange() {
     const at = Date.parse(event.target.value);
     if (!Number.isNaN(at)) setQuery({ from: stamp(low), to: stamp(high), live: "", [name]: stamp(at) });
   };
-  return html`<span class="time-range"><select aria-label="Time" onChange=${choose} value=${span || "custom"}>
-      ${SPANS.map(([id, title]) => html`<option key=${id} value=${id} selected=${id === span}>${title}</option>`)}<option value="custom" selected=${!span}>From … until …</option></select>
-    ${
-      !span &&
-      html`<input type="datetime-local" step="1" aria-label="From" value=${local(low)} onChange=${set("from")} /><span class="dim">–</span>
-      <input type="datetime-local" step="1" aria-label="Until" value=${local(high)} onChange=${set("to")} />`
-    }</span>`;
+  return html`
+    <span class="time-range">
+      <select aria-label="Time" onChange=${choose} value=${span || "custom"}>
+        ${SPANS.map(
+          ([id, title]) => html`
+            <option key=${id} value=${id} selected=${id === span}>
+              ${title}
+            </option>
+          `,
+        )}
+        <option value="custom" selected=${!span}>
+          From … until …
+        </option>
+      </select>
+      ${
+        !span &&
+        html`
+          <input type="datetime-local" step="1" aria-label="From" value=${local(low)} onChange=${set("from")} />
+          <span class="dim">–</span>
+          <input type="datetime-local" step="1" aria-label="Until" value=${local(high)} onChange=${set("to")} />
+        `
+      }
+    </span>
+  `;
 }

@@ -13,12 +13,29 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(
-    "tool", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["lint-imports"]], ids=" ".join
+    "tool",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["biome", "ci", "--error-on-warnings"],
+        ["mypy"],
+        ["lint-imports"],
+    ],
+    ids=" ".join,
 )
 def test_the_linters_are_silent(tool: list[str]) -> None:
     path = Path(sys.executable).parent / tool[0]
     done = subprocess.run([str(path), *tool[1:]], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_line_of_javascript_is_longer_than_120() -> None:
+    """The formatter leaves markup and comments alone."""
+    ours = [*(ROOT / "dashboard/static/js").rglob("*.js"), *(ROOT / "addons/static").rglob("*.js")]
+    assert ours
+    for path in ours:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            assert len(line) <= 120, f"{path.relative_to(ROOT)}:{number}"
 
 
 def test_the_folder_logging_is_no_package() -> None:

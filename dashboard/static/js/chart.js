@@ -2,8 +2,8 @@
 import uPlot from "../vendor/uplot.js";
 import { serverNow } from "./socket.js";
 
-const STEP = 5,
-  POINTS = 180;
+const STEP = 5;
+const POINTS = 180;
 
 function series(rate) {
   const counts = new Map(rate);
@@ -16,8 +16,8 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 
 // Draw into `box`, or give new data to `plot`; returns the plot.
 export function drawRate(box, rate, plot) {
-  const data = series(rate),
-    look = `${colour("--accent")}${colour("--text-dim")}`;
+  const data = series(rate);
+  const look = `${colour("--accent")}${colour("--text-dim")}`;
   if (plot && plot.look === look && plot.width === box.clientWidth) {
     plot.setData(data);
     return plot;
@@ -36,13 +36,13 @@ export function drawRate(box, rate, plot) {
       cursor: { show: false },
       legend: { show: false },
       padding: [6, 17, 0, 0],
-      scales: { y: { range: (self, low, high) => [0, Math.max(1, high * 1.1)] } },
+      scales: { y: { range: (_self, _low, high) => [0, Math.max(1, high * 1.1)] } },
       axes: [
         {
           ...axis,
           size: 20,
           space: 90,
-          values: (self, ticks) => ticks.map((t) => new Date(t * 1000).toTimeString().slice(0, 5)),
+          values: (_self, ticks) => ticks.map((t) => new Date(t * 1000).toTimeString().slice(0, 5)),
         },
         { ...axis, size: 34, space: 34 },
       ],

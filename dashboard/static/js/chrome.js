@@ -78,19 +78,23 @@ function Behind({ health }) {
   // Without a connection nothing is known of them.
   const live = link.value.state === "live";
   const parts = PARTS.filter(([name]) => health[name] && health[name].why !== "none is configured");
+  const light = (up) => {
+    if (!live || up === null) return "none";
+    return up ? "ok" : "bad";
+  };
+  const gone = (age) => html`<span class="tone bad">${age === null ? "not seen" : human(age)}</span>`;
   return html`
     <ul class="behind">
-      ${parts.map(
-        ([name, title]) => html`
-          <li key=${name} title=${health[name].why}>
-            <span
-              class="dot ${!live || health[name].up === null ? "none" : health[name].up ? "ok" : "bad"}"
-            ></span>
+      ${parts.map(([name, title]) => {
+        const { up, age, why } = health[name];
+        return html`
+          <li key=${name} title=${why}>
+            <span class="dot ${light(up)}"></span>
             ${title}
-            ${live && health[name].up === false && html`<span class="tone bad">${health[name].age === null ? "not seen" : human(health[name].age)}</span>`}
+            ${live && up === false && gone(age)}
           </li>
-        `,
-      )}
+        `;
+      })}
     </ul>
   `;
 }

@@ -62,22 +62,32 @@ const OWN = {
 const replicas = (o) =>
   `${o.status?.readyReplicas ?? 0} ready, ${o.status?.updatedReplicas ?? 0} current, ${o.spec.replicas ?? 1} wanted`;
 
+// Printer columns that the kinds above say elsewhere on the page, or under another name.
+const SHOWN = new Set([
+  "ready",
+  "status",
+  "nominated node",
+  "readiness gates",
+  "containers",
+  "images",
+  "labels",
+  "ip",
+  "node",
+  "selector",
+  "ip address",
+  "cluster-ip",
+  "data",
+]);
+
 // The kind's own facts, then its printer columns that are not among them.
 export function factsOf(storage, object, columns) {
   const own = (OWN[storage]?.(object) ?? []).filter(([, value]) => value);
   const known = new Set(own.map(([name]) => name.toLowerCase().replace(/s$/, "")));
-  const skip =
-    /^(ready|status|nominated node|readiness gates|containers|images|labels|ip|node|selector|ip address|cluster-ip|data)$/i;
-  const rest = columns
-    .filter(
-      ([name, cell]) =>
-        cell !== null &&
-        cell !== "" &&
-        !known.has(name.toLowerCase().replace(/s$/, "")) &&
-        !(OWN[storage] && skip.test(name)),
-    )
-    .map(([name, cell]) => [name, cellText(cell, clock.value)]);
-  return [...own, ...rest];
+  const says = ([name, cell]) => {
+    if (cell === null || cell === "" || known.has(name.toLowerCase().replace(/s$/, ""))) return false;
+    return !(OWN[storage] && SHOWN.has(name.toLowerCase()));
+  };
+  return [...own, ...columns.filter(says).map(([name, cell]) => [name, cellText(cell, clock.value)])];
 }
 
 export function Specifics({ storage, object, objectKey }) {
@@ -140,8 +150,8 @@ function Containers({ pod, objectKey }) {
 }
 
 function Container({ container, init, status, objectKey }) {
-  const state = stateOf(status),
-    last = status?.lastState?.terminated;
+  const state = stateOf(status);
+  const last = status?.lastState?.terminated;
   const amount = (kind) => pairs(container.resources?.[kind]);
   return html`
     <div class="container">
@@ -230,34 +240,30 @@ const command = ({ command = [], args = [] }) => [
     : "",
   "all",
 ];
-const probe = (one) =>
-  one.httpGet
-    ? `GET ${one.httpGet.path ?? "/"} :${one.httpGet.port}`
-    : one.tcpSocket
-      ? `TCP :${one.tcpSocket.port}`
-      : one.grpc
-        ? `gRPC :${one.grpc.port}`
-        : "exec";
-const from = (ref) =>
-  ref?.secretKeyRef
-    ? `Secret ${ref.secretKeyRef.name}: ${ref.secretKeyRef.key}`
-    : ref?.configMapKeyRef
-      ? `ConfigMap ${ref.configMapKeyRef.name}: ${ref.configMapKeyRef.key}`
-      : ref?.fieldRef
-        ? ref.fieldRef.fieldPath
-        : (ref?.resourceFieldRef?.resource ?? "");
+
+function probe({ httpGet, tcpSocket, grpc }) {
+  if (httpGet) return `GET ${httpGet.path ?? "/"} :${httpGet.port}`;
+  if (tcpSocket) return `TCP :${tcpSocket.port}`;
+  return grpc ? `gRPC :${grpc.port}` : "exec";
+}
+
+// Where a variable's value comes from.
+function from({ secretKeyRef: secret, configMapKeyRef: config, fieldRef: field, resourceFieldRef: resource } = {}) {
+  if (secret) return `Secret ${secret.name}: ${secret.key}`;
+  if (config) return `ConfigMap ${config.name}: ${config.key}`;
+  return field?.fieldPath ?? resource?.resource ?? "";
+}
 
 function Volumes({ pod }) {
   if (!pod.spec.volumes?.length) return null;
   const kind = (volume) => Object.keys(volume).find((name) => name !== "name") ?? "";
-  const to = (volume) =>
-    volume.configMap
-      ? link("configmaps", pod.metadata.namespace, volume.configMap.name)
-      : volume.secret
-        ? link("secrets", pod.metadata.namespace, volume.secret.secretName)
-        : volume.persistentVolumeClaim
-          ? link("persistentvolumeclaims", pod.metadata.namespace, volume.persistentVolumeClaim.claimName)
-          : (volume.hostPath?.path ?? "");
+  const { namespace } = pod.metadata;
+  const to = ({ configMap, secret, persistentVolumeClaim, hostPath }) => {
+    if (configMap) return link("configmaps", namespace, configMap.name);
+    if (secret) return link("secrets", namespace, secret.secretName);
+    if (persistentVolumeClaim) return link("persistentvolumeclaims", namespace, persistentVolumeClaim.claimName);
+    return hostPath?.path ?? "";
+  };
   return html`
     <${Panel} title="Volumes" count=${pod.spec.volumes.length}>
       <table class="plain">
@@ -335,8 +341,8 @@ const Ports = ({ ports }) => html`
 `;
 
 function Data({ object }) {
-  const entries = Object.entries({ ...object.data, ...object.binaryData }),
-    short = ([, value]) => value.length <= 120 && !value.includes("\n");
+  const entries = Object.entries({ ...object.data, ...object.binaryData });
+  const short = ([, value]) => value.length <= 120 && !value.includes("\n");
   const rows = entries.filter((entry) => !short(entry));
   return html`
     <${Panel} title="Data" count=${entries.length}>

@@ -1,16 +1,16 @@
-// The charts of an object or of the cluster: asked for at intervals, drawn together, with one crosshair. They say how old
-// they are, and why, as soon as nothing new comes.
+// The charts of an object or of the cluster: asked for at intervals, drawn together, with one crosshair. They say how
+// old they are, and why, as soon as nothing new comes.
 import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
 import { clock, link, question, serverNow } from "./socket.js";
 import { route, setQuery } from "./router.js";
 import { theme } from "./chrome.js";
-import { bytes, count, epoch, fullMoment, human } from "./format.js";
+import { bytes, count, epoch, fullMoment, human, sentence } from "./format.js";
 import { LongName, Panel, Some } from "./parts.js";
 
 export const RANGES = ["15m", "1h", "6h", "24h", "7d", "30d"];
 const SECONDS = { "15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
-const PATIENCE = 12_000,
-  RETRY = 3_000; // milliseconds
+const PATIENCE = 12_000;
+const RETRY = 3_000; // milliseconds
 const OF_WORKLOADS = [
   "deployments.apps",
   "statefulsets.apps",
@@ -24,16 +24,13 @@ export const hasFigures = (storage, object) =>
   ["pods", "nodes", "namespaces", ...OF_WORKLOADS].includes(storage) ||
   (storage === "replicasets.apps" && !object?.metadata.ownerReferences?.length);
 
-const digits = (value) =>
-  value === 0
-    ? "0"
-    : value >= 100
-      ? Math.round(value).toString()
-      : value >= 10
-        ? +value.toFixed(1) + ""
-        : value >= 1
-          ? +value.toFixed(2) + ""
-          : +value.toPrecision(2) + "";
+// Two or three digits that say something.
+function digits(value) {
+  if (value === 0) return "0";
+  if (value >= 100) return String(Math.round(value));
+  if (value >= 10) return String(+value.toFixed(1));
+  return String(value >= 1 ? +value.toFixed(2) : +value.toPrecision(2));
+}
 const SHOW = {
   cores: (value) => (value !== 0 && value < 0.1 ? `${digits(value * 1000)}m` : digits(value)),
   bytes,
@@ -48,51 +45,46 @@ const CHARTS = [
   { id: "restarts", title: "Restarts", metrics: ["restarts"], unit: "in each step" },
 ];
 
-// What of an answer becomes a line: the whole, its parts, the rest of them, and what is requested or allowed.
+// What of an answer becomes a line: of several metrics the total of each; of one the whole, its parts, the rest of
+// them, and what is requested or allowed.
 function linesOf(chart, doc) {
-  const lines = [];
   const found = chart.metrics.filter((name) => doc.figures[name]);
-  if (found.length > 1)
-    found.forEach((name, i) =>
-      lines.push({
-        name: chart.names[name],
-        values: doc.figures[name].total,
-        colour: `--c${i + 1}`,
-        fill: i ? "" : "--accent-soft",
-      }),
-    );
-  else
-    for (const name of found) {
-      const { total, series, other } = doc.figures[name];
-      const parts = series.map((one) => ({ name: nameOf(one.labels), values: one.values }));
-      if (other) parts.push({ name: "others", values: other });
-      if (parts.length !== 1)
-        lines.push({
-          name: "total",
-          values: total,
-          colour: parts.length ? "--text-dim" : "--c1",
-          fill: parts.length ? "" : "--accent-soft",
-        });
-      parts.forEach((one, i) =>
-        lines.push({
-          ...one,
-          colour: one.name === "others" ? "--none" : `--c${(i % 8) + 1}`,
-          fill: parts.length === 1 ? "--accent-soft" : "",
-        }),
-      );
-      // What a machine has may be far above what is used, and would leave a flat line of it; what a pod is allowed is not left out.
-      const most = Math.max(0, ...lines.flatMap((line) => line.values));
-      for (const [title, value] of doc.lines?.[name] ?? [])
-        lines.push({
-          name: title,
-          far: title === "allocatable" && value > 4 * most,
-          values: doc.times.map(() => value),
-          colour: title === "limit" ? "--bad" : "--progress",
-          dash: title === "limit" ? [2, 3] : [6, 4],
-          fixed: true,
-        });
-    }
-  return lines;
+  if (found.length === 1) {
+    const measured = measuredLines(doc.figures[found[0]]);
+    return [...measured, ...fixedLines(doc, found[0], Math.max(0, ...measured.flatMap((line) => line.values)))];
+  }
+  return found.map((name, i) => ({
+    name: chart.names[name],
+    values: doc.figures[name].total,
+    colour: `--c${i + 1}`,
+    fill: i ? "" : "--accent-soft",
+  }));
+}
+
+function measuredLines({ total, series, other }) {
+  const parts = series.map((one) => ({ name: nameOf(one.labels), values: one.values }));
+  if (other) parts.push({ name: "others", values: other });
+  const whole = { name: "total", values: total, colour: "--text-dim", fill: "" };
+  if (!parts.length) return [{ ...whole, colour: "--c1", fill: "--accent-soft" }];
+  const lines = parts.map((one, i) => ({
+    ...one,
+    colour: one.name === "others" ? "--none" : `--c${(i % 8) + 1}`,
+    fill: parts.length === 1 ? "--accent-soft" : "",
+  }));
+  return parts.length === 1 ? lines : [whole, ...lines];
+}
+
+// What a machine has may be far above the `most` that is used, and would leave a flat line of it: it does not stretch
+// the axis. What a pod is allowed does.
+function fixedLines(doc, metric, most) {
+  return (doc.lines?.[metric] ?? []).map(([title, value]) => ({
+    name: title,
+    far: title === "allocatable" && value > 4 * most,
+    values: doc.times.map(() => value),
+    colour: title === "limit" ? "--bad" : "--progress",
+    dash: title === "limit" ? [2, 3] : [6, 4],
+    fixed: true,
+  }));
 }
 
 const nameOf = (labels) =>
@@ -109,9 +101,9 @@ function useFigures(key, ns, range, to) {
   const [state, setState] = useState({ doc: null, at: 0, problem: null });
   const about = JSON.stringify([key, ns, range, to]);
   useEffect(() => {
-    let timer = 0,
-      over = false,
-      answered = false;
+    let timer = 0;
+    let over = false;
+    let answered = false;
     setState({ doc: null, at: 0, problem: null });
     const again = (wait) => {
       if (!over) timer = setTimeout(ask, wait);
@@ -159,8 +151,8 @@ export function Figures({ object = null, ns = "", title = "Usage", only }) {
         .map((chart) => ({ ...chart, lines: linesOf(chart, doc) }))
         .filter(({ lines }) => lines.length)
     : [];
-  const charts = asked.filter((chart) => worth(chart, chart.lines)),
-    missing = asked.filter(({ lines }) => !some(lines));
+  const charts = asked.filter((chart) => worth(chart, chart.lines));
+  const missing = asked.filter(({ lines }) => !some(lines));
   return html`
     <${Panel} title=${title} class="figures" aside=${html`<${Ranges} range=${range} to=${to} />`}>
       ${(!to || problem) && html`<${State} state=${state} />`}
@@ -168,7 +160,11 @@ export function Figures({ object = null, ns = "", title = "Usage", only }) {
         doc
           ? html`
             <div class="figure-grid ${problem ? "old" : ""}">
-              ${charts.map((chart) => html`<${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />`)}
+              ${charts.map(
+                (chart) => html`
+                  <${Chart} key=${chart.id} ...${{ chart, doc, range, sync, point, setPoint }} />
+                `,
+              )}
             </div>
             ${
               missing.length > 0 &&
@@ -260,8 +256,8 @@ function State({ state: { doc, at, problem } }) {
 }
 
 function Chart({ chart, doc, range, sync, point, setPoint }) {
-  const box = useRef(null),
-    plot = useRef(null);
+  const box = useRef(null);
+  const plot = useRef(null);
   const [made, setMade] = useState(0);
   const show = SHOW[doc.figures[chart.metrics[0]].unit] ?? digits;
   useEffect(() => {
@@ -288,16 +284,9 @@ function Chart({ chart, doc, range, sync, point, setPoint }) {
   const last = doc.times.length - 1;
   const keys = (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
-    const to =
-      event.key === "Home"
-        ? 0
-        : event.key === "End"
-          ? last
-          : event.key === "Escape"
-            ? null
-            : step
-              ? Math.min(last, Math.max(0, (point ?? last) + step))
-              : undefined;
+    const places = { Home: 0, End: last, Escape: null };
+    if (step) places[event.key] = Math.min(last, Math.max(0, (point ?? last) + step));
+    const to = places[event.key];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();
@@ -315,7 +304,7 @@ function Chart({ chart, doc, range, sync, point, setPoint }) {
         ref=${box}
         tabindex="0"
         role="img"
-        aria-label=${spoken(chart, doc, range, show)}
+        aria-label=${spoken(chart, range, show)}
         data-chart=${chart.id}
         data-points=${chart.lines[0]?.values.filter((value) => value !== null).length}
         data-newest=${end}
@@ -353,10 +342,13 @@ function Legend({ lines, at, show, speak }) {
   `;
 }
 
-const sentence = (words) => (words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words[0]);
-
-function spoken(chart, doc, range, show) {
+// What a chart says to those who hear it.
+function spoken(chart, range, show) {
   const values = (chart.lines[0]?.values ?? []).filter((value) => value !== null);
   if (!values.length) return `${chart.title} over ${range}: nothing was measured`;
-  return `${chart.title} over ${range}, ${count(values.length)} points: now ${show(values.at(-1))}, at most ${show(Math.max(...values))}. Left and right arrows read values.`;
+  const [now, most] = [values.at(-1), Math.max(...values)].map(show);
+  return (
+    `${chart.title} over ${range}, ${count(values.length)} points: now ${now}, at most ${most}. ` +
+    "Left and right arrows read values."
+  );
 }

@@ -7,9 +7,9 @@ export const LEVEL_WORDS = ["healthy", "in progress", "failing", "finished", "no
 export function human(seconds) {
   const s = Math.floor(seconds);
   if (s < 0) return "0s";
-  const m = Math.floor(s / 60),
-    h = Math.floor(s / 3600),
-    d = Math.floor(s / 86400);
+  const m = Math.floor(s / 60);
+  const h = Math.floor(s / 3600);
+  const d = Math.floor(s / 86400);
   const two = (whole, unit, rest, small) => `${whole}${unit}${rest ? `${rest}${small}` : ""}`;
   if (s < 120) return `${s}s`;
   if (m < 10) return two(m, "m", s % 60, "s");
@@ -57,6 +57,15 @@ export const memory = (value) =>
 export const milli = (value) => (value < 1000 ? `${value}m` : cores(value));
 export const cores = (milli) => (milli >= 10_000 ? Math.round(milli / 1000) : +(milli / 1000).toFixed(2)).toString();
 export const count = (value) => value.toLocaleString("en-US").replace(/,/g, "\u202f");
+
+// "a, b and c".
+export const sentence = (words) =>
+  words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words[0];
+
+// Colours and titles that programs write for a terminal.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they begin with the control character ESC
+const ANSI = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007]*\u0007/g;
+export const withoutAnsi = (text) => text.replace(ANSI, "");
 
 // A cell as text. ["@", epoch, before, after] grows with time.
 export function cellText(cell, now) {

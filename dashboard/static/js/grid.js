@@ -5,14 +5,14 @@ import { cellText, since, fullMoment } from "./format.js";
 import { Dot, LongName } from "./parts.js";
 import { objectUrl, go } from "./router.js";
 
-const HEIGHT = 30,
-  OVERSCAN = 8,
-  SAMPLE = 400;
+const HEIGHT = 30;
+const OVERSCAN = 8;
+const SAMPLE = 400;
 const FAILING = 2; // see LEVELS in format.js
 const narrow = matchMedia("(max-width: 720px)");
 
-// Widths in characters: the longest of a sample, within bounds; the name takes what is left. What fails is rare and says
-// the longest words: it belongs to the sample.
+// Widths in characters: the longest of a sample, within bounds; the name takes what is left. What fails is rare and
+// says the longest words: it belongs to the sample.
 function widths(columns, rows) {
   const step = Math.max(1, Math.floor(rows.length / SAMPLE));
   const sample = rows
@@ -41,8 +41,8 @@ function useWindow(ref, total) {
     const box = ref.current;
     const read = () =>
       setView((now) => {
-        const top = Math.floor(box.scrollTop / HEIGHT),
-          height = box.clientHeight;
+        const top = Math.floor(box.scrollTop / HEIGHT);
+        const height = box.clientHeight;
         return now.top === top && now.height === height ? now : { top, height };
       });
     const watch = new ResizeObserver(read);
@@ -76,8 +76,8 @@ function useCursor(ref, rows) {
       const to = Math.max(0, Math.min(rows.length - 1, cursor + step));
       now.current.cursor = to;
       setCursor(to);
-      const box = ref.current,
-        top = to * HEIGHT;
+      const box = ref.current;
+      const top = to * HEIGHT;
       if (top < box.scrollTop) box.scrollTop = top;
       else if (top + 3 * HEIGHT > box.scrollTop + box.clientHeight) box.scrollTop = top + 3 * HEIGHT - box.clientHeight;
     };
@@ -87,7 +87,8 @@ function useCursor(ref, rows) {
   return cursor;
 }
 
-// `columns`: {id, title, text(row), value(row), cell(row), hint(row), grow, bounds, numeric, tip, down}; `sort` is "column" or "-column".
+// `columns`: {id, title, text(row), value(row), cell(row), hint(row), grow, bounds, numeric, tip, down}; `sort` is
+// "column" or "-column".
 export function Grid({ columns, rows, sort, onSort, label, sampleKey, badCell, onWindow, stamp }) {
   const ref = useRef(null);
   const [first, last] = useWindow(ref, rows.length);
@@ -99,8 +100,8 @@ export function Grid({ columns, rows, sort, onSort, label, sampleKey, badCell, o
     [sampleKey, columns.map((c) => c.id).join(), grown],
   );
   useEffect(() => onWindow?.(rows.slice(first, last)), [rows, first, last, onWindow]);
-  const shown = [],
-    now = Math.floor(clock.value / 1000);
+  const shown = [];
+  const now = Math.floor(clock.value / 1000);
   for (let i = first; i < last; i++)
     shown.push(
       html`<${Row}
@@ -149,7 +150,7 @@ export const HEALTH = {
 };
 
 function Head({ column, sort, onSort }) {
-  const active = sort === column.id ? "ascending" : sort === `-${column.id}` ? "descending" : "none";
+  const active = { [column.id]: "ascending", [`-${column.id}`]: "descending" }[sort] ?? "none";
   return html`
     <span role="columnheader" aria-sort=${active} class=${column.numeric ? "numeric" : ""}>
       <button
@@ -193,29 +194,28 @@ function drawn({ row, index, columns, layout: style, on, badCell }) {
       </span>
       ${columns.map((column) => {
         const text = column.text(row);
-        const tone = badCell?.(column, row, text) ?? "";
         return html`
           <span
             role="gridcell"
             key=${column.id}
-            class="${column.numeric ? "numeric" : ""} ${tone}"
+            class="${column.numeric ? "numeric" : ""} ${badCell?.(column, row, text) ?? ""}"
             title=${column.hint?.(row) ?? (text.length > 24 ? text : undefined)}
           >
-            ${
-              column.link?.(row)
-                ? html`
-                  <a href=${objectUrl(column.link(row))} tabindex="-1">
-                    <${LongName} text=${text} />
-                  </a>
-                `
-                : column.cell
-                  ? (column.cell(row))
-                  : (text)
-            }
+            ${content(column, row, text)}
           </span>
         `;
       })}
     </div>
+  `;
+}
+
+function content(column, row, text) {
+  const key = column.link?.(row);
+  if (!key) return column.cell ? column.cell(row) : text;
+  return html`
+    <a href=${objectUrl(key)} tabindex="-1">
+      <${LongName} text=${text} />
+    </a>
   `;
 }
 
@@ -267,8 +267,8 @@ export function columnsOf(list, { wide, chosen, manyNamespaces, measured, events
   const where = manyNamespaces ? [ns] : [];
   if (events) return eventColumns(list.columns, own, { name, where, kinds: events });
   // The age stands before the wide columns, as in kubectl: it must not be the one that is pushed off the screen.
-  const first = own.filter((column) => !column.wide),
-    wider = own.filter((column) => column.wide);
+  const first = own.filter((column) => !column.wide);
+  const wider = own.filter((column) => column.wide);
   const status = first.findIndex((column) => column.id === "status") + 1;
   first.splice(narrow.matches ? status : first.length, 0, ...measured);
   // On a narrow screen what an object does comes before where it is.
@@ -276,11 +276,11 @@ export function columnsOf(list, { wide, chosen, manyNamespaces, measured, events
 }
 
 // An event's own name and age say nothing: it is read by when, why, about what and how often, and leads to that object.
-function eventColumns(header, own, { name, where, kinds }) {
+function eventColumns(_header, own, { name, where, kinds }) {
   const column = (id) => own.find((one) => one.id === id);
   const read = ["last-seen", "type", "reason", "object", "message"].map(column).filter(Boolean);
-  const reason = column("reason"),
-    object = column("object");
+  const reason = column("reason");
+  const object = column("object");
   if (reason) reason.link = (row) => row.key;
   if (object) object.link = (row) => about(row, object.text(row), kinds);
   if (object && narrow.matches) object.bounds = [8, 22];

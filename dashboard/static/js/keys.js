@@ -67,7 +67,7 @@ function handle(event) {
     overlay.value = "find";
     return;
   }
-  if (event.key === "Escape") return escape(event);
+  if (event.key === "Escape") return leave(event);
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
   if (chord && performance.now() - chord < 1500) {
@@ -88,7 +88,8 @@ function handle(event) {
   action();
 }
 
-function escape(event) {
+// Escape closes what lies over the page, else it empties and leaves a field.
+function leave(event) {
   if (overlay.value) {
     overlay.value = null;
     return;

@@ -3,12 +3,11 @@ import { html, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } f
 import { route, setQuery } from "./router.js";
 import { openSocket } from "./socket.js";
 import { download, Empty } from "./parts.js";
-import { count, bytes } from "./format.js";
+import { bytes, count, withoutAnsi } from "./format.js";
 
-const MAX_LINES = 20_000,
-  HEIGHT = 19,
-  RETRY = 2000;
-const ANSI = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007]*\u0007/g;
+const MAX_LINES = 20_000;
+const HEIGHT = 19;
+const RETRY = 2000;
 
 class Log {
   constructor(query) {
@@ -26,11 +25,9 @@ class Log {
 
   open() {
     if (this.closed) return;
-    const socket = (this.socket = openSocket("log", {
-      ...this.query,
-      since: this.last,
-      tail: this.last ? "20000" : this.query.tail,
-    }));
+    const tail = this.last ? String(MAX_LINES) : this.query.tail;
+    const socket = openSocket("log", { ...this.query, since: this.last, tail });
+    this.socket = socket;
     socket.onmessage = (event) => this.take(JSON.parse(event.data));
     socket.onclose = (event) => {
       if (socket === this.socket) this.ended(event.code);
@@ -51,7 +48,7 @@ class Log {
     for (const [time, text, cut] of lines) {
       if (time && this.last && time <= this.last) continue;
       if (time) this.last = time;
-      this.lines.push({ number: ++this.number, time, text: text.replace(ANSI, ""), cut });
+      this.lines.push({ number: ++this.number, time, text: withoutAnsi(text), cut });
     }
     const over = this.lines.length - MAX_LINES;
     if (over > 0) {
@@ -156,7 +153,7 @@ function LogTools({ log, names, container, previous, pod, doubt }) {
   const save = () =>
     download(
       `${pod.metadata.name}-${container}.log`,
-      log.lines.map((line) => `${line.time} ${line.text}`).join("\n") + "\n",
+      `${log.lines.map((line) => `${line.time} ${line.text}`).join("\n")}\n`,
     );
   return html`
     <div class="tools">
@@ -260,8 +257,8 @@ function Lines({ log }) {
     setTop(scrollTop);
     setFollow(scrollHeight - scrollTop - clientHeight < HEIGHT * 2);
   };
-  const first = Math.max(0, Math.floor(top / HEIGHT) - 10),
-    last = Math.min(lines.length, first + Math.ceil(height / HEIGHT) + 25);
+  const first = Math.max(0, Math.floor(top / HEIGHT) - 10);
+  const last = Math.min(lines.length, first + Math.ceil(height / HEIGHT) + 25);
   return html`
     <div
       class="log-box"

@@ -27,8 +27,8 @@ function about(kind, ns, name) {
 
 const stamp = (seconds) => new Date(seconds * 1000).toISOString();
 const around = (from, to) => ({ from: stamp(from), to: stamp(to) });
-const BEFORE = 300,
-  AFTER = 60; // seconds around a moment
+const BEFORE = 300;
+const AFTER = 60; // seconds around a moment
 
 // From when until when something ran that runs no more; null while it runs.
 function over({ kind, metadata, status = {} }) {

@@ -79,7 +79,8 @@ export const GROUPS = [
 export const groupOf = (page) =>
   GROUPS.find((group) => group.id === page || group.kinds?.includes(page)) ?? GROUPS.at(-1);
 
-// How many objects a group's first tab shows. ReplicaSets are left out among workloads, where Deployments stand for them.
+// How many objects a group's first tab shows. ReplicaSets are left out among workloads, where Deployments stand for
+// them.
 export function groupCount(group, kinds) {
   const wanted =
     group.id === "workloads"

@@ -61,13 +61,15 @@ function badCell(column, row, text) {
 }
 
 function asText(rows, columns, comma) {
-  const quote = (text) =>
-    comma ? (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text) : text.replace(/[\t\n]/g, " ");
+  const quote = (text) => {
+    if (!comma) return text.replace(/[\t\n]/g, " ");
+    return /[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
+  };
   // A cell that a spreadsheet would run as a formula is defused.
   const safe = (text) => quote(/^[=+@\t\r-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
   const fields = columns.flatMap((column) => column.exported ?? [[column.title, column.text]]);
   const lines = [fields.map(([title]) => title), ...rows.map((row) => fields.map(([, text]) => text(row)))];
-  return lines.map((cells) => cells.map(safe).join(comma ? "," : "\t")).join("\n") + "\n";
+  return `${lines.map((cells) => cells.map(safe).join(comma ? "," : "\t")).join("\n")}\n`;
 }
 
 export function ListPage({ kinds }) {
@@ -103,9 +105,10 @@ export function ListPage({ kinds }) {
   const used = usage.version.value;
   const { rows, counts } = useRows(list, columns, { q, level, sort }, byUsage ? used : 0);
   const title = kindTitle(page, kinds);
+  const nothing = !rows.length && !list.loading;
   const onSort = (id) => {
     const [first, second] = columns.find((column) => column.id === id)?.down ? [`-${id}`, id] : [id, `-${id}`];
-    setQuery({ sort: sort === first ? second : sort === second ? "" : first });
+    setQuery({ sort: { [first]: second, [second]: "" }[sort] ?? first });
   };
   return html`
     <div class="page list-page">
@@ -126,7 +129,7 @@ export function ListPage({ kinds }) {
               stamp=${used}
               sampleKey=${`${page}/${ns}/${list.columns.length}`}
             />
-            ${!rows.length && !list.loading && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}
+            ${nothing && html`<${Nothing} list=${list} title=${title} filtered=${q || level || labels} />`}
           `
       }
       <footer class="status-line">
@@ -146,31 +149,26 @@ export function ListPage({ kinds }) {
   `;
 }
 
-const Nothing = ({ list, title, filtered }) => html`
-  <p class="empty">
-    ${
-      filtered
-        ? html`
-          Nothing matches.${" "}
-          <button type="button" class="link" onClick=${() => setQuery({ q: "", level: "", labels: "" })}>
-            Clear the filters
-          </button>
-        `
-        : list.rows.size
-          ? ("")
-          : (
-              `There are no ${title.toLowerCase()}${namespaces.value.length ? ` in ${namespaces.value.join(", ")}` : ""}.`
-            )
-    }
-  </p>
-`;
+function Nothing({ list, title, filtered }) {
+  const clear = () => setQuery({ q: "", level: "", labels: "" });
+  if (filtered) {
+    return html`
+      <p class="empty">
+        Nothing matches. <button type="button" class="link" onClick=${clear}>Clear the filters</button>
+      </p>
+    `;
+  }
+  const where = namespaces.value.length ? ` in ${namespaces.value.join(", ")}` : "";
+  return html`<p class="empty">${list.rows.size ? "" : `There are no ${title.toLowerCase()}${where}.`}</p>`;
+}
 
 export function Tabs({ page, kinds }) {
   const group = groupOf(page);
   const shown = (group.kinds ?? []).filter(
     (storage) => storage === "workloads" || kinds?.some((kind) => kind.storage === storage),
   );
-  const all = shown.includes(page) ? shown : group.id === "kinds" ? ["kinds", page] : [...shown, page];
+  const others = group.id === "kinds" ? ["kinds"] : shown;
+  const all = shown.includes(page) ? shown : [...others, page];
   return html`
     <nav class="tabs" aria-label="Kinds">
       ${all.map(

@@ -1,4 +1,5 @@
-// An object's page: what it is, how it fares and why, its family, its events, its YAML, its history, and a pod's log.
+// An object's page: what it is, whether it is healthy and why not, its family, its events, its YAML, its history, and a
+// pod's log.
 import { html, useEffect, useState } from "./lib.js";
 import { objectUrl, pageUrl, route } from "./router.js";
 import { useDoc } from "./feeds.js";
@@ -32,19 +33,19 @@ export function ObjectPage({ object: key, kinds }) {
     <div class="page object-page">
       <${Head} objectKey=${key} doc=${shown} gone=${doc === null} kinds=${kinds} />
       <${Tabs} objectKey=${key} doc=${shown} tab=${tab || (shown ? "" : "history")} />
-      ${
-        tab === "history" || !shown
-          ? html`<${HistoryTab} object=${key} rev=${shown?.rev} />`
-          : tab === "yaml"
-            ? (html`<${YamlTab} object=${shown.object} name=${key[2]} />`)
-            : tab === "events"
-              ? html`<${Events} rows=${shown.events} total=${shown.event_count} kinds=${kinds} />`
-              : tab === "log" && shown.logs !== undefined
-                ? html`<${LogTab} pod=${shown.object} allowed=${shown.logs} doubt=${shown.why.find(ofNode)?.title} />`
-                : html`<${Summary} doc=${shown} kinds=${kinds} objectKey=${key} />`
-      }
+      <${Tab} objectKey=${key} doc=${shown} tab=${tab} kinds=${kinds} />
     </div>
   `;
+}
+
+function Tab({ objectKey, doc, tab, kinds }) {
+  if (tab === "history" || !doc) return html`<${HistoryTab} object=${objectKey} rev=${doc?.rev} />`;
+  if (tab === "yaml") return html`<${YamlTab} object=${doc.object} name=${objectKey[2]} />`;
+  if (tab === "events") return html`<${Events} rows=${doc.events} total=${doc.event_count} kinds=${kinds} />`;
+  if (tab === "log" && doc.logs !== undefined) {
+    return html`<${LogTab} pod=${doc.object} allowed=${doc.logs} doubt=${doc.why.find(ofNode)?.title} />`;
+  }
+  return html`<${Summary} doc=${doc} kinds=${kinds} objectKey=${objectKey} />`;
 }
 
 function Head({ objectKey, doc, gone, kinds }) {
@@ -66,7 +67,8 @@ function Head({ objectKey, doc, gone, kinds }) {
           ${doc && html`<${Dot} level=${gone ? 4 : doc.level} title=${doc.reason} />`}
           <span>${name}</span>
         </span>
-        ${gone ? html`<span class="tag none">${doc ? "deleted" : "does not exist"}</span>` : doc.reason && html`<span class="tag ${LEVELS[doc.level]}">${doc.reason}</span>`}
+        ${gone && html`<span class="tag none">${doc ? "deleted" : "does not exist"}</span>`}
+        ${!gone && doc.reason && html`<span class="tag ${LEVELS[doc.level]}">${doc.reason}</span>`}
         <span class="head-actions">
           <${LogsLink} object=${doc?.object} objectKey=${objectKey} />
           <${Copy} text=${name} label="Copy name" />
@@ -102,8 +104,8 @@ function Tabs({ objectKey, doc, tab }) {
 }
 
 function Summary({ doc, kinds, objectKey }) {
-  const object = doc.object,
-    meta = object.metadata;
+  const object = doc.object;
+  const meta = object.metadata;
   // Kinds that nothing happens to, such as roles, get the whole width.
   const aside =
     doc.level !== 4 || doc.owners.length + doc.children.nodes.length + doc.related.length + doc.event_count > 0;
@@ -167,7 +169,7 @@ function Summary({ doc, kinds, objectKey }) {
                       tag="ul"
                       class="tree"
                     />
-                    ${group.total > group.items.length && html`<p class="more dim">and ${count(group.total - group.items.length)} more</p>`}
+                    <${More} number=${group.total - group.items.length} />
                   <//>
                 `,
               )}
@@ -185,6 +187,8 @@ function Summary({ doc, kinds, objectKey }) {
     </div>
   `;
 }
+
+const More = ({ number }) => number > 0 && html`<p class="more dim">and ${count(number)} more</p>`;
 
 const metaFacts = (meta) => [
   ["Created", html`<${Age} at=${meta.creationTimestamp} suffix=" ago" />`],
@@ -220,7 +224,9 @@ function Why({ findings, objectKey, of }) {
                 finding.evidence.length > 0 &&
                 html`
                   <p class="evidence">
-                    ${finding.evidence.map((one, j) => html`<${Evidence} key=${j} one=${one} objectKey=${objectKey} />`)}
+                    ${finding.evidence.map(
+                      (one, j) => html`<${Evidence} key=${j} one=${one} objectKey=${objectKey} />`,
+                    )}
                   </p>
                 `
               }
@@ -330,7 +336,10 @@ function Family({ doc }) {
     <${Panel} title="Owner and children">
       <ul class="tree">${tree}</ul>
       ${doc.children.more && html`<p class="more dim">Only the first 200 are shown.</p>`}
-      ${doc.children.hidden > 0 && html`<p class="more dim">${doc.children.hidden} more are of kinds that you may not list.</p>`}
+      ${
+        doc.children.hidden > 0 &&
+        html`<p class="more dim">${doc.children.hidden} more are of kinds that you may not list.</p>`
+      }
     <//>
   `;
 }

@@ -4,9 +4,9 @@ import { namespaces, pageUrl } from "./router.js";
 import { away, theme } from "./chrome.js";
 import { useDoc } from "./feeds.js";
 import { kindTitle } from "./nav.js";
-import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch } from "./format.js";
+import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch, sentence } from "./format.js";
 import { Figures } from "./figures.js";
-import { UsageState, useUsage } from "./usage.js";
+import { UsageState, toneOf, useUsage } from "./usage.js";
 import { Age, Dot, Empty, Failure, ObjectLink, Panel, Some } from "./parts.js";
 
 const FEW = 8; // rows of a panel until one asks for all
@@ -57,23 +57,23 @@ function Verdict({ doc }) {
   const bad = Object.values(doc.health).reduce((sum, one) => sum + one.levels[2], 0);
   const slow = doc.problem_count - bad;
   const blind = away.value.length > 0; // what failed since is not known
-  const level = bad ? 2 : slow > 0 || blind ? 1 : 0;
-  const parts = ORDER.filter((storage) => doc.health[storage]?.levels[2]).map(
-    (storage) => `${count(doc.health[storage].levels[2])} ${nouns(storage, doc.health[storage].levels[2])}`,
-  );
-  const words = bad
-    ? `${parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts[0]} failing`
-    : slow > 0
-      ? `${count(slow)} ${slow === 1 ? "change takes" : "changes take"} longer than a minute`
-      : blind
-        ? "Nothing is known to fail"
-        : "Nothing is failing";
-  return html`
+  const said = (level, words) => html`
     <p class="verdict ${LEVELS[level]}" role="status">
       <${Dot} level=${level} />
       ${words}
     </p>
   `;
+  if (bad) {
+    const failing = ORDER.map((storage) => [storage, doc.health[storage]?.levels[2]]).filter(([, number]) => number);
+    return said(
+      2,
+      `${sentence(failing.map(([storage, number]) => `${count(number)} ${nouns(storage, number)}`))} failing`,
+    );
+  }
+  if (slow > 0) {
+    return said(1, `${count(slow)} ${slow === 1 ? "change takes" : "changes take"} longer than a minute`);
+  }
+  return blind ? said(1, "Nothing is known to fail") : said(0, "Nothing is failing");
 }
 
 const NOUNS = {
@@ -97,6 +97,7 @@ function Card({ storage, health, kinds }) {
     [bad, 2],
     [done, 3],
   ];
+  const calm = ok ? `${count(ok)} healthy` : LEVEL_WORDS[done ? 3 : 4];
   return html`
     <a class="card ${bad ? "has-bad" : ""}" href=${pageUrl(storage)}>
       <span class="card-title">${titles[storage] ?? kindTitle(storage, kinds)}</span>
@@ -110,15 +111,7 @@ function Card({ storage, health, kinds }) {
       <span class="card-note">
         ${bad ? html`<b class="tone bad">${count(bad)} failing</b>` : ""}
         ${progress ? html`<span class="tone progress">${count(progress)} in progress</span>` : ""}
-        ${
-          !bad && !progress
-            ? html`
-              <span class="dim">
-                ${health.total ? (ok ? `${count(ok)} healthy` : LEVEL_WORDS[done ? 3 : 4]) : "none"}
-              </span>
-            `
-            : ""
-        }
+        ${!bad && !progress && html`<span class="dim">${health.total ? calm : "none"}</span>`}
       </span>
     </a>
   `;
@@ -256,10 +249,6 @@ function Capacity({ capacity }) {
   `;
 }
 
-const CLOSE = 0.8,
-  FULL = 0.95;
-const toneOf = (share) => (share > FULL ? "bad" : share > CLOSE ? "progress" : "");
-
 // One bar: solid what is used, pale what is requested. Without `used` the solid part is what is there.
 function Meter({ title, used, asked, have, show, old }) {
   const share = (value) => (have ? value / have : 0);
@@ -380,8 +369,8 @@ function Changes({ rows, kinds, rate }) {
 
 // The library of the chart is fetched when the overview is first seen.
 function Chart({ rate }) {
-  const box = useRef(null),
-    plot = useRef(null);
+  const box = useRef(null);
+  const plot = useRef(null);
   const [draw, setDraw] = useState(null);
   useEffect(() => {
     import("./chart.js").then((found) => setDraw(() => found.drawRate));

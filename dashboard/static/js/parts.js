@@ -150,8 +150,8 @@ export function Some({ rows, row, tag, limit = 10, ...rest }) {
 }
 
 // A name too long for its place loses its middle: the end tells pods apart.
-const TAIL = 6,
-  SHORT = 18;
+const TAIL = 6;
+const SHORT = 18;
 export const LongName = ({ text }) =>
   text.length < SHORT
     ? text

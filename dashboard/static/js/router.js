@@ -1,4 +1,5 @@
-// The URL is the view: page, object, tab, namespace, filters and sorting are read from it and written to it, nowhere else.
+// The URL is the view: page, object, tab, namespace, filters and sorting are read from it and written to it, nowhere
+// else.
 import { signal, computed } from "./lib.js";
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
@@ -89,7 +90,7 @@ addEventListener("click", (event) => {
   )
     return;
   if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
-  if (!link.pathname.startsWith(ROOT.pathname + "c/")) return;
+  if (!link.pathname.startsWith(`${ROOT.pathname}c/`)) return;
   event.preventDefault();
   go(link.href);
   if (!link.hash) document.querySelector("main")?.scrollTo(0, 0);

@@ -4,20 +4,20 @@ import { signal, computed, effect } from "./lib.js";
 import { ROOT, TICKET, route } from "./router.js";
 
 const SILENCE = 3200; // milliseconds without a beat until the page says that it is not live
-const FIRST_WAIT = 250,
-  LONGEST_WAIT = 8000;
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 8000;
 
 export const link = signal({ state: "connecting", since: Date.now(), health: null, attempt: 0 });
 export const hello = signal(null);
 export const clock = signal(Date.now()); // ticks each second, in the server's time
 let skew = 0; // server minus browser, milliseconds
 let lastHeard = 0; // performance.now() of the last frame
-let socket = null,
-  timer = 0,
-  attempt = 0,
-  nextId = 1;
-const feeds = new Map(),
-  questions = new Map();
+let socket = null;
+let timer = 0;
+let attempt = 0;
+let nextId = 1;
+const feeds = new Map();
+const questions = new Map();
 
 export const serverNow = () => Date.now() + skew;
 
@@ -46,7 +46,8 @@ function setState(state, extra = {}) {
 
 function connect() {
   clearTimeout(timer);
-  const mine = (socket = openSocket("live"));
+  const mine = openSocket("live");
+  socket = mine;
   mine.onopen = () => {
     for (const feed of feeds.values()) ask(feed);
   };

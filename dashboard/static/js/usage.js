@@ -1,17 +1,19 @@
-// What pods and nodes use now: the columns CPU and memory of their lists, and the sum for the overview. Asked for the rows
-// on screen, or for all rows when the list is sorted by usage; see dashboard/usage.py.
+// What pods and nodes use now: the columns CPU and memory of their lists, and the sum for the overview. Asked for the
+// rows on screen, or for all rows when the list is sorted by usage; see dashboard/usage.py.
 import { html, signal, useEffect, useMemo } from "./lib.js";
 import { clock, link, question, serverNow } from "./socket.js";
 import { human, memory, milli } from "./format.js";
 
-const EVERY = 10_000,
-  RETRY = 3_000,
-  PATIENCE = 20_000,
-  CONNECTING = 150,
-  SETTLE = 120; // milliseconds
+const EVERY = 10_000;
+const RETRY = 3_000;
+const PATIENCE = 20_000;
+const CONNECTING = 150;
+const SETTLE = 120; // milliseconds
 const OLD = 60; // seconds after which a figure is said to be old
-const CLOSE = 0.8,
-  FULL = 0.95;
+const CLOSE = 0.8;
+const FULL = 0.95;
+// How a share of what is there is coloured.
+export const toneOf = (share) => (share > FULL ? "bad" : share > CLOSE ? "progress" : "");
 const KINDS = ["pods", "nodes"];
 const MEASURES = [
   { id: "cpu", title: "CPU", at: 0, show: milli, bounds: [10, 13] },
@@ -157,13 +159,17 @@ function hint(usage, row, { title, at, show }) {
 
 // The number, what it is measured by, and a bar: full at the limit; a tick shows the request.
 function Bar({ used, amounts: [request, limit], show, old }) {
-  const most = limit || request,
-    share = most && used !== undefined ? used / most : 0;
-  const tone = !limit ? "" : share > FULL ? "bad" : share > CLOSE ? "progress" : "";
+  const most = limit || request;
+  const share = most && used !== undefined ? used / most : 0;
+  const tone = limit ? toneOf(share) : "";
+  const number =
+    used === undefined ? html`<span class="dim">–</span>` : html`<b class=${tone && `tone ${tone}`}>${show(used)}</b>`;
+  const tick =
+    limit > 0 && request > 0 && request < limit && html`<s style=${{ left: `${(request / limit) * 100}%` }} />`;
   return html`
     <span class="usage ${old ? "old" : ""}">
       <span>
-        ${used === undefined ? html`<span class="dim">–</span>` : html`<b class=${tone && `tone ${tone}`}>${show(used)}</b>`}
+        ${number}
         ${most ? html`<span class="dim"> / ${show(most)}</span>` : ""}
       </span>
       ${
@@ -172,7 +178,7 @@ function Bar({ used, amounts: [request, limit], show, old }) {
         html`
           <span class="usage-bar ${limit ? "" : "open"}" aria-hidden="true">
             <i class=${tone} style=${{ width: `${Math.min(100, share * 100)}%` }} />
-            ${limit > 0 && request > 0 && request < limit && html`<s style=${{ left: `${(request / limit) * 100}%` }} />`}
+            ${tick}
           </span>
         `
       }

@@ -11,8 +11,8 @@ const MAX_SHOWN = 6000;
 
 function visible(lines, folded) {
   const out = [];
-  let hideBelow = Infinity,
-    hidePath = "";
+  let hideBelow = Infinity;
+  let hidePath = "";
   for (const line of lines) {
     if (
       line.depth > hideBelow ||
@@ -51,6 +51,7 @@ export function YamlTab({ object, name }) {
   const [folded, setFolded] = useState(FOLDED);
   const lines = useMemo(() => yamlLines(object), [object]);
   const shown = useMemo(() => visible(lines, folded), [lines, folded]);
+  const hidden = shown.length - MAX_SHOWN;
   const toggle = (path) =>
     setFolded((now) => {
       const next = new Set(now);
@@ -98,18 +99,19 @@ export function YamlTab({ object, name }) {
             </div>
           `,
         )}
-        ${shown.length > MAX_SHOWN && html`<div class="dim">… ${shown.length - MAX_SHOWN} more lines: download to see them</div>`}
+        ${hidden > 0 && html`<div class="dim">… ${hidden} more lines: download to see them</div>`}
       </pre>
     </div>
   `;
 }
 
-const withoutNoise = (object) => {
-  if (!object) return {};
-  const { managedFields, resourceVersion, ...metadata } = object.metadata ?? {};
-  void managedFields, resourceVersion;
+// Without the fields that every write changes.
+function withoutBookkeeping(object) {
+  const metadata = { ...object.metadata };
+  delete metadata.managedFields;
+  delete metadata.resourceVersion;
   return { ...object, metadata };
-};
+}
 
 // Only what differs, with three lines around it.
 function hunks(parts) {
@@ -126,7 +128,7 @@ function hunks(parts) {
 
 export function Diff({ before, after }) {
   const lines = useMemo(() => {
-    const text = (object) => (object ? yamlText(withoutNoise(object)).trimEnd().split("\n") : []);
+    const text = (object) => (object ? yamlText(withoutBookkeeping(object)).trimEnd().split("\n") : []);
     return hunks(diffLines(text(before), text(after)));
   }, [before, after]);
   if (!lines.length) return html`<${Empty}>No difference besides bookkeeping fields.<//>`;
@@ -160,8 +162,14 @@ export function HistoryTab({ object, rev }) {
     let wanted = true;
     const read = () =>
       question("history", { key: object }).then(
-        (found) => wanted && (setMoments(found), setError("")),
-        (problem) => wanted && setError(problem.message),
+        (found) => {
+          if (!wanted) return;
+          setMoments(found);
+          setError("");
+        },
+        (problem) => {
+          if (wanted) setError(problem.message);
+        },
       );
     // An object that changes all the time is read anew at most about once a second.
     const timer = setTimeout(read, moments ? 800 : 0);
@@ -217,7 +225,7 @@ export function HistoryTab({ object, rev }) {
         </p>
         <${Diff}
           before=${before?.type === "DELETED" ? null : before?.object}
-          after=${after.type === "DELETED" && !before ? after.object : after.type === "DELETED" ? null : after.object}
+          after=${after.type === "DELETED" && before ? null : after.object}
         />
       </div>
     </div>

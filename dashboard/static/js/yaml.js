@@ -64,16 +64,16 @@ export function yamlLines(value) {
 }
 
 export const yamlText = (value) =>
-  yamlLines(value)
+  `${yamlLines(value)
     .map((line) => "  ".repeat(line.depth) + line.text)
-    .join("\n") + "\n";
+    .join("\n")}\n`;
 
 // The shortest edit between two lists of lines (Myers), as [op, text] with op " ", "-" or "+". Beyond `limit` edits the
 // rest is shown as replaced: nobody reads a longer one, and it would take memory.
 export function diffLines(a, b, limit = 1500) {
-  let start = 0,
-    endA = a.length,
-    endB = b.length;
+  let start = 0;
+  let endA = a.length;
+  let endB = b.length;
   while (start < endA && start < endB && a[start] === b[start]) start++;
   while (endA > start && endB > start && a[endA - 1] === b[endB - 1]) {
     endA--;
@@ -86,7 +86,7 @@ export function diffLines(a, b, limit = 1500) {
 function middle(a, b, limit) {
   const replaced = () => [...a.map((text) => ["-", text]), ...b.map((text) => ["+", text])];
   const most = Math.min(a.length + b.length, limit);
-  let reach = new Map([[1, 0]]);
+  const reach = new Map([[1, 0]]);
   const trace = [];
   for (let d = 0; d <= most; d++) {
     trace.push(new Map(reach));
@@ -109,14 +109,14 @@ function middle(a, b, limit) {
 
 function backtrack(a, b, trace, depth) {
   const out = [];
-  let x = a.length,
-    y = b.length;
+  let x = a.length;
+  let y = b.length;
   for (let d = depth; d >= 0; d--) {
-    const reach = trace[d],
-      k = x - y;
+    const reach = trace[d];
+    const k = x - y;
     const from = k === -d || (k !== d && (reach.get(k - 1) ?? -1) < (reach.get(k + 1) ?? -1)) ? k + 1 : k - 1;
-    const px = reach.get(from) ?? 0,
-      py = px - from;
+    const px = reach.get(from) ?? 0;
+    const py = px - from;
     while (x > px && y > py && x > 0 && y > 0) {
       out.push([" ", a[--x]]);
       y--;

@@ -1,4 +1,5 @@
-// One chart of figures over time, drawn by uPlot. Fetched when the first is seen; colours are read from the page's style.
+// One chart of figures over time, drawn by uPlot. Fetched when the first is seen; colours are read from the page's
+// style.
 import uPlot from "../../vendor/uplot.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -7,12 +8,12 @@ const HEIGHT = 150;
 const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 // Times of the axis in local time; the day where it changes or the range is long.
-function ticks(self, splits) {
+function ticks(_self, splits) {
   const long = splits.length > 1 && splits.at(-1) - splits[0] > 86_400;
   let before = "";
   return splits.map((at) => {
-    const when = new Date(at * 1000),
-      day = when.toLocaleDateString([], { month: "short", day: "numeric" });
+    const when = new Date(at * 1000);
+    const day = when.toLocaleDateString([], { month: "short", day: "numeric" });
     const clock = when.toTimeString().slice(0, 5);
     const text = long && (day !== before || clock === "00:00") ? day : clock;
     before = day;
@@ -20,7 +21,8 @@ function ticks(self, splits) {
   });
 }
 
-// `lines`: [{name, values, colour, fill, dash, far}] on `times`; what is far does not stretch the axis. `show` writes a value, `point(index)` is told where the pointer is.
+// `lines`: [{name, values, colour, fill, dash, far}] on `times`; what is far does not stretch the axis. `show` writes a
+// value, `point(index)` is told where the pointer is.
 export class Plot {
   constructor(box, { show, point, sync, binary }) {
     this.box = box;
@@ -83,8 +85,8 @@ export class Plot {
         y: false,
       },
       scales: {
-        x: { time: true, range: (self, low, high) => [low, high], min: from, max: to },
-        y: { range: (self, low, high) => [0, high > 0 ? high * 1.08 : 1] },
+        x: { time: true, range: (_self, low, high) => [low, high], min: from, max: to },
+        y: { range: (_self, _low, high) => [0, high > 0 ? high * 1.08 : 1] },
       },
       axes: [
         { ...axis, size: 22, space: 70, values: ticks },
@@ -93,7 +95,7 @@ export class Plot {
           size: 62,
           space: 34,
           ...(this.binary && { incrs: BINARY }),
-          values: (self, all) => all.map((one) => this.show(one)),
+          values: (_self, all) => all.map((one) => this.show(one)),
         },
       ],
       series: [

@@ -3,8 +3,8 @@ import { html, useRef, useState } from "../lib.js";
 import { count } from "../format.js";
 import { LEVELS, zoom } from "./logs_view.js";
 
-const WIDTH = 1000,
-  HEIGHT = 64;
+const WIDTH = 1000;
+const HEIGHT = 64;
 const title = (level) => level || "no level";
 const when = (ms, interval) =>
   new Date(ms).toLocaleString([], {
@@ -18,8 +18,8 @@ const when = (ms, interval) =>
 
 // Every interval from first to last, also those without lines.
 function slots(doc) {
-  const step = doc.interval,
-    first = Math.floor(doc.low / step) * step;
+  const step = doc.interval;
+  const first = Math.floor(doc.low / step) * step;
   const found = new Map(doc.buckets);
   return Array.from({ length: Math.max(1, Math.ceil((doc.high - first) / step)) }, (_, i) => {
     const levels = found.get(first + i * step) ?? {};
@@ -32,9 +32,9 @@ export function Histogram({ doc, stale }) {
   const [drag, setDrag] = useState(null);
   const [on, setOn] = useState(null);
   if (!doc) return html`<div class="histogram" aria-busy="true"></div>`;
-  const bars = slots(doc),
-    most = Math.max(1, ...bars.map((bar) => bar.total)),
-    wide = WIDTH / bars.length;
+  const bars = slots(doc);
+  const most = Math.max(1, ...bars.map((bar) => bar.total));
+  const wide = WIDTH / bars.length;
   const indexAt = (event) => {
     const { left, width } = box.current.getBoundingClientRect();
     return Math.max(0, Math.min(bars.length - 1, Math.floor(((event.clientX - left) / width) * bars.length)));
@@ -50,6 +50,9 @@ export function Histogram({ doc, stale }) {
     event.stopPropagation();
   };
   const bar = on === null ? null : bars[on];
+  const spoken =
+    `${count(doc.total)} lines over time, at most ${count(most)} in one of ${bars.length} bars. ` +
+    "Arrows choose a bar, Enter looks into it.";
   return html`
     <figure class="histogram ${stale ? "old" : ""}">
       <svg
@@ -59,7 +62,7 @@ export function Histogram({ doc, stale }) {
         tabindex="0"
         role="img"
         data-total=${doc.total}
-        aria-label=${`${count(doc.total)} lines over time, at most ${count(most)} in one of ${bars.length} bars. Arrows choose a bar, Enter looks into it.`}
+        aria-label=${spoken}
         onKeyDown=${keys}
         onBlur=${() => setOn(null)}
         onPointerDown=${(event) => {
@@ -103,19 +106,20 @@ export function Histogram({ doc, stale }) {
       <figcaption>
         <span class="dim">${when(doc.low, doc.interval)}</span>
         <span class="said" aria-live="polite">
-          ${
-            bar
-              ? `${when(bar.at, doc.interval)} · ${count(bar.total)} lines${LEVELS.filter((level) => bar.levels[level])
-                  .map((level) => ` · ${title(level)} ${count(bar.levels[level])}`)
-                  .join("")}`
-              : ""
-          }
+          ${bar && summary(bar, doc.interval)}
         </span>
         <span class="dim">${when(doc.high, doc.interval)}</span>
       </figcaption>
     </figure>
   `;
 }
+
+const summary = ({ at, total, levels }, interval) =>
+  [
+    when(at, interval),
+    `${count(total)} lines`,
+    ...LEVELS.filter((level) => levels[level]).map((level) => `${title(level)} ${count(levels[level])}`),
+  ].join(" · ");
 
 function Bar({ bar, x, wide, most }) {
   let below = HEIGHT;

@@ -2,12 +2,12 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
 import { objectUrl, setQuery } from "../router.js";
 import { Copy, Empty } from "../parts.js";
+import { withoutAnsi } from "../format.js";
 import { chartsUrl } from "../logs_link.js";
 import { clockOf, dayOf, fieldsOf, narrow } from "./logs_view.js";
 
 const LONGEST = 2_000; // characters of a message in its row; opened it shows all
-const ANSI = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007]*\u0007/g;
-const said = (line) => String(line.message ?? "").replace(ANSI, "");
+const said = (line) => withoutAnsi(String(line.message ?? ""));
 const origin = (line) => {
   const k = line.kubernetes ?? {};
   return k.pod ? (k.container ? `${k.pod}/${k.container}` : k.pod) : (k.container ?? k.node ?? line.source);
@@ -22,8 +22,8 @@ export function Lines({ lines, wrap, open, onOpen, store, follow, empty, more })
   useEffect(() => {
     // The keys j and k go from row to row; Enter opens, as on any button.
     const move = (event) => {
-      const rows = [...box.current.querySelectorAll(".log-row > button")],
-        at = rows.indexOf(document.activeElement);
+      const rows = [...box.current.querySelectorAll(".log-row > button")];
+      const at = rows.indexOf(document.activeElement);
       const to = { next: at + 1, previous: Math.max(0, at - 1), first: 0, last: rows.length - 1 }[event.detail];
       if (to !== undefined) rows[to]?.focus();
     };
@@ -51,8 +51,8 @@ export function Lines({ lines, wrap, open, onOpen, store, follow, empty, more })
 }
 
 function Row({ line, day, open, onOpen, store, here }) {
-  const text = said(line),
-    k = line.kubernetes ?? {};
+  const text = said(line);
+  const k = line.kubernetes ?? {};
   return html`
     ${day && html`<div class="log-day dim">${dayOf(line["@timestamp"])}</div>`}
     <article

@@ -11,11 +11,11 @@ import { Lines } from "./logs_list.js";
 import { Fields } from "./logs_fields.js";
 import { fixed, nanosLater, stamp, view } from "./logs_view.js";
 
-const PAGE = 200,
-  MOST = 3_000,
-  BARS = 120,
-  RETRY = 3_000,
-  KEPT = 2_000;
+const PAGE = 200;
+const MOST = 3_000;
+const BARS = 120;
+const RETRY = 3_000;
+const KEPT = 2_000;
 
 function useStore() {
   const store = useMemo(() => new Store(), []);
@@ -101,7 +101,8 @@ function useTail(store, { q, ns, live }, paused) {
     if (!paused && live) show();
   }, [paused]);
   useEffect(() => {
-    const mine = (held.current = { lines: [], ids: new Set(), paused });
+    const mine = { lines: [], ids: new Set(), paused };
+    held.current = mine;
     setState({ lines: [], waiting: 0, problem: null });
     if (!live) return undefined;
     let timer = 0;
@@ -155,8 +156,8 @@ function merged(found, tail, order) {
 }
 
 export function LogsPage() {
-  const now = view(),
-    store = useStore();
+  const now = view();
+  const store = useStore();
   const [round, setRound] = useState(0);
   const [paused, setPaused] = useState(false);
   const [open, setOpen] = useState("");

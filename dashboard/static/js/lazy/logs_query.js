@@ -9,8 +9,8 @@ export function QueryBox({ problem }) {
   const { q } = view();
   const [text, setText] = useState(q);
   const [left, setLeft] = useState(0);
-  const timer = useRef(0),
-    typed = useRef(q);
+  const timer = useRef(0);
+  const typed = useRef(q);
   // The URL changes by itself too: Back, a filter that was clicked.
   useEffect(() => {
     if (q !== typed.current) {

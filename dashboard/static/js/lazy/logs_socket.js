@@ -1,8 +1,9 @@
-// The page's own line to the log store: questions and one live tail, on a socket that is opened when it is needed.
+// The page's own connection to the log store: questions and one live tail, on a socket that is opened when it is
+// needed.
 import { openSocket } from "../socket.js";
 
-const PATIENCE = 12_000,
-  RETRY = 1_500;
+const PATIENCE = 12_000;
+const RETRY = 1_500;
 
 export class Problem extends Error {
   constructor(frame) {
@@ -22,7 +23,8 @@ export class Store {
 
   open() {
     this.opening ??= new Promise((resolve, reject) => {
-      const socket = (this.socket = openSocket("logsearch"));
+      const socket = openSocket("logsearch");
+      this.socket = socket;
       socket.onopen = () => resolve(socket);
       socket.onmessage = (event) => this.heard(JSON.parse(event.data));
       socket.onclose = (event) => {
@@ -77,7 +79,8 @@ export class Store {
 
   // Lines as they come, to `take`; returns what ends it.
   follow(fields, take) {
-    const tail = (this.tail = { id: this.next++, fields, take });
+    const tail = { id: this.next++, fields, take };
+    this.tail = tail;
     this.resume();
     return () => {
       if (this.tail === tail) this.tail = null;

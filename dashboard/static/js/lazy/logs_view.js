@@ -36,8 +36,8 @@ export function millis(text, now = serverNow()) {
 // The fixed times of this moment, so that search, counts and pages speak of the same.
 export function fixed({ from, to }) {
   const now = serverNow();
-  const low = millis(from, now),
-    high = millis(to, now);
+  const low = millis(from, now);
+  const high = millis(to, now);
   const top = Number.isNaN(high) ? now : high;
   return [Number.isNaN(low) ? top - 9e5 : Math.min(low, top), top];
 }
@@ -59,31 +59,22 @@ const escapeName = (name) => name.replace(/([\s()":*?\\])/g, "\\$1");
 
 // Every field of a document as [name, value], as the query language calls it.
 export function fieldsOf(line) {
-  const rows = [],
-    k = line.kubernetes ?? {};
+  const rows = [];
+  const k = line.kubernetes ?? {};
   for (const name of ["level", "stream", "source"]) if (line[name]) rows.push([name, line[name]]);
-  for (const [name, key] of [
-    ["namespace", "namespace"],
-    ["pod", "pod"],
-    ["container", "container"],
-    ["node", "node"],
-    ["uid", "pod_uid"],
-    ["container_id", "container_id"],
-  ])
-    if (k[key]) rows.push([name, k[key]]);
+  for (const name of ["namespace", "pod", "container", "node"]) if (k[name]) rows.push([name, k[name]]);
+  if (k.pod_uid) rows.push(["uid", k.pod_uid]);
+  if (k.container_id) rows.push(["container_id", k.container_id]);
   if (k.workload?.name) rows.push(["workload", k.workload.name], ["kind", k.workload.kind ?? ""]);
-  for (const [name, object] of [
-    ["labels", k.labels],
-    ["annotations", k.annotations],
-    ["fields", line.fields],
-  ])
-    flatten(name, object, rows);
+  flatten("labels", k.labels, rows);
+  flatten("annotations", k.annotations, rows);
+  flatten("fields", line.fields, rows);
   return rows.filter(([, value]) => value !== "").slice(0, 300);
 }
 
 function flatten(name, value, rows) {
   if (value === null || value === undefined || rows.length > 300) return;
-  if (Array.isArray(value)) value.forEach((one) => flatten(name, one, rows));
+  if (Array.isArray(value)) for (const one of value) flatten(name, one, rows);
   else if (typeof value === "object")
     for (const [key, inner] of Object.entries(value)) flatten(`${name}.${key}`, inner, rows);
   else rows.push([name, String(value)]);

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import posixpath
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,7 @@ TYPES = {
     ".json": "application/json",
     ".png": "image/png",
 }
+_STATIC_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*["'](\.[^"']+)["']""")
 
 
 class Asset(NamedTuple):
@@ -50,12 +53,17 @@ def build() -> str:
     return total.hexdigest()[:12]
 
 
+@cache
 def modules() -> list[str]:
-    """The scripts that the first page needs, to be fetched at once instead of one import after the other."""
-    return [
-        name
-        for name in assets()
-        if name.startswith("js/")
-        and not name.endswith(("boot.js", "theme.js", "reload.js"))
-        and not name.startswith("js/lazy/")
-    ] + ["vendor/preact.js", "vendor/preact-hooks.js", "vendor/htm.js", "vendor/signals.js", "vendor/signals-core.js"]
+    """The scripts that the first page needs, to be fetched at once instead of one import after the other: what boot.js
+    imports, what that imports, and so on; not what `import(…)` fetches when it is first shown."""
+    found: list[str] = []
+    to_read = ["js/boot.js"]
+    while to_read:
+        name = to_read.pop()
+        for target in _STATIC_IMPORT.findall(assets()[name].plain.decode()):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+            if path not in found:
+                found.append(path)
+                to_read.append(path)
+    return sorted(found)

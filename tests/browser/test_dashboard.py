@@ -341,32 +341,27 @@ def test_narrow_screens_and_dark(page: Any, shot: Any) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
 
 
-@pytest.mark.parametrize(
-    "group",
-    ["nodes", "workloads", "services", "configmaps", "persistentvolumeclaims", "serviceaccounts", "events", "kinds"],
-)
-def test_every_page_of_the_navigation_opens(page: Any, group: str) -> None:
-    page.goto(f"c/local/{group}")
-    expect(page.locator(".grid, .plain").first).to_be_visible()
-    expect(page.locator(".failure")).to_have_count(0)
-
-
-def test_the_diff_and_yaml_modules(page: Any) -> None:
-    page.goto("c/local/pods")
-    found = page.evaluate("""async () => {
-        const base = document.querySelector('script[type=module]').src;
-        const { diffLines, yamlText } = await import(new URL('yaml.js', base).href);
-        let seed = 7; const random = n => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
-        for (let run = 0; run < 300; run++) {
-            const a = Array.from({ length: random(12) }, () => 'abc'[random(3)]);
-            const b = Array.from({ length: random(12) }, () => 'abc'[random(3)]);
-            const parts = diffLines(a, b);
-            const left = parts.filter(([op]) => op !== '+').map(([, t]) => t);
-            const right = parts.filter(([op]) => op !== '-').map(([, t]) => t);
-            if (left.join() !== a.join() || right.join() !== b.join()) return JSON.stringify([a, b, parts]);
-        }
-        return yamlText({ a: { b: [1, { c: 'x: y', d: [] }], e: 'true' }, f: 'one\\ntwo\\n', g: null, h: '10m', i: '5' });
+def test_every_registered_page_opens_by_its_key_and_is_found_by_its_title(page: Any) -> None:
+    page.goto("")
+    expect(page.locator("main .verdict")).to_be_visible()
+    pages = page.evaluate("""async () => {
+        const { PAGES } = await import(new URL('pages.js', document.querySelector('script[type=module]').src));
+        return PAGES.map(({ id, title, key }) => ({ id, title, key }));
     }""")
-    assert (
-        found == 'a:\n  b:\n  - 1\n  - c: "x: y"\n    d: []\n  e: "true"\nf: |\n  one\n  two\ng: null\nh: 10m\ni: "5"\n'
-    )
+    assert {"overview", "pods", "logs", "kinds"} <= {one["id"] for one in pages}
+    navigation = page.get_by_role("navigation", name="Pages")
+    for one in pages:
+        page.locator("body").press("g")
+        page.keyboard.press(one["key"])
+        expect(navigation.locator("[aria-current=page]")).to_contain_text(one["title"])
+        expect(page.get_by_role("heading", level=1)).to_have_text(one["title"])
+        expect(page).to_have_title(f"{one['title']} · Binnacle")
+        expect(page.locator("main .page")).to_be_visible()
+        expect(page.locator("main .loading")).to_have_count(0)
+        if one["id"] != "logs":  # which says here that logging is off
+            expect(page.locator("main .failure")).to_have_count(0)
+        page.reload()
+        expect(page.get_by_role("heading", level=1)).to_have_text(one["title"])
+    page.keyboard.press("Control+k")
+    page.keyboard.type("storage")
+    expect(page.locator(".found li").first).to_have_text(re.compile("Page.*Storage"))

@@ -42,7 +42,7 @@ def test_a_part_of_the_page_that_did_not_arrive_is_asked_for_again(page: Any) ->
         refused.append(route.request.url)
         route.abort("connectionreset") if len(refused) == 1 else route.continue_()
 
-    page.route("**/js/lazy/logs_page.js", once)
+    page.route("**/js/pages/logs/page.js", once)
     page.goto("c/local/logs")
     expect(page.locator("main")).to_contain_text("Logging is switched off")
     assert len(refused) == 2

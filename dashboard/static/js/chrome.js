@@ -1,29 +1,18 @@
 // What frames every page: navigation, the state of the connection, namespace, theme, account.
-import { computed, html, signal, useEffect, useRef, useState } from "./lib.js";
+import { html, signal, useEffect, useRef, useState } from "./lib.js";
 import { ROOT, TICKET, USER, namespaces, pageUrl, route, setQuery } from "./router.js";
 import { age, clock, hello, link } from "./socket.js";
-import { GROUPS, groupCount, groupOf } from "./nav.js";
 import { count, human } from "./format.js";
+import { PARTS, away } from "./health.js";
+import { objectsOf } from "./kinds.js";
+import { cycleTheme, theme } from "./theme.js";
+import { overlay } from "./keys.js";
+import { PAGES, pageOf } from "./pages.js";
 
-export const theme = signal(document.documentElement.dataset.theme ?? "system");
-const THEMES = ["system", "light", "dark"];
-export const menu = signal(false);
-
-export function cycleTheme() {
-  const next = THEMES[(THEMES.indexOf(theme.value) + 1) % 3];
-  theme.value = next;
-  if (next === "system") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = next;
-  try {
-    localStorage.setItem("theme", next);
-  } catch {
-    /* private mode: the choice lasts as long as the page */
-  }
-}
+export const menu = signal(false); // whether a narrow screen shows the navigation
 
 export function Sidebar({ kinds, health, stale }) {
-  const { page } = route.value;
-  const current = groupOf(page).id;
+  const current = pageOf(route.value.page);
   return html`
     <aside class="sidebar ${menu.value ? "open" : ""} ${stale ? "stale" : ""}">
       <a class="brand" href=${pageUrl("overview", { ns: "" })}>
@@ -31,21 +20,19 @@ export function Sidebar({ kinds, health, stale }) {
         Binnacle
       </a>
       <nav aria-label="Pages">
-        ${GROUPS.filter(
-          (group) => !group.kinds || !kinds || group.kinds.some((s) => kinds.some((k) => k.storage === s)),
-        ).map(
-          (group) => html`
+        ${PAGES.filter((page) => page.key && inCluster(page, kinds)).map(
+          (page) => html`
             <a
-              key=${group.id}
-              href=${pageUrl(group.id)}
-              aria-current=${group.id === current ? "page" : undefined}
-              title=${`${group.title}   g ${group.key}`}
+              key=${page.id}
+              href=${pageUrl(page.id)}
+              aria-current=${page === current ? "page" : undefined}
+              title=${`${page.title}   g ${page.key}`}
               onClick=${() => {
                 menu.value = false;
               }}
             >
-              ${group.title}
-              <span class="count">${group.kinds && kinds ? count(groupCount(group, kinds)) : ""}</span>
+              ${page.title}
+              <span class="count">${page.kinds && kinds ? count(objectsOf(page, kinds)) : ""}</span>
             </a>
           `,
         )}
@@ -58,19 +45,9 @@ export function Sidebar({ kinds, health, stale }) {
   `;
 }
 
-// What lies behind a page: name, title, and what it means that it is away.
-const PARTS = [
-  ["store", "Change log", ""],
-  ["api", "API server", "kubectl and the cluster's parts cannot change anything now"],
-  ["redis", "Redis", "controllers and scheduler stand still, and changes arrive up to a second late"],
-  ["controllers", "Controllers", "nothing is scaled, replaced or cleaned up now"],
-  ["scheduler", "Scheduler", "new pods get no node now"],
-  ["kubelet", "Kubelet", "this machine's pods are neither started nor stopped now, and what is shown of them is old"],
-  ["kubeproxy", "kube-proxy", "services do not follow their pods now"],
-];
-
-// Those of them that are known to be away.
-export const away = computed(() => PARTS.filter(([name]) => link.value.health?.[name]?.up === false));
+// A page of kinds is left out where the cluster has none of them.
+const inCluster = (page, kinds) =>
+  !page.kinds || !kinds || page.kinds.some((storage) => kinds.some((kind) => kind.storage === storage));
 
 // Each part with a light, and its age when it is gone.
 function Behind({ health }) {
@@ -222,7 +199,9 @@ export function Topbar({ names, title }) {
           type="button"
           class="quiet"
           title="Find anything   Ctrl K"
-          onClick=${() => dispatchEvent(new CustomEvent("binnacle:open", { detail: "find" }))}
+          onClick=${() => {
+            overlay.value = "find";
+          }}
         >
           Find <kbd>Ctrl K</kbd>
         </button>
@@ -240,7 +219,9 @@ export function Topbar({ names, title }) {
           class="quiet icon"
           title="Keys   ?"
           aria-label="Keys"
-          onClick=${() => dispatchEvent(new CustomEvent("binnacle:open", { detail: "help" }))}
+          onClick=${() => {
+            overlay.value = "help";
+          }}
         >
           ?
         </button>

@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
 import { clock, link, question, serverNow } from "./socket.js";
 import { route, setQuery } from "./router.js";
-import { theme } from "./chrome.js";
+import { theme } from "./theme.js";
 import { bytes, count, epoch, fullMoment, human, sentence } from "./format.js";
 import { LongName, Panel, Some } from "./parts.js";
 
@@ -262,7 +262,7 @@ function Chart({ chart, doc, range, sync, point, setPoint }) {
   const show = SHOW[doc.figures[chart.metrics[0]].unit] ?? digits;
   useEffect(() => {
     let over = false;
-    import("./lazy/figures_plot.js").then(({ Plot }) => {
+    import("./plots.js").then(({ Plot }) => {
       if (over || !box.current) return; // the chart may be gone before its effect ever ran
       plot.current = new Plot(box.current, {
         show,

@@ -3,7 +3,7 @@
 export const LEVELS = ["ok", "progress", "bad", "done", "none"];
 export const LEVEL_WORDS = ["healthy", "in progress", "failing", "finished", "no health"];
 
-// A duration in kubectl's words; the same steps as cluster/clock.py.
+// A duration in kubectl's words; the same steps as kube/clock.py.
 export function human(seconds) {
   const s = Math.floor(seconds);
   if (s < 0) return "0s";
@@ -75,17 +75,41 @@ export function cellText(cell, now) {
   return String(cell);
 }
 
-// What a cell sorts by: numbers, quantities like 3/4 or 10m, times, else text.
-export function sortValue(cell) {
+const SCALES = {
+  ...{ n: 1e-9, u: 1e-6, m: 1e-3, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18 },
+  ...{ Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60 },
+};
+const QUANTITY = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?\d+))?$/;
+const DURATION = /^(?=\d)(?:(\d+)y)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/;
+const SECONDS = [31_536_000, 86_400, 3600, 60, 1];
+
+// A quantity of Kubernetes, such as 250m, 1.5 or 10Gi, as a number; null for other text. As kube/quantity.py reads it.
+export function amountOf(text) {
+  const match = QUANTITY.exec(text);
+  if (!match) return null;
+  return Number(match[1]) * (match[2] ? SCALES[match[2]] : 10 ** Number(match[3] ?? 0));
+}
+
+// The seconds of what `human` wrote, such as 5m10s; null for other text.
+export function secondsOf(text) {
+  const match = DURATION.exec(text);
+  return match && SECONDS.reduce((sum, scale, i) => sum + scale * Number(match[i + 1] ?? 0), 0);
+}
+
+// What a cell sorts by: numbers, quantities, shares like 3/4, ages in seconds before `now`, else text. In a column of
+// `durations`, 5m are minutes.
+export function sortValue(cell, { durations = false, now = 0 } = {}) {
   if (cell === null || cell === undefined) return "";
-  if (Array.isArray(cell)) return cell[2] ? parseFloat(cell[2]) : -cell[1];
+  if (Array.isArray(cell)) return cell[2] ? Number.parseFloat(cell[2]) : now / 1000 - cell[1];
   if (typeof cell === "number") return cell;
-  const match = /^(\d+(?:\.\d+)?)(?:\/(\d+))?(?:\s|%|$)/.exec(cell);
-  return match
-    ? match[2]
-      ? Number(match[1]) / (Number(match[2]) || 1)
-      : Number(match[1])
-    : String(cell).toLowerCase();
+  const text = String(cell);
+  const seconds = durations ? secondsOf(text) : null;
+  if (seconds !== null) return seconds;
+  const [, first, second] = /^([^\s/%]+)(?:\/([^\s/%]+))?(?:[\s%]|$)/.exec(text) ?? [];
+  const amount = amountOf(first ?? "");
+  if (amount === null) return text.toLowerCase();
+  const whole = second === undefined ? null : amountOf(second);
+  return whole === null ? amount : amount / (whole || 1);
 }
 
 export function compare(a, b) {

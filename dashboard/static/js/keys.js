@@ -1,8 +1,8 @@
 // The keyboard: single keys for what one does often, `g` and a letter to go somewhere. Never while one types.
 import { signal } from "./lib.js";
-import { GROUPS } from "./nav.js";
 import { go, pageUrl, route, setQuery } from "./router.js";
-import { cycleTheme } from "./chrome.js";
+import { cycleTheme } from "./theme.js";
+import { PAGES } from "./pages.js";
 
 export const overlay = signal(null); // "help", "find" or null
 let chord = 0;
@@ -19,7 +19,7 @@ export const KEYS = [
   ["d", "light, dark, as the system"],
   ["Esc", "leave a field, close this"],
   ["?", "these keys"],
-  ...GROUPS.map((group) => [`g ${group.key}`, `go to ${group.title}`]),
+  ...PAGES.filter(({ key }) => key).map(({ key, title }) => [`g ${key}`, `go to ${title}`]),
 ];
 
 const row = (what) => dispatchEvent(new CustomEvent("binnacle:row", { detail: what }));
@@ -72,10 +72,10 @@ function handle(event) {
   if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
   if (chord && performance.now() - chord < 1500) {
     chord = 0;
-    const group = GROUPS.find((one) => one.key === event.key);
-    if (group) {
+    const page = PAGES.find(({ key }) => key === event.key);
+    if (page) {
       event.preventDefault();
-      go(pageUrl(group.id));
+      go(pageUrl(page.id));
       return;
     }
   }

@@ -2,12 +2,8 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
 import { go, objectUrl, pageUrl } from "./router.js";
 import { question } from "./socket.js";
-import { GROUPS } from "./nav.js";
 import { KEYS, overlay } from "./keys.js";
-
-addEventListener("binnacle:open", (event) => {
-  overlay.value = event.detail;
-});
+import { PAGES } from "./pages.js";
 
 function Dialog({ label, children }) {
   const ref = useRef(null);
@@ -55,8 +51,8 @@ const Help = () => html`
 function useFound(text) {
   const [found, setFound] = useState([]);
   useEffect(() => {
-    const pages = GROUPS.filter((group) => text && group.title.toLowerCase().includes(text.toLowerCase())).map(
-      (group) => ({ page: group.id, title: group.title }),
+    const pages = PAGES.filter(({ key, title }) => text && key && title.toLowerCase().includes(text.toLowerCase())).map(
+      ({ id, title }) => ({ page: id, title }),
     );
     setFound((now) => (text ? [...pages, ...now.filter((one) => one.key)] : []));
     if (!text.trim()) return undefined;

@@ -1,8 +1,8 @@
 // Small pieces that every page uses.
-import { html, useState } from "./lib.js";
-import { clock } from "./socket.js";
-import { LEVELS, LEVEL_WORDS, fullMoment, since, epoch } from "./format.js";
+import { html, signal, useState } from "./lib.js";
 import { objectUrl } from "./router.js";
+import { clock } from "./socket.js";
+import { LEVELS, LEVEL_WORDS, epoch, fullMoment, since } from "./format.js";
 
 export const Dot = ({ level, title }) => html`
   <span
@@ -24,8 +24,6 @@ export function Age({ at, suffix = "" }) {
     </time>
   `;
 }
-
-export const Tag = ({ level = 4, children }) => html`<span class="tag ${LEVELS[level]}">${children}</span>`;
 
 export const ObjectLink = ({ to, children, query }) => html`<a href=${objectUrl(to, query)}>${children ?? to[2]}</a>`;
 
@@ -67,6 +65,8 @@ export function Panel({ title, count, children, aside, class: extra = "" }) {
     </section>
   `;
 }
+
+export const Loading = () => html`<div class="page loading" aria-busy="true">Loading…</div>`;
 
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
@@ -190,4 +190,22 @@ export const Labels = ({ pairs }) => html`
       `,
     )}
   </span>
+`;
+
+// A short remark at the bottom of the page that goes by itself.
+const remark = signal("");
+let remarkTimer = 0;
+
+export function toast(message) {
+  remark.value = message;
+  clearTimeout(remarkTimer);
+  remarkTimer = setTimeout(() => {
+    remark.value = "";
+  }, 1800);
+}
+
+export const Toast = () => html`
+  <div class="toast" role="status" aria-live="polite" hidden=${!remark.value}>
+    ${remark.value}
+  </div>
 `;

@@ -9,6 +9,9 @@ export const ROOT = new URL(meta("root") || "./", location.href);
 export const TICKET = meta("ticket");
 export const USER = meta("user");
 
+// The page at the root of a cluster: the only one whose address has no name.
+export const HOME = "overview";
+
 const here = signal(location.href);
 addEventListener("popstate", () => {
   here.value = location.href;
@@ -27,7 +30,7 @@ function parse(href) {
   const url = new URL(href);
   const parts = url.pathname.slice(ROOT.pathname.length).split("/").filter(Boolean).map(decoded);
   const query = Object.fromEntries(url.searchParams);
-  const [, cluster = "local", page = "overview", ns, name] = parts[0] === "c" ? parts : [];
+  const [, cluster = "local", page = HOME, ns, name] = parts[0] === "c" ? parts : [];
   const key = name === undefined ? null : [page, ns === "-" ? "" : ns, name];
   return { cluster, page, key, query };
 }
@@ -50,7 +53,7 @@ const segment = (text) => encodeURIComponent(text).replace(/%3A/g, ":");
 // The address of a list page. The chosen namespace goes along.
 export function pageUrl(page, query = {}) {
   const { cluster, query: now } = route.value;
-  return build(`c/${segment(cluster)}/${page === "overview" ? "" : segment(page)}`, { ns: now.ns, ...query });
+  return build(`c/${segment(cluster)}/${page === HOME ? "" : segment(page)}`, { ns: now.ns, ...query });
 }
 
 // The address of an object's page; `key` is [storage, namespace, name].

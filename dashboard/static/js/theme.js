@@ -1,10 +1,21 @@
-// Runs before the first paint, so that a dark page never flashes white. Not a module: modules run too late.
-(() => {
-  let chosen = null;
+// Light, dark or as the system says: the choice, and the colours of the page for what draws by itself.
+import { signal } from "./lib.js";
+
+const THEMES = ["system", "light", "dark"];
+
+export const theme = signal(document.documentElement.dataset.theme ?? "system");
+
+export function cycleTheme() {
+  const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length];
+  theme.value = next;
+  if (next === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
   try {
-    chosen = localStorage.getItem("theme");
+    localStorage.setItem("theme", next);
   } catch {
-    // private mode: as the system says
+    /* private mode: the choice lasts as long as the page */
   }
-  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
-})();
+}
+
+// What a custom property of the style sheet, such as "--accent", is now.
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

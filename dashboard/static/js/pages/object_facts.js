@@ -1,9 +1,9 @@
 // What is worth knowing of each kind beyond what every object has. `factsOf` are name-value pairs, `Specifics` panels.
-import { html } from "./lib.js";
-import { objectUrl } from "./router.js";
-import { Age, Facts, Labels, ObjectLink, Panel } from "./parts.js";
-import { at, cellText, epoch } from "./format.js";
-import { clock } from "./socket.js";
+import { html } from "../lib.js";
+import { objectUrl } from "../router.js";
+import { Age, Facts, Labels, ObjectLink, Panel } from "../parts.js";
+import { at, cellText, epoch } from "../format.js";
+import { clock } from "../socket.js";
 
 const list = (values) => (values ?? []).filter(Boolean).join(", ");
 const pairs = (map) =>

@@ -1,7 +1,7 @@
 // Lines over time, stacked by level. A click looks into a bar, dragging into a stretch; arrows and Enter do the same.
-import { html, useRef, useState } from "../lib.js";
-import { count } from "../format.js";
-import { LEVELS, zoom } from "./logs_view.js";
+import { html, useRef, useState } from "../../lib.js";
+import { count } from "../../format.js";
+import { LEVELS, zoom } from "./view.js";
 
 const WIDTH = 1000;
 const HEIGHT = 64;

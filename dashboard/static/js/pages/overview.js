@@ -1,13 +1,14 @@
 // The overview: what is wrong now, what changed lately, how full the cluster is.
-import { html, useEffect, useRef, useState } from "./lib.js";
-import { namespaces, pageUrl } from "./router.js";
-import { away, theme } from "./chrome.js";
-import { useDoc } from "./feeds.js";
-import { kindTitle } from "./nav.js";
-import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch, sentence } from "./format.js";
-import { Figures } from "./figures.js";
-import { UsageState, toneOf, useUsage } from "./usage.js";
-import { Age, Dot, Empty, Failure, ObjectLink, Panel, Some } from "./parts.js";
+import { html, useEffect, useRef, useState } from "../lib.js";
+import { namespaces, pageUrl } from "../router.js";
+import { useDoc } from "../feeds.js";
+import { away } from "../health.js";
+import { keyOf, kindTitle, singular } from "../kinds.js";
+import { theme } from "../theme.js";
+import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch, sentence } from "../format.js";
+import { Figures } from "../figures.js";
+import { UsageState, toneOf, useUsage } from "../usage.js";
+import { Age, Dot, Empty, Failure, Loading, ObjectLink, Panel, Some } from "../parts.js";
 
 const FEW = 8; // rows of a panel until one asks for all
 const ORDER = [
@@ -23,12 +24,7 @@ const ORDER = [
 export function OverviewPage({ kinds }) {
   const { doc, error } = useDoc({ feed: "overview", ns: namespaces.value.join(",") }).value;
   if (error) return html`<${Failure} error=${error} />`;
-  if (!doc)
-    return html`
-      <div class="page loading" aria-busy="true">
-        Loading…
-      </div>
-    `;
+  if (!doc) return html`<${Loading} />`;
   return html`
     <div class="page overview">
       <${Verdict} doc=${doc} />
@@ -167,15 +163,6 @@ function Problems({ doc, kinds }) {
       }
     <//>
   `;
-}
-
-const singular = (storage, kinds) => kinds?.find((kind) => kind.storage === storage)?.kind ?? storage.split(".")[0];
-
-// From an event's reference to the key of what it is about.
-export function keyOf(about, kinds) {
-  const group = about.apiVersion.includes("/") ? about.apiVersion.split("/")[0] : "";
-  const kind = kinds?.find((one) => one.kind === about.kind && (one.group === group || !about.apiVersion));
-  return kind ? [kind.storage, kind.namespaced ? about.namespace : "", about.name] : null;
 }
 
 function Warnings({ rows, kinds }) {
@@ -373,7 +360,7 @@ function Chart({ rate }) {
   const plot = useRef(null);
   const [draw, setDraw] = useState(null);
   useEffect(() => {
-    import("./chart.js").then((found) => setDraw(() => found.drawRate));
+    import("../plots.js").then((found) => setDraw(() => found.drawRate));
   }, []);
   useEffect(() => {
     if (draw) plot.current = draw(box.current, rate, plot.current);

@@ -1,10 +1,10 @@
 // The YAML tab with folding, and the history tab: what changed when, by whom, and the difference of any two moments.
-import { html, useEffect, useMemo, useState } from "./lib.js";
-import { route, setQuery } from "./router.js";
-import { question } from "./socket.js";
-import { diffLines, yamlLines, yamlText } from "./yaml.js";
-import { Age, Copy, Empty, download } from "./parts.js";
-import { fullMoment, moment } from "./format.js";
+import { html, useEffect, useMemo, useState } from "../lib.js";
+import { route, setQuery } from "../router.js";
+import { question } from "../socket.js";
+import { diffLines, yamlLines, yamlText } from "../yaml.js";
+import { Age, Copy, Empty, download } from "../parts.js";
+import { fullMoment, moment } from "../format.js";
 
 const FOLDED = new Set(["metadata.managedFields"]);
 const MAX_SHOWN = 6000;

@@ -1,7 +1,7 @@
 // What is shown, read from the URL and nowhere else: query, time, order, whether it follows. A link is the whole view.
-import { namespaces, route, setQuery } from "../router.js";
-import { serverNow } from "../socket.js";
-import { quoted } from "../logs_link.js";
+import { namespaces, route, setQuery } from "../../router.js";
+import { serverNow } from "../../socket.js";
+import { quoted } from "../../logs_link.js";
 
 export const SPANS = [
   ["15m", "Last 15 min"],

@@ -1,15 +1,15 @@
 // The page "Logs": a query, its lines over time, the lines, and the fields. All of it follows the URL.
-import { html, useEffect, useMemo, useRef, useState } from "../lib.js";
-import { ROOT, route, setQuery } from "../router.js";
-import { clock, serverNow } from "../socket.js";
-import { count, epoch, fullMoment, human } from "../format.js";
-import { Copy } from "../parts.js";
-import { Store } from "./logs_socket.js";
-import { QueryBox, TimeRange } from "./logs_query.js";
-import { Histogram } from "./logs_histogram.js";
-import { Lines } from "./logs_list.js";
-import { Fields } from "./logs_fields.js";
-import { fixed, nanosLater, stamp, view } from "./logs_view.js";
+import { html, useEffect, useMemo, useRef, useState } from "../../lib.js";
+import { ROOT, route, setQuery } from "../../router.js";
+import { clock, serverNow } from "../../socket.js";
+import { count, epoch, fullMoment, human } from "../../format.js";
+import { Copy } from "../../parts.js";
+import { Store } from "./store.js";
+import { QueryBox, TimeRange } from "./query.js";
+import { Histogram } from "./histogram.js";
+import { Lines } from "./lines.js";
+import { Fields } from "./fields.js";
+import { fixed, nanosLater, stamp, view } from "./view.js";
 
 const PAGE = 200;
 const MOST = 3_000;

@@ -1,19 +1,20 @@
-// A list page: tabs of its group, filters that live in the URL, and the grid.
-import { html, useMemo, useRef, useState } from "./lib.js";
-import { route, namespaces, setQuery, pageUrl } from "./router.js";
-import { useList } from "./feeds.js";
-import { Grid, HEALTH, columnsOf } from "./grid.js";
-import { groupCount, groupOf, kindTitle } from "./nav.js";
-import { LEVELS, LEVEL_WORDS, compare, sortValue, count, cellText } from "./format.js";
-import { Failure, copyText, download } from "./parts.js";
-import { toast } from "./toast.js";
-import { UsageState, useUsage } from "./usage.js";
+// A list of objects: the kinds of its page as tabs, filters that live in the URL, and the grid.
+import { html, useMemo, useState } from "../lib.js";
+import { namespaces, pageUrl, route, setQuery } from "../router.js";
+import { clock } from "../socket.js";
+import { useList } from "../feeds.js";
+import { Grid, HEALTH } from "../grid.js";
+import { kindTitle, objectsOf } from "../kinds.js";
+import { LEVELS, LEVEL_WORDS, cellText, compare, count, sortValue } from "../format.js";
+import { Failure, copyText, download, toast } from "../parts.js";
+import { UsageState, useUsage } from "../usage.js";
+import { columnsOf } from "./list_columns.js";
 
 // Where there is room, all columns show; the URL may say otherwise.
 const roomy = matchMedia("(min-width: 1200px)");
 
 // Every word must occur; a word with "-" in front must not.
-function matcher(text) {
+export function matcher(text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return null;
   return (row) => {
@@ -25,12 +26,14 @@ function matcher(text) {
   };
 }
 
-function sorted(rows, columns, sort) {
+// By a column, or its reverse with "-" in front; what is equal there by namespace and name.
+export function sorted(rows, columns, sort) {
   const down = sort.startsWith("-");
   const column = [HEALTH, ...columns].find((one) => one.id === sort.replace(/^-/, ""));
   const byName = (a, b) => compare(a.ns, b.ns) || compare(a.order, b.order);
   if (!column) return rows.sort(byName);
-  const keys = new Map(rows.map((row) => [row, sortValue(column.value(row))]));
+  const how = { durations: column.durations, now: clock.peek() };
+  const keys = new Map(rows.map((row) => [row, column.sortKey?.(row) ?? sortValue(column.value(row), how)]));
   const sign = down ? -1 : 1;
   return rows.sort((a, b) => sign * compare(keys.get(a), keys.get(b)) || byName(a, b));
 }
@@ -72,7 +75,7 @@ function asText(rows, columns, comma) {
   return `${lines.map((cells) => cells.map(safe).join(comma ? "," : "\t")).join("\n")}\n`;
 }
 
-export function ListPage({ kinds }) {
+export function ListPage({ entry, kinds }) {
   const { page, query } = route.value;
   const {
     q = "",
@@ -112,7 +115,7 @@ export function ListPage({ kinds }) {
   };
   return html`
     <div class="page list-page">
-      <${Tabs} page=${page} kinds=${kinds} />
+      <${Tabs} page=${page} entry=${entry} kinds=${kinds} />
       <${Tools} ...${{ q, level, labels, wide, counts, list, rows, columns, title, usage }} />
       ${
         list.error
@@ -162,20 +165,20 @@ function Nothing({ list, title, filtered }) {
   return html`<p class="empty">${list.rows.size ? "" : `There are no ${title.toLowerCase()}${where}.`}</p>`;
 }
 
-export function Tabs({ page, kinds }) {
-  const group = groupOf(page);
-  const shown = (group.kinds ?? []).filter(
-    (storage) => storage === "workloads" || kinds?.some((kind) => kind.storage === storage),
-  );
-  const others = group.id === "kinds" ? ["kinds"] : shown;
-  const all = shown.includes(page) ? shown : [...others, page];
+// The kinds of the page that the cluster has; a kind that no page has stands beside "All kinds".
+function Tabs({ page, entry, kinds }) {
+  const shown = entry.kinds?.filter((one) => one === "workloads" || kinds?.some((kind) => kind.storage === one));
+  const others = shown ?? [entry.id];
+  const all = others.includes(page) ? others : [...others, page];
+  const number = (storage) =>
+    storage === "workloads" ? objectsOf(entry, kinds) : (kinds?.find((kind) => kind.storage === storage)?.count ?? 0);
   return html`
     <nav class="tabs" aria-label="Kinds">
       ${all.map(
         (storage) => html`
           <a key=${storage} href=${pageUrl(storage)} aria-current=${storage === page ? "page" : undefined}>
             ${storage === "kinds" ? "All kinds" : kindTitle(storage, kinds)}
-            ${storage !== "kinds" && html`<span class="count">${count(tabCount(storage, kinds))}</span>`}
+            ${storage !== "kinds" && html`<span class="count">${count(number(storage))}</span>`}
           </a>
         `,
       )}
@@ -183,14 +186,7 @@ export function Tabs({ page, kinds }) {
   `;
 }
 
-function tabCount(storage, kinds) {
-  return storage === "workloads"
-    ? groupCount(groupOf(storage), kinds)
-    : (kinds?.find((kind) => kind.storage === storage)?.count ?? 0);
-}
-
 function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usage }) {
-  const field = useRef(null);
   // What is being written stays, whatever is rendered meanwhile.
   const [draft, setDraft] = useState(null);
   const toggle = (number) => setQuery({ level: level.includes(number) ? level.replace(number, "") : level + number });
@@ -206,7 +202,6 @@ function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usa
   return html`
     <div class="tools" role="search">
       <input
-        ref=${field}
         type="search"
         class="filter"
         data-key="filter"
@@ -272,62 +267,6 @@ function Tools({ q, level, labels, wide, counts, list, rows, columns, title, usa
         <button type="button" class="quiet" title="Download the rows as comma-separated text" onClick=${save}>
           CSV
         </button>
-      </div>
-    </div>
-  `;
-}
-
-export function KindsPage({ kinds }) {
-  const { query } = route.value;
-  const q = (query.q ?? "").toLowerCase();
-  const shown = (kinds ?? [])
-    .filter((kind) => `${kind.kind} ${kind.storage} ${kind.short.join(" ")}`.toLowerCase().includes(q))
-    .sort(
-      (a, b) =>
-        compare(a.group.includes("."), b.group.includes(".")) || compare(a.group, b.group) || compare(a.kind, b.kind),
-    );
-  return html`
-    <div class="page">
-      <div class="tools">
-        <input
-          type="search"
-          class="filter"
-          data-key="filter"
-          placeholder="Filter kinds   /"
-          value=${query.q ?? ""}
-          aria-label="Filter kinds"
-          onInput=${(event) => setQuery({ q: event.target.value })}
-        />
-      </div>
-      <div class="panel">
-        <table class="plain">
-          <thead>
-            <tr>
-              <th>Kind</th>
-              <th>API group</th>
-              <th>Version</th>
-              <th>Scope</th>
-              <th>Short</th>
-              <th class="numeric">Objects</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${shown.map(
-              (kind) => html`
-                <tr key=${kind.storage}>
-                  <td>
-                    <a href=${pageUrl(kind.storage, { q: "" })}>${kind.kind}</a>
-                  </td>
-                  <td class="dim">${kind.group || "core"}</td>
-                  <td class="dim">${kind.version}</td>
-                  <td class="dim">${kind.namespaced ? "Namespaced" : "Cluster"}</td>
-                  <td class="dim">${kind.short.join(", ")}</td>
-                  <td class="numeric ${kind.count ? "" : "dim"}">${count(kind.count)}</td>
-                </tr>
-              `,
-            )}
-          </tbody>
-        </table>
       </div>
     </div>
   `;

@@ -1,8 +1,8 @@
 // The fields beside the lines: each opens to its most frequent values, which filter with a click.
-import { html, useEffect, useState } from "../lib.js";
-import { count } from "../format.js";
-import { Filters } from "./logs_list.js";
-import { fieldsOf } from "./logs_view.js";
+import { html, useEffect, useState } from "../../lib.js";
+import { count } from "../../format.js";
+import { Filters } from "./lines.js";
+import { fieldsOf } from "./view.js";
 
 const ALWAYS = ["level", "namespace", "workload", "pod", "container", "node", "stream", "source"];
 const UNNAMED = ["uid", "container_id"];

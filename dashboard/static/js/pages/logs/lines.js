@@ -1,10 +1,10 @@
 // The lines: one row each, opened to all fields. What a line says is only ever text.
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
-import { objectUrl, setQuery } from "../router.js";
-import { Copy, Empty } from "../parts.js";
-import { withoutAnsi } from "../format.js";
-import { chartsUrl } from "../logs_link.js";
-import { clockOf, dayOf, fieldsOf, narrow } from "./logs_view.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../../lib.js";
+import { objectUrl, setQuery } from "../../router.js";
+import { Copy, Empty } from "../../parts.js";
+import { withoutAnsi } from "../../format.js";
+import { chartsUrl } from "../../logs_link.js";
+import { clockOf, dayOf, fieldsOf, narrow } from "./view.js";
 
 const LONGEST = 2_000; // characters of a message in its row; opened it shows all
 const said = (line) => withoutAnsi(String(line.message ?? ""));

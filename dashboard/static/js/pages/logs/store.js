@@ -1,6 +1,6 @@
 // The page's own connection to the log store: questions and one live tail, on a socket that is opened when it is
 // needed.
-import { openSocket } from "../socket.js";
+import { openSocket } from "../../socket.js";
 
 const PATIENCE = 12_000;
 const RETRY = 1_500;

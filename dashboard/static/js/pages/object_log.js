@@ -1,9 +1,9 @@
 // A pod's log: followed live over its own socket, bounded, filtered and highlighted here; only lines on screen exist.
-import { html, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
-import { route, setQuery } from "./router.js";
-import { openSocket } from "./socket.js";
-import { download, Empty } from "./parts.js";
-import { bytes, count, withoutAnsi } from "./format.js";
+import { html, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib.js";
+import { route, setQuery } from "../router.js";
+import { openSocket } from "../socket.js";
+import { download, Empty } from "../parts.js";
+import { bytes, count, withoutAnsi } from "../format.js";
 
 const MAX_LINES = 20_000;
 const HEIGHT = 19;

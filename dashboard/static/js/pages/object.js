@@ -1,19 +1,19 @@
 // An object's page: what it is, whether it is healthy and why not, its family, its events, its YAML, its history, and a
 // pod's log.
-import { html, useEffect, useState } from "./lib.js";
-import { objectUrl, pageUrl, route } from "./router.js";
-import { useDoc } from "./feeds.js";
-import { kindTitle } from "./nav.js";
-import { LEVELS, count, epoch } from "./format.js";
-import { Age, Brief, Copy, Dot, Empty, Facts, Failure, Labels, ObjectLink, Panel, Some } from "./parts.js";
-import { Specifics, factsOf } from "./facts.js";
-import { HistoryTab, YamlTab } from "./views_yaml.js";
-import { LogTab } from "./log.js";
-import { keyOf } from "./pages_overview.js";
-import { Figures, hasFigures } from "./figures.js";
-import { LogsLink, chartsUrl, linesUrl } from "./logs_link.js";
+import { html, useEffect, useState } from "../lib.js";
+import { objectUrl, pageUrl, route } from "../router.js";
+import { useDoc } from "../feeds.js";
+import { keyOf, kindTitle } from "../kinds.js";
+import { LEVELS, count, epoch } from "../format.js";
+import { Age, Brief, Copy, Dot, Empty, Facts, Failure, Labels, Loading, ObjectLink, Panel, Some } from "../parts.js";
+import { Specifics, factsOf } from "./object_facts.js";
+import { HistoryTab, YamlTab } from "./object_versions.js";
+import { LogTab } from "./object_log.js";
+import { Figures, hasFigures } from "../figures.js";
+import { LogsLink, chartsUrl, linesUrl } from "../logs_link.js";
 
-export function ObjectPage({ object: key, kinds }) {
+export function ObjectPage({ kinds }) {
+  const { key, query } = route.value;
   const { doc, error } = useDoc({ feed: "object", key }).value;
   // What was there is kept when the object is deleted under one's eyes.
   const [last, setLast] = useState(null);
@@ -21,14 +21,9 @@ export function ObjectPage({ object: key, kinds }) {
     if (doc) setLast(doc);
   }, [doc]);
   if (error) return html`<${Failure} error=${error} />`;
-  if (doc === undefined)
-    return html`
-      <div class="page loading" aria-busy="true">
-        Loading…
-      </div>
-    `;
+  if (doc === undefined) return html`<${Loading} />`;
   const shown = doc ?? last;
-  const tab = route.value.query.tab ?? "";
+  const tab = query.tab ?? "";
   return html`
     <div class="page object-page">
       <${Head} objectKey=${key} doc=${shown} gone=${doc === null} kinds=${kinds} />

@@ -1,7 +1,7 @@
 // The query box, with what is wrong underlined where it is, and the time range.
-import { html, useEffect, useRef, useState } from "../lib.js";
-import { setQuery } from "../router.js";
-import { SPANS, fixed, stamp, view } from "./logs_view.js";
+import { html, useEffect, useRef, useState } from "../../lib.js";
+import { setQuery } from "../../router.js";
+import { SPANS, fixed, stamp, view } from "./view.js";
 
 const REST = 450; // milliseconds without a key until what is typed is searched for
 

@@ -36,7 +36,7 @@ test: .venv/installed-dev
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/biome ci --error-on-warnings
+	$(BIN)/biome ci --error-on-warnings --colors=off
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

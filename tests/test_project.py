@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
     [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
-        ["biome", "ci", "--error-on-warnings"],
+        ["biome", "ci", "--error-on-warnings", "--colors=off"],
         ["mypy"],
         ["lint-imports"],
     ],

@@ -138,7 +138,7 @@ def test_what_can_not_be_is_said_at_the_field_and_not_saved(
     before = cluster.data()
     answer = admin.post("/admin/addon/sample/", posted(admin.get("/admin/addon/sample/"), **{field: value}))
     assert words in text(answer) and cluster.data() == before
-    assert "Not saved: 1 field can not be as entered." in text(answer)
+    assert "Not saved: 1 field cannot be as entered." in text(answer)
 
 
 def test_two_admins_at_once_are_told(cluster: Cluster) -> None:

@@ -1,4 +1,4 @@
-// What the dashboard hangs on, and what of it is away.
+// What the dashboard depends on, and what of it is away.
 import { computed } from "./lib.js";
 import { link } from "./socket.js";
 

@@ -22,8 +22,8 @@ const touched = (field) =>
     ? [...field.options].some((one) => one.selected !== one.defaultSelected)
     : field.matches("textarea, input:not([type=hidden], [type=submit])") && field.value !== field.defaultValue;
 
-// A configuration that was rolled back, or that somebody else wrote, is not shown as what it was: the form is loaded anew,
-// unless that would lose what was entered.
+// A configuration that was rolled back, or that somebody else wrote, is not shown as what it was: the form is loaded
+// anew, unless that would lose what was entered.
 function configured(digest) {
   const form = part("config");
   if (digest === form.elements.seen.value) return;

@@ -1,5 +1,5 @@
-// What uPlot draws: figures over time, and the small chart of changes a second. Fetched when the first is seen; a canvas
-// knows no style sheet: colours are read from it.
+// What uPlot draws: figures over time, and the small chart of changes a second. Fetched when the first is seen. A
+// canvas knows no style sheet: its colours are read from there.
 import uPlot from "../vendor/uplot.js";
 import { serverNow } from "./socket.js";
 import { colour } from "./theme.js";

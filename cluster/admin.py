@@ -156,6 +156,7 @@ class ReadOnly(admin.ModelAdmin):
     list_per_page = 100
     list_max_show_all = 0
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they would count without a bound
     sortable_by = ()
     search_fields = ("name",)
     paginator = Pages

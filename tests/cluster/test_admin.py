@@ -233,6 +233,7 @@ def test_each_query_goes_through_an_index(crowd: Store) -> None:
         (OBJECTS, {"kind": "configmaps"}),
         (OBJECTS, {"kind": "configmaps", "namespace": "default", "q": "many", "p": "2"}),
         (CHANGES, {"kind": "configmaps"}),
+        (CHANGES, {"_facets": "True"}),
         (f"{OBJECTS}{number('secrets', 'web-db')}/", {}),
     ]
     for place, query in places:

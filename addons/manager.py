@@ -3,7 +3,7 @@
 The ConfigMap `addon-<name>` is the one place where an addon is switched (`enabled`) and configured (its options); the
 admin page and kubectl both write it. A turn of the manager:
 
-1. Data that it has not seen are written into the audit trail and checked. What can not be is refused, and the last good
+1. Data that it has not seen are written into the audit trail and checked. What is invalid is refused, and the last good
    configuration stays in force; anything else is a rollout. Both are noted in the annotations before anything is done.
 2. The objects are applied with the configuration that is being rolled out, else with the one in force.
 3. A rollout ends when the workloads are healthy, which puts its configuration in force; or when its deadline has passed or

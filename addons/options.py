@@ -1,4 +1,4 @@
-"""The settings of an addon: their types, and what is said about a value that can not be.
+"""The settings of an addon: their types, and what is said about an invalid value.
 
     options:
       ttl:
@@ -44,7 +44,7 @@ _DOMAIN = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.?)
 
 
 class OptionError(ValueError):
-    """A value, or the description of an option, that can not be; the message names the option and the fix."""
+    """An invalid value, or an invalid description of an option; the message names the option and the fix."""
 
 
 class _Wrong(Exception):

@@ -3,7 +3,7 @@
     new data ──valid──▶ rollout ──healthy──▶ in force
         └──invalid──▶ refused      └──not healthy in time, or refused by the API──▶ rolled back to what was in force
 
-With nothing in force yet (a new cluster) there is nothing to go back to: the rollout goes on, and says what ails it.
+With nothing in force yet (a new cluster) there is nothing to go back to: the rollout goes on, and says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def accepted(known: State, asked: Rollout) -> State:
 
 
 def refused(known: State, asked: Rollout, problems: Mapping[str, str]) -> State:
-    """The state after data that can not be: what was in force stays; on a new cluster, defaults stand in for them."""
+    """The state after invalid data: what was in force stays; on a new cluster, defaults stand in for them."""
     kept = known.but(rollout=None) if known.in_force is not None else known.but(rollout=known.rollout or asked)
     stays = "the configuration that was in force stays" if known.in_force is not None else "the rest is applied"
     return kept.but(error=f"{' '.join(problems.values())} Until this is mended, {stays}.", refused=",".join(problems))
@@ -97,7 +97,7 @@ def judge(
 
 
 def _hopeless(failure: Exception | None) -> bool:
-    """Whether the API refuses the objects, or they can not be made: time does not help."""
+    """Whether the API refuses the objects, or they cannot be made: time does not help."""
     return isinstance(failure, ValueError) or (isinstance(failure, ApiError) and failure.code in (400, 422))
 
 

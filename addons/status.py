@@ -183,7 +183,7 @@ def change(addon: Addon, wanted: Mapping[str, str], user: str, seen: str = "") -
     """Ask for these values; the addon manager does the rest. Returns what changed.
 
     `seen` is the digest of the configuration that the user looked at. Raises Changed when it is another by now,
-    OptionError for values that can not be.
+    OptionError for invalid values.
     """
     store = Store.of(1)
     session = Session(1, User(f"addon-admin:{user}", groups=(AUTHENTICATED,)), cache(), store)

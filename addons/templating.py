@@ -20,7 +20,7 @@ _MARKED = re.compile(r"xBINNACLEx(\d+)x")
 
 
 class TemplateError(ValueError):
-    """A manifest that can not be used; the message says why."""
+    """A manifest that cannot be used; the message says why."""
 
 
 def _loader() -> Any:

@@ -91,7 +91,7 @@ def _of_condition(title: str, condition: Json) -> Json:
 
 
 def _lost(status: Json, node: Json | None) -> list[Json]:
-    """A pod that should run on a node that is not ready: nobody knows how it fares."""
+    """A pod that should run on a node that is not ready: nobody knows how it is."""
     ready = conditions(node).get("Ready", {}) if node else {}
     if node is None or ready.get("status") == "True" or status.get("phase") in ("Succeeded", "Failed"):
         return []

@@ -23,7 +23,7 @@ from cluster.store import Key
 from dashboard import amounts, overview
 from dashboard.access import Access
 from dashboard.figures_source import Silent, line_of
-from dashboard.overview import Facts
+from dashboard.overview import Health
 from kube.objects import Json
 
 RANGES = ("15m", "1h", "6h", "24h", "7d", "30d")
@@ -50,7 +50,7 @@ async def figures(access: Access, message: Json) -> Json:
     """The answer to a page. Raises PermissionError, LookupError, ValueError."""
     span = message.get("range")
     if span not in RANGES:
-        raise ValueError(f"range: {str(span)[:20]!r} can not be; it may be {', '.join(RANGES)}")
+        raise ValueError(f"range: {str(span)[:20]!r} cannot be asked for; it may be {', '.join(RANGES)}")
     to = message.get("to")
     if to is not None and not (isinstance(to, int) and 0 < to < 1 << 40):
         raise ValueError("to: it is a number of seconds since the epoch")
@@ -109,7 +109,7 @@ async def _of_namespace(access: Access, namespace: str) -> Wanted:
     if not access.can_list("pods", namespace):
         raise PermissionError(f"you may not list pods in {namespace}")
     tally = await overview.tally_of(access.source)
-    asked = [facts for key, facts in tally.facts["pods"].items() if key.namespace == namespace]
+    asked = [health for key, health in tally.health["pods"].items() if key.namespace == namespace]
     lines = _summed("requested", asked)
     return Wanted({"metric": OTHERS, "namespace": namespace, "by": "workload"}, lines)
 
@@ -118,12 +118,12 @@ async def _of_cluster(access: Access) -> Wanted:
     if not access.can_list("nodes"):
         raise PermissionError("you may not list nodes: choose a namespace to see its figures")
     tally = await overview.tally_of(access.source)
-    lines = _summed("allocatable", tally.facts["nodes"].values())
+    lines = _summed("allocatable", tally.health["nodes"].values())
     return Wanted({"metric": OTHERS, "by": "namespace" if access.can_list("pods") else "node"}, lines)
 
 
-def _summed(name: str, facts: Iterable[Facts]) -> Json:
-    found = list(facts)
+def _summed(name: str, healths: Iterable[Health]) -> Json:
+    found = list(healths)
     return {"cpu": [[name, sum(f.cpu for f in found) / 1000]], "memory": [[name, sum(f.memory for f in found)]]}
 
 

@@ -1,4 +1,4 @@
-"""How an object fares, in one of five levels, and the one-word reason: what colours a row and fills the overview.
+"""The health of an object, in one of five levels, and the one-word reason: what colours a row and fills the overview.
 
 level, reason = judge("pods", pod)
 """

@@ -43,7 +43,7 @@ class Silent(Exception):
 
 
 class BadQuestion(ValueError):
-    """The store can not answer this; `body` is its own answer, with the column of what is wrong in the query."""
+    """The store cannot answer this; `body` is its own answer, with the column of what is wrong in the query."""
 
     def __init__(self, body: Json) -> None:
         super().__init__(str(body.get("error")))

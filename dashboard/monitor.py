@@ -43,9 +43,9 @@ class Part:
             started = time.monotonic()
             try:
                 self.take(await self._look())
-            except Exception as error:  # another program is at its port; the authority can not be read
+            except Exception as error:  # another program is at its port; the authority cannot be read
                 if self.why != str(error):
-                    log.warning("what lies behind the pages can not be asked: %r", error)
+                    log.warning("what lies behind the pages cannot be asked: %r", error)
                 self.up, self.why = None, str(error)
             await asyncio.sleep(max(0.2, INTERVAL - (time.monotonic() - started)))
 

@@ -297,7 +297,7 @@ def history(access: Access, key: Key) -> list[Json]:
     """
     moments: list[Json] = []
     size = 0
-    for change in access.source.history.of(key, MAX_HISTORY):
+    for change in access.source.log.of(key, MAX_HISTORY):
         size += len(change.body)
         if size > MAX_HISTORY_BYTES and len(moments) >= 2:
             break

@@ -1,6 +1,6 @@
 """The overview: what is wrong now, what changed lately, how full the cluster is. Kept current by events, not by scans.
 
-A `Tally` holds for each object that counts a few facts (level, reason, requests); a document is summed from them for one
+A `Tally` holds the health of each object that counts (level, reason, requests); a document is summed from them for one
 viewer's rights. Everything that a page gets is bounded; counts are exact.
 """
 
@@ -51,7 +51,7 @@ RECOVERED = 600
 NEVER = (0.0, 0.0)
 
 
-class Facts(NamedTuple):
+class Health(NamedTuple):
     """What is remembered of one object. `since` when it has this level, however the reason changed, and `failed` from when
     until when it last failed: epoch seconds. `cpu` in milli-cores, `memory` in bytes: what a pod with a node asks for, or
     what a node has."""
@@ -73,11 +73,11 @@ class Recent(NamedTuple):
 
 
 class Tally:
-    """The facts of one cluster, followed on the event loop."""
+    """The health of one cluster's objects, followed on the event loop."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.facts: dict[str, dict[Key, Facts]] = {storage: {} for storage in JUDGED}
+        self.health: dict[str, dict[Key, Health]] = {storage: {} for storage in JUDGED}
         self.recent: deque[Recent] = deque(maxlen=500)
         self.rate: deque[tuple[int, int]] = deque(maxlen=BUCKETS)
         source.listen(self._follow)
@@ -89,20 +89,20 @@ class Tally:
                 self._judge(entry)
                 if number % 500 == 499:
                     await asyncio.sleep(0)
-        changes = await asyncio.to_thread(self.source.history.recent, 3_000)
+        changes = await asyncio.to_thread(self.source.log.recent, 3_000)
         self._remember(changes, await asyncio.to_thread(_told, changes))
         await self._look_back()
 
     async def _look_back(self) -> None:
         """What fails now may have run for a moment since it began to: of those that are listed the log tells since when."""
         failing = [
-            (facts.since, key) for rows in self.facts.values() for key, facts in rows.items() if facts.level == BAD
+            (health.since, key) for rows in self.health.values() for key, health in rows.items() if health.level == BAD
         ]
         for _, key in sorted(failing, reverse=True)[:MAX_PROBLEMS]:
-            changes = await asyncio.to_thread(self.source.history.of, key, MAX_STEPS)
-            past, now = fared(changes), self.facts[key.storage].get(key)
+            changes = await asyncio.to_thread(self.source.log.of, key, MAX_STEPS)
+            past, now = assess_log(changes), self.health[key.storage].get(key)
             if past and now and (past.level, now.level) == (BAD, BAD):
-                self.facts[key.storage][key] = now._replace(since=past.since, failed=past.failed)
+                self.health[key.storage][key] = now._replace(since=past.since, failed=past.failed)
 
     def _remember(self, changes: Sequence[Change], told: Sequence[Recent]) -> None:
         """Take over what the log tells of the time before this process began to look."""
@@ -117,9 +117,9 @@ class Tally:
     def _follow(self, events: Sequence[Event]) -> None:
         for event in events:
             storage = event.key.storage
-            if storage in self.facts:
+            if storage in self.health:
                 if event.type == "DELETED":
-                    self.facts[storage].pop(event.key, None)
+                    self.health[storage].pop(event.key, None)
                 else:
                     self._judge(event.entry)
             if storage not in NOISE and (
@@ -138,31 +138,31 @@ class Tally:
 
     def _judge(self, entry: Entry) -> None:
         storage, obj = entry.key.storage, entry.object()
-        found = fares(storage, obj, self.facts[storage].get(entry.key), time.time())
+        found = assess(storage, obj, self.health[storage].get(entry.key), time.time())
         cpu, memory, pods = _amounts(storage, obj, found.level)
-        self.facts[storage][entry.key] = found._replace(cpu=cpu, memory=memory, pods=pods)
+        self.health[storage][entry.key] = found._replace(cpu=cpu, memory=memory, pods=pods)
 
 
-def fares(storage: str, obj: Json, known: Facts | None, now: float) -> Facts:
-    """How an object fares that was `known` to fare so. A pod that ends, runs for a moment and ends again fails since the
+def assess(storage: str, obj: Json, known: Health | None, now: float) -> Health:
+    """The health of an object, which was `known` to be so. A pod that ends, runs for a moment and ends again fails since the
     first time."""
     level, reason = judge(storage, obj)
     if known is None:
-        return Facts(level, reason, _since(obj))
+        return Health(level, reason, _since(obj))
     failed = (known.since, now) if known.level == BAD else known.failed
     if level == known.level:
         since = known.since
     else:
         since = failed[0] if level == BAD and now - failed[1] < RECOVERED else now
-    return Facts(level, reason, since, failed)
+    return Health(level, reason, since, failed)
 
 
-def fared(changes: Sequence[Change]) -> Facts | None:
-    """How one object fares after its changes, newest first; None when it is gone or there are none."""
+def assess_log(changes: Sequence[Change]) -> Health | None:
+    """The health of one object after its changes, newest first; None when it is gone or there are none."""
     known = None
     for change in reversed(changes):
         gone = change.type == "DELETED"
-        known = None if gone else fares(change.key.storage, orjson.loads(change.body), known, change.at)
+        known = None if gone else assess(change.key.storage, orjson.loads(change.body), known, change.at)
     return known
 
 
@@ -177,7 +177,7 @@ def _since(obj: Json) -> float:
 
 
 def worth_telling(storage: str, before: Json, after: Json) -> bool:
-    """Whether a change is news: somebody wanted something else, or the object fares otherwise. That a status goes on, as
+    """Whether a change is news: somebody wanted something else, or the object's health is another. That a status goes on, as
     a node's heartbeat or the steps of a rollout, is not: it would hide what is."""
     return judge(storage, before)[0] != judge(storage, after)[0] or _wanted(before) != _wanted(after)
 
@@ -234,15 +234,15 @@ def document(tally: Tally, access: Access, namespaces: frozenset[str] | None) ->
     source = tally.source
     scopes = {kind.storage: access.scope(kind) for s in JUDGED if (kind := source.kind(s))}
 
-    def seen(storage: str) -> Iterable[tuple[Key, Facts]]:
+    def seen(storage: str) -> Iterable[tuple[Key, Health]]:
         scope = scopes.get(storage, frozenset())
         return (
-            (key, facts)
-            for key, facts in tally.facts[storage].items()
+            (key, health)
+            for key, health in tally.health[storage].items()
             if within(scope, key.namespace) and (namespaces is None or not key.namespace or key.namespace in namespaces)
         )
 
-    health = {storage: _health(seen(storage)) for storage in JUDGED if scopes.get(storage, frozenset()) != frozenset()}
+    health = {storage: _summary(seen(storage)) for storage in JUDGED if scopes.get(storage, frozenset()) != frozenset()}
     return {
         "health": {storage: found[0] for storage, found in health.items()},
         "problems": _problems(found[1] for found in health.values()),
@@ -256,30 +256,30 @@ def document(tally: Tally, access: Access, namespaces: frozenset[str] | None) ->
     }
 
 
-def _health(rows: Iterable[tuple[Key, Facts]]) -> tuple[Json, list[tuple[Key, Facts]]]:
+def _summary(rows: Iterable[tuple[Key, Health]]) -> tuple[Json, list[tuple[Key, Health]]]:
     levels: Counter[int] = Counter()
     wrong = []
-    for key, facts in rows:
-        levels[facts.level] += 1
-        if facts.level == BAD or (facts.level == PROGRESS and time.time() - facts.since > 60):
-            wrong.append((key, facts))
+    for key, health in rows:
+        levels[health.level] += 1
+        if health.level == BAD or (health.level == PROGRESS and time.time() - health.since > 60):
+            wrong.append((key, health))
     return {"levels": [levels[level] for level in range(5)], "total": sum(levels.values())}, wrong
 
 
-def _problems(groups: Iterable[list[tuple[Key, Facts]]]) -> list[Json]:
+def _problems(groups: Iterable[list[tuple[Key, Health]]]) -> list[Json]:
     order = {storage: i for i, storage in enumerate(JUDGED)}
     rows = [row for group in groups for row in group]
     # Nodes first, then what stopped working last.
     rows.sort(key=lambda row: (row[1].level != BAD, order[row[0].storage] != 0, -row[1].since))
     return [
-        {"key": list(key), "level": facts.level, "reason": facts.reason[:80], "since": facts.since}
-        for key, facts in rows[:MAX_PROBLEMS]
+        {"key": list(key), "level": health.level, "reason": health.reason[:80], "since": health.since}
+        for key, health in rows[:MAX_PROBLEMS]
     ]
 
 
-def _capacity(nodes: Iterable[tuple[Key, Facts]], pods: Iterable[tuple[Key, Facts]]) -> Json:
-    have = [facts for _, facts in nodes]
-    want = [facts for _, facts in pods]
+def _capacity(nodes: Iterable[tuple[Key, Health]], pods: Iterable[tuple[Key, Health]]) -> Json:
+    have = [health for _, health in nodes]
+    want = [health for _, health in pods]
     return {
         name: {"have": sum(getattr(f, name) for f in have), "asked": sum(getattr(f, name) for f in want)}
         for name in ("cpu", "memory", "pods")

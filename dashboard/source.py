@@ -3,7 +3,7 @@
     source = await sources.get("local")
     end = source.listen(callback)        # callback(events) on the event loop, in revision order
 
-There is deliberately nothing here that writes: the store is only handed on as `History`.
+There is deliberately nothing here that writes: the store is only handed on as `ChangeLog`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Listener = Callable[[Sequence[Event]], None]
 T = TypeVar("T")
 
 
-class History:
+class ChangeLog:
     """The readable side of a cluster's log."""
 
     def __init__(self, store: Store) -> None:
@@ -46,7 +46,7 @@ class Source:
         store = Store.of(number)
         self.name, self.number, self.local = name, number, local
         self.cache = Cache(store)
-        self.history = History(store)
+        self.log = ChangeLog(store)
         self.registry = registry.of_cluster(number)
         self.authorizer = Authorizer(self.cache)
         self.loop = asyncio.get_running_loop()
@@ -130,6 +130,12 @@ class Sources:
         if found is None:
             raise KeyError(f"there is no cluster named {name!r}")
         return int(found[0]), found[1] == Cluster.LOCAL
+
+    def close(self) -> None:
+        """Close the clusters loaded so far, and forget them: what asks for one again gets a new one."""
+        for source in self.opened():
+            source.close()
+        self._found.clear()
 
     def opened(self) -> list[Source]:
         """The clusters loaded so far."""

@@ -1,4 +1,4 @@
-"""Options: what each type takes, what it says of the rest; and manifests that values can not break out of."""
+"""Options: what each type takes, what it says of the rest; and manifests that values cannot break out of."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_what_the_api_refuses_is_rolled_back_at_once(working: Cluster, monkeypat
     document = WORKING.documents[1].replace("name: main", "name: ${command}")
     monkeypatch.setattr(manager, "catalogue", lambda: {"sample": replace(WORKING, documents=(document,))})
     working.edit(command="No_Name")
-    with pytest.raises(ApiError):  # the other manifest can not do with the old configuration either
+    with pytest.raises(ApiError):  # the other manifest cannot do with the old configuration either
         working.turn()
     data = working.data()
     assert data and data["command"] == "sleep 9" and "No_Name" in json.loads(working.note("last-rollout"))["reason"]

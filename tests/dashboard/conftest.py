@@ -37,6 +37,5 @@ def peopled(pages: Path) -> Iterator[tuple[Store, dict[str, Any]]]:
     yield store, world.populate(store)
     from dashboard.source import sources
 
-    for source in sources.opened():
-        source.close()
+    sources.close()
     store.close()

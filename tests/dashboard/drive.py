@@ -116,8 +116,7 @@ def live(user: Any, story: Callable[[Page], Awaitable[None]], path: str = "/c/lo
             await socket.disconnect()
             from dashboard.source import sources
 
-            for source in sources.opened():
-                source.close()
+            sources.close()
 
     asyncio.run(run())
 

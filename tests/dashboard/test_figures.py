@@ -114,7 +114,7 @@ def test_a_workload_shows_nothing_to_who_may_not_list_its_pods(monitoring: Monit
 @pytest.mark.parametrize(
     ("message", "code", "words"),
     [
-        ({"key": POD, "range": "9y"}, 400, "range: '9y' can not be; it may be 15m, 1h"),
+        ({"key": POD, "range": "9y"}, 400, "range: '9y' cannot be asked for; it may be 15m, 1h"),
         ({"key": ["configmaps", "guestbook", "web-config"]}, 404, "of configmaps there are no figures"),
         ({"key": None, "ns": "guestbook,ledger"}, 404, "choose one"),
         ({"key": "web"}, 400, "a key is a list"),

@@ -265,7 +265,7 @@ def test_what_runs_for_a_moment_between_two_failures_fails_since_the_first(peopl
     name = pod["metadata"]["name"]
     started = time.time()
 
-    def fares(status: dict[str, Any], reason: str = "CrashLoopBackOff") -> None:
+    def report(status: dict[str, Any], reason: str = "CrashLoopBackOff") -> None:
         if "waiting" in (state := status["containerStatuses"][0]["state"]):
             state["waiting"]["reason"] = reason
         world.update(store, {**pod, "status": status})
@@ -280,13 +280,13 @@ def test_what_runs_for_a_moment_between_two_failures_fails_since_the_first(peopl
     async def story(page: Page) -> None:
         await page.ask(op="sub", id=1, feed="overview")
         await page.wait_for("doc", 1)
-        fares(world.crashing("web"), "ErrImagePull")
+        report(world.crashing("web"), "ErrImagePull")
         first = await since(page, "ErrImagePull")
         assert first >= started
-        fares(world.crashing("web"), "ImagePullBackOff")
+        report(world.crashing("web"), "ImagePullBackOff")
         assert await since(page, "ImagePullBackOff") == first, "the same trouble under another name"
-        fares(world.running("web", 2))
-        fares(world.crashing("web"))
+        report(world.running("web", 2))
+        report(world.crashing("web"))
         assert await since(page, "CrashLoopBackOff") == first
 
     async def after_a_restart(page: Page) -> None:
@@ -314,7 +314,7 @@ def test_the_overview_says_what_is_wrong(peopled: Peopled) -> None:
     live(ADMIN, story)
 
 
-def test_what_changed_is_what_was_wanted_and_how_it_fares_not_each_step(peopled: Peopled) -> None:
+def test_what_changed_is_what_was_wanted_and_the_health_that_came_of_it_not_each_step(peopled: Peopled) -> None:
     store, things = peopled
 
     async def story(page: Page) -> None:

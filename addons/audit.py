@@ -65,10 +65,6 @@ def actor_of(config: Mapping[str, Any], changes: list[Change]) -> str:
         str(entry.get("manager") or "unknown")
         for entry in config["metadata"].get("managedFields") or ()
         for key, _, new in changes
-        if new is not None and f"f:{key}" in _data_fields(entry)
+        if new is not None and f"f:{key}" in ((entry.get("fieldsV1") or {}).get("f:data") or {})
     }
     return ", ".join(sorted(names)) or "unknown"
-
-
-def _data_fields(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (entry.get("fieldsV1") or {}).get("f:data") or {}

@@ -55,7 +55,7 @@ def of(addon: str, cache: Cache) -> Health:
         for storage in WORKLOADS
         for entry in cache.select(storage, NAMESPACE, lambda labels: labels.get(ADDON_LABEL) == addon)
     )
-    return Health(found, max((_ready_since(pod) for w in found for pod in w.pods), default=0.0))
+    return Health(found, max((_since(conditions(pod).get("Ready", {})) for w in found for pod in w.pods), default=0.0))
 
 
 def workload(entry: Entry, cache: Cache) -> Workload:
@@ -126,10 +126,6 @@ def last_end(status: Json) -> Json | None:
 def _how(ended: Json) -> str:
     message = " ".join(str(ended.get("message") or "").split())[:200]
     return f"ended with exit code {ended.get('exitCode')}{': ' + message if message else ''}"
-
-
-def _ready_since(pod: Json) -> float:
-    return _since(conditions(pod).get("Ready", {}))
 
 
 def _since(condition: Json) -> float:

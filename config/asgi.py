@@ -12,7 +12,7 @@ _pages = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 
-from dashboard.routing import websocket_urlpatterns
+from dashboard.urls import websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {

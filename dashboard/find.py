@@ -24,13 +24,9 @@ def find(access: Access, text: str) -> list[dict[str, Any]]:
             key = entry.key
             place = f"{kind.kind.lower()} {key.namespace}/{key.name}"
             if within(scope, key.namespace) and all(word in place for word in words):
-                rank = (_rank(key.name, words), len(key.name), key.name)
+                # The name itself stands first, then names that begin so.
+                begins = 1 if any(key.name.startswith(word) for word in words) else 2
+                rank = (0 if key.name in words else begins, len(key.name), key.name)
                 found.append((rank, {"key": list(key), "kind": kind.kind}))
     found.sort(key=lambda pair: pair[0])
     return [hit for _, hit in found[:MAX_FOUND]]
-
-
-def _rank(name: str, words: list[str]) -> int:
-    if name in words:
-        return 0
-    return 1 if any(name.startswith(word) for word in words) else 2

@@ -112,14 +112,13 @@ class ListFeed:
         """Take note of events; returns whether there is something to send."""
         for event in events:
             storage = event.key.storage
-            if storage in self.rows and self._concerns(event):
+            if storage in self.rows and (
+                self._shows(event.entry) or (event.previous is not None and self._shows(event.previous))
+            ):
                 self.pending[event.key] = event
             if storage in RIGHTS:
                 self.stale_rights = True
         return bool(self.pending) or self.stale_rights
-
-    def _concerns(self, event: Event) -> bool:
-        return self._shows(event.entry) or (event.previous is not None and self._shows(event.previous))
 
     def _shows(self, entry: Entry) -> bool:
         key = entry.key
@@ -167,7 +166,7 @@ class ListFeed:
             "id": self.number,
             "rev": revision,
             "total": total,
-            "columns": self._columns(),
+            "columns": workload_header() if self.together else self.rows[self.storages[0]][1].columns,
             "storages": self.storages,
             "first": True,
         }
@@ -192,9 +191,6 @@ class ListFeed:
         cache = self.access.source.cache
         places = sorted(self.namespaces) if self.namespaces else [None]
         return [entry for place in places for entry in cache.list(storage, place) if self._shows(entry)]
-
-    def _columns(self) -> list[dict[str, Any]]:
-        return workload_header() if self.together else self.rows[self.storages[0]][1].columns
 
     def _row(self, entry: Entry) -> bytes:
         place, rows = self.rows[entry.key.storage]

@@ -156,7 +156,9 @@ class Live:
                 await self._flush()
                 now = time.monotonic()
                 if now >= beat:
-                    await self.send(orjson.dumps(self._beat()))
+                    # Everything up to `rev` has been sent when nothing waits: the page may resume from there.
+                    rev, health = 0 if self.dirty else self.seen, self.monitor.health()
+                    await self.send(orjson.dumps({"t": "beat", "now": time.time(), "rev": rev, "health": health}))
                     beat = now + BEAT
                 await self._pause(min([beat, *self.dirty.values()]))
         except OSError as error:  # the browser went away while a frame was on its way
@@ -191,10 +193,6 @@ class Live:
                 return
             await self.send(frame)
         self.sent[number] = time.monotonic()
-
-    def _beat(self) -> Json:
-        # Everything up to `rev` has been sent when nothing waits: the page may resume from there.
-        return {"t": "beat", "now": time.time(), "rev": 0 if self.dirty else self.seen, "health": self.monitor.health()}
 
 
 _OPS: dict[str, Callable[[Live, int, Json], Awaitable[None]]] = {

@@ -202,16 +202,16 @@ def _related(access: Access, entry: Entry, obj: Json) -> list[Json]:
     return groups
 
 
-def _matching_pods(access: Access, namespace: str, wanted: Json) -> list[Entry]:
-    pairs = wanted.items()
-    return access.source.cache.select("pods", namespace, lambda labels: all(labels.get(k) == v for k, v in pairs))
-
-
 def _of_service(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, list[Entry]]]:
     cache, namespace = access.source.cache, entry.key.namespace
     selector = (obj.get("spec") or {}).get("selector")
     if selector:
-        yield "Pods that it selects", _worst_first(_matching_pods(access, namespace, selector))
+        yield (
+            "Pods that it selects",
+            _worst_first(
+                cache.select("pods", namespace, lambda labels: all(labels.get(k) == v for k, v in selector.items()))
+            ),
+        )
     yield (
         "Endpoint slices",
         cache.select(

@@ -119,17 +119,14 @@ class Sources:
             raise
 
     async def _open(self, name: str) -> Source:
-        source = Source(name, *await self._find(name))
-        await asyncio.to_thread(source.start)
-        return source
-
-    async def _find(self, name: str) -> tuple[int, bool]:
         from cluster.models import Cluster
 
         found = await Cluster.objects.filter(name=name).values_list("id", "mode").afirst()
         if found is None:
             raise KeyError(f"there is no cluster named {name!r}")
-        return int(found[0]), found[1] == Cluster.LOCAL
+        source = Source(name, int(found[0]), found[1] == Cluster.LOCAL)
+        await asyncio.to_thread(source.start)
+        return source
 
     def close(self) -> None:
         """Close the clusters loaded so far, and forget them: what asks for one again gets a new one."""

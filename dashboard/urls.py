@@ -1,8 +1,10 @@
-"""The dashboard's addresses. There is none that changes a cluster."""
+"""The dashboard's addresses, of pages and of sockets. There is none that changes a cluster."""
 
 from django.urls import path, re_path
 
 from dashboard import logsearch_download, views
+from dashboard.consumers import LiveConsumer, LogConsumer
+from dashboard.logsearch_socket import LogSearchConsumer
 
 urlpatterns = [
     path("healthz", views.healthz),
@@ -13,4 +15,12 @@ urlpatterns = [
     path("", views.page),
     path("c/<str:cluster>/logs/download", logsearch_download.download),
     re_path(r"^(?P<path>c/[a-z0-9][a-z0-9.-]{0,62}(/.*)?)$", views.page),
+]
+
+_CLUSTER = r"^c/(?P<cluster>[a-z0-9][a-z0-9.-]{0,62})/"
+
+websocket_urlpatterns = [
+    re_path(_CLUSTER + r"live$", LiveConsumer.as_asgi()),
+    re_path(_CLUSTER + r"log$", LogConsumer.as_asgi()),
+    re_path(_CLUSTER + r"logsearch$", LogSearchConsumer.as_asgi()),
 ]

@@ -6,6 +6,7 @@ proxy of the API, or a reverse proxy that strips a path.
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -62,7 +63,7 @@ def page(request: HttpRequest, path: str = "") -> HttpResponse:
 
 def login_page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
     """The login form. It carries a ticket bound to a cookie of its own, as there is no session yet."""
-    key = request.COOKIES.get(PRE_SESSION) or _new_key()
+    key = request.COOKIES.get(PRE_SESSION) or secrets.token_urlsafe(24)
     wanted = request.POST.get("next") or request.get_full_path_info().lstrip("/")
     response = render(
         request,
@@ -79,12 +80,6 @@ def login_page(request: HttpRequest, problem: str = "", status: int = 200) -> Ht
     response.set_cookie(PRE_SESSION, key, max_age=3600, httponly=True, samesite="Lax", secure=request.is_secure())
     response["Cache-Control"] = "no-store"
     return secured(response)
-
-
-def _new_key() -> str:
-    import secrets
-
-    return secrets.token_urlsafe(24)
 
 
 def _ours(request: HttpRequest, key: str | None) -> bool:

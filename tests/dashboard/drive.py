@@ -84,7 +84,7 @@ def socket_to(
     from django.conf import settings
 
     from dashboard.origin import ticket as ticket_of
-    from dashboard.routing import websocket_urlpatterns
+    from dashboard.urls import websocket_urlpatterns
 
     shown = ticket_of(key) if ticket is None else ticket
     sent = {"host": HOST, "cookie": f"{settings.SESSION_COOKIE_NAME}={key}", **headers}

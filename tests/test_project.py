@@ -62,6 +62,6 @@ def test_every_addon_has_the_same_shape() -> None:
 
 def test_files_that_the_documents_name_exist() -> None:
     """README and docs link files; a renamed one must not leave a dead link."""
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

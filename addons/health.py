@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from addons.catalogue import ADDON_LABEL, NAMESPACE
 from cluster.cache import Cache, Entry
-from dashboard.levels import conditions, containers
+from dashboard.levels import conditions
 from kube import clock
 from kube.objects import Json
+from kube.pods import podutil
+from kube.pods.summary import STARTING
 
 WORKLOADS = ("deployments.apps", "daemonsets.apps", "statefulsets.apps")
 
@@ -98,18 +100,17 @@ def _unfinished(obj: Json, status: Json, desired: int, ready: int) -> str:
 
 def pod_trouble(pod: Json) -> str:
     """Why a pod is not ready, in words that stay the same while nothing changes; "" when it is."""
-    found = conditions(pod)
-    if found.get("Ready", {}).get("status") == "True":
+    if podutil.ready(pod):
         return ""
     name = pod["metadata"]["name"]
-    for one, _ in containers(pod):
+    for one, _ in podutil.statuses(pod):
         waiting = ((one.get("state") or {}).get("waiting") or {}).get("reason") or ""
         ended = last_end(one)
         if ended:
             return f"pod {name}: container {one['name']} {_how(ended)}{', ' + waiting if waiting else ''}"
-        if waiting not in ("", "ContainerCreating", "PodInitializing"):
+        if waiting not in STARTING:
             return f"pod {name}: container {one['name']}: {waiting}"
-    scheduled = found.get("PodScheduled", {})
+    scheduled = conditions(pod).get("PodScheduled", {})
     if scheduled.get("status") == "False":
         return f"pod {name}: {scheduled.get('message') or scheduled.get('reason')}"
     return f"pod {name} is not ready"

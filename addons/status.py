@@ -21,6 +21,8 @@ from cluster.verbs import Session
 from kube import clock
 from kube.errors import Conflict
 from kube.objects import Json
+from kube.pods import podutil
+from kube.pods.summary import summarize
 from kube.users import AUTHENTICATED, User
 
 WARNINGS = 8  # events shown
@@ -145,17 +147,17 @@ def pods(found: AddonStatus) -> list[Json]:
     """The addon's pods in brief: readiness, restarts, how a container ended last."""
     rows = []
     for pod in found.health.pods:
-        parts = (pod.get("status") or {}).get("containerStatuses") or []
-        ends = [(part["name"], end) for part in parts if (end := health.last_end(part))]
+        summary = summarize(pod)
+        ends = [(one["name"], end) for one, init in podutil.statuses(pod) if not init and (end := health.last_end(one))]
         rows.append(
             {
                 "name": pod["metadata"]["name"],
                 "node": (pod.get("spec") or {}).get("nodeName") or "",
-                "phase": (pod.get("status") or {}).get("phase") or "",
+                "phase": summary.word,
                 "trouble": health.pod_trouble(pod),
-                "ready": sum(bool(part.get("ready")) for part in parts),
-                "of": len(pod["spec"]["containers"]),
-                "restarts": sum(part.get("restartCount") or 0 for part in parts),
+                "ready": summary.ready,
+                "of": summary.total,
+                "restarts": summary.restarts,
                 "age": _age(pod["metadata"].get("creationTimestamp")),
                 "ends": [
                     {

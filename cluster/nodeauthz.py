@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cluster.rbac import Attributes, rule_allows
+from kube.pods import podutil
 from kube.users import User
 
 if TYPE_CHECKING:
@@ -99,9 +100,8 @@ def references(pod: dict[str, Any]) -> set[tuple[str, str]]:
     found = {("secrets", ref.get("name", "")) for ref in spec.get("imagePullSecrets") or ()}
     for volume in spec.get("volumes") or ():
         found.update(_volume_references(volume))
-    for name in ("containers", "initContainers", "ephemeralContainers"):
-        for container in spec.get(name) or ():
-            found.update(_environment_references(container))
+    for container in podutil.all_containers(spec):
+        found.update(_environment_references(container))
     return found
 
 

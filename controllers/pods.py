@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kube import clock
+from kube.pods import podutil
 
 if TYPE_CHECKING:
     from cluster.cache import Entry
@@ -82,7 +82,7 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def finished(self) -> bool:
-        return self.status.phase in ("Succeeded", "Failed")
+        return self.status.phase in podutil.FINISHED
 
     @property
     def active(self) -> bool:
@@ -101,10 +101,12 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
         condition = self.condition("Ready")
         if condition is None or condition.status != "True":
             return None
-        if not min_ready:
-            return 0.0
-        since = clock.parse(condition.lastTransitionTime) if condition.lastTransitionTime else now
-        return max(since + min_ready - now, 0.0)
+        return podutil.available_in(condition.lastTransitionTime, min_ready, now)
+
+    @property
+    def all_statuses(self) -> list[ContainerStatus]:
+        """Of containers and init containers."""
+        return [*(self.status.containerStatuses or ()), *(self.status.initContainerStatuses or ())]
 
     @property
     def restarts(self) -> int:

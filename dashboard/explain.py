@@ -7,9 +7,10 @@ moment says when, in `at` (RFC 3339); "lines" are what the pod's container said 
 
 from __future__ import annotations
 
-from dashboard.levels import BAD, PROGRESS, conditions, containers
+from dashboard.levels import BAD, PROGRESS, conditions
 from kube import clock
 from kube.objects import Json
+from kube.pods import podutil
 
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM"}
 _EXITS = {
@@ -57,12 +58,12 @@ def explain_pod(pod: Json, events: list[Json], now: float, node: Json | None = N
     status = pod.get("status") or {}
     findings = [
         *_failed(status),
-        *_lost(status, node),
+        *_lost(pod, node),
         *_unscheduled(pod),
         *_missing_parts(pod, events),
         *_stuck(pod, now),
     ]
-    for one, init in containers(pod):
+    for one, init in podutil.statuses(pod):
         findings += _container(one, init, events)
     findings += _unready(pod, events) if status.get("phase") == "Running" else []
     return sorted(findings, key=lambda f: f["level"] != BAD)[:_MAX_FINDINGS]
@@ -90,10 +91,10 @@ def _of_condition(title: str, condition: Json) -> Json:
     return {**_finding(BAD, title, detail, {"kind": "condition", "name": condition["type"]}, charts), "at": at}
 
 
-def _lost(status: Json, node: Json | None) -> list[Json]:
+def _lost(pod: Json, node: Json | None) -> list[Json]:
     """A pod that should run on a node that is not ready: nobody knows how it is."""
     ready = conditions(node).get("Ready", {}) if node else {}
-    if node is None or ready.get("status") == "True" or status.get("phase") in ("Succeeded", "Failed"):
+    if node is None or ready.get("status") == "True" or podutil.finished(pod):
         return []
     name = node["metadata"]["name"]
     detail = _sentence(ready.get("message"), "what is shown of the pod is what was last heard")
@@ -147,7 +148,7 @@ def _unscheduled(pod: Json) -> list[Json]:
 
 
 def _missing_parts(pod: Json, events: list[Json]) -> list[Json]:
-    if (pod.get("status") or {}).get("phase") != "Pending":
+    if podutil.phase(pod) != "Pending":
         return []
     seen = _event(events, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
     return [_finding(BAD, "The node cannot prepare the pod", seen["text"], seen)] if seen else []
@@ -225,7 +226,7 @@ def _ended(what: str, container: str, ended: Json, events: list[Json], previous:
 
 def _unready(pod: Json, events: list[Json]) -> list[Json]:
     findings = []
-    for one, init in containers(pod):
+    for one, init in podutil.statuses(pod):
         state = one.get("state") or {}
         if init or one.get("ready") or "running" not in state:
             continue

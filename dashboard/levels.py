@@ -5,15 +5,15 @@ level, reason = judge("pods", pod)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from kube.objects import Json
+from kube.pods import podutil
+from kube.pods.summary import STARTING, of_init_state, of_state, summarize
 
 Verdict = tuple[int, str]
 
 OK, PROGRESS, BAD, DONE, NONE = 0, 1, 2, 3, 4
-
-_TRANSIENT = frozenset({"ContainerCreating", "PodInitializing", ""})
 
 
 def judge(storage: str, obj: Json) -> Verdict:
@@ -28,52 +28,33 @@ def conditions(obj: Json) -> dict[str, Json]:
     return {c["type"]: c for c in found or () if isinstance(c, dict) and isinstance(c.get("type"), str)}
 
 
-def containers(pod: Json) -> Iterator[tuple[Json, bool]]:
-    """(container status, is an init container) of a pod, init containers first."""
-    status = pod.get("status") or {}
-    for field, init in (("initContainerStatuses", True), ("containerStatuses", False)):
-        for one in status.get(field) or ():
-            yield one, init
-
-
 def _pod(pod: Json) -> Verdict:
-    meta, status = pod.get("metadata") or {}, pod.get("status") or {}
-    phase = status.get("phase") or "Pending"
-    if meta.get("deletionTimestamp"):
-        return PROGRESS, "Terminating"
-    if phase == "Succeeded":
-        return DONE, "Completed"
-    if phase == "Failed":
-        return BAD, status.get("reason") or _exit_reason(pod) or "Failed"
-    trouble = _container_trouble(pod)
-    if trouble:
-        return trouble
-    found = conditions(pod)
-    if phase == "Pending" and found.get("PodScheduled", {}).get("status") == "False":
-        return BAD, found["PodScheduled"].get("reason") or "Unschedulable"
-    if phase == "Running" and found.get("Ready", {}).get("status") == "True":
-        return OK, "Running"
-    return PROGRESS, "NotReady" if phase == "Running" else phase
+    """The reason is the word that kubectl shows, but where that is no more than a phase and a condition tells more."""
+    word, phase = summarize(pod).word, podutil.phase(pod)
+    if podutil.deleting(pod):
+        return PROGRESS, word
+    if podutil.finished(pod):
+        return (DONE if phase == "Succeeded" else BAD), word
+    if trouble := _container_trouble(pod):
+        return BAD, trouble
+    scheduled = podutil.condition(pod, "PodScheduled")
+    if phase == "Pending" and scheduled and scheduled.get("status") == "False":
+        return BAD, scheduled.get("reason") or "Unschedulable"
+    if phase == "Running":
+        ready = podutil.ready(pod)
+        return (OK if ready else PROGRESS), "NotReady" if word == "Running" and not ready else word
+    return PROGRESS, word or phase
 
 
-def _container_trouble(pod: Json) -> Verdict | None:
+def _container_trouble(pod: Json) -> str:
+    """Why a container does not run that should, in kubectl's words; "" where all do."""
     restart_always = (pod.get("spec") or {}).get("restartPolicy", "Always") == "Always"
-    for one, init in containers(pod):
+    for one, init in podutil.statuses(pod):
         state = one.get("state") or {}
-        reason = (state.get("waiting") or {}).get("reason") or ""
-        if "waiting" in state and reason not in _TRANSIENT:
-            return BAD, f"Init:{reason}" if init else reason
         ended = state.get("terminated")
-        if ended and ended.get("exitCode") and (init or restart_always):
-            return BAD, ("Init:" if init else "") + (ended.get("reason") or f"ExitCode:{ended['exitCode']}")
-    return None
-
-
-def _exit_reason(pod: Json) -> str:
-    for one, _ in containers(pod):
-        ended = (one.get("state") or {}).get("terminated") or {}
-        if ended.get("exitCode"):
-            return ended.get("reason") or f"ExitCode:{ended['exitCode']}"
+        failed = ended and ended.get("exitCode") and (init or restart_always)
+        if failed or ("waiting" in state and (state["waiting"] or {}).get("reason") not in STARTING):
+            return of_init_state(state) if init else of_state(state)
     return ""
 
 

@@ -19,6 +19,7 @@ from dashboard.levels import BAD, PROGRESS, judge
 from dashboard.overview import summary
 from dashboard.rows import Rows
 from kube.objects import Json
+from kube.pods import podutil
 from kube.registry import Kind
 
 MAX_TREE, MAX_EVENTS, MAX_RELATED, MAX_BODY, MAX_HISTORY, MAX_HISTORY_BYTES = (200, 100, 100, 1_500_000, 100, 4_000_000)
@@ -255,7 +256,7 @@ def _sources_of(spec: Json) -> set[tuple[str, str]]:
             secret = part.get("secret") or {}
             found.add(("secrets", secret.get("secretName") or secret.get("name", "")))
         found.add(("persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")))
-    for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+    for container in podutil.all_containers(spec):
         for ref in [
             *(container.get("envFrom") or ()),
             *((e.get("valueFrom") or {}) for e in container.get("env") or ()),

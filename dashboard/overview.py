@@ -24,6 +24,8 @@ from dashboard.levels import BAD, DONE, NONE, OK, PROGRESS, conditions, judge
 from dashboard.source import Source
 from kube import clock
 from kube.objects import Json
+from kube.pods import podutil
+from kube.pods.resources import in_force
 
 JUDGED = (
     "nodes",
@@ -139,7 +141,7 @@ class Tally:
     def _judge(self, entry: Entry) -> None:
         storage, obj = entry.key.storage, entry.object()
         found = assess(storage, obj, self.health[storage].get(entry.key), time.time())
-        cpu, memory, pods = _amounts(storage, obj, found.level)
+        cpu, memory, pods = _amounts(storage, obj)
         self.health[storage][entry.key] = found._replace(cpu=cpu, memory=memory, pods=pods)
 
 
@@ -202,13 +204,13 @@ def _told(changes: Sequence[Change]) -> list[Recent]:
     return found
 
 
-def _amounts(storage: str, obj: Json, level: int) -> tuple[int, int, int]:
+def _amounts(storage: str, obj: Json) -> tuple[int, int, int]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     if storage == "nodes":
         return (*amounts.allocatable(obj), amounts.whole((status.get("allocatable") or {}).get("pods")))
     # What waits for a node takes nothing of any.
-    if storage == "pods" and spec.get("nodeName") and level != DONE and status.get("phase") != "Failed":
-        return (*amounts.requests(spec), 1)
+    if storage == "pods" and spec.get("nodeName") and not podutil.finished(obj):
+        return (*amounts.requests(in_force(obj)), 1)
     return 0, 0, 0
 
 

@@ -23,6 +23,8 @@ from dashboard import amounts
 from dashboard.levels import judge
 from kube import clock
 from kube.objects import Json
+from kube.pods.resources import in_force
+from kube.pods.summary import summarize
 from kube.registry import BUILT_IN, Column, Kind
 
 MAX_CELL = 512
@@ -47,15 +49,8 @@ def _epoch(text: Any) -> float | None:
 
 
 def _restarts(obj: Json, cell: Any) -> Any:
-    match = _RESTARTS.match(str(cell))
-    status = obj.get("status") or {}
-    ends = [
-        _epoch(((one.get("lastState") or {}).get("terminated") or {}).get("finishedAt"))
-        for field in ("initContainerStatuses", "containerStatuses")
-        for one in status.get(field) or ()
-    ]
-    newest = max((end for end in ends if end), default=None)
-    return ["@", newest, match[1] + " (", " ago)"] if match and newest else cell
+    newest = summarize(obj).last
+    return ["@", newest, match[1] + " (", " ago)"] if newest and (match := _RESTARTS.match(str(cell))) else cell
 
 
 def _last_seen(obj: Json, cell: Any) -> Any:
@@ -167,7 +162,8 @@ def encode(place: int, entry: Entry, obj: Json, cells: list[Any]) -> bytes:
 
 
 def _of_pod(pod: Json) -> list[int]:
-    asked, most = amounts.requests(pod.get("spec") or {}), amounts.limits(pod.get("spec") or {})
+    spec = in_force(pod)
+    asked, most = amounts.requests(spec), amounts.limits(spec)
     return [asked.cpu, most.cpu, asked.memory, most.memory]
 
 

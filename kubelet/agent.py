@@ -8,7 +8,8 @@ import logging
 from client import Client, Reflector, resource_path
 from client.events import Recorder
 from kube.objects import Json
-from kubelet import lease, localstorage, machine, podspec
+from kube.pods import podutil
+from kubelet import lease, localstorage, machine
 from kubelet.cleanup import remove_orphans
 from kubelet.containers import Builder
 from kubelet.fields import PodFacts
@@ -114,17 +115,17 @@ class Agent:
     # -- pods -----------------------------------------------------------------------------------------------------------
 
     def _add(self, pod: Json) -> None:
-        uid = podspec.uid(pod)
+        uid = podutil.uid(pod)
         if uid in self.workers:
             self.workers[uid].update(pod)
             return
         assert self.tools is not None, "pods are watched after the runtime has started"
         worker = self.workers[uid] = PodWorker(pod, self.tools)
-        task = self._tasks[uid] = asyncio.create_task(worker.run(), name=f"pod {podspec.full_name(pod)}")
+        task = self._tasks[uid] = asyncio.create_task(worker.run(), name=f"pod {podutil.full_name(pod)}")
         task.add_done_callback(lambda done: self._ended(uid, done))
 
     def _delete(self, pod: Json) -> None:
-        worker = self.workers.get(podspec.uid(pod))
+        worker = self.workers.get(podutil.uid(pod))
         if worker is not None:
             worker.removed()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from kube import quantity
 from kube.objects import Json
-from kubelet import podspec, services
+from kube.pods import podutil
+from kubelet import services
 from kubelet.capabilities import dropped
 from kubelet.envs import Environment, Lookup
 from kubelet.expand import expand
@@ -73,7 +74,7 @@ class Builder:
         known = services.environment(
             self._services(), pod["metadata"]["namespace"], pod["spec"].get("enableServiceLinks", True)
         )
-        base = {"HOSTNAME": podspec.hostname(pod, self._node), **known}
+        base = {"HOSTNAME": podutil.hostname(pod, self._node), **known}
         if self._shared:
             base["POD_IP"] = address
         return await Environment(pod, container, self._lookup, self._facts(pod, address)).build(base)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kube import quantity
 from kube.objects import Json
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.runtimes.base import ConfigError
 
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
@@ -60,7 +60,7 @@ def resource(pod: Json, selector: Json, container: Json, facts: PodFacts) -> str
     """The value of `limits.cpu` and its like, in units of the divisor; the node's capacity where no limit is set."""
     named = selector.get("containerName")
     if named:
-        container = podspec.container(pod, named) or container
+        container = podutil.container(pod, named) or container
     section, _, name = str(selector["resource"]).partition(".")
     resources = container.get("resources") or {}
     value = (resources.get(section) or {}).get(name)

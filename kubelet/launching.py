@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from kube.objects import Json
-from kubelet import hooks, podspec
+from kube.pods import podutil
+from kubelet import hooks
 from kubelet.backoff import CrashBackoff
 from kubelet.plan import Plan
 from kubelet.runtimes.base import ConfigError, ContainerState, ImageError, PodState, StartError
@@ -99,7 +100,7 @@ class Launcher:
 
     async def _start(self, name: str, state: PodState, ready: dict[str, Ready]) -> float:
         worker = self._worker
-        container = podspec.container(worker.pod, name)
+        container = podutil.container(worker.pod, name)
         assert container is not None
         wait = await self._image(container)
         if wait:
@@ -132,7 +133,7 @@ class Launcher:
         """Counts on from the API's number when the node's own records are gone."""
         if latest is not None:
             return latest.attempt + 1
-        reported = podspec.reported(self._worker.pod, name)
+        reported = podutil.reported(self._worker.pod, name)
         if reported and reported.get("containerID"):
             return int(reported.get("restartCount") or 0) + 1
         return 0
@@ -203,7 +204,7 @@ class Launcher:
             await hooks.call(self._tools.runtime, worker.uid, worker.address(state), container, handler, None)
         except (hooks.HookError, OSError) as error:
             worker.say("Warning", "FailedPostStartHook", f"PostStartHook failed: {error}", name)
-            worker.stop(name, "FailedPostStartHook", podspec.grace_period(worker.pod), state)
+            worker.stop(name, "FailedPostStartHook", podutil.grace_period(worker.pod), state)
         finally:
             self._hooks.pop(identifier, None)
             worker.wake()

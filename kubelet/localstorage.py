@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kube import quantity
 from kube.objects import Json
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.metrics import EVICTIONS
 from kubelet.stats.machine import disk_usage
 from kubelet.volumes.base import Context
@@ -57,6 +57,8 @@ def excess(pod: Json, context: Context, logs: Callable[[Json], Path]) -> tuple[s
 
 def _storage_limits(pod: Json) -> dict[str, str]:
     """Limits of the containers that go on running, by name."""
-    lasting = [*podspec.mains(pod), *filter(podspec.is_sidecar, podspec.inits(pod))]
-    limits = {c["name"]: ((c.get("resources") or {}).get("limits") or {}).get("ephemeral-storage") for c in lasting}
+    limits = {
+        c["name"]: ((c.get("resources") or {}).get("limits") or {}).get("ephemeral-storage")
+        for c in podutil.lasting(pod["spec"])
+    }
     return {name: str(limit) for name, limit in limits.items() if limit}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kube.objects import Json
+from kube.pods import podutil
 from kube.pods.restarts import restarts
-from kubelet import podspec
 from kubelet.runtimes.base import ContainerState, PodState
 
 
@@ -32,14 +32,14 @@ def make(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) 
     """
     plan = _regular(pod, state, has_started)
     if not plan.phase and not plan.stop:
-        plan.start += [c["name"] for c in podspec.ephemerals(pod) if _is_new(pod, state, c["name"])]
+        plan.start += [c["name"] for c in podutil.ephemerals(pod) if _is_new(pod, state, c["name"])]
     return plan
 
 
 def _is_new(pod: Json, state: PodState | None, name: str) -> bool:
     if _latest(state, name) is not None:
         return False
-    before = (podspec.reported(pod, name) or {}).get("state") or {}
+    before = (podutil.reported(pod, name) or {}).get("state") or {}
     return "running" not in before and "terminated" not in before
 
 
@@ -65,12 +65,12 @@ def _of_this_sandbox(state: PodState | None, name: str) -> ContainerState | None
 
 
 def _init(pod: Json, state: PodState | None, has_started: Callable[[str], bool], plan: Plan) -> None:
-    passed = any(_of_this_sandbox(state, c["name"]) for c in podspec.mains(pod))
+    passed = any(_of_this_sandbox(state, c["name"]) for c in podutil.mains(pod))
     passed = passed or (state is not None and not _mains_to_start(pod, state))
-    for container in podspec.inits(pod):
+    for container in podutil.inits(pod):
         name = container["name"]
         found = _of_this_sandbox(state, name)
-        if podspec.is_sidecar(container):
+        if podutil.is_sidecar(container):
             if found is None or not found.running:
                 plan.start.append(name)
             if not passed and not (found and found.running and has_started(name)):
@@ -95,7 +95,7 @@ def _init_done(pod: Json, container: Json, found: ContainerState | None, plan: P
 
 def _mains_to_start(pod: Json, state: PodState | None) -> list[str]:
     names = []
-    for container in podspec.mains(pod):
+    for container in podutil.mains(pod):
         found = _latest(state, container["name"])
         if found is None or (not found.running and restarts(pod["spec"], container, found.exit_code)):
             names.append(container["name"])
@@ -108,15 +108,15 @@ def _mains(pod: Json, state: PodState | None, plan: Plan) -> bool:
     plan.start += names
     return not names and all(
         found is not None and not found.running
-        for found in (_latest(state, container["name"]) for container in podspec.mains(pod))
+        for found in (_latest(state, container["name"]) for container in podutil.mains(pod))
     )
 
 
 def _finish(pod: Json, state: PodState | None, plan: Plan) -> None:
     plan.start = []
-    running = [c["name"] for c in podspec.inits(pod) if (s := _latest(state, c["name"])) and s.running]
+    running = [c["name"] for c in podutil.inits(pod) if (s := _latest(state, c["name"])) and s.running]
     if running:
         plan.stop = list(reversed(running))
         return
-    codes = [s.exit_code for c in podspec.mains(pod) if (s := _latest(state, c["name"]))]
+    codes = [s.exit_code for c in podutil.mains(pod) if (s := _latest(state, c["name"]))]
     plan.phase = "Failed" if any(codes) else "Succeeded"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kube.objects import Json
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.runtimes.base import Mount
 from kubelet.shim.logs import rotated
 
@@ -25,7 +25,7 @@ def hosts(pod: Json, address: str, node: str, domain: str, machine: str) -> str:
     if pod["spec"].get("hostNetwork"):
         text = "# Kubernetes-managed hosts file (host network).\n" + machine
     else:
-        names = [podspec.hostname(pod, node)]
+        names = [podutil.hostname(pod, node)]
         if pod["spec"].get("subdomain"):
             names.insert(0, f"{names[0]}.{pod['spec']['subdomain']}.{pod['metadata']['namespace']}.svc.{domain}")
         text = HOSTS + f"{address}\t" + "\t".join(names) + "\n"
@@ -92,7 +92,7 @@ class PodFiles:
 
     def mounts(self, pod: Json, container: Json, address: str, attempt: int) -> list[Mount]:
         """The mounts of the files into one container, leaving out what the pod mounts itself."""
-        folder = self._root / "pods" / podspec.uid(pod)
+        folder = self._root / "pods" / podutil.uid(pod)
         folder.mkdir(parents=True, exist_ok=True)
         taken = {mount["mountPath"] for mount in container.get("volumeMounts") or ()}
         files = {
@@ -101,14 +101,14 @@ class PodFiles:
                 folder / "resolv.conf",
                 resolv_conf(pod, self._dns, self._domain, _read("/etc/resolv.conf")),
             ),
-            "/etc/hostname": (folder / "hostname", podspec.hostname(pod, self._node) + "\n"),
+            "/etc/hostname": (folder / "hostname", podutil.hostname(pod, self._node) + "\n"),
         }
         result = []
         for target, (path, text) in files.items():
             if target not in taken:
                 path.write_text(text)
                 result.append(Mount(str(path), target))
-        message = self.termination_log(podspec.uid(pod), container["name"], attempt)
+        message = self.termination_log(podutil.uid(pod), container["name"], attempt)
         message.parent.mkdir(parents=True, exist_ok=True)
         message.touch()
         message.chmod(0o666)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kube.objects import Json
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.containers import limits
 from kubelet.runtimes.base import ContainerState, PodState
 
@@ -42,7 +42,7 @@ class Resizer:
         self._given = {identifier: found for identifier, found in self._given.items() if identifier in ids}
         self._errors = {name: text for name, text in self._errors.items() if name in running}
         for name, run in running.items():
-            container = podspec.container(self._worker.pod, name) or {}
+            container = podutil.container(self._worker.pod, name) or {}
             if self._given.get(run.id) != (container.get("resources") or {}) and name not in self._worker.stops:
                 await self._change(container, run, state)
 
@@ -50,7 +50,7 @@ class Resizer:
         worker, name, known = self._worker, run.name, self._given.get(run.id)
         if known is not None and _needs_restart(container, known):
             message = f"Container {name} resize requires restart, will be restarted"
-            worker.stop(name, message, podspec.grace_period(worker.pod), state)
+            worker.stop(name, message, podutil.grace_period(worker.pod), state)
             return
         try:
             # Also of a container that an earlier kubelet started: it may have died before it came to this.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from kube import clock
 from kube.objects import Json
+from kube.pods import podutil
 from kube.pods.restarts import restarts
-from kubelet import podspec
 from kubelet.runtimes.base import ContainerState, PodState
 
 OWN_CONDITIONS = (
@@ -49,8 +49,8 @@ class Observed:
 def compute(pod: Json, seen: Observed) -> Json:
     """The whole status as it is to be written; fields that others own are taken over from `pod`."""
     before = pod.get("status") or {}
-    inits = [_container(pod, c, seen, init=True) for c in podspec.inits(pod)]
-    mains = [_container(pod, c, seen, init=False) for c in podspec.mains(pod)]
+    inits = [_container(pod, c, seen, init=True) for c in podutil.inits(pod)]
+    mains = [_container(pod, c, seen, init=False) for c in podutil.mains(pod)]
     phase = seen.phase or _phase(pod, inits, mains)
     status: Json = {
         "observedGeneration": pod["metadata"].get("generation", 1),
@@ -63,8 +63,8 @@ def compute(pod: Json, seen: Observed) -> Json:
     }
     if inits:
         status["initContainerStatuses"] = inits
-    if podspec.ephemerals(pod):
-        status["ephemeralContainerStatuses"] = [_ephemeral(pod, c, seen) for c in podspec.ephemerals(pod)]
+    if podutil.ephemerals(pod):
+        status["ephemeralContainerStatuses"] = [_ephemeral(pod, c, seen) for c in podutil.ephemerals(pod)]
     if before.get("qosClass"):
         status["qosClass"] = before["qosClass"]
     address = _address(pod, seen)
@@ -88,14 +88,14 @@ def _container(pod: Json, container: Json, seen: Observed, init: bool) -> Json:
     name = container["name"]
     found = seen.state.latest(name) if seen.state else None
     state, last, run = _states(pod, name, found, seen)
-    reported = podspec.reported(pod, name) or {}
+    reported = podutil.reported(pod, name) or {}
     status: Json = {
         "name": name,
         "image": container["image"],
         "imageID": container["image"] if run else "",
         "state": state,
         "lastState": last,
-        "ready": _ready(name, found, seen, state, init and not podspec.is_sidecar(container)),
+        "ready": _ready(name, found, seen, state, init and not podutil.is_sidecar(container)),
         "restartCount": run.attempt if run else int(reported.get("restartCount") or 0),
         "started": bool(found and found.running and seen.started.get(name, False)),
     }
@@ -131,8 +131,8 @@ def _states(
 ) -> tuple[Json, Json, ContainerState | None]:
     """(state, lastState, the start they tell of)."""
     if found is None:
-        reported = podspec.reported(pod, name) or {}
-        if (seen.phase or podspec.finished(pod)) and (reported.get("state") or {}).get("terminated"):
+        reported = podutil.reported(pod, name) or {}
+        if (seen.phase or podutil.finished(pod)) and (reported.get("state") or {}).get("terminated"):
             return reported["state"], reported.get("lastState") or {}, None
         if seen.phase and seen.stopping:
             return {"waiting": _never_ran(pod)}, {}, None
@@ -149,18 +149,18 @@ def _states(
 
 def _reported_last(pod: Json, name: str) -> Json:
     """The start before may have been removed from disk; the API still knows it."""
-    return (podspec.reported(pod, name) or {}).get("lastState") or {}
+    return (podutil.reported(pod, name) or {}).get("lastState") or {}
 
 
 def _never_ran(pod: Json) -> Json:
-    return {"reason": "ContainerCreating" if not podspec.inits(pod) else "PodInitializing"}
+    return {"reason": "ContainerCreating" if not podutil.inits(pod) else "PodInitializing"}
 
 
 def _waiting(pod: Json, name: str, seen: Observed) -> Json:
     if name in seen.waiting:
         reason, message = seen.waiting[name]
         return {"reason": reason, "message": message} if message else {"reason": reason}
-    return {"reason": "PodInitializing" if podspec.inits(pod) else "ContainerCreating"}
+    return {"reason": "PodInitializing" if podutil.inits(pod) else "ContainerCreating"}
 
 
 def terminated(state: ContainerState, seen: Observed) -> Json:
@@ -187,11 +187,11 @@ def _ready(name: str, found: ContainerState | None, seen: Observed, state: Json,
 
 
 def _phase(pod: Json, inits: list[Json], mains: list[Json]) -> str:
-    if podspec.finished(pod):
-        return podspec.phase(pod)
+    if podutil.finished(pod):
+        return podutil.phase(pod)
     if not _initialized(pod, inits, mains):
         return "Failed" if _init_failed(pod, inits) else "Pending"
-    ended = [(c, _end(s)) for c, s in zip(podspec.mains(pod), mains, strict=True) if "running" not in s["state"]]
+    ended = [(c, _end(s)) for c, s in zip(podutil.mains(pod), mains, strict=True) if "running" not in s["state"]]
     codes = [(container, end["exitCode"]) for container, end in ended if end is not None]
     if len(codes) < len(ended):
         return "Pending"
@@ -204,7 +204,7 @@ def _init_failed(pod: Json, inits: list[Json]) -> bool:
     codes = [(s["state"].get("terminated") or {}).get("exitCode") for s in inits]
     return any(
         code and not restarts(pod["spec"], container, code)
-        for container, code in zip(podspec.inits(pod), codes, strict=True)
+        for container, code in zip(podutil.inits(pod), codes, strict=True)
     )
 
 
@@ -216,8 +216,8 @@ def _end(status: Json) -> Json | None:
 def _initialized(pod: Json, inits: list[Json], mains: list[Json]) -> bool:
     if any("running" in s["state"] or "terminated" in s["state"] for s in mains):
         return True
-    for container, status in zip(podspec.inits(pod), inits, strict=True):
-        done = status["started"] if podspec.is_sidecar(container) else status["ready"]
+    for container, status in zip(podutil.inits(pod), inits, strict=True):
+        done = status["started"] if podutil.is_sidecar(container) else status["ready"]
         if not done:
             return False
     return True
@@ -225,7 +225,7 @@ def _initialized(pod: Json, inits: list[Json], mains: list[Json]) -> bool:
 
 def _conditions(pod: Json, seen: Observed, phase: str, inits: list[Json], mains: list[Json]) -> list[Json]:
     old = {c["type"]: c for c in (pod.get("status") or {}).get("conditions") or ()}
-    network = seen.state is not None and seen.state.ready and phase not in ("Succeeded", "Failed")
+    network = seen.state is not None and seen.state.ready and phase not in podutil.FINISHED
     containers = _containers_ready(pod, phase, inits, mains)
     wanted = {
         "PodReadyToStartContainers": (network, "", ""),
@@ -272,7 +272,7 @@ def _containers_ready(pod: Json, phase: str, inits: list[Json], mains: list[Json
         return False, "PodCompleted", ""
     if phase == "Failed":
         return False, "PodFailed", ""
-    sidecars = [s for c, s in zip(podspec.inits(pod), inits, strict=True) if podspec.is_sidecar(c)]
+    sidecars = [s for c, s in zip(podutil.inits(pod), inits, strict=True) if podutil.is_sidecar(c)]
     names = [s["name"] for s in sidecars + mains if not s["ready"]]
     if names:
         return False, "ContainersNotReady", f"containers with unready status: [{' '.join(names)}]"

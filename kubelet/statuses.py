@@ -10,7 +10,7 @@ import aiohttp
 from client import ApiStatusError, Backoff, Client, resource_path
 from client.api import MERGE_PATCH
 from kube.objects import Json
-from kubelet import podspec
+from kube.pods import podutil
 
 log = logging.getLogger("kubelet.status")
 NULLABLE = ("podIP", "podIPs", "reason", "message", "initContainerStatuses", "ephemeralContainerStatuses")
@@ -23,7 +23,7 @@ class StatusWriter:
         metadata = pod["metadata"]
         self._client, self._uid = client, metadata["uid"]
         self._path = resource_path("v1", "pods", metadata["namespace"], metadata["name"], "status")
-        self._name = podspec.full_name(pod)
+        self._name = podutil.full_name(pod)
         self._wanted: Json | None = None
         self._written: Json | None = None
         self._task: asyncio.Task[None] | None = None

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from client import ApiStatusError, resource_path
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.runtimes.base import PodState
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Termination:
             return 1.0
         if worker.stops:
             return 0.1  # they still look at the files that go next
-        if podspec.deleting(worker.pod) and not podspec.finished(worker.pod) and worker.outcome.phase is None:
+        if podutil.deleting(worker.pod) and not podutil.finished(worker.pod) and worker.outcome.phase is None:
             worker.outcome.phase = self._last_phase(state)
         worker.publish(state)
         if not self._sandbox_stopped:
@@ -47,7 +47,7 @@ class Termination:
             self._sandbox_stopped = True
         await worker.writer.settled()
         if not worker.lost and not worker.writer.gone:
-            if not podspec.deleting(worker.pod):
+            if not podutil.deleting(worker.pod):
                 return IDLE
             await self._delete()
         await self._clean()
@@ -55,15 +55,15 @@ class Termination:
 
     def _stop(self, running: list[str], state: PodState | None) -> None:
         worker = self._worker
-        grace = 0.0 if worker.lost and not podspec.deleting(worker.pod) else podspec.grace_period(worker.pod)
-        sidecars = [c["name"] for c in podspec.inits(worker.pod) if podspec.is_sidecar(c) and c["name"] in running]
+        grace = 0.0 if worker.lost and not podutil.deleting(worker.pod) else podutil.grace_period(worker.pod)
+        sidecars = [c["name"] for c in podutil.inits(worker.pod) if podutil.is_sidecar(c) and c["name"] in running]
         first = [name for name in running if name not in sidecars] or sidecars[-1:]
         for name in first:
             worker.stop(name, f"Stopping container {name}", grace, state)
 
     def _last_phase(self, state: PodState | None) -> str:
         """A pod that is deleted ends as a finished one, so that controllers count it rightly."""
-        latest = [state.latest(c["name"]) if state else None for c in podspec.mains(self._worker.pod)]
+        latest = [state.latest(c["name"]) if state else None for c in podutil.mains(self._worker.pod)]
         return "Succeeded" if all(run is not None and run.exit_code == 0 for run in latest) else "Failed"
 
     async def _delete(self) -> None:

@@ -13,8 +13,8 @@ import aiohttp
 from client import ApiStatusError, Client
 from client.events import Recorder
 from kube.objects import Json
+from kube.pods import podutil
 from kubelet import plan as plans
-from kubelet import podspec
 from kubelet.containers import Builder
 from kubelet.launching import Launcher
 from kubelet.messages import read as read_message
@@ -69,7 +69,7 @@ class PodWorker:
 
     def __init__(self, pod: Json, tools: Tools) -> None:
         self.pod = pod
-        self.uid = podspec.uid(pod)
+        self.uid = podutil.uid(pod)
         self.tools = tools
         self.outcome = Outcome()
         self.waiting: dict[str, tuple[str, str]] = {}
@@ -105,7 +105,7 @@ class PodWorker:
         self.wake()
 
     def say(self, kind: str, reason: str, message: str, container: str = "") -> None:
-        path = podspec.field_path(self.pod, container) if container else ""
+        path = podutil.field_path(self.pod, container) if container else ""
         self.tools.recorder.event(self.pod, kind, reason, message, path)
 
     def _unhealthy(self, container: str, message: str) -> None:
@@ -140,7 +140,7 @@ class PodWorker:
     def _after(self, error: Exception) -> float:
         self._failures += 1
         expected = isinstance(error, (OSError, ApiStatusError, aiohttp.ClientError, TimeoutError, VolumeError))
-        log.warning("pod %s: %s", podspec.full_name(self.pod), error, exc_info=None if expected else error)
+        log.warning("pod %s: %s", podutil.full_name(self.pod), error, exc_info=None if expected else error)
         return min(RETRY[0] * 2 ** min(self._failures, 10), RETRY[1])
 
     def _close(self) -> None:
@@ -169,14 +169,14 @@ class PodWorker:
 
     @property
     def ending(self) -> bool:
-        return self.lost or podspec.deleting(self.pod) or podspec.finished(self.pod) or self.outcome.phase is not None
+        return self.lost or podutil.deleting(self.pod) or podutil.finished(self.pod) or self.outcome.phase is not None
 
     # -- parts of a look ----------------------------------------------------------------------------------------------
 
     def running(self, state: PodState | None) -> dict[str, ContainerState]:
         if state is None or not state.ready:
             return {}
-        latest = (state.latest(c["name"]) for c in podspec.all_containers(self.pod))
+        latest = (state.latest(c["name"]) for c in podutil.all_containers(self.pod["spec"]))
         return {found.name: found for found in latest if found is not None and found.running}
 
     def address(self, state: PodState | None) -> str:
@@ -197,7 +197,7 @@ class PodWorker:
 
     def _read_messages(self, state: PodState | None) -> None:
         for run in state.containers if state else ():
-            container = podspec.container(self.pod, run.name)
+            container = podutil.container(self.pod, run.name)
             if not run.running and run.id not in self._messages and container is not None:
                 file = self.tools.files.termination_log(self.uid, run.name, run.attempt)
                 self._messages[run.id] = read_message(container, run, file)
@@ -216,7 +216,7 @@ class PodWorker:
         self.wake()
 
     def _until_deadline(self) -> float:
-        seconds, started = self.pod["spec"].get("activeDeadlineSeconds"), podspec.start_time(self.pod)
+        seconds, started = self.pod["spec"].get("activeDeadlineSeconds"), podutil.start_time(self.pod)
         if seconds is None or started is None:
             return RESYNC
         return min(RESYNC, started + float(seconds) - time.time())
@@ -229,19 +229,19 @@ class PodWorker:
                 self.stop(name, message, self._probe_grace(name, kind), state)
         for name in plan.stop:
             if name in running:
-                self.stop(name, f"Stopping container {name}", podspec.grace_period(self.pod), state)
+                self.stop(name, f"Stopping container {name}", podutil.grace_period(self.pod), state)
 
     def _probe_grace(self, name: str, kind: str) -> float:
-        probe = (podspec.container(self.pod, name) or {}).get(KINDS[kind]) or {}
+        probe = (podutil.container(self.pod, name) or {}).get(KINDS[kind]) or {}
         grace = probe.get("terminationGracePeriodSeconds")
-        return podspec.grace_period(self.pod) if grace is None else float(grace)
+        return podutil.grace_period(self.pod) if grace is None else float(grace)
 
     def stop(self, name: str, message: str, grace: float, state: PodState | None) -> None:
         """Begins to stop a container in the background; repeated, it only shortens the grace."""
         if name in self.stops:
             self.stops[name][0].hurry(grace)
             return
-        container = podspec.container(self.pod, name) or {"name": name}
+        container = podutil.container(self.pod, name) or {"name": name}
         stop = Stop(self.tools.runtime, self.uid, container, self.address(state), grace)
         self.say("Normal", "Killing", message, name)
         task = asyncio.create_task(stop.run(lambda kind, reason, text: self.say(kind, reason, text, name)))
@@ -251,7 +251,7 @@ class PodWorker:
     def _stopped(self, name: str, task: asyncio.Task[None]) -> None:
         self.stops.pop(name, None)
         if not task.cancelled() and task.exception() is not None:
-            log.warning("pod %s: stopping %s: %s", podspec.full_name(self.pod), name, task.exception())
+            log.warning("pod %s: stopping %s: %s", podutil.full_name(self.pod), name, task.exception())
         self.wake()
 
     async def ensure_volumes(self) -> dict[str, Ready]:
@@ -307,7 +307,7 @@ class PodWorker:
             uid=self.uid,
             namespace=metadata["namespace"],
             name=metadata["name"],
-            hostname=podspec.hostname(self.pod, self.tools.node),
+            hostname=podutil.hostname(self.pod, self.tools.node),
             host_network=bool(spec.get("hostNetwork")),
             host_pid=bool(spec.get("hostPID")),
             host_ipc=bool(spec.get("hostIPC")),

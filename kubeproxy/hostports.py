@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from kube.objects import Json
+from kube.pods import podutil
 from kubeproxy.rules import PROTOCOLS, Endpoint, ServicePort
 
 EVERYWHERE = ("", "0.0.0.0")
@@ -19,16 +20,15 @@ def keep(pod: Json) -> Json:
 
 def _has_none(pod: Json) -> bool:
     """Pods in the host's network have its ports themselves; those that ended or have no address yet serve nothing."""
-    status = pod.get("status") or {}
-    ip = status.get("podIP") or ""
-    return bool(pod["spec"].get("hostNetwork") or not ip or ":" in ip or status.get("phase") in ("Succeeded", "Failed"))
+    ip = (pod.get("status") or {}).get("podIP") or ""
+    return bool(pod["spec"].get("hostNetwork") or not ip or ":" in ip or podutil.finished(pod))
 
 
 def _ports(pod: Json) -> Iterable[tuple[str, int, str, str, int]]:
     spec, ip = pod["spec"], pod["status"]["podIP"]
     # Where pods share the machine's network, a process that listens everywhere has the port itself.
     shared = ipaddress.ip_address(ip).is_loopback
-    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
+    for container in podutil.lasting(spec):
         for port in container.get("ports") or ():
             number, inside = port.get("hostPort"), port.get("containerPort")
             protocol = port.get("protocol") or "TCP"

@@ -15,6 +15,8 @@ import orjson
 
 from kube import clock, ownerrefs
 from kube.objects import Json
+from kube.pods import podutil
+from kube.pods.resources import in_force
 from scheduler import requests
 from scheduler.selection import Selection, Term, preferred_terms, required_terms, with_label_keys
 
@@ -136,11 +138,11 @@ def pod_info(pod: Json) -> PodInfo:
     info.bound = bool(info.node)
     info.nominated = status.get("nominatedNodeName") or ""
     info.started = _time(status.get("startTime")) or info.created
-    info.finished = status.get("phase") in ("Succeeded", "Failed")
-    info.deleting = bool(meta.get("deletionTimestamp"))
-    for condition in status.get("conditions") or []:
-        if condition["type"] == "PodScheduled" and condition.get("status") == "False":
-            info.condition = (condition.get("reason") or "", condition.get("message") or "")
+    info.finished = podutil.finished(pod)
+    info.deleting = podutil.deleting(pod)
+    scheduled = podutil.condition(pod, "PodScheduled")
+    if scheduled and scheduled.get("status") == "False":
+        info.condition = (scheduled.get("reason") or "", scheduled.get("message") or "")
     return info
 
 
@@ -160,7 +162,7 @@ def pod_class(pod: Json) -> PodClass:
 
 def _identity(pod: Json) -> tuple[Json, Json]:
     """(all that makes a pod's class, the part of the spec in it)."""
-    meta, spec = pod["metadata"], pod.get("spec") or {}
+    meta, spec = pod["metadata"], in_force(pod)
     kept: Json = {name: spec[name] for name in _SPEC_FIELDS if spec.get(name)}
     for name in ("containers", "initContainers"):
         kept[name] = [{field: c[field] for field in _CONTAINER_FIELDS if c.get(field)} for c in spec.get(name) or []]
@@ -190,7 +192,7 @@ def _parse(identity: Json, spec: Json) -> PodClass:
         spec=spec,
         requests=requests.requests(full),
         scoring=requests.scoring_requests(full),
-        ports=requests.host_ports(full),
+        ports=podutil.host_ports(full),
         required=required_terms(near, namespace, labels),
         preferred=preferred_terms(near, namespace, labels),
         anti_required=required_terms(apart, namespace, labels),

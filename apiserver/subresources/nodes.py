@@ -9,10 +9,10 @@ from apiserver.request import Request
 from cluster.store import Key
 from kube.errors import BadRequest, NotFound, ServiceUnavailable
 from kube.objects import Json
+from kube.pods import podutil
 
 KUBELET_PORT = 10250
 _ADDRESSES = ("InternalIP", "Hostname", "ExternalIP")
-_PARTS = ("containers", "initContainers", "ephemeralContainers")
 
 
 def pod_of(request: Request) -> Json:
@@ -28,15 +28,15 @@ def pod_of(request: Request) -> Json:
 def container_of(request: Request, pod: Json) -> str:
     """The container that is meant: the one named, else the only one. Raises BadRequest."""
     name, wanted = pod["metadata"]["name"], request.query("container")
-    names = [c["name"] for part in _PARTS for c in pod["spec"].get(part) or ()]
+    names = [c["name"] for c in podutil.all_containers(pod["spec"])]
     if wanted:
         if wanted not in names:
             raise BadRequest(f"container {wanted} is not valid for pod {name}")
         return wanted
-    containers = [c["name"] for c in pod["spec"].get("containers") or ()]
+    containers = [c["name"] for c in podutil.mains(pod)]
     if len(containers) == 1:
         return containers[0]
-    init = [c["name"] for c in pod["spec"].get("initContainers") or ()]
+    init = [c["name"] for c in podutil.inits(pod)]
     more = f" or one of the init containers: [{' '.join(init)}]" if init else ""
     raise BadRequest(
         f"a container name must be specified for pod {name}, choose one of: [{' '.join(containers)}]{more}"

@@ -8,6 +8,8 @@ from cluster.admission.plugin import CREATE, Plugin
 from cluster.admission.request import Request
 from kube import quantity
 from kube.objects import Json
+from kube.pods import podutil
+from kube.pods.resources import limits, requests
 from kube.quantity import Quantity
 
 ANNOTATION = "kubernetes.io/limit-ranger"
@@ -62,25 +64,12 @@ def _fill(spec: Json, limit: Json) -> Iterator[str]:
 def _pod_problems(request: Request) -> Iterator[str]:
     spec = request.obj["spec"]
     for limit in _limits(request, "Container"):
-        for part in ("containers", "initContainers"):
-            for container in spec.get(part) or ():
-                resources = container.get("resources") or {}
-                yield from _problems(limit, "Container", resources.get("requests") or {}, resources.get("limits") or {})
+        for container in [*podutil.mains(request.obj), *podutil.inits(request.obj)]:
+            resources = container.get("resources") or {}
+            yield from _problems(limit, "Container", resources.get("requests") or {}, resources.get("limits") or {})
     for limit in _limits(request, "Pod"):
-        yield from _problems(limit, "Pod", _total(spec, "requests"), _total(spec, "limits"))
-
-
-def _total(spec: Json, which: str) -> dict[str, Quantity]:
-    """What all containers ask for together; an init container counts when it alone needs more."""
-    total: dict[str, Quantity] = {}
-    for container in spec.get("containers") or ():
-        for name, value in ((container.get("resources") or {}).get(which) or {}).items():
-            amount = quantity.parse(value)
-            total[name] = total[name] + amount if name in total else amount
-    for container in spec.get("initContainers") or ():
-        for name, value in ((container.get("resources") or {}).get(which) or {}).items():
-            total[name] = max(total.get(name, Quantity(0)), quantity.parse(value), key=lambda q: q.nano)
-    return total
+        asked, most = (of(spec, quantity.parse, overhead=False) for of in (requests, limits))
+        yield from _problems(limit, "Pod", asked, most)
 
 
 def _amount(values: Json, name: str) -> Quantity | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from kube.objects import Json
+from kube.pods import podutil
 
 Check = Callable[[Json, list[Json]], str]
 
@@ -62,8 +63,7 @@ _SECCOMP = ("RuntimeDefault", "Localhost")
 def violations(level: str, pod: Json) -> str:
     """What of a pod does not fit a level, in words; "" if all does. Unknown levels ask for nothing."""
     checks = LEVELS.get(level, ())
-    spec = pod["spec"]
-    containers = [c for part in ("initContainers", "containers", "ephemeralContainers") for c in spec.get(part) or ()]
+    containers = list(podutil.all_containers(pod["spec"]))
     return ", ".join(found for check in checks if (found := check(pod, containers)))
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from kube import quantity
 from kube.objects import Json
+from kube.pods import podutil, resources
+from kube.pods.qos import qos_class
 from kube.quantity import Quantity
 from kube.registry import Kind
+from kube.resourcelist import is_extended, is_huge_page
 
 # Kinds that are counted under their plain name beside count/NAME.
 _PLAIN = frozenset(
@@ -29,46 +32,21 @@ def usage(kind: Kind, obj: Json) -> dict[str, Quantity]:
     return found
 
 
-def is_terminal(pod: Json) -> bool:
-    """A pod that has ended costs nothing but its count."""
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
 def _pod(pod: Json, found: dict[str, Quantity]) -> dict[str, Quantity]:
-    if is_terminal(pod):
+    """One that has ended costs nothing but its count; nor does one that should be gone: its node may be lost for long."""
+    if podutil.finished(pod) or podutil.overdue(pod):
         found.pop("pods", None)
         return found
-    spec = pod["spec"]
-    for which in ("requests", "limits"):
-        for name, amount in _asked(spec, which).items():
-            found[f"{which}.{name}"] = amount
-            if which == "requests" and name in _COMPUTE:
-                found[name] = amount
-    for name in _COMPUTE[:2]:
-        for key in (name, f"requests.{name}", f"limits.{name}"):
-            found.setdefault(key, Quantity(0))
+    spec = resources.in_force(pod)
+    for name, amount in resources.requests(spec, quantity.parse).items():
+        if name in _COMPUTE or is_huge_page(name):
+            found[name] = found[f"requests.{name}"] = amount
+        elif is_extended(name):
+            found[f"requests.{name}"] = amount
+    for name, amount in resources.limits(spec, quantity.parse).items():
+        if name in _COMPUTE:
+            found[f"limits.{name}"] = amount
     return found
-
-
-def _asked(spec: Json, which: str) -> dict[str, Quantity]:
-    total: dict[str, Quantity] = {}
-    for container in spec.get("containers") or ():
-        _add(total, (container.get("resources") or {}).get(which))
-    for container in spec.get("initContainers") or ():
-        amounts = (container.get("resources") or {}).get(which)
-        if container.get("restartPolicy") == "Always":
-            _add(total, amounts)
-        else:
-            for name, value in (amounts or {}).items():
-                total[name] = max(total.get(name, Quantity(0)), quantity.parse(value), key=lambda q: q.nano)
-    _add(total, spec.get("overhead"))
-    return total
-
-
-def _add(total: dict[str, Quantity], amounts: Json | None) -> None:
-    for name, value in (amounts or {}).items():
-        amount = quantity.parse(value)
-        total[name] = total[name] + amount if name in total else amount
 
 
 def _service(service: Json) -> dict[str, Quantity]:
@@ -110,9 +88,7 @@ def _in_scope(requirement: Json, pod: Json) -> bool:
     name, spec = requirement["scopeName"], pod["spec"]
     if name == "PriorityClass":
         return _matches(requirement, spec.get("priorityClassName"))
-    best_effort = not any(
-        (c.get("resources") or {}).get(w) for c in spec.get("containers") or () for w in ("requests", "limits")
-    )
+    best_effort = ((pod.get("status") or {}).get("qosClass") or qos_class(spec)) == "BestEffort"
     affinity = spec.get("affinity") or {}
     cross = any(_cross_namespace(affinity.get(kind) or {}) for kind in ("podAffinity", "podAntiAffinity"))
     return {

@@ -15,6 +15,7 @@ from cluster.cache import Entry
 from cluster.store import Write
 from kube import quantity
 from kube.objects import Json
+from kube.pods import podutil
 from kube.quantity import Quantity
 
 Usage = dict[str, Quantity]
@@ -80,10 +81,9 @@ def _unspecified(spec: Json, name: str) -> Iterator[str]:
         which, resource = "requests", name
     if resource not in ("cpu", "memory") or spec.get("resources", {}).get(which, {}).get(resource):
         return
-    for part in ("containers", "initContainers"):
-        for container in spec.get(part) or ():
-            if resource not in ((container.get("resources") or {}).get(which) or {}):
-                yield container["name"]
+    for container in podutil.all_containers(spec, ephemeral=False):
+        if resource not in ((container.get("resources") or {}).get(which) or {}):
+            yield container["name"]
 
 
 def _grouped(spec: Json, missing: list[str]) -> str:

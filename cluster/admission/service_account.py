@@ -11,6 +11,7 @@ from cluster.admission.plugin import Plugin
 from cluster.admission.request import Request
 from cluster.verbs.metadata import name_of
 from kube.objects import Json
+from kube.pods import podutil
 
 MIRROR = "kubernetes.io/config.mirror"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -53,8 +54,7 @@ def mount_token(spec: Json) -> None:
     """Mount a token, the cluster's authority and the namespace into every container that has nothing there yet."""
     containers = [
         c
-        for part in ("initContainers", "containers")
-        for c in spec.get(part) or ()
+        for c in podutil.all_containers(spec, ephemeral=False)
         if not any(m.get("mountPath") == MOUNT_PATH for m in c.get("volumeMounts") or ())
     ]
     if not containers:

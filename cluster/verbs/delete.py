@@ -19,6 +19,7 @@ from cluster.verbs.plan import Commit, Plan, first
 from kube import clock
 from kube.errors import ApiError, Conflict, Invalid, NotFound, invalid
 from kube.objects import Json
+from kube.pods import podutil
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 # Kinds whose dependents stay when the client says nothing: kept so for clients older than the garbage collector.
@@ -151,12 +152,11 @@ def grace_period(storage: str, obj: Json, options: Json) -> int:
     """Seconds that a pod gets to stop; 0 for what runs nowhere, and for all other kinds."""
     if storage != "pods":
         return 0
-    spec, phase = obj.get("spec") or {}, (obj.get("status") or {}).get("phase")
+    if not (obj.get("spec") or {}).get("nodeName") or podutil.finished(obj):
+        return 0
     grace = options.get("gracePeriodSeconds")
     if grace is None:
-        grace = spec.get("terminationGracePeriodSeconds", 30)
-    if not spec.get("nodeName") or phase in ("Succeeded", "Failed"):
-        return 0
+        grace = podutil.own_grace_period(obj)
     return max(grace, 1) if grace < 0 else grace
 
 

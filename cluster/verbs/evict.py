@@ -10,6 +10,7 @@ from cluster.verbs.plan import Commit, Plan, first
 from kube import clock, conditions, selectors
 from kube.errors import ApiError, Conflict, NotFound, TooManyRequests
 from kube.objects import Json
+from kube.pods import podutil
 
 BUDGETS = "poddisruptionbudgets.policy"
 REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
@@ -45,10 +46,7 @@ def plan(call: Call, options: Json) -> Plan[Json]:
 
 def _unbound_by_budget(pod: Json) -> bool:
     """Pods that run nothing may always go."""
-    return bool(
-        (pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed")
-        or pod["metadata"].get("deletionTimestamp")
-    )
+    return podutil.phase(pod) == "Pending" or not podutil.active(pod)
 
 
 def _budget(call: Call, entry: Entry) -> Entry | None:
@@ -68,13 +66,9 @@ def _budget(call: Call, entry: Entry) -> Entry | None:
 
 def _exempt(budget: Json, pod: Json) -> bool:
     """Whether an unready pod may go without counting: always with AlwaysAllow, else when enough are healthy."""
-    ready = any(
-        c.get("type") == "Ready" and c.get("status") == "True"
-        for c in (pod.get("status") or {}).get("conditions") or ()
-    )
-    status = budget.get("status") or {}
-    if ready:
+    if podutil.ready(pod):
         return False
+    status = budget.get("status") or {}
     if (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
         return True
     return status.get("desiredHealthy", 0) > 0 and status.get("currentHealthy", 0) >= status["desiredHealthy"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import environment
 from cluster.cache import Entry
@@ -13,10 +12,14 @@ from controllers import pods
 from controllers.autoscaler import metrics, replicas, speed
 from controllers.autoscaler.metrics import Unavailable
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
-from kube import clock, conditions, quantity, selectors
+from kube import clock, conditions, selectors
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
+from kube.pods import podutil
+from kube.pods.resources import requests
+from kube.quantity import NANO
 from kube.registry import Kind
+from kube.resourcelist import MILLI, nano
 
 STORAGE = "horizontalpodautoscalers.autoscaling"
 SOURCES = {
@@ -207,7 +210,9 @@ class HorizontalPodAutoscalerController(Controller):
         ready = [amount for pod, amount in load.use.items() if pod not in load.unready]
         average = sum(ready) // len(ready) if ready else 0
         if target["type"] == "AverageValue":
-            wanted, average = replicas.by_value(load, _amount(resource, target["averageValue"]), look.current, near)
+            wanted, average = replicas.by_value(
+                load, _amount(resource, nano(target["averageValue"])), look.current, near
+            )
         now["averageValue"] = f"{average}m" if resource == "cpu" else str(average)
         field_name = "resource" if metric.get("resource") else "containerResource"
         entry = {"name": resource, "current": now, **({"container": container} if container else {})}
@@ -278,18 +283,25 @@ def _selector(look: _Look) -> selectors.Selector:
     return selectors.from_map(wanted) if plain else selectors.from_object(wanted)
 
 
-def _amount(resource: str, value: Any) -> int:
-    return quantity.milli(value) if resource == "cpu" else quantity.units(value)
+def _amount(resource: str, billionths: int) -> int:
+    """Milli-cores or bytes, rounded up."""
+    return -(-billionths // (MILLI if resource == "cpu" else NANO))
 
 
 def _asked(entry: Entry, resource: str, container: str) -> int:
     """What the pod (or one of its containers) requests. Raises Unavailable for one that requests nothing."""
-    total = 0
-    for spec in (entry.object().get("spec") or {}).get("containers") or []:
-        if container and spec["name"] != container:
-            continue
-        value = ((spec.get("resources") or {}).get("requests") or {}).get(resource)
-        if value is None:
-            raise Unavailable(f"missing request for {resource} in container {spec['name']} of Pod {entry.key.name}")
-        total += _amount(resource, value)
-    return total
+    spec, name = entry.object().get("spec") or {}, entry.key.name
+    if not container and (spec.get("resources") or {}).get("requests"):
+        total = requests(spec, nano).get(resource)
+        if total is None:
+            raise Unavailable(f"missing pod-level request for {resource} in Pod {name}")
+    else:
+        total = 0
+        for one in podutil.lasting(spec):
+            if container and one["name"] != container:
+                continue
+            value = ((one.get("resources") or {}).get("requests") or {}).get(resource)
+            if value is None:
+                raise Unavailable(f"missing request for {resource} in container {one['name']} of Pod {name}")
+            total += nano(value)
+    return _amount(resource, total)

@@ -9,6 +9,7 @@ import msgspec
 
 from controllers.runtime import join_key
 from kube.objects import Json
+from kube.pods import podutil
 
 if TYPE_CHECKING:
     from cluster.cache import Cache, Entry, Event
@@ -78,7 +79,7 @@ class Backend(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def finished(self) -> bool:
-        return self.status.phase in ("Succeeded", "Failed")
+        return self.status.phase in podutil.FINISHED
 
     def addresses(self, family: str) -> list[str]:
         """The pod's addresses of a family (`IPv4`, `IPv6`)."""

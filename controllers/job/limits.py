@@ -83,10 +83,7 @@ def _restarts_exceed(facts: Facts) -> bool:
     if facts.spec["template"]["spec"].get("restartPolicy") != "OnFailure":
         return False
     restarts = sum(
-        status.restartCount
-        for pod in facts.pods
-        if pod.phase in ("Running", "Pending")
-        for status in [*(pod.status.containerStatuses or ()), *(pod.status.initContainerStatuses or ())]
+        status.restartCount for pod in facts.pods if pod.phase in ("Running", "Pending") for status in pod.all_statuses
     )
     limit = facts.spec.get("backoffLimit", 6)
     return restarts > 0 if limit == 0 else restarts >= limit

@@ -11,6 +11,7 @@ from controllers.job.facts import FAILURES, IGNORED_FAILURES, TRACKING, Facts, i
 from controllers.podcontrol import BURST, from_template
 from controllers.pods import Pod
 from kube.objects import Json
+from kube.pods import podutil
 
 _INDEX_ENV = {
     "name": "JOB_COMPLETION_INDEX",
@@ -121,7 +122,7 @@ def _give_index(facts: Facts, pod: Json, index: int) -> None:
             before = int(last.metadata.annotations.get(IGNORED_FAILURES, "0"))
             notes[IGNORED_FAILURES] = str(before + facts.ignored(last))
     pod["spec"]["hostname"] = f"{name}-{index}"
-    for container in [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or ())]:
+    for container in podutil.all_containers(pod["spec"], ephemeral=False):
         env = container.setdefault("env", [])
         if all(variable["name"] != _INDEX_ENV["name"] for variable in env):
             env.append(copy.deepcopy(_INDEX_ENV))

@@ -32,8 +32,7 @@ def on_failure(job: Json, pod: Pod) -> Verdict:
 def _by_exit_code(wanted: Json | None, pod: Pod) -> str:
     if not wanted:
         return ""
-    statuses = [*(pod.status.containerStatuses or ()), *(pod.status.initContainerStatuses or ())]
-    for status in statuses:
+    for status in pod.all_statuses:
         end = status.state.terminated if status.state else None
         if end is None or end.exitCode == 0 or wanted.get("containerName") not in (None, status.name):
             continue

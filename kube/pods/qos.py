@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kube.objects import Json
+from kube.pods.podutil import all_containers
 from kube.resourcelist import nano
 
 _COMPUTE = ("cpu", "memory")
@@ -16,13 +17,7 @@ def qos_class(spec: Json) -> str:
     whole = spec.get("resources") or {}
     if whole.get("requests") or whole.get("limits"):
         return _class([whole])
-    return _class(
-        [
-            container.get("resources") or {}
-            for name in ("containers", "initContainers")
-            for container in spec.get(name) or ()
-        ]
-    )
+    return _class([container.get("resources") or {} for container in all_containers(spec, ephemeral=False)])
 
 
 def _class(resources: list[Json]) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from kube.objects import Json
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.probes.actions import Asker
 from kubelet.probes.state import ProbeState
 from kubelet.runtimes.base import ContainerState
@@ -125,8 +125,8 @@ class PodProbes:
                 del self._probed[name]
         for name, run in running.items():
             if name not in self._probed:
-                container = podspec.container(pod, name) or {"name": name}
-                reported = podspec.reported(pod, name) or {}
+                container = podutil.container(pod, name) or {"name": name}
+                reported = podutil.reported(pod, name) or {}
                 self._probed[name] = Probed(container, run, asker, self._changed, self._say, reported)
             if ending:
                 self._probed[name].close("readiness")

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.runtimes.base import StartError
 from kubelet.server import channels
 from kubelet.server.containers import agent, flag, running
@@ -19,7 +19,7 @@ from kubelet.server.pipes import Streams
 
 async def handle(request: web.Request) -> web.StreamResponse:
     found, wanted = running(request)
-    runtime, uid, name = agent(request).runtime, podspec.uid(found), wanted["name"]
+    runtime, uid, name = agent(request).runtime, podutil.uid(found), wanted["name"]
     socket = await channels.open_socket(request)
     streams = Streams(tty=False, stdin=False)
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from kube.objects import Json
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.runtimes.base import ContainerState
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def pod(request: web.Request) -> Json:
 def container(request: web.Request) -> tuple[Json, Json]:
     """(pod, container) of the request's path, or 404."""
     found, name = pod(request), request.match_info["container"]
-    wanted = podspec.container(found, name)
+    wanted = podutil.container(found, name)
     if wanted is None:
-        raise web.HTTPNotFound(text=f"container {name} is not in pod {podspec.full_name(found)}\n")
+        raise web.HTTPNotFound(text=f"container {name} is not in pod {podutil.full_name(found)}\n")
     return found, wanted
 
 
@@ -50,7 +50,7 @@ def running(request: web.Request) -> tuple[Json, Json]:
 
 def start(request: web.Request, found: Json, name: str, previous: bool) -> ContainerState | None:
     """The container's newest start, or the one before."""
-    state = agent(request).runtime.state(podspec.uid(found))
+    state = agent(request).runtime.state(podutil.uid(found))
     latest = state.latest(name) if state else None
     return state.before(latest) if previous and state and latest else None if previous else latest
 

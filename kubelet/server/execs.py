@@ -8,7 +8,7 @@ import contextlib
 import orjson
 from aiohttp import web
 
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.commands import run as run_command
 from kubelet.runtimes.base import Exec, StartError
 from kubelet.server import channels
@@ -26,7 +26,7 @@ async def run(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest(text="the query parameter cmd is missing\n")
     try:
         code, output = await run_command(
-            agent(request).runtime, podspec.uid(found), wanted["name"], command, RUN_SECONDS, RUN_LIMIT
+            agent(request).runtime, podutil.uid(found), wanted["name"], command, RUN_SECONDS, RUN_LIMIT
         )
     except (StartError, TimeoutError) as error:
         raise web.HTTPInternalServerError(text=f"{error or 'the command took too long'}\n") from error
@@ -43,7 +43,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     tty = flag(request, "tty")
     streams = Streams(tty, flag(request, "stdin") or flag(request, "input"))
     try:
-        process = await agent(request).runtime.exec(podspec.uid(found), wanted["name"], command, streams.child, tty)
+        process = await agent(request).runtime.exec(podutil.uid(found), wanted["name"], command, streams.child, tty)
     except StartError as error:
         streams.handed_over()
         streams.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from kube import clock
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.logs.reader import Options, stream
 from kubelet.runtimes.base import ContainerState
 from kubelet.server.containers import agent, container, flag, start
@@ -24,7 +24,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
     try:
-        async for chunk in stream(run.log, asked, _running(request, podspec.uid(found), run)):
+        async for chunk in stream(run.log, asked, _running(request, podutil.uid(found), run)):
             await response.write(chunk)
         await response.write_eof()
     except ConnectionError:
@@ -33,10 +33,10 @@ async def handle(request: web.Request) -> web.StreamResponse:
 
 
 def _missing(found: dict[str, object], name: str, previous: bool) -> str:
-    pod = podspec.full_name(found).partition("/")[2]
+    pod = podutil.full_name(found).partition("/")[2]
     if previous:
         return f'previous terminated container "{name}" in pod "{pod}" not found'
-    status = podspec.reported(found, name) or {}
+    status = podutil.reported(found, name) or {}
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason = waiting.get("reason", "ContainerCreating")
     if reason in ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"):

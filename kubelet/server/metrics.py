@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubelet import metrics, podspec
+from kube.pods import podutil
+from kubelet import metrics
 from kubelet.node import VERSION
 from kubelet.server.containers import agent
 from kubelet.stats.exposition import CONTENT_TYPE
@@ -36,7 +37,7 @@ async def handle(request: web.Request) -> web.Response:
 
 def _look(found: Agent) -> None:
     """Set what is known only now."""
-    phases = Counter(podspec.phase(pod) for pod in found.pods.items.values())
+    phases = Counter(podutil.phase(pod) for pod in found.pods.items.values())
     states = [found.runtime.state(uid) for uid in found.workers]
     running = sum(c.running for state in states if state and state.ready for c in state.containers)
     metrics.NAME.set(1, found.options.node_name)

@@ -12,7 +12,7 @@ import contextlib
 
 from aiohttp import web
 
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.server import channels
 from kubelet.server.containers import agent, pod
 from kubelet.server.portforward_spdy import Forwarding
@@ -23,17 +23,17 @@ PROTOCOL = "portforward.k8s.io"
 
 async def handle(request: web.Request) -> web.StreamResponse:
     found = pod(request)
-    state = agent(request).runtime.state(podspec.uid(found))
+    state = agent(request).runtime.state(podutil.uid(found))
     if state is None or not state.ready:
-        raise web.HTTPBadRequest(text=f"pod {podspec.full_name(found)} is not running\n")
+        raise web.HTTPBadRequest(text=f"pod {podutil.full_name(found)} is not running\n")
     address = agent(request).options.address if found["spec"].get("hostNetwork") else state.ip
     if carrier.tunnelled(request):
         carried, tunnel = await carrier.WebSocketCarrier.open(request)
-        await Forwarding(carried, address, podspec.full_name(found)).run()
+        await Forwarding(carried, address, podutil.full_name(found)).run()
         return tunnel
     if carrier.plain(request):
         connection = carrier.ConnectionCarrier.open(request, {"X-Stream-Protocol-Version": PROTOCOL})
-        await Forwarding(connection, address, podspec.full_name(found)).run()
+        await Forwarding(connection, address, podutil.full_name(found)).run()
         return carrier.Answered()
     return await _channels(request, address)
 

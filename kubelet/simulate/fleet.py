@@ -15,6 +15,7 @@ from client import Client, Reflector, resource_path
 from client.api import MERGE_PATCH
 from kube import clock
 from kube.objects import Json
+from kube.pods import podutil
 from kubelet.simulate import stages
 from kubelet.simulate.pipe import Pipe, Request
 
@@ -63,7 +64,7 @@ class Fleet:
         self._send(pod, "PATCH", "status", body, MERGE_PATCH)
 
     def _delete(self, pod: Json) -> None:
-        if pod["metadata"].get("finalizers") and pod["phase"] in ("Succeeded", "Failed"):
+        if pod["metadata"].get("finalizers") and pod["phase"] in podutil.FINISHED:
             return  # someone else has to let go of it first
         uid = pod["metadata"]["uid"]
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}

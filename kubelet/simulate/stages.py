@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kube import clock
 from kube.objects import Json
+from kube.pods import podutil
 from kubelet.simulate import figures
 
 STATEFUL_STOP = 0.4  # seconds
@@ -28,9 +29,9 @@ def trim(pod: Json) -> Json:
         "containers": [(c["name"], c["image"]) for c in spec["containers"]],
         "resources": [figures.resources(c) for c in spec["containers"]],
         "since": clock.parse(status["startTime"]) if status.get("startTime") else 0.0,
-        "inits": [(c["name"], c["image"], c.get("restartPolicy")) for c in spec.get("initContainers") or ()],
+        "inits": [(c["name"], c["image"], podutil.is_sidecar(c)) for c in spec.get("initContainers") or ()],
         "gates": [gate["conditionType"] for gate in spec.get("readinessGates") or ()],
-        "phase": status.get("phase", "Pending"),
+        "phase": podutil.phase(pod),
         "waiting": any("waiting" in c["state"] for c in status.get("containerStatuses") or ()),
         "conditions": status.get("conditions") or [],
     }
@@ -92,9 +93,9 @@ def _ended(code: int, now: str) -> Json:
     return {"terminated": {"exitCode": code, "reason": reason, "startedAt": now, "finishedAt": now}}
 
 
-def _init(entry: tuple[str, str, str | None], now: str) -> Json:
-    name, image, policy = entry
-    state = {"running": {"startedAt": now}} if policy == "Always" else _ended(0, now)
+def _init(entry: tuple[str, str, bool], now: str) -> Json:
+    name, image, sidecar = entry
+    state = {"running": {"startedAt": now}} if sidecar else _ended(0, now)
     return _container(name, image, state, True)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kube import quantity
 from kube.objects import Json
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.metrics import RELIST
 from kubelet.runtimes.base import Measurable, Running
 from kubelet.stats import groups, machine
@@ -64,7 +64,7 @@ class Sampler:
         async with self._lock:
             found, started = [], time.perf_counter()
             for pod in list(self._pods()):
-                source = self._measurable(podspec.uid(pod))
+                source = self._measurable(podutil.uid(pod))
                 if source is not None:
                     found.append((pod, source))
                 await asyncio.sleep(0)  # reading the records of many pods must not hold up their probes
@@ -84,7 +84,7 @@ class Sampler:
                 made = self._pod(pod, source, table)
             except (OSError, ValueError) as error:
                 snapshot.failed += 1
-                log.debug("%s not measured: %s", podspec.full_name(pod), error)
+                log.debug("%s not measured: %s", podutil.full_name(pod), error)
                 continue
             snapshot.pods.append(made)
             seen.update(container.id for container in made.containers)
@@ -125,7 +125,7 @@ class Sampler:
         state = running.state
         usage = _usage(running, table)
         now = time.time()
-        limits = ((podspec.container(pod, state.name) or {}).get("resources") or {}).get("limits") or {}
+        limits = ((podutil.container(pod, state.name) or {}).get("resources") or {}).get("limits") or {}
         return Container(
             name=state.name,
             id=state.id,

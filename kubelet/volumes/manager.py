@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kube.objects import Json
-from kubelet import podspec
+from kube.pods import podutil
 from kubelet.expand import expand
 from kubelet.runtimes.base import ConfigError, Memory, Mount
 from kubelet.shim import subpaths
@@ -75,6 +75,6 @@ def layout(root: Path) -> Callable[[Json, str, str], Path]:
     """Where volumes lie below the kubelet's root directory: pods/<uid>/volumes/<plugin>/<name>."""
 
     def locate(pod: Json, plugin: str, name: str) -> Path:
-        return root / "pods" / podspec.uid(pod) / "volumes" / plugin / name
+        return root / "pods" / podutil.uid(pod) / "volumes" / plugin / name
 
     return locate

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 
 from kube.objects import Json
-from kubelet import fields, podspec
+from kube.pods import podutil
+from kubelet import fields
 from kubelet.volumes.atomic import File, checked
 from kubelet.volumes.base import Context, VolumeError
 
@@ -24,7 +25,7 @@ def content(kind: str, obj: Json) -> dict[str, bytes]:
 async def from_object(pod: Json, kind: str, source: Json, name: str, mode: int, context: Context) -> dict[str, File]:
     """The files of ConfigMap or Secret `name` as `source` (items, optional) selects them."""
     namespace = pod["metadata"]["namespace"]
-    obj = await context.lookup.get(kind, namespace, name, podspec.uid(pod))
+    obj = await context.lookup.get(kind, namespace, name, podutil.uid(pod))
     if obj is None:
         if source.get("optional"):
             return {}
@@ -64,7 +65,7 @@ async def from_token(pod: Json, source: Json, mode: int, context: Context) -> di
 def user(pod: Json) -> int | None:
     """The user of all the pod's containers, when they have the same and their specs say which."""
     common = (pod["spec"].get("securityContext") or {}).get("runAsUser")
-    containers = [*podspec.inits(pod), *podspec.mains(pod)]
+    containers = podutil.all_containers(pod["spec"], ephemeral=False)
     users = {(container.get("securityContext") or {}).get("runAsUser", common) for container in containers}
     return users.pop() if len(users) == 1 else None
 

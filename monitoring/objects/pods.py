@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from kube import conditions, ownerrefs
 from kube.objects import Json
+from kube.pods import podutil
 from monitoring.objects import containers, wishes
 from monitoring.objects.families import Families, Sample, find, labels, number, one_of, seconds, truth
 
@@ -58,8 +59,7 @@ def completion(pod: Json) -> Iterable[Sample]:
         for c in find(pod, "status", "containerStatuses") or ()
         if (end := find(c, "state", "terminated", "finishedAt"))
     ]
-    finished = find(pod, "status", "phase") in ("Succeeded", "Failed")
-    return (("", max(map(seconds, ends))),) if finished and ends else ()
+    return (("", max(map(seconds, ends))),) if podutil.finished(pod) and ends else ()
 
 
 @PODS.gauge("kube_pod_status_phase", "The pod's current phase.")

@@ -10,7 +10,8 @@ from typing import Any
 from kube import quantity
 from kube.kinds.pod.default_volumes import default_volume
 from kube.objects import Json
-from kube.resourcelist import canonical_list, is_pod_level, nano
+from kube.pods.resources import of_containers
+from kube.resourcelist import canonical_list, is_huge_page, is_pod_level, nano
 
 DEFAULT_SCHEDULER = "default-scheduler"
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -140,37 +141,16 @@ def _default_pod_level_requests(spec: Json) -> None:
     if not limits:
         return
     requests = dict(resources.get("requests") or {})
-    for name in limits.keys() - requests.keys():
-        if not name.startswith("hugepages-") and (total := aggregate(spec, "requests", name)):
-            requests[name] = str(quantity.Quantity(total, quantity.parse(limits[name]).notation))
+    if missing := limits.keys() - requests.keys():
+        asked = of_containers(spec, nano)
+        for name in missing:
+            if not is_huge_page(name) and (total := asked.get(name)):
+                requests[name] = str(quantity.Quantity(total, quantity.parse(limits[name]).notation))
     for name, value in limits.items():
         if is_pod_level(name):
             requests.setdefault(name, value)
     if requests:
         resources["requests"] = requests
-
-
-def aggregate(spec: Json, which: str, name: str) -> int:
-    """What a pod's containers ask for at once of one resource, in billionths.
-
-    Ordinary containers and sidecars add up; an init container needs its own and the sidecars started before it.
-    """
-    total = sidecars = peak = 0
-    for container in spec.get("initContainers") or ():
-        amount = _amount(container, which, name)
-        if container.get("restartPolicy") == "Always":
-            sidecars += amount
-            peak = max(peak, sidecars)
-        else:
-            peak = max(peak, sidecars + amount)
-    for container in spec.get("containers") or ():
-        total += _amount(container, which, name)
-    return max(total + sidecars, peak)
-
-
-def _amount(container: Json, which: str, name: str) -> int:
-    value = ((container.get("resources") or {}).get(which) or {}).get(name)
-    return nano(value) if value is not None else 0
 
 
 def _default_host_ports(spec: Json) -> None:

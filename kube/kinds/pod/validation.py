@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from kube.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
-from kube.kinds.pod.defaults import aggregate
 from kube.kinds.pod.validation_containers import check_all_containers, check_id, check_profile
 from kube.kinds.pod.validation_scheduling import check_scheduling
 from kube.kinds.pod.validation_volumes import check_volumes
 from kube.memo import Memo, digest
 from kube.objectmeta import validate_meta_content
 from kube.objects import Json
+from kube.pods.resources import of_containers
 from kube.quantity import Quantity
 from kube.resourcelist import check_requirements, is_pod_level, nano
 from kube.validation import (
@@ -228,8 +228,9 @@ def _check_pod_resources(resources: Json, path: str, spec: Json) -> list[FieldEr
     if errors:
         return errors
     errors = check_requirements(path, resources)
+    asked = of_containers(spec, nano)
     for name, value in (resources.get("requests") or {}).items():
-        if (total := aggregate(spec, "requests", name)) > nano(value):
+        if (total := asked.get(name, 0)) > nano(value):
             errors.append(
                 invalid(
                     f"{path}.requests[{name}]",

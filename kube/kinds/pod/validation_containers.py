@@ -9,6 +9,7 @@ from kube.kinds.pod.validation_env import check_env, check_env_from
 from kube.kinds.pod.validation_mounts import check_devices, check_mounts
 from kube.kinds.pod.validation_probes import check_lifecycle, check_probes
 from kube.objects import Json
+from kube.pods.podutil import is_sidecar
 from kube.resourcelist import check_requirements
 from kube.validation import check, check_choice, dns1123_label, port_name, port_number
 
@@ -220,7 +221,7 @@ def check_profile(path: str, profile: Json) -> list[FieldError]:
 
 def _check_init(container: Json, path: str) -> list[FieldError]:
     """A sidecar (restartPolicy Always) is a full container; others run to their end without probes or hooks."""
-    if container.get("restartPolicy") == "Always":
+    if is_sidecar(container):
         return check_lifecycle(container, path) + check_probes(container, path)
     return [
         forbidden(f"{path}.{name}", "may not be set for init containers without restartPolicy=Always")

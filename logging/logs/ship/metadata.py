@@ -9,6 +9,7 @@ from typing import Any
 from client.reflector import Reflector, Source
 from kube import ownerrefs
 from kube.objects import Json
+from kube.pods import podutil
 from logs.record import Origin
 from logs.ship.catalog import Where
 
@@ -69,11 +70,9 @@ def _brief(pod: Json) -> Json:
     """What is kept of a pod."""
     metadata = pod["metadata"]
     kept = {name: metadata[name] for name in ("name", "namespace", "uid", "resourceVersion") if name in metadata}
-    status = pod.get("status") or {}
     containers = {
         (one["name"], one.get("restartCount", 0)): one["containerID"]
-        for field in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-        for one in status.get(field) or ()
+        for one, _ in podutil.statuses(pod, ephemeral=True)
         if one.get("containerID")
     }
     described = {"labels": metadata.get("labels") or {}, "workload": workload(metadata)}

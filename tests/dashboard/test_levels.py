@@ -20,7 +20,7 @@ def with_status(status: dict[str, Any], **meta: Any) -> dict[str, Any]:
         (with_status(world.running("a", 10)), (OK, "Running")),
         (with_status(world.crashing("a")), (BAD, "CrashLoopBackOff")),
         (with_status(world.unschedulable()), (BAD, "Unschedulable")),
-        (with_status({"phase": "Succeeded"}), (DONE, "Completed")),
+        (with_status({"phase": "Succeeded"}), (DONE, "Succeeded")),
         (with_status({"phase": "Failed", "reason": "Evicted"}), (BAD, "Evicted")),
         (with_status({"phase": "Pending"}), (PROGRESS, "Pending")),
         (with_status({}), (PROGRESS, "Pending")),

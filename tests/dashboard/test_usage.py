@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.store import Store
-from dashboard import amounts, usage
+from dashboard import usage
 from tests.dashboard import fakemetrics, world
 from tests.dashboard.drive import Page, live
 from tests.dashboard.fakemetrics import Api
@@ -142,22 +142,3 @@ def test_a_list_tells_requests_limits_and_what_nodes_have(peopled: Peopled) -> N
         assert (await page.wait_for("rows", 2))["rows"][0][7] == [0, 8000, 0, 16 << 30]
 
     live(ADMIN, story)
-
-
-def _container(cpu: str = "", limit: str = "", **more: Any) -> dict[str, Any]:
-    return {"resources": {"requests": {"cpu": cpu} if cpu else {}, "limits": {"cpu": limit} if limit else {}}, **more}
-
-
-def test_what_a_pod_asks_for_is_what_runs_together_or_its_largest_step() -> None:
-    sidecar = _container("50m", "100m", restartPolicy="Always")
-    spec = {
-        "containers": [_container("100m", "200m"), _container("0.2", "1")],
-        "initContainers": [sidecar, _container("0.3")],
-    }
-    assert (amounts.requests(spec).cpu, amounts.limits(spec).cpu) == (350, 1300)
-    spec["initContainers"].append(_container("2"))
-    assert amounts.requests(spec).cpu == 2000
-    assert amounts.limits({"containers": [_container("1", "2"), _container("1")]}).cpu == 0
-    whole = {"resources": {"requests": {"cpu": "4"}, "limits": {"cpu": "5"}}, "containers": [_container("1", "2")]}
-    assert (amounts.requests(whole).cpu, amounts.limits(whole).cpu) == (4000, 5000)
-    assert amounts.requests({"containers": [_container("what?")]}) == (0, 0)

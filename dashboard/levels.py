@@ -37,7 +37,7 @@ def _pod(pod: Json) -> Verdict:
         return (DONE if phase == "Succeeded" else BAD), word
     if trouble := _container_trouble(pod):
         return BAD, trouble
-    scheduled = podutil.condition(pod, "PodScheduled")
+    scheduled = conditions(pod).get("PodScheduled")
     if phase == "Pending" and scheduled and scheduled.get("status") == "False":
         return BAD, scheduled.get("reason") or "Unschedulable"
     if phase == "Running":

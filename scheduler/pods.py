@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from kube import clock, ownerrefs
+from kube import clock, conditions, ownerrefs
 from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.resources import in_force
@@ -140,7 +140,7 @@ def pod_info(pod: Json) -> PodInfo:
     info.started = _time(status.get("startTime")) or info.created
     info.finished = podutil.finished(pod)
     info.deleting = podutil.deleting(pod)
-    scheduled = podutil.condition(pod, "PodScheduled")
+    scheduled = conditions.find(status, "PodScheduled")
     if scheduled and scheduled.get("status") == "False":
         info.condition = (scheduled.get("reason") or "", scheduled.get("message") or "")
     return info

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from kube import clock
+from kube import clock, conditions
 from kube.objects import Json
 
 FINISHED = ("Succeeded", "Failed")  # phases that a pod never leaves
@@ -143,24 +143,8 @@ def start_time(pod: Json) -> float | None:
     return clock.parse(text) if text else None
 
 
-def condition(pod: Json, kind: str) -> Json | None:
-    """The condition of a type."""
-    for found in (pod.get("status") or {}).get("conditions") or ():
-        if found.get("type") == kind:
-            result: Json = found
-            return result
-    return None
-
-
-def is_true(pod: Json, kind: str) -> bool:
-    """Whether the condition of a type holds; one that nobody set does not."""
-    return any(
-        c.get("type") == kind and c.get("status") == "True" for c in (pod.get("status") or {}).get("conditions") or ()
-    )
-
-
 def ready(pod: Json) -> bool:
-    return is_true(pod, "Ready")
+    return conditions.is_true(pod.get("status"), "Ready")
 
 
 def available_in(since: str | None, min_ready: float, now: float) -> float:

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from kube import conditions
 from kube.objects import Json
-from kube.pods.podutil import condition, is_sidecar
+from kube.pods.podutil import is_sidecar
 from kube.quantity import Quantity
 from kube.resourcelist import is_pod_level, nano
 
@@ -187,5 +188,5 @@ def _most(*lists: Written | None) -> Written:
 
 
 def _is_infeasible(pod: Json) -> bool:
-    found = condition(pod, "PodResizePending")
+    found = conditions.find(pod.get("status"), "PodResizePending")
     return found is not None and found.get("reason") == "Infeasible"

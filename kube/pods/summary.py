@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kube import clock
+from kube import clock, conditions
 from kube.objects import Json
 from kube.pods import podutil
 
@@ -35,9 +35,8 @@ def summarize(pod: Json) -> Summary:
     spec: Json = pod.get("spec") or {}
     status: Json = pod.get("status") or {}
     word = status.get("reason") or status.get("phase") or ""
-    if any(
-        c.get("type") == "PodScheduled" and c.get("reason") == "SchedulingGated" for c in status.get("conditions") or ()
-    ):
+    scheduled = conditions.find(status, "PodScheduled")
+    if scheduled and scheduled.get("reason") == "SchedulingGated":
         word = "SchedulingGated"
     found = Summary(word, len(podutil.lasting(spec)))
     if not (spec.get("initContainers") and _is_initializing(pod, spec, found)):
@@ -107,7 +106,7 @@ def _is_initializing(pod: Json, spec: Json, found: Summary) -> bool:
     if not word:
         return False
     found.word = word
-    if podutil.is_true(pod, "Initialized"):
+    if conditions.is_true(pod.get("status"), "Initialized"):
         return False
     found.restarts, found.last = all_of_them.restarts, all_of_them.last
     return True

@@ -79,7 +79,6 @@ def test_readiness_is_the_condition() -> None:
     assert podutil.ready(_pod(conditions=[{"type": "Ready", "status": "True"}]))
     assert not podutil.ready(_pod("Running", [{"type": "Ready", "status": "Unknown"}]))
     assert not podutil.ready(_pod("Running", [{"type": "ContainersReady", "status": "True"}]))
-    assert podutil.condition(_pod(), "Ready") is None
 
 
 def test_available_when_it_was_ready_for_long_enough() -> None:

@@ -312,6 +312,17 @@ def test_what_hangs_behind_the_page_is_told_with_what_that_means(page: Any, shot
     expect(page.locator("main .verdict")).to_have_text("Nothing is failing")
 
 
+def test_a_column_of_quantities_is_ordered_by_amount(page: Any, site: Site) -> None:
+    volumes = [world.volume(f"pv-{size.lower()}", size) for size in ("1Ti", "10Gi", "128Mi")]
+    world.create(site.store, *volumes)
+    page.goto("c/local/persistentvolumes?sort=capacity")
+    expect(rows(page)).to_have_text([re.compile("pv-128mi"), re.compile("pv-10gi"), re.compile("pv-1ti")])
+    page.get_by_role("columnheader", name="Capacity").get_by_role("button").click()
+    expect(rows(page)).to_have_text([re.compile("pv-1ti"), re.compile("pv-10gi"), re.compile("pv-128mi")])
+    for one in volumes:
+        world.delete(site.store, one)
+
+
 def test_what_is_written_into_the_label_field_stays_while_rows_change(page: Any, site: Site) -> None:
     page.goto("c/local/configmaps?ns=default")
     field = page.locator("[aria-label='Label selector']")

@@ -303,6 +303,16 @@ def config_map(name: str, namespace: str, data: Json, **more: Any) -> Json:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(name, namespace, 7000, **more), "data": data}
 
 
+def volume(name: str, storage: str) -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": meta(name),
+        "spec": {"capacity": {"storage": storage}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/tmp"}},
+        "status": {"phase": "Available"},
+    }
+
+
 def secret(name: str, namespace: str) -> Json:
     return {
         "apiVersion": "v1",
@@ -349,6 +359,7 @@ STORAGES = {
     "Node": "nodes",
     "Deployment": "deployments.apps",
     "ReplicaSet": "replicasets.apps",
+    "PersistentVolume": "persistentvolumes",
     "Pod": "pods",
     "Event": "events",
     "Service": "services",

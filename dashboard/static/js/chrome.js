@@ -2,10 +2,10 @@
 import { html, signal, useEffect, useRef, useState } from "./lib.js";
 import { ROOT, TICKET, USER, namespaces, pageUrl, route, setQuery } from "./router.js";
 import { age, clock, hello, link } from "./socket.js";
-import { count, human } from "./format.js";
+import { cycleTheme, theme } from "./theme.js";
 import { PARTS, away } from "./health.js";
 import { objectsOf } from "./kinds.js";
-import { cycleTheme, theme } from "./theme.js";
+import { count, human } from "./format.js";
 import { overlay } from "./keys.js";
 import { PAGES, pageOf } from "./pages.js";
 
@@ -249,14 +249,9 @@ function Namespaces({ names }) {
   const chosen = namespaces.value;
   const shown = ["", ...names.filter((name) => name.includes(text))].slice(0, 300);
   const pick = (name, more) => {
-    const next = !name
-      ? []
-      : more
-        ? chosen.includes(name)
-          ? chosen.filter((one) => one !== name)
-          : [...chosen, name]
-        : [name];
-    setQuery({ ns: next.join(",") }, { replace: false });
+    const others = more ? chosen.filter((one) => one !== name) : [];
+    const next = more && chosen.includes(name) ? others : [...others, name];
+    setQuery({ ns: name ? next.join(",") : "" }, { replace: false });
     if (!more) {
       setOpen(false);
       setText("");
@@ -272,8 +267,7 @@ function Namespaces({ names }) {
     } else return;
     event.preventDefault();
   };
-  const label =
-    chosen.length === 0 ? "All namespaces" : chosen.length === 1 ? chosen[0] : `${chosen.length} namespaces`;
+  const label = ["All namespaces", chosen[0]][chosen.length] ?? `${chosen.length} namespaces`;
   return html`
     <div class="namespaces" ref=${box}>
       <button

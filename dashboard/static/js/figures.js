@@ -1,13 +1,13 @@
 // The charts of an object or of the cluster: asked for at intervals, drawn together, with one crosshair. They say how
 // old they are, and why, as soon as nothing new comes.
 import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
-import { clock, link, question, serverNow } from "./socket.js";
 import { route, setQuery } from "./router.js";
+import { clock, link, question, serverNow } from "./socket.js";
 import { theme } from "./theme.js";
 import { bytes, count, epoch, fullMoment, human, sentence } from "./format.js";
 import { LongName, Panel, Some } from "./parts.js";
 
-export const RANGES = ["15m", "1h", "6h", "24h", "7d", "30d"];
+const RANGES = ["15m", "1h", "6h", "24h", "7d", "30d"];
 const SECONDS = { "15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
 const PATIENCE = 12_000;
 const RETRY = 3_000; // milliseconds

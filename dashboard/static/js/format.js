@@ -118,10 +118,3 @@ export function compare(a, b) {
   if (typeof b === "number") return 1;
   return a < b ? -1 : a > b ? 1 : 0;
 }
-
-// The value at a path such as "spec.template.spec", undefined where it ends early.
-export function at(obj, path) {
-  let value = obj;
-  for (const name of path.split(".")) value = value?.[name];
-  return value;
-}

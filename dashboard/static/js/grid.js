@@ -1,8 +1,8 @@
 // A table of any length: only the rows on screen exist. Columns are as wide as their content, measured on a sample.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
+import { objectUrl, go } from "./router.js";
 import { clock } from "./socket.js";
 import { Dot, LongName } from "./parts.js";
-import { objectUrl, go } from "./router.js";
 
 const HEIGHT = 30;
 const OVERSCAN = 8;
@@ -174,9 +174,12 @@ function Head({ column, sort, onSort }) {
 // Rendered anew only when something of it has changed; `now` (seconds) lets ages grow, `stamp` is the version of what
 // columns show that is not in the row.
 const Row = (props) =>
-  useMemo(() => drawn(props), [props.row, props.index, props.columns, props.layout, props.on, props.now, props.stamp]);
+  useMemo(
+    () => renderRow(props),
+    [props.row, props.index, props.columns, props.layout, props.on, props.now, props.stamp],
+  );
 
-function drawn({ row, index, columns, layout: style, on, badCell }) {
+function renderRow({ row, index, columns, layout: style, on, badCell }) {
   const fresh = row.fresh && performance.now() - row.fresh < 1500;
   return html`
     <div

@@ -31,7 +31,7 @@ const BEFORE = 300;
 const AFTER = 60; // seconds around a moment
 
 // From when until when something ran that runs no more; null while it runs.
-function over({ kind, metadata, status = {} }) {
+function lifetime({ kind, metadata, status = {} }) {
   const failed = (status.conditions ?? []).find((one) => one.type === "Failed" && one.status === "True");
   const ended =
     kind === "Pod" && /^(Succeeded|Failed)$/.test(status.phase)
@@ -49,7 +49,7 @@ function over({ kind, metadata, status = {} }) {
 function queryOf(object) {
   if (object.kind !== "Event") {
     const found = about(object.kind, object.metadata.namespace ?? "", object.metadata.name);
-    return found && { ...found, ...over(object) };
+    return found && { ...found, ...lifetime(object) };
   }
   const { kind, namespace, name } = object.involvedObject ?? object.regarding ?? {};
   const found = about(kind, namespace ?? "", name);

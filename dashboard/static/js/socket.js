@@ -52,7 +52,7 @@ function connect() {
     for (const feed of feeds.values()) ask(feed);
   };
   mine.onmessage = (event) => {
-    if (mine === socket) heard(JSON.parse(event.data));
+    if (mine === socket) received(JSON.parse(event.data));
   };
   mine.onclose = (event) => {
     if (mine === socket) lost(event.code);
@@ -78,7 +78,7 @@ function lost(code) {
   timer = setTimeout(connect, wait);
 }
 
-function heard(frame) {
+function received(frame) {
   lastHeard = performance.now();
   if (frame.t === "beat" || frame.t === "hello") {
     skew = frame.now * 1000 - Date.now();

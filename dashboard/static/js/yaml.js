@@ -80,10 +80,10 @@ export function diffLines(a, b, limit = 1500) {
     endB--;
   }
   const same = (from, to) => a.slice(from, to).map((text) => [" ", text]);
-  return [...same(0, start), ...middle(a.slice(start, endA), b.slice(start, endB), limit), ...same(endA, a.length)];
+  return [...same(0, start), ...edits(a.slice(start, endA), b.slice(start, endB), limit), ...same(endA, a.length)];
 }
 
-function middle(a, b, limit) {
+function edits(a, b, limit) {
   const replaced = () => [...a.map((text) => ["-", text]), ...b.map((text) => ["+", text])];
   const most = Math.min(a.length + b.length, limit);
   const reach = new Map([[1, 0]]);

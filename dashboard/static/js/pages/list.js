@@ -3,10 +3,10 @@ import { html, useMemo, useState } from "../lib.js";
 import { namespaces, pageUrl, route, setQuery } from "../router.js";
 import { clock } from "../socket.js";
 import { useList } from "../feeds.js";
-import { Grid, HEALTH } from "../grid.js";
 import { kindTitle, objectsOf } from "../kinds.js";
 import { LEVELS, LEVEL_WORDS, cellText, compare, count, sortValue } from "../format.js";
 import { Failure, copyText, download, toast } from "../parts.js";
+import { Grid, HEALTH } from "../grid.js";
 import { UsageState, useUsage } from "../usage.js";
 import { columnsOf } from "./list_columns.js";
 

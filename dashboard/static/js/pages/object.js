@@ -6,11 +6,11 @@ import { useDoc } from "../feeds.js";
 import { keyOf, kindTitle } from "../kinds.js";
 import { LEVELS, count, epoch } from "../format.js";
 import { Age, Brief, Copy, Dot, Empty, Facts, Failure, Labels, Loading, ObjectLink, Panel, Some } from "../parts.js";
+import { Figures, hasFigures } from "../figures.js";
+import { LogsLink, chartsUrl, linesUrl } from "../logs_link.js";
 import { Specifics, factsOf } from "./object_facts.js";
 import { HistoryTab, YamlTab } from "./object_versions.js";
 import { LogTab } from "./object_log.js";
-import { Figures, hasFigures } from "../figures.js";
-import { LogsLink, chartsUrl, linesUrl } from "../logs_link.js";
 
 export function ObjectPage({ kinds }) {
   const { key, query } = route.value;

@@ -1,9 +1,9 @@
 // What is worth knowing of each kind beyond what every object has. `factsOf` are name-value pairs, `Specifics` panels.
 import { html } from "../lib.js";
 import { objectUrl } from "../router.js";
-import { Age, Facts, Labels, ObjectLink, Panel } from "../parts.js";
-import { at, cellText, epoch } from "../format.js";
 import { clock } from "../socket.js";
+import { cellText, epoch } from "../format.js";
+import { Age, Facts, Labels, ObjectLink, Panel } from "../parts.js";
 
 const list = (values) => (values ?? []).filter(Boolean).join(", ");
 const pairs = (map) =>
@@ -44,9 +44,9 @@ const OWN = {
     ["Load balancer", list(o.status?.loadBalancer?.ingress?.map((one) => one.ip ?? one.hostname))],
   ],
   "deployments.apps": (o) => [
-    ["Strategy", at(o, "spec.strategy.type")],
-    ["Max surge", at(o, "spec.strategy.rollingUpdate.maxSurge")],
-    ["Max unavailable", at(o, "spec.strategy.rollingUpdate.maxUnavailable")],
+    ["Strategy", o.spec.strategy?.type],
+    ["Max surge", o.spec.strategy?.rollingUpdate?.maxSurge],
+    ["Max unavailable", o.spec.strategy?.rollingUpdate?.maxUnavailable],
     ["Replicas", replicas(o)],
     ["Paused", o.spec.paused && "yes"],
     ["Revision", o.metadata.annotations?.["deployment.kubernetes.io/revision"]],

@@ -2,8 +2,8 @@
 import { html, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib.js";
 import { route, setQuery } from "../router.js";
 import { openSocket } from "../socket.js";
-import { download, Empty } from "../parts.js";
 import { bytes, count, withoutAnsi } from "../format.js";
+import { download, Empty } from "../parts.js";
 
 const MAX_LINES = 20_000;
 const HEIGHT = 19;
@@ -105,12 +105,12 @@ function Marked({ text, pattern }) {
   return [...parts, text.slice(from)];
 }
 
-const tone = (text) =>
-  /\b(error|fatal|panic|exception|traceback|critical)\b/i.test(text.slice(0, 400))
-    ? "bad"
-    : /\bwarn(ing)?\b/i.test(text.slice(0, 400))
-      ? "progress"
-      : "";
+// How a line is coloured: by a word near its beginning.
+function tone(text) {
+  const begin = text.slice(0, 400);
+  if (/\b(error|fatal|panic|exception|traceback|critical)\b/i.test(begin)) return "bad";
+  return /\bwarn(ing)?\b/i.test(begin) ? "progress" : "";
+}
 
 // `doubt` is why nothing new may come though the log is followed.
 export function LogTab({ pod, allowed, doubt }) {
@@ -213,9 +213,10 @@ function LogTools({ log, names, container, previous, pod, doubt }) {
 }
 
 function LogState({ log, previous, doubt }) {
+  const following = doubt ? ["bad", `Nothing new may come: ${doubt}`] : ["ok", "Following"];
   const words = {
     connecting: ["progress", "Connecting…"],
-    open: previous ? ["ok", "Reading"] : doubt ? ["bad", `Nothing new may come: ${doubt}`] : ["ok", "Following"],
+    open: previous ? ["ok", "Reading"] : following,
     ended: ["done", "The log has ended"],
     lost: ["bad", "Connection lost, trying again"],
     error: ["bad", log.problem],

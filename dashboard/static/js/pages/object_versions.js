@@ -2,9 +2,9 @@
 import { html, useEffect, useMemo, useState } from "../lib.js";
 import { route, setQuery } from "../router.js";
 import { question } from "../socket.js";
+import { fullMoment, moment } from "../format.js";
 import { diffLines, yamlLines, yamlText } from "../yaml.js";
 import { Age, Copy, Empty, download } from "../parts.js";
-import { fullMoment, moment } from "../format.js";
 
 const FOLDED = new Set(["metadata.managedFields"]);
 const MAX_SHOWN = 6000;
@@ -126,7 +126,7 @@ function hunks(parts) {
   return out;
 }
 
-export function Diff({ before, after }) {
+function Diff({ before, after }) {
   const lines = useMemo(() => {
     const text = (object) => (object ? yamlText(withoutBookkeeping(object)).trimEnd().split("\n") : []);
     return hunks(diffLines(text(before), text(after)));

@@ -2,13 +2,13 @@
 import { html, useEffect, useRef, useState } from "../lib.js";
 import { namespaces, pageUrl } from "../router.js";
 import { useDoc } from "../feeds.js";
+import { theme } from "../theme.js";
 import { away } from "../health.js";
 import { keyOf, kindTitle, singular } from "../kinds.js";
-import { theme } from "../theme.js";
 import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch, sentence } from "../format.js";
+import { Age, Dot, Empty, Failure, Loading, ObjectLink, Panel, Some } from "../parts.js";
 import { Figures } from "../figures.js";
 import { UsageState, toneOf, useUsage } from "../usage.js";
-import { Age, Dot, Empty, Failure, Loading, ObjectLink, Panel, Some } from "../parts.js";
 
 const FEW = 8; // rows of a panel until one asks for all
 const ORDER = [

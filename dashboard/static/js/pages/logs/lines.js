@@ -1,14 +1,14 @@
 // The lines: one row each, opened to all fields. What a line says is only ever text.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../../lib.js";
 import { objectUrl, setQuery } from "../../router.js";
-import { Copy, Empty } from "../../parts.js";
 import { withoutAnsi } from "../../format.js";
+import { Copy, Empty } from "../../parts.js";
 import { chartsUrl } from "../../logs_link.js";
 import { clockOf, dayOf, fieldsOf, narrow } from "./view.js";
 
 const LONGEST = 2_000; // characters of a message in its row; opened it shows all
-const said = (line) => withoutAnsi(String(line.message ?? ""));
-const origin = (line) => {
+const messageOf = (line) => withoutAnsi(String(line.message ?? ""));
+const originOf = (line) => {
   const k = line.kubernetes ?? {};
   return k.pod ? (k.container ? `${k.pod}/${k.container}` : k.pod) : (k.container ?? k.node ?? line.source);
 };
@@ -51,7 +51,7 @@ export function Lines({ lines, wrap, open, onOpen, store, follow, empty, more })
 }
 
 function Row({ line, day, open, onOpen, store, here }) {
-  const text = said(line);
+  const text = messageOf(line);
   const k = line.kubernetes ?? {};
   return html`
     ${day && html`<div class="log-day dim">${dayOf(line["@timestamp"])}</div>`}
@@ -62,8 +62,8 @@ function Row({ line, day, open, onOpen, store, here }) {
       <button type="button" aria-expanded=${open} onClick=${() => onOpen(open ? "" : line._id)}>
         <time title=${line["@timestamp"]}>${clockOf(line["@timestamp"])}</time>
         <span class="log-level">${line.level ?? ""}</span>
-        <span class="log-origin" title=${`${k.namespace ? `${k.namespace}/` : ""}${origin(line)}`}>
-          ${origin(line)}
+        <span class="log-origin" title=${`${k.namespace ? `${k.namespace}/` : ""}${originOf(line)}`}>
+          ${originOf(line)}
         </span>
         <span class="log-message">
           ${text.slice(0, LONGEST)}

@@ -17,12 +17,6 @@ const BARS = 120;
 const RETRY = 3_000;
 const KEPT = 2_000;
 
-function useStore() {
-  const store = useMemo(() => new Store(), []);
-  useEffect(() => () => store.close(), []);
-  return store;
-}
-
 // The answer to the view: {lines, next, bars, asked, at, problem}. What was there stays while the next is on its way.
 function useSearch(store, { q, from, to, ns, order }, round) {
   const [state, setState] = useState({
@@ -157,7 +151,8 @@ function merged(found, tail, order) {
 
 export function LogsPage() {
   const now = view();
-  const store = useStore();
+  const store = useMemo(() => new Store(), []);
+  useEffect(() => () => store.close(), [store]);
   const [round, setRound] = useState(0);
   const [paused, setPaused] = useState(false);
   const [open, setOpen] = useState("");
@@ -175,15 +170,16 @@ export function LogsPage() {
       </div>
     `;
   const full = lines.length >= MOST;
+  const next = html`
+    <button type="button" class="quiet" disabled=${found.busy} onClick=${more}>
+      ${found.busy ? "Asking…" : `Next ${PAGE}`}
+    </button>
+  `;
   const rest = full
     ? `${count(MOST)} lines are shown: choose a shorter time or a narrower query to see others.`
-    : found.next
-      ? html`
-        <button type="button" class="quiet" disabled=${found.busy} onClick=${more}>
-          ${found.busy ? "Asking…" : `Next ${PAGE}`}
-        </button>
-      `
-      : "";
+    : found.next && next;
+  const none = now.live ? "No line yet; they appear here as they come." : "No line matches in this time.";
+  const asking = found.busy && !found.at;
   return html`
     <div class="page logs-page">
       <${QueryBox} problem=${problem} />
@@ -208,15 +204,7 @@ export function LogsPage() {
           store=${store}
           more=${rest}
           follow=${now.live && !paused && !open && (now.order === "newest" ? "begin" : "end")}
-          empty=${
-            found.busy && !found.at
-              ? "Asking…"
-              : problem
-                ? ""
-                : now.live
-                  ? "No line yet; they appear here as they come."
-                  : "No line matches in this time."
-          }
+          empty=${asking ? "Asking…" : !problem && none}
         />
       </div>
     </div>

@@ -5,7 +5,7 @@ import { openSocket } from "../../socket.js";
 const PATIENCE = 12_000;
 const RETRY = 1_500;
 
-export class Problem extends Error {
+class Problem extends Error {
   constructor(frame) {
     super(frame.message);
     Object.assign(this, { why: frame.why ?? "", column: frame.column ?? null, length: frame.length ?? 1 });

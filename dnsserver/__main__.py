@@ -16,19 +16,25 @@ import environment
 from client import Client
 from client.kubeconfig import KubeconfigError
 from client.pod import api
-from dnsserver import config, listeners, web
+from dnsserver import config, listeners
 from dnsserver.metrics import Metrics
 from dnsserver.options import Options, parse
 from dnsserver.records import Records
 from dnsserver.server import Server
 from dnsserver.sources import Sources
+from web.http1 import METRICS, TEXT
+from web.limits import Limits
+from web.server import Answer, Page, Request, routes, text
+from web.server import Server as WebServer
 
 if TYPE_CHECKING:
-    from telemetry.page import Page
+    from telemetry.page import Page as Exposition
 
 log = logging.getLogger("dnsserver")
 
 LOOK = 2.0  # seconds between looks at the configuration
+# Those who ask are probes and scrapers, seldom and few.
+PROBES = Limits(header_bytes=8192, body_bytes=0, connections=64, per_address=32)
 LEAVE = 1.0  # seconds that questions are still answered after SIGTERM, while the service's rules turn to others
 
 
@@ -49,7 +55,7 @@ class Program:
         )
         self.sources = Sources(client, self.records, self.metrics, self.server.forget, self.server.forget_all)
         self._follow_pods()
-        self._page: Page | None = None
+        self._exposition: Exposition | None = None
         self._declare_gauges()
         self.stopping = asyncio.Event()
 
@@ -85,22 +91,25 @@ class Program:
 
     # -- pages ----------------------------------------------------------------------------------------------------------
 
-    def pages(self) -> dict[str, web.Page]:
-        return {"/metrics": self._metrics, "/health": lambda: (200, "text/plain", b"OK"), "/ready": self._ready}
+    def pages(self) -> dict[tuple[str, str], Page]:
+        return {("GET", "/metrics"): self._metrics, ("GET", "/health"): self._health, ("GET", "/ready"): self._ready}
 
-    def _metrics(self) -> tuple[int, str, bytes]:
-        if self._page is None:
-            from telemetry.page import Page  # late: see there
+    async def _health(self, request: Request) -> Answer:
+        return Answer(200, TEXT, b"OK")
 
-            self._page = Page(self.metrics)
-        return 200, web.METRICS, self._page.text()
+    async def _metrics(self, request: Request) -> Answer:
+        if self._exposition is None:
+            from telemetry.page import Page as Exposition  # late: see there
 
-    def _ready(self) -> tuple[int, str, bytes]:
+            self._exposition = Exposition(self.metrics)
+        return Answer(200, METRICS, self._exposition.text())
+
+    async def _ready(self, request: Request) -> Answer:
         if self.stopping.is_set():
-            return 503, "text/plain", b"stopping\n"
+            return text(503, "stopping")
         if not self.sources.complete:
-            return 503, "text/plain", b"services, endpointslices, namespaces or pods are not read yet\n"
-        return 200, "text/plain", b"OK"
+            return text(503, "services, endpointslices, namespaces or pods are not read yet")
+        return Answer(200, TEXT, b"OK")
 
     def _declare_gauges(self) -> None:
         gauge, version = self.metrics.gauge, ".".join(map(str, sys.version_info[:3]))
@@ -134,10 +143,11 @@ class Program:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
+        pages = WebServer(routes(self.pages()), PROBES)
         for address in self.options.addresses:
             try:
                 await listeners.listen(self.server, address, self.options.port)
-                await web.listen(web.Web(self.pages()), address, self.options.http_port)
+                await pages.listen(address, self.options.http_port)
             except OSError:
                 if address != "::":  # a machine without IPv6 is served by IPv4
                     raise

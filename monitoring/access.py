@@ -13,6 +13,7 @@ from collections import OrderedDict
 import aiohttp
 
 from client import ApiStatusError, Client
+from web.http1 import Refusal
 
 log = logging.getLogger("monitoring")
 
@@ -21,26 +22,18 @@ MOST = 256  # answers remembered
 MAX_TOKEN = 16_384  # characters
 
 
-class Refused(Exception):
-    """`status` is 401, 403 or 503; the text says why."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
-
-
 class Access:
     """Asks TokenReview, then SubjectAccessReview."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._known: OrderedDict[tuple[bytes, str], tuple[float, Refused | None]] = OrderedDict()
+        self._known: OrderedDict[tuple[bytes, str], tuple[float, Refusal | None]] = OrderedDict()
 
     async def check(self, authorization: str, path: str) -> None:
-        """`authorization`: the request's header. Raises Refused."""
+        """`authorization`: the request's header. Raises Refusal."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip() or len(token) > MAX_TOKEN:
-            raise Refused(401, "send a service account's token: Authorization: Bearer …")
+            raise Refusal(401, "send a service account's token: Authorization: Bearer …")
         key = hashlib.sha256(token.encode()).digest(), path
         now = time.monotonic()
         at, refusal = self._known.get(key, (-1e9, None))
@@ -49,20 +42,20 @@ class Access:
                 refusal = await self._ask(token.strip(), path)
             except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 if refusal or now - at > KEEP_AWAY:
-                    raise Refused(503, f"the token could not be checked: {error or type(error).__name__}") from error
+                    raise Refusal(503, f"the token could not be checked: {error or type(error).__name__}") from error
                 log.warning("a token could not be checked, it was good %.0f s ago: %s", now - at, error)
             else:
                 self._remember(key, now, refusal)
         if refusal is not None:
-            raise Refused(refusal.status, str(refusal))
+            raise Refusal(refusal.status, str(refusal))
 
-    def _remember(self, key: tuple[bytes, str], now: float, refusal: Refused | None) -> None:
+    def _remember(self, key: tuple[bytes, str], now: float, refusal: Refusal | None) -> None:
         self._known[key] = now, refusal
         self._known.move_to_end(key)
         while len(self._known) > MOST:
             self._known.popitem(last=False)
 
-    async def _ask(self, token: str, path: str) -> Refused | None:
+    async def _ask(self, token: str, path: str) -> Refusal | None:
         review = await self._client.create(
             "/apis/authentication.k8s.io/v1/tokenreviews",
             {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}},
@@ -70,7 +63,7 @@ class Access:
         status = review.get("status") or {}
         user = status.get("user") or {}
         if not status.get("authenticated") or not user.get("username"):
-            return Refused(401, "the API server does not know this token")
+            return Refusal(401, "the API server does not know this token")
         answer = await self._client.create(
             "/apis/authorization.k8s.io/v1/subjectaccessreviews",
             {
@@ -86,7 +79,7 @@ class Access:
         )
         if (answer.get("status") or {}).get("allowed"):
             return None
-        return Refused(
+        return Refusal(
             403,
             f'{user["username"]} may not get {path}: a ClusterRole with nonResourceURLs ["{path}"] '
             'and verbs ["get"] allows it',

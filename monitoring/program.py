@@ -15,7 +15,7 @@ import environment
 from client import Client
 from kube.objects import Json
 from monitoring import exposition
-from monitoring.access import Access, Refused
+from monitoring.access import Access
 from monitoring.discovery import Discovery, Places
 from monitoring.history.history import History
 from monitoring.objects import ObjectMetrics
@@ -26,14 +26,23 @@ from monitoring.queries.embedded import Embedded
 from monitoring.scraping.kubelets import Kubelets
 from monitoring.scraping.owners import Owners
 from monitoring.scraping.scraper import Scraper
-from monitoring.server import JSON, METRICS, Answer, Page, Request, Server, error, text
+from web.http1 import JSON, METRICS, Refusal
+from web.limits import Limits
+from web.server import Answer, Page, Request, Server, routes, text
 
 log = logging.getLogger("monitoring")
 
+# Dashboards, probes and scrapers: few and at intervals.
+LIMITS = Limits(body_bytes=0)
 ANSWERS = 4  # range queries answered at once: each takes a thread and a copy of what it reads
 RANGE = "/api/v1/range"
 # The right to it. Not its own path: /api/* may everybody get who is logged in, to discover what there is.
 RIGHT = "/monitoring/api/v1/range"
+
+
+def error(status: int, words: str, parameter: str = "") -> Answer:
+    """An error of the API: `{"error": {"code", "message", "parameter"}}`."""
+    return Answer(status, JSON, orjson.dumps({"error": {"code": status, "message": words, "parameter": parameter}}))
 
 
 class Backend(Protocol):
@@ -80,7 +89,7 @@ class Program:
 
     async def run(self) -> None:
         """Until cancelled. Raises OSError when it can not listen."""
-        await Server(self.pages()).listen(self.options.address or "0.0.0.0", self.options.port)
+        await Server(routes(self.pages()), LIMITS).listen(self.options.address or "0.0.0.0", self.options.port)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.owners.run())
@@ -99,8 +108,8 @@ class Program:
 
     # -- pages ---------------------------------------------------------------------------------------------------------
 
-    def pages(self) -> dict[str, Page]:
-        return {
+    def pages(self) -> dict[tuple[str, str], Page]:
+        pages: dict[str, Page] = {
             "/healthz": self._health,
             "/readyz": self._ready,
             "/metrics": self._metrics,
@@ -108,12 +117,13 @@ class Program:
             "/discovery": self._guarded("/discovery", self._discovery),
             RANGE: self._guarded(RIGHT, self._range),
         }
+        return {("GET", path): page for path, page in pages.items()}
 
     def _guarded(self, right: str, page: Callable[[Request], Awaitable[Answer]]) -> Page:
         async def checked(request: Request) -> Answer:
             try:
                 await self.access.check(request.headers.get("authorization", ""), right)
-            except Refused as refusal:
+            except Refusal as refusal:
                 return error(refusal.status, str(refusal))
             return await page(request)
 

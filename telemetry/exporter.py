@@ -1,39 +1,27 @@
-"""A small HTTPS server for the metrics of a process that has no server: in threads, one request a connection.
+"""The metrics of a process that has no server: over HTTPS, in a thread of its own.
 
 It listens on the node's addresses; who reads needs a bearer token that may `get /metrics` (see `access`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import socket
-import threading
+import ssl
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
 
 from telemetry.access import Access
 from telemetry.counting import Metrics
-
-if TYPE_CHECKING:
-    import ssl
+from web.http1 import METRICS
+from web.limits import Limits
+from web.server import Answer, Request, Server, bound, routes
+from web.thread import LoopThread
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS = 8  # at once; more are turned away
-PATIENCE = 5.0  # seconds that a client may keep us waiting
+LIMITS = Limits(header_bytes=8192, body_bytes=0, connections=64, per_address=32)  # probes and scrapers, seldom and few
 RETRY = 10.0  # seconds after which a port that was taken is tried again
-MAX_HEAD = 8192
-IP_FREEBIND = 15  # linux/in.h: the node's address may come up after this process
-REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
 
 
 class Exporter:
@@ -51,94 +39,55 @@ class Exporter:
     ) -> None:
         self._addresses, self.port, self._files = list(dict.fromkeys(addresses)), port, (certificate, key)
         self._access, self._render, self._ailing = access, render, ailing
-        self._places = threading.BoundedSemaphore(CONNECTIONS)
-        self._end = threading.Event()
-        self._context: ssl.SSLContext | None = None
-        self._listeners: list[socket.socket] = []
+        self._thread = LoopThread(self._serve, "metrics")
+        self._scrapes = ThreadPoolExecutor(2, "scrape")  # rendering may wait for Redis; health must not wait for that
 
     def start(self) -> None:
         """Begin in the background. A port that is taken is tried again until it is free: nothing else depends on it."""
-        for address in self._addresses:
-            threading.Thread(target=self._listen, args=(address,), name="metrics", daemon=True).start()
+        self._thread.start()
 
     def close(self) -> None:
-        self._end.set()
-        for listener in self._listeners:
-            listener.close()
+        self._thread.stop()
+        self._scrapes.shutdown(wait=False)
 
-    def _listen(self, address: str) -> None:
+    async def _serve(self) -> None:
+        server = Server(routes({("GET", "/metrics"): self._metrics, ("GET", "/healthz"): self._health}), LIMITS)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self._files)
+        try:
+            await asyncio.gather(*(self._listen(server, address, context) for address in self._addresses))
+            await asyncio.Event().wait()
+        finally:
+            await server.close()
+
+    async def _listen(self, server: Server, address: str, context: ssl.SSLContext) -> None:
         complained = False
-        while not self._end.is_set():
+        while True:
             try:
-                listener = _bound(address, self.port)
+                # The node's address may come up after this process.
+                self.port = await server.listen_on(bound(address, self.port, early=True), context)
+                return
             except OSError as error:
                 if not complained:
                     log.warning("no metrics on %s:%d: %s; trying again", address, self.port, error.strerror)
                 complained = True
-                self._end.wait(RETRY)
-                continue
-            self._listeners.append(listener)
-            self.port = listener.getsockname()[1]
-            self._accept(listener)
+                await asyncio.sleep(RETRY)
 
-    def _accept(self, listener: socket.socket) -> None:
-        while not self._end.is_set():
-            try:
-                connection, _ = listener.accept()
-            except TimeoutError:
-                continue
-            except OSError:
-                break  # closed, or out of descriptors: `_listen` begins anew unless this is the end
-            if self._places.acquire(blocking=False):
-                threading.Thread(target=self._serve, args=(connection,), name="scrape", daemon=True).start()
-            else:
-                connection.close()
-        listener.close()
+    async def _health(self, request: Request) -> Answer:
+        ailing = self._ailing()
+        return Answer(500 if ailing else 200, METRICS, f"{ailing or 'ok'}\n".encode())
 
-    def _serve(self, connection: socket.socket) -> None:
-        try:
-            connection.settimeout(PATIENCE)
-            with self._tls().wrap_socket(connection, server_side=True) as stream:
-                stream.sendall(self._answer(_head(stream)))
-        except (OSError, ValueError) as error:  # its own fault, or gone
-            log.debug("a request for metrics failed: %s", error)
-        finally:
-            connection.close()
-            self._places.release()
-
-    def _tls(self) -> ssl.SSLContext:
-        if self._context is None:
-            import ssl  # here, and what `render` needs there: most clusters are never scraped, and memory counts
-
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*self._files)
-            self._context = context
-        return self._context
-
-    def _answer(self, head: bytes) -> bytes:
-        lines = head.decode("latin-1").split("\r\n")
-        words = lines[0].split(" ")
-        headers = {
-            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
-        }
-        if len(words) != 3:
-            return _response(400, b"not a request\n")
-        if words[0] != "GET":
-            return _response(405, b"only GET\n")
-        path = words[1].partition("?")[0]
-        if path == "/healthz":
-            ailing = self._ailing()
-            return _response(500, f"{ailing}\n".encode()) if ailing else _response(200, b"ok\n")
-        if path != "/metrics":
-            return _response(404, b"there are /metrics and /healthz\n")
-        status = self._access.check(headers.get("authorization", ""), path)
+    async def _metrics(self, request: Request) -> Answer:
+        loop = asyncio.get_running_loop()
+        header = request.headers.get("authorization", "")
+        status = await loop.run_in_executor(self._scrapes, self._access.check, header, request.path)
         if status != 200:
-            return _response(status, b"a bearer token that may get /metrics is needed\n")
+            return Answer(status, METRICS, b"a bearer token that may get /metrics is needed\n")
         try:
-            return _response(200, self._render())
+            return Answer(200, METRICS, await loop.run_in_executor(self._scrapes, self._render))
         except Exception as error:  # Redis is away, for one: the scraper is told
             log.warning("no metrics: %s", error)
-            return _response(503, f"no metrics: {error}\n".encode())
+            return Answer(503, METRICS, f"no metrics: {error}\n".encode())
 
 
 def pages(metrics: Metrics, more: Callable[[], bytes] = lambda: b"") -> Callable[[], bytes]:
@@ -153,35 +102,3 @@ def pages(metrics: Metrics, more: Callable[[], bytes] = lambda: b"") -> Callable
         return made[0]() + more()
 
     return render
-
-
-def _bound(address: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-        listener.bind((address, port))
-        listener.listen(16)
-        listener.settimeout(1.0)  # so that the end is noticed
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _head(stream: ssl.SSLSocket) -> bytes:
-    """The request line and the headers. Raises ValueError when they are too long or break off."""
-    head = b""
-    while b"\r\n\r\n" not in head:
-        part = stream.recv(4096)
-        head += part
-        if not part or len(head) > MAX_HEAD:
-            raise ValueError("no whole request")
-    return head
-
-
-def _response(status: int, body: bytes) -> bytes:
-    return (
-        f"HTTP/1.1 {status} {REASONS.get(status, 'Error')}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    ).encode() + body

@@ -111,8 +111,12 @@ class Server:
         return await self.listen_on(bound(address, port), tls)
 
     async def listen_on(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> int:
-        """On a socket that is bound; its port."""
-        listener.listen(128)
+        """On a socket that is bound; its port. Raises OSError when another listens there by now."""
+        try:
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
         listener.setblocking(False)
         self._listening.append(listener)
         asyncio.get_running_loop().add_reader(listener, self._accept, listener, tls)
@@ -473,11 +477,9 @@ def _head(answer: Answer, close: bool, old: bool = False) -> bytes:
 def _turn_away(client: socket.socket, why: str | None) -> None:
     with client:
         if why is not None:
-            answer = text(503, why)
+            body = f"{why}\n".encode()
             try:
-                client.send(
-                    _head(Answer(503, TEXT, answer.body, {"Retry-After": "1"}), close=True) + bytes(answer.body)
-                )
+                client.send(_head(Answer(503, TEXT, body, {"Retry-After": "1"}), close=True) + body)
             except OSError:
                 pass  # it has left
 

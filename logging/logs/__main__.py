@@ -49,13 +49,12 @@ async def main(options: argparse.Namespace, config: Config | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     made = pages(options, config)
     web = made.web()
-    server = await web.listen(options.address or "0.0.0.0", options.port)
+    await web.listen(options.address or "0.0.0.0", options.port)
     log.info("listening on port %d, lines are in %s", options.port, options.store)
     gc.collect()
     gc.freeze()
     await stopping.wait()
-    server.close()
-    web.close()
+    await web.close()
     await made.close()
 
 

@@ -16,7 +16,7 @@ import orjson
 
 from client.kubeconfig import Config
 from logs.connection import Server
-from logs.web import Refusal
+from web.http1 import Refusal
 
 log = logging.getLogger("logs.access")
 

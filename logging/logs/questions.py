@@ -11,7 +11,7 @@ from logs.query import QueryError, fields, moments, parse
 from logs.query.nodes import And, AnyOf, Node, both
 from logs.search import scope
 from logs.search.backend import MAX_BUCKETS, MAX_LIMIT, MAX_TOP, Asked, Place
-from logs.web import Refusal
+from web.http1 import Refusal
 
 STEPS = (
     100,

@@ -29,16 +29,19 @@ from logs.query import fields
 from logs.query.nodes import AnyOf, Not, both
 from logs.questions import BadQuery, Question
 from logs.search.backend import MAX_LIMIT, Asked, Backend, Page, Unavailable
-from logs.web import JSON, METRICS, NDJSON, TEXT, Answer, Refusal, Request, Web
-from logs.web import Page as WebPage
+from web.http1 import JSON, METRICS, NDJSON, TEXT, Refusal
+from web.limits import Limits
+from web.server import Answer, Request, Server, routes
+from web.server import Page as WebPage
 
 MAX_BODY = 16 << 20  # bytes of one /ingest, as sent and unpacked
+# The dashboard asks for all its users from one address, and who follows holds a connection.
+LIMITS = Limits(body_bytes=MAX_BODY, idle_seconds=120.0, per_address=192)
 MAX_DOWNLOAD = 1_000_000  # lines
 BEAT = 1.0
 FOLLOWERS = 64  # /tail at once
 SEARCHES = 4  # questions answered at once
 READ, WRITE = "/search", "/ingest"  # the two rights
-_OPEN = {"/healthz", "/readyz", "/metrics"}
 
 Ask = Callable[[Question], Awaitable[object]]
 
@@ -53,14 +56,14 @@ class Pages:
         self._gate = asyncio.Semaphore(SEARCHES)
         self._arrived = asyncio.Event()
 
-    def web(self) -> Web:
+    def web(self) -> Server:
         pages: dict[tuple[str, str], WebPage] = {
             ("GET", "/healthz"): self._health,
             ("GET", "/readyz"): self._ready,
             ("GET", "/metrics"): self._metrics,
-            ("POST", "/ingest"): self._take,
-            ("POST", "/tail"): self._tail,
-            ("POST", "/download"): self._download,
+            ("POST", "/ingest"): self._guarded(WRITE, self._take),
+            ("POST", "/tail"): self._guarded(READ, self._tail),
+            ("POST", "/download"): self._guarded(READ, self._download),
         }
         for name, answer in (
             ("search", self._search),
@@ -68,16 +71,19 @@ class Pages:
             ("top", self._top),
             ("around", self._around),
         ):
-            pages["POST", f"/{name}"] = self._asked(answer)
-        return Web(pages, self._check, MAX_BODY)
+            pages["POST", f"/{name}"] = self._guarded(READ, self._asked(answer))
+        return Server(routes(pages), LIMITS, problem)
+
+    def _guarded(self, right: str, page: WebPage) -> WebPage:
+        async def checked(request: Request) -> Answer:
+            await self._access.check(request.headers.get("authorization", ""), right)
+            return await page(request)
+
+        return checked
 
     async def close(self) -> None:
         """Commits what was taken."""
         await self._backend.close()
-
-    async def _check(self, request: Request) -> None:
-        if request.path not in _OPEN:
-            await self._access.check(request.headers.get("authorization", ""), WRITE if request.path == WRITE else READ)
 
     # -- taking lines --------------------------------------------------------------------------------------------------
 
@@ -86,7 +92,7 @@ class Pages:
             raise Refusal(
                 503, "the lines go to Elasticsearch: the embedded store is switched off", {"Retry-After": "30"}
             )
-        lines = unpacked(request).split(b"\n")
+        lines = unpacked(request.headers.get("content-encoding", "identity"), await request.read()).split(b"\n")
         if lines and not lines[-1]:
             lines.pop()
         try:
@@ -112,7 +118,7 @@ class Pages:
             began = time.monotonic()
             try:
                 async with self._gate:
-                    found = await answer(Question(request.body))
+                    found = await answer(Question(await request.read()))
             except BadQuery as error:
                 return wrong(error)
             except Unavailable as error:
@@ -161,7 +167,7 @@ class Pages:
         if self._tally.following >= FOLLOWERS:
             raise Refusal(429, f"{FOLLOWERS} follow already", {"Retry-After": "10"})
         try:
-            asked = Question(request.body).asked()
+            asked = Question(await request.read()).asked()
         except BadQuery as error:
             return wrong(error)
         return Answer(200, NDJSON, self._followed(asked))
@@ -184,7 +190,7 @@ class Pages:
             self._tally.following -= 1
 
     async def _download(self, request: Request) -> Answer:
-        question = Question(request.body)
+        question = Question(await request.read())
         form = question.text("format", "text")
         if form not in ("text", "json"):
             raise Refusal(400, "format: text or json is needed")
@@ -237,6 +243,11 @@ async def _wait(arrived: asyncio.Event) -> None:
         return
 
 
+def problem(refusal: Refusal) -> Answer:
+    """`{"error": "…"}`."""
+    return Answer(refusal.status, JSON, orjson.dumps({"error": str(refusal)}), refusal.headers)
+
+
 def wrong(error: BadQuery) -> Answer:
     """A query that can not be read, with the place of what is wrong."""
     return Answer(400, JSON, orjson.dumps({"error": str(error), "column": error.column, "length": error.length}))
@@ -260,15 +271,15 @@ def plain(line: bytes) -> bytes:
     return f"{found['@timestamp']} {place} {found.get('message', '')}\n".encode()
 
 
-def unpacked(request: Request) -> bytes:
+def unpacked(encoding: str, body: bytes) -> bytes:
     """The body of a request, out of gzip when it is packed. Raises Refusal."""
-    if request.headers.get("content-encoding", "identity") == "identity":
-        return request.body
-    if request.headers["content-encoding"] != "gzip":
+    if encoding == "identity":
+        return body
+    if encoding != "gzip":
         raise Refusal(400, "Content-Encoding: gzip or none is read")
     unpacker = zlib.decompressobj(31)
     try:
-        body = unpacker.decompress(request.body, MAX_BODY)
+        body = unpacker.decompress(body, MAX_BODY)
     except zlib.error as error:
         raise Refusal(400, f"the body is no gzip: {error}") from error
     if unpacker.unconsumed_tail:

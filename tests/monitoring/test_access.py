@@ -1,17 +1,15 @@
-"""Who may ask the monitoring API, and what its HTTP answers to what is none."""
+"""Who may ask the monitoring API."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from client import ApiStatusError
 from monitoring import access
-from monitoring.access import Access, Refused
-from monitoring.server import Answer, Request, Server, parse, text
+from monitoring.access import Access, Refusal
 
 USERS = {"good": "system:serviceaccount:kube-system:dashboard", "weak": "system:serviceaccount:default:default"}
 
@@ -38,7 +36,7 @@ def check(who: Access, header: str) -> int:
     """200, or the status of the refusal."""
     try:
         asyncio.run(who.check(header, "/x"))
-    except Refused as refusal:
+    except Refusal as refusal:
         return refusal.status
     return 200
 
@@ -92,51 +90,3 @@ def test_what_was_good_stays_good_while_the_api_is_away(
     assert check(made, "Bearer weak") == 503 and check(made, "Bearer new") == 503
     monkeypatch.setattr(access, "KEEP_AWAY", 0.0)
     assert check(made, "Bearer good") == 503
-
-
-def served(story: Callable[[int], Awaitable[None]], **pages: Any) -> None:
-    async def run() -> None:
-        server = await Server({f"/{name}": page for name, page in pages.items()}).listen("127.0.0.1", 0)
-        async with server:
-            await story(server.sockets[0].getsockname()[1])
-
-    asyncio.run(run())
-
-
-async def ask(port: int, request: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(request)
-    answer = await reader.read()
-    writer.close()
-    return answer
-
-
-def test_http() -> None:
-    async def page(request: Request) -> Answer:
-        return text(200, f"{request.query} {request.headers['authorization']}")
-
-    async def broken(request: Request) -> Answer:
-        raise RuntimeError("a secret detail")
-
-    async def story(port: int) -> None:
-        head, _, body = (await ask(port, b"GET /page?a=1&b=%2F HTTP/1.1\r\nAuthorization: x\r\n\r\n")).partition(
-            b"\r\n\r\n"
-        )
-        assert head.startswith(b"HTTP/1.1 200 OK") and body == b"{'a': '1', 'b': '/'} x\n"
-        assert (await ask(port, b"HEAD /page HTTP/1.1\r\nAuthorization: x\r\n\r\n")).endswith(b"\r\n\r\n")
-        failed = await ask(port, b"GET /broken HTTP/1.1\r\n\r\n")
-        assert b" 500 " in failed and b"secret" not in failed
-        for request, status in (
-            (b"GET /other HTTP/1.1\r\n\r\n", b"404"),
-            (b"POST /page HTTP/1.1\r\n\r\n", b"405"),
-            (b"nonsense\r\n\r\n", b"400"),
-            (b"GET /page HTTP/1.1\r\nA: " + b"x" * 70_000, b"431"),
-        ):
-            assert (await ask(port, request)).split(b" ")[1] == status, request[:40]
-
-    served(story, page=page, broken=broken)
-
-
-def test_a_request_has_a_line_of_three_words() -> None:
-    with pytest.raises(ValueError, match="no HTTP request"):
-        parse(b"GET /\r\n\r\n")

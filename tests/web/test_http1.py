@@ -14,7 +14,8 @@ LIMITS = Limits(header_bytes=400, header_count=8, body_bytes=50)
 PIPELINE = (
     b"GET /a?x=1&y=%2F&z HTTP/1.1\r\nHost: h\r\nX-Empty:\r\nA: 1\r\nA: 2\r\n\r\n"
     b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
-    b"\r\nPUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nhel\r\n2\r\nlo\r\n0\r\nTrailer: t\r\n\r\n"
+    b"\r\nPUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3;ext=1\r\nhel\r\n2\r\nlo\r\n0\r\nTrailer: t\r\n\r\n"
     b"GET http://h/d HTTP/1.0\r\n\r\n"
 )
 RESPONSES = (

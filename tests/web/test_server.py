@@ -309,7 +309,7 @@ def test_a_byte_now_and_then_is_no_reason_to_wait() -> None:
 
 def test_who_reads_nothing_is_cut() -> None:
     async def story(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.transport.pause_reading()
         writer.write(GET.replace(b"/echo", b"/large"))
         while len(server._connections) == 0:

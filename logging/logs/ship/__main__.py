@@ -15,7 +15,6 @@ from typing import Any
 
 import environment
 from client.kubeconfig import Config, KubeconfigError
-from dnsserver import web
 from logs.connection import Server
 from logs.record import Origin, Store
 from logs.ship import metrics
@@ -28,10 +27,16 @@ from logs.ship.metadata import Pods
 from logs.ship.options import api, parse
 from logs.ship.positions import Positions
 from logs.ship.sending import Sender
+from web.http1 import METRICS, TEXT
+from web.limits import Limits
+from web.server import Answer, Page, Request, routes, text
+from web.server import Server as WebServer
 
 log = logging.getLogger("logs.ship")
 
 SYNC = 15.0  # seconds that the first lines wait for the pods of this node
+# Those who ask are probes and scrapers, seldom and few.
+PROBES = Limits(header_bytes=8192, body_bytes=0, connections=64, per_address=32)
 STUCK = 120.0  # seconds without a turn of the loop after which the process is not healthy
 SERVICE = "/api/v1/namespaces/kube-system/services/log-store"
 UNREACHABLE = 60.0  # seconds without the store after which it is not ready
@@ -93,23 +98,23 @@ class Program:
 
     # -- pages
 
-    def pages(self) -> dict[str, web.Page]:
-        return {"/metrics": self._figures, "/health": self._health, "/ready": self._ready}
+    def pages(self) -> dict[tuple[str, str], Page]:
+        return {("GET", "/metrics"): self._figures, ("GET", "/health"): self._health, ("GET", "/ready"): self._ready}
 
-    def _figures(self) -> tuple[int, str, bytes]:
-        return 200, web.METRICS, metrics.render(self._agent.rows())
+    async def _figures(self, request: Request) -> Answer:
+        return Answer(200, METRICS, metrics.render(self._agent.rows()))
 
-    def _health(self) -> tuple[int, str, bytes]:
+    async def _health(self, request: Request) -> Answer:
         if not self._sender.idle or time.monotonic() - self._agent.beat < STUCK:
-            return 200, "text/plain", b"OK"
-        return 503, "text/plain", b"nothing was read or sent for two minutes\n"
+            return Answer(200, TEXT, b"OK")
+        return text(503, "nothing was read or sent for two minutes")
 
-    def _ready(self) -> tuple[int, str, bytes]:
+    async def _ready(self, request: Request) -> Answer:
         if self._pods is not None and not self._pods.synced:
-            return 503, "text/plain", b"the pods of this node are not read yet\n"
+            return text(503, "the pods of this node are not read yet")
         if self._metrics.down_for() > UNREACHABLE:
-            return 503, "text/plain", f"the store takes nothing: {self._metrics.failing}\n".encode()
-        return 200, "text/plain", b"OK"
+            return text(503, f"the store takes nothing: {self._metrics.failing}")
+        return Answer(200, TEXT, b"OK")
 
     # -- running
 
@@ -119,7 +124,9 @@ class Program:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        await web.listen(web.Web(self.pages()), self._options.address or "0.0.0.0", self._options.http_port)
+        await WebServer(routes(self.pages()), PROBES).listen(
+            self._options.address or "0.0.0.0", self._options.http_port
+        )
         tasks = [asyncio.create_task(part) for part in self._parts()]
         ending = asyncio.create_task(stopped.wait())
         waited: set[asyncio.Task[Any]] = {*tasks, ending}

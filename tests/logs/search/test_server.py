@@ -53,14 +53,12 @@ async def serving(folder: Path, access: Access | None = None, bounds: Bounds | N
     writer = Writer(parts, committed)
     pages = Pages(Embedded(parts, writer), access or Access(None), Tally(), writer)
     web = pages.web()
-    listening: Any = await web.listen("127.0.0.1", 0)
-    server = Server(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", connections=8)
+    server = Server(f"http://127.0.0.1:{await web.listen('127.0.0.1', 0)}", connections=8)
     try:
         yield server
     finally:
         server.close()
-        listening.close()
-        web.close()
+        await web.close()
         await pages.close()
 
 

@@ -81,6 +81,15 @@ class Installation:
         }
 
 
+def kept_environment(var: Path) -> dict[str, str]:
+    """The variables of the installation in `var`, as it last ran; empty before its first start."""
+    try:
+        kept = json.loads((var / "config.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return Installation(**kept).environment()
+
+
 def admin_token(var: Path) -> str:
     """The administrator's static token, from the state folder."""
     lines = (var / "pki" / "tokens.csv").read_text().splitlines()

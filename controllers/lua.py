@@ -169,3 +169,38 @@ for base = 0, #KEYS - 1, 7 do
 end
 return result
 """
+
+# The wake-ups of a role (see `controllers.wakeups`):
+#
+# waiting  list   queues that no drain has taken yet
+# idle     zset   drain that waits for a queue -> time (ms) until which it does
+# inbox:N  list   the queue that is handed to the drain N
+#
+# KEYS: waiting idle inbox:; ARGV: queue now  ->  1 when no drain waits: the caller must send a message
+WAKE = """
+local drain = redis.call('ZREVRANGEBYSCORE', KEYS[2], '+inf', '(' .. ARGV[2], 'LIMIT', 0, 1)[1]
+if drain then
+  redis.call('ZREM', KEYS[2], drain)
+  redis.call('RPUSH', KEYS[3] .. drain, ARGV[1])
+  redis.call('PEXPIRE', KEYS[3] .. drain, 10000)
+  return 0
+end
+redis.call('DEL', KEYS[2])
+redis.call('LREM', KEYS[1], 0, ARGV[1])
+redis.call('RPUSH', KEYS[1], ARGV[1])
+return 1
+"""
+
+# KEYS: waiting idle inbox:; ARGV: drain now until  ->  a queue, or '' and from now on the drain is one that waits
+TAKE_WAKE = """
+local queue = redis.call('LPOP', KEYS[1])
+if queue then return queue end
+if tonumber(ARGV[3]) > tonumber(ARGV[2]) then redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1]) end
+return ''
+"""
+
+# KEYS: waiting idle inbox:; ARGV: drain  ->  a queue that was handed to the drain at the last moment, or ''
+LEAVE = """
+redis.call('ZREM', KEYS[2], ARGV[1])
+return redis.call('LPOP', KEYS[3] .. ARGV[1]) or redis.call('LPOP', KEYS[1]) or ''
+"""

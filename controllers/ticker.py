@@ -11,12 +11,11 @@ Each step is safe to repeat and to run in several processes at once.
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from controllers.election import LEASE_SECONDS, Election, lives
 from controllers.feeder import Feeder
 from controllers.runtime import Runtime
 from controllers.workqueue import drop_lease, hold_lease, poll, recover, workers
@@ -27,35 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INTERVAL = 0.5
-LEASE_SECONDS = 6.0
 SHORTEST_WAIT = 0.002
-
-# KEYS: lock; ARGV: worker, ttl ms -> 1 when this worker holds the lock
-_LEAD = """
-local holder = redis.call('GET', KEYS[1])
-if not holder then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-  return 1
-end
-if holder == ARGV[1] then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  return 1
-end
-return 0
-"""
-
-
-def worker_id() -> str:
-    """An id of this process that tells host and pid, so that a successor on the same host can see that it is dead."""
-    return f"{_place()}:{os.getpid()}:{os.urandom(4).hex()}"
-
-
-def _place() -> str:
-    """Where a pid means something: the host and its pid namespace."""
-    try:
-        return socket.gethostname() + "/" + os.readlink("/proc/self/ns/pid").strip("pid:[]")
-    except OSError:  # not Linux: one pid namespace
-        return socket.gethostname()
 
 
 class Ticker:
@@ -64,8 +35,7 @@ class Ticker:
     def __init__(self, redis: Redis, role: str, worker: str, runtime: Runtime, feeder: Feeder) -> None:
         self._redis, self._worker = redis, worker
         self._runtime, self._feeder = runtime, feeder
-        self._lock_name = f"binnacle:feeder:{role}"
-        self._lead = redis.register_script(_LEAD)
+        self._election = Election(redis, f"feeder:{role}", worker)
         self._run_id = ""
         self._aim = threading.Event()
         self._stopping = False
@@ -83,8 +53,7 @@ class Ticker:
         self._aim.set()
         self._thread.join(5)
         drop_lease(self._redis, self._worker)
-        if self._redis.get(self._lock_name) == self._worker:
-            self._redis.delete(self._lock_name)
+        self._election.resign()
 
     @property
     def age(self) -> float:
@@ -127,7 +96,7 @@ class Ticker:
     def _beat(self) -> None:
         hold_lease(self._redis, self._worker, LEASE_SECONDS)
         self._bury_dead()
-        leading = bool(self._lead(keys=[self._lock_name], args=[self._worker, int(LEASE_SECONDS * 1000)]))
+        leading = self._election.campaign()
         run_id = self._redis.info("server")["run_id"]
         if leading and self._run_id not in ("", run_id):
             log.warning("Redis was restarted, adding all keys again")
@@ -144,28 +113,12 @@ class Ticker:
 
     def _bury_dead(self) -> None:
         """Workers of this host whose process is gone need no six seconds to be declared dead."""
-        for worker in workers(self._redis):
-            if worker != self._worker and not _lives(worker):
-                drop_lease(self._redis, worker)
-        holder: Any = self._redis.get(self._lock_name)
-        if holder and holder != self._worker and not _lives(holder):
-            self._redis.delete(self._lock_name)
+        dead = [worker for worker in workers(self._redis) if worker != self._worker and not lives(worker)]
+        for worker in dead:
+            drop_lease(self._redis, worker)
+        if dead:
             for queue in self._runtime.queues.values():
                 queue.forget_wake()
-
-
-def _lives(worker: str) -> bool:
-    """False only if the worker ran on this host and its process is gone."""
-    place, pid, _ = worker.rsplit(":", 2)
-    if place != _place():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _is_connection(error: Exception) -> bool:

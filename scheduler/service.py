@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any
@@ -53,14 +53,24 @@ class CacheListers:
 
 
 class Scheduler:
-    """Schedules the pods whose `schedulerName` is `name`. `session` is a `cluster.verbs.Session`."""
+    """Schedules the pods whose `schedulerName` is `name`. `session` is a `cluster.verbs.Session`.
 
-    def __init__(self, session: Any, cache: Cache, name: str = DEFAULT_SCHEDULER, seed: int | None = None) -> None:
+    `changed` is called, from any thread, when there may be something to do.
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        cache: Cache,
+        name: str = DEFAULT_SCHEDULER,
+        seed: int | None = None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._session, self._cache = session, cache
         listers = CacheListers(cache)
         plugins = default_plugins(listers)
         self.framework = Framework(plugins, seed)
-        self.state = SchedulerState(SchedulingQueue({p.name: p.wakes for p in plugins}), name)
+        self.state = SchedulerState(SchedulingQueue({p.name: p.wakes for p in plugins}), name, changed)
         self._volumes = next(p for p in plugins if isinstance(p, VolumeBinding))
         self._random = Random(seed)
         self._recorder = Recorder(name)
@@ -70,6 +80,7 @@ class Scheduler:
 
     def close(self) -> None:
         self._unsubscribe()
+        metrics.follow(SchedulingQueue({}).sizes)  # here nothing waits any more
 
     def run(self, seconds: float = 1.0) -> float | None:
         """Rounds until no pod is active or the time is over; returns when to run again (seconds), None: on a change."""

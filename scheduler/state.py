@@ -7,11 +7,12 @@ while pods are being placed and no change is missed for a pod that has just been
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import orjson
 
 from cluster.cache import Entry, Event
+from controllers import pods
 from kube.objects import Json
 from scheduler.nodes import NodeTable
 from scheduler.pods import DEFAULT_SCHEDULER, PodInfo, pod_info
@@ -26,19 +27,28 @@ STORAGES = ("pods", "nodes", "namespaces", *WAKING)
 
 
 class SchedulerState:
-    """`table` and `queue` belong to the thread that calls `catch_up`; `feed` may be called from any."""
+    """`table` and `queue` belong to the thread that calls `catch_up`; `feed` may be called from any.
 
-    def __init__(self, queue: SchedulingQueue, name: str = DEFAULT_SCHEDULER) -> None:
+    `changed` is called when something was fed that a pending pod may care about.
+    """
+
+    def __init__(
+        self, queue: SchedulingQueue, name: str = DEFAULT_SCHEDULER, changed: Callable[[], None] = lambda: None
+    ) -> None:
         self.table = NodeTable()
         self.queue = queue
         self.name = name
         self.nominated: dict[str, PodInfo] = {}  # pending pods for which preemption makes room, by uid
+        self._changed = changed
         self._events: deque[Event] = deque()
         self._node_marks: dict[str, bytes] = {}
 
     def feed(self, events: Sequence[Event]) -> None:
         """Collect events of the cache, in their order."""
-        self._events.extend(event for event in events if event.key.storage in STORAGES)
+        mine = [event for event in events if event.key.storage in STORAGES]
+        self._events.extend(mine)
+        if any(map(matters, mine)):
+            self._changed()
 
     def catch_up(self) -> None:
         """Apply the collected events and wake the pods that they may help."""
@@ -129,6 +139,19 @@ class SchedulerState:
         self._node_marks.pop(name, None)
         self.table.drop_node(name)
         return "Node/Delete"
+
+
+def matters(event: Event) -> bool:
+    """Whether to look at once: not at every heartbeat of a node or of a pod that runs."""
+    entry, previous = event.entry, event.previous
+    if event.type == "DELETED" or previous is None:
+        return True
+    if event.key.storage == "pods":
+        moved = previous.node != entry.node or previous.labels != entry.labels
+        return not entry.node or moved or pods.view(entry).finished
+    if event.key.storage == "nodes":
+        return node_mark(entry.object()) != node_mark(previous.object())
+    return True
 
 
 def node_mark(node: Json) -> bytes:

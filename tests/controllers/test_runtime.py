@@ -13,7 +13,8 @@ from redis import Redis, RedisError
 
 from cluster.cache import Cache
 from cluster.store import Key, Write
-from controllers import metrics, ticker
+from controllers import metrics
+from controllers.election import place, worker_id
 from controllers.feeder import Feeder
 from controllers.runtime import Context, Controller, Outcomes, Result, Runtime, Terminal, Watch, own_key, split_key
 from controllers.ticker import Ticker
@@ -54,7 +55,7 @@ class Worker:
     """A worker process in miniature: the wake-up starts a thread that drains."""
 
     def __init__(self, redis: Redis, cache: Cache, controller: Controller, name: str = "") -> None:
-        self.worker = name or ticker.worker_id()
+        self.worker = name or worker_id()
         self.awake = True
         self.runtime = Runtime(
             [controller],
@@ -185,14 +186,14 @@ def test_keys_of_a_killed_worker_are_done_by_the_next(redis: Redis, cache: Cache
             threading.Event().wait()
             return None
 
-    dead = Worker(redis, cache, Hanging(), f"{ticker._place()}:999999:00000000")
+    dead = Worker(redis, cache, Hanging(), f"{place()}:999999:00000000")
     hold_lease(redis, dead.worker, 60)
     dead.feeder.start()
     dead.feeder.lead(True)
     put(cache, "a", "x")
     assert hung.wait(5)
     dead.feeder.lead(False)
-    redis.set("binnacle:feeder:test", dead.worker)  # it led, and its pid is nobody's
+    redis.set("binnacle:lead:feeder:test", dead.worker)  # it led, and its pid is nobody's
     heir = Worker(redis, cache, copier).start()
     eventually(lambda: copier.seen == {"default/a": "x"})
     heir.ticker.stop()
@@ -272,3 +273,18 @@ def test_metrics_have_the_names_of_kubernetes(worker: Worker, cache: Cache, copi
     assert 'workqueue_depth{name="copier"} 0' in lines
     assert 'workqueue_retries_total{name="copier"} 0' in lines
     assert any(line.startswith('workqueue_queue_duration_seconds_bucket{name="copier",le="+Inf"}') for line in lines)
+
+
+def test_two_workers_share_the_keys_and_never_have_one_at_once(redis: Redis, cache: Cache, copier: Copier) -> None:
+    copier.fail = lambda key: time.sleep(0.001)
+    both = [Worker(redis, cache, copier).start() for _ in range(2)]
+    both[0].wake = both[1].wake  # type: ignore[method-assign]
+    for number in range(60):
+        put(cache, f"c{number % 7}", str(number))
+        for worker in both:
+            worker.wake("copier")
+    last = {f"default/c{number % 7}": str(number) for number in range(53, 60)}
+    eventually(lambda: copier.seen == last)
+    for worker in both:
+        worker.ticker.stop()
+        worker.feeder.stop()

@@ -1,4 +1,4 @@
-"""How many pods a second the scheduler places and binds: `python bench/scheduler.py [--nodes 1000] [--pods 10000]`.
+"""How many pods a second the scheduler places and binds: `python -m bench.scheduler [--nodes 1000] [--pods 10000]`.
 
 A store of its own on disk, no API server: the pods of one ReplicaSet wait, then one scheduler takes them all. `plan` is
 the placement alone; `seconds` includes the commits, after which every pod has its node on disk. The figures by CPU second
@@ -20,7 +20,6 @@ from typing import Any
 from kube.objects import Json
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 
 def prepare(var: Path) -> None:

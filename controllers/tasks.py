@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from celery import shared_task, signals
+from celery.exceptions import WorkerShutdown
 
 from controllers.manifest import SERVICES
 
@@ -35,8 +36,12 @@ def start(sender: Any = None, **_: Any) -> None:
     for role in SERVICES.keys() & set(sender.app.amqp.queues.consume_from):
         if role not in _services:
             module, cls = SERVICES[role].split(":")
-            _services[role] = service = getattr(importlib.import_module(module), cls)()
-            service.start()
+            try:
+                _services[role] = service = getattr(importlib.import_module(module), cls)()
+                service.start()
+            except Exception as error:  # Celery would log it and go on without
+                log.exception("%s: this worker cannot start", role)
+                raise WorkerShutdown(1) from error
             log.info("%s: this worker is ready", role)
 
 

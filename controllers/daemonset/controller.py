@@ -10,7 +10,7 @@ import msgspec
 from cluster.cache import Cache, Entry, Event
 from cluster.events import Recorder
 from cluster.store import Key
-from controllers import history, owners, pods
+from controllers import owners, pods, revisions
 from controllers.daemonset import placement, update
 from controllers.podcontrol import BURST, PodControl
 from controllers.pods import Pod
@@ -65,7 +65,7 @@ class DaemonSetController(Controller):
         Watch(STORAGE, own_key),
         Watch("pods", owners.owner_or_matching_keys("DaemonSet", STORAGE, selector_of)),
         Watch("nodes", _all, _node_changed),
-        Watch(history.STORAGE, owners.owner_key("DaemonSet")),
+        Watch(revisions.STORAGE, owners.owner_key("DaemonSet")),
     )
 
     def __init__(self) -> None:
@@ -91,11 +91,11 @@ class DaemonSetController(Controller):
         if entry.meta.deletionTimestamp:
             return None
         selector = selector_of(ds)
-        revisions = history.of(ctx, ds, selector)
+        known = revisions.of(ctx, ds, selector)
         collisions = (ds.get("status") or {}).get("collisionCount") or 0
-        newest, collisions = history.newest(ctx, ds, revisions, history.REVISION_LABEL, collisions)
+        newest, collisions = revisions.newest(ctx, ds, known, revisions.REVISION_LABEL, collisions)
         owners.claim(ctx, ds, "pods", selector)
-        look = _look(ctx, ds, history.hash_of(newest))
+        look = _look(ctx, ds, revisions.hash_of(newest))
         self._retry = None
         tried, error = self._manage(ctx, look)
         if not tried:
@@ -105,7 +105,7 @@ class DaemonSetController(Controller):
             look = _look(ctx, ds, look.current)
         self._write_status(ctx, look, collisions)
         live = {look.current, *(placement.hash_label(pod) for found in look.pods.values() for pod in found)}
-        history.trim(ctx, ds, revisions, live)
+        revisions.trim(ctx, ds, known, live)
         if error is not None:
             raise error
         waits = [wait for wait in (_look_again(look), self._retry) if wait is not None]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from controllers import history
+from controllers import revisions
 from controllers.podcontrol import from_template
 from controllers.pods import Pod
 from kube import nodematch
@@ -71,7 +71,7 @@ def pod_for(ds: Json, node: str, value: str) -> Json:
     """The daemon pod for a node, tied to it by affinity to its name; `value` is the hash of the template."""
     pod = from_template(ds["spec"]["template"], ds)
     labels = pod["metadata"].setdefault("labels", {})
-    labels[history.REVISION_LABEL] = value
+    labels[revisions.REVISION_LABEL] = value
     generation = (ds["metadata"].get("annotations") or {}).get(GENERATION)
     if generation:
         labels[GENERATION_LABEL] = generation
@@ -139,4 +139,4 @@ def _thin_out(present: Sequence[Pod], surge: bool, current: str, change: Change)
 
 
 def hash_label(pod: Pod) -> str:
-    return pod.metadata.labels.get(history.REVISION_LABEL, "")
+    return pod.metadata.labels.get(revisions.REVISION_LABEL, "")

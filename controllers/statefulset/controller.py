@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cluster.events import Recorder
 from cluster.store import Key
-from controllers import history, owners, pods
+from controllers import owners, pods, revisions
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from controllers.statefulset import identity, plan
@@ -29,7 +29,7 @@ class StatefulSetController(Controller):
     watches = (
         Watch(STORAGE, own_key),
         Watch("pods", owners.owner_or_matching_keys("StatefulSet", STORAGE, selector_of)),
-        Watch(history.STORAGE, owners.owner_key("StatefulSet")),
+        Watch(revisions.STORAGE, owners.owner_key("StatefulSet")),
     )
 
     def __init__(self) -> None:
@@ -44,17 +44,17 @@ class StatefulSetController(Controller):
         held = _members(sts, pods.views(owners.claim(ctx, sts, "pods", selector)))
         if entry.meta.deletionTimestamp:
             return None
-        revisions = history.of(ctx, sts, selector)
+        known = revisions.of(ctx, sts, selector)
         old = sts.get("status") or {}
-        update, collisions = history.newest(ctx, sts, revisions, history.HASH_LABEL, old.get("collisionCount") or 0)
-        by_name = {revision["metadata"]["name"]: revision for revision in revisions}
+        update, collisions = revisions.newest(ctx, sts, known, revisions.HASH_LABEL, old.get("collisionCount") or 0)
+        by_name = {revision["metadata"]["name"]: revision for revision in known}
         current = by_name.get(old.get("currentRevision", ""), update)
         situation = plan.Situation(sts, current["metadata"]["name"], update["metadata"]["name"], held, ctx.now())
         steps = plan.next_steps(situation)
         error = self._carry_out(ctx, situation, steps, by_name)
         self._write_status(ctx, situation, collisions)
         live = {situation.current, situation.update, *(plan.revision_of(pod) for pod in held)}
-        history.trim(ctx, sts, revisions, live)
+        revisions.trim(ctx, sts, known, live)
         if error is not None:
             raise error
         return steps.after

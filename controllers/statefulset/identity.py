@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 
-from controllers import history
+from controllers import revisions
 from controllers.podcontrol import from_template
 from kube.objects import Json
 
@@ -34,9 +34,9 @@ def claim_name(template: Json, sts: Json, ordinal: int) -> str:
 def pod_of(sts: Json, revision: Json, ordinal: int) -> Json:
     """The pod of an ordinal as the template of `revision` wants it."""
     name = pod_name(sts, ordinal)
-    pod = from_template(history.template_of(revision), sts, name)
+    pod = from_template(revisions.template_of(revision), sts, name)
     labels = pod["metadata"].setdefault("labels", {})
-    labels.update({POD_NAME: name, POD_INDEX: str(ordinal), history.REVISION_LABEL: revision["metadata"]["name"]})
+    labels.update({POD_NAME: name, POD_INDEX: str(ordinal), revisions.REVISION_LABEL: revision["metadata"]["name"]})
     pod["spec"]["hostname"] = name
     if sts["spec"].get("serviceName"):
         pod["spec"]["subdomain"] = sts["spec"]["serviceName"]

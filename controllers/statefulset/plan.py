@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from controllers.history import REVISION_LABEL
 from controllers.pods import Pod
+from controllers.revisions import REVISION_LABEL
 from controllers.statefulset.identity import first_ordinal, ordinal_of
 from kube.objects import Json
 

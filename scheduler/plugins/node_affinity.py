@@ -88,8 +88,8 @@ class NodeAffinity(Plugin):
 
     def score(self, pod: PodInfo, view: View, feasible: Array) -> Array | None:
         affinity = (pod.cls.spec.get("affinity") or {}).get("nodeAffinity") or {}
-        wishes = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or []
-        if not wishes:
+        preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or []
+        if not preferred:
             return None
-        parts = [term_mask(w.get("preference") or {}, view) * float(w.get("weight") or 0) for w in wishes]
+        parts = [term_mask(w.get("preference") or {}, view) * float(w.get("weight") or 0) for w in preferred]
         return stretched(np.sum(parts, axis=0), feasible)

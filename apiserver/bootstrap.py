@@ -17,7 +17,7 @@ SYSTEM = User("system:apiserver", groups=(MASTERS,))
 
 
 def reachable(state: State, address: str) -> bool:
-    """Whether pods can reach the address: those with addresses of their own can not reach a loopback address."""
+    """Whether pods can reach the address: those with addresses of their own cannot reach a loopback address."""
     return not address.startswith("127.") or state.settings.pod_cidr.startswith("127.")
 
 

@@ -9,7 +9,7 @@ from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.state import State
 
-STALE = 10.0  # seconds without a look at the log after which reads can not be trusted
+STALE = 10.0  # seconds without a look at the log after which reads cannot be trusted
 
 
 def _ping(state: State) -> str:

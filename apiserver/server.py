@@ -80,7 +80,7 @@ def tls_context(pki: Path) -> ssl.SSLContext:
 
 
 def serve(options: Options) -> None:
-    """Serve until SIGTERM or SIGINT. Raises OSError when an address can not be listened on."""
+    """Serve until SIGTERM or SIGINT. Raises OSError when an address cannot be listened on."""
     if options.insecure and any(not a.startswith("127.") and a != "::1" for a in options.addresses):
         raise ValueError("--insecure-http is for loopback addresses only")
     sockets = [listen(address, options.port) for address in options.addresses]

@@ -38,7 +38,7 @@ class Client:
     """Requests to one API server.  Use as `async with Client.from_file(path) as client`, or call `close()`.
 
     Every call raises `ApiStatusError` when the server refuses, `aiohttp.ClientError` or `TimeoutError` when it
-    can not be reached.  Nothing is retried here: the callers know what may be repeated.  `observer` counts requests.
+    cannot be reached.  Nothing is retried here: the callers know what may be repeated.  `observer` counts requests.
     """
 
     failures: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError)

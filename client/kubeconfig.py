@@ -17,7 +17,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class KubeconfigError(ValueError):
-    """The kubeconfig can not be used; the message names the file, the field and what is missing."""
+    """The kubeconfig cannot be used; the message names the file, the field and what is missing."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def load(path: str | Path | None = None, context: str | None = None) -> Config:
     try:
         document = yaml.safe_load(file.read_text())
     except (OSError, yaml.YAMLError) as error:
-        raise KubeconfigError(f"{file}: can not be read as a kubeconfig: {error}") from error
+        raise KubeconfigError(f"{file}: cannot be read as a kubeconfig: {error}") from error
     if not isinstance(document, dict):
         raise KubeconfigError(f"{file}: is not a kubeconfig (a mapping with clusters, users and contexts)")
     return _from_document(document, file, context)

@@ -23,7 +23,7 @@ class Source(Protocol):
 
     @property
     def failures(self) -> tuple[type[Exception], ...]:
-        """What is raised when the server can not be reached."""
+        """What is raised when the server cannot be reached."""
 
     async def list(
         self, path: str, params: Params | None = None, page: int = 500, transform: Callable[[Json], Json] | None = None

@@ -15,7 +15,7 @@ FAILURES: tuple[type[Exception], ...] = (OSError, TimeoutError, httptools.HttpPa
 class Connection(asyncio.Protocol):
     """One request at a time, each answered as a whole; fed by the loop, parsed by llhttp.
 
-    `closed` says that it can not be used again. An answer of more than `limit` bytes is an OSError.
+    `closed` says that it cannot be used again. An answer of more than `limit` bytes is an OSError.
     """
 
     def __init__(self, limit: int) -> None:

@@ -58,7 +58,7 @@ def migrate(at: Installation) -> None:
         lines = [
             line for line in done.stderr.splitlines() if line[:1].strip()
         ]  # the last: the error; indented: its details
-        raise Refused(f"the database, {database}, can not be prepared: {lines[-1] if lines else 'no reason was given'}")
+        raise Refused(f"the database, {database}, cannot be prepared: {lines[-1] if lines else 'no reason was given'}")
     path.write_text(stamp)
 
 

@@ -10,7 +10,7 @@ NODE_PORTS = range(30000, 32768)
 
 
 class Refused(Exception):
-    """The command can not be carried out; the message says why and what to do."""
+    """The command cannot be carried out; the message says why and what to do."""
 
 
 def check_folder(var: Path) -> None:
@@ -23,7 +23,7 @@ def check_folder(var: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise Refused(
-            f"the state folder {var} can not be written ({error.strerror}): choose another with VAR=…"
+            f"the state folder {var} cannot be written ({error.strerror}): choose another with VAR=…"
         ) from error
     # A Unix socket's path has a limit in the kernel, which shows only as an odd error much later.
     if len(str(var / "run" / "supervisor.sock")) > 100:
@@ -59,7 +59,7 @@ def running(var: Path) -> int | None:
 
 
 def limits() -> list[str]:
-    """What this user can not have here, and what is done instead."""
+    """What this user cannot have here, and what is done instead."""
     if os.geteuid() == 0:
         return []
     return [

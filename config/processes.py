@@ -111,7 +111,7 @@ def _known(at: Installation) -> list[Process]:
                 at.node_pod_cidr,
                 "--service-cidr",
                 at.service_cidr,
-                # A resolv.conf can not name a port: where DNS has no port 53, pods use the machine's servers.
+                # A resolv.conf cannot name a port: where DNS has no port 53, pods use the machine's servers.
                 *(("--cluster-dns", at.dns_address) if dns_port() == 53 else ()),
                 "--tls-cert",
                 f"{at.path}/pki/kubelet.crt",

@@ -63,7 +63,7 @@ def table_name(state_dir: Path) -> str:
 
 
 def choose(mode: str) -> str:
-    """The backend to use; raises SystemExit when the one asked for can not be had."""
+    """The backend to use; raises SystemExit when the one asked for cannot be had."""
     missing = "packet-filter rules need root" if os.geteuid() else nftables.available()
     if mode == "nftables" and missing:
         raise SystemExit(f"kubeproxy: --mode nftables: {missing}")

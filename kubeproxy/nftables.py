@@ -164,7 +164,7 @@ def transaction(table: str, have: State, want: State) -> str:
         lines += [f"add rule ip {table} {name} {rule}" for rule in want.chains[name]]
     lines += _element_commands(table, have.elements, want.elements)
     gone = [name for name in have.chains if name not in want.chains]
-    # Flushed first: a chain can not be deleted while another one that goes too still points at it.
+    # Flushed first: a chain cannot be deleted while another one that goes too still points at it.
     lines += [f"flush chain ip {table} {name}" for name in gone]
     lines += [f"delete chain ip {table} {name}" for name in gone]
     lines += [f"delete set ip {table} {name}" for name in have.sets if name not in want.sets]

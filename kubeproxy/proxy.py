@@ -120,7 +120,7 @@ class Proxy:
         return well
 
     def _complain(self, found: Iterable[tuple[ServicePort, str]]) -> None:
-        """Tell of ports that can not be had where their users look: at their service, or their pod."""
+        """Tell of ports that cannot be had where their users look: at their service, or their pod."""
         for port, why in found:
             namespace, _, name = port.name.partition(":")[0].partition("/")
             owners = self._pods if port.kind == "Pod" else self._services

@@ -210,7 +210,7 @@ class Userspace:
         self._complaints: list[tuple[ServicePort, str]] = []
 
     async def sync(self, ports: Sequence[ServicePort]) -> None:
-        """Listen for exactly these ports. An address that can not be listened on is told once and tried again."""
+        """Listen for exactly these ports. An address that cannot be listened on is told once and tried again."""
         wanted = dict(self._wanted(ports))
         for where in self._running.keys() - wanted.keys():
             self._running.pop(where)[1].close()
@@ -242,7 +242,7 @@ class Userspace:
         try:
             await forwarder.start(address, number)
         except OSError as error:
-            why = f"can not listen on {protocol} {address}:{number}: {_reason(error)}"
+            why = f"cannot listen on {protocol} {address}:{number}: {_reason(error)}"
             if self._refused.get(where) != why:
                 self._refused[where] = why
                 self._complaints.append((port, why))
@@ -258,7 +258,7 @@ class Userspace:
 
 
 def _reason(error: OSError) -> str:
-    """Why an address can not be listened on, and what helps."""
+    """Why an address cannot be listened on, and what helps."""
     if isinstance(error, PermissionError):
         return "ports below 1024 need root"
     if error.errno == errno.EADDRINUSE:

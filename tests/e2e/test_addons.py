@@ -1,4 +1,4 @@
-"""The admin pages of the addons on a running cluster: a change is rolled out, one that can not be healthy rolled back."""
+"""The admin pages of the addons on a running cluster: a change is rolled out, one that cannot be healthy rolled back."""
 
 from __future__ import annotations
 

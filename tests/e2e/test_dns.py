@@ -113,7 +113,7 @@ def test_a_pod_resolves_names(running: Cluster) -> None:
     running.kubectl("run", "asker", "--image=host", "--restart=Never", "--command", "--", "sleep", "1000")
     running.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=120s")
     if running.ordinary:
-        # A resolv.conf can not name a port, and an ordinary user may not listen on 53: the machine's resolver serves.
+        # A resolv.conf cannot name a port, and an ordinary user may not listen on 53: the machine's resolver serves.
         text = running.kubectl("exec", "asker", "--", "cat", "/etc/resolv.conf")
         assert nameservers(text) == nameservers(Path("/etc/resolv.conf").read_text())
         return

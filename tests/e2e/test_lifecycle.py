@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_written(stopped: Cluster) -> None:
             os.chown(folder, 0, 0)
     else:
         folder.write_text("no folder at all")  # root may write into any folder
-    refused(stopped.config("up", "--detach", BINNACLE_VAR=str(folder / "var")), "can not be written", "VAR=")
+    refused(stopped.config("up", "--detach", BINNACLE_VAR=str(folder / "var")), "cannot be written", "VAR=")
     assert not stopped.leftovers(0)
 
 

@@ -98,4 +98,4 @@ def test_a_port_that_can_not_be_had_is_an_event_of_its_object(kind: str) -> None
     (event,) = (obj for (plural, _, _), obj in api.objects.items() if plural == "events")
     assert (event["involvedObject"]["kind"], event["metadata"]["namespace"]) == (kind, "default")
     assert (event["type"], event["source"]) == ("Warning", {"component": "kube-proxy", "host": "n1"})
-    assert event["message"].startswith(f"can not listen on TCP 127.0.0.1:{port}: another program of this machine has")
+    assert event["message"].startswith(f"cannot listen on TCP 127.0.0.1:{port}: another program of this machine has")

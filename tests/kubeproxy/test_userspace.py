@@ -117,7 +117,7 @@ def test_an_address_in_use_is_had_once_it_is_free() -> None:
         with socket.create_server((CLUSTER_IP, port)):
             await proxy.sync([service(port, at_a)])
             why = "another program of this machine has the port: end it, or choose another port"
-            assert proxy.complaints() == [(service(port, at_a), f"can not listen on TCP {CLUSTER_IP}:{port}: {why}")]
+            assert proxy.complaints() == [(service(port, at_a), f"cannot listen on TCP {CLUSTER_IP}:{port}: {why}")]
             await proxy.sync([service(port, at_a)])
             assert proxy.complaints() == [], "told once"
         await proxy.sync([service(port, at_a)])

@@ -20,14 +20,11 @@ def attributes(request: Request) -> Attributes:
         return Attributes(info.verb, path=info.path)
     name = info.name
     if not name and info.verb in ("list", "watch", "deletecollection") and request.query("fieldSelector"):
-        name = _selected_name(request.query("fieldSelector"))
+        # A collection restricted to one name by a field selector counts as that object.
+        asked = selectors.parse_fields(request.query("fieldSelector"))
+        names = [value for field, value, equal in asked if field == "metadata.name" and equal]
+        name = names[0] if len(names) == 1 else ""
     return Attributes(info.verb, info.group, info.resource, info.subresource, info.namespace, name)
-
-
-def _selected_name(text: str) -> str:
-    """A collection restricted to one name by a field selector counts as that object."""
-    names = [value for field, value, equal in selectors.parse_fields(text) if field == "metadata.name" and equal]
-    return names[0] if len(names) == 1 else ""
 
 
 def authorize(request: Request) -> None:

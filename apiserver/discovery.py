@@ -81,17 +81,14 @@ class Catalogue:
         self.versions: dict[str, list[str]] = {}
         self.resources: dict[tuple[str, str], list[Kind]] = {}
         for resource in kinds:
-            self._add(resource)
+            place = (resource.group, resource.version)
+            if place not in self.resources:
+                self.resources[place] = []
+                self.versions.setdefault(resource.group, []).append(resource.version)
+                self.versions[resource.group].sort(key=version_priority)
+            self.resources[place].append(resource)
         for found in self.resources.values():
             found.sort(key=lambda resource: resource.plural)
-
-    def _add(self, resource: Kind) -> None:
-        place = (resource.group, resource.version)
-        if place not in self.resources:
-            self.resources[place] = []
-            self.versions.setdefault(resource.group, []).append(resource.version)
-            self.versions[resource.group].sort(key=version_priority)
-        self.resources[place].append(resource)
 
     def groups(self) -> list[str]:
         """All groups but the core one, in the order in which they are listed."""
@@ -191,7 +188,8 @@ def _resources(resource: Kind) -> Iterable[Json]:
     if resource.categories:
         item["categories"] = list(resource.categories)
     if "delete" in resource.verbs:  # what is only asked and answered has no stored version
-        item["storageVersionHash"] = _hash(resource)
+        stored = hashlib.sha256(f"{resource.storage}/{resource.version}/{resource.kind}".encode()).digest()
+        item["storageVersionHash"] = base64.b64encode(stored[:8]).decode()  # changes with the stored version
     yield item
     custom = schema.is_custom(resource.definition)
     for name in resource.subresources if custom else sorted(resource.subresources):
@@ -205,12 +203,6 @@ def _resources(resource: Kind) -> Iterable[Json]:
             "kind": kind,
             "verbs": list(verbs),
         }
-
-
-def _hash(kind: Kind) -> str:
-    """Tells clients when the stored version of a resource changes."""
-    digest = hashlib.sha256(f"{kind.storage}/{kind.version}/{kind.kind}".encode()).digest()
-    return base64.b64encode(digest[:8]).decode()
 
 
 def _aggregated(known: Catalogue, groups: Iterable[str]) -> Response:

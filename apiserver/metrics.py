@@ -71,7 +71,10 @@ _page: list[Page] = []
 def observe(request: Request, answer: Answer, seconds: float) -> None:
     """Count one answered request. Labels come from what the server knows, never from what a client may invent."""
     if not _followed or _followed[0] is not request.state:
-        _follow(request.state)
+        # Hear of the commits and changes of this process's state from now on.
+        _followed[:] = [request.state]
+        request.state.store.on_commit(_committed)
+        request.state.cache.subscribe(_changed)
     what = _labels(request)
     known = _histograms.get(what)
     if known is None:
@@ -95,13 +98,6 @@ def _labels(request: Request) -> tuple[str, ...]:
         verb = "APPLY"
     dry_run = "All" if request.has_query("dryRun") else ""
     return verb, dry_run, kind.group, kind.version, kind.plural, part, scope, "apiserver"
-
-
-def _follow(state: State) -> None:
-    """Hear of the commits and changes of this process' state from now on."""
-    _followed[:] = [state]
-    state.store.on_commit(_committed)
-    state.cache.subscribe(_changed)
 
 
 def _committed(revision: int, changes: list[Change]) -> None:

@@ -41,7 +41,8 @@ def parse(method: str, path: str, watch: bool) -> RequestInfo:
     if parts[0] == "watch" and len(parts) > 1:  # the old way to ask for one, still in use by old clients
         parts, watch = parts[1:], True
     _read_resource(info, parts)
-    info.rest = _rest(info, path)
+    if info.subresource == "proxy":  # as it came, with its leading slash
+        info.rest = path.partition(f"/{info.resource}/{info.name}/proxy")[2]
     info.verb = METHOD_VERBS.get(method, method.lower())
     if not info.name:
         collection = {"get": "watch" if watch else "list", "delete": "deletecollection"}
@@ -57,10 +58,3 @@ def _read_resource(info: RequestInfo, parts: list[str]) -> None:
         if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:
             parts = parts[2:]
     info.resource, info.name, info.subresource, *_ = [*parts, "", "", ""]
-
-
-def _rest(info: RequestInfo, path: str) -> str:
-    """The raw path after `…/NAME/SUBRESOURCE`, with its leading slash; "" if there is nothing."""
-    if info.subresource != "proxy":
-        return ""
-    return path.partition(f"/{info.resource}/{info.name}/proxy")[2]

@@ -50,7 +50,9 @@ async def ask(url: str, tls: ssl.SSLContext | None = None, timeout: float = 1.5)
         return f"does not answer ({type(error).__name__})"
     if status in WELL:
         return ""
-    reason = _reason(body)
+    lines = body.splitlines()  # the checks that failed of a page that lists them (`[-]etcd failed: …`), else the first
+    failed = [line.removeprefix("[-]") for line in lines if line.startswith("[-]")] or lines[:1]
+    reason = "; ".join(failed)[:MAX_REASON]
     return f"answers {status or 'nothing'}" + (f": {reason}" if reason else "")
 
 
@@ -77,10 +79,3 @@ async def _body(reader: asyncio.StreamReader) -> str:
     except asyncio.IncompleteReadError as end:
         body = end.partial
     return body.decode(errors="replace")
-
-
-def _reason(body: str) -> str:
-    """The checks that failed of a page that lists them (`[-]etcd failed: …`), else the body's first line."""
-    lines = body.splitlines()
-    failed = [line.removeprefix("[-]") for line in lines if line.startswith("[-]")] or lines[:1]
-    return "; ".join(failed)[:MAX_REASON]

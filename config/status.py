@@ -7,7 +7,6 @@ import json
 import ssl
 import time
 from pathlib import Path
-from typing import Any
 
 from client import healthz
 from config import preflight
@@ -25,11 +24,11 @@ def status(var: Path) -> int:
         return 3
     at = Installation(**json.loads((var / "config.json").read_text()))
     well = True
-    found = _supervised(var)
-    ailing = asyncio.run(_ailing(at, [process["name"] for process in found if process["statename"] == "RUNNING"]))
+    found = sorted(supervisor(var).getAllProcessInfo(), key=lambda process: process["start"])
+    unhealthy = asyncio.run(_unhealthy(at, [process["name"] for process in found if process["statename"] == "RUNNING"]))
     for process in found:
         memory = f"{resident(process['pid']) / 2**20:6.0f} MiB" if process["pid"] else " " * 10
-        why = ailing.get(process["name"], "")
+        why = unhealthy.get(process["name"], "")
         well = well and process["statename"] == "RUNNING" and not why
         print(f"{process['name']:<12} {process['statename']:<9} {memory}  {process['description']}{why and f', {why}'}")
     trouble = node_state(at, admin_token(var), since=time.time() - SILENT)
@@ -38,7 +37,7 @@ def status(var: Path) -> int:
     return 0 if well and not trouble else 1
 
 
-async def _ailing(at: Installation, running: list[str]) -> dict[str, str]:
+async def _unhealthy(at: Installation, running: list[str]) -> dict[str, str]:
     """Process -> why it is not well, "" when it is; of those that have a health page."""
     tls = ssl.create_default_context(cafile=str(at.path / "pki" / "ca.crt"))
     pages = {name: healthz.page(name, at.api_port, at.node_address) for name in healthz.PROCESSES if name in running}
@@ -46,11 +45,6 @@ async def _ailing(at: Installation, running: list[str]) -> dict[str, str]:
         pages["apiserver"] = f"https://127.0.0.1:{at.api_port}/readyz"
     answers = await asyncio.gather(*(healthz.ask(url, tls) for url in pages.values()), return_exceptions=True)
     return {name: str(answer) for name, answer in zip(pages, answers, strict=True)}
-
-
-def _supervised(var: Path) -> list[dict[str, Any]]:
-    found: Any = supervisor(var).getAllProcessInfo()
-    return sorted(found, key=lambda process: process["start"])
 
 
 def resident(pid: object) -> int:

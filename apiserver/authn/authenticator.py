@@ -50,19 +50,16 @@ class Authenticator:
 
     def of_token(self, token: str, audiences: list[str]) -> User | None:
         """The user that a bearer token stands for, None for an unknown one."""
-        user = self._static(token)
+        now = time.monotonic()
+        if now - self._tokens_looked > 1.0:
+            self._tokens_looked = now
+            self._reload()
+        user = self._tokens.get(token)
         if user is None and token.count(".") == 2:
             user = self._service_account(token, audiences)
         elif user is None:
             user = self._bootstrap(token)
         return user
-
-    def _static(self, token: str) -> User | None:
-        now = time.monotonic()
-        if now - self._tokens_looked > 1.0:
-            self._tokens_looked = now
-            self._reload()
-        return self._tokens.get(token)
 
     def _reload(self) -> None:
         try:

@@ -151,7 +151,11 @@ def _operation(
     name: str = "",
 ) -> Json:
     """One operation. `definition` is what it answers, `body` what it takes."""
-    operation: Json = {"tags": [_tag(kind)], "operationId": verb + name + _title(kind) + kind.kind}
+    group = kind.group.split(".")[0] or "core"
+    operation: Json = {
+        "tags": [f"{group}_{kind.version}"],
+        "operationId": f"{verb}{name}{group.capitalize()}{kind.version.capitalize()}{kind.kind}",
+    }
     operation["responses"] = {
         "200": dialect.answer(definition, media) if definition else {"description": "OK"},
         "401": {"description": "Unauthorized"},
@@ -170,14 +174,6 @@ def _operation(
 def _patches(kind: Kind) -> tuple[str, ...]:
     """The patches a kind takes. `kubectl apply` reads here that custom kinds take no strategic ones."""
     return PATCHES[:-1] if schema.is_custom(kind.definition) else PATCHES
-
-
-def _tag(kind: Kind) -> str:
-    return (kind.group.split(".")[0] or "core") + "_" + kind.version
-
-
-def _title(kind: Kind) -> str:
-    return (kind.group.split(".")[0] or "core").capitalize() + kind.version.capitalize()
 
 
 class _Paths:

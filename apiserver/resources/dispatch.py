@@ -84,16 +84,11 @@ async def _subresource(request: Request, kind: Kind) -> Answer:
     if name not in kind.subresources or not request.info.name:
         raise resource_not_found()
     handler = HANDLERS.get((kind.storage, name)) or HANDLERS.get(("*", name))
-    if handler is None:
-        return await _part(request, kind)
+    if handler is None:  # a view of the object itself: read it whole, write the part
+        if request.info.verb not in ("get", "update", "patch"):
+            raise not_allowed()
+        handler = ITEM[request.info.verb]
     return await handler(request, kind)
-
-
-async def _part(request: Request, kind: Kind) -> Answer:
-    """A subresource that is a view of the object itself: read it whole, write the part."""
-    if request.info.verb not in ("get", "update", "patch"):
-        raise not_allowed()
-    return await ITEM[request.info.verb](request, kind)
 
 
 def _unknown(request: Request) -> Answer:

@@ -66,7 +66,10 @@ def select_page(request: Request, kind: Kind) -> Page:
             limit = 0  # answered from the cache, whole, as kube-apiserver does
     if matches is not None:
         entries = [entry for entry in entries if matches(entry)]
-    return _cut(entries, revision, limit, counted=matches is None)
+    if not limit or len(entries) <= limit:
+        return Page(entries, revision)
+    remaining = len(entries) - limit if matches is None else None
+    return Page(entries[:limit], revision, encode_token(revision, entries[limit - 1]), remaining)
 
 
 def _first(request: Request, kind: Kind, wanted: str) -> tuple[int, Sequence[Entry]]:
@@ -99,13 +102,6 @@ def _at(request: Request, kind: Kind, revision: int) -> Sequence[Entry]:
         Entry(change.key, change.revision, change.body)
         for change in request.state.store.at(revision, kind.storage, namespace)
     ]
-
-
-def _cut(entries: Sequence[Entry], revision: int, limit: int, counted: bool) -> Page:
-    if not limit or len(entries) <= limit:
-        return Page(entries, revision)
-    remaining = len(entries) - limit if counted else None
-    return Page(entries[:limit], revision, encode_token(revision, entries[limit - 1]), remaining)
 
 
 def encode_token(revision: int, last: Entry) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import orjson
 
@@ -29,7 +28,13 @@ async def handle(request: Request) -> Answer:
     if not wanted:
         raise NotFound("componentstatuses", name)
     problems = await asyncio.gather(*(_problem(request.state, PROCESSES[known]) for known in wanted))
-    items = [_status(known, problem) for known, problem in zip(wanted, problems, strict=True)]
+    items = [
+        {
+            "metadata": {"name": known},
+            "conditions": [{"type": "Healthy", "status": "False" if problem else "True", "message": problem or "ok"}],
+        }
+        for known, problem in zip(wanted, problems, strict=True)
+    ]
     warnings = [] if name else ["v1 ComponentStatus is deprecated in v1.19+"]
     view, kind = request.view, request.state.registry.lookup("", "v1", "componentstatuses")
     if view.transform == "Table" and kind is not None:
@@ -54,10 +59,3 @@ async def _problem(state: State, process: str) -> str:
     except healthz.Unknown as error:
         why = str(error)
     return f'Get "{url}": {why}' if why else ""
-
-
-def _status(name: str, problem: str) -> dict[str, Any]:
-    return {
-        "metadata": {"name": name},
-        "conditions": [{"type": "Healthy", "status": "False" if problem else "True", "message": problem or "ok"}],
-    }

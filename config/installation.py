@@ -12,14 +12,15 @@ import json
 import os
 import socket
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import environment
 from client.ports import beside
-from config import neighbours
 
 SLOTS = 24
+PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def load(var: Path, port: int, api_port: int) -> Installation:
                 f"{database}: set DATABASE_URL as before, or choose another folder with VAR=…"
             )
         slot = kept["slot"]
-        if other := neighbours.slots(var, privileged).get(slot):
+        if other := slots_taken(var, privileged).get(slot):
             raise ValueError(
                 f"{var} has the same address ranges as the cluster in {other}, which runs: "
                 f"end that first, with make down VAR={other}"
@@ -135,8 +136,37 @@ def load(var: Path, port: int, api_port: int) -> Installation:
 
 def _free_slot(var: Path, privileged: bool) -> int:
     """The slot that follows from the folder's name, so that it is stable; the next one where a cluster that runs has it."""
-    first, taken = zlib.crc32(str(var).encode()) % SLOTS, neighbours.slots(var, privileged)
+    first, taken = zlib.crc32(str(var).encode()) % SLOTS, slots_taken(var, privileged)
     for step in range(SLOTS):
         if (slot := (first + step) % SLOTS) not in taken:
             return slot
     raise ValueError(f"{SLOTS} clusters run on this machine, and there are address ranges for no more: end one first")
+
+
+def slots_taken(var: Path, privileged: bool) -> dict[int, Path]:
+    """The slots of the clusters that run now, each with its state folder; the one in `var` is left out, and those that are
+    not `privileged` alike: root's and an ordinary user's have no addresses in common.
+
+    Of a folder that this user may not read nothing is known.
+    """
+    found = {}
+    for folder in _folders():
+        try:
+            kept = json.loads((folder / "config.json").read_text())
+            slot, alike = kept["slot"], kept["privileged"] == privileged
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if alike and folder != var:
+            found[slot] = folder
+    return found
+
+
+def _folders() -> Iterator[Path]:
+    """The state folders of the supervisors that run."""
+    for entry in PROC.iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="surrogateescape").split("\0")
+        except OSError:  # no process, or one that has ended
+            continue
+        if "supervisor.supervisord" in words and "-c" in words[:-1]:
+            yield Path(words[words.index("-c") + 1]).parent

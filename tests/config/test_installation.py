@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config import installation, neighbours
+from config import installation
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], No
     proc = tmp_path / "proc"
     proc.mkdir()
     (proc / "meminfo").write_text("")
-    monkeypatch.setattr(neighbours, "PROC", proc)
+    monkeypatch.setattr(installation, "PROC", proc)
 
     def run(folder: Path) -> None:
         words = ["python", "-m", "supervisor.supervisord", "-n", "-c", f"{folder}/supervisord.conf", ""]

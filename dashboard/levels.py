@@ -30,20 +30,19 @@ def conditions(obj: Json) -> dict[str, Json]:
 
 def _pod(pod: Json) -> Verdict:
     """The reason is the word that kubectl shows, but where that is no more than a phase and a condition tells more."""
-    word, phase = summarize(pod).word, podutil.phase(pod)
-    if podutil.deleting(pod):
-        return PROGRESS, word
-    if podutil.finished(pod):
-        return (DONE if phase == "Succeeded" else BAD), word
+    phase = podutil.phase(pod)
+    if not podutil.active(pod):
+        level = PROGRESS if podutil.deleting(pod) else DONE if phase == "Succeeded" else BAD
+        return level, summarize(pod).word
     if trouble := _container_trouble(pod):
         return BAD, trouble
+    if phase == "Running" and podutil.ready(pod):
+        return OK, "Running"
     scheduled = conditions(pod).get("PodScheduled")
     if phase == "Pending" and scheduled and scheduled.get("status") == "False":
         return BAD, scheduled.get("reason") or "Unschedulable"
-    if phase == "Running":
-        ready = podutil.ready(pod)
-        return (OK if ready else PROGRESS), "NotReady" if word == "Running" and not ready else word
-    return PROGRESS, word or phase
+    word = summarize(pod).word or phase
+    return PROGRESS, "NotReady" if word == "Running" else word
 
 
 def _container_trouble(pod: Json) -> str:

@@ -160,11 +160,12 @@ def _override(total: dict[str, Amount], whole: Written | None, read: Read[Amount
 
 
 def _differs(holder: Json, status: Json) -> bool:
-    asked, runs = _said(holder, "requests"), status["resources"]
+    resources, runs = holder.get("resources") or {}, status["resources"]
+    asked = resources.get("requests") or {}
     return (
-        status.get("allocatedResources", asked) != asked
-        or (runs.get("requests") or {}) != asked
-        or (runs.get("limits") or {}) != _said(holder, "limits")
+        (runs.get("requests") or {}) != asked
+        or status.get("allocatedResources", asked) != asked
+        or (runs.get("limits") or {}) != (resources.get("limits") or {})
     )
 
 

@@ -17,7 +17,7 @@ from kube.pods import resources
 from kube.pods.podutil import is_sidecar
 from kube.pods.resources import in_force, is_limited, limits, requests, tolerant
 from kube.quantity import NANO, parse
-from kube.registry import BUILT_IN
+from kube.registry import load
 from kube.resourcelist import MILLI, nano
 from scheduler.pods import pod_class
 from tests.kube.pods.cases import CASES, IDS, Case, container, pod, sidecar
@@ -45,7 +45,7 @@ def test_the_scheduler(case: Case) -> None:
 
 @every_case
 def test_a_quota(case: Case) -> None:
-    kind = BUILT_IN.by_storage("pods")
+    kind = load().by_storage("pods")
     assert kind is not None
     used = {name: amount.nano for name, amount in quota_usage.usage(kind, pod(case)).items()}
     for prefix in ("", "requests."):

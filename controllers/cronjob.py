@@ -127,7 +127,8 @@ class CronJobController(Controller):
     def _start(self, ctx: Context, cj: Json, jobs: list[Json], at: float) -> None:
         deadline = cj["spec"].get("startingDeadlineSeconds")
         if deadline is not None and at + deadline < ctx.now():
-            self._event(ctx, cj, "Warning", "MissSchedule", f"Missed scheduled time to start a job: {_rfc1123(at)}")
+            due = datetime.fromtimestamp(at, UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
+            self._event(ctx, cj, "Warning", "MissSchedule", f"Missed scheduled time to start a job: {due}")
             return
         active = cj["status"].get("active") or []
         name = job_name(cj, at)
@@ -253,7 +254,8 @@ def job_from(cj: Json, name: str, at: float) -> Json:
     template = copy.deepcopy(cj["spec"]["jobTemplate"])
     meta = template.get("metadata") or {}
     zone = ZoneInfo(cj["spec"]["timeZone"]) if cj["spec"].get("timeZone") else UTC
-    notes = {**(meta.get("annotations") or {}), SCHEDULED_AT: _rfc3339(at, zone)}
+    due = datetime.fromtimestamp(at, zone).isoformat(timespec="seconds")
+    notes = {**(meta.get("annotations") or {}), SCHEDULED_AT: due.replace("+00:00", "Z")}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -273,11 +275,3 @@ def _put_active(cj: Json, active: list[Json]) -> None:
         cj["status"]["active"] = active
     else:
         cj["status"].pop("active", None)
-
-
-def _rfc3339(at: float, zone: Any) -> str:
-    return datetime.fromtimestamp(at, zone).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _rfc1123(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")

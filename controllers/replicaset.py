@@ -45,7 +45,7 @@ class ReplicaSetController(Controller):
         if entry is None:
             return None
         rs = entry.object()
-        held = self._claimed(ctx, rs)
+        held = pods.views(owners.claim(ctx, rs, "pods", self.selector(rs)))
         error, changed = None, False
         if not entry.meta.deletionTimestamp:
             error, changed = self._manage(ctx, rs, held)
@@ -58,9 +58,6 @@ class ReplicaSetController(Controller):
         if changed and abs(_difference(rs, held)) > 0:
             return 0.0  # more than one burst
         return _until_available(rs, held, ctx.now())
-
-    def _claimed(self, ctx: Context, rs: Json) -> list[Pod]:
-        return pods.views(owners.claim(ctx, rs, "pods", self.selector(rs)))
 
     def _manage(self, ctx: Context, rs: Json, held: Sequence[Pod]) -> tuple[ApiError | None, bool]:
         """Create or delete pods; returns the error that stopped it and whether anything was tried."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from controllers.election import LEASE_SECONDS, Election, lives
 from controllers.feeder import Feeder
 from controllers.runtime import Runtime
-from controllers.workqueue import drop_lease, hold_lease, poll, recover, workers
+from controllers.workqueue import drop_lease, hold_lease, is_unreachable, poll, recover, workers
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -72,7 +72,7 @@ class Ticker:
                 failed = False
             except Exception as error:  # the pulse must go on; Redis is usually what is missing
                 if not failed:
-                    log.warning("work queues stand still: %s", error, exc_info=not _is_connection(error))
+                    log.warning("work queues stand still: %s", error, exc_info=not is_unreachable(error))
                 failed = True
                 self._next_beat = 0.0
             self._aim.wait(wait)
@@ -119,9 +119,3 @@ class Ticker:
         if dead:
             for queue in self._runtime.queues.values():
                 queue.forget_wake()
-
-
-def _is_connection(error: Exception) -> bool:
-    from redis import RedisError
-
-    return isinstance(error, RedisError)

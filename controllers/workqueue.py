@@ -91,6 +91,13 @@ def connect(url: str | None = None) -> Redis:
     return Redis.from_url(address, decode_responses=True, socket_timeout=5, socket_connect_timeout=5)
 
 
+def is_unreachable(error: Exception) -> bool:
+    """Whether an error means that Redis does not answer, which passes and needs no traceback."""
+    from redis import RedisError
+
+    return isinstance(error, RedisError)
+
+
 def names(queue: str) -> list[str]:
     """The Redis keys of a queue, in the order in which the scripts take them."""
     return [f"binnacle:queue:{queue}:{part}" for part in _PARTS]

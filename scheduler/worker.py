@@ -14,6 +14,7 @@ from typing import Any
 from cluster.cache import Cache
 from controllers.election import Election
 from controllers.worker import LATE, Service
+from controllers.workqueue import is_unreachable
 from scheduler.metrics import METRICS
 from scheduler.service import Scheduler
 
@@ -62,7 +63,7 @@ class Turns:
                 wait = self.turn()
                 self._failures, self._looked = 0, time.monotonic()
             except Exception as error:  # Redis is away, or the store; whatever it is, it is tried again from the start
-                log.error("the scheduler begins anew: %s", error, exc_info=None if _is_connection(error) else error)
+                log.error("the scheduler begins anew: %s", error, exc_info=None if is_unreachable(error) else error)
                 self._stand_by()
                 self._next_pulse = 0.0
                 self._failures += 1
@@ -113,9 +114,3 @@ class SchedulerService(Service):
     def late(self) -> str:
         age = self._turns.age
         return f"the scheduler last looked at its queue {age:.0f} s ago" if age > LATE else ""
-
-
-def _is_connection(error: Exception) -> bool:
-    from redis import RedisError
-
-    return isinstance(error, RedisError)

@@ -63,7 +63,7 @@ class EndpointsController(Controller):
         ):
             return
         annotations = {slices.TRIGGER: clock.stamp(ctx.now())}
-        if _size(wanted) == LARGEST:
+        if sum(len(s.get("addresses") or ()) + len(s.get("notReadyAddresses") or ()) for s in wanted) == LARGEST:
             annotations[OVER_CAPACITY] = "truncated"
         kept = dict((present or {}).get("metadata") or {"name": meta["name"]})
         body = {"metadata": {**kept, "labels": labels, "annotations": annotations}, "subsets": wanted}
@@ -76,10 +76,6 @@ class EndpointsController(Controller):
 def _is_ours(endpoints: Json) -> bool:
     labels, annotations = (endpoints["metadata"].get(name) or {} for name in ("labels", "annotations"))
     return labels.get(MANAGED_BY[0]) == MANAGED_BY[1] or slices.TRIGGER in annotations
-
-
-def _size(wanted: Iterable[Json]) -> int:
-    return sum(len(s.get("addresses") or ()) + len(s.get("notReadyAddresses") or ()) for s in wanted)
 
 
 def subsets(service: Json, pods: Iterable[Backend]) -> list[Json]:

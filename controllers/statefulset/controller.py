@@ -159,7 +159,9 @@ class StatefulSetController(Controller):
                 if claim is not None and _put_owners(claim, sts, owner, pod.name in condemned):
                     changed.append((CLAIMS, sts["metadata"]["namespace"], claim))
         if changed:
-            _raise_first(ctx.session.update_many(changed))
+            for result in ctx.session.update_many(changed):
+                if isinstance(result, ApiError):
+                    raise result
 
     # -- status --------------------------------------------------------------------------------------------------------
 
@@ -192,9 +194,3 @@ def _put_owners(claim: Json, sts: Json, pod: Json, condemned: bool) -> bool:
         return False
     claim["metadata"]["ownerReferences"] = wanted
     return True
-
-
-def _raise_first(results: Sequence[Json | ApiError]) -> None:
-    for result in results:
-        if isinstance(result, ApiError):
-            raise result

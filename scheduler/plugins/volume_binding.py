@@ -72,7 +72,8 @@ class VolumeBinding(Plugin):
                     f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume '
                     f'"{claim["spec"].get("volumeName", "")}"'
                 )
-            if not claim["spec"].get("volumeName") and not self._waits(claim):
+            mode = (self._class(claim) or {}).get("volumeBindingMode")
+            if not claim["spec"].get("volumeName") and mode != "WaitForFirstConsumer":
                 raise Rejected("pod has unbound immediate PersistentVolumeClaims")
             found.append(claim)
         return found
@@ -80,9 +81,6 @@ class VolumeBinding(Plugin):
     def _class(self, claim: Json) -> Json | None:
         name = claim["spec"].get("storageClassName") or ""
         return self._listers.get(CLASSES, "", name) if name else None
-
-    def _waits(self, claim: Json) -> bool:
-        return (self._class(claim) or {}).get("volumeBindingMode") == "WaitForFirstConsumer"
 
     def _bound(self, claim: Json, view: View) -> Objection:
         volume = self._listers.get(VOLUMES, "", claim["spec"]["volumeName"])

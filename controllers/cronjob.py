@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cluster.events import Recorder, reference
+from cluster.events import Recorder
 from cluster.store import Key
 from controllers import owners
 from controllers.podcontrol import namespace_ends
 from controllers.runtime import Context, Controller, Result, Terminal, Watch, own_key, split_key
 from kube import clock, conditions, cron, ownerrefs
 from kube.errors import AlreadyExists, ApiError, NotFound
+from kube.events import reference
 from kube.objects import Json
 
 STORAGE, JOBS = "cronjobs.batch", "jobs.batch"

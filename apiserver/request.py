@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from apiserver import negotiation
 from apiserver.negotiation import View
 from apiserver.paths import RequestInfo, parse
-from kube.errors import BadRequest, RequestEntityTooLarge
+from kube.errors import BadRequest, Invalid, RequestEntityTooLarge, not_supported
 from kube.users import ANONYMOUS, User
 
 if TYPE_CHECKING:
@@ -128,7 +128,5 @@ def check_dry_run(values: list[str], options: str = "DeleteOptions") -> bool:
     """Whether `dryRun` was asked for. Raises Invalid for anything but All."""
     given = [value for value in values if value]
     if any(value != "All" for value in given):
-        from kube.errors import Invalid, not_supported
-
         raise Invalid(options, "", [not_supported("dryRun", given[0], ["All"])], "meta.k8s.io")
     return bool(given)

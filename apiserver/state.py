@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from apiserver.authn.authenticator import Authenticator
 from apiserver.resourcemetrics.scraper import Scraper
+from apiserver.watchers import Hub
+from cluster.admission.chain import Chain, default_chain
 from cluster.authz import Authorizer
 from cluster.cache import Cache
 from cluster.settings import from_environment
@@ -16,11 +18,6 @@ from cluster.verbs import Session
 from kube import registry
 from kube.registry import Registry, Settings
 from kube.users import User
-
-if TYPE_CHECKING:
-    from apiserver.authn.authenticator import Authenticator
-    from apiserver.watchers import Hub
-    from cluster.admission.chain import Chain
 
 
 @dataclass(slots=True)
@@ -58,10 +55,6 @@ def open_state(
     var: Path, *, port: int = 6443, cluster: int = 1, enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = ()
 ) -> State:
     """Open the store of `var` and everything on top of it. Raises ValueError for an unknown admission plugin."""
-    from apiserver.authn.authenticator import Authenticator
-    from apiserver.watchers import Hub
-    from cluster.admission.chain import default_chain
-
     chain = default_chain(enabled, disabled)
     store = Store.of(cluster)
     cache = Cache(store)

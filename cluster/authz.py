@@ -8,26 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from cluster import nodeauthz, rbac
 from cluster.cache import Cache, Event
-from cluster.rbac import Attributes
+from cluster.rbac import ALLOWED, DENIED, Attributes, Decision
+from cluster.store import Key
 from kube.users import User
 
 MEMO_LIMIT = 20_000
-
-
-class Decision(NamedTuple):
-    """`reason` explains a refusal where there is more to say than that no rule allows it."""
-
-    allowed: bool
-    reason: str = ""
-
-
-ALLOWED = Decision(True)
-DENIED = Decision(False)
 
 Grant = tuple[str, list[dict[str, Any]]]  # (namespace or "" for the whole cluster, rules)
 
@@ -128,8 +118,6 @@ class Authorizer:
 
     def role_rules(self, ref: dict[str, Any], namespace: str) -> list[dict[str, Any]]:
         """The rules of the role that a roleRef names; none if it does not exist."""
-        from cluster.store import Key
-
         storage = rbac.CLUSTER_ROLES if ref.get("kind") == "ClusterRole" else rbac.ROLES
         where = "" if storage == rbac.CLUSTER_ROLES else namespace
         entry = self.cache.get(Key(storage, where, ref.get("name", "")))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cluster.rbac import Attributes, rule_allows
+from cluster.cache import Cache
+from cluster.rbac import ALLOWED, DENIED, Attributes, Decision, rule_allows
+from cluster.store import Key
 from kube.pods import podutil
 from kube.users import User
-
-if TYPE_CHECKING:
-    from cluster.authz import Decision
-    from cluster.cache import Cache
 
 NODES_GROUP = "system:nodes"
 PREFIX = "system:node:"
@@ -53,8 +51,6 @@ def node_of(user: User) -> str:
 
 def decide(cache: Cache, user: User, want: Attributes) -> Decision | None:
     """The decision about a node's request; None for users that are no nodes."""
-    from cluster.authz import ALLOWED, DENIED, Decision
-
     node = node_of(user)
     if not node or want.path:
         return None
@@ -84,8 +80,6 @@ def _related(cache: Cache, node: str, want: Attributes) -> bool:
 
 
 def _claims_volume(cache: Cache, pod: dict[str, Any], volume: str) -> bool:
-    from cluster.store import Key
-
     for resource, name in references(pod):
         if resource == "persistentvolumeclaims":
             claim = cache.get(Key("persistentvolumeclaims", pod["metadata"]["namespace"], name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kube.users import User
 
@@ -14,6 +14,17 @@ ROLES = f"roles.{GROUP}"
 CLUSTER_BINDINGS = f"clusterrolebindings.{GROUP}"
 BINDINGS = f"rolebindings.{GROUP}"
 STORAGES = frozenset({CLUSTER_ROLES, ROLES, CLUSTER_BINDINGS, BINDINGS})
+
+
+class Decision(NamedTuple):
+    """`reason` explains a refusal where there is more to say than that no rule allows it."""
+
+    allowed: bool
+    reason: str = ""
+
+
+ALLOWED = Decision(True)
+DENIED = Decision(False)
 
 
 @dataclass(frozen=True, slots=True)

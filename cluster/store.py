@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from cluster import crypto, hints
 from cluster.changes import TYPES, Change, Key, Stored, Write
-from cluster.database import Database
+from cluster.database import Database, default_url
 from cluster.group import Group, Request, answer
 from kube.errors import ApiError, Gone, InternalError, ServiceUnavailable, StorageFull, TooManyRequests
 
@@ -60,8 +60,6 @@ class Store:
     @classmethod
     def of(cls, cluster: int = 1) -> Store:
         """This process's store of a cluster, in the database of this installation."""
-        from cluster.database import default_url
-
         where = (default_url(), cluster)
         with cls._stores_guard:
             if where not in cls._stores:

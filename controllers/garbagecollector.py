@@ -15,6 +15,7 @@ from controllers.runtime import Context, Controller, Outcomes, Result, Watch
 from kube import ownerrefs
 from kube.errors import ApiError, Conflict, NotFound
 from kube.objects import Json
+from kube.registry import of_cluster
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 LOOK_AGAIN = 5.0  # seconds, while dependents block a foreground deletion; their end sends a sign, too
@@ -144,8 +145,6 @@ def classify(ctx: Context, entry: Entry) -> Owners:
 
 def _find(cache: Cache, entry: Entry, owner: Owner, cluster: int) -> Entry | None:
     """The owner, if it exists with the uid of the reference; owners are in the same namespace or in none."""
-    from kube.registry import of_cluster
-
     kind = of_cluster(cluster).by_gvk(owner.apiVersion, owner.kind)
     if kind is None:
         return None

@@ -22,6 +22,7 @@ from cluster.cache import Entry
 from cluster.store import Key
 from dashboard import amounts, overview
 from dashboard.access import Access
+from dashboard.feeds import key_of
 from dashboard.figures_source import Silent, line_of
 from dashboard.overview import Health
 from kube.objects import Json
@@ -63,8 +64,6 @@ async def figures(access: Access, message: Json) -> Json:
 
 
 async def _wanted(access: Access, key: Any, namespace: str) -> Wanted:
-    from dashboard.feeds import key_of
-
     if key is None:
         return await (_of_namespace(access, namespace) if namespace else _of_cluster(access))
     found = key_of(key)

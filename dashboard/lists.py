@@ -17,6 +17,7 @@ from cluster.store import Key
 from dashboard.access import Access, Scope, within
 from dashboard.rows import WORKLOADS, Rows, WorkloadRows, workload_header
 from kube.registry import Kind
+from kube.selectors import parse_labels
 
 MAX_ROWS = 50_000
 FIRST_SLICE, SLICE = 120, 2_500
@@ -235,6 +236,4 @@ def _frame(head: dict[str, Any], name: bytes, rows: list[bytes]) -> bytes:
 def _selector(text: str) -> Any:
     if not text:
         return None
-    from kube.selectors import parse_labels
-
     return parse_labels(text[:2_000]).matches

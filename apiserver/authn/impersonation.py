@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from apiserver.authorization import attributes, forbidden
 from cluster.rbac import Attributes
 from kube.errors import BadRequest
 from kube.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, User, service_account
@@ -56,8 +57,6 @@ def _wanted(name: str, groups: list[str], uid: str, extra: dict[str, list[str]])
 
 
 def _check(request: Request, want: Attributes) -> None:
-    from apiserver.authorization import attributes, forbidden
-
     decision = request.state.authorizer.decide(request.user, want)
     if not decision.allowed:
         # Told in terms of the request itself, as servers with constrained impersonation do.

@@ -13,9 +13,9 @@ from apiserver.resources.lists import Page, encode
 from apiserver.response import Answer
 from apiserver.subresources.verbs import check_types
 from cluster.cache import Entry
+from cluster.plan import arun
 from cluster.verbs import delete, delete_collection
 from cluster.verbs.call import Call
-from cluster.verbs.plan import arun
 from kube.errors import BadRequest
 from kube.registry import Kind
 

@@ -8,11 +8,11 @@ from apiserver import negotiation
 from apiserver.request import OPTIONS, Request
 from apiserver.resources import render
 from apiserver.response import Answer
+from cluster.plan import arun
 from cluster.verbs import create as create_verb
 from cluster.verbs import patch as patch_verb
 from cluster.verbs import update as update_verb
 from cluster.verbs.call import Call
-from cluster.verbs.plan import arun
 from kube import schema
 from kube.errors import (
     BadRequest,

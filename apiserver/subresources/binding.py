@@ -8,8 +8,8 @@ from apiserver import response
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
+from cluster.plan import arun
 from cluster.verbs import bind
-from cluster.verbs.plan import arun
 from kube.errors import BadRequest
 from kube.registry import Kind
 

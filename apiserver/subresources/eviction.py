@@ -6,8 +6,8 @@ from apiserver import response
 from apiserver.request import Request, check_dry_run
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
+from cluster.plan import arun
 from cluster.verbs import evict
-from cluster.verbs.plan import arun
 from kube.errors import BadRequest
 from kube.registry import Kind
 

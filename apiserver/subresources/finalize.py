@@ -6,8 +6,8 @@ from apiserver.request import Request
 from apiserver.resources import render, write
 from apiserver.response import Answer
 from apiserver.subresources.verbs import only
+from cluster.plan import arun
 from cluster.verbs import update
-from cluster.verbs.plan import arun
 from kube.objects import Json
 from kube.registry import Kind
 

@@ -12,8 +12,8 @@ from apiserver.request import Request
 from apiserver.resources import get, render, write
 from apiserver.response import Answer
 from apiserver.subresources.verbs import only
+from cluster.plan import arun
 from cluster.verbs import update
-from cluster.verbs.plan import arun
 from kube import columns, schema, selectors
 from kube.errors import BadRequest, InternalError, Invalid, invalid
 from kube.objects import Json

@@ -9,7 +9,7 @@ import orjson
 
 from cluster.admission.plugin import Plugin
 from cluster.admission.request import Request
-from cluster.verbs.metadata import name_of
+from kube import names
 from kube.objects import Json
 from kube.pods import podutil
 
@@ -62,7 +62,7 @@ def mount_token(spec: Json) -> None:
     name = _mounted(spec)
     if name is None:
         # A name made of the spec: replicas stay alike to the byte, which later steps make use of (`kube.memo`).
-        name = name_of(VOLUME, orjson.dumps(spec))
+        name = names.derived(VOLUME, orjson.dumps(spec))
         spec["volumes"] = [*(spec.get("volumes") or ()), token_volume(name)]
     for container in containers:
         mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}

@@ -6,9 +6,9 @@ import copy
 
 import orjson
 
+from cluster.plan import Plan
 from cluster.verbs import create, decode, managed, metadata, update
 from cluster.verbs.call import Call, Outcome
-from cluster.verbs.plan import Plan
 from kube import managedfields
 from kube.errors import AlreadyExists, BadRequest, Conflict
 from kube.objectmeta import LAST_APPLIED, check_annotations

@@ -5,10 +5,10 @@ from __future__ import annotations
 import orjson
 
 from cluster.admission.pod_topology import topology
+from cluster.plan import Commit, Plan, first
 from cluster.store import Write
 from cluster.verbs import metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome
-from cluster.verbs.plan import Commit, Plan, first
 from kube import conditions
 from kube.errors import BadRequest, Conflict, NotFound
 from kube.objects import Json

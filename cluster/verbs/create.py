@@ -13,11 +13,12 @@ import orjson
 
 from cluster.admission import webhooks
 from cluster.admission.request import Request
+from cluster.plan import Commit, Plan, first
 from cluster.store import Key, Write
 from cluster.verbs import decode, managed, metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
-from cluster.verbs.plan import Commit, Plan, first
-from kube.errors import AlreadyExists, ApiError, BadRequest, ClaimTaken, Conflict
+from kube import names
+from kube.errors import AlreadyExists, ApiError, BadRequest, ClaimTaken, Conflict, invalid
 from kube.objects import Json
 
 
@@ -48,7 +49,7 @@ def like(call: Call, template: Template) -> Plan[Outcome]:
     for _ in range(ATTEMPTS):
         obj: Json = orjson.loads(template.text)
         meta = obj["metadata"]
-        meta["name"] = metadata.generate_name(meta["generateName"])
+        meta["name"] = names.generated(meta["generateName"])
         metadata.identify(meta)
         results = yield Commit([Write("create", Key(storage, meta.get("namespace", ""), meta["name"]), obj)])
         try:
@@ -131,8 +132,6 @@ def _commit(call: Call, obj: Json, request: Request) -> Commit:
 
 def _taken(call: Call, obj: Json, error: ApiError) -> ApiError:
     if isinstance(error, ClaimTaken):
-        from kube.errors import invalid
-
         return call.invalid(
             obj["metadata"]["name"], [invalid(error.scope, error.value, "provided value is already allocated")]
         )

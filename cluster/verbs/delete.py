@@ -13,11 +13,11 @@ import orjson
 from cluster.admission import webhooks
 from cluster.admission.request import Request
 from cluster.cache import Entry
+from cluster.plan import Commit, Plan, first
 from cluster.store import Write
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
-from cluster.verbs.plan import Commit, Plan, first
 from kube import clock
-from kube.errors import ApiError, Conflict, Invalid, NotFound, invalid
+from kube.errors import ApiError, Conflict, Invalid, NotFound, invalid, not_supported
 from kube.objects import Json
 from kube.pods import podutil
 
@@ -85,8 +85,6 @@ def check_options(options: Json) -> None:
             invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set")
         )
     elif policy is not None and policy not in _POLICIES:
-        from kube.errors import not_supported
-
         errors.append(not_supported("propagationPolicy", policy, [*_POLICIES, "nil"]))
     if errors:
         raise Invalid("DeleteOptions", "", errors, "meta.k8s.io")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cluster.cache import Entry
+from cluster.plan import Plan, together
 from cluster.verbs import delete, select
 from cluster.verbs.call import Call, Outcome
-from cluster.verbs.plan import Plan, together
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cluster.cache import Entry
+from cluster.plan import Commit, Plan, first
 from cluster.store import Write
 from cluster.verbs import delete
 from cluster.verbs.call import ATTEMPTS, Call, ordered
-from cluster.verbs.plan import Commit, Plan, first
 from kube import clock, conditions, selectors
 from kube.errors import ApiError, Conflict, NotFound, TooManyRequests
 from kube.objects import Json

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import random
-import zlib
 
 from cluster.verbs.call import Call
-from kube import clock
+from kube import clock, names
 from kube.errors import ApiError, BadRequest, Conflict
 from kube.objects import Json
 from kube.registry import keep
 
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes
-_SUFFIX = 5
-_MAX_PREFIX = 63 - _SUFFIX
 _FILLED = ("uid", "deletionGracePeriodSeconds", "name", "namespace")
 _OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "name", "namespace")
-
-
-def generate_name(prefix: str) -> str:
-    """A random name that begins with `prefix`."""
-    return prefix[:_MAX_PREFIX] + "".join(random.choices(_ALPHABET, k=_SUFFIX))  # to be different, not to be secret
-
-
-def name_of(prefix: str, content: bytes) -> str:
-    """A name that looks like a generated one, always the same for the same content."""
-    number, suffix = zlib.crc32(content), ""
-    for _ in range(_SUFFIX):
-        number, place = divmod(number, len(_ALPHABET))
-        suffix += _ALPHABET[place]
-    return prefix[:_MAX_PREFIX] + suffix
 
 
 def fill(meta: Json) -> None:
@@ -37,7 +19,7 @@ def fill(meta: Json) -> None:
     for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion", "generation"):
         meta.pop(name, None)
     if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = generate_name(meta["generateName"])
+        meta["name"] = names.generated(meta["generateName"])
     identify(meta)
     drop_empty(meta)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cluster.plan import Plan
 from cluster.verbs import apply as apply_verb
 from cluster.verbs import decode, metadata, update
 from cluster.verbs.call import Call, Outcome
-from cluster.verbs.plan import Plan
 from kube import patch
 from kube.objects import Json
 

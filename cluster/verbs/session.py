@@ -11,24 +11,22 @@ A kind is given as a `Kind` or by its storage name (`pods`, `deployments.apps`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
+from cluster.admission.chain import Chain, default_chain
 from cluster.cache import Cache, Entry
+from cluster.plan import run, together
 from cluster.settings import from_environment
 from cluster.store import Key, Store
 from cluster.verbs import bind, create, delete, delete_collection, evict, patch, update
 from cluster.verbs.call import Call, Outcome
-from cluster.verbs.plan import run, together
 from kube import registry, users
 from kube.errors import ApiError
 from kube.objects import Json
 from kube.registry import Context, Kind, Settings
 from kube.users import User
-
-if TYPE_CHECKING:
-    from cluster.admission.chain import Chain
 
 KindLike = Kind | str
 
@@ -48,9 +46,6 @@ class Session:
     ) -> None:
         self.cluster, self.user, self.cache, self.store = cluster, users.of(user), cache, store
         self.settings = settings or from_environment()
-        # Here, because plugins of the chain use helpers of this package.
-        from cluster.admission.chain import default_chain
-
         self.chain = chain or default_chain()
         self.registry = registry.of_cluster(cluster)
 

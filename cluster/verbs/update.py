@@ -14,10 +14,10 @@ import orjson
 from cluster.admission import webhooks
 from cluster.admission.request import Request
 from cluster.cache import Entry
+from cluster.plan import Commit, Plan, first
 from cluster.store import Write
 from cluster.verbs import create, decode, managed, metadata
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
-from cluster.verbs.plan import Commit, Plan, first
 from kube.errors import ClaimTaken, Conflict, FieldError, Invalid, NotFound, invalid
 from kube.objects import Json
 from kube.registry import Strategy, identity

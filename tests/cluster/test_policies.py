@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from cluster.cache import Cache
+from cluster.plan import run
 from cluster.store import Store
 from cluster.verbs import Session, create
 from cluster.verbs.call import Call
-from cluster.verbs.plan import run
 from kube import registry
 from kube.errors import ApiError
 from kube.objects import Json

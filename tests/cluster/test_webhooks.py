@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from cluster.cache import Cache
+from cluster.plan import arun
 from cluster.store import Store
 from cluster.verbs import Session, create
 from cluster.verbs.call import Call
-from cluster.verbs.plan import arun
 from config.pki import Authority
 from kube import registry
 from kube.errors import ApiError

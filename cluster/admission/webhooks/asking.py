@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cluster.admission.request import Request
 from cluster.admission.webhooks import review
 from cluster.admission.webhooks.hook import Hook
-from cluster.verbs.plan import Ask, Plan
+from cluster.plan import Ask, Plan
 from kube.registry import Kind
 
 if TYPE_CHECKING:

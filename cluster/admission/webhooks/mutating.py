@@ -9,7 +9,7 @@ from cluster.admission.policies.expressions import seen
 from cluster.admission.request import Request
 from cluster.admission.webhooks.asking import ask
 from cluster.admission.webhooks.hook import MUTATING, Hook, hooks
-from cluster.verbs.plan import Plan
+from cluster.plan import Plan
 from kube import schema
 from kube.errors import ApiError
 from kube.objects import Json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster.admission.request import Request
 from cluster.admission.webhooks.asking import ask
 from cluster.admission.webhooks.hook import VALIDATING, hooks
-from cluster.verbs.plan import Plan
+from cluster.plan import Plan
 
 
 def validate(request: Request) -> Plan[None]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from addons import health
 from addons.catalogue import NAMESPACE, catalogue
 from dashboard import api
-from dashboard.figures_source import Line, Silent
+from dashboard.figures_source import Connection, Silent
 from kube import quantity
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _recorded() -> dict[str, Any]:
 
     # The line needs of a source only where the Service is; the dashboard's own sources live on its event loop.
     place = cast("Source", SimpleNamespace(cache=status.cache(), local=True, name="local"))
-    return asyncio.run(Line(place).ask(RECORDED))
+    return asyncio.run(Connection(place).ask(RECORDED))
 
 
 def _added(series: list[dict[str, Any]], workloads: set[str], length: int) -> list[float | None]:

@@ -146,17 +146,17 @@ async def embedded(count: int, start: int) -> dict[str, Any]:
 
 
 async def elasticsearch(count: int, start: int) -> dict[str, Any]:
-    from logs.connection import Server
     from logs.elastic.store import Elasticsearch
     from logs.record import Document, Unavailable
     from logs.search.elastic import Elastic
     from tests.e2e.elasticsearch import Elasticsearch as Node
+    from web.client import HttpSession
 
     with tempfile.TemporaryDirectory() as folder:
         node = Node(Path(folder))
         try:
             await asyncio.to_thread(node.start)
-            server = Server(node.url)
+            server = HttpSession(node.url)
             store = Elasticsearch(server)
 
             async def write(batch: Sequence[bytes]) -> None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Protocol, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import orjson
 
 from client.errors import ApiStatusError, status_from_text
 from client.kubeconfig import Config, load
 from kube.objects import Json
+from web.client import HttpSession
+from web.http1 import Response
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+MAX_ANSWER, MAX_ERROR = 256 << 20, 1 << 20  # bytes
 APPLY_PATCH = "application/apply-patch+yaml"
 
 Params = Mapping[str, str | int]
@@ -37,11 +39,11 @@ class Observer(Protocol):
 class Client:
     """Requests to one API server.  Use as `async with Client.from_file(path) as client`, or call `close()`.
 
-    Every call raises `ApiStatusError` when the server refuses, `aiohttp.ClientError` or `TimeoutError` when it
-    cannot be reached.  Nothing is retried here: the callers know what may be repeated.  `observer` counts requests.
+    Every call raises `ApiStatusError` when the server refuses, OSError (such as TimeoutError) when it cannot be reached.
+    Nothing is retried here: the callers know what may be repeated.  `observer` counts requests.
     """
 
-    failures: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError)
+    failures: tuple[type[Exception], ...] = (OSError,)
 
     def __init__(
         self,
@@ -54,10 +56,10 @@ class Client:
     ) -> None:
         self.config = config
         self._observer, self._host = observer, urlsplit(config.server).netloc
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = timeout
         self._connections = connections
         self._agent = user_agent
-        self._session: aiohttp.ClientSession | None = None
+        self._session: HttpSession | None = None
 
     @classmethod
     def from_file(cls, path: str | None = None, context: str | None = None, **options: Any) -> Self:
@@ -73,52 +75,30 @@ class Client:
 
     async def close(self) -> None:
         if self._session is not None:
-            await self._session.close()
+            self._session.close()
             self._session = None
 
-    def _open(self) -> aiohttp.ClientSession:
+    def headers(self) -> dict[str, str]:
+        """Who we are, for a request."""
+        token = self.config.bearer()
+        return {"User-Agent": self._agent, **({"Authorization": f"Bearer {token}"} if token else {})}
+
+    def _open(self) -> HttpSession:
         if self._session is None:
-            context = self.config.ssl_context()
-            connector = aiohttp.TCPConnector(limit=self._connections, ssl=True if context is None else context)
-            self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, headers={"User-Agent": self._agent}, trust_env=False
+            self._session = HttpSession(
+                self.config.server,
+                self.headers,
+                self.config.ssl_context(),
+                connections=self._connections,
+                timeout=self._timeout,
+                server_name=self.config.server_name,
+                limit=MAX_ANSWER,
             )
         return self._session
 
-    @asynccontextmanager
-    async def open(
-        self,
-        method: str,
-        path: str,
-        params: Params | None = None,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: aiohttp.ClientTimeout | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The response, its body unread; an error status raises before the block is entered."""
-        all_headers = dict(headers or ())
-        token = self.config.bearer()
-        if token:
-            all_headers["Authorization"] = "Bearer " + token
-        code = "<error>"
-        try:
-            response = await self._open().request(
-                method,
-                self.config.server + path,
-                params=params,
-                data=body,
-                headers=all_headers,
-                timeout=timeout or self._timeout,
-                server_hostname=self.config.server_name,
-            )
-            code = str(response.status)
-        finally:
-            if self._observer is not None:
-                self._observer.answered(method, self._host, code)
-        async with response:
-            if response.status >= 400:
-                raise await _error(response, method, path)
-            yield response
+    def _observe(self, method: str, response: Response | None) -> None:
+        if self._observer is not None:
+            self._observer.answered(method, self._host, str(response.status) if response else "<error>")
 
     async def raw(
         self,
@@ -131,12 +111,18 @@ class Client:
         """The body of the answer, undecoded."""
         headers = {"Content-Type": content_type} if body is not None else None
         started = time.monotonic()
+        response: Response | None = None
         try:
-            async with self.open(method, path, params, body, headers) as response:
-                return await response.read()
+            try:
+                response = await self._open().request(method, _target(path, params), body, headers)
+            finally:
+                self._observe(method, response)
         finally:
             if self._observer is not None:
                 self._observer.took(method, self._host, time.monotonic() - started)
+        if response.status >= 400:
+            raise _error(response, method, path)
+        return response.body
 
     async def get(self, path: str, params: Params | None = None) -> Json:
         return orjson.loads(await self.raw("GET", path, params))
@@ -180,14 +166,27 @@ class Client:
 
     async def stream(self, path: str, params: Params, timeout: float) -> AsyncIterator[Json]:
         """The JSON documents of a watch, one a line, until the server ends it or `timeout` seconds are over."""
-        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=10)
-        async with self.open("GET", path, params, timeout=limits) as response:
+        response: Response | None = None
+        opened = self._open().open("GET", _target(path, params), timeout)
+        try:
+            response, pieces = await opened.__aenter__()
+        finally:
+            self._observe("GET", response)
+        async with AsyncExitStack() as stack:
+            stack.push_async_exit(opened)
+            if response.status >= 400:
+                response.body = b"".join([piece async for piece in pieces])[:MAX_ERROR]
+                raise _error(response, "GET", path)
             pending = b""
-            async for chunk in response.content.iter_any():
-                *lines, pending = (pending + chunk).split(b"\n") if pending else chunk.split(b"\n")
+            async for piece in pieces:
+                *lines, pending = (pending + piece).split(b"\n") if pending else piece.split(b"\n")
                 for line in lines:
                     if line:
                         yield orjson.loads(line)
+
+
+def _target(path: str, params: Params | None) -> str:
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(params)}" if params else path
 
 
 def _typed(items: list[Json], answer: Json) -> list[Json]:
@@ -198,13 +197,13 @@ def _typed(items: list[Json], answer: Json) -> list[Json]:
     return items
 
 
-async def _error(response: aiohttp.ClientResponse, method: str, path: str) -> ApiStatusError:
-    body = await response.read()
+def _error(response: Response, method: str, path: str) -> ApiStatusError:
+    body = response.body
     try:
         status = orjson.loads(body)
     except orjson.JSONDecodeError:
         status = None
     if not isinstance(status, dict) or status.get("kind") != "Status":
         status = status_from_text(response.status, body.decode("utf-8", "replace"), method, path)
-    retry = response.headers.get("Retry-After", "")
+    retry = response.headers.get("retry-after", "")
     return ApiStatusError(status, float(retry) if retry.isdigit() else None)

@@ -6,8 +6,6 @@ import asyncio
 import logging
 import time
 
-import aiohttp
-
 from client.api import Client
 from client.errors import ApiStatusError
 from client.paths import resource_path
@@ -46,7 +44,7 @@ class Recorder:
             happening = await self._queue.get()
             try:
                 await self._send(happening)
-            except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except (ApiStatusError, OSError) as error:
                 log.warning("event %s of %s not written: %s", happening.reason, happening.about["name"], error)
 
     async def _send(self, happening: Happening) -> None:

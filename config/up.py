@@ -12,8 +12,6 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +27,7 @@ from config.installation import Installation
 from config.preflight import Refused
 from config.processes import ROOT
 from kube import clock, conditions
+from web import blocking
 
 READY_TIMEOUT = 150.0  # seconds from the start of the processes until the cluster is usable
 
@@ -175,8 +174,8 @@ def node_state(at: Installation, token: str, since: float) -> str:
     try:
         node = _get(at, token, f"/api/v1/nodes/{at.node}")
         lease = _get(at, token, f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{at.node}")
-    except urllib.error.HTTPError as error:
-        return f"the node {at.node} is not registered ({error.code})"
+    except Answered as error:
+        return f"the node {at.node} is not registered ({error.status})"
     except (OSError, ValueError) as error:
         return f"the API does not answer ({error})"
     ready = conditions.find(node.get("status"), "Ready") or {}
@@ -222,14 +221,24 @@ def api_state(at: Installation, token: str) -> str:
     return ""
 
 
+class Answered(OSError):
+    """The API answers with an error."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"it answers {status}")
+        self.status = status
+
+
 def _get(at: Installation, token: str, path: str) -> dict[str, Any]:
-    request = urllib.request.Request(
+    answer = blocking.request(
         f"https://127.0.0.1:{at.api_port}{path}",
         headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+        tls=ssl.create_default_context(cafile=str(at.path / "pki" / "ca.crt")),
+        timeout=2,
     )
-    context = ssl.create_default_context(cafile=str(at.path / "pki" / "ca.crt"))
-    with urllib.request.urlopen(request, context=context, timeout=2) as answer:
-        return json.load(answer)
+    if answer.status >= 400:
+        raise Answered(answer.status)
+    return json.loads(answer.body)
 
 
 def login_token(at: Installation) -> subprocess.Popen[str]:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode
 
 import environment
 from client import healthz
@@ -126,24 +126,17 @@ def resource_metrics(plural: str, namespace: str = "", timeout: float = 5.0) -> 
 def _exchange(
     method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float, limit: int = MAX_ANSWER
 ) -> tuple[int, bytes]:
-    """Status and body of an answer, of which no more than `limit` bytes are read. Blocking. Raises Unreachable."""
-    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+    """Status and body of an answer of at most `limit` bytes. Blocking. Raises Unreachable."""
+    from web import blocking
 
     where = endpoint()
-    parts = urlsplit(where.url)
-    connection: HTTPConnection = (
-        HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout, context=_context(where))
-        if parts.scheme == "https"
-        else HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
-    )
     try:
-        connection.request(method, f"{parts.path}{path}", body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read(limit)
-    except (OSError, HTTPException) as error:
+        answer = blocking.request(
+            where.url + path, method, body, headers, tls=_context(where), timeout=timeout, limit=limit
+        )
+    except OSError as error:
         raise Unreachable(f"the API server does not answer ({type(error).__name__})") from error
-    finally:
-        connection.close()
+    return answer.status, answer.body
 
 
 def _user_info(status: int, body: bytes) -> dict[str, Any] | None:
@@ -165,22 +158,20 @@ class LogError(Exception):
 @asynccontextmanager
 async def open_log(namespace: str, pod: str, params: dict[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
     """A pod's log as chunks of bytes, as the API's `pods/log` gives it. Raises LogError with the server's own words."""
-    import aiohttp
+    from web.client import HttpSession
 
     where = endpoint()
-    connector = aiohttp.TCPConnector(ssl=_context(where) or False)
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=3)
-    url = f"{where.url}/api/v1/namespaces/{namespace}/pods/{pod}/log"
+    session = HttpSession(where.url, where.headers, _context(where))
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{urlencode(params)}"
     try:
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout, headers=where.headers()) as client,
-            client.get(url, params=params) as answer,
-        ):
+        async with session.open("GET", path, None) as (answer, pieces):
             if answer.status != 200:
-                raise LogError(_message(await answer.content.read(20_000), answer.status))
-            yield answer.content.iter_any()
-    except aiohttp.ClientError as error:
+                raise LogError(_message(await anext(pieces, b""), answer.status))
+            yield pieces
+    except OSError as error:
         raise LogError(f"the API server cannot be reached: {error}") from error
+    finally:
+        session.close()
 
 
 def _message(body: bytes, status: int) -> str:

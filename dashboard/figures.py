@@ -23,7 +23,7 @@ from cluster.store import Key
 from dashboard import amounts, overview
 from dashboard.access import Access
 from dashboard.feeds import key_of
-from dashboard.figures_source import Silent, line_of
+from dashboard.figures_source import Silent, connection_of
 from dashboard.overview import Health
 from kube.objects import Json
 
@@ -57,7 +57,9 @@ async def figures(access: Access, message: Json) -> Json:
         raise ValueError("to: it is a number of seconds since the epoch")
     wanted = await _wanted(access, message.get("key"), str(message.get("ns") or ""))
     try:
-        found = await line_of(access.source).ask({**wanted.query, "range": span, **({"to": str(to)} if to else {})})
+        found = await connection_of(access.source).ask(
+            {**wanted.query, "range": span, **({"to": str(to)} if to else {})}
+        )
     except Silent as silence:
         return {"silent": silence.why, "text": str(silence)}
     return {**found, "lines": wanted.lines}

@@ -1,4 +1,4 @@
-"""The line to the addon `monitoring`: where it is, and one question over HTTP. Nothing here decides who may ask what."""
+"""The connection to the addon `monitoring`: where it is, and one question. Nothing here decides who may ask what."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from cluster.store import Key
 from dashboard import api
 from dashboard.source import PerSource, Source
 from kube.objects import Json
+from web.address import Place
+from web.client import Pool
 
 NAMESPACE, NAME, SWITCH = "kube-system", "monitoring", "addon-monitoring"
 PATH = "/api/v1/range"
@@ -27,12 +29,14 @@ class Silent(Exception):
         self.why = why
 
 
-class Line:
+class Connection:
     """To the monitoring of one cluster; remembers when it last answered."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.answered: float | None = None  # monotonic
+        # None is kept: who asks from a thread has a loop for each question.
+        self._pool = Pool(MAX_ANSWER, kept=0)
 
     def place(self) -> tuple[str, int]:
         """Address and port of the Service. Raises Silent."""
@@ -51,10 +55,12 @@ class Line:
         address, port = self.place()
         try:
             async with asyncio.timeout(PATIENCE):
-                status, body = await _get(address, port, f"{PATH}?{urlencode(query)}", api.endpoint().headers())
-            found: Json = orjson.loads(body)
-        except (OSError, TimeoutError, EOFError, ValueError) as error:
+                where = Place(address, port)
+                response = await self._pool.get(where, f"{PATH}?{urlencode(query)}", api.endpoint().headers())
+            found: Json = orjson.loads(response.body)
+        except (OSError, ValueError) as error:
             raise Silent("away", self._silence(type(error).__name__)) from error
+        status = response.status
         if status == 200:
             self.answered = time.monotonic()
             return found
@@ -69,29 +75,5 @@ class Line:
         return f"No answer from monitoring for {time.monotonic() - self.answered:.0f} s ({error})."
 
 
-async def _get(address: str, port: int, target: str, headers: dict[str, str]) -> tuple[int, bytes]:
-    """Status and body. A bare connection: an HTTP library would take more memory than all charts."""
-    reader, writer = await asyncio.open_connection(address, port, limit=1 << 16)
-    try:
-        lines = [
-            f"GET {target} HTTP/1.1",
-            f"Host: {address}:{port}",
-            "Connection: close",
-            *(f"{name}: {value}" for name, value in headers.items()),
-        ]
-        writer.write("\r\n".join([*lines, "", ""]).encode())
-        status = (await reader.readline()).split()
-        length = 0
-        while (line := await reader.readline()) not in (b"\r\n", b""):
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        if len(status) < 2 or length > MAX_ANSWER:
-            raise ValueError("not an answer")
-        return int(status[1]), await reader.readexactly(length)
-    finally:
-        writer.transport.abort()
-
-
-line_of = PerSource(Line)
-"""The line to the monitoring of a cluster."""
+connection_of = PerSource(Connection)
+"""The connection to the monitoring of a cluster."""

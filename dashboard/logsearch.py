@@ -12,7 +12,6 @@ all its pages ask, for each question anew, and the store limits lines, counts, t
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -68,7 +67,7 @@ def question(access: Access, asked: Mapping[str, Any]) -> bytes:
     return orjson.dumps({**{name: asked[name] for name in FIELDS if name in asked}, "scope": scope_of(access)})
 
 
-class Line:
+class Connection:
     """To the log store of one cluster; remembers when it last answered."""
 
     def __init__(self, source: Source) -> None:
@@ -89,23 +88,23 @@ class Line:
         spec = service.object()["spec"]
         return f"http://{spec['clusterIP']}:{spec['ports'][0]['port']}"
 
-    def _line(self) -> Any:
-        from logs.connection import Server
+    def _session(self) -> Any:
+        from web.client import HttpSession
 
         url = self.place()
         if url != self._url:
             self._server, self._url = (
-                Server(url, lambda: api.endpoint().headers(), connections=16, timeout=PATIENCE),
+                HttpSession(url, lambda: api.endpoint().headers(), connections=16, timeout=PATIENCE, again=True),
                 url,
             )
         return self._server
 
     async def ask(self, what: str, body: bytes) -> bytes:
         """The store's answer as it comes, JSON. Raises Silent, BadQuestion."""
-        server = self._line()
+        server = self._session()
         try:
             answer = await server.request("POST", f"/{what}", body)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except OSError as error:
             raise Silent("away", self.silence(type(error).__name__)) from error
         self.answered = time.monotonic()
         if answer.status != 200:
@@ -115,14 +114,14 @@ class Line:
     @asynccontextmanager
     async def stream(self, what: str, body: bytes) -> AsyncIterator[AsyncIterator[bytes]]:
         """An answer that comes in pieces. Raises Silent, BadQuestion."""
-        server = self._line()
+        server = self._session()
         try:
-            async with server.open(f"/{what}", None, "POST", body) as (answer, pieces):
+            async with server.open("POST", f"/{what}", None, body) as (answer, pieces):
                 if answer.status != 200:
                     raise self._refused(answer.status, b"".join([piece async for piece in pieces]))
                 yield pieces
                 self.answered = time.monotonic()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except OSError as error:
             raise Silent("away", self.silence(type(error).__name__)) from error
 
     def _refused(self, status: int, body: bytes) -> Exception:
@@ -142,5 +141,5 @@ class Line:
         return f"No answer from the log store for {time.monotonic() - self.answered:.0f} s ({error})."
 
 
-line_of = PerSource(Line)
-"""The line to the log store of a cluster."""
+connection_of = PerSource(Connection)
+"""The connection to the log store of a cluster."""

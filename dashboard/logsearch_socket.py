@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from dashboard.consumers import Consumer
-from dashboard.logsearch import ASKS, SILENCE, BadQuestion, Silent, line_of, question, scope_of
+from dashboard.logsearch import ASKS, SILENCE, BadQuestion, Silent, connection_of, question, scope_of
 from kube.objects import Json
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class LogSearchConsumer(Consumer):
             if what == "tail":
                 await self._follow(number, message)
             elif what in ASKS:
-                found = await line_of(self.access.source).ask(what, question(self.access, message))
+                found = await connection_of(self.access.source).ask(what, question(self.access, message))
                 await self._tell(b'{"t":"answer","id":%d,"found":%s}' % (number, found))
             else:
                 raise BadQuestion({"error": f"unknown request {what[:40]!r}"})
@@ -97,7 +97,7 @@ class LogSearchConsumer(Consumer):
         while True:
             scope = scope_of(self.access)
             try:
-                async with line_of(self.access.source).stream("tail", question(self.access, message)) as pieces:
+                async with connection_of(self.access.source).stream("tail", question(self.access, message)) as pieces:
                     await self._pass_on(number, pieces, scope)
             except Silent as silence:
                 await self._tell(orjson.dumps({"t": "tail", "id": number, "message": str(silence), "why": silence.why}))

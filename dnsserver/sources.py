@@ -7,8 +7,6 @@ import asyncio
 import time
 from collections.abc import Callable
 
-import aiohttp
-
 from client import ApiStatusError, Client, Reflector, resource_path
 from dnsserver.metrics import Metrics
 from dnsserver.records import Name, Pod, Records, Service, Slice, pod_of, service_of, slice_of
@@ -116,7 +114,7 @@ class Sources:
             try:
                 await self._client.get("/version")
                 self.reachable, self.contact = True, time.time()
-            except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError):
+            except (ApiStatusError, OSError):
                 self.reachable = False
             await asyncio.sleep(CONTACT if self.reachable else 1.0)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import aiohttp
-
 from client import ApiStatusError, Client, resource_path
 from client.api import MERGE_PATCH
 from kube import clock
@@ -45,7 +43,7 @@ async def run(client: Client, node: str, uid: str) -> None:
         delay = PERIOD
         try:
             await renew(client, node, uid)
-        except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (ApiStatusError, OSError) as error:
             log.warning("lease of %s not renewed: %s", node, error)
             delay = 1.0  # the control plane waits 40 s only
         await asyncio.sleep(delay)

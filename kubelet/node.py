@@ -8,8 +8,6 @@ import os
 import platform
 import time
 
-import aiohttp
-
 from client import ApiStatusError, Backoff, Client, resource_path
 from client.api import MERGE_PATCH
 from client.events import Recorder
@@ -52,7 +50,7 @@ class NodeManager:
                 self.obj = await self._create_or_get()
                 await self._write_status()
                 break
-            except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except (ApiStatusError, OSError) as error:
                 log.warning("node %s not registered yet: %s", self._options.node_name, error)
                 await asyncio.sleep(backoff.delay())
         self._recorder.event(self._reference(), "Normal", "Starting", "Starting kubelet.")
@@ -167,7 +165,7 @@ class NodeManager:
                     await self.register()  # someone deleted the node: this machine is still here
                 else:
                     log.warning("node status not written: %s", error)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            except OSError as error:
                 log.warning("node status not written: %s", error)
 
     async def _report(self) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import aiohttp
-
 from client import ApiStatusError, Backoff, Client, resource_path
 from client.api import MERGE_PATCH
 from kube.objects import Json
@@ -66,7 +64,7 @@ class StatusWriter:
                     self.gone = True  # deleted, or the name belongs to another pod by now
                     return
                 await self._again(status, error, backoff)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            except OSError as error:
                 await self._again(status, error, backoff)
 
     async def _again(self, status: Json, error: Exception, backoff: Backoff) -> None:

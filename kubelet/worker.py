@@ -8,8 +8,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
-
 from client import ApiStatusError, Client
 from client.events import Recorder
 from kube.objects import Json
@@ -139,7 +137,7 @@ class PodWorker:
 
     def _after(self, error: Exception) -> float:
         self._failures += 1
-        expected = isinstance(error, (OSError, ApiStatusError, aiohttp.ClientError, TimeoutError, VolumeError))
+        expected = isinstance(error, (OSError, ApiStatusError, VolumeError))
         log.warning("pod %s: %s", podutil.full_name(self.pod), error, exc_info=None if expected else error)
         return min(RETRY[0] * 2 ** min(self._failures, 10), RETRY[1])
 

@@ -10,8 +10,6 @@ import logging
 import time
 from collections import OrderedDict
 
-import aiohttp
-
 from client import ApiStatusError, Client
 from web.http1 import Refusal
 
@@ -40,7 +38,7 @@ class Access:
         if now - at > (KEEP_REFUSAL if refusal else KEEP):
             try:
                 refusal = await self._ask(token.strip(), path)
-            except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except (ApiStatusError, OSError) as error:
                 if refusal or now - at > KEEP_AWAY:
                     raise Refusal(503, f"the token could not be checked: {error or type(error).__name__}") from error
                 log.warning("a token could not be checked, it was good %.0f s ago: %s", now - at, error)

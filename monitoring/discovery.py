@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from client import ApiStatusError, Client, resource_path
 from client.ports import beside
 from kube.objects import Json
@@ -114,7 +112,7 @@ class Discovery:
                     self._endpoints.pop(key, None)
                 else:
                     log.warning("endpoints of %s/%s: %s", *key, error)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            except OSError as error:
                 log.warning("endpoints of %s/%s: %r", *key, error)
 
 

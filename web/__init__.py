@@ -6,8 +6,9 @@
 | `http1` | the protocol without I/O: bytes in, requests or responses out; llhttp (httptools) parses |
 | `server` | a server on asyncio |
 | `thread` | a loop in a thread of its own, for processes without one |
-| `client` | `Connection`, `Pool` (to many servers) and `Session` (to one), on asyncio |
-| `blocking` | the same `Session` for threads |
+| `client` | `Connection`, `Pool` (to many servers) and `HttpSession` (to one), on asyncio |
+| `blocking` | one request, for threads |
+| `address` | what a URL says |
 
 Nothing of this project is imported here. docs/adr/0010-one-http.md says who uses what, and why.
 """

@@ -12,9 +12,9 @@ import orjson
 
 import environment
 from apiserver.backend import Target
-from client.lines import Lines, Place
-from client.wire import FAILURES
 from kube.objects import Json
+from web.address import Place
+from web.client import FAILURES, Pool
 
 log = logging.getLogger(__name__)
 Kubelet = tuple[Target, str]  # where, and what its paths begin with
@@ -53,7 +53,7 @@ class Scraper:
         self._first: asyncio.Task[None] | None = None
         self._going: asyncio.Task[None] | None = None
         self._silent: set[str] = set()
-        self._lines = Lines()
+        self._pool = Pool()
 
     async def latest(self, kubelets: Callable[[], dict[str, Kubelet]]) -> Round:
         """The newest figures; `kubelets` gives those to ask, by the names of their nodes, each time a round begins."""
@@ -76,12 +76,12 @@ class Scraper:
                 due = time.monotonic() + EVERY
                 await self._round(kubelets)
         finally:
-            self._lines.only(set())
+            self._pool.only(set())
 
     async def _round(self, kubelets: Callable[[], dict[str, Kubelet]]) -> None:
         found, made = kubelets(), Round()
         self._silent &= found.keys()
-        self._lines.only({_place(target) for target, _ in found.values()})
+        self._pool.only({_place(target) for target, _ in found.values()})
         waiting = iter(sorted(found.items(), key=lambda one: one[0] in self._silent))
 
         async def ask() -> None:
@@ -99,10 +99,10 @@ class Scraper:
         target, prefix = kubelet
         try:
             async with asyncio.timeout(TIMEOUT):
-                status, body = await self._lines.get(_place(target), prefix + PATH)
-            if status != 200:
-                raise ValueError(f"it answered {status}: {body[:200].decode(errors='replace')}")
-            read(orjson.loads(body), name, made)
+                response = await self._pool.get(_place(target), prefix + PATH)
+            if response.status != 200:
+                raise ValueError(f"it answered {response.status}: {response.body[:200].decode(errors='replace')}")
+            read(orjson.loads(response.body), name, made)
             self._silent.discard(name)
         except UNUSABLE as error:
             if name not in self._silent:
@@ -111,7 +111,7 @@ class Scraper:
 
 
 def _place(target: Target) -> Place:
-    return target.host, target.port, target.tls
+    return Place(target.host, target.port, target.tls)
 
 
 def read(summary: Json, node: str, into: Round) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-import urllib.request
 
 import environment
 from cluster.cache import Cache
 from cluster.store import Key
 from kube import quantity
 from kube.objects import Json
+from web import blocking
 
 API = "v1beta1.metrics.k8s.io"
 PREFIX = "unable to fetch metrics from resource metrics API: "
@@ -46,10 +46,18 @@ def _fetch(namespace: str, selector: str) -> Json:
     config = load(environment.VAR.get() / "kubeconfig")
     query = urllib.parse.urlencode({"labelSelector": selector})
     path = f"{config.server}/apis/metrics.k8s.io/v1beta1/namespaces/{urllib.parse.quote(namespace)}/pods?{query}"
-    request = urllib.request.Request(path, headers={"Authorization": f"Bearer {config.bearer()}"})
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS, context=config.ssl_context()) as answer:
-            body: Json = json.loads(answer.read(LIMIT))
-            return body
+        answer = blocking.request(
+            path,
+            headers={"Authorization": f"Bearer {config.bearer()}"},
+            tls=config.ssl_context(),
+            server_name=config.server_name,
+            timeout=SECONDS,
+            limit=LIMIT,
+        )
+        if answer.status >= 400:
+            raise OSError(f"HTTP Error {answer.status}")
+        body: Json = json.loads(answer.body)
+        return body
     except (OSError, ValueError) as error:
         raise Unavailable(f"{PREFIX}the server is currently unable to handle the request: {error}") from error

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-
-import aiohttp
-from yarl import URL
+import ssl
+from functools import cache
+from urllib.parse import quote, urljoin, urlsplit
 
 from kube.objects import Json
 from kubelet.commands import run
 from kubelet.probes import grpc_health
 from kubelet.runtimes.base import Runtime, StartError
+from web.client import HttpSession
 
-MAX_BODY = 10 * 1024
+SAFE = "%/?:@!$&'()*+,;=~-._"  # what stays as it is written in a path
 MAX_REDIRECTS = 10
 REDIRECTS = (301, 302, 303, 307, 308)
-CONNECT_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+CONNECT_ERRORS = (OSError,)
 
 
 class Asker:
@@ -88,9 +89,8 @@ async def http_get(container: Json, action: Json, address: str, timeout: float) 
     port = port_number(container, action["port"])
     url = f"{scheme}://{host}:{port}{path if path[0] == '/' else '/' + path}"
     try:
-        connector = aiohttp.TCPConnector(ssl=False)
-        async with asyncio.timeout(timeout), aiohttp.ClientSession(connector=connector) as session:
-            status = await _follow(session, url, headers)
+        async with asyncio.timeout(timeout):
+            status = await _follow(url, headers)
         if status is None:
             return False, f'Get "{url}": stopped after {MAX_REDIRECTS} redirects'
         return 200 <= status < 400, "" if 200 <= status < 400 else f"HTTP probe failed with statuscode: {status}"
@@ -102,17 +102,26 @@ async def http_get(container: Json, action: Json, address: str, timeout: float) 
         return False, f'Get "{url}": dial tcp {host}:{port}: {_reason(error)}'
 
 
-async def _follow(session: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> int | None:
+async def _follow(url: str, headers: dict[str, str]) -> int | None:
     """The status that `url` leads to by redirects on its own host; None when they have no end."""
-    at = URL(url)
+    at = url
     for _ in range(MAX_REDIRECTS):
-        async with session.get(at, headers=headers, allow_redirects=False) as response:
-            await response.content.read(MAX_BODY)
-            target = response.headers.get("Location")
-            if response.status not in REDIRECTS or not target:
-                return response.status
-            target_url = at.join(URL(target))
-            if target_url.host != at.host:
-                return response.status
-            at = target_url
+        parts = urlsplit(at)
+        session = HttpSession(f"{parts.scheme}://{parts.netloc}", tls=_unchecked() if parts.scheme == "https" else None)
+        target = quote(parts.path or "/", safe=SAFE) + (f"?{quote(parts.query, safe=SAFE)}" if parts.query else "")
+        async with session.open("GET", target, None, headers=headers) as (response, _pieces):
+            location = response.headers.get("location")
+        if response.status not in REDIRECTS or not location:
+            return response.status
+        following = urljoin(at, location)
+        if urlsplit(following).hostname != parts.hostname:
+            return response.status
+        at = following
     return None
+
+
+@cache
+def _unchecked() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

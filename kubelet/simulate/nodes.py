@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
-import aiohttp
 import orjson
 
 from client import ApiStatusError, Client, Reflector, resource_path
@@ -191,7 +190,7 @@ class Nodes:
         try:
             await lease.renew(self._client, name, known["metadata"]["uid"])
             self._leased.add(name)
-        except (ApiStatusError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (ApiStatusError, OSError) as error:
             log.warning("lease of %s not made: %s", name, error)
 
     def _renew_cheaply(self, name: str) -> None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from client import Backoff, Config
-from client.wire import FAILURES, Connection
+from web.address import Place
+from web.client import FAILURES, Connection
 
 log = logging.getLogger("kubelet.simulate")
 RETRY_CODES = frozenset({408, 429, 500, 502, 503, 504})
@@ -72,7 +73,7 @@ class Pipe:
                 if connection is None or connection.closed:
                     connection = await self._connect()
                 async with asyncio.timeout(60):
-                    code, _ = await connection.ask(self._encode(request))
+                    code = (await connection.ask(self._encode(request), request.method)).status
             except FAILURES as error:
                 if connection is not None:
                     connection.close()
@@ -99,7 +100,7 @@ class Pipe:
             request.done(code)
 
     async def _connect(self) -> Connection:
-        return await Connection.open(self._host, self._port, self._tls, self._config.server_name)
+        return await Connection.open(Place(self._host, self._port, self._tls, self._config.server_name))
 
     def _encode(self, request: Request) -> bytes:
         token = self._config.bearer()

@@ -6,7 +6,6 @@ users. Answers are kept for a minute, refusals for ten seconds; while the API se
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import time
@@ -15,7 +14,7 @@ from collections import OrderedDict
 import orjson
 
 from client.kubeconfig import Config
-from logs.connection import Server
+from web.client import HttpSession
 from web.http1 import Refusal
 
 log = logging.getLogger("logs.access")
@@ -31,8 +30,13 @@ class Access:
 
     def __init__(self, config: Config | None) -> None:
         self._server = (
-            Server(
-                config.server, context=config.ssl_context(), connections=4, timeout=10.0, server_name=config.server_name
+            HttpSession(
+                config.server,
+                tls=config.ssl_context(),
+                connections=4,
+                timeout=10.0,
+                server_name=config.server_name,
+                again=True,
             )
             if config
             else None
@@ -52,7 +56,7 @@ class Access:
         if now - at > (KEEP_REFUSAL if refusal else KEEP):
             try:
                 refusal = await self._ask(self._server, token.strip(), right)
-            except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+            except (OSError, ValueError) as error:
                 if refusal or now - at > KEEP_AWAY:
                     raise Refusal(503, f"the token could not be checked: {error!r}", {"Retry-After": "2"}) from error
                 log.warning("a token could not be checked, it was good %.0f s ago: %r", now - at, error)
@@ -67,7 +71,7 @@ class Access:
         while len(self._known) > MOST:
             self._known.popitem(last=False)
 
-    async def _ask(self, server: Server, token: str, right: str) -> Refusal | None:
+    async def _ask(self, server: HttpSession, token: str, right: str) -> Refusal | None:
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import environment
-from logs.connection import Server
 from logs.index.backend import Embedded
 from logs.index.parts import Bounds, Full, Parts
 from logs.index.writer import Writer
@@ -22,6 +21,7 @@ from logs.query import QueryError, moments, parse
 from logs.record import Document, Result, Unavailable
 from logs.search import backend
 from logs.search.backend import MAX_LIMIT, Asked, Backend, Place
+from web.client import HttpSession
 
 WAIT = 5.0  # seconds until a store that refuses is asked again
 KEPT_DAYS = 3650  # whatever is there is copied: retention is the store's own matter, when it runs
@@ -33,7 +33,7 @@ class Opened(NamedTuple):
     """A store that can be read and written."""
 
     reading: Backend
-    writing: Writer | Server
+    writing: Writer | HttpSession
 
 
 def opened(place: str) -> Opened:
@@ -42,7 +42,9 @@ def opened(place: str) -> Opened:
         from logs.search.elastic import Elastic
 
         words = environment.LOG_STORE_AUTHORIZATION.get()
-        return Opened(Elastic.at(place), Server(place, (lambda: {"Authorization": words}) if words else dict))
+        return Opened(
+            Elastic.at(place), HttpSession(place, (lambda: {"Authorization": words}) if words else dict, again=True)
+        )
     parts = Parts(Path(place), Bounds(days=KEPT_DAYS, size=1 << 62, free=64 << 20, part=PART))
     writer = Writer(parts)
     return Opened(Embedded(parts, writer), writer)
@@ -79,7 +81,7 @@ async def _write(target: Opened, lines: Sequence[bytes]) -> list[Result]:
     raise AssertionError("unreachable")
 
 
-async def _post(server: Server, lines: Sequence[bytes]) -> list[Result]:
+async def _post(server: HttpSession, lines: Sequence[bytes]) -> list[Result]:
     import orjson
 
     from logs.elastic.store import Elasticsearch

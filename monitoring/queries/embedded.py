@@ -11,7 +11,7 @@ from monitoring.history.figures import CPU, MEMORY, NUMBER, RESTARTS
 from monitoring.history.history import History
 from monitoring.queries.answer import Labels, document, figure
 from monitoring.queries.ask import COARSE, Ask, AskError
-from monitoring.queries.grid import Line, Values, added
+from monitoring.queries.grid import Series, Values, added
 
 MOST = 6_000_000  # samples that one question may read: some seconds of work
 OF_CONTAINERS = (CPU, MEMORY, RESTARTS)
@@ -53,7 +53,7 @@ class Embedded:
 
     def _lines(self, ask: Ask, number: int, wanted: Iterable[int]) -> dict[int, Values]:
         start, end, greatest = ask.start * 1000, ask.end * 1000, ask.stat == "max"
-        lines = {n: Line(number, start, ask.step * 1000, len(ask.times), greatest, ask.coarse) for n in wanted}
+        lines = {n: Series(number, start, ask.step * 1000, len(ask.times), greatest, ask.coarse) for n in wanted}
         # A little earlier: what a counter grew by needs the sample before.
         found = (
             self._history.rolled(lines, (number,), start, end, greatest)

@@ -10,7 +10,7 @@ from monitoring.history.rollup import STALE
 Values = list[float | None]
 
 
-class Line:
+class Series:
     """One figure of one entity. `start`, `step`: milliseconds; `rolled`: its samples are five-minute figures already."""
 
     def __init__(self, figure: int, start: int, step: int, count: int, greatest: bool, rolled: bool) -> None:

@@ -12,13 +12,13 @@ import math
 from typing import Any
 from urllib.parse import urlencode
 
-import aiohttp
 import orjson
 
 from kube.objects import Json
 from monitoring.queries.answer import BackendError, Labels, document, figure
 from monitoring.queries.ask import Ask
 from monitoring.queries.grid import Values
+from web.client import HttpSession
 
 PATIENCE = 15.0  # seconds for one query
 MAX_ANSWER = 64 << 20  # bytes
@@ -45,21 +45,23 @@ class Prometheus:
 
     async def answer(self, ask: Ask) -> Json:
         """Raises BackendError."""
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
+        session = HttpSession(self._url, timeout=PATIENCE, limit=MAX_ANSWER)
+        try:
             figures = {metric: await self._figure(session, ask, metric) for metric in ask.metrics}
+        finally:
+            session.close()
         newest = max((at for at, seen in zip(ask.times, _any(figures), strict=True) if seen), default=0)
         return document(ask, figures, self.name, self._interval, newest)
 
-    async def _figure(self, session: aiohttp.ClientSession, ask: Ask, metric: str) -> Json:
+    async def _figure(self, session: HttpSession, ask: Ask, metric: str) -> Json:
         total = await self._range(session, ask, whole(ask, metric, self._interval))
         parts = await self._parts(session, ask, metric) if ask.by else {}
         return figure(ask, metric, total.get((), [None] * len(ask.times)), parts)
 
-    async def _parts(self, session: aiohttp.ClientSession, ask: Ask, metric: str) -> dict[Labels, Values]:
+    async def _parts(self, session: HttpSession, ask: Ask, metric: str) -> dict[Labels, Values]:
         return await self._range(session, ask, parts(ask, metric, self._interval))
 
-    async def _range(self, session: aiohttp.ClientSession, ask: Ask, query: str) -> dict[Labels, Values]:
+    async def _range(self, session: HttpSession, ask: Ask, query: str) -> dict[Labels, Values]:
         """Series by their labels, on the grid of the question."""
         params = {"query": query, "start": ask.times[0], "end": ask.times[-1], "step": ask.step}
         result = await self._get(session, params)
@@ -73,18 +75,11 @@ class Prometheus:
                     values[place] = value
         return found
 
-    async def _get(self, session: aiohttp.ClientSession, params: dict[str, Any]) -> list[Json]:
+    async def _get(self, session: HttpSession, params: dict[str, Any]) -> list[Json]:
         try:
-            async with session.get(f"{self._url}/api/v1/query_range?{urlencode(params)}") as response:
-                body = bytearray()
-                async for chunk in response.content.iter_any():
-                    body += chunk
-                    if len(body) > MAX_ANSWER:
-                        raise BackendError(
-                            f"Prometheus answers with more than {MAX_ANSWER} bytes: ask for less at once"
-                        )
-            found = orjson.loads(body)
-        except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
+            response = await session.request("GET", f"/api/v1/query_range?{urlencode(params)}")
+            found = orjson.loads(response.body)
+        except (OSError, orjson.JSONDecodeError) as error:
             raise BackendError(f"Prometheus at {self._url} does not answer: {error or type(error).__name__}") from error
         if not isinstance(found, dict) or found.get("status") != "success":
             why = found.get("error") if isinstance(found, dict) else ""

@@ -1,4 +1,4 @@
-"""The line to the kubelets: HTTPS that the cluster's CA vouches for, with the pod's own token, which may get nodes/metrics.
+"""The way to the kubelets: HTTPS that the cluster's CA vouches for, with the pod's own token, which may get nodes/metrics.
 
 Not through the API server's nodes/proxy: whoever may use that may run commands in every container.
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from client.kubeconfig import Config
-from client.lines import Lines, Place
+from web.address import Place
+from web.client import Pool
 
 MAX_PAGE = 64 << 20  # bytes
 TOGETHER = 16  # kubelets asked at once
@@ -24,27 +25,27 @@ class Kubelets:
 
     def __init__(self, config: Config) -> None:
         self._config, self._tls = config, config.ssl_context()
-        self._lines = Lines(MAX_PAGE)
+        self._pool = Pool(MAX_PAGE)
 
     async def get(self, address: str, path: str) -> bytes:
         """A page of the kubelet at `address`: `host:port`, or a path below that.
 
-        Raises KubeletError, or one of `client.wire.FAILURES`.
+        Raises KubeletError, or one of `web.client.FAILURES`.
         """
         token = self._config.bearer()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        status, body = await self._lines.get(self._place(address), urlsplit(f"//{address}{path}").path, headers)
-        if status != 200:
-            raise KubeletError(f"it answers {status}: {body[:300].decode(errors='replace').strip()}")
-        return body
+        response = await self._pool.get(self._place(address), urlsplit(f"//{address}{path}").path, headers)
+        if response.status != 200:
+            raise KubeletError(f"it answers {response.status}: {response.body[:300].decode(errors='replace').strip()}")
+        return response.body
 
     def only(self, addresses: Iterable[str]) -> None:
         """Let go of the connections to all others."""
-        self._lines.only({self._place(address) for address in addresses})
+        self._pool.only({self._place(address) for address in addresses})
 
     def close(self) -> None:
-        self._lines.only(set())
+        self._pool.only(set())
 
     def _place(self, address: str) -> Place:
         found = urlsplit(f"//{address}")
-        return found.hostname or "", found.port or 0, self._tls
+        return Place(found.hostname or "", found.port or 0, self._tls)

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Iterable
 
-from client.wire import FAILURES
 from monitoring.history.entities import CONTAINER, NODE, POD, Entity
 from monitoring.history.figures import MISSING, RESTARTS
 from monitoring.history.head import Sample
@@ -16,6 +15,7 @@ from monitoring.scraping.kubelets import TOGETHER, KubeletError, Kubelets
 from monitoring.scraping.owners import Owners
 from monitoring.scraping.page import Place, Reader, Reading
 from monitoring.scraping.totals import Totals
+from web.client import FAILURES
 
 log = logging.getLogger("monitoring.scraping")
 

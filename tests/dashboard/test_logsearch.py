@@ -14,10 +14,10 @@ import pytest
 
 from cluster.store import Store
 from kube.users import AUTHENTICATED, MASTERS, User
-from logs.connection import Server
 from tests.dashboard import world
 from tests.dashboard.drive import Page, session, socket_to
 from tests.logs.search.test_server import document, serving
+from web.client import HttpSession
 
 ADMIN, GUEST = User("root", groups=(MASTERS, AUTHENTICATED)), User("guest", groups=(AUTHENTICATED,))
 PATIENCE = 30.0
@@ -60,10 +60,10 @@ def switched_on(store: Store, port: int) -> None:
 
 
 @asynccontextmanager
-async def filled(store: Store, folder: Path) -> AsyncIterator[Server]:
+async def filled(store: Store, folder: Path) -> AsyncIterator[HttpSession]:
     """A log store that the dashboard finds, with lines of guestbook, ledger and the node."""
     async with serving(folder) as server:
-        switched_on(store, server.port)
+        switched_on(store, server.address.place.port)
         lines = [
             document(1, "guestbook"),
             document(2, "ledger"),

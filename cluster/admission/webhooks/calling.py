@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import http.client
-import socket
 import ssl
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,6 +12,7 @@ import orjson
 
 from cluster.admission.request import Request
 from kube.objects import Json
+from web import blocking
 
 MAX_ANSWER = 3 * 1024 * 1024  # bytes, as for what clients send
 
@@ -58,31 +57,28 @@ def post(where: Place, bundle: str, body: Json, seconds: float) -> bytes:
     """
     path = f"{where.path}?timeout={seconds:.0f}s"
     url = f"https://{where.name}:{where.port}{path}"
-    connection = http.client.HTTPConnection(where.name, where.port, timeout=seconds)
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": "kube-apiserver-admission",
+    }
     try:
-        opened = socket.create_connection((where.address, where.port), seconds)
-        connection.sock = _context(bundle).wrap_socket(opened, server_hostname=where.name)
-        connection.request(
+        answer = blocking.request(
+            url,
             "POST",
-            path,
             orjson.dumps(body),
-            {
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                "User-Agent": "kube-apiserver-admission",
-            },
+            headers,
+            tls=_context(bundle),
+            connect=(where.address, where.port),
+            timeout=seconds,
+            limit=MAX_ANSWER,
         )
-        answer = connection.getresponse()
-        text = answer.read(MAX_ANSWER + 1)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise Unreachable(f'Post "{url}": {error or "timed out"}') from error
-    finally:
-        connection.close()
     if answer.status != 200:
-        raise Unreachable(f'Post "{url}": the answer is {answer.status}: {text[:200].decode(errors="replace")}')
-    if len(text) > MAX_ANSWER:
-        raise Unreachable(f'Post "{url}": the answer is larger than {MAX_ANSWER} bytes')
-    return text
+        words = answer.body[:200].decode(errors="replace")
+        raise Unreachable(f'Post "{url}": the answer is {answer.status}: {words}')
+    return answer.body
 
 
 @lru_cache(maxsize=64)

@@ -11,8 +11,8 @@ from datetime import date, timedelta
 
 import orjson
 
-from logs.connection import Server
 from logs.elastic.template import PREFIX
+from web.client import HttpSession
 
 log = logging.getLogger("logs.elastic.retention")
 
@@ -51,7 +51,7 @@ def expired(indices: Sequence[Index], today: date, days: int, max_bytes: int) ->
     return sorted(gone)
 
 
-async def sweep(server: Server, today: date, days: int, max_bytes: int) -> list[str]:
+async def sweep(server: HttpSession, today: date, days: int, max_bytes: int) -> list[str]:
     """One look; the names of the indices that were deleted. Raises OSError when Elasticsearch does not do it."""
     answer = await server.request("GET", f"/_cat/indices/{PREFIX}*?format=json&bytes=b&h=index,store.size")
     if answer.status >= 300:
@@ -67,11 +67,11 @@ async def sweep(server: Server, today: date, days: int, max_bytes: int) -> list[
     return names
 
 
-async def keep_swept(server: Server, days: int, max_bytes: int, every: float = EVERY) -> None:
+async def keep_swept(server: HttpSession, days: int, max_bytes: int, every: float = EVERY) -> None:
     """Looks again and again, until cancelled."""
     while True:
         try:
             await sweep(server, date.today(), days, max_bytes)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except OSError as error:
             log.warning("old indices could not be looked for: %r", error)
         await asyncio.sleep(every)

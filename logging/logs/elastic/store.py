@@ -6,17 +6,17 @@ helpers decode and encode again each document that is already encoded here.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from logs.connection import Answer, Server
 from logs.elastic.template import MESSAGE, NAME, NUMBERS, PLAIN_MESSAGE, PREFIX, template
 from logs.pairs import number, pairs
 from logs.record import OK, Document, Result, Unavailable
+from web.client import HttpSession
+from web.http1 import Response
 
 log = logging.getLogger("logs.elastic")
 
@@ -33,7 +33,7 @@ _LATER = frozenset({429, 502, 503, 504})
 class Elasticsearch:
     """A `logs.record.Store` over one Elasticsearch address."""
 
-    def __init__(self, server: Server, refresh: str = "30s", shards: int = 1, replicas: int = 0) -> None:
+    def __init__(self, server: HttpSession, refresh: str = "30s", shards: int = 1, replicas: int = 0) -> None:
         self._server = server
         self._templates = [template(refresh, shards, replicas, message) for message in (MESSAGE, PLAIN_MESSAGE)]
         self._prepared = False
@@ -61,10 +61,10 @@ class Elasticsearch:
                 break
         raise Unavailable(f"the index template is refused: {_words(answer)}")
 
-    async def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    async def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Response:
         try:
             return await self._server.request(method, path, body, headers)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except OSError as error:
             # It may come back empty, with other data: the template is put again first.
             self._prepared = False
             raise Unavailable(f"no answer from Elasticsearch: {error!r}") from error
@@ -95,7 +95,7 @@ def _with_numbers(body: bytes) -> bytes:
     return body[:-1] + b',"%b":%b}' % (NUMBERS.encode(), orjson.dumps(numbers)) if numbers else body
 
 
-def _accepted(answer: Answer) -> None:
+def _accepted(answer: Response) -> None:
     if answer.status < 300:
         return
     after = answer.headers.get("retry-after", "")
@@ -106,7 +106,7 @@ def _accepted(answer: Answer) -> None:
     )
 
 
-def _words(answer: Answer) -> str:
+def _words(answer: Response) -> str:
     return answer.body[:300].decode("utf-8", "replace")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any, NamedTuple
 
@@ -10,12 +9,12 @@ import orjson
 
 import environment
 from kube.objects import Json
-from logs.connection import Server
 from logs.elastic.template import NUMBERS, PREFIX
 from logs.query import fields, moments
 from logs.query.nodes import Node, Range, both
 from logs.search.backend import MAX_TIES, SAMPLE, Asked, Page, Place, Top, Unavailable, count_values, page_of
 from logs.search.dsl import Compiler, path
+from web.client import HttpSession
 
 Row = tuple[Place, bytes]
 INDICES = f"/{PREFIX}*"
@@ -38,7 +37,7 @@ class Elastic:
     name = "elasticsearch"
     dropped_until = 0  # the shippers drop there, and keep no account
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: HttpSession) -> None:
         self._server = server
         self._refreshed = -REFRESH
         self._answered = False
@@ -47,14 +46,14 @@ class Elastic:
     def at(cls, url: str) -> Elastic:
         """With the credentials that the environment has. Raises ValueError."""
         words = environment.LOG_STORE_AUTHORIZATION.get()
-        return cls(Server(url, (lambda: {"Authorization": words}) if words else dict, timeout=TIMEOUT))
+        return cls(HttpSession(url, (lambda: {"Authorization": words}) if words else dict, timeout=TIMEOUT, again=True))
 
     async def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
         try:
             answer = await self._server.request(
                 method, path, orjson.dumps(body) if body else b"", {"Content-Type": "application/json"}
             )
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except OSError as error:
             raise Unavailable(f"no answer from Elasticsearch: {error or type(error).__name__}") from error
         if answer.status >= 300:
             raise Unavailable(f"Elasticsearch answers {answer.status}: {_reason(answer.body)}")

@@ -14,12 +14,11 @@ from itertools import chain
 from typing import Any
 
 import environment
+from client.api import Client
 from client.kubeconfig import Config, KubeconfigError
-from logs.connection import Server
 from logs.record import Origin, Store
 from logs.ship import metrics
 from logs.ship.agent import Agent
-from logs.ship.api import Api
 from logs.ship.catalog import Where, containers, programs
 from logs.ship.deadletters import DeadLetters
 from logs.ship.events import KEY, Events
@@ -27,6 +26,7 @@ from logs.ship.metadata import Pods
 from logs.ship.options import api, parse
 from logs.ship.positions import Positions
 from logs.ship.sending import Sender
+from web.client import HttpSession
 from web.http1 import METRICS, TEXT
 from web.limits import Limits
 from web.server import Answer, Page, Request, routes, text
@@ -49,7 +49,7 @@ class Program:
         self._options = options
         self._metrics = metrics.Metrics()
         self._positions = Positions(options.state_dir)
-        self._api = Api(config) if config else None
+        self._api = Client(config, connections=2, user_agent="binnacle-log-shipper") if config else None
         self._sender = Sender(self._store(), DeadLetters(options.state_dir), self._metrics, self._positions.save)
         self._pods = Pods(self._api, options.node, self._redescribe) if self._api else None
         self._agent = Agent(self._find, self._describe, self._positions, self._sender, self._metrics)
@@ -63,14 +63,16 @@ class Program:
 
         return Elasticsearch(_server(self._options.elasticsearch), self._options.refresh)
 
-    async def _embedded(self) -> Server:
+    async def _embedded(self) -> HttpSession:
         """Where the embedded store listens. Raises ApiStatusError, OSError or LookupError while that is not known."""
         if self._options.ingest or self._api is None:
-            return Server(self._options.ingest, self._api.headers if self._api else dict)
+            return HttpSession(self._options.ingest, self._api.headers if self._api else dict, again=True)
         service = (await self._api.get(SERVICE))["spec"]
         address = service["clusterIP"]
-        return Server(
-            f"http://{f'[{address}]' if ':' in address else address}:{service['ports'][0]['port']}", self._api.headers
+        return HttpSession(
+            f"http://{f'[{address}]' if ':' in address else address}:{service['ports'][0]['port']}",
+            self._api.headers,
+            again=True,
         )
 
     def _find(self) -> Iterator[Where]:
@@ -166,9 +168,9 @@ class Program:
         await asyncio.Event().wait()
 
 
-def _server(url: str) -> Server:
+def _server(url: str) -> HttpSession:
     words = environment.LOG_STORE_AUTHORIZATION.get()
-    return Server(url, (lambda: {"Authorization": words}) if words else dict)
+    return HttpSession(url, (lambda: {"Authorization": words}) if words else dict, again=True)
 
 
 def main() -> None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 
 from client.errors import ApiStatusError
-from logs.connection import Answer, Server
 from logs.record import OK, Document, Result, Unavailable
+from web.client import HttpSession
+from web.http1 import Response
 
 
 class Ingest:
     """POST /ingest of NDJSON to the server that `find` tells of; asked again when that does not answer."""
 
-    def __init__(self, find: Callable[[], Awaitable[Server]]) -> None:
+    def __init__(self, find: Callable[[], Awaitable[HttpSession]]) -> None:
         self._find = find
-        self._server: Server | None = None
+        self._server: HttpSession | None = None
 
     async def write(self, batch: Sequence[Document]) -> list[Result]:
         answer = await self._post(b"".join(document.line + b"\n" for document in batch))
@@ -33,12 +33,12 @@ class Ingest:
             results[entry["line"]] = Result(entry["status"], entry.get("reason") or "")
         return results
 
-    async def _post(self, body: bytes) -> Answer:
+    async def _post(self, body: bytes) -> Response:
         try:
             if self._server is None:
                 self._server = await self._find()
             return await self._server.request("POST", "/ingest", body, {"Content-Type": "application/x-ndjson"})
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, ApiStatusError, LookupError) as error:
+        except (OSError, ApiStatusError, LookupError) as error:
             await self.close()
             raise Unavailable(f"no answer from the log store: {error!r}") from error
 

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from logs.connection import Answer
 from logs.elastic.store import Elasticsearch, encode
 from logs.pairs import number
 from logs.record import Document, Origin, Unavailable
+from web.http1 import Response
 
 TIME = "2026-11-21T23:59:59.999999999Z"
 DOCUMENTS = [
@@ -22,11 +22,11 @@ DOCUMENTS = [
 class Server:
     """Gives out answers in turn; an exception is raised."""
 
-    def __init__(self, *answers: Answer | Exception) -> None:
+    def __init__(self, *answers: Response | Exception) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[str, str, bytes]] = []
 
-    async def request(self, method: str, path: str, body: bytes = b"", headers: object = None) -> Answer:
+    async def request(self, method: str, path: str, body: bytes = b"", headers: object = None) -> Response:
         self.asked.append((method, path.partition("?")[0], body))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -37,16 +37,16 @@ class Server:
         pass
 
 
-def answer(status: int, body: Any = None, **headers: str) -> Answer:
-    return Answer(status, headers, orjson.dumps(body or {}))
+def answer(status: int, body: Any = None, **headers: str) -> Response:
+    return Response(status, headers, orjson.dumps(body or {}))
 
 
-def items(*outcomes: tuple[int, str]) -> Answer:
+def items(*outcomes: tuple[int, str]) -> Response:
     rows = [{"create": {"status": status, **({"error": {"type": kind}} if kind else {})}} for status, kind in outcomes]
     return answer(200, {"errors": any(kind for _, kind in outcomes), "items": rows})
 
 
-def written(*answers: Answer | Exception) -> tuple[list[str], Server]:
+def written(*answers: Response | Exception) -> tuple[list[str], Server]:
     server = Server(*answers)
     store = Elasticsearch(server)  # type: ignore[arg-type]
     return [result.status for result in asyncio.run(store.write(DOCUMENTS))], server
@@ -108,7 +108,7 @@ def test_a_server_without_match_only_text_gets_text() -> None:
         (TimeoutError(), None, False),
     ],
 )
-def test_a_whole_batch_is_refused(reply: Answer | Exception, after: float | None, too_large: bool) -> None:
+def test_a_whole_batch_is_refused(reply: Response | Exception, after: float | None, too_large: bool) -> None:
     with pytest.raises(Unavailable) as caught:
         written(answer(200), reply)
     assert (caught.value.retry_after, caught.value.too_large) == (after, too_large)

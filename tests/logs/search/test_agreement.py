@@ -101,13 +101,13 @@ def test_the_embedded_store_answers_as_a_plain_matcher(tmp_path: Path) -> None:
 
 @pytest.mark.serial
 def test_elasticsearch_answers_as_a_plain_matcher(elasticsearch: Elasticsearch) -> None:
-    from logs.connection import Server
     from logs.elastic.store import Elasticsearch as Store
     from logs.record import Document
     from logs.search.elastic import Elastic
+    from web.client import HttpSession
 
     async def run() -> None:
-        server, found = Server(elasticsearch.url), documents(2)
+        server, found = HttpSession(elasticsearch.url), documents(2)
         store, backend = Store(server), Elastic(server)
         batch = [
             Document(one["_id"], one["@timestamp"], orjson.dumps({k: v for k, v in one.items() if k != "_id"}))

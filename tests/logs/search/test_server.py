@@ -15,13 +15,13 @@ import orjson
 from client.kubeconfig import Config
 from kube import clock
 from logs.access import Access
-from logs.connection import Server
 from logs.exposition import Tally
 from logs.index.backend import Embedded
 from logs.index.parts import Bounds, Parts
 from logs.index.writer import Writer
 from logs.query import moments
 from logs.server import Pages
+from web.client import HttpSession
 
 ALL = {"logs": None, "events": None, "nodes": True}
 
@@ -42,7 +42,9 @@ def document(number: int, namespace: str = "shop", source: str = "container", **
 
 
 @asynccontextmanager
-async def serving(folder: Path, access: Access | None = None, bounds: Bounds | None = None) -> AsyncIterator[Server]:
+async def serving(
+    folder: Path, access: Access | None = None, bounds: Bounds | None = None
+) -> AsyncIterator[HttpSession]:
     """A store in this process, and a line to it."""
     loop = asyncio.get_running_loop()
     parts = Parts(folder, bounds or Bounds())
@@ -53,7 +55,7 @@ async def serving(folder: Path, access: Access | None = None, bounds: Bounds | N
     writer = Writer(parts, committed)
     pages = Pages(Embedded(parts, writer), access or Access(None), Tally(), writer)
     web = pages.web()
-    server = Server(f"http://127.0.0.1:{await web.listen('127.0.0.1', 0)}", connections=8)
+    server = HttpSession(f"http://127.0.0.1:{await web.listen('127.0.0.1', 0)}", connections=8)
     try:
         yield server
     finally:
@@ -62,7 +64,7 @@ async def serving(folder: Path, access: Access | None = None, bounds: Bounds | N
         await pages.close()
 
 
-def served(folder: Path, work: Callable[[Server], Awaitable[None]], **more: Any) -> None:
+def served(folder: Path, work: Callable[[HttpSession], Awaitable[None]], **more: Any) -> None:
     async def run() -> None:
         async with serving(folder, **more) as server:
             await work(server)
@@ -70,14 +72,14 @@ def served(folder: Path, work: Callable[[Server], Awaitable[None]], **more: Any)
     asyncio.run(run())
 
 
-async def ask(server: Server, what: str, token: str = "", **body: Any) -> Any:
+async def ask(server: HttpSession, what: str, token: str = "", **body: Any) -> Any:
     """Status and answer."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = await server.request("POST", f"/{what}", orjson.dumps(body), headers)
     return answer.status, orjson.loads(answer.body)
 
 
-async def fill(server: Server) -> None:
+async def fill(server: HttpSession) -> None:
     lines = [
         document(1),
         document(2, "bank"),
@@ -94,7 +96,7 @@ async def fill(server: Server) -> None:
 
 
 def test_lines_go_in_and_come_out_within_the_scope(tmp_path: Path) -> None:
-    async def work(server: Server) -> None:
+    async def work(server: HttpSession) -> None:
         await fill(server)
         seen = {}
         for name, scope in {
@@ -121,7 +123,7 @@ def test_lines_go_in_and_come_out_within_the_scope(tmp_path: Path) -> None:
 
 
 def test_a_download_that_is_cut_says_so(tmp_path: Path) -> None:
-    async def work(server: Server) -> None:
+    async def work(server: HttpSession) -> None:
         await fill(server)
         for form, last in (
             ("text", b"[cut after 3 lines: choose a shorter time or a narrower query]"),
@@ -135,7 +137,7 @@ def test_a_download_that_is_cut_says_so(tmp_path: Path) -> None:
 
 
 def test_around_a_line_are_those_of_its_container_and_only_in_scope(tmp_path: Path) -> None:
-    async def work(server: Server) -> None:
+    async def work(server: HttpSession) -> None:
         await fill(server)
         line = (await ask(server, "search", query="level:error", scope=ALL))[1]["lines"][0]
         found = (await ask(server, "around", line=line, scope=ALL, limit=5))[1]
@@ -147,7 +149,7 @@ def test_around_a_line_are_those_of_its_container_and_only_in_scope(tmp_path: Pa
 
 
 def test_questions_that_can_not_be_answered_say_what_is_wrong(tmp_path: Path) -> None:
-    async def work(server: Server) -> None:
+    async def work(server: HttpSession) -> None:
         assert await ask(server, "search", query="a lebel:x", scope=ALL) == (
             400,
             {
@@ -179,7 +181,7 @@ def test_questions_that_can_not_be_answered_say_what_is_wrong(tmp_path: Path) ->
 
 
 def test_a_full_disk_is_answered_with_try_again(tmp_path: Path) -> None:
-    async def work(server: Server) -> None:
+    async def work(server: HttpSession) -> None:
         answer = await server.request("POST", "/ingest", document(1))
         assert answer.status == 503 and answer.headers["retry-after"] == "10"
         assert "MiB are free" in orjson.loads(answer.body)["error"]
@@ -188,9 +190,9 @@ def test_a_full_disk_is_answered_with_try_again(tmp_path: Path) -> None:
 
 
 def test_who_follows_is_told_each_line_and_that_the_store_lives(tmp_path: Path) -> None:
-    async def work(server: Server) -> None:
+    async def work(server: HttpSession) -> None:
         body = orjson.dumps({"query": "line", "scope": {"logs": ["shop"], "events": [], "nodes": False}})
-        async with server.open("/tail", 60, "POST", body) as (answer, pieces):
+        async with server.open("POST", "/tail", 60, body) as (answer, pieces):
             assert answer.status == 200
             assert orjson.loads(await anext(pieces)) == {"beat": True}
             await fill(server)
@@ -203,7 +205,7 @@ def test_who_follows_is_told_each_line_and_that_the_store_lives(tmp_path: Path) 
 
 
 def test_the_metrics_are_there(tmp_path: Path) -> None:
-    async def work(server: Server) -> None:
+    async def work(server: HttpSession) -> None:
         await fill(server)
         text = (await server.request("GET", "/metrics")).body.decode()
         assert "binnacle_log_store_lines_total 7\n" in text and 'backend="embedded"' in text
@@ -214,7 +216,7 @@ def test_the_metrics_are_there(tmp_path: Path) -> None:
 
 
 def test_lines_that_were_dropped_for_room_are_counted_and_told(tmp_path: Path) -> None:
-    async def work(server: Server) -> None:
+    async def work(server: HttpSession) -> None:
         for number in range(4):
             assert (await server.request("POST", "/ingest", document(number))).status == 200
         text = (await server.request("GET", "/metrics")).body.decode()

@@ -12,16 +12,16 @@ import pytest
 from aiohttp import web
 
 from client import Config
-from client.wire import FAILURES
 from config import pki
 from monitoring.history.entities import NODE, WORKLOAD
 from monitoring.history.figures import CPU, FS, MEMORY, MISSING, RX
 from monitoring.history.history import History
-from monitoring.queries.grid import Line
+from monitoring.queries.grid import Series
 from monitoring.scraping.kubelets import KubeletError, Kubelets
 from monitoring.scraping.page import Reader
 from monitoring.scraping.scraper import Scraper
 from tests.monitoring import cluster
+from web.client import FAILURES
 
 START = 1_800_000_000
 PAGE = b"""# HELP cadvisor_version_info x
@@ -137,7 +137,7 @@ def test_a_sum_is_steady_though_kubelets_measure_in_a_time_of_their_own(tmp_path
             found += scraper.read(node, page.encode(), 0)
         scraper.keep((START + t) * 1000, found)
     [number] = [n for n, e in history.entities(0, kind=WORKLOAD) if e.workload == "Deployment/web"]
-    rates = Line(CPU, (START + 60) * 1000, 15_000, 32, False, False)
+    rates = Series(CPU, (START + 60) * 1000, 15_000, 32, False, False)
     for _, pieces in history.samples([number], (CPU,), START * 1000, (START + 3600) * 1000):
         rates.add(*pieces[CPU])
     assert [value for value in rates.values() if value is not None] == pytest.approx([0.4] * 32, rel=0.01)

@@ -101,7 +101,7 @@ def test_rounds_go_on_while_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> No
         await one._going
         asked = machine.asked["a"]
         await asyncio.sleep(0.7)
-        assert machine.asked["a"] == asked and not one._lines._idle, "nobody asks: no rounds, no connections"
+        assert machine.asked["a"] == asked and not one._pool._idle, "nobody asks: no rounds, no connections"
         assert set((await one.latest(kubelets)).nodes) == {"a"} and machine.asked["a"] == asked + 1
 
     run(story)

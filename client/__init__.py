@@ -32,7 +32,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """`Client` and `Reflector` when they are first asked for.
 
-    aiohttp takes 12 MiB, which programs with a transport of their own save; asyncio 5, for those without a loop.
+    asyncio and TLS take 5 MiB, which programs without a loop save.
     """
     if name == "Client":
         from client.api import Client

@@ -70,7 +70,9 @@ class AddonAdminSite(AdminSite):
             *super().get_urls(),
         ]
 
-    def index(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
+    def index(  # type: ignore[override] # may send elsewhere, where the site's own only renders
+        self, request: HttpRequest, extra_context: Context | None = None
+    ) -> HttpResponse:
         if not may_see_addons(request):
             return redirect(f"{self.name}:app_list", app_label="cluster")
         return render(

@@ -82,7 +82,8 @@ def _filled(node: yaml.Node, values: list[str], structured: Set[int], loader: An
         return node
     whole, plain = _MARKED.fullmatch(node.value), not node.style
     if whole and plain and int(whole[1]) in structured:
-        return _loader()(json.dumps(json.loads(values[int(whole[1])] or "null"))).get_single_node()
+        filled: yaml.Node = _loader()(json.dumps(json.loads(values[int(whole[1])] or "null"))).get_single_node()
+        return filled
     text = _MARKED.sub(lambda match: values[int(match[1])], node.value)
     # Only what has no quotes may be a number: the tag of a quoted scalar stays a string's.
     tag = loader.resolve(yaml.ScalarNode, text, (True, False)) if plain else node.tag

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,8 @@ async def searches(backend: Backend, start: int) -> dict[str, Any]:
     for name, text in QUESTIONS.items():
         asked = Asked(parse(text), start, start + SPAN + 10**9)
         found[name] = {
-            "search": await timed(lambda asked=asked: backend.search(asked, 200, True, None)),
-            "histogram": await timed(lambda asked=asked: backend.histogram(asked, 300_000)),
+            "search": await timed(partial(backend.search, asked, 200, True, None)),
+            "histogram": await timed(partial(backend.histogram, asked, 300_000)),
         }
     asked = Asked(parse(""), start, start + SPAN + 10**9)
     found["top_pods"] = await timed(lambda: backend.top(asked, fields.POD, 10))

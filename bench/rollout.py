@@ -50,7 +50,8 @@ async def measure(target: Target) -> dict[str, object]:
         orjson.dumps({"spec": {"replicas": REPLICAS}}),
         content_type="application/merge-patch+json",
     )
-    ready, marks = 0, {}
+    ready = 0
+    marks: dict[str, float] = {}
     while ready < REPLICAS:
         await asyncio.sleep(0.05)
         status = orjson.loads(await connection.request("GET", f"{DEPLOYMENT}/rollout")).get("status", {})

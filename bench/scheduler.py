@@ -99,7 +99,7 @@ def measure(nodes: int, pods: int) -> Json:
         spent["plan"] += time.thread_time() - started
         return result
 
-    scheduler.framework.place = timed  # type: ignore[method-assign]
+    scheduler.framework.place = timed  # type: ignore[method-assign, assignment]
     started, cpu = time.perf_counter(), time.process_time()
     scheduler.run(seconds=300)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu

@@ -125,7 +125,8 @@ class Client:
         return response.body
 
     async def get(self, path: str, params: Params | None = None) -> Json:
-        return orjson.loads(await self.raw("GET", path, params))
+        found: Json = orjson.loads(await self.raw("GET", path, params))
+        return found
 
     async def list(
         self,
@@ -151,18 +152,22 @@ class Client:
             query["continue"] = token
 
     async def create(self, path: str, obj: Json, params: Params | None = None) -> Json:
-        return orjson.loads(await self.raw("POST", path, params, orjson.dumps(obj)))
+        created: Json = orjson.loads(await self.raw("POST", path, params, orjson.dumps(obj)))
+        return created
 
     async def update(self, path: str, obj: Json, params: Params | None = None) -> Json:
-        return orjson.loads(await self.raw("PUT", path, params, orjson.dumps(obj)))
+        updated: Json = orjson.loads(await self.raw("PUT", path, params, orjson.dumps(obj)))
+        return updated
 
     async def patch(self, path: str, patch: Any, content_type: str = MERGE_PATCH, params: Params | None = None) -> Json:
-        return orjson.loads(await self.raw("PATCH", path, params, orjson.dumps(patch), content_type))
+        patched: Json = orjson.loads(await self.raw("PATCH", path, params, orjson.dumps(patch), content_type))
+        return patched
 
     async def delete(self, path: str, options: Json | None = None, params: Params | None = None) -> Json:
         """`options` is a DeleteOptions body: gracePeriodSeconds, preconditions, propagationPolicy."""
         body = orjson.dumps({"kind": "DeleteOptions", "apiVersion": "v1", **options}) if options else None
-        return orjson.loads(await self.raw("DELETE", path, params, body))
+        answer: Json = orjson.loads(await self.raw("DELETE", path, params, body))
+        return answer
 
     async def stream(self, path: str, params: Params, timeout: float) -> AsyncIterator[Json]:
         """The JSON documents of a watch, one a line, until the server ends it or `timeout` seconds are over."""

@@ -37,8 +37,6 @@ WINDOW = 10_000  # revisions of the log that one list of changes looks through
 HISTORY = 20  # changes on an object's page
 NAMESPACES = 500  # in the filter
 
-Json = dict[str, Any]
-
 
 def moment(seconds: float) -> str:
     """Epoch seconds as `2026-01-02 03:04:05`, UTC."""
@@ -57,16 +55,19 @@ def kind_name(row: Object | Change) -> str:
     return found.kind if found else row.storage
 
 
-class Pages(Paginator):
+class Pages(Paginator):  # type: ignore[type-arg] # subscriptable in the types only, as Page and ModelAdmin
     """Counts no further than it pages; passes over earlier pages in the index of keys, without their rows."""
+
+    object_list: QuerySet[Any]
 
     @cached_property
     def count(self) -> int:
         return self.object_list[:MOST].count()
 
-    def page(self, number: int | str) -> Page:
+    def page(self, number: int | str) -> Page[Any]:
         found = super().page(number)
-        keys = list(found.object_list.values_list("pk", flat=True))
+        rows: Any = found.object_list
+        keys = list(rows.values_list("pk", flat=True))
         found.object_list = self.object_list.filter(pk__in=keys)
         return found
 
@@ -149,7 +150,7 @@ def newest_revision() -> int:
     return found or 0
 
 
-class ReadOnly(admin.ModelAdmin):
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     """A list and a page a row, for who has the permission; nothing that writes has an address."""
 
     actions = None
@@ -217,7 +218,7 @@ class ReadOnly(admin.ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only the filters' own: else `?body__contains=` would tell what `redact` hides."""
-        return any(lookup == one.parameter_name for one in self.list_filter)
+        return any(lookup == getattr(one, "parameter_name", None) for one in self.list_filter)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -16,7 +16,6 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -24,6 +23,7 @@ from cluster import crypto
 from cluster.store import Key, Store, Write
 from kube import clock
 from kube.errors import ApiError
+from kube.objects import Json
 
 FORMAT = "binnacle-backup/1"
 
@@ -75,7 +75,7 @@ def restore(store: Store, path: Path) -> int:
     return len(objects)
 
 
-def read(path: Path) -> tuple[dict[str, Any], list[tuple[Key, dict[str, Any]]]]:
+def read(path: Path) -> tuple[Json, list[tuple[Key, Json]]]:
     """The header and the objects of a backup, checked. Raises BackupError."""
     try:
         lines = list(_lines(path))
@@ -87,17 +87,18 @@ def read(path: Path) -> tuple[dict[str, Any], list[tuple[Key, dict[str, Any]]]]:
     return lines[0], objects
 
 
-def _body(path: Path, kept: str) -> dict[str, Any]:
+def _body(path: Path, kept: str) -> Json:
     from cryptography.exceptions import InvalidTag
 
     try:
-        return orjson.loads(crypto.reveal(base64.b64decode(kept)))
+        body: Json = orjson.loads(crypto.reveal(base64.b64decode(kept)))
+        return body
     except InvalidTag as error:
         where = crypto.key_path()
         raise BackupError(f"{path} was made with another encryption key: put that key at {where}") from error
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path) -> Iterator[Json]:
     digest, count = hashlib.blake2b(digest_size=16), -1
     with gzip.open(path, "rb") as packed, io.BufferedReader(packed) as source:
         for data in source:

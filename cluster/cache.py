@@ -17,7 +17,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice, takewhile
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import orjson
@@ -25,6 +25,7 @@ import orjson
 from cluster import hints
 from cluster.store import Change, Key, Store, Stored
 from kube.errors import Gone
+from kube.objects import Json
 
 log = logging.getLogger(__name__)
 
@@ -108,18 +109,20 @@ class Entry:
         """The owner that manages the object."""
         return next((owner for owner in self.owners if owner.controller), None)
 
-    def object(self) -> dict[str, Any]:
+    def object(self) -> Json:
         """The object decoded afresh: the caller may change it."""
-        return orjson.loads(self.body)
+        obj: Json = orjson.loads(self.body)
+        return obj
 
-    def shared(self) -> dict[str, Any]:
+    def shared(self) -> Json:
         """The object decoded once for many readers, who must not change it: for the few that every write looks at."""
         return _shared(self.body)
 
 
 @lru_cache(maxsize=256)
-def _shared(body: bytes) -> dict[str, Any]:
-    return orjson.loads(body)
+def _shared(body: bytes) -> Json:
+    obj: Json = orjson.loads(body)
+    return obj
 
 
 class Event(NamedTuple):

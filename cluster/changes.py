@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import orjson
+
+from kube.objects import Json
 
 
 class Key(NamedTuple):
@@ -30,7 +32,7 @@ class Write(NamedTuple):
 
     op: Literal["create", "update", "delete"]
     key: Key
-    body: dict[str, Any] | None = None
+    body: Json | None = None
     expect: int | None = None
     claims: Sequence[tuple[str, str]] | None = None
 
@@ -57,8 +59,9 @@ class Stored(NamedTuple):
     body: bytes
 
     @property
-    def obj(self) -> dict[str, Any]:
-        return orjson.loads(self.body)
+    def obj(self) -> Json:
+        obj: Json = orjson.loads(self.body)
+        return obj
 
 
 TYPES = {"A": "ADDED", "M": "MODIFIED", "D": "DELETED"}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import environment
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 # A body is JSON and begins with "{"; an encrypted one begins with this byte, then 12 bytes of nonce.
 MARK = b"\x01"
@@ -19,7 +22,7 @@ def key_path() -> Path:
 
 
 @cache
-def _cipher(path: str) -> Any:
+def _cipher(path: str) -> AESGCM:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     key = Path(path).read_bytes()

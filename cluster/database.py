@@ -192,7 +192,8 @@ class Database:
             done += size
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        return self.execute(sql, parameters).fetchall()
+        found: list[Row] = self.execute(sql, parameters).fetchall()
+        return found
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first column of the first row, None when there is no row."""

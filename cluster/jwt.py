@@ -68,7 +68,8 @@ class Signer:
         from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
         if not self.elliptic:
-            return self.key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+            signature: bytes = self.key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+            return signature
         r, s = utils.decode_dss_signature(self.key.sign(message, ec.ECDSA(hashes.SHA256())))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 

@@ -23,6 +23,7 @@ from django.db import models
 
 from cluster import crypto
 from kube import registry
+from kube.objects import Json
 
 
 class Cluster(models.Model):
@@ -42,7 +43,7 @@ class Cluster(models.Model):
         return self.name
 
 
-class RevisionField(models.BigIntegerField):
+class RevisionField(models.BigIntegerField):  # type: ignore[type-arg] # subscriptable in the types only
     """A 64-bit number that SQLite takes as the row's own id, so that the log is one table in order, without an index."""
 
     def db_type(self, connection: Any) -> str | None:
@@ -77,9 +78,9 @@ class Change(models.Model):
         ]
 
     @property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Json:
         """The object at this revision as a JSON document."""
-        found: dict[str, Any] = orjson.loads(crypto.reveal(bytes(self.body)))
+        found: Json = orjson.loads(crypto.reveal(bytes(self.body)))
         return found
 
 
@@ -118,7 +119,7 @@ class Object(models.Model):
         return int(self.state_id)
 
     @property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Json:
         """The object as a JSON document."""
         return self.state.document
 

@@ -44,7 +44,8 @@ def run(plan: Plan[T], store: Store) -> T:
         while True:
             step = plan.send(step.call() if isinstance(step, Ask) else store.write_many(step.writes, step.atomic))
     except StopIteration as done:
-        return done.value
+        value: T = done.value
+        return value
 
 
 async def arun(plan: Plan[T], store: Store) -> T:
@@ -58,7 +59,8 @@ async def arun(plan: Plan[T], store: Store) -> T:
                 else await store.awrite_many(step.writes, step.atomic)
             )
     except StopIteration as done:
-        return done.value
+        value: T = done.value
+        return value
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import environment
 from addons.catalogue import NAMESPACE, catalogue
@@ -27,6 +26,7 @@ from config.installation import Installation
 from config.preflight import Refused
 from config.processes import ROOT
 from kube import clock, conditions
+from kube.objects import Json
 from web import blocking
 
 READY_TIMEOUT = 150.0  # seconds from the start of the processes until the cluster is usable
@@ -229,7 +229,7 @@ class Answered(OSError):
         self.status = status
 
 
-def _get(at: Installation, token: str, path: str) -> dict[str, Any]:
+def _get(at: Installation, token: str, path: str) -> Json:
     answer = blocking.request(
         f"https://127.0.0.1:{at.api_port}{path}",
         headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
@@ -238,7 +238,8 @@ def _get(at: Installation, token: str, path: str) -> dict[str, Any]:
     )
     if answer.status >= 400:
         raise Answered(answer.status)
-    return json.loads(answer.body)
+    found: Json = json.loads(answer.body)
+    return found
 
 
 def login_token(at: Installation) -> subprocess.Popen[str]:

@@ -120,7 +120,8 @@ class NodeLifecycleController(Controller):
                 obj.get("spec", {}).pop("taints", None)
 
         try:
-            return ctx.session.mutate("nodes", "", node["metadata"]["name"], taint)
+            written: Json = ctx.session.mutate("nodes", "", node["metadata"]["name"], taint)
+            return written
         except NotFound:
             return node
 

@@ -98,7 +98,8 @@ class ReplicaSetController(Controller):
 
 def _difference(rs: Json, held: Sequence[Pod]) -> int:
     """Active pods minus wanted ones."""
-    return sum(pod.active for pod in held) - rs["spec"].get("replicas", 1)
+    surplus: int = sum(pod.active for pod in held) - rs["spec"].get("replicas", 1)
+    return surplus
 
 
 def status(rs: Json, held: Sequence[Pod], error: ApiError | None, now: float) -> Json:

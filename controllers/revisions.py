@@ -41,7 +41,8 @@ def template_of(revision: Json) -> Json:
 def hash_of(revision: Json) -> str:
     """The hash in the labels of a revision."""
     labels = revision["metadata"].get("labels") or {}
-    return labels.get(HASH_LABEL) or labels.get(REVISION_LABEL) or revision["metadata"]["name"].rpartition("-")[2]
+    found: str = labels.get(HASH_LABEL) or labels.get(REVISION_LABEL) or revision["metadata"]["name"].rpartition("-")[2]
+    return found
 
 
 def newest(ctx: Context, owner: Json, revisions: list[Json], hash_label: str, collisions: int) -> tuple[Json, int]:

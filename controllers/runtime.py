@@ -24,7 +24,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controllers import metrics
 from controllers.metrics import Durations
@@ -33,6 +33,7 @@ from controllers.workqueue import Batch, Outcome, WorkQueue
 if TYPE_CHECKING:
     from cluster.cache import Cache, Entry, Event
     from cluster.store import Key
+    from cluster.verbs import Session
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Watch:
 class Context:
     """What a reconcile works with. `now()` is the time in epoch seconds; tests replace it."""
 
-    session: Any  # cluster.verbs.Session
+    session: Session
     cache: Cache
     now: Callable[[], float] = time.time
 

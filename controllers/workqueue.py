@@ -183,7 +183,8 @@ class WorkQueue:
         backoff = self._backoff
         limits = (backoff.base * 1000, backoff.cap * 1000, backoff.jitter, pause * 1000)
         try:
-            return self._run(lua.DONE, self._now(), token, *limits, *arguments)
+            answer: list[int] = self._run(lua.DONE, self._now(), token, *limits, *arguments)
+            return answer
         finally:
             self._under_way.discard(token)
 
@@ -234,7 +235,9 @@ def recover(redis: Redis, worker: str, queues: Sequence[WorkQueue]) -> list[int]
     states = [queue.under_way() for queue in queues]
     numbers, tokens = [number for number, _ in states], [token for _, held in states for token in held]
     keys = [name for queue in queues for name in queue.names]
-    return redis.register_script(lua.RECOVER)(keys, [LEASE_PREFIX, time.time() * 1000, worker, *numbers, *tokens])
+    arguments: list[str | int | float] = [LEASE_PREFIX, time.time() * 1000, worker, *numbers, *tokens]
+    recovered: list[int] = redis.register_script(lua.RECOVER)(keys, arguments)
+    return recovered
 
 
 def poll(redis: Redis, queues: Sequence[WorkQueue], now: float | None = None, wake_ttl: int = WAKE_TTL) -> list[State]:

@@ -212,4 +212,5 @@ def _images(obj: Json) -> str:
     spec = obj.get("spec") or {}
     template = (spec.get("jobTemplate") or {}).get("spec", {}).get("template") or spec.get("template") or {}
     items = (template.get("spec") or {}).get("containers") or ()
-    return _bound(", ".join(str(item.get("image", "")) for item in items))
+    text: str = _bound(", ".join(str(item.get("image", "")) for item in items))
+    return text

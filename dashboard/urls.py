@@ -1,5 +1,7 @@
 """The dashboard's addresses, of pages and of sockets. There is none that changes a cluster."""
 
+from typing import Any, cast
+
 from django.urls import path, re_path
 
 from dashboard import logsearch_download, views
@@ -19,8 +21,9 @@ urlpatterns = [
 
 _CLUSTER = r"^c/(?P<cluster>[a-z0-9][a-z0-9.-]{0,62})/"
 
-websocket_urlpatterns = [
-    re_path(_CLUSTER + r"live$", LiveConsumer.as_asgi()),
-    re_path(_CLUSTER + r"log$", LogConsumer.as_asgi()),
-    re_path(_CLUSTER + r"logsearch$", LogSearchConsumer.as_asgi()),
+_SOCKETS = {"live": LiveConsumer, "log": LogConsumer, "logsearch": LogSearchConsumer}
+
+# Django's types know no ASGI application as the target of a path; Channels' URLRouter takes nothing else.
+websocket_urlpatterns: list[Any] = [
+    re_path(f"{_CLUSTER}{name}$", cast(Any, consumer.as_asgi())) for name, consumer in _SOCKETS.items()
 ]

@@ -19,12 +19,12 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 INSECURE, VERIFIED, DISABLED = POD_RECORDS = "insecure", "verified", "disabled"
 RESOLVED = Path("/run/systemd/resolve/resolv.conf")  # the servers behind systemd-resolved's own address
 Server = tuple[str, int]
-T = TypeVar("T", list, dict)
+T = TypeVar("T", list[Any], dict[str, Any])
 
 
 class ConfigError(ValueError):

@@ -49,7 +49,8 @@ def selector(value: Mapping[str, Any] | None) -> str:
 
 
 def _requirement(expression: Mapping[str, Any]) -> str:
-    key, operator = expression.get("key", ""), expression.get("operator")
+    key: str = expression.get("key", "")
+    operator = expression.get("operator")
     if operator == "Exists":
         return key
     if operator == "DoesNotExist":

@@ -44,9 +44,10 @@ class Quantity:
 
 def _scaled(number: int, power: int) -> int:
     """`number * 10**power` rounded away from zero to a whole number."""
+    factor: int = 10 ** abs(power)
     if power >= 0:
-        return number * 10**power
-    up = -(-abs(number) // 10**-power)
+        return number * factor
+    up = -(-abs(number) // factor)
     return up if number > 0 else -up
 
 

@@ -139,7 +139,7 @@ class PodWorker:
         self._failures += 1
         expected = isinstance(error, (OSError, ApiStatusError, VolumeError))
         log.warning("pod %s: %s", podutil.full_name(self.pod), error, exc_info=None if expected else error)
-        return min(RETRY[0] * 2 ** min(self._failures, 10), RETRY[1])
+        return min(RETRY[0] * (1 << min(self._failures, 10)), RETRY[1])
 
     def _close(self) -> None:
         self.probes.close()

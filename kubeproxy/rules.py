@@ -143,5 +143,6 @@ def _endpoints(slices: list[Json], port_name: str, protocol: str, node: str) -> 
 def _port_number(piece: Json, name: str, protocol: str) -> int | None:
     for port in piece.get("ports") or []:
         if (port.get("name") or "") == name and port.get("protocol", "TCP") == protocol:
-            return port.get("port")
+            number: int | None = port.get("port")
+            return number
     return None

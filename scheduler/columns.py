@@ -70,7 +70,8 @@ class Amount:
 
     def of(self, name: str, where: Where) -> Array:
         row = self.row(name)  # first: a new row may replace the array
-        return self.cells[row][where]
+        column: Array = self.cells[row][where]
+        return column
 
     def at(self, name: str, slot: int) -> int:
         row = self.row(name)

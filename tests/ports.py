@@ -22,6 +22,7 @@ def free_port() -> int:
         folder.mkdir()
         folder.chmod(0o777)  # tests run as root and as ordinary users, at the same time
     first = os.getpid() * 37 % len(RANGE)
+    port: int
     for port in (*RANGE[first:], *RANGE[:first]):
         lock = os.open(folder / str(port), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444)
         try:

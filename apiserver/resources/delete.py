@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from apiserver import negotiation
@@ -17,6 +15,7 @@ from cluster.plan import arun
 from cluster.verbs import delete, delete_collection
 from cluster.verbs.call import Call
 from kube.errors import BadRequest
+from kube.objects import Json
 from kube.registry import Kind
 
 _OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
@@ -41,10 +40,10 @@ async def collection(request: Request, kind: Kind) -> Answer:
     return render.finish(view, encode(kind, view, Page(entries, request.state.cache.revision)), warnings=call.warnings)
 
 
-async def read_options(request: Request, call: Call) -> dict[str, Any]:
+async def read_options(request: Request, call: Call) -> Json:
     """DeleteOptions from body and query; a dry run they ask for is set in the call. Raises BadRequest, Invalid."""
     body = await request.body()
-    options: dict[str, Any] = {}
+    options: Json = {}
     if body.strip():
         options = negotiation.decode(request.header(b"content-type"), body)
         if not isinstance(options, dict):
@@ -62,4 +61,5 @@ async def read_options(request: Request, call: Call) -> dict[str, Any]:
     grace = request.integer("gracePeriodSeconds")
     if grace is not None:
         options["gracePeriodSeconds"] = grace
-    return orjson.loads(orjson.dumps(options))
+    read: Json = orjson.loads(orjson.dumps(options))
+    return read

@@ -33,7 +33,7 @@ def container_of(request: Request, pod: Json) -> str:
         if wanted not in names:
             raise BadRequest(f"container {wanted} is not valid for pod {name}")
         return wanted
-    containers = [c["name"] for c in podutil.mains(pod)]
+    containers: list[str] = [c["name"] for c in podutil.mains(pod)]
     if len(containers) == 1:
         return containers[0]
     init = [c["name"] for c in podutil.inits(pod)]

@@ -46,8 +46,8 @@ class ServiceAccount(Plugin):
             raise request.forbid("a mirror pod may not reference service accounts")
 
     def _mounts_token(self, account: Json, spec: Json) -> bool:
-        wanted = spec.get("automountServiceAccountToken")
-        return wanted if wanted is not None else account.get("automountServiceAccountToken", True)
+        wanted: bool | None = spec.get("automountServiceAccountToken")
+        return bool(account.get("automountServiceAccountToken", True)) if wanted is None else wanted
 
 
 def mount_token(spec: Json) -> None:

@@ -71,7 +71,7 @@ def _exempt(budget: Json, pod: Json) -> bool:
     status = budget.get("status") or {}
     if (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
         return True
-    return status.get("desiredHealthy", 0) > 0 and status.get("currentHealthy", 0) >= status["desiredHealthy"]
+    return bool(status.get("desiredHealthy", 0) > 0 and status.get("currentHealthy", 0) >= status["desiredHealthy"])
 
 
 def _charge(budget: Json, pod: Json) -> Json:

@@ -167,4 +167,5 @@ class Session:
 
 def copied(obj: Json) -> Json:
     """A deep copy: callers make many objects of one template, and the pipeline changes what it is given."""
-    return orjson.loads(orjson.dumps(obj))
+    copy: Json = orjson.loads(orjson.dumps(obj))
+    return copy

@@ -104,7 +104,8 @@ def prepare(call: Call, new: Json, stored: Json) -> Plan[tuple[Json, Request]]:
 def method(strategy: Strategy, step: str, subresource: str) -> Callable[..., Any]:
     """The strategy's method for a step (`prepare`, `validate`) of an update, of the whole object or of a subresource."""
     own = getattr(strategy, f"{step}_{subresource}_update", None) if subresource else None
-    return own or getattr(strategy, f"{step}_update")
+    found: Callable[..., Any] = own or getattr(strategy, f"{step}_update")
+    return found
 
 
 def is_finished(obj: Json) -> bool:

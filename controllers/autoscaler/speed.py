@@ -95,4 +95,5 @@ def _bound(way: str, rules: Json, current: int, changed: Iterable[tuple[float, i
         else:  # rounded so that a small one does not stand still
             bounds.append((math.ceil if way == UP else math.floor)(before * (100 + sign * value) / 100))
     far, near = (max, min) if way == UP else (min, max)
-    return far(bounds) if rules["selectPolicy"] == "Max" else near(bounds)
+    bound: int = far(bounds) if rules["selectPolicy"] == "Max" else near(bounds)
+    return bound

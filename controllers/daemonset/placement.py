@@ -88,14 +88,16 @@ def pod_for(ds: Json, node: str, value: str) -> Json:
 def node_of(spec: Json) -> str:
     """The node a daemon pod is bound or tied to."""
     if spec.get("nodeName"):
-        return spec["nodeName"]
+        bound: str = spec["nodeName"]
+        return bound
     required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
         "requiredDuringSchedulingIgnoredDuringExecution"
     )
     for term in (required or {}).get("nodeSelectorTerms") or ():
         for requirement in term.get("matchFields") or ():
             if requirement["key"] == "metadata.name" and len(requirement.get("values") or ()) == 1:
-                return requirement["values"][0]
+                tied: str = requirement["values"][0]
+                return tied
     return ""
 
 

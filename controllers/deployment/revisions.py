@@ -73,7 +73,7 @@ def annotate(d: Json, rs: Json, revision: int) -> bool:
             history = [part for part in notes.get(HISTORY, "").split(",") if part]
             notes[HISTORY] = ",".join([*history, str(held)])
         notes[REVISION] = str(revision)
-    return notes != before
+    return bool(notes != before)
 
 
 def put_sizes(d: Json, rs: Json) -> bool:

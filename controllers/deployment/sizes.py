@@ -14,7 +14,8 @@ MAXIMUM = "deployment.kubernetes.io/max-replicas"
 
 def replicas(obj: Json) -> int:
     """`spec.replicas`."""
-    return obj["spec"].get("replicas", 1)
+    wanted: int = obj["spec"].get("replicas", 1)
+    return wanted
 
 
 def stat(obj: Json, field: str) -> int:
@@ -33,7 +34,7 @@ def active(sets: Iterable[Json]) -> list[Json]:
 
 
 def is_rolling(d: Json) -> bool:
-    return (d["spec"].get("strategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
+    return bool((d["spec"].get("strategy") or {}).get("type", "RollingUpdate") == "RollingUpdate")
 
 
 def _share(value: int | str | None, of: int, up: bool) -> int:

@@ -93,7 +93,8 @@ def progressing(old: Json, new: Json) -> bool:
     """Whether the counters moved in the direction of the rollout."""
 
     def outdated(status: Json) -> int:
-        return status.get("replicas", 0) - status.get("updatedReplicas", 0)
+        number: int = status.get("replicas", 0) - status.get("updatedReplicas", 0)
+        return number
 
     return any(
         new.get(name, 0) > old.get(name, 0) for name in ("updatedReplicas", "readyReplicas", "availableReplicas")
@@ -106,7 +107,7 @@ def timed_out(d: Json, current: Json | None, now: float) -> bool:
         return False
     if current.get("reason") == TIMED_OUT:
         return True
-    return now > clock.parse(current["lastUpdateTime"]) + d["spec"]["progressDeadlineSeconds"]
+    return bool(now > clock.parse(current["lastUpdateTime"]) + d["spec"]["progressDeadlineSeconds"])
 
 
 def until_deadline(d: Json, status: Json, now: float) -> float | None:
@@ -117,7 +118,8 @@ def until_deadline(d: Json, status: Json, now: float) -> float | None:
     if complete(d, status):
         return None
     left = clock.parse(current["lastUpdateTime"]) + d["spec"]["progressDeadlineSeconds"] - now
-    return max(left, 0) + 1
+    seconds: float = max(left, 0) + 1
+    return seconds
 
 
 def _failure(status: Json, sets: Sequence[Json], new: Json | None, now: float) -> None:

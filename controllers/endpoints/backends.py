@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
@@ -102,6 +102,7 @@ class Port(NamedTuple):
 
 
 _decode = msgspec.json.Decoder(Backend).decode
+T = TypeVar("T")
 _backends: dict[Key, tuple[int, Backend]] = {}
 _selectors: dict[Key, tuple[int, Mapping[str, str] | None]] = {}
 
@@ -121,7 +122,7 @@ def _selector_of(service: Json) -> Mapping[str, str] | None:
     return None if spec.get("type") == "ExternalName" else spec.get("selector") or None
 
 
-def _remembered(memo: dict[Key, tuple[int, Any]], entry: Entry, decode: Callable[[Entry], Any]) -> Any:
+def _remembered(memo: dict[Key, tuple[int, T]], entry: Entry, decode: Callable[[Entry], T]) -> T:
     found = memo.get(entry.key)
     if found is not None and found[0] == entry.revision:
         return found[1]

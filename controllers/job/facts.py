@@ -27,7 +27,8 @@ class Facts:
 
     @property
     def spec(self) -> Json:
-        return self.job["spec"]
+        spec: Json = self.job["spec"]
+        return spec
 
     @property
     def status(self) -> Json:
@@ -53,7 +54,7 @@ class Facts:
     def waits_for_end(self) -> bool:
         """Whether a pod is replaced only once it has ended, not already when it is being deleted."""
         default = "Failed" if self.spec.get("podFailurePolicy") else "TerminatingOrFailed"
-        return self.spec.get("podReplacementPolicy", default) == "Failed"
+        return bool(self.spec.get("podReplacementPolicy", default) == "Failed")
 
     @cached_property
     def active(self) -> list[Pod]:
@@ -98,13 +99,15 @@ class Facts:
         if self.indexed:
             return len(self.succeeded_indexes)
         uncounted = self.status.get("uncountedTerminatedPods") or {}
-        return self.status.get("succeeded", 0) + len(uncounted.get("succeeded") or ()) + len(self.new_succeeded)
+        count: int = self.status.get("succeeded", 0) + len(uncounted.get("succeeded") or ()) + len(self.new_succeeded)
+        return count
 
     @cached_property
     def failed_count(self) -> int:
         uncounted = self.status.get("uncountedTerminatedPods") or {}
         new = sum(not self.ignored(pod) for pod in self.new_failed)
-        return self.status.get("failed", 0) + len(uncounted.get("failed") or ()) + new
+        count: int = self.status.get("failed", 0) + len(uncounted.get("failed") or ()) + new
+        return count
 
     # -- indexes -----------------------------------------------------------------------------------------------------
 
@@ -174,7 +177,7 @@ class Facts:
     def _left(self, failures: int, last: float) -> float:
         if failures == 0:
             return 0.0
-        wait = min(FIRST_DELAY * 2 ** min(failures - 1, 10), LONGEST_DELAY)
+        wait: float = min(FIRST_DELAY * 2 ** min(failures - 1, 10), LONGEST_DELAY)
         return max(last + wait - self.now, 0.0)
 
 

@@ -86,7 +86,7 @@ def _restarts_exceed(facts: Facts) -> bool:
         status.restartCount for pod in facts.pods if pod.phase in ("Running", "Pending") for status in pod.all_statuses
     )
     limit = facts.spec.get("backoffLimit", 6)
-    return restarts > 0 if limit == 0 else restarts >= limit
+    return bool(restarts > 0 if limit == 0 else restarts >= limit)
 
 
 def until_deadline(facts: Facts) -> float | None:
@@ -94,7 +94,8 @@ def until_deadline(facts: Facts) -> float | None:
     deadline, started = facts.spec.get("activeDeadlineSeconds"), facts.status.get("startTime")
     if deadline is None or not started or facts.suspended:
         return None
-    return clock.parse(started) + deadline - facts.now
+    left: float = clock.parse(started) + deadline - facts.now
+    return left
 
 
 def until_removal(job: Json, now: float) -> float | None:
@@ -107,4 +108,5 @@ def until_removal(job: Json, now: float) -> float | None:
         for condition in job["status"]["conditions"]
         if condition["type"] in (COMPLETE, FAILED) and condition["status"] == "True"
     ]
-    return clock.parse(min(ends)) + ttl - now
+    left: float = clock.parse(min(ends)) + ttl - now
+    return left

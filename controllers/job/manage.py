@@ -46,7 +46,7 @@ def moves(facts: Facts) -> Moves:
 
 
 def _wanted(facts: Facts, active: int) -> int:
-    parallelism = facts.spec.get("parallelism", 1)
+    parallelism: int = facts.spec.get("parallelism", 1)
     if facts.completions is None:
         # A work queue: once one pod succeeded, the others finish and none is added.
         return active if facts.succeeded_count else parallelism

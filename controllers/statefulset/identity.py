@@ -20,7 +20,8 @@ def ordinal_of(name: str) -> int:
 
 
 def first_ordinal(sts: Json) -> int:
-    return (sts["spec"].get("ordinals") or {}).get("start", 0)
+    start: int = (sts["spec"].get("ordinals") or {}).get("start", 0)
+    return start
 
 
 def pod_name(sts: Json, ordinal: int) -> str:
@@ -94,7 +95,7 @@ def claim_owners(sts: Json, pod: Json | None, condemned: bool, present: list[Jso
 
 
 def _is_ours(reference: Json, sts: Json) -> bool:
-    return reference["name"].startswith(sts["metadata"]["name"] + "-")
+    return bool(reference["name"].startswith(sts["metadata"]["name"] + "-"))
 
 
 def _reference(api_version: str, kind: str, obj: Json) -> Json:

@@ -38,7 +38,8 @@ class Situation:
 
     @property
     def replicas(self) -> int:
-        return self.sts["spec"].get("replicas", 1)
+        wanted: int = self.sts["spec"].get("replicas", 1)
+        return wanted
 
     @property
     def start(self) -> int:
@@ -46,7 +47,7 @@ class Situation:
 
     @property
     def ordered(self) -> bool:
-        return self.sts["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
+        return bool(self.sts["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady")
 
     @property
     def rolling(self) -> Json | None:

@@ -220,7 +220,8 @@ def _change(
 ) -> Json | None:
     """Change an object; None when it is gone."""
     try:
-        return ctx.session.mutate(storage, namespace, name, change, subresource)
+        written: Json = ctx.session.mutate(storage, namespace, name, change, subresource)
+        return written
     except NotFound:
         return None
 

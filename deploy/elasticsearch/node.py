@@ -77,10 +77,10 @@ def _arrange(lib: Path, module: Path) -> None:
         for jar in lib.glob(pattern):
             jar.rename(module / jar.name)
     inside = f"META-INF/es-plugins/{MODULE}/"
-    with zipfile.ZipFile(next(module.glob(f"{MODULE}-*.jar"))) as jar:
-        for name in jar.namelist():
+    with zipfile.ZipFile(next(module.glob(f"{MODULE}-*.jar"))) as archive:
+        for name in archive.namelist():
             if name.startswith(inside) and not name.endswith("/"):
-                (module / Path(name).name).write_bytes(jar.read(name))
+                (module / Path(name).name).write_bytes(archive.read(name))
 
 
 def command(home: Path, data: Path, port: int, heap: str = HEAP, address: str = "127.0.0.1") -> list[str]:

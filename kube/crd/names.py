@@ -8,7 +8,7 @@ from kube.objects import Json
 
 def outdated(obj: Json) -> bool:
     """Whether the accepted names differ from the wanted ones."""
-    return (obj.get("status") or {}).get("acceptedNames") != obj["spec"]["names"]
+    return bool((obj.get("status") or {}).get("acceptedNames") != obj["spec"]["names"])
 
 
 def accept(obj: Json, others: list[Json]) -> Json:

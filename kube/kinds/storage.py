@@ -9,7 +9,7 @@ from kube import quantity
 from kube.errors import FieldError, duplicate, forbidden, invalid, required, too_long
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
-from kube.registry import Context, Kind, register
+from kube.registry import Column, Context, Kind, register
 from kube.validation import (
     check,
     check_choice,
@@ -344,7 +344,7 @@ register(
         cells=attachment_cells,
         columns=(
             c.NAME,
-            c.Column("Attacher", "string", "name", "The driver that must handle this request."),
+            Column("Attacher", "string", "name", "The driver that must handle this request."),
             c.column("PV", description="Name of the persistent volume to attach."),
             c.column("Node", description="The node that the volume should be attached to."),
             c.column("Attached", "boolean", "Whether the volume is attached."),

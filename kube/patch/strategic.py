@@ -27,7 +27,8 @@ def apply(current: Json, patch: Json, kind: Type) -> Json:
 def _object(old: Json, patch: Json, kind: Type) -> Json:
     directive = patch.pop(DIRECTIVE, None)
     if directive == "replace":
-        return _clean(patch)
+        replaced: Json = _clean(patch)
+        return replaced
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):

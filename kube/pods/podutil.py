@@ -58,7 +58,8 @@ def own_grace_period(pod: Json) -> int:
 def overdue(pod: Json, now: float | None = None) -> bool:
     """Whether it was deleted and should be gone: its node is lost, or something holds it. `now` in epoch seconds."""
     metadata = pod["metadata"]
-    since, grace = metadata.get("deletionTimestamp"), metadata.get("deletionGracePeriodSeconds")
+    since: str | None = metadata.get("deletionTimestamp")
+    grace: int | None = metadata.get("deletionGracePeriodSeconds")
     if not since or grace is None:
         return False
     return (time.time() if now is None else now) > clock.parse(since) + grace

@@ -102,7 +102,7 @@ def stretched(raw: Array, feasible: Array, reverse: bool = False) -> Array:
     top = raw[feasible].max(initial=0)
     if top == 0:
         return np.full(raw.shape, MAX_SCORE if reverse else 0.0)
-    scaled = raw * (MAX_SCORE / top)
+    scaled: Array = raw * (MAX_SCORE / top)
     return MAX_SCORE - scaled if reverse else scaled
 
 

@@ -28,4 +28,5 @@ class ImageLocality(Plugin):
         nodes = max(len(view.table), 1)
         total = np.sum([column[view.where] * (size * column.sum() / nodes) for size, column in known], axis=0)
         top = LARGEST * len(pod.cls.images)
-        return (np.clip(total, SMALLEST, top) - SMALLEST) * MAX_SCORE / (top - SMALLEST)
+        scores: Array = (np.clip(total, SMALLEST, top) - SMALLEST) * MAX_SCORE / (top - SMALLEST)
+        return scores

@@ -78,11 +78,12 @@ class InterPodAffinity(Plugin):
     def _has_company(self, cls: PodClass, view: View) -> Array:
         question = _conjunction(cls.required)
         counts = view.table.counts
-        labelled = np.logical_and.reduce([view.ids(term.topology) > 0 for term in cls.required])
+        labelled: Array = np.logical_and.reduce([view.ids(term.topology) > 0 for term in cls.required])
         # The first pod of a group that wants its own company may start anywhere.
         if not (counts.of(question) * view.table.alive).any() and counts.matches(question, cls):
             return labelled
-        return np.logical_and.reduce([labelled, *(_near(term, question, view) > 0 for term in cls.required)])
+        company: Array = np.logical_and.reduce([labelled, *(_near(term, question, view) > 0 for term in cls.required)])
+        return company
 
     def _refusing(self, cls: PodClass, view: View) -> list[Held]:
         counts = view.table.counts

@@ -46,7 +46,8 @@ def requirement_mask(requirement: Json, view: View, field: bool = False) -> Arra
     if operator == "Exists":
         return column.ids[view.where] > 0
     if operator == "DoesNotExist":
-        return column.ids[view.where] == 0
+        absent: Array = column.ids[view.where] == 0
+        return absent
     return column.test(_beyond(values, operator), view.where)
 
 
@@ -56,12 +57,16 @@ def term_mask(term: Json, view: View) -> Array:
     if not expressions and not fields:
         return view.none()
     masks = [requirement_mask(r, view) for r in expressions] + [requirement_mask(r, view, field=True) for r in fields]
-    return np.logical_and.reduce(masks)
+    mask: Array = np.logical_and.reduce(masks)
+    return mask
 
 
 def selector_mask(selector: Json, view: View) -> Array:
     """Where one of the `nodeSelectorTerms` holds."""
-    return np.logical_or.reduce([view.none(), *(term_mask(t, view) for t in selector.get("nodeSelectorTerms") or [])])
+    mask: Array = np.logical_or.reduce(
+        [view.none(), *(term_mask(t, view) for t in selector.get("nodeSelectorTerms") or [])]
+    )
+    return mask
 
 
 def required_mask(cls: PodClass, view: View) -> Array | None:

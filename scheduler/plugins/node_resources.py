@@ -45,7 +45,8 @@ class NodeResourcesFit(Plugin):
             wanted = view.table.scoring[row, view.where] + pod.cls.scoring[row]
             free = np.maximum(total - wanted, 0)
             scores.append(free * MAX_SCORE / np.maximum(total, 1))
-        return (scores[0] + scores[1]) / 2
+        mean: Array = (scores[0] + scores[1]) / 2
+        return mean
 
     def changes(self, pod: PodInfo, view: View) -> Changes:
         return Changes.SLOT
@@ -65,7 +66,8 @@ class NodeResourcesBalancedAllocation(Plugin):
             total = np.maximum(view.table.allocatable.of(resource, view.where), 1)
             wanted = view.table.used.of(resource, view.where) + requests.get(resource, 0)
             fractions.append(np.minimum(wanted / total, 1.0))
-        return (1 - np.abs(fractions[0] - fractions[1]) / 2) * MAX_SCORE
+        balance: Array = (1 - np.abs(fractions[0] - fractions[1]) / 2) * MAX_SCORE
+        return balance
 
     def changes(self, pod: PodInfo, view: View) -> Changes:
         return Changes.SLOT

@@ -82,7 +82,8 @@ class PodTopologySpread(Plugin):
 
     @staticmethod
     def _labelled(spreads: list[Spread], view: View) -> Array:
-        return np.logical_and.reduce([view.ids(spread.topology) > 0 for spread in spreads])
+        labelled: Array = np.logical_and.reduce([view.ids(spread.topology) > 0 for spread in spreads])
+        return labelled
 
     @staticmethod
     def _counted(pod: PodInfo, spread: Spread, view: View, labelled: Array) -> Array:
@@ -156,7 +157,8 @@ class _Share:
     def cost(self, view: View) -> Array:
         counts = view.table.counts.of(self._question)[view.where]
         near = counts * self._counted if self._alone else spread_out(self._ids, counts, self._counted)
-        return near * self._weight + self._base
+        cost: Array = near * self._weight + self._base
+        return cost
 
 
 def _question(spread: Spread) -> Question:

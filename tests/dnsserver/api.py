@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import orjson
 from aiohttp import web
@@ -28,7 +29,7 @@ class FakeApi:
     async def start(self, port: int = 0) -> FakeApi:
         app = web.Application()
         for name, path in PATHS.items():
-            app.router.add_get(path, lambda request, name=name: self._serve(request, name))
+            app.router.add_get(path, partial(self._serve, name=name))
         app.router.add_get("/version", lambda request: self._version())
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()

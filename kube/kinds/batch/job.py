@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kube import clock
 from kube import columns as c
 from kube.conditions import is_true
 from kube.errors import FieldError, invalid, required
@@ -221,7 +222,7 @@ def _duration(status: Json, now: float) -> str:
     if not status.get("startTime"):
         return ""
     end = status.get("completionTime")
-    return c.since(status["startTime"], c.clock.parse(end) if end else now)
+    return c.since(status["startTime"], clock.parse(end) if end else now)
 
 
 def _successful(obj: Json) -> str:

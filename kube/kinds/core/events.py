@@ -9,7 +9,7 @@ from kube import selectors
 from kube.errors import FieldError, invalid, required
 from kube.kinds.core.base import CoreStrategy
 from kube.objects import Json
-from kube.registry import Context, Kind
+from kube.registry import Column, Context, Kind
 from kube.validation import check, qualified_name
 
 NEWER = "events.k8s.io/v1"
@@ -91,7 +91,8 @@ def cells(obj: Json, now: float) -> list[Any]:
 
 
 def _source_field(obj: Json) -> str:
-    return (obj.get("source") or {}).get("component") or obj.get("reportingComponent", "")
+    component: str = (obj.get("source") or {}).get("component") or obj.get("reportingComponent", "")
+    return component
 
 
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
@@ -111,7 +112,7 @@ COLUMNS = (
     c.column("Message", description="What happened."),
     c.column("First Seen", description="When it happened first.", wide=True),
     c.column("Count", description="How often it happened.", wide=True),
-    c.Column("Name", "string", "name", "The event's name.", 1),
+    Column("Name", "string", "name", "The event's name.", 1),
 )
 
 

@@ -108,7 +108,8 @@ def roles(obj: Json) -> list[str]:
 def _address(obj: Json, kind: str) -> str:
     for address in (obj.get("status") or {}).get("addresses") or ():
         if address.get("type") == kind:
-            return address.get("address", "")
+            found: str = address.get("address", "")
+            return found
     return c.NONE
 
 

@@ -88,7 +88,8 @@ def _external(spec: Json, status: Json) -> str:
     addresses = spec.get("externalIPs") or []
     kind = spec.get("type")
     if kind == "ExternalName":
-        return spec.get("externalName", "")
+        name: str = spec.get("externalName", "")
+        return name
     if kind != "LoadBalancer":
         return ",".join(addresses) or c.NONE
     ingress = (status.get("loadBalancer") or {}).get("ingress") or ()

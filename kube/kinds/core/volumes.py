@@ -194,7 +194,8 @@ def _class(obj: Json) -> str:
 def _phase(obj: Json) -> str:
     if obj["metadata"].get("deletionTimestamp"):
         return "Terminating"
-    return (obj.get("status") or {}).get("phase", "")
+    phase: str = (obj.get("status") or {}).get("phase", "")
+    return phase
 
 
 def _volume_cells(obj: Json, now: float) -> list[Any]:

@@ -12,6 +12,8 @@ from kube.objects import Json
 from kube.registry import Context, Kind
 from kube.validation import check_label_selector, cidr, port_name, port_number
 
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 TYPES = ("Ingress", "Egress")
 
@@ -96,8 +98,10 @@ def _check_block(block: Json, path: str) -> list[FieldError]:
     return errors
 
 
-def _inside(inner: Any, outer: Any) -> bool:
-    return inner.version == outer.version and inner != outer and inner.subnet_of(outer)
+def _inside(inner: IPNetwork, outer: IPNetwork) -> bool:
+    if isinstance(inner, ipaddress.IPv4Network):
+        return isinstance(outer, ipaddress.IPv4Network) and inner != outer and inner.subnet_of(outer)
+    return isinstance(outer, ipaddress.IPv6Network) and inner != outer and inner.subnet_of(outer)
 
 
 def cells(obj: Json, now: float) -> list[Any]:

@@ -29,7 +29,7 @@ FORMAT = "binnacle-backup/1"
 
 
 class BackupError(Exception):
-    """A file that can not be written, or read as a backup; the message says why."""
+    """A file that cannot be written, or read as a backup; the message says why."""
 
 
 def backup(store: Store, path: Path) -> int:
@@ -52,7 +52,7 @@ def backup(store: Store, path: Path) -> int:
         scratch.rename(path)
     except OSError as error:
         scratch.unlink(missing_ok=True)
-        raise BackupError(f"{path} can not be written: {error.strerror}") from error
+        raise BackupError(f"{path} cannot be written: {error.strerror}") from error
     return len(rows)
 
 
@@ -80,7 +80,7 @@ def read(path: Path) -> tuple[Json, list[tuple[Key, Json]]]:
     try:
         lines = list(_lines(path))
     except (OSError, EOFError, orjson.JSONDecodeError) as error:
-        raise BackupError(f"{path} can not be read as a backup: {error}") from error
+        raise BackupError(f"{path} cannot be read as a backup: {error}") from error
     if not lines or lines[0].get("format") != FORMAT:
         raise BackupError(f"{path} is no backup in the format {FORMAT}")
     objects = [(Key(*line["key"]), _body(path, line["body"])) for line in lines[1:]]

@@ -83,7 +83,7 @@ def _view(key: Key, body: bytes) -> tuple[Metadata, str]:
             return pod.metadata, pod.spec.nodeName or ""
         return _decode_view(body).metadata, ""
     except msgspec.ValidationError as error:
-        log.warning("%s: metadata that can not be read: %s", "/".join(key), error)
+        log.warning("%s: metadata that cannot be read: %s", "/".join(key), error)
         return Metadata(name=key.name, namespace=key.namespace), ""
 
 
@@ -286,7 +286,7 @@ class Cache:
         try:
             self._refresh(self.store.database.mark)
         except Exception as error:  # `checked` stays behind, which readers of `age` see
-            log.warning("the store can not be read: %s", error)
+            log.warning("the store cannot be read: %s", error)
 
     def _listen(self) -> None:
         client = hints.connect(timeout=5)

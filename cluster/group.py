@@ -108,7 +108,7 @@ class Group:
         try:
             return orjson.dumps(body)
         except TypeError as error:  # this write's fault: the others of the group go on
-            raise InternalError(f"{'/'.join(write.key)} can not be written as JSON: {error}") from error
+            raise InternalError(f"{'/'.join(write.key)} cannot be written as JSON: {error}") from error
 
 
 def answer(requests: Sequence[Request], results: Sequence[Results | ApiError]) -> None:

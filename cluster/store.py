@@ -159,7 +159,7 @@ class Store:
                 f"nothing was written: the disk of the database is full ({error}); free some space there"
             )
         elif self.database.lost(error):
-            failure = ServiceUnavailable(f"nothing was written: the database can not be used now ({error})")
+            failure = ServiceUnavailable(f"nothing was written: the database cannot be used now ({error})")
         else:
             failure = InternalError(f"the store could not commit: {error}")
         failure.__cause__ = error

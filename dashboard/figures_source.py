@@ -51,7 +51,7 @@ class Connection:
         return spec["clusterIP"], spec["ports"][0]["port"]
 
     async def ask(self, query: dict[str, str]) -> Json:
-        """The answer to a range query. Raises Silent, and ValueError when the query can not be answered."""
+        """The answer to a range query. Raises Silent, and ValueError when the query cannot be answered."""
         address, port = self.place()
         try:
             async with asyncio.timeout(PATIENCE):

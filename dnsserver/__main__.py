@@ -39,7 +39,7 @@ LEAVE = 1.0  # seconds that questions are still answered after SIGTERM, while th
 
 
 class Program:
-    """The parts together. Raises ConfigError when the configuration can not be used at the start."""
+    """The parts together. Raises ConfigError when the configuration cannot be used at the start."""
 
     def __init__(self, options: Options, client: Client, metrics: Metrics) -> None:
         self.options, self.metrics = options, metrics
@@ -87,7 +87,7 @@ class Program:
                 log.info("took the changed configuration")
             except (OSError, ValueError) as error:
                 self.metrics.reloads_failed.add()
-                log.error("the changed configuration can not be used, going on with the old one: %s", error)
+                log.error("the changed configuration cannot be used, going on with the old one: %s", error)
 
     # -- pages ----------------------------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class Program:
     # -- running --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises OSError when it can not listen."""
+        """Until SIGTERM or SIGINT. Raises OSError when it cannot listen."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)

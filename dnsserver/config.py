@@ -86,7 +86,7 @@ def make(files: Mapping[str, str], resolv_conf: Path, own: Collection[str] = (),
 
 
 def machine_servers(path: Path, *, alone: bool) -> tuple[Server, ...]:
-    """The servers that a resolv.conf names; those behind systemd-resolved where its own can not be reached."""
+    """The servers that a resolv.conf names; those behind systemd-resolved where its own cannot be reached."""
     for file in (path, RESOLVED):
         found = [server for server in _nameservers(file) if not (alone and _loopback(server[0]))]
         if found:

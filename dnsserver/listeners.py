@@ -130,5 +130,5 @@ async def listen(server: Server, address: str, port: int) -> list[asyncio.BaseTr
             lambda: Connection(server, family), address, port, family=version, backlog=512
         )
     except OSError as error:
-        raise OSError(error.errno, f"can not listen on {address} port {port}: {error.strerror or error}") from error
+        raise OSError(error.errno, f"cannot listen on {address} port {port}: {error.strerror or error}") from error
     return [transport, streams]

@@ -24,7 +24,7 @@ class PodFacts:
 
 
 def field(pod: Json, path: str, facts: PodFacts) -> str:
-    """The text of a field; ConfigError for a path that can not be had."""
+    """The text of a field; ConfigError for a path that cannot be had."""
     metadata, spec = pod["metadata"], pod["spec"]
     subscript = _SUBSCRIPT.fullmatch(path)
     if subscript is not None:

@@ -36,7 +36,7 @@ class Resizer:
         self._given[identifier] = container.get("resources") or {}
 
     async def follow(self, state: PodState | None) -> None:
-        """Changes what differs; what can not be changed now is tried again at the next look."""
+        """Changes what differs; what cannot be changed now is tried again at the next look."""
         running = self._worker.running(state)
         ids = {run.id for run in running.values()}
         self._given = {identifier: found for identifier, found in self._given.items() if identifier in ids}
@@ -57,7 +57,7 @@ class Resizer:
             await worker.tools.runtime.limit(worker.uid, name, run.attempt, limits(container))
         except OSError as error:
             if self._errors.get(name) != str(error):
-                worker.say("Warning", "ResizeError", f"Container {name} can not be resized: {error}", name)
+                worker.say("Warning", "ResizeError", f"Container {name} cannot be resized: {error}", name)
             self._errors[name] = str(error)
             return
         self._errors.pop(name, None)

@@ -101,7 +101,7 @@ class Discovery:
                 )
 
     async def _fetch(self) -> None:
-        """Read the endpoints of annotated services; of one that can not be read, those known stay."""
+        """Read the endpoints of annotated services; of one that cannot be read, those known stay."""
         wanted = [(meta["namespace"], meta["name"]) for meta, _ in self._objects.mirrors["services"].notes()]
         self._endpoints = {key: found for key, found in self._endpoints.items() if key in wanted}
         for key in wanted:

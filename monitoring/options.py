@@ -32,7 +32,7 @@ class Options:
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Exits with a message when something can not be used."""
+    """Exits with a message when something cannot be used."""
     parser = argparse.ArgumentParser(
         prog="python -m monitoring", description="Figures of the cluster: now, and history."
     )

@@ -66,7 +66,7 @@ class Threaded:
 
 
 class Program:
-    """Raises sqlite3.Error or OSError when the history can not be opened."""
+    """Raises sqlite3.Error or OSError when the history cannot be opened."""
 
     def __init__(self, options: Options, client: Client) -> None:
         self.options = options
@@ -88,7 +88,7 @@ class Program:
         return Threaded(self.history, self.options.interval)
 
     async def run(self) -> None:
-        """Until cancelled. Raises OSError when it can not listen."""
+        """Until cancelled. Raises OSError when it cannot listen."""
         await Server(routes(self.pages()), LIMITS).listen(self.options.address or "0.0.0.0", self.options.port)
         try:
             async with asyncio.TaskGroup() as group:

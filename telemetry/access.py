@@ -32,7 +32,7 @@ class Access:
         self._opener: OpenerDirector | None = None
 
     def check(self, authorization: str, path: str) -> int:
-        """The status for a request with this Authorization header: 200, 401, 403, or 503 when the API can not be asked."""
+        """The status for a request with this Authorization header: 200, 401, 403, or 503 when the API cannot be asked."""
         return self._check(authorization, {"nonResourceAttributes": {"path": path, "verb": "get"}})
 
     def check_resource(self, authorization: str, resource: str, subresource: str, name: str) -> int:

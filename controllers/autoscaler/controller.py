@@ -149,7 +149,7 @@ class HorizontalPodAutoscalerController(Controller):
             past.changed.append((look.ctx.now(), wanted - current))
 
     def _recommend(self, look: _Look) -> tuple[int, str] | None:
-        """(highest recommendation of all metrics, reason); None when it can not be trusted."""
+        """(highest recommendation of all metrics, reason); None when it cannot be trusted."""
         found: list[tuple[int, str]] = []
         statuses = []
         specs = look.hpa["spec"].get("metrics") or []

@@ -144,7 +144,7 @@ def selecting_keys(entry: Entry, cache: Cache) -> Iterable[str]:
 
 
 def pod_matters(event: Event) -> bool:
-    """Whether a pod's change can be seen by clients of a Service; restarts and heartbeats can not."""
+    """Whether a pod's change can be seen by clients of a Service; restarts and heartbeats cannot."""
     if event.previous is None or event.type != "MODIFIED":
         return True
     old, new = backend(event.previous), backend(event.entry)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class ImageError(Exception):
-    """The image can not be had; `reason` is what a container status shows (ErrImagePull, ErrImageNeverPull, …)."""
+    """The image cannot be had; `reason` is what a container status shows (ErrImagePull, ErrImageNeverPull, …)."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -17,7 +17,7 @@ class ImageError(Exception):
 
 
 class ConfigError(Exception):
-    """The container can not be made as its spec asks for (CreateContainerConfigError)."""
+    """The container cannot be made as its spec asks for (CreateContainerConfigError)."""
 
 
 class StartError(Exception):

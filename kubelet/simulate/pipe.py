@@ -33,7 +33,7 @@ class Request:
 
 
 class Pipe:
-    """`send()` queues; `run()` keeps `width` connections busy.  Requests that can not succeed are logged and dropped.
+    """`send()` queues; `run()` keeps `width` connections busy.  Requests that cannot succeed are logged and dropped.
 
     A request is tried again (up to 8 times) after a lost connection and after answers that ask for it, so it has to
     be one that may be repeated.

@@ -13,7 +13,7 @@ from kubelet.fields import PodFacts
 
 
 class VolumeError(Exception):
-    """The volume can not be set up now; the message says why, the pod's worker tries again."""
+    """The volume cannot be set up now; the message says why, the pod's worker tries again."""
 
 
 class Tokens(Protocol):

@@ -1,4 +1,4 @@
-"""secret: keys as files, in a directory that other users of the machine can not enter."""
+"""secret: keys as files, in a directory that other users of the machine cannot enter."""
 
 from __future__ import annotations
 

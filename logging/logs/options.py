@@ -14,7 +14,7 @@ EMBEDDED, ELASTICSEARCH = "embedded", "elasticsearch"
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Exits with a message when something can not be used."""
+    """Exits with a message when something cannot be used."""
     parser = argparse.ArgumentParser(
         prog="python -m logs", description="Keeps the cluster's log lines and searches them."
     )

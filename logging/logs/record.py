@@ -30,7 +30,7 @@ one document a line, `_id` first among its fields (`Document.line`). Answers:
         `line` counts from 0; lines that are not named are kept, durably, or were there already
     413  the body is larger than the store takes: send less at once
     429, 503 (with Retry-After in seconds, or without)   nothing was taken: the same again, later
-    400  the body can not be read: {"error": "…"}
+    400  the body cannot be read: {"error": "…"}
 """
 
 from __future__ import annotations

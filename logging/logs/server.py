@@ -249,7 +249,7 @@ def problem(refusal: Refusal) -> Answer:
 
 
 def wrong(error: BadQuery) -> Answer:
-    """A query that can not be read, with the place of what is wrong."""
+    """A query that cannot be read, with the place of what is wrong."""
     return Answer(400, JSON, orjson.dumps({"error": str(error), "column": error.column, "length": error.length}))
 
 

@@ -30,7 +30,7 @@ class Piece(NamedTuple):
 
 
 class History:
-    """Opened from a folder; raises sqlite3.Error or OSError when that can not be written to."""
+    """Opened from a folder; raises sqlite3.Error or OSError when that cannot be written to."""
 
     def __init__(self, folder: Path, limit: int) -> None:
         self.store = Store(folder / "history.db", limit)

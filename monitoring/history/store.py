@@ -5,7 +5,7 @@
     chunks    closed half hours: the samples of one entity each, kept for a day
     rollups   the same half hours in five-minute figures, kept for thirty days
 
-A kill in the middle of a write loses that write: SQLite takes the file back to the commit before. A file that can not be
+A kill in the middle of a write loses that write: SQLite takes the file back to the commit before. A file that cannot be
 read as a database is put aside under another name, and said.
 """
 
@@ -60,7 +60,7 @@ class Store:
             raise  # locked by another process, or no right to write: nothing is wrong with the file
         except sqlite3.DatabaseError as error:
             aside = self.path.with_name(f"{self.path.name}.broken-{int(time.time())}")
-            log.error("%s can not be read (%s): put aside as %s, history begins anew", self.path, error, aside.name)
+            log.error("%s cannot be read (%s): put aside as %s, history begins anew", self.path, error, aside.name)
             for old in sorted(self.path.parent.glob(f"{self.path.name}.broken-*"))[: -BROKEN_KEPT or None]:
                 old.unlink()
             self.path.rename(aside)

@@ -14,7 +14,7 @@ LITTLE = 0.01  # a rest that is less than this part of the whole is left out whe
 
 
 class BackendError(Exception):
-    """The figures can not be had now; the text says why. May be asked again later."""
+    """The figures cannot be had now; the text says why. May be asked again later."""
 
 
 def figure(ask: Ask, metric: str, total: Values, parts: Mapping[Labels, Values]) -> Json:

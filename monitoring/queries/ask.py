@@ -46,7 +46,7 @@ _PARAMETERS = (
 
 
 class AskError(ValueError):
-    """A parameter can not be used; the text names it and says what to write."""
+    """A parameter cannot be used; the text names it and says what to write."""
 
     def __init__(self, parameter: str, what: str) -> None:
         super().__init__(f"{parameter}: {what}")
@@ -209,12 +209,12 @@ def _number(query: Mapping[str, str], parameter: str, default: int, least: int, 
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise AskError(parameter, f"{text[:20]!r} can not be: a number from {least} to {most}")
+        raise AskError(parameter, f"{text[:20]!r} cannot be: a number from {least} to {most}")
     return int(text)
 
 
 def _one_of(query: Mapping[str, str], parameter: str, allowed: tuple[str, ...], default: str = "") -> str:
     text = query.get(parameter) or default
     if text not in allowed:
-        raise AskError(parameter, f"{text[:20]!r} can not be; it may be {', '.join(filter(None, allowed))}")
+        raise AskError(parameter, f"{text[:20]!r} cannot be; it may be {', '.join(filter(None, allowed))}")
     return text

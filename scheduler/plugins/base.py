@@ -85,7 +85,7 @@ class Plugin:
     local = True  # what the filter says of a slot depends on that slot alone
 
     def filter(self, pod: PodInfo, view: View) -> list[Objection]:
-        """Where the pod can not run, and why. Raises `Rejected` when it can run nowhere."""
+        """Where the pod cannot run, and why. Raises `Rejected` when it can run nowhere."""
         return []
 
     def score(self, pod: PodInfo, view: View, feasible: Array) -> Array | None:

@@ -64,5 +64,5 @@ def test_another_key_is_named(store: Store, var: Path, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_old_backup(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="can not be written"):
+    with pytest.raises(BackupError, match="cannot be written"):
         backup(store, tmp_path / "absent" / "b.gz")

@@ -181,8 +181,8 @@ def test_a_webhook_that_refuses(session: Session, hooks: Hooks, status: Json | N
         ({"uid": "other", "allowed": True}, 'expected response.uid="'),
         ({"allowed": True, "patch": "e30=", "patchType": "Merge"}, 'response.patchType is "Merge"'),
         ({"allowed": True, "patch": "!", "patchType": "JSONPatch"}, "no JSON patch in base64"),
-        (patch({"op": "remove", "path": "/none"}), "its patch can not be applied: "),
-        (patch({"op": "replace", "path": "/data", "value": 7}), "its patch can not be applied: "),
+        (patch({"op": "remove", "path": "/none"}), "its patch cannot be applied: "),
+        (patch({"op": "replace", "path": "/data", "value": 7}), "its patch cannot be applied: "),
     ],
 )
 @pytest.mark.parametrize("policy", ["Fail", "Ignore"])

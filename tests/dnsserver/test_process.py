@@ -171,7 +171,7 @@ def test_a_changed_configuration_is_taken_without_a_restart(program: Program) ->
         assert (await thread(program.ask, f"db.{SVC}")).rr[0].ttl == 5
         (program.config / "ttl").write_text("x")
         await thread(until, lambda: program.metric("coredns_reload_failed_total") == 1)
-        assert (await thread(program.ask, f"db.{SVC}")).rr[0].ttl == 5, "what can not be used changes nothing"
+        assert (await thread(program.ask, f"db.{SVC}")).rr[0].ttl == 5, "what cannot be used changes nothing"
         (program.config / "ttl").write_text("30")
         await thread(until, lambda: program.ask(f"db.{SVC}").rr[0].ttl == 30)
 
@@ -231,7 +231,7 @@ def test_hostile_connections_do_not_stop_it(program: Program) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--address", "192.0.2.1"], "can not listen on 192.0.2.1 port"),
+        (["--address", "192.0.2.1"], "cannot listen on 192.0.2.1 port"),
         (["--port", "0"], "'0' is no port"),
         (["--range", "10.96.0.1/16"], "'10.96.0.1/16' is no range of addresses"),
     ],

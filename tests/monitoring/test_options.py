@@ -1,4 +1,4 @@
-"""The command line refuses what can not be, and says what to write."""
+"""The command line refuses what cannot be, and says what to write."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _refusal(request: Request, message: str, reason: str) -> ApiError:
 
 
 def _denials(policy: Json, binding: Json, request: Request) -> Iterator[Denial]:
-    """What the policy finds wrong; where it can not be evaluated, that, unless it says that failures are ignored."""
+    """What the policy finds wrong; where it cannot be evaluated, that, unless it says that failures are ignored."""
     kind = matched(policy["spec"].get("matchConstraints"), request)
     if kind is None or matched(binding["spec"].get("matchResources"), request) is None:
         return

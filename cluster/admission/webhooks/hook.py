@@ -31,7 +31,7 @@ class Hook:
     def concerns(self, request: Request) -> Kind | None:
         """The kind, in the version in which the webhook sees the object; None when it is not asked.
 
-        Raises ApiError where that can not be told and the webhook's failures count.
+        Raises ApiError where that cannot be told and the webhook's failures count.
         """
         rules, conditions = self.config.get("rules"), self.config.get("matchConditions")
         kind = matched({**self.config, "resourceRules": rules}, request) if rules else None

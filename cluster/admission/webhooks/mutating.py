@@ -46,7 +46,7 @@ def _turn(hook: Hook, request: Request) -> Plan[bool]:
     try:
         after = _patched(before, answer.patch, request, kind)
     except (ApiError, schema.Mismatch) as error:
-        hook.failed(f"its patch can not be applied: {'; '.join([str(error), *getattr(error, '__notes__', ())])}")
+        hook.failed(f"its patch cannot be applied: {'; '.join([str(error), *getattr(error, '__notes__', ())])}")
         return False
     changed, request.obj = after != request.obj, after
     return changed

@@ -13,7 +13,7 @@ log = logging.getLogger("logs.index")
 
 class Losses:
     """`lines` were dropped for room, the last of them from `until` (nanoseconds; 0: none); `expired` ones by age, since the
-    start. A file that can not be read or written costs only what is told about the past."""
+    start. A file that cannot be read or written costs only what is told about the past."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "losses.json"
@@ -24,7 +24,7 @@ class Losses:
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("%s can not be read: %s", self._path, error)
+            log.warning("%s cannot be read: %s", self._path, error)
 
     def add(self, lines: int, until: int | None) -> None:
         """Lines up to this time were dropped for room; None: by age."""
@@ -38,4 +38,4 @@ class Losses:
             made.write_bytes(orjson.dumps({"lines": self.lines, "until": self.until}))
             os.replace(made, self._path)
         except OSError as error:
-            log.warning("%s can not be written: %s", self._path, error)
+            log.warning("%s cannot be written: %s", self._path, error)

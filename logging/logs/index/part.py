@@ -32,7 +32,7 @@ NOTHING = Span(1 << 63, -(1 << 63))
 
 
 class Part:
-    """Raises ValueError or OSError when the folder can not be opened."""
+    """Raises ValueError or OSError when the folder cannot be opened."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -141,7 +141,7 @@ class Parts:
         self.losses.add(lines, high if for_room else None)
 
     def _content(self, name: str) -> tuple[int, int]:
-        """Lines of a part, and the time of the last; none where it can not be opened any more."""
+        """Lines of a part, and the time of the last; none where it cannot be opened any more."""
         try:
             part = self._part(name)
         except (OSError, ValueError) as error:

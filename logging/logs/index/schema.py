@@ -29,7 +29,7 @@ _PLACES = tuple(
 
 
 class BadDocument(ValueError):
-    """A document that can not be kept; the text names the field."""
+    """A document that cannot be kept; the text names the field."""
 
 
 def schema() -> tantivy.Schema:

@@ -133,7 +133,7 @@ class Writer:
             if not isinstance(error, Full):
                 log.exception("a commit failed")
             self._undo(touched)
-            refusal = error if isinstance(error, Full) else Full(f"the lines can not be written: {error}")
+            refusal = error if isinstance(error, Full) else Full(f"the lines cannot be written: {error}")
             for batch in batches:
                 batch.answer(refusal)
             self._last = time.monotonic()

@@ -75,7 +75,7 @@ class Backend(Protocol):
         """What came after `mark`, and the next mark, which is the backend's own. None: begin now."""
 
     async def ready(self) -> str:
-        """Why it can not answer, "" when it can."""
+        """Why it cannot answer, "" when it can."""
 
     async def close(self) -> None: ...
 

@@ -43,7 +43,7 @@ UNREACHABLE = 60.0  # seconds without the store after which it is not ready
 
 
 class Program:
-    """The parts together. Raises OSError, ValueError or KubeconfigError when it can not start."""
+    """The parts together. Raises OSError, ValueError or KubeconfigError when it cannot start."""
 
     def __init__(self, options: argparse.Namespace, config: Config | None) -> None:
         self._options = options

@@ -21,7 +21,7 @@ class DeadLetters:
         self._max = max_bytes
 
     def add(self, rejected: Iterable[tuple[Document, str]]) -> None:
-        """Raises OSError when they can not be written: then they must not count as done."""
+        """Raises OSError when they cannot be written: then they must not count as done."""
         data = b"".join(
             b'{"reason":' + orjson.dumps(reason) + b',"document":' + document.line + b"}\n"
             for document, reason in rejected

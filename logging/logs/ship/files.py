@@ -67,7 +67,7 @@ def found(live: str) -> list[Found]:
 
 
 def look(path: str, live: bool) -> Found | None:
-    """One file; None when it is not there, can not be read, or is empty and will stay so."""
+    """One file; None when it is not there, cannot be read, or is empty and will stay so."""
     try:
         with opened(path) as file:
             inode = os.fstat(file.fileno()).st_ino

@@ -21,7 +21,7 @@ COMPACT = 256 * 1024  # bytes that the journal may have beyond twice what it is 
 
 
 class Positions:
-    """The positions by path. Raises OSError only when the folder can not be made; a full disk is told and outlived."""
+    """The positions by path. Raises OSError only when the folder cannot be made; a full disk is told and outlived."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ class Positions:
     def _failed(self, error: OSError) -> None:
         # What is in memory goes on; after a restart lines are sent again, and the store knows them by their ids.
         if not self.failing:
-            log.error("positions can not be written, lines will be sent again after a restart: %s", error)
+            log.error("positions cannot be written, lines will be sent again after a restart: %s", error)
         self.failing = str(error)
         self.close()  # the next attempt writes all of it to a new file
 

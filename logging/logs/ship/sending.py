@@ -135,7 +135,7 @@ class Sender:
                 self._dead.add(refused)
                 break
             except OSError as error:
-                log.error("refused documents can not be kept aside, waiting: %s", error)
+                log.error("refused documents cannot be kept aside, waiting: %s", error)
                 await asyncio.sleep(backoff.delay())
         self._metrics.rejected += len(refused)
         log.warning(

@@ -24,7 +24,7 @@ def test_it_is_remembered_and_ages_are_not_mixed_in(tmp_path: Path) -> None:
 def test_what_can_not_be_read_is_nothing(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "losses.json").write_bytes(content)
     losses = Losses(tmp_path)
-    assert (losses.lines, losses.until) == (0, 0) and "can not be read" in caplog.text
+    assert (losses.lines, losses.until) == (0, 0) and "cannot be read" in caplog.text
     losses.add(1, 2)
     assert Losses(tmp_path).lines == 1
 
@@ -32,4 +32,4 @@ def test_what_can_not_be_read_is_nothing(tmp_path: Path, content: bytes, caplog:
 def test_what_can_not_be_written_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     losses = Losses(tmp_path / "gone")
     losses.add(3, 4)
-    assert losses.lines == 3 and "can not be written" in caplog.text
+    assert losses.lines == 3 and "cannot be written" in caplog.text

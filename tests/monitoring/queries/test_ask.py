@@ -1,4 +1,4 @@
-"""Questions are read from a URL; what can not be answered is refused with the parameter and what to write."""
+"""Questions are read from a URL; what cannot be answered is refused with the parameter and what to write."""
 
 from __future__ import annotations
 

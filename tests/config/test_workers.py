@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+import environment as settings
 from cluster.cache import Cache
 from cluster.database import Database
 from cluster.store import Key, Store
@@ -47,7 +48,7 @@ class Crew:
         self.cache = Cache(self.store)
         self.cache.start()
         self.session = Session(1, "system:admin", self.cache, self.store)
-        self.environment = {"BINNACLE_VAR": str(var), "PATH": os.environ["PATH"], "HOME": str(var), "TZ": "UTC"}
+        self.environment = {"BINNACLE_VAR": str(var), "PATH": settings.PATH.get(), "HOME": str(var), "TZ": "UTC"}
         self._log = open(var / "workers.log", "ab")  # noqa: SIM115
         self._running: list[subprocess.Popen[bytes]] = []
 

@@ -6,8 +6,8 @@ import base64
 from collections.abc import Iterable
 
 from cluster.cache import Cache, Entry
-from cluster.jwt import LEGACY_CLAIM, LEGACY_ISSUER, Signer
 from cluster.store import Key
+from cluster.tokens import LEGACY_CLAIM, LEGACY_ISSUER, Signer
 from controllers import pki
 from controllers.runtime import Context, Controller, Result, Watch, join_key, split_key
 from kube.errors import NotFound

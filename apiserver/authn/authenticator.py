@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from apiserver.authn import serviceaccounts
 from cluster.cache import Cache
-from cluster.jwt import ISSUER, InvalidToken, Signer
 from cluster.store import Key
+from cluster.tokens import ISSUER, InvalidToken, Signer
 from kube import clock
 from kube.errors import Unauthorized
 from kube.users import ANONYMOUS, AUTHENTICATED, User

@@ -8,8 +8,8 @@ import time
 from typing import Any, NamedTuple
 
 from cluster.cache import Cache, Entry
-from cluster.jwt import ISSUER, LEGACY_CLAIM, LEGACY_ISSUER, InvalidToken, Signer
 from cluster.store import Key
+from cluster.tokens import ISSUER, LEGACY_CLAIM, LEGACY_ISSUER, InvalidToken, Signer
 from kube.users import User, service_account
 
 # Claim name → storage of the objects that a token may be bound to.

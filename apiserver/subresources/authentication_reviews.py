@@ -8,7 +8,7 @@ from apiserver import response
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
-from cluster.jwt import ISSUER
+from cluster.tokens import ISSUER
 from kube import clock
 from kube.errors import BadRequest
 

@@ -8,8 +8,8 @@ from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
 from cluster.cache import Entry
-from cluster.jwt import ISSUER
 from cluster.store import Key
+from cluster.tokens import ISSUER
 from kube import clock
 from kube.errors import BadRequest, Conflict, Invalid, NotFound, invalid
 from kube.objects import Json

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cluster.jwt import LEGACY_CLAIM, LEGACY_ISSUER, Signer
+from cluster.tokens import LEGACY_CLAIM, LEGACY_ISSUER, Signer
 from tests.apiserver.standalone import Server
 
 CONFIGS = "/api/v1/namespaces/work/configmaps"

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from cluster.jwt import Signer
+from cluster.tokens import Signer
 from config import pki
 from controllers.clusterroleaggregation import ClusterRoleAggregationController
 from controllers.disruption import DisruptionController

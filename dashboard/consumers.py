@@ -49,7 +49,7 @@ class Consumer(AsyncJsonWebsocketConsumer):
             return
         _open[self.session_key] = _open.get(self.session_key, 0) + 1
         self.counted = True
-        SOCKETS.labels(self.kind).inc()
+        SOCKETS.add(self.kind)
         await self.accept(self._protocol())
         self.spawn(self._watch_session())
         await self.ready()
@@ -106,8 +106,8 @@ class Consumer(AsyncJsonWebsocketConsumer):
         """The socket is accepted: begin."""
 
     async def send_frame(self, frame: bytes) -> None:
-        FRAMES.inc()
-        BYTES.inc(len(frame))
+        FRAMES.add()
+        BYTES.add(by=len(frame))
         await self.send(text_data=frame.decode())
 
     async def fail(self) -> None:
@@ -119,7 +119,7 @@ class Consumer(AsyncJsonWebsocketConsumer):
         for task in list(self.tasks):
             task.cancel()
         if self.counted:
-            SOCKETS.labels(self.kind).dec()
+            SOCKETS.add(self.kind, by=-1)
             left = _open.get(self.session_key, 1) - 1
             if left > 0:
                 _open[self.session_key] = left

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+from telemetry.counting import Metrics
 
-SOCKETS = Gauge("binnacle_dashboard_sockets", "Open live connections.", ["kind"])
-FRAMES = Counter("binnacle_dashboard_frames_total", "Frames sent to browsers.")
-BYTES = Counter("binnacle_dashboard_frame_bytes_total", "Bytes of the frames sent to browsers.")
-LOGINS = Counter("binnacle_dashboard_logins_total", "Logins by result.", ["result"])
-DELAY = Histogram(
-    "binnacle_dashboard_change_delay_seconds",
-    "From a change's commit to its frame.",
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5),
-)
+METRICS = Metrics()
+SOCKETS = METRICS.gauge("binnacle_dashboard_sockets", "Open live connections.", "kind")
+FRAMES = METRICS.counter("binnacle_dashboard_frames_total", "Frames sent to browsers.")
+BYTES = METRICS.counter("binnacle_dashboard_frame_bytes_total", "Bytes of the frames sent to browsers.")
+LOGINS = METRICS.counter("binnacle_dashboard_logins_total", "Logins by result.", "result")
+
+for family in (FRAMES, BYTES):
+    family.add(by=0)  # shown from the start
 
 
 def render() -> tuple[bytes, str]:
     """The exposition text and its content type."""
-    return generate_latest(), CONTENT_TYPE_LATEST
+    from telemetry.page import CONTENT_TYPE, Page
+
+    return Page(METRICS).text(), CONTENT_TYPE

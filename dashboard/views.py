@@ -106,13 +106,13 @@ def log_in(request: HttpRequest) -> HttpResponse:
     if user is None:
         if not problem:
             login.attempts.failed(address)
-            LOGINS.labels("failed").inc()
+            LOGINS.add("failed")
         return login_page(
             request, problem or "That did not match. Check the token or the account.", 503 if problem else 401
         )
     login.attempts.succeeded(address)
     login.open_session(request.session, user)
-    LOGINS.labels("ok").inc()
+    LOGINS.add("ok")
     return _go(request.POST.get("next", ""))
 
 

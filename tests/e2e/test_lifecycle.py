@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_written(stopped: Cluster) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("mysql://host/name", "neither sqlite:///PATH nor postgresql://"),
+        ("mysql://host/name", "give sqlite:///PATH or postgresql://"),
         ("postgresql://nobody@127.0.0.1:1/none", "refused"),
     ],
 )

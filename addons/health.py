@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from addons.catalogue import ADDON_LABEL, NAMESPACE
 from cluster.cache import Cache, Entry
@@ -16,6 +17,9 @@ from kube import clock
 from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.summary import STARTING
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerStatus
 
 WORKLOADS = ("deployments.apps", "daemonsets.apps", "statefulsets.apps")
 
@@ -116,7 +120,7 @@ def pod_trouble(pod: Json) -> str:
     return f"pod {name} is not ready"
 
 
-def last_end(status: Json) -> Json | None:
+def last_end(status: ContainerStatus) -> Json | None:
     """How a container ended last, None when it never did."""
     for state in (status.get("state"), status.get("lastState")):
         if ended := (state or {}).get("terminated"):

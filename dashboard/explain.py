@@ -7,10 +7,15 @@ moment says when, in `at` (RFC 3339); "lines" are what the pod's container said 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dashboard.levels import BAD, PROGRESS, conditions
 from kube import clock
 from kube.objects import Json
 from kube.pods import podutil
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerStateTerminated, ContainerStatus
 
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM"}
 _EXITS = {
@@ -179,7 +184,7 @@ def _stuck(pod: Json, now: float) -> list[Json]:
     ]
 
 
-def _container(one: Json, init: bool, events: list[Json]) -> list[Json]:
+def _container(one: ContainerStatus, init: bool, events: list[Json]) -> list[Json]:
     name, state = one.get("name", ""), one.get("state") or {}
     what = ("Init container " if init else "Container ") + name
     last = (one.get("lastState") or {}).get("terminated")
@@ -208,7 +213,9 @@ def _sentence(*parts: str | None) -> str:
     )
 
 
-def _ended(what: str, container: str, ended: Json, events: list[Json], previous: bool) -> list[Json]:
+def _ended(
+    what: str, container: str, ended: ContainerStateTerminated, events: list[Json], previous: bool
+) -> list[Json]:
     code = int(ended.get("exitCode") or 0)
     if ended.get("reason") == "OOMKilled":
         title, meaning = f"{what} was killed: out of memory", "it used more memory than its limit allows"

@@ -7,17 +7,20 @@ to the end. Everybody else `update`s: each condition keeps its place, and says t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kube import clock
 from kube.objects import Json
 
+if TYPE_CHECKING:
+    from kube.shapes import Condition
 
-def find(status: Mapping[str, Any] | None, type: str) -> Json | None:
+
+def find(status: Mapping[str, Any] | None, type: str) -> Condition | None:
     """The condition of a type in an object's status."""
     for condition in (status or {}).get("conditions") or ():
         if condition.get("type") == type:
-            found: Json = condition
+            found: Condition = condition
             return found
     return None
 

@@ -1,4 +1,4 @@
-"""The objects of the API, as Python types."""
+"""The objects of the API, as Python types. What their fields hold is in `kube.shapes`, for mypy."""
 
 from __future__ import annotations
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kube.objects import Json
 
+if TYPE_CHECKING:
+    from kube.shapes import OwnerReference
 
-def reference(owner: Json) -> Json:
+
+def reference(owner: Mapping[str, Any]) -> Json:
     """The owner reference that makes `owner` the manager of an object."""
     return {
         "apiVersion": owner["apiVersion"],
@@ -20,11 +23,11 @@ def reference(owner: Json) -> Json:
     }
 
 
-def controller(metadata: Mapping[str, Any]) -> Json | None:
+def controller(metadata: Mapping[str, Any]) -> OwnerReference | None:
     """The reference to the owner that manages the object, None where nobody does."""
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("controller"):
-            found: Json = owner
+            found: OwnerReference = owner
             return found
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from kube import clock
 from kube.objects import Json
@@ -128,7 +129,7 @@ def _mount(mount: Json) -> Json:
 
 def _states(
     pod: Json, name: str, found: ContainerState | None, seen: Observed
-) -> tuple[Json, Json, ContainerState | None]:
+) -> tuple[Mapping[str, Any], Mapping[str, Any], ContainerState | None]:
     """(state, lastState, the start they tell of)."""
     if found is None:
         reported = podutil.reported(pod, name) or {}
@@ -138,7 +139,7 @@ def _states(
             return {"waiting": _never_ran(pod)}, {}, None
         return {"waiting": _waiting(pod, name, seen)}, reported.get("lastState") or {}, None
     before = seen.state.before(found) if seen.state else None
-    last = {"terminated": terminated(before, seen)} if before else _reported_last(pod, name)
+    last: Mapping[str, Any] = {"terminated": terminated(before, seen)} if before else _reported_last(pod, name)
     if found.running:
         return {"running": {"startedAt": clock.stamp(found.started_at)}}, last, found
     ended = terminated(found, seen)
@@ -147,7 +148,7 @@ def _states(
     return {"terminated": ended}, last, found
 
 
-def _reported_last(pod: Json, name: str) -> Json:
+def _reported_last(pod: Json, name: str) -> Mapping[str, Any]:
     """The start before may have been removed from disk; the API still knows it."""
     return (podutil.reported(pod, name) or {}).get("lastState") or {}
 
@@ -177,7 +178,7 @@ def terminated(state: ContainerState, seen: Observed) -> Json:
     return result
 
 
-def _ready(name: str, found: ContainerState | None, seen: Observed, state: Json, init: bool) -> bool:
+def _ready(name: str, found: ContainerState | None, seen: Observed, state: Mapping[str, Any], init: bool) -> bool:
     if init:
         return bool((state.get("terminated") or {}).get("exitCode") == 0 and "terminated" in state)
     return bool(found and found.running and seen.ready.get(name, False))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from controllers.deployment.sizes import max_unavailable, replicas, stat, total
 from kube import clock, conditions
 from kube.objects import Json
+
+if TYPE_CHECKING:
+    from kube.shapes import Condition
 
 NO_DEADLINE = 2**31 - 1
 AVAILABLE, PROGRESSING, FAILURE = "Available", "Progressing", "ReplicaFailure"
@@ -70,7 +74,7 @@ def rolled_out(d: Json, sets: Sequence[Json], new: Json | None, now: float) -> J
     return status
 
 
-def _progress(d: Json, status: Json, new: Json | None, current: Json | None, now: float) -> None:
+def _progress(d: Json, status: Json, new: Json | None, current: Condition | None, now: float) -> None:
     subject = f'ReplicaSet "{new["metadata"]["name"]}"' if new else f'Deployment "{d["metadata"]["name"]}"'
     if complete(d, status):
         _set_progress(status, "True", DONE, f"{subject} has successfully progressed.", now)
@@ -101,7 +105,7 @@ def progressing(old: Json, new: Json) -> bool:
     ) or outdated(new) < outdated(old)
 
 
-def timed_out(d: Json, current: Json | None, now: float) -> bool:
+def timed_out(d: Json, current: Mapping[str, Any] | None, now: float) -> bool:
     """Whether there was no progress for longer than the deadline."""
     if current is None or current.get("reason") == DONE:
         return False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from kube.objects import Json
+from collections.abc import Mapping
+from typing import Any
 
 
-def restarts(spec: Json, container: Json, exit_code: int) -> bool:
+def restarts(spec: Mapping[str, Any], container: Mapping[str, Any], exit_code: int) -> bool:
     """As the first rule of its own that matches says, else its own policy, else that of the pod's `spec`."""
     for rule in container.get("restartPolicyRules") or ():
         codes = rule["exitCodes"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kube import clock, conditions
 from kube.objects import Json
@@ -30,7 +32,7 @@ class Summary:
             self.last = max(self.last, clock.parse(stamp))
 
 
-def summarize(pod: Json) -> Summary:
+def summarize(pod: Mapping[str, Any]) -> Summary:
     """The summary of a pod."""
     spec: Json = pod.get("spec") or {}
     status: Json = pod.get("status") or {}
@@ -49,7 +51,7 @@ def summarize(pod: Json) -> Summary:
     return found
 
 
-def of_state(state: Json) -> str:
+def of_state(state: Mapping[str, Any]) -> str:
     """Why a container does not run, from its `state`; "" while it runs, and before anybody says."""
     waiting = (state.get("waiting") or {}).get("reason")
     if waiting:
@@ -64,13 +66,13 @@ def of_state(state: Json) -> str:
     return f"ExitCode:{terminated.get('exitCode') or 0}"
 
 
-def of_init_state(state: Json) -> str:
+def of_init_state(state: Mapping[str, Any]) -> str:
     """As `of_state`, of an init container."""
     word = of_state(state)
     return f"Init:{word}" if word else ""
 
 
-def _of_main_containers(pod: Json, status: Json, found: Summary) -> None:
+def _of_main_containers(pod: Mapping[str, Any], status: Json, found: Summary) -> None:
     running = False
     for one in reversed(status.get("containerStatuses") or ()):
         found._count(one)
@@ -84,7 +86,7 @@ def _of_main_containers(pod: Json, status: Json, found: Summary) -> None:
         found.word = "Running" if podutil.ready(pod) else "NotReady"
 
 
-def _is_initializing(pod: Json, spec: Json, found: Summary) -> bool:
+def _is_initializing(pod: Mapping[str, Any], spec: Json, found: Summary) -> bool:
     """Whether init containers still hold the pod; fills in what they say, of sidecars only once they do not."""
     inits = spec["initContainers"]
     sidecars = {container["name"] for container in inits if podutil.is_sidecar(container)}

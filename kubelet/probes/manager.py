@@ -6,12 +6,16 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kube.objects import Json
 from kube.pods import podutil
 from kubelet.probes.actions import Asker
 from kubelet.probes.state import ProbeState
 from kubelet.runtimes.base import ContainerState
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerStatus
 
 KINDS = {"startup": "startupProbe", "readiness": "readinessProbe", "liveness": "livenessProbe"}
 VERDICTS = {"startup": "started", "readiness": "ready"}  # as a container's status tells them
@@ -29,7 +33,7 @@ class Probed:
         asker: Asker,
         changed: Callable[[], None],
         say: Unhealthy,
-        reported: Json,
+        reported: ContainerStatus,
     ):
         """`reported` is the container's status as the API holds it."""
         self.id = run.id
@@ -49,7 +53,7 @@ class Probed:
         state = self._states.get("readiness")
         return self.started and (state is None or state.verdict)
 
-    def _take_over(self, reported: Json) -> None:
+    def _take_over(self, reported: ContainerStatus) -> None:
         """A kubelet that starts anew goes on from the verdicts of the one before: its restart stops no service."""
         if reported.get("containerID", "").endswith(f"//{self.id}"):
             for kind, field in VERDICTS.items():

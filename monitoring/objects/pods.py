@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from kube import conditions, ownerrefs
 from kube.objects import Json
@@ -83,7 +84,7 @@ def qos(pod: Json) -> Iterable[Sample]:
     return one_of("qos_class", found, ("BestEffort", "Burstable", "Guaranteed")) if found else ()
 
 
-def _condition(pod: Json, kind: str) -> Json | None:
+def _condition(pod: Json, kind: str) -> Mapping[str, Any] | None:
     return conditions.find(pod.get("status"), kind)
 
 

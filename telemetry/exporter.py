@@ -25,7 +25,7 @@ RETRY = 10.0  # seconds after which a port that was taken is tried again
 
 
 class Exporter:
-    """Serves `/metrics` (what `render` makes) and `/healthz`, open to all: `ailing` says what is wrong, "" for nothing."""
+    """Serves `/metrics` (what `render` makes) and `/healthz`, open to all: `unhealthy` says what is wrong, "" for nothing."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class Exporter:
         key: str,
         access: Access,
         render: Callable[[], bytes],
-        ailing: Callable[[], str] = lambda: "",
+        unhealthy: Callable[[], str] = lambda: "",
     ) -> None:
         self._addresses, self.port, self._files = list(dict.fromkeys(addresses)), port, (certificate, key)
-        self._access, self._render, self._ailing = access, render, ailing
+        self._access, self._render, self._unhealthy = access, render, unhealthy
         self._thread = LoopThread(self._serve, "metrics")
         self._scrapes = ThreadPoolExecutor(2, "scrape")  # rendering may wait for Redis; health must not wait for that
 
@@ -74,8 +74,8 @@ class Exporter:
                 await asyncio.sleep(RETRY)
 
     async def _health(self, request: Request) -> Answer:
-        ailing = self._ailing()
-        return Answer(500 if ailing else 200, METRICS, f"{ailing or 'ok'}\n".encode())
+        unhealthy = self._unhealthy()
+        return Answer(500 if unhealthy else 200, METRICS, f"{unhealthy or 'ok'}\n".encode())
 
     async def _metrics(self, request: Request) -> Answer:
         loop = asyncio.get_running_loop()

@@ -6,8 +6,6 @@ grace or finalizers left the mark, else the end.
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from cluster.admission import webhooks
@@ -17,7 +15,7 @@ from cluster.plan import Commit, Plan, first
 from cluster.store import Write
 from cluster.verbs.call import ATTEMPTS, Call, Outcome, ordered
 from kube import clock
-from kube.errors import ApiError, Conflict, Invalid, NotFound, invalid, not_supported
+from kube.errors import Conflict, Invalid, NotFound, invalid, not_supported
 from kube.objects import Json
 from kube.pods import podutil
 
@@ -210,8 +208,3 @@ def deleted_status(call: Call, obj: Json) -> Json:
         "status": "Success",
         "details": {name: value for name, value in details.items() if value},
     }
-
-
-def error_of(results: list[Any]) -> ApiError | None:
-    """The first error among results."""
-    return next((r for r in results if isinstance(r, ApiError)), None)

@@ -32,11 +32,13 @@ class Copier(Controller):
         self.seen: dict[str, str] = {}
         self.calls: list[str] = []
         self.at_once: set[str] = set()
+        self.twice: list[str] = []  # keys that were taken while they were in work
         self.fail: Callable[[str], None] = lambda key: None
         self.answer: Result = None
 
     def reconcile(self, key: str, ctx: Context) -> Result:
-        assert key not in self.at_once, "one key twice at once"
+        if key in self.at_once:  # to raise here would count as a failure that is tried again
+            self.twice.append(key)
         self.at_once.add(key)
         try:
             self.calls.append(key)
@@ -288,3 +290,4 @@ def test_two_workers_share_the_keys_and_never_have_one_at_once(redis: Redis, cac
     for worker in both:
         worker.ticker.stop()
         worker.feeder.stop()
+    assert copier.twice == []

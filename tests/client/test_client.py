@@ -58,7 +58,7 @@ async def start(handler: Any) -> tuple[web.AppRunner, str]:
     return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
 
 
-def reflect(server: Server, until: Any, seconds: float = 5) -> list[tuple[str, str]]:
+def reflect(server: Server, until: Any, seconds: float = 60) -> list[tuple[str, str]]:
     calls: list[tuple[str, str]] = []
 
     def note(kind: str) -> Any:

@@ -39,10 +39,10 @@ class Socket:
         assert answer["type"] == "websocket.accept", answer
         return answer.get("subprotocol")
 
-    async def output(self, timeout: float = 5) -> dict[str, Any]:
+    async def output(self, timeout: float = 60) -> dict[str, Any]:
         return await asyncio.wait_for(self.sent.get(), timeout)
 
-    async def text(self, timeout: float = 3) -> str:
+    async def text(self, timeout: float = 60) -> str:
         told = await self.output(timeout)
         assert told["type"] == "websocket.send", told
         return str(told["text"])
@@ -52,7 +52,7 @@ class Socket:
 
     async def disconnect(self) -> None:
         self.received.put_nowait({"type": "websocket.disconnect", "code": 1000})
-        await asyncio.wait([self.task], timeout=3)
+        await asyncio.wait([self.task], timeout=60)
 
 
 class Page:
@@ -64,10 +64,10 @@ class Page:
     async def ask(self, **message: Any) -> None:
         self.socket.send(orjson.dumps(message).decode())
 
-    async def frame(self, timeout: float = 3) -> dict[str, Any]:
+    async def frame(self, timeout: float = 60) -> dict[str, Any]:
         return dict(orjson.loads(await self.socket.text(timeout)))
 
-    async def wait_for(self, kind: str, number: int | None = None, timeout: float = 3) -> dict[str, Any]:
+    async def wait_for(self, kind: str, number: int | None = None, timeout: float = 60) -> dict[str, Any]:
         """The next frame of a kind (and feed); others, such as beats, are passed over."""
         async with asyncio.timeout(timeout):
             while True:

@@ -45,7 +45,7 @@ def start(session: Session, redis: Redis) -> Iterator[Callable[[], Turns]]:  # n
         turns.stop()
 
 
-def eventually(check: Callable[[], Any], seconds: float = 20) -> None:
+def eventually(check: Callable[[], Any], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < until, "did not happen in time"

@@ -1,6 +1,6 @@
 # Binnacle. `make up` starts a cluster, `make test` runs every check.
 #   make up [DETACH=1] [PORT=8080] [API_PORT=6443] [VAR=var]      make down status clean token
-#   make test lint bench kubectl
+#   make test lint bench soak [RUNS=10] kubectl
 
 PYTHON ?= python3
 VAR ?= var

@@ -1,0 +1,70 @@
+"""The tests again and again, in random order, beside busy processes: `python -m tests.soak [RUNS] [arguments of pytest]`.
+
+A test that leans on time or on its neighbours passes on a quiet machine and fails here. Each run shuffles the files and the
+tests within each file by a number that it prints; `SOAK_SEED=NUMBER pytest -p tests.soak …` repeats that order.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+BUSY = 2  # processes that do nothing but count
+PARTS = (
+    ("-n", "2", "--dist", "loadgroup", "-m", "not serial", "--ignore", "tests/browser"),
+    ("tests/browser",),
+    ("-m", "serial", "--ignore", "tests/browser"),
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every xdist worker must find the same order, so it comes from the seed alone; a file's tests stay together."""
+    order = random.Random(int(os.environ["SOAK_SEED"]))
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.location[0], []).append(item)
+    shuffled = list(files.values())
+    order.shuffle(shuffled)
+    for tests in shuffled:
+        order.shuffle(tests)
+    items[:] = [item for tests in shuffled for item in tests]
+
+
+def soak(runs: int, arguments: list[str]) -> int:
+    """The number of runs that failed. `arguments`: for pytest, instead of the whole suite's three parts."""
+    failed = 0
+    for number in range(1, runs + 1):
+        seed = str(random.SystemRandom().randrange(1_000_000))
+        env = {**os.environ, "SOAK_SEED": seed}
+        good = True
+        for part in [arguments] if arguments else PARTS:
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.soak", *part]
+            done = subprocess.run(command, env=env, capture_output=True, text=True)
+            good = good and done.returncode == 0
+            told = done.stdout if done.returncode else "\n".join(done.stdout.splitlines()[-1:])
+            print(f"run {number} of {runs}, SOAK_SEED={seed}, {' '.join(part)}:\n{told}{done.stderr}", flush=True)
+        failed += not good
+    return failed
+
+
+def main() -> int:
+    words = sys.argv[1:]
+    runs = int(words.pop(0)) if words and re.fullmatch(r"\d+", words[0]) else 1
+    with ExitStack() as stack:
+        for _ in range(BUSY):
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(process.kill)
+        failed = soak(runs, words)
+    print(f"{runs - failed} of {runs} runs passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,12 +1,11 @@
 """The tests again and again, in random order, beside busy processes: `python -m tests.soak [RUNS] [arguments of pytest]`.
 
 A test that leans on time or on its neighbours passes on a quiet machine and fails here. Each run shuffles the files and the
-tests within each file by a number that it prints; `SOAK_SEED=NUMBER pytest -p tests.soak …` repeats that order.
+tests within each file by a number that it prints; `python -m pytest -p tests.soak --order NUMBER …` repeats that order.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import subprocess
@@ -23,10 +22,14 @@ PARTS = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--order", type=int, required=True, help="the number that the random order comes from")
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every xdist worker must find the same order, so it comes from the seed alone; a file's tests stay together."""
-    order = random.Random(int(os.environ["SOAK_SEED"]))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every xdist worker must find the same order, so it comes from the number alone; a file's tests stay together."""
+    order = random.Random(config.getoption("--order"))
     files: dict[str, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.location[0], []).append(item)
@@ -41,15 +44,14 @@ def soak(runs: int, arguments: list[str]) -> int:
     """The number of runs that failed. `arguments`: for pytest, instead of the whole suite's three parts."""
     failed = 0
     for number in range(1, runs + 1):
-        seed = str(random.SystemRandom().randrange(1_000_000))
-        env = {**os.environ, "SOAK_SEED": seed}
+        order = str(random.SystemRandom().randrange(1_000_000))
         good = True
         for part in [arguments] if arguments else PARTS:
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.soak", *part]
-            done = subprocess.run(command, env=env, capture_output=True, text=True)
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.soak", "--order", order, *part]
+            done = subprocess.run(command, capture_output=True, text=True)
             good = good and done.returncode == 0
             told = done.stdout if done.returncode else "\n".join(done.stdout.splitlines()[-1:])
-            print(f"run {number} of {runs}, SOAK_SEED={seed}, {' '.join(part)}:\n{told}{done.stderr}", flush=True)
+            print(f"run {number} of {runs}, --order {order}, {' '.join(part)}:\n{told}{done.stderr}", flush=True)
         failed += not good
     return failed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +24,20 @@ def pages(var: Path) -> Iterator[Path]:
     django.setup()
     settings = connections.settings["default"]
     before = settings["NAME"]
-    connections["default"].close()
+    _close()
     settings["NAME"] = f"{var}/cluster.db"
     yield var
-    connections["default"].close()
+    _close()
     settings["NAME"] = before
+
+
+def _close() -> None:
+    """Connections are each thread's own: this one has some, and the one in which asgiref runs what consumers read."""
+    from asgiref.sync import sync_to_async
+    from django.db import connections
+
+    connections.close_all()
+    asyncio.run(sync_to_async(connections.close_all)())
 
 
 @pytest.fixture

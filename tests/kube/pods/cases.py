@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 from kube.objects import Json
@@ -140,6 +141,6 @@ IDS = [case.name for case in CASES]
 
 
 def pod(case: Case) -> Json:
-    """The pod of a case, bound to a node."""
+    """The pod of a case, bound to a node; its own, since defaulting and admission change what they are given."""
     metadata = {"name": "p", "namespace": "default", "uid": "u"}
-    return {"metadata": metadata, "spec": {**case.spec, "nodeName": "n"}, "status": case.status or {}}
+    return copy.deepcopy({"metadata": metadata, "spec": {**case.spec, "nodeName": "n"}, "status": case.status or {}})

@@ -85,7 +85,8 @@ def test_the_dashboard(case: Case) -> None:
 
 @every_case
 def test_defaults_of_the_whole_pod_are_the_count_of_its_containers(case: Case) -> None:
-    made = {"spec": {**case.spec, "resources": {"limits": {"cpu": "99"}}}}
+    made = pod(case)
+    made["spec"]["resources"] = {"limits": {"cpu": "99"}}
     default_pod(made)
     alone = {**case.spec, "resources": {}, "overhead": {}}
     asked = requests(alone, nano).get("cpu")

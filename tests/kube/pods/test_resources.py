@@ -88,7 +88,7 @@ def test_defaults_of_the_whole_pod_are_the_count_of_its_containers(case: Case) -
     made = pod(case)
     made["spec"]["resources"] = {"limits": {"cpu": "99"}}
     default_pod(made)
-    alone = {**case.spec, "resources": {}, "overhead": {}}
+    alone = {**made["spec"], "resources": {}, "overhead": {}}
     asked = requests(alone, nano).get("cpu")
     assert nano(made["spec"]["resources"]["requests"]["cpu"]) == (asked or 99 * NANO)
 

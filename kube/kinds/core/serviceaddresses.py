@@ -38,6 +38,11 @@ def may_have_node_ports(spec: Json) -> bool:
     return spec.get("type") in ("NodePort", "LoadBalancer")
 
 
+def is_external(spec: Json) -> bool:
+    """Whether a Service is reached from outside the cluster: then it has a policy for that traffic."""
+    return may_have_node_ports(spec) or (spec.get("type") == "ClusterIP" and bool(spec.get("externalIPs")))
+
+
 @lru_cache(maxsize=8)
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     return ipaddress.ip_network(text)
@@ -95,8 +100,8 @@ def drop_foreign(new: Json, old: Json) -> None:
         if before == [port.get("nodePort") for port in new.get("ports") or ()]:
             for port in new.get("ports") or ():
                 port.pop("nodePort", None)
-        if not new.get("externalIPs") and _unchanged(new, old, "externalTrafficPolicy"):
-            new.pop("externalTrafficPolicy", None)
+    if is_external(old) and not is_external(new) and _unchanged(new, old, "externalTrafficPolicy"):
+        new.pop("externalTrafficPolicy", None)
     if needs_health_port(old) and not needs_health_port(new) and _unchanged(new, old, "healthCheckNodePort"):
         new.pop("healthCheckNodePort", None)
     if old.get("type") == "LoadBalancer" and new["type"] != "LoadBalancer":

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.core.endpoints import check_reachable
-from kube.kinds.core.serviceaddresses import NEEDS_IP, family, is_headless, may_have_node_ports, needs_health_port
+from kube.kinds.core.serviceaddresses import (
+    NEEDS_IP,
+    family,
+    is_external,
+    is_headless,
+    may_have_node_ports,
+    needs_health_port,
+)
 from kube.objects import Json
 from kube.registry import Context
 from kube.validation import (
@@ -195,8 +202,7 @@ def _check_load_balancer_fields(spec: Json) -> list[FieldError]:
 def _check_traffic(spec: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     external, internal = spec.get("externalTrafficPolicy"), spec.get("internalTrafficPolicy")
-    outside = may_have_node_ports(spec) or (spec["type"] == "ClusterIP" and bool(spec.get("externalIPs")))
-    if external and not outside:
+    if external and not is_external(spec):
         errors.append(
             invalid("spec.externalTrafficPolicy", external, "may only be set for externally-accessible services")
         )

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from cluster.admission.always_pull_images import AlwaysPullImages
+from cluster.admission.anti_affinity_topology import LimitPodHardAntiAffinityTopology
+from cluster.admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
 from cluster.admission.default_ingress_class import DefaultIngressClass
 from cluster.admission.default_storage_class import DefaultStorageClass
 from cluster.admission.default_toleration_seconds import DefaultTolerationSeconds
 from cluster.admission.escalation import EscalationCheck
+from cluster.admission.extended_resource_toleration import ExtendedResourceToleration
+from cluster.admission.external_ips import DenyServiceExternalIPs
 from cluster.admission.limit_ranger import LimitRanger
 from cluster.admission.namespace_lifecycle import NamespaceLifecycle
 from cluster.admission.node_restriction import NodeRestriction
+from cluster.admission.owner_references import OwnerReferencesPermissionEnforcement
 from cluster.admission.plugin import Plugin
 from cluster.admission.pod_security import PodSecurity
 from cluster.admission.pod_topology import PodTopologyLabels
@@ -35,14 +41,22 @@ ORDER: Sequence[tuple[type[Plugin], bool, str]] = (
         "a kubelet is confined before its write can have effects; off unless asked for, as upstream",
     ),
     (TaintNodes, True, "a new node is tainted not-ready before the scheduler can see it"),
+    (AlwaysPullImages, False, "as early as the account's pull secrets are in"),
     (PodSecurity, True, "after the account's mounts are in, on the pod as it will run"),
     (PodTopologyLabels, True, "labels of the node; independent of the rest"),
     (Priority, True, "resolves the class to a number before quota scopes ask for it"),
     (DefaultTolerationSeconds, True, "after everything that may bring tolerations of its own"),
+    (ExtendedResourceToleration, False, "tolerations of the devices that are requested, after limits were filled in"),
+    (LimitPodHardAntiAffinityTopology, False, "independent of the rest"),
     (RuntimeClass, True, "adds overhead and tolerations; before quota, which counts overhead"),
     (StorageProtection, True, "finalizers on volumes and claims from their first moment"),
     (DefaultStorageClass, True, "chooses a class before quota counts claims per class"),
     (DefaultIngressClass, True, "chooses a class; independent of the rest"),
+    (OwnerReferencesPermissionEnforcement, False, "on the owners as they will be stored"),
+    (CertificateApproval, True, "before a request can be signed for"),
+    (CertificateSigning, True, "the certificate is part of a status: nobody writes one without the right to sign"),
+    (CertificateSubjectRestriction, True, "no client certificate is ever asked for system:masters"),
+    (DenyServiceExternalIPs, False, "independent of the rest; off unless asked for, as upstream"),
     (EscalationCheck, True, "nobody grants what they do not hold; on the rules as they will be stored"),
     (ValidatingAdmissionPolicy, True, "the administrator's rules, on what all others have made of the object"),
     (ResourceQuota, True, "last: it charges, and whatever is refused must not be charged"),

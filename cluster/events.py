@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from cluster.store import Key
 from kube import clock
@@ -23,6 +24,7 @@ from kube.events import MESSAGE_LIMIT, Correlator, Happening, Series, event, ref
 from kube.objects import Json
 
 if TYPE_CHECKING:
+    from cluster.store import Store
     from cluster.verbs import Session
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class _Sink:
 
     def __init__(self) -> None:
         self._queue: deque[tuple[Session, Happening]] = deque(maxlen=QUEUE)
-        self._correlators: dict[int, Correlator] = {}
+        self._correlators: WeakKeyDictionary[Store, Correlator] = WeakKeyDictionary()
         self._dropped = 0
         self._complained = 0.0
         self._wanted = threading.Event()
@@ -60,11 +62,13 @@ class _Sink:
         self._complain()
         with self._writing:
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), most))]
-            for cluster in {session.cluster for session, _ in batch}:
-                session = next(session for session, _ in batch if session.cluster == cluster)
-                correlator = self._correlators.setdefault(cluster, Correlator())
-                found = (correlator.correlate(item) for owner, item in batch if owner.cluster == cluster)
-                _write(session, [item for item in found if item is not None])
+            for store, session in {session.store: session for session, _ in batch}.items():
+                correlator = self._correlators.setdefault(store, Correlator())
+                found = (correlator.correlate(item) for owner, item in batch if owner.store is store)
+                try:
+                    _write(session, [item for item in found if item is not None])
+                except ApiError as error:  # its store is closed, or has too much to do; others' is not lost with it
+                    log.warning("events could not be written: %s", error)
 
     def _complain(self) -> None:
         """Say how many events were dropped, once for many of them."""

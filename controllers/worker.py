@@ -12,6 +12,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 import environment
+from client import Config
+from client.access import Access
 from client.ports import beside
 from cluster import memory
 from cluster.cache import Cache
@@ -27,7 +29,6 @@ from controllers.runtime import Context, Controller, Runtime
 from controllers.ticker import Ticker
 from controllers.wakeups import WakeUps
 from kube import registry
-from telemetry.access import Access
 from telemetry.exporter import Exporter, pages
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Service:
             beside(api_port, self.role),
             str(pki / "kubelet.crt"),
             str(pki / "kubelet.key"),
-            Access(f"https://127.0.0.1:{api_port}", (pki / "ca.crt").read_text()),
+            Access(Config(f"https://127.0.0.1:{api_port}", (pki / "ca.crt").read_text())),
             pages(self.metrics, self.more_metrics),
             self.unhealthy,
         )

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import environment
+from client.access import Access
 from client.api import Client
 from kubeproxy import nftables, routes
 from kubeproxy.metrics import METRICS, REQUESTS
 from kubeproxy.proxy import Backend, Proxy
 from kubeproxy.userspace import Userspace
-from telemetry.access import Access
 from telemetry.exporter import Exporter, pages
 
 log = logging.getLogger("kubeproxy")
@@ -101,7 +101,7 @@ async def run(options: argparse.Namespace, chosen: Sequence[Backend]) -> None:
                 options.metrics_port,
                 options.tls_cert,
                 options.tls_key,
-                Access(client.config.server, client.config.ca),
+                Access(client.config),
                 pages(METRICS),
             ).start()
         # At the end the rules stay: a restart of kube-proxy must not cut connections. `kubeproxy.stop` removes them.

@@ -13,9 +13,9 @@ import orjson
 
 import environment
 from client import Client
+from client.access import Access
 from kube.objects import Json
 from monitoring import exposition
-from monitoring.access import Access
 from monitoring.discovery import Discovery, Places
 from monitoring.history.history import History
 from monitoring.objects import ObjectMetrics
@@ -71,7 +71,7 @@ class Program:
     def __init__(self, options: Options, client: Client) -> None:
         self.options = options
         self.history = History(options.data_dir, options.limit)
-        self.owners, self.objects, self.access = Owners(client), ObjectMetrics(client), Access(client)
+        self.owners, self.objects, self.access = Owners(client), ObjectMetrics(client), Access(client.config)
         self.kubelets = Kubelets(client.config)
         self.scraper = Scraper(self.kubelets, self.owners, self.history, options.interval)
         own = f"http://{options.address or environment.MY_POD_IP.get() or '127.0.0.1'}:{options.port}"

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from telemetry.access import Access
+from client.access import Access
 from telemetry.counting import Metrics
 from web.http1 import METRICS
 from web.limits import Limits
@@ -78,13 +78,9 @@ class Exporter:
         return Answer(500 if unhealthy else 200, METRICS, f"{unhealthy or 'ok'}\n".encode())
 
     async def _metrics(self, request: Request) -> Answer:
-        loop = asyncio.get_running_loop()
-        header = request.headers.get("authorization", "")
-        status = await loop.run_in_executor(self._scrapes, self._access.check, header, request.path)
-        if status != 200:
-            return Answer(status, METRICS, b"a bearer token that may get /metrics is needed\n")
+        await self._access.check(request.headers.get("authorization", ""), request.path)
         try:
-            return Answer(200, METRICS, await loop.run_in_executor(self._scrapes, self._render))
+            return Answer(200, METRICS, await asyncio.get_running_loop().run_in_executor(self._scrapes, self._render))
         except Exception as error:  # Redis is away, for one: the scraper is told
             log.warning("no metrics: %s", error)
             return Answer(503, METRICS, f"no metrics: {error}\n".encode())

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from kubelet.server import attach, execs, logs, metrics, portforward, state, stats
+from kubelet.server.auth import Guard, Handler, guarded
 from kubelet.server.containers import AGENT
-from telemetry.access import Access
 
 if TYPE_CHECKING:
     from kubelet.agent import Agent
 
 
-ACCESS = web.AppKey("access", Access)
+GUARD = web.AppKey("guard", Guard)
 
 
 def build(agent: Agent) -> web.Application:
-    app = web.Application(middlewares=[only_known_clients])
+    app = web.Application(middlewares=[only_who_may])
     app[AGENT] = agent
-    app[ACCESS] = Access(agent.client.config.server, agent.client.config.ca)
+    app[GUARD] = Guard(agent.client)
     target = "/{namespace}/{pod}/{container}"
     app.router.add_get("/healthz", state.healthz)
     app.router.add_get("/pods", state.pods)
@@ -41,32 +39,9 @@ def build(agent: Agent) -> web.Application:
 
 
 @web.middleware
-async def only_known_clients(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Everything but health needs a client certificate of the cluster's CA; figures can be had with a bearer token too."""
-    await check_token(request, request.app[ACCESS], request.path.split("/")[1], request.app[AGENT].options.node_name)
-    return await handler(request)
-
-
-async def check_token(request: web.Request, access: Access, part: str, node: str) -> None:
-    """Whether who asks for a `part` has a certificate, or a token that may `get` nodes/metrics or nodes/stats.
-
-    Raises HTTPException.
-    """
-    transport = request.transport
-    if request.path == "/healthz" or (transport is not None and transport.get_extra_info("peercert")):
-        return
-    token = request.headers.get("Authorization", "")
-    if part not in ("metrics", "stats") or not token:
-        raise web.HTTPUnauthorized(text="Unauthorized: a client certificate of the cluster's CA is needed\n")
-    status = await asyncio.to_thread(access.check_resource, token, "nodes", part, node)
-    if status == 403:
-        raise web.HTTPForbidden(text=f"Forbidden: the token may not get nodes/{part} of {node}\n")
-    if status == 401:
-        raise web.HTTPUnauthorized(text="Unauthorized: the API server does not know this token\n")
-    if status != 200:
-        raise web.HTTPServiceUnavailable(text="the API server could not be asked about the token\n")
+async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResponse:
+    app = request.app
+    return await guarded(app[GUARD], request, request.path, app[AGENT].options.node_name, handler)
 
 
 def tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:

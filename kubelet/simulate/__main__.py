@@ -10,11 +10,11 @@ import sys
 
 from client import Client, KubeconfigError, load
 from kubelet.server.app import tls
+from kubelet.server.auth import Guard
 from kubelet.simulate.fleet import Fleet
 from kubelet.simulate.nodes import Nodes
 from kubelet.simulate.pipe import Pipe
 from kubelet.simulate.server import Server
-from telemetry.access import Access
 
 LABEL = "sim=true"
 
@@ -60,7 +60,7 @@ async def serve(arguments: argparse.Namespace) -> None:
         server: Server | None = None
         if arguments.tls_cert:
             context = tls(arguments.tls_cert, arguments.tls_key, arguments.client_ca)
-            server = Server(context, Access(config.server, config.ca), fleet.pods.items.values, nodes.since)
+            server = Server(context, Guard(client), fleet.pods.items.values, nodes.since)
             port = await server.start([arguments.address, "127.0.0.1"])
             nodes.serve(server, arguments.address, port)
         try:

@@ -9,19 +9,18 @@ from __future__ import annotations
 import ssl
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 
 import orjson
 from aiohttp import web
 
 from kube.objects import Json
 from kubelet.node import VERSION
-from kubelet.server.app import check_token
+from kubelet.server.auth import Guard, Handler, guarded
 from kubelet.simulate import figures
 from kubelet.stats import cadvisor, resources, summary
 from kubelet.stats.exposition import CONTENT_TYPE, Page
 from kubelet.stats.model import Snapshot
-from telemetry.access import Access
 
 KEEP = 1.0  # seconds for which the pods are known by their nodes: a round asks for all nodes, one after the other
 NODES = "/metrics/nodes"
@@ -33,15 +32,15 @@ class Server:
     def __init__(
         self,
         context: ssl.SSLContext,
-        access: Access,
+        guard: Guard,
         pods: Callable[[], Iterable[Json]],
         since: Callable[[str], float | None],
     ) -> None:
-        self._context, self._access, self._pods, self._since = context, access, pods, since
+        self._context, self._guard, self._pods, self._since = context, guard, pods, since
         self._totals: dict[str, tuple[float, float]] = {}
         self._by_node: dict[str, list[Json]] = {}
         self._looked = 0.0
-        app = web.Application(middlewares=[self._only_known])
+        app = web.Application(middlewares=[self._only_who_may])
         app.router.add_get("/healthz", self._healthz)
         for path, page in (
             ("/metrics", self._own),
@@ -138,13 +137,10 @@ class Server:
         return _text(page.text())
 
     @web.middleware
-    async def _only_known(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def _only_who_may(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         # Of all nodes, not of this: a thousand reviews of one token would say the same.
-        part = request.path.removeprefix(f"{NODES}/{request.match_info.get('name', '')}").split("/")[1]
-        await check_token(request, self._access, part, "")
-        return await handler(request)
+        path = request.path.removeprefix(f"{NODES}/{request.match_info.get('name', '')}")
+        return await guarded(self._guard, request, path, "", handler)
 
 
 def _text(text: str) -> web.Response:

@@ -11,8 +11,8 @@ import signal
 import sys
 
 import environment
+from client.access import Access
 from client.kubeconfig import Config, KubeconfigError
-from logs.access import Access
 from logs.exposition import Tally
 from logs.options import ELASTICSEARCH, parse
 from logs.server import Pages

@@ -21,9 +21,9 @@ from typing import Any
 
 import orjson
 
+from client.access import Access
 from kube import clock
 from logs import exposition
-from logs.access import Access
 from logs.index.parts import Full
 from logs.query import fields
 from logs.query.nodes import AnyOf, Not, both
@@ -76,7 +76,7 @@ class Pages:
 
     def _guarded(self, right: str, page: WebPage) -> WebPage:
         async def checked(request: Request) -> Answer:
-            await self._access.check(request.headers.get("authorization", ""), right)
+            await self._access.check(request.headers.get("authorization", ""), right, "post")
             return await page(request)
 
         return checked

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from cluster import events
 from cluster.cache import Cache
+from cluster.database import Database
 from cluster.events import Recorder
+from cluster.store import Store
 from cluster.verbs import Session
 from kube.events import COMBINED
 from kube.objects import Json
@@ -83,3 +89,16 @@ def test_a_burst_costs_a_few_commits_and_few_objects(session: Session) -> None:
     combined = [event for event in found if event["message"].startswith(COMBINED)]
     assert len(combined) == 1
     assert sum(event["count"] for event in found) == 25, "what is more is spam"
+
+
+def test_a_store_that_is_closed_keeps_nobody_else_from_telling(
+    session: Session, tmp_path: Path, migrated: Path
+) -> None:
+    shutil.copy(migrated / "cluster.db", tmp_path / "other.db")
+    other = Store(Database(f"sqlite:///{tmp_path}/other.db"))
+    with closing(Cache(other)) as cache:
+        Recorder("tester").event(Session(1, "system:admin", cache, other), pod(), "Normal", "Done", "too late")
+    other.close()
+    Recorder("tester").event(session, pod(), "Normal", "Done", "in time")
+    events.flush()
+    assert [event["message"] for event in stored(session)] == ["in time"]

@@ -28,12 +28,16 @@ def merge(target: Any, patch: Any) -> Any:
 
 
 class FakeApi:
-    """`objects` by (plural, namespace, name).  `requests` counts (method, plural)."""
+    """`objects` by (plural, namespace, name).  `requests` counts (method, plural).
+
+    Reviews: the token `reader` is the user of that name; `rights` has (user, verb, subresource of nodes), "*" for all.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Json] = {}
         self.requests: dict[tuple[str, str], int] = {}
         self.tokens = 0
+        self.rights = {("client", "*", "*"), ("reader", "get", "metrics"), ("reader", "get", "stats")}
         self._version = itertools.count(1)
         self._watchers: list[tuple[str, asyncio.Queue[bytes], Json]] = []
         self.last = 0
@@ -117,6 +121,8 @@ class FakeApi:
         query: Json = {**request.query, "namespace": request.match_info.get("namespace", "")}
         if request.method == "POST":
             obj = await request.json()
+            if plural in ("tokenreviews", "subjectaccessreviews"):
+                return web.json_response({**obj, "status": self._review(obj["spec"])}, status=201)
             if query["namespace"]:
                 obj["metadata"]["namespace"] = query["namespace"]
             key = (plural, query["namespace"], obj["metadata"]["name"])
@@ -162,6 +168,14 @@ class FakeApi:
             self.remove(*key)
             return web.json_response({"kind": "Status", "status": "Success"})
         return web.json_response(obj)
+
+    def _review(self, spec: Json) -> Json:
+        if "token" in spec:
+            known = spec["token"] == "reader"
+            return {"authenticated": known, "user": {"username": "reader", "groups": ["g"]} if known else {}}
+        about = spec["resourceAttributes"]
+        wanted = (spec["user"], about["verb"], about["subresource"])
+        return {"allowed": about["resource"] == "nodes" and bool({wanted, (spec["user"], "*", "*")} & self.rights)}
 
     def _token(self) -> Json:
         self.tokens += 1

@@ -11,15 +11,16 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from client import Client, Config
 from client.paths import kubelet_prefix
 from config import pki
 from kube.objects import Json
 from kubelet.server.app import tls
+from kubelet.server.auth import Guard
 from kubelet.simulate import figures, stages
 from kubelet.simulate.nodes import healthy, node
 from kubelet.simulate.server import Server
-from telemetry.access import Access
-from tests.kubelet.fakeapi import pod
+from tests.kubelet.fakeapi import FakeApi, pod
 
 START = 1767225600.0
 RESOURCES = {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"cpu": "1"}}
@@ -85,7 +86,13 @@ def test_each_node_answers_below_a_path_of_its_own(tmp_path: Path) -> None:
 
     async def main() -> None:
         context = tls(str(tmp_path / "kubelet.crt"), str(tmp_path / "kubelet.key"), str(tmp_path / "ca.crt"))
-        server = Server(context, Access("https://127.0.0.1:1"), lambda: pods, ours.get)
+        api = FakeApi()
+        api.rights = {
+            ("kube-apiserver-kubelet-client", "get", "metrics"),
+            ("kube-apiserver-kubelet-client", "get", "stats"),
+        }
+        guard = Guard(Client(Config(await api.start())))
+        server = Server(context, guard, lambda: pods, ours.get)
         port = await server.start(["127.0.0.1", "127.0.0.1"])
         client = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
         client.load_cert_chain(tmp_path / "apiserver-kubelet-client.crt", tmp_path / "apiserver-kubelet-client.key")
@@ -114,5 +121,6 @@ def test_each_node_answers_below_a_path_of_its_own(tmp_path: Path) -> None:
                 assert (await session.get(f"https://127.0.0.1:{port}{page}")).status == 401
             assert (await session.get(f"https://127.0.0.1:{port}/healthz")).status == 200
         await server.close()
+        await api.stop()
 
     asyncio.run(main())

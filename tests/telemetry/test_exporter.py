@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from client import healthz
+from client.access import Access
+from client.kubeconfig import Config
 from config import pki
 from telemetry import exporter
-from telemetry.access import Access
 from telemetry.counting import Metrics
 from telemetry.exporter import Exporter, pages
 
@@ -73,7 +74,7 @@ def served(api: str, folder: Path) -> Iterator[Exporter]:
         0,
         str(folder / "kubelet.crt"),
         str(folder / "kubelet.key"),
-        Access(api),
+        Access(Config(api)),
         pages(metrics, lambda: b"# HELP more More.\n# TYPE more gauge\nmore 1\n"),
     )
     made.start()
@@ -123,17 +124,13 @@ def test_others_get_nothing(served: Exporter, folder: Path) -> None:
     assert _get(served, folder, "/healthz") == (200, "ok\n")
 
 
-def test_an_api_that_is_away_allows_nothing(folder: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # nobody listens
-        assert Access(f"http://127.0.0.1:{taken.getsockname()[1]}").check("Bearer reader", "/metrics") == 503
-
-
 def test_what_can_not_be_shown_is_said(api: str, folder: Path) -> None:
     def broken() -> bytes:
         raise RuntimeError("Redis is away")
 
-    made = Exporter(["127.0.0.1"], 0, str(folder / "kubelet.crt"), str(folder / "kubelet.key"), Access(api), broken)
+    made = Exporter(
+        ["127.0.0.1"], 0, str(folder / "kubelet.crt"), str(folder / "kubelet.key"), Access(Config(api)), broken
+    )
     made.start()
     _wait(made)
     assert _get(made, folder, token="reader") == (503, "no metrics: Redis is away\n")
@@ -146,7 +143,7 @@ def test_what_ails_a_process_is_told_to_all(api: str, folder: Path) -> None:
         0,
         str(folder / "kubelet.crt"),
         str(folder / "kubelet.key"),
-        Access(api),
+        Access(Config(api)),
         pages(Metrics()),
         lambda: "the log was last read 9 s ago",
     )
@@ -176,7 +173,12 @@ def test_a_port_that_is_taken_is_tried_again(api: str, folder: Path, monkeypatch
         taken.listen()
         port = taken.getsockname()[1]
         made = Exporter(
-            [address], port, str(folder / "kubelet.crt"), str(folder / "kubelet.key"), Access(api), pages(Metrics())
+            [address],
+            port,
+            str(folder / "kubelet.crt"),
+            str(folder / "kubelet.key"),
+            Access(Config(api)),
+            pages(Metrics()),
         )
         made.start()
         time.sleep(0.1)

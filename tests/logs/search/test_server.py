@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
+from client.access import Access
 from client.kubeconfig import Config
 from kube import clock
-from logs.access import Access
 from logs.exposition import Tally
 from logs.index.backend import Embedded
 from logs.index.parts import Bounds, Parts
@@ -269,7 +269,7 @@ def test_only_tokens_with_the_right_are_answered(tmp_path: Path, monkeypatch: An
             assert (await ask(server, "search", "reader", scope=ALL))[0] == 200
             assert api.asked == asked + 1, "an answer is kept"
             api.up = False
-            monkeypatch.setattr("logs.access.KEEP", 0.0)
+            monkeypatch.setattr("client.access.KEEP", 0.0)
             assert (await ask(server, "search", "reader", scope=ALL))[0] == 200, "what was allowed lately stays so"
             assert (await ask(server, "search", "unknown", scope=ALL))[0] == 503
             assert (await server.request("GET", "/healthz")).status == 200

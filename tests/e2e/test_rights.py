@@ -1,0 +1,88 @@
+"""What a user of the cluster without a right may do to a node's kubelet and to the cluster's authority: nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.e2e.cluster import Cluster
+
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
+CLIENT = "kubernetes.io/kube-apiserver-client"
+
+
+def request(name: str, group: str, key: ec.EllipticCurvePrivateKey) -> str:
+    """A CertificateSigningRequest as JSON."""
+    subject = [x509.NameAttribute(NameOID.COMMON_NAME, name), x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)]
+    asked = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject)).sign(key, hashes.SHA256())
+    text = base64.b64encode(asked.public_bytes(serialization.Encoding.PEM)).decode()
+    spec = {"request": text, "signerName": CLIENT, "usages": ["client auth"]}
+    kind = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest"}
+    return json.dumps({**kind, "metadata": {"name": name}, "spec": spec})
+
+
+def as_mallory(cluster: Cluster, folder: Path) -> ssl.SSLContext:
+    """TLS with a certificate of the cluster's CA, signed as the cluster signs them, for a user who was given no right."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    cluster.kubectl("apply", "-f", "-", stdin=request("mallory", "nobodies", key))
+    cluster.kubectl("certificate", "approve", "mallory")
+    found = cluster.until(lambda: cluster.path("csr", "mallory", "{.status.certificate}"), what="it is signed")
+    text = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "mallory.pem").write_bytes(base64.b64decode(found) + text)
+    context = ssl.create_default_context(cafile=str(cluster.var / "pki" / "ca.crt"))
+    context.load_cert_chain(folder / "mallory.pem")
+    return context
+
+
+def test_a_certificate_of_the_cluster_is_no_right(cluster: Cluster, tmp_path: Path) -> None:
+    context = as_mallory(cluster, tmp_path)
+    [node] = cluster.get("nodes")["items"]
+    address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
+    port = node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
+
+    def asked(path: str, method: str = "GET") -> int:
+        wanted = urllib.request.Request(f"https://{address}:{port}{path}", method=method)
+        try:
+            with urllib.request.urlopen(wanted, timeout=60, context=context) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    pages = [("/pods", "GET"), ("/metrics", "GET"), ("/stats/summary", "GET"), ("/containerLogs/a/b/c", "GET")]
+    pages += [("/run/a/b/c?cmd=id", "POST"), ("/exec/a/b/c?command=id", "POST"), ("/attach/a/b/c", "POST")]
+    assert [asked(*page) for page in [*pages, ("/portForward/a/b", "POST")]] == [403] * 8
+    cluster.kubectl("create", "clusterrole", "see-pods", "--verb=get", "--resource=nodes/pods")
+    cluster.kubectl("create", "clusterrolebinding", "see-pods", "--clusterrole=see-pods", "--group=nobodies")
+    cluster.until(lambda: asked("/pods"), lambda status: status == 200, 60, what="what was granted is seen")
+    assert asked("/metrics") == 403
+
+
+def test_who_may_approve_requests_approves_none_for_signers_of_others(cluster: Cluster) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    cluster.kubectl("apply", "-f", "-", stdin=request("eve", "friends", key))
+    rules = [
+        "--verb=get,create,update,patch",
+        "--resource=certificatesigningrequests,certificatesigningrequests/approval",
+    ]
+    cluster.kubectl("create", "clusterrole", "approver", *rules)
+    cluster.kubectl("create", "clusterrolebinding", "approver", "--clusterrole=approver", "--user=eve")
+    refused = cluster.run("--as=eve", "certificate", "approve", "eve")
+    assert refused.returncode == 1 and f'not permitted to approve requests with signerName "{CLIENT}"' in refused.stderr
+    masters = cluster.run("--as=eve", "create", "-f", "-", stdin=request("masters", "system:masters", key))
+    assert masters.returncode == 1 and "system:masters group is not allowed" in masters.stderr
+    signers = "system:certificates.k8s.io:kube-apiserver-client-approver"
+    cluster.kubectl("create", "clusterrolebinding", "signers", f"--clusterrole={signers}", "--user=eve")
+    cluster.kubectl("--as=eve", "certificate", "approve", "eve")

@@ -3,6 +3,5 @@
 counting.py   counters, gauges and histograms in plain dictionaries: counting costs next to nothing
 requests.py   what is asked of the API server
 page.py       rendered by prometheus_client, which is imported when somebody first asks
-access.py     whether a bearer token may read a page: asked of the API server
 exporter.py   a small HTTPS server for processes that have none
 """

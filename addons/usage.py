@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from addons import health
 from addons.catalogue import NAMESPACE, catalogue
 from dashboard import api
-from dashboard.figures_source import Connection, Silent
+from dashboard.services import Monitoring, Silent
 from kube import quantity
 
 if TYPE_CHECKING:
@@ -117,9 +117,9 @@ def _recorded() -> dict[str, Any]:
     """The answer of the monitoring addon. Raises Silent, ValueError."""
     from addons import status
 
-    # The line needs of a source only where the Service is; the dashboard's own sources live on its event loop.
+    # It reads of a source only where the Service is; the dashboard's own sources live on its event loop.
     place = cast("Source", SimpleNamespace(cache=status.cache(), local=True, name="local"))
-    return asyncio.run(Connection(place).ask(RECORDED))
+    return asyncio.run(Monitoring(place).ask(RECORDED))
 
 
 def _added(series: list[dict[str, Any]], workloads: set[str], length: int) -> list[float | None]:

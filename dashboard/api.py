@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+import orjson
+
 import environment
 from client import healthz
+from web import blocking
+from web.client import HttpSession
 
 MAX_ANSWER, MAX_METRICS = 4 << 20, 64 << 20  # bytes; 50,000 pods take 17 MB
 
@@ -93,21 +97,19 @@ def who_is(token: str, timeout: float = 5.0) -> dict[str, Any] | None:
     A SelfSubjectReview is sent with the token itself: it stores nothing, and needs no right of the dashboard's.
     """
     body = b'{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}'
-    return _user_info(
-        *_exchange(
-            "POST",
-            "/apis/authentication.k8s.io/v1/selfsubjectreviews",
-            body,
-            {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-            timeout,
-        )
-    )
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    status, answer = _exchange("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body, headers, timeout)
+    if status in (401, 403):
+        return None
+    if status not in (200, 201):
+        raise Unreachable(f"the API server answers {status}")
+    found = (orjson.loads(answer).get("status") or {}).get("userInfo") or {}
+    anonymous = "system:unauthenticated" in (found.get("groups") or ())
+    return found if found.get("username") and not anonymous else None
 
 
 def pod_figures(namespace: str, timeout: float = 5.0) -> list[dict[str, Any]]:
     """What the pods of a namespace use now: the items of metrics.k8s.io. Blocking. Raises Unreachable."""
-    import orjson
-
     found: list[dict[str, Any]] = orjson.loads(resource_metrics("pods", namespace, timeout)).get("items") or []
     return found
 
@@ -127,8 +129,6 @@ def _exchange(
     method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float, limit: int = MAX_ANSWER
 ) -> tuple[int, bytes]:
     """Status and body of an answer of at most `limit` bytes. Blocking. Raises Unreachable."""
-    from web import blocking
-
     where = endpoint()
     try:
         answer = blocking.request(
@@ -139,18 +139,6 @@ def _exchange(
     return answer.status, answer.body
 
 
-def _user_info(status: int, body: bytes) -> dict[str, Any] | None:
-    import orjson
-
-    if status in (401, 403):
-        return None
-    if status not in (200, 201):
-        raise Unreachable(f"the API server answers {status}")
-    found = (orjson.loads(body).get("status") or {}).get("userInfo") or {}
-    anonymous = "system:unauthenticated" in (found.get("groups") or ())
-    return found if found.get("username") and not anonymous else None
-
-
 class LogError(Exception):
     """The API server would not give a log; the text is its message."""
 
@@ -158,8 +146,6 @@ class LogError(Exception):
 @asynccontextmanager
 async def open_log(namespace: str, pod: str, params: dict[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
     """A pod's log as chunks of bytes, as the API's `pods/log` gives it. Raises LogError with the server's own words."""
-    from web.client import HttpSession
-
     where = endpoint()
     session = HttpSession(where.url, where.headers, _context(where))
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{urlencode(params)}"
@@ -175,8 +161,6 @@ async def open_log(namespace: str, pod: str, params: dict[str, str]) -> AsyncIte
 
 
 def _message(body: bytes, status: int) -> str:
-    import orjson
-
     try:
         found: Any = orjson.loads(body)
         return str(found.get("message") or found)[:1_000]

@@ -38,7 +38,11 @@ class Consumer(AsyncJsonWebsocketConsumer):
     kind = ""
 
     async def connect(self) -> None:
-        self.session_key, self.tasks = self._cookie(), set[asyncio.Task[None]]()
+        jar: SimpleCookie = SimpleCookie()
+        with contextlib.suppress(CookieError):
+            jar.load("; ".join(v.decode("latin-1") for n, v in self.scope["headers"] if n == b"cookie"))
+        cookie = jar.get(settings.SESSION_COOKIE_NAME)
+        self.session_key, self.tasks = cookie.value if cookie else "", set[asyncio.Task[None]]()
         self.query = {k: v[0] for k, v in parse_qs(self.scope["query_string"].decode("latin-1")).items()}
         self.counted = False
         refusal = await self._refusal()
@@ -60,7 +64,9 @@ class Consumer(AsyncJsonWebsocketConsumer):
         if not origin.origin_fits(headers.get(b"origin"), hosts):
             return FOREIGN
         user = await self._user()
-        if user is None or not origin.ticket_fits(self.session_key, self._ticket()):
+        tickets = [one for one in self.scope.get("subprotocols", ()) if one.startswith("ticket.")]
+        ticket = tickets[0].removeprefix("ticket.") if tickets else ""
+        if user is None or not origin.ticket_fits(self.session_key, ticket):
             return NO_LOGIN
         if _open.get(self.session_key, 0) >= MAX_SOCKETS:
             return TOO_MANY
@@ -74,25 +80,13 @@ class Consumer(AsyncJsonWebsocketConsumer):
     def _protocol(self) -> str | None:
         return PROTOCOL if PROTOCOL in self.scope.get("subprotocols", ()) else None
 
-    def _ticket(self) -> str:
-        shown = [one for one in self.scope.get("subprotocols", ()) if one.startswith("ticket.")]
-        return shown[0].removeprefix("ticket.") if shown else ""
-
-    def _cookie(self) -> str:
-        jar: SimpleCookie = SimpleCookie()
-        with contextlib.suppress(CookieError):
-            jar.load("; ".join(v.decode("latin-1") for n, v in self.scope["headers"] if n == b"cookie"))
-        found = jar.get(settings.SESSION_COOKIE_NAME)
-        return found.value if found else ""
-
     async def _user(self) -> User | None:
         return await database_sync_to_async(login.user_of_key)(self.session_key) if self.session_key else None
 
     async def _watch_session(self) -> None:
         while True:
             await asyncio.sleep(CHECK_SESSION)
-            user = await self._user()
-            if user is None:
+            if await self._user() is None:
                 await self.close(NO_LOGIN)
                 return
 

@@ -60,40 +60,42 @@ def exit_meaning(code: int) -> str:
 def explain_pod(pod: Json, events: list[Json], now: float, node: Json | None = None) -> list[Json]:
     """Findings about one pod; an empty list when nothing is wrong. `events` newest first; `now` in epoch seconds; `node` the
     pod's, None where it is not known."""
-    status = pod.get("status") or {}
-    findings = [
-        *_failed(status),
-        *_lost(pod, node),
-        *_unscheduled(pod),
-        *_missing_parts(pod, events),
-        *_stuck(pod, now),
-    ]
+    status, phase = pod.get("status") or {}, podutil.phase(pod)
+    findings = []
+    if phase == "Failed" and (status.get("reason") or status.get("message")):
+        title = f"The pod failed: {status.get('reason') or 'Failed'}"
+        findings.append(_finding(BAD, title, status.get("message") or "The pod will not run again."))
+    findings += _lost(pod, node)
+    scheduled = conditions(pod).get("PodScheduled", {})
+    if scheduled.get("status") == "False":
+        detail = scheduled.get("message") or scheduled.get("reason") or "The scheduler gave no reason."
+        evidence = {"kind": "condition", "name": "PodScheduled"}
+        findings.append(_finding(BAD, "No node can take this pod", detail, evidence))
+    if phase == "Pending" and (seen := _event(events, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")):
+        findings.append(_finding(BAD, "The node cannot prepare the pod", seen["text"], seen))
+    findings += _stuck(pod, now)
     for one, init in podutil.statuses(pod):
-        findings += _container(one, init, events)
-    findings += _unready(pod, events) if status.get("phase") == "Running" else []
+        findings += _container(one, init, events, phase)
     return sorted(findings, key=lambda f: f["level"] != BAD)[:_MAX_FINDINGS]
 
 
 def explain_node(node: Json) -> list[Json]:
     """Findings about one node; an empty list when nothing is wrong."""
     found = conditions(node)
-    wrong = [
-        _of_condition(title, found[name])
-        for name, title in _NODE.items()
-        if name in found and (found[name].get("status") == "True") == (name != "Ready")
-    ]
+    wrong = []
+    for name, title in _NODE.items():
+        condition = found.get(name)
+        if condition is None or (condition.get("status") == "True") == (name == "Ready"):
+            continue
+        if name == "Ready" and condition.get("status") == "Unknown":
+            title = "The node has not been heard of"
+        at = condition.get("lastTransitionTime")
+        charts = {"kind": "charts", "at": at} if at else None
+        detail = _sentence(condition.get("message") or condition.get("reason"))
+        wrong.append({**_finding(BAD, title, detail, {"kind": "condition", "name": name}, charts), "at": at})
     if (node.get("spec") or {}).get("unschedulable"):
         wrong.append(_finding(PROGRESS, "The node takes no new pods", "It is cordoned: `kubectl uncordon` ends that."))
     return wrong
-
-
-def _of_condition(title: str, condition: Json) -> Json:
-    at = condition.get("lastTransitionTime")
-    detail = _sentence(condition.get("message") or condition.get("reason"))
-    charts = {"kind": "charts", "at": at} if at else None
-    if condition["type"] == "Ready" and condition.get("status") == "Unknown":
-        title = "The node has not been heard of"
-    return {**_finding(BAD, title, detail, {"kind": "condition", "name": condition["type"]}, charts), "at": at}
 
 
 def _lost(pod: Json, node: Json | None) -> list[Json]:
@@ -103,12 +105,8 @@ def _lost(pod: Json, node: Json | None) -> list[Json]:
         return []
     name = node["metadata"]["name"]
     detail = _sentence(ready.get("message"), "what is shown of the pod is what was last heard")
-    finding = _finding(
-        BAD,
-        f"Its node {name} is not ready",
-        detail,
-        {"kind": "object", "storage": "nodes", "namespace": "", "name": name},
-    )
+    evidence = {"kind": "object", "storage": "nodes", "namespace": "", "name": name}
+    finding = _finding(BAD, f"Its node {name} is not ready", detail, evidence)
     return [{**finding, "at": ready.get("lastTransitionTime")}]
 
 
@@ -131,34 +129,6 @@ def _event(events: list[Json], *reasons: str, container: str = "") -> Json | Non
     return None
 
 
-def _failed(status: Json) -> list[Json]:
-    if status.get("phase") != "Failed" or not (status.get("reason") or status.get("message")):
-        return []
-    reason = status.get("reason") or "Failed"
-    return [_finding(BAD, f"The pod failed: {reason}", status.get("message") or "The pod will not run again.")]
-
-
-def _unscheduled(pod: Json) -> list[Json]:
-    condition = conditions(pod).get("PodScheduled", {})
-    if condition.get("status") != "False":
-        return []
-    return [
-        _finding(
-            BAD,
-            "No node can take this pod",
-            condition.get("message") or condition.get("reason") or "The scheduler gave no reason.",
-            {"kind": "condition", "name": "PodScheduled"},
-        )
-    ]
-
-
-def _missing_parts(pod: Json, events: list[Json]) -> list[Json]:
-    if podutil.phase(pod) != "Pending":
-        return []
-    seen = _event(events, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
-    return [_finding(BAD, "The node cannot prepare the pod", seen["text"], seen)] if seen else []
-
-
 def _stuck(pod: Json, now: float) -> list[Json]:
     meta = pod.get("metadata") or {}
     since = meta.get("deletionTimestamp")
@@ -167,50 +137,45 @@ def _stuck(pod: Json, now: float) -> list[Json]:
     late = now - clock.parse(since)
     if late < 5:
         return []
-    holders = ", ".join(meta.get("finalizers") or ())
-    detail = (
-        f"Its finalizers have not been removed: {holders}."
-        if holders
-        else ("The kubelet of its node has not confirmed that the containers ended.")
-    )
+    detail = "The kubelet of its node has not confirmed that the containers ended."
+    if holders := meta.get("finalizers"):
+        detail = f"Its finalizers have not been removed: {', '.join(holders)}."
     node = (pod.get("spec") or {}).get("nodeName")
-    return [
-        _finding(
-            BAD,
-            f"It should have been gone {clock.human(late)} ago",
-            detail,
-            {"kind": "object", "storage": "nodes", "namespace": "", "name": node} if node else None,
-        )
-    ]
+    evidence = {"kind": "object", "storage": "nodes", "namespace": "", "name": node} if node else None
+    return [_finding(BAD, f"It should have been gone {clock.human(late)} ago", detail, evidence)]
 
 
-def _container(one: ContainerStatus, init: bool, events: list[Json]) -> list[Json]:
+def _container(one: ContainerStatus, init: bool, events: list[Json], phase: str) -> list[Json]:
     name, state = one.get("name", ""), one.get("state") or {}
     what = ("Init container " if init else "Container ") + name
     last = (one.get("lastState") or {}).get("terminated")
     waiting, ended = state.get("waiting") or {}, state.get("terminated")
     reason = waiting.get("reason") or ""
     if reason in _WAITING:
-        findings = [
-            _finding(
-                BAD,
-                f"{what}: {reason}",
-                _sentence(waiting.get("message"), _WAITING[reason]),
-                _event(events, "BackOff", "Failed", container=name),
-            )
-        ]
+        detail, seen = (
+            _sentence(waiting.get("message"), _WAITING[reason]),
+            _event(events, "BackOff", "Failed", container=name),
+        )
+        findings = [_finding(BAD, f"{what}: {reason}", detail, seen)]
         return findings + (_ended(what, name, last, events, previous=True) if last else [])
     if ended and ended.get("exitCode"):
         return _ended(what, name, ended, events, previous=False)
     if last and last.get("exitCode") and not one.get("ready"):
-        return _ended(what, name, last, events, previous=True)
-    return []
+        findings = _ended(what, name, last, events, previous=True)
+    else:
+        findings = []
+    if phase == "Running" and "running" in state and not (init or one.get("ready")):
+        seen = _event(events, *_PROBES, container=name)
+        title = f"{what} has not {'started up' if one.get('started') is False else 'become ready'}"
+        detail = seen["text"] if seen else "Its probe has not succeeded yet."
+        findings.append(_finding(PROGRESS, title, detail, seen, {"kind": "log", "container": name, "previous": False}))
+    return findings
 
 
 def _sentence(*parts: str | None) -> str:
-    return (
-        ". ".join(part.strip().rstrip(".")[:1].upper() + part.strip().rstrip(".")[1:] for part in parts if part) + "."
-    )
+    """The parts that there are, each as a sentence."""
+    said = [part.strip().rstrip(".") for part in parts if part]
+    return ". ".join(one[:1].upper() + one[1:] for one in said) + "."
 
 
 def _ended(
@@ -229,18 +194,3 @@ def _ended(
     killing = _event(events, "Killing", container=container) if probe else None
     detail = _sentence(ended.get("message"), killing["text"] if killing else None, meaning)
     return [{**_finding(BAD, title, detail, log, *then, probe, killing), "at": at}]
-
-
-def _unready(pod: Json, events: list[Json]) -> list[Json]:
-    findings = []
-    for one, init in podutil.statuses(pod):
-        state = one.get("state") or {}
-        if init or one.get("ready") or "running" not in state:
-            continue
-        name = one.get("name", "")
-        seen = _event(events, *_PROBES, container=name)
-        starting = one.get("started") is False
-        title = f"Container {name} has not {'started up' if starting else 'become ready'}"
-        detail = seen["text"] if seen else "Its probe has not succeeded yet."
-        findings.append(_finding(PROGRESS, title, detail, seen, {"kind": "log", "container": name, "previous": False}))
-    return findings

@@ -94,17 +94,14 @@ class ObjectFeed:
             return
         found = objects.document(self.access, self.key)
         if found is not None:
-            self._remember(found)
+            self.family = {found["object"]["metadata"].get("uid", "")} - {""}
+            briefs = [*found["owners"], *(item for group in found["related"] for item in group["items"])]
+            self.keys = {Key(*b["key"]) for b in briefs if b["key"]}
+            self._descend(found["children"]["nodes"])
         body = orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS)
         if body != self.last:
             self.last = body
             yield b'{"t":"doc","id":%d,"doc":%b}' % (self.number, body)
-
-    def _remember(self, found: Json) -> None:
-        self.family = {found["object"]["metadata"].get("uid", "")} - {""}
-        briefs = [*found["owners"], *(item for group in found["related"] for item in group["items"])]
-        self.keys = {Key(*b["key"]) for b in briefs if b["key"]}
-        self._descend(found["children"]["nodes"])
 
     def _descend(self, nodes: list[Json]) -> None:
         for node in nodes:
@@ -134,41 +131,37 @@ class KindsFeed:
         )
 
     async def frames(self) -> AsyncIterator[bytes]:
-        body = orjson.dumps({"kinds": list(self._kinds()), "namespaces": self._namespaces()})
+        access, cache = self.access, self.access.source.cache
+        kinds: dict[str, Json] = {}
+        for kind in access.source.registry.all():
+            if kind.storage in kinds or "list" not in kind.verbs:
+                continue
+            kind = access.source.kind(kind.storage) or kind
+            scope = access.scope(kind)
+            if scope is None:
+                count = cache.count(kind.storage)
+            elif scope:
+                count = sum(len(cache.list(kind.storage, one)) for one in scope)
+            else:
+                continue
+            kinds[kind.storage] = {
+                "storage": kind.storage,
+                "kind": kind.kind,
+                "plural": kind.plural,
+                "group": kind.group,
+                "version": kind.version,
+                "namespaced": kind.namespaced,
+                "short": kind.short_names,
+                "count": count,
+            }
+        namespaces = [entry.key.name for entry in cache.list("namespaces")]
+        if not access.can_list("namespaces"):
+            namespaces = [name for name in namespaces if access.can_list("pods", name)]
+        body = orjson.dumps({"kinds": list(kinds.values()), "namespaces": namespaces})
         if body != self.last:
             self.last = body
             yield b'{"t":"doc","id":%d,"doc":%b}' % (self.number, body)
         await asyncio.sleep(0)
-
-    def _kinds(self) -> Any:
-        seen = set()
-        for kind in self.access.source.registry.all():
-            if kind.storage in seen or "list" not in kind.verbs:
-                continue
-            seen.add(kind.storage)
-            kind = self.access.source.kind(kind.storage) or kind
-            scope = self.access.scope(kind)
-            if scope is None or scope:
-                yield {
-                    "storage": kind.storage,
-                    "kind": kind.kind,
-                    "plural": kind.plural,
-                    "group": kind.group,
-                    "version": kind.version,
-                    "namespaced": kind.namespaced,
-                    "short": kind.short_names,
-                    "count": self._count(kind.storage, scope),
-                }
-
-    def _count(self, storage: str, scope: frozenset[str] | None) -> int:
-        cache = self.access.source.cache
-        return cache.count(storage) if scope is None else sum(len(cache.list(storage, one)) for one in scope)
-
-    def _namespaces(self) -> list[str]:
-        names = [entry.key.name for entry in self.access.source.cache.list("namespaces")]
-        if self.access.can_list("namespaces"):
-            return names
-        return [name for name in names if self.access.can_list("pods", name)]
 
     def close(self) -> None:
         self.last = b""

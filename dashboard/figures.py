@@ -18,13 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from cluster.cache import Entry
-from cluster.store import Key
 from dashboard import amounts, overview
 from dashboard.access import Access
 from dashboard.feeds import key_of
-from dashboard.figures_source import Silent, connection_of
 from dashboard.overview import Health
+from dashboard.services import Silent, monitoring_of
 from kube.objects import Json
 
 RANGES = ("15m", "1h", "6h", "24h", "7d", "30d")
@@ -57,51 +55,50 @@ async def figures(access: Access, message: Json) -> Json:
         raise ValueError("to: it is a number of seconds since the epoch")
     wanted = await _wanted(access, message.get("key"), str(message.get("ns") or ""))
     try:
-        found = await connection_of(access.source).ask(
-            {**wanted.query, "range": span, **({"to": str(to)} if to else {})}
-        )
+        query = {**wanted.query, "range": span, **({"to": str(to)} if to else {})}
+        found = await monitoring_of(access.source).ask(query)
     except Silent as silence:
         return {"silent": silence.why, "text": str(silence)}
     return {**found, "lines": wanted.lines}
 
 
-async def _wanted(access: Access, key: Any, namespace: str) -> Wanted:
-    if key is None:
-        return await (_of_namespace(access, namespace) if namespace else _of_cluster(access))
-    found = key_of(key)
-    if not access.can_get(found):
-        raise PermissionError(f"you may not get {found.storage} {found.name}")
-    if found.storage == "namespaces":
-        return await _of_namespace(access, found.name)
-    maker = {"pods": _of_pod, "nodes": _of_node}.get(found.storage, _of_workload)
-    if maker is _of_workload and found.storage not in WORKLOADS:
-        raise LookupError(f"of {found.storage} there are no figures")
-    return maker(access, found, access.source.cache.get(found))
+async def _wanted(access: Access, place: Any, namespace: str) -> Wanted:
+    """The question of a page, checked against the user's rights: see the table above."""
+    if place is None and namespace:
+        return await _of_namespace(access, namespace)
+    if place is None:
+        if not access.can_list("nodes"):
+            raise PermissionError("you may not list nodes: choose a namespace to see its figures")
+        tally = await overview.tally_of(access.source)
+        lines = _summed("allocatable", tally.health["nodes"].values())
+        return Wanted({"metric": OTHERS, "by": "namespace" if access.can_list("pods") else "node"}, lines)
 
-
-def _of_pod(access: Access, key: Key, entry: Entry | None) -> Wanted:
-    lines = _lines(entry.object().get("spec") or {}, 1) if entry else {}
-    return Wanted({"metric": METRICS["pods"], "namespace": key.namespace, "pod": key.name, "by": "container"}, lines)
-
-
-def _of_workload(access: Access, key: Key, entry: Entry | None) -> Wanted:
-    if not access.can_list("pods", key.namespace):
-        raise PermissionError(f"you may not list pods in {key.namespace}")
+    key = key_of(place)
+    if not access.can_get(key):
+        raise PermissionError(f"you may not get {key.storage} {key.name}")
+    entry = access.source.cache.get(key)
     obj = entry.object() if entry else {}
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    if key.storage == "namespaces":
+        return await _of_namespace(access, key.name)
+    if key.storage == "pods":
+        query = {"metric": METRICS["pods"], "namespace": key.namespace, "pod": key.name, "by": "container"}
+        return Wanted(query, _lines(spec, 1) if entry else {})
+    if key.storage == "nodes":
+        have = amounts.allocatable(obj)
+        lines = (
+            {"cpu": [["allocatable", have.cpu / 1000]], "memory": [["allocatable", have.memory]]} if any(have) else {}
+        )
+        query = {"metric": METRICS["nodes"], "node": key.name}
+        return Wanted({**query, "by": "pod"} if access.can_list("pods") else query, lines)
+    if key.storage not in WORKLOADS:
+        raise LookupError(f"of {key.storage} there are no figures")
+    if not access.can_list("pods", key.namespace):
+        raise PermissionError(f"you may not list pods in {key.namespace}")
+    workload = f"{WORKLOADS[key.storage]}/{key.name}"
     count = spec.get("replicas", status.get("desiredNumberScheduled", spec.get("parallelism", 1)))
     lines = _lines((spec.get("template") or {}).get("spec") or {}, count)
-    return Wanted(
-        {"metric": OTHERS, "namespace": key.namespace, "workload": f"{WORKLOADS[key.storage]}/{key.name}", "by": "pod"},
-        lines,
-    )
-
-
-def _of_node(access: Access, key: Key, entry: Entry | None) -> Wanted:
-    have = amounts.allocatable(entry.object()) if entry else amounts.Amounts()
-    lines = {"cpu": [["allocatable", have.cpu / 1000]], "memory": [["allocatable", have.memory]]} if any(have) else {}
-    query = {"metric": METRICS["nodes"], "node": key.name}
-    return Wanted({**query, "by": "pod"} if access.can_list("pods") else query, lines)
+    return Wanted({"metric": OTHERS, "namespace": key.namespace, "workload": workload, "by": "pod"}, lines)
 
 
 async def _of_namespace(access: Access, namespace: str) -> Wanted:
@@ -113,14 +110,6 @@ async def _of_namespace(access: Access, namespace: str) -> Wanted:
     asked = [health for key, health in tally.health["pods"].items() if key.namespace == namespace]
     lines = _summed("requested", asked)
     return Wanted({"metric": OTHERS, "namespace": namespace, "by": "workload"}, lines)
-
-
-async def _of_cluster(access: Access) -> Wanted:
-    if not access.can_list("nodes"):
-        raise PermissionError("you may not list nodes: choose a namespace to see its figures")
-    tally = await overview.tally_of(access.source)
-    lines = _summed("allocatable", tally.health["nodes"].values())
-    return Wanted({"metric": OTHERS, "by": "namespace" if access.can_list("pods") else "node"}, lines)
 
 
 def _summed(name: str, healths: Iterable[Health]) -> Json:

@@ -18,8 +18,14 @@ OK, PROGRESS, BAD, DONE, NONE = 0, 1, 2, 3, 4
 
 def judge(storage: str, obj: Json) -> Verdict:
     """The level and reason of any object; kinds without a notion of health are NONE."""
-    judged = _JUDGES.get(storage)
-    return judged(obj) if judged else _generic(obj)
+    if judged := _JUDGES.get(storage):
+        return judged(obj)
+    found = conditions(obj)
+    for name in ("Ready", "Available", "Established"):
+        state = found.get(name, {}).get("status")
+        if state in ("True", "False"):
+            return (OK, name) if state == "True" else (BAD, found[name].get("reason") or f"Not{name}")
+    return NONE, ""
 
 
 def conditions(obj: Json) -> dict[str, Json]:
@@ -110,19 +116,6 @@ def _phase(good: str, *middling: str) -> Callable[[Json], Verdict]:
     return judged
 
 
-def _event(obj: Json) -> Verdict:
-    return (BAD, "Warning") if obj.get("type") == "Warning" else (NONE, obj.get("type") or "")
-
-
-def _generic(obj: Json) -> Verdict:
-    found = conditions(obj)
-    for name in ("Ready", "Available", "Established"):
-        state = found.get(name, {}).get("status")
-        if state in ("True", "False"):
-            return (OK, name) if state == "True" else (BAD, found[name].get("reason") or f"Not{name}")
-    return NONE, ""
-
-
 _JUDGES: dict[str, Callable[[Json], Verdict]] = {
     "pods": _pod,
     "nodes": _node,
@@ -132,7 +125,7 @@ _JUDGES: dict[str, Callable[[Json], Verdict]] = {
     "replicasets.apps": _replicas("replicas", "readyReplicas"),
     "replicationcontrollers": _replicas("replicas", "readyReplicas"),
     "jobs.batch": _job,
-    "events": _event,
+    "events": lambda obj: (BAD, "Warning") if obj.get("type") == "Warning" else (NONE, obj.get("type") or ""),
     "persistentvolumeclaims": _phase("Bound", "Pending"),
     "persistentvolumes": _phase("Bound", "Available", "Released", "Pending"),
     "namespaces": _phase("Active", "Terminating"),

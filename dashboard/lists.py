@@ -68,15 +68,14 @@ class ListFeed:
         self.together = ask.get("kind") == "workloads"
         self.storages = WORKLOADS if self.together else (str(ask.get("kind", "")),)
         self.namespaces = frozenset(filter(None, str(ask.get("ns") or "").split(","))) or None
-        self.matches = _selector(str(ask.get("labels") or ""))
+        labels = str(ask.get("labels") or "")
+        self.matches = parse_labels(labels[:2_000]).matches if labels else None
         self.since = ask["since"] if isinstance(ask.get("since"), int) else None
         self.pending: dict[Key, Event] = {}
         self.scopes: dict[str, Scope] = {}
         self.rows: dict[str, tuple[int, Rows]] = {}
         self.started = self.stale_rights = False
-        self._open()
 
-    def _open(self) -> None:
         source = self.access.source
         boards = _boards.get(source.name)
         if boards is None or boards.cache is not source.cache:
@@ -91,14 +90,12 @@ class ListFeed:
             self.scopes[storage] = self.access.scope(kind)
             self.rows[storage] = (place, boards.take(kind, self.together))
         # That there is nothing in a namespace may only be said to who may see what is there.
-        if not any(map(self._some, self.scopes.values())):
+        if not any(
+            scope is None or (scope & self.namespaces if self.namespaces else scope) for scope in self.scopes.values()
+        ):
             self.close()
             where = f" in {', '.join(sorted(self.namespaces))}" if self.namespaces and any(self.scopes.values()) else ""
             raise PermissionError(f"you may not list {' or '.join(self.storages)}{where}")
-
-    def _some(self, scope: Scope) -> bool:
-        """Whether a scope has any of the namespaces that are asked for."""
-        return scope is None or bool(scope & self.namespaces if self.namespaces else scope)
 
     def close(self) -> None:
         boards = _boards.get(self.access.source.name)
@@ -136,7 +133,12 @@ class ListFeed:
     async def frames(self) -> AsyncIterator[bytes]:
         """What to send now: at first everything (or what changed since the revision the page has), then changes."""
         if self.stale_rights:
-            self._renew_rights()
+            self.stale_rights = False
+            for storage, (_, rows) in self.rows.items():
+                scope = self.access.scope(rows.kind)
+                if scope != self.scopes[storage]:
+                    self.scopes[storage] = scope
+                    self.started, self.since = False, None
         if not self.started:
             self.started = True
             resumed = self._resume()
@@ -148,19 +150,18 @@ class ListFeed:
         if self.pending:
             yield self._changes()
 
-    def _renew_rights(self) -> None:
-        self.stale_rights = False
-        for storage, (_, rows) in self.rows.items():
-            scope = self.access.scope(rows.kind)
-            if scope != self.scopes[storage]:
-                self.scopes[storage] = scope
-                self.started, self.since = False, None
-
     async def _everything(self) -> AsyncIterator[bytes]:
         cache = self.access.source.cache
         revision = cache.revision
         self.pending.clear()
-        entries = [entry for storage in self.rows for entry in self._entries(storage)]
+        places = sorted(self.namespaces) if self.namespaces else [None]
+        entries = [
+            entry
+            for storage in self.rows
+            for place in places
+            for entry in cache.list(storage, place)
+            if self._shows(entry)
+        ]
         total, entries = len(entries), entries[:MAX_ROWS]
         head = {
             "t": "rows",
@@ -176,22 +177,14 @@ class ListFeed:
             part = entries[start : start + size]
             start, size = start + size, SLICE
             head["more"] = start < len(entries)
-            yield _frame(head, b"rows", await self._encode(part))
+            rows = list[bytes]()
+            for at in range(0, len(part), BREATH):
+                rows += [self._row(entry) for entry in part[at : at + BREATH]]
+                await asyncio.sleep(0)
+            yield _frame(head, rows)
             if not head["more"]:
                 return
             head = {"t": "rows", "id": self.number, "rev": revision, "total": total}
-
-    async def _encode(self, entries: list[Entry]) -> list[bytes]:
-        rows = []
-        for start in range(0, len(entries), BREATH):
-            rows += [self._row(entry) for entry in entries[start : start + BREATH]]
-            await asyncio.sleep(0)
-        return rows
-
-    def _entries(self, storage: str) -> list[Entry]:
-        cache = self.access.source.cache
-        places = sorted(self.namespaces) if self.namespaces else [None]
-        return [entry for place in places for entry in cache.list(storage, place) if self._shows(entry)]
 
     def _row(self, entry: Entry) -> bytes:
         place, rows = self.rows[entry.key.storage]
@@ -226,14 +219,8 @@ class ListFeed:
             head["at"] = max(event.at for event in pending.values())
         if resumed:
             head.update(rev=max(newest, cache.revision), resumed=True)
-        return _frame(head, b"rows", shown)
+        return _frame(head, shown)
 
 
-def _frame(head: dict[str, Any], name: bytes, rows: list[bytes]) -> bytes:
-    return orjson.dumps(head)[:-1] + b',"' + name + b'":[' + b",".join(rows) + b"]}"
-
-
-def _selector(text: str) -> Any:
-    if not text:
-        return None
-    return parse_labels(text[:2_000]).matches
+def _frame(head: dict[str, Any], rows: list[bytes]) -> bytes:
+    return orjson.dumps(head)[:-1] + b',"rows":[' + b",".join(rows) + b"]}"

@@ -11,6 +11,7 @@ Only one task sends, one frame after the other, each awaited: a slow browser mak
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -62,14 +63,47 @@ class Live:
         number = message.get("id")
         if not isinstance(number, int) or not 0 <= number < 2**31:
             await self._answer({"t": "error", "id": 0, "code": 400, "message": "a request needs an integer id"})
+        elif message.get("op") not in ("figures", "usage"):
+            await self._carry_out(number, message)
+        elif len(self.waiting) < MAX_WAITING:
+            # Another program is asked: what else the page wants does not wait for that.
+            task = asyncio.create_task(self._carry_out(number, message))
+            self.waiting.add(task)
+            task.add_done_callback(self.waiting.discard)
         else:
-            await self._carry_out(_OPS.get(str(message.get("op"))) or Live._unknown, number, message)
+            words = f"at most {MAX_WAITING} questions at once"
+            await self._answer({"t": "error", "id": number, "code": 400, "message": words})
 
-    async def _carry_out(
-        self, handler: Callable[[Live, int, Json], Awaitable[None]], number: int, message: Json
-    ) -> None:
+    async def _carry_out(self, number: int, message: Json) -> None:
         try:
-            await handler(self, number, message)
+            match message.get("op"):
+                case "sub":
+                    self._drop(number)
+                    if len(self.feeds) >= MAX_FEEDS:
+                        raise ValueError(f"at most {MAX_FEEDS} feeds at once")
+                    feed = FEEDS.get(str(message.get("feed")))
+                    if feed is None:
+                        raise ValueError(f"unknown feed {str(message.get('feed'))[:40]!r}")
+                    self.feeds[number] = feed(self.access, number, message)
+                    self._mark(number)
+                    return
+                case "unsub":
+                    self._drop(number)
+                    return
+                case "history":
+                    key = key_of(message.get("key"))
+                    if not self.access.can_get(key):
+                        raise PermissionError(f"you may not get {key.storage} {key.name}")
+                    found: Any = await asyncio.to_thread(objects.history, self.access, key)
+                case "find":
+                    found = find.find(self.access, str(message.get("text") or ""))
+                case "figures":
+                    found = await figures.figures(self.access, message)
+                case "usage":
+                    found = await usage.usage(self.access, message)
+                case op:
+                    raise ValueError(f"unknown request {str(op)[:40]!r}")
+            await self._answer({"t": "answer", "id": number, "found": found})
         except PermissionError as error:
             await self._answer({"t": "error", "id": number, "code": 403, "message": str(error)})
         except LookupError as error:
@@ -82,51 +116,6 @@ class Live:
     async def _answer(self, frame: Json) -> None:
         await self.answers.put(orjson.dumps(frame, option=orjson.OPT_NON_STR_KEYS))
         self.wake.set()
-
-    async def _sub(self, number: int, message: Json) -> None:
-        self._drop(number)
-        if len(self.feeds) >= MAX_FEEDS:
-            raise ValueError(f"at most {MAX_FEEDS} feeds at once")
-        feed = FEEDS.get(str(message.get("feed")))
-        if feed is None:
-            raise ValueError(f"unknown feed {str(message.get('feed'))[:40]!r}")
-        self.feeds[number] = feed(self.access, number, message)
-        self._mark(number)
-
-    async def _unsub(self, number: int, message: Json) -> None:
-        self._drop(number)
-
-    async def _history(self, number: int, message: Json) -> None:
-        key = key_of(message.get("key"))
-        if not self.access.can_get(key):
-            raise PermissionError(f"you may not get {key.storage} {key.name}")
-        found = await asyncio.to_thread(objects.history, self.access, key)
-        await self._answer({"t": "answer", "id": number, "found": found})
-
-    async def _figures(self, number: int, message: Json) -> None:
-        self._ask_elsewhere(figures.figures, number, message)
-
-    async def _usage(self, number: int, message: Json) -> None:
-        self._ask_elsewhere(usage.usage, number, message)
-
-    def _ask_elsewhere(self, asking: Callable[[Access, Json], Awaitable[Json]], number: int, message: Json) -> None:
-        """Ask another program: what else the page wants does not wait for that."""
-        if len(self.waiting) >= MAX_WAITING:
-            raise ValueError(f"at most {MAX_WAITING} questions at once")
-
-        async def answer(live: Live, number: int, message: Json) -> None:
-            await live._answer({"t": "answer", "id": number, "found": await asking(live.access, message)})
-
-        task = asyncio.create_task(self._carry_out(answer, number, message))
-        self.waiting.add(task)
-        task.add_done_callback(self.waiting.discard)
-
-    async def _unknown(self, number: int, message: Json) -> None:
-        raise ValueError(f"unknown request {str(message.get('op'))[:40]!r}")
-
-    async def _find(self, number: int, message: Json) -> None:
-        found = find.find(self.access, str(message.get("text") or ""))
-        await self._answer({"t": "answer", "id": number, "found": found})
 
     def _drop(self, number: int) -> None:
         feed = self.feeds.pop(number, None)
@@ -153,35 +142,27 @@ class Live:
         beat = 0.0
         try:
             while True:
-                await self._flush()
+                while not self.answers.empty():
+                    await self.send(self.answers.get_nowait())
+                now = time.monotonic()
+                for number in [n for n, due in self.dirty.items() if due <= now]:
+                    await self._send_feed(number)
                 now = time.monotonic()
                 if now >= beat:
                     # Everything up to `rev` has been sent when nothing waits: the page may resume from there.
                     rev, health = 0 if self.dirty else self.seen, self.monitor.health()
                     await self.send(orjson.dumps({"t": "beat", "now": time.time(), "rev": rev, "health": health}))
                     beat = now + BEAT
-                await self._pause(min([beat, *self.dirty.values()]))
+                self.wake.clear()
+                if self.answers.empty():
+                    with contextlib.suppress(TimeoutError):
+                        until = min([beat, *self.dirty.values()])
+                        await asyncio.wait_for(self.wake.wait(), max(0.0, until - time.monotonic()))
         except OSError as error:  # the browser went away while a frame was on its way
             log.debug("a live connection ended: %s", error)
         except Exception:
             log.exception("a live connection failed; the browser will connect again")
             await self.fail()
-
-    async def _pause(self, until: float) -> None:
-        self.wake.clear()
-        if not self.answers.empty():
-            return
-        try:
-            await asyncio.wait_for(self.wake.wait(), max(0.0, until - time.monotonic()))
-        except TimeoutError:
-            return
-
-    async def _flush(self) -> None:
-        while not self.answers.empty():
-            await self.send(self.answers.get_nowait())
-        now = time.monotonic()
-        for number in [n for n, due in self.dirty.items() if due <= now]:
-            await self._send_feed(number)
 
     async def _send_feed(self, number: int) -> None:
         del self.dirty[number]
@@ -193,13 +174,3 @@ class Live:
                 return
             await self.send(frame)
         self.sent[number] = time.monotonic()
-
-
-_OPS: dict[str, Callable[[Live, int, Json], Awaitable[None]]] = {
-    "sub": Live._sub,
-    "unsub": Live._unsub,
-    "history": Live._history,
-    "find": Live._find,
-    "figures": Live._figures,
-    "usage": Live._usage,
-}

@@ -10,9 +10,20 @@ import secrets
 import time
 from collections import OrderedDict
 from datetime import timedelta
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.contrib.auth import authenticate, get_user_model
+from django.utils import timezone
+
+from dashboard import api
 from kube.users import AUTHENTICATED, MASTERS, User
+
+if TYPE_CHECKING:
+    from django.db.models import Manager
+
+    from dashboard.models import LoginToken
 
 ONE_TIME_LIFE = timedelta(minutes=15)
 SESSION_LIFE = 12 * 3600  # seconds since the last page; a page that stays open keeps it alive
@@ -28,24 +39,17 @@ MAX_ADDRESSES = 10_000
 
 def issue_one_time_token(life: timedelta = ONE_TIME_LIFE) -> str:
     """Make a token that logs in once as an administrator who looks on. Only its hash is stored; returns the token."""
-    from django.utils import timezone
-
-    from dashboard.models import LoginToken
-
-    LoginToken.objects.filter(expires__lt=timezone.now()).delete()
+    tokens = _tokens()
+    tokens.filter(expires__lt=timezone.now()).delete()
     token = "once-" + secrets.token_urlsafe(24)
-    LoginToken.objects.create(digest=_digest(token), expires=timezone.now() + life)
+    tokens.create(digest=_digest(token), expires=timezone.now() + life)
     return token
 
 
-def _redeem(token: str) -> User | None:
-    from django.utils import timezone
+def _tokens() -> Manager[LoginToken]:
+    from dashboard.models import LoginToken  # late: a model needs Django set up, which this module's tests do later
 
-    from dashboard.models import LoginToken
-
-    # The deletion decides: of two that come with the same token, one finds the row.
-    used, _ = LoginToken.objects.filter(digest=_digest(token), expires__gte=timezone.now()).delete()
-    return User("one-time-login", groups=(MASTERS, AUTHENTICATED)) if used else None
+    return LoginToken.objects
 
 
 def _digest(token: str) -> str:
@@ -61,9 +65,9 @@ def by_token(token: str) -> User | None:
     if not token or len(token) > MAX_TOKEN or not token.isascii() or not token.isprintable():
         return None
     if token.startswith("once-"):
-        return _redeem(token)
-    from dashboard import api
-
+        # The deletion decides: of two that come with the same token, one finds the row.
+        used, _ = _tokens().filter(digest=_digest(token), expires__gte=timezone.now()).delete()
+        return User("one-time-login", groups=(MASTERS, AUTHENTICATED)) if used else None
     found = api.who_is(token)
     if found is None:
         return None
@@ -72,8 +76,6 @@ def by_token(token: str) -> User | None:
 
 def by_account(request: Any, name: str, password: str) -> User | None:
     """The user of a Django account. Staff look on as administrators; others have the roles bound to their name."""
-    from django.contrib.auth import authenticate
-
     account = authenticate(request, username=name[:150], password=password[:1_000])
     if account is None or not account.is_active:
         return None
@@ -101,23 +103,16 @@ def user_of(session: Any) -> User | None:
     kept = session.get(SESSION_KEY)
     if not isinstance(kept, dict) or not kept.get("name"):
         return None
-    if str(kept["uid"]).startswith("account-") and not _account_active(kept["uid"]):
-        return None
+    uid = str(kept["uid"])
+    if uid.startswith("account-"):
+        accounts = get_user_model().objects.filter(pk=uid.removeprefix("account-"), is_active=True)
+        if not accounts.exists():
+            return None
     return User(kept["name"], kept["uid"], kept["groups"])
-
-
-def _account_active(uid: str) -> bool:
-    from django.contrib.auth import get_user_model
-
-    return get_user_model().objects.filter(pk=uid.removeprefix("account-"), is_active=True).exists()
 
 
 def user_of_key(session_key: str) -> User | None:
     """As `user_of`, for the key that a cookie holds. Blocking. Prolongs a session that is used."""
-    from importlib import import_module
-
-    from django.conf import settings
-
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = user_of(store)
     kept = store.get(SESSION_KEY)

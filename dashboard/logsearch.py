@@ -1,4 +1,9 @@
-"""Questions to the addon `logging` on behalf of one user: what the user may see goes with each of them.
+"""The socket of the page 'Logs': questions to the addon `logging`, each with what its user may see.
+
+One socket for all questions of a page, so that a slow search holds up nothing else. The page sends `{"op": "search" |
+"histogram" | "top" | "around" | "tail", "id", …}` or `{"op": "stop", "id"}`. It is told `{"t": "answer", "id", "found"}`,
+`{"t": "tail", "id", "lines" | "beat"}`, or `{"t": "error", "id", "message"}` with `why` (off, away, refused) or, when the
+query is wrong, `column` and `length`. There is nothing that changes anything.
 
 The log store answers the dashboard's account anything; so the dashboard works out the user's scope from the authoriser that
 all its pages ask, for each question anew, and the store limits lines, counts, top values, tail and download to it alike.
@@ -12,41 +17,28 @@ all its pages ask, for each question anew, and the store limits lines, counts, t
 
 from __future__ import annotations
 
-import time
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 
-from cluster.store import Key
-from dashboard import api
 from dashboard.access import Access
-from dashboard.source import PerSource, Source
+from dashboard.consumers import Consumer
+from dashboard.services import BadQuestion, Silent, log_store_of
 from kube.objects import Json
 
-NAMESPACE, NAME, SWITCH = "kube-system", "log-store", "addon-logging"
-PATIENCE = 10.0  # seconds for an answer
-SILENCE = 5.0  # seconds without a beat until a tail counts as broken
+log = logging.getLogger(__name__)
+
 # What a page may ask; the rest of a question is the server's own.
 FIELDS = ("query", "from", "to", "limit", "order", "after", "buckets", "field", "line", "namespaces", "format")
 ASKS = ("search", "histogram", "top", "around")
-
-
-class Silent(Exception):
-    """There is no answer now. `why` is one of off, away, refused; the text is for the page."""
-
-    def __init__(self, why: str, text: str) -> None:
-        super().__init__(text)
-        self.why = why
-
-
-class BadQuestion(ValueError):
-    """The store cannot answer this; `body` is its own answer, with the column of what is wrong in the query."""
-
-    def __init__(self, body: Json) -> None:
-        super().__init__(str(body.get("error")))
-        self.body = body
+MAX_ASKS = 16  # at once
+MAX_MESSAGE = 20_000  # characters
+SILENCE = 5.0  # seconds without a beat until a tail counts as broken
+RECHECK = 5.0  # seconds between looks whether a tail's user still has the rights it began with
+RETRY = 2.0
 
 
 def scope_of(access: Access) -> Json:
@@ -67,79 +59,97 @@ def question(access: Access, asked: Mapping[str, Any]) -> bytes:
     return orjson.dumps({**{name: asked[name] for name in FIELDS if name in asked}, "scope": scope_of(access)})
 
 
-class Connection:
-    """To the log store of one cluster; remembers when it last answered."""
+class LogSearchConsumer(Consumer):
+    """`c/<cluster>/logsearch`"""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.answered: float | None = None  # monotonic
-        self._server: Any = None
-        self._url = ""
+    kind = "logsearch"
 
-    def place(self) -> str:
-        """The store's address. Raises Silent."""
-        cache = self.source.cache
-        if not self.source.local:
-            raise Silent("off", "The logs of an attached cluster cannot be searched from here.")
-        switch = cache.get(Key("configmaps", NAMESPACE, SWITCH))
-        service = cache.get(Key("services", NAMESPACE, NAME))
-        if service is None or (switch is not None and (switch.object().get("data") or {}).get("enabled") == "false"):
-            raise Silent("off", "Logging is switched off: no lines are collected. The addon admin switches it on.")
-        spec = service.object()["spec"]
-        return f"http://{spec['clusterIP']}:{spec['ports'][0]['port']}"
+    async def ready(self) -> None:
+        self.asks: dict[int, asyncio.Task[None]] = {}
+        self.writing = asyncio.Lock()
 
-    def _session(self) -> Any:
-        from web.client import HttpSession
-
-        url = self.place()
-        if url != self._url:
-            self._server, self._url = (
-                HttpSession(url, lambda: api.endpoint().headers(), connections=16, timeout=PATIENCE, again=True),
-                url,
-            )
-        return self._server
-
-    async def ask(self, what: str, body: bytes) -> bytes:
-        """The store's answer as it comes, JSON. Raises Silent, BadQuestion."""
-        server = self._session()
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         try:
-            answer = await server.request("POST", f"/{what}", body)
-        except OSError as error:
-            raise Silent("away", self.silence(type(error).__name__)) from error
-        self.answered = time.monotonic()
-        if answer.status != 200:
-            raise self._refused(answer.status, answer.body)
-        return bytes(answer.body)
-
-    @asynccontextmanager
-    async def stream(self, what: str, body: bytes) -> AsyncIterator[AsyncIterator[bytes]]:
-        """An answer that comes in pieces. Raises Silent, BadQuestion."""
-        server = self._session()
-        try:
-            async with server.open("POST", f"/{what}", None, body) as (answer, pieces):
-                if answer.status != 200:
-                    raise self._refused(answer.status, b"".join([piece async for piece in pieces]))
-                yield pieces
-                self.answered = time.monotonic()
-        except OSError as error:
-            raise Silent("away", self.silence(type(error).__name__)) from error
-
-    def _refused(self, status: int, body: bytes) -> Exception:
-        try:
-            found = orjson.loads(body)
+            message = orjson.loads(text_data or b"") if len(text_data or "") < MAX_MESSAGE else None
         except orjson.JSONDecodeError:
-            found = {}
-        words = str(found.get("error") or f"it answers {status}")[:1000]
-        if status == 400:
-            return BadQuestion(found)
-        return Silent("refused" if status in (401, 403) else "away", f"The log store gives no answer: {words}")
+            message = None
+        number = message.get("id") if isinstance(message, dict) else None
+        if not isinstance(message, dict) or not isinstance(number, int) or not 0 <= number < 2**31:
+            await self._tell(b'{"t":"error","id":0,"message":"a request is a JSON object with an integer id"}')
+            return
+        old = self.asks.pop(number, None)
+        if old is not None:
+            old.cancel()
+        if message.get("op") == "stop":
+            return
+        if len(self.asks) >= MAX_ASKS:
+            words = f"at most {MAX_ASKS} questions at once"
+            await self._tell(orjson.dumps({"t": "error", "id": number, "message": words}))
+            return
 
-    def silence(self, error: str) -> str:
-        """Words for no answer."""
-        if self.answered is None:
-            return f"No answer from the log store ({error})."
-        return f"No answer from the log store for {time.monotonic() - self.answered:.0f} s ({error})."
+        def over(task: asyncio.Task[None]) -> None:
+            self.tasks.discard(task)
+            if self.asks.get(number) is task:
+                del self.asks[number]
 
+        task = self.asks[number] = asyncio.create_task(self._answer(number, message))
+        self.tasks.add(task)
+        task.add_done_callback(over)
 
-connection_of = PerSource(Connection)
-"""The connection to the log store of a cluster."""
+    async def _answer(self, number: int, message: Json) -> None:
+        what = str(message.get("op"))
+        try:
+            if what == "tail":
+                await self._follow(number, message)
+            elif what in ASKS:
+                found = await log_store_of(self.access.source).ask(what, question(self.access, message))
+                await self._tell(b'{"t":"answer","id":%d,"found":%s}' % (number, found))
+            else:
+                raise BadQuestion({"error": f"unknown request {what[:40]!r}"})
+        except BadQuestion as error:
+            place = {name: error.body.get(name) for name in ("column", "length")}
+            await self._tell(orjson.dumps({"t": "error", "id": number, "message": str(error), **place}))
+        except Silent as silence:
+            await self._tell(orjson.dumps({"t": "error", "id": number, "message": str(silence), "why": silence.why}))
+        except OSError as error:  # the browser went away
+            log.debug("an answer was not sent: %s", error)
+        except Exception:
+            log.exception("a question to the log store failed")
+            await self.fail()
+
+    async def _tell(self, frame: bytes) -> None:
+        async with self.writing:
+            await self.send_frame(frame)
+
+    # -- following -----------------------------------------------------------------------------------------------------
+
+    async def _follow(self, number: int, message: Json) -> None:
+        """Lines as they come, for as long as the socket lives: a store that is gone is asked again, and the page told."""
+        while True:
+            scope = scope_of(self.access)
+            try:
+                async with log_store_of(self.access.source).stream("tail", question(self.access, message)) as pieces:
+                    await self._pass_on(number, pieces, scope)
+            except Silent as silence:
+                await self._tell(orjson.dumps({"t": "tail", "id": number, "message": str(silence), "why": silence.why}))
+                await asyncio.sleep(RETRY)
+
+    async def _pass_on(self, number: int, pieces: AsyncIterator[bytes], scope: Json) -> None:
+        """Until the stream ends, or the user's rights are others than those it began with."""
+        loop = asyncio.get_running_loop()
+        checked, rest = loop.time(), b""
+        iterator = aiter(pieces)
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE):
+                    piece = await anext(iterator)
+            except StopAsyncIteration:
+                return
+            if loop.time() - checked > RECHECK:
+                checked = loop.time()
+                if scope_of(self.access) != scope:
+                    return
+            *whole, rest = (rest + piece).split(b"\n")
+            for line in whole:
+                if line:
+                    await self._tell(b'{"t":"tail","id":%d,%s' % (number, line[1:]))

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 
 from dashboard import login
 from dashboard.access import Access
-from dashboard.logsearch import BadQuestion, Silent, connection_of, question
+from dashboard.logsearch import question
+from dashboard.services import BadQuestion, Silent, log_store_of
 from dashboard.source import sources
 from dashboard.views import secured
 
@@ -57,7 +58,7 @@ async def download(request: HttpRequest, cluster: str) -> HttpResponseBase:
 
 
 async def _pieces(access: Access, asked: dict[str, Any]) -> AsyncIterator[bytes]:
-    async with connection_of(access.source).stream("download", question(access, asked)) as pieces:
+    async with log_store_of(access.source).stream("download", question(access, asked)) as pieces:
         async for piece in pieces:
             yield piece
 

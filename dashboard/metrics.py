@@ -16,6 +16,7 @@ for family in (FRAMES, BYTES):
 
 def render() -> tuple[bytes, str]:
     """The exposition text and its content type."""
+    # Late: prometheus_client takes memory that only a scraped process needs.
     from telemetry.page import CONTENT_TYPE, Page
 
     return Page(METRICS).text(), CONTENT_TYPE

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from cluster import hints
 from dashboard import api
 from dashboard.source import PerSource, Source
 
@@ -98,8 +99,6 @@ class Monitor:
 
 async def ping_redis() -> str | None:
     """ "" when Redis answers, else why not; None when this installation has none."""
-    from cluster import hints
-
     client = hints.connect(timeout=1)
     if client is None:
         return None

@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from cluster.cache import Entry
 from cluster.redact import redact
-from cluster.store import Change, Key
+from cluster.store import Key
 from dashboard.access import Access
 from dashboard.explain import explain_node, explain_pod
 from dashboard.levels import BAD, PROGRESS, judge
@@ -34,6 +36,14 @@ def document(access: Access, key: Key) -> Json | None:
     obj = clean(entry)
     level, reason = judge(key.storage, obj)
     events = events_about(access, entry, kind)
+    rows = Rows(kind, source.cache)
+    # Groups of related objects: `{"title", "items": [brief…], "total"}`.
+    related, finder = [], _RELATED.get(key.storage)
+    for title, entries in finder(access, entry, obj) if finder else ():
+        seen = [e for e in entries if access.can_list(e.key.storage, e.key.namespace)]
+        if seen:
+            items = [brief(e, source.kind(e.key.storage)) for e in seen[:MAX_RELATED]]
+            related.append({"title": title, "items": items, "total": len(seen)})
     found: Json = {
         "object": obj,
         "level": level,
@@ -41,12 +51,12 @@ def document(access: Access, key: Key) -> Json | None:
         "rev": entry.revision,
         "kind": kind.kind,
         "apiVersion": kind.api_version,
-        "columns": _facts(access, kind, obj),
+        "columns": [[column["name"], cell] for column, cell in zip(rows.columns, rows.cells(obj), strict=True)],
         "owners": _owners(access, entry),
         "children": _children(access, entry),
         "events": [summary(event) for event in events[:MAX_EVENTS]],
         "event_count": len(events),
-        "related": _related(access, entry, obj),
+        "related": related,
     }
     if key.storage == "pods":
         found["why"] = _why(access, obj, events)
@@ -94,12 +104,6 @@ def _clean(storage: str, obj: Json, size: int) -> Json:
         "metadata": obj["metadata"],
         "note": f"This object has {size} bytes, more than the {MAX_BODY} that are shown.",
     }
-
-
-def _facts(access: Access, kind: Kind, obj: Json) -> list[list[Any]]:
-    """What the printer columns say, as name and value; wide ones included."""
-    rows = Rows(kind, access.source.cache)
-    return [[column["name"], cell] for column, cell in zip(rows.columns, rows.cells(obj), strict=True)]
 
 
 def brief(entry: Entry, kind: Kind | None) -> Json:
@@ -170,37 +174,21 @@ def events_about(access: Access, entry: Entry, kind: Kind) -> list[Json]:
     if not access.can_list("events", entry.key.namespace or "default"):
         return []
     name, uid = entry.key.name.encode(), entry.meta.uid
-    found = []
+    found = list[tuple[int, Json]]()
     for event in access.source.cache.list("events", where):
         # The bytes are searched first: decoding every event of a busy namespace would take long.
         if name in event.body:
             obj = event.object()
-            if _is_about(obj.get("involvedObject") or {}, entry, kind, uid):
+            about = obj.get("involvedObject") or {}
+            named = about.get("name") == entry.key.name and about.get("kind") == kind.kind
+            # Events about a node carry its name as uid, as the kubelet writes them.
+            if named and (not about.get("uid") or not uid or about["uid"] in (uid, entry.key.name)):
                 found.append((event.revision, obj))
     found.sort(key=lambda pair: (pair[1].get("lastTimestamp") or pair[1].get("eventTime") or "", pair[0]), reverse=True)
     return [redact("events", obj) for _, obj in found]
 
 
-def _is_about(about: Json, entry: Entry, kind: Kind, uid: str) -> bool:
-    if about.get("name") != entry.key.name or about.get("kind") != kind.kind:
-        return False
-    # Events about a node carry its name as uid, as the kubelet writes them.
-    return not about.get("uid") or not uid or about["uid"] in (uid, entry.key.name)
-
-
 # -- what belongs together without an owner reference ------------------------------------------------------------------
-
-
-def _related(access: Access, entry: Entry, obj: Json) -> list[Json]:
-    """Groups of related objects: `{"title", "items": [brief…], "total"}`."""
-    finder = _RELATED.get(entry.key.storage)
-    groups = []
-    for title, entries in finder(access, entry, obj) if finder else ():
-        seen = [e for e in entries if access.can_list(e.key.storage, e.key.namespace)]
-        if seen:
-            items = [brief(e, access.source.kind(e.key.storage)) for e in seen[:MAX_RELATED]]
-            groups.append({"title": title, "items": items, "total": len(seen)})
-    return groups
 
 
 def _of_service(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, list[Entry]]]:
@@ -223,10 +211,6 @@ def _of_service(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, 
     )
     endpoints = cache.get(Key("endpoints", namespace, entry.key.name))
     yield "Endpoints", [endpoints] if endpoints else []
-
-
-def _of_node(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, list[Entry]]]:
-    yield "Pods on this node", _worst_first(access.source.cache.by_node(entry.key.name))
 
 
 def _of_pod(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, list[Entry]]]:
@@ -280,7 +264,9 @@ def _users_of(access: Access, entry: Entry, obj: Json) -> Iterable[tuple[str, li
 
 _RELATED: dict[str, Any] = {
     "services": _of_service,
-    "nodes": _of_node,
+    "nodes": lambda access, entry, obj: [
+        ("Pods on this node", _worst_first(access.source.cache.by_node(entry.key.name)))
+    ],
     "pods": _of_pod,
     "configmaps": _users_of,
     "secrets": _users_of,
@@ -302,20 +288,9 @@ def history(access: Access, key: Key) -> list[Json]:
         size += len(change.body)
         if size > MAX_HISTORY_BYTES and len(moments) >= 2:
             break
-        moments.append(_moment(change))
+        obj = _clean(change.key.storage, orjson.loads(change.body), len(change.body))
+        managers = obj["metadata"].pop("managedFields", None) or []
+        newest: Json = max(managers, key=lambda m: m.get("time") or "", default={})
+        by = newest.get("manager") or ""
+        moments.append({"rev": change.revision, "type": change.type, "at": change.at, "by": by, "object": obj})
     return moments
-
-
-def _moment(change: Change) -> Json:
-    import orjson
-
-    obj = _clean(change.key.storage, orjson.loads(change.body), len(change.body))
-    managers = obj["metadata"].pop("managedFields", None) or []
-    newest: Json = max(managers, key=lambda m: m.get("time") or "", default={})
-    return {
-        "rev": change.revision,
-        "type": change.type,
-        "at": change.at,
-        "by": newest.get("manager") or "",
-        "object": obj,
-    }

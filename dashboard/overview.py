@@ -84,16 +84,25 @@ class Tally:
         self.rate: deque[tuple[int, int]] = deque(maxlen=BUCKETS)
         source.listen(self._follow)
 
-    async def load(self) -> None:
-        """Read what the cache holds, in slices that leave the loop free, and what the log tells."""
+    async def load(self) -> Tally:
+        """Read what the cache holds, in slices that leave the loop free, and what the log tells; returns itself."""
         for storage in JUDGED:
             for number, entry in enumerate(self.source.cache.list(storage)):
                 self._judge(entry)
                 if number % 500 == 499:
                     await asyncio.sleep(0)
         changes = await asyncio.to_thread(self.source.log.recent, 3_000)
-        self._remember(changes, await asyncio.to_thread(_told, changes))
+        told = await asyncio.to_thread(_told, changes)
+        # What the log tells of the time before this process began to look goes before what was seen since.
+        first = self.recent[0].revision if self.recent else math.inf
+        older = [one for one in told if one.revision < first]
+        self.recent.extendleft(reversed(older[-(self.recent.maxlen or 0) + len(self.recent) :]))
+        counts = Counter(int(change.at) // BUCKET * BUCKET for change in changes)
+        for bucket, number in self.rate:
+            counts[bucket] = max(number, counts[bucket])
+        self.rate = deque(sorted(counts.items()), maxlen=BUCKETS)
         await self._look_back()
+        return self
 
     async def _look_back(self) -> None:
         """What fails now may have run for a moment since it began to: of those that are listed the log tells since when."""
@@ -105,16 +114,6 @@ class Tally:
             past, now = assess_log(changes), self.health[key.storage].get(key)
             if past and now and (past.level, now.level) == (BAD, BAD):
                 self.health[key.storage][key] = now._replace(since=past.since, failed=past.failed)
-
-    def _remember(self, changes: Sequence[Change], told: Sequence[Recent]) -> None:
-        """Take over what the log tells of the time before this process began to look."""
-        first = self.recent[0].revision if self.recent else math.inf
-        older = [one for one in told if one.revision < first]
-        self.recent.extendleft(reversed(older[-(self.recent.maxlen or 0) + len(self.recent) :]))
-        counts = Counter(int(change.at) // BUCKET * BUCKET for change in changes)
-        for bucket, number in self.rate:
-            counts[bucket] = max(number, counts[bucket])
-        self.rate = deque(sorted(counts.items()), maxlen=BUCKETS)
 
     def _follow(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -130,10 +129,7 @@ class Tally:
                 or worth_telling(storage, event.previous.object(), event.entry.object())
             ):
                 self.recent.append(Recent(event.type, event.key, event.revision, event.at))
-        self._count(len(events))
-
-    def _count(self, number: int) -> None:
-        bucket = int(time.time()) // BUCKET * BUCKET
+        bucket, number = int(time.time()) // BUCKET * BUCKET, len(events)
         if self.rate and self.rate[-1][0] == bucket:
             number += self.rate.pop()[1]
         self.rate.append((bucket, number))
@@ -141,8 +137,15 @@ class Tally:
     def _judge(self, entry: Entry) -> None:
         storage, obj = entry.key.storage, entry.object()
         found = assess(storage, obj, self.health[storage].get(entry.key), time.time())
-        cpu, memory, pods = _amounts(storage, obj)
-        self.health[storage][entry.key] = found._replace(cpu=cpu, memory=memory, pods=pods)
+        if storage == "nodes":
+            have = amounts.allocatable(obj)
+            pods = amounts.whole(((obj.get("status") or {}).get("allocatable") or {}).get("pods"))
+            found = found._replace(cpu=have.cpu, memory=have.memory, pods=pods)
+        # What waits for a node takes nothing of any.
+        elif storage == "pods" and (obj.get("spec") or {}).get("nodeName") and not podutil.finished(obj):
+            asked = amounts.requests(in_force(obj))
+            found = found._replace(cpu=asked.cpu, memory=asked.memory, pods=1)
+        self.health[storage][entry.key] = found
 
 
 def assess(storage: str, obj: Json, known: Health | None, now: float) -> Health:
@@ -204,16 +207,6 @@ def _told(changes: Sequence[Change]) -> list[Recent]:
     return found
 
 
-def _amounts(storage: str, obj: Json) -> tuple[int, int, int]:
-    spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    if storage == "nodes":
-        return (*amounts.allocatable(obj), amounts.whole((status.get("allocatable") or {}).get("pods")))
-    # What waits for a node takes nothing of any.
-    if storage == "pods" and spec.get("nodeName") and not podutil.finished(obj):
-        return (*amounts.requests(in_force(obj)), 1)
-    return 0, 0, 0
-
-
 _tallies: dict[str, asyncio.Task[Tally]] = {}
 
 
@@ -221,14 +214,8 @@ async def tally_of(source: Source) -> Tally:
     """The tally of a cluster; made when the first overview is looked at."""
     task = _tallies.get(source.name)
     if task is None or task.get_loop() is not source.loop:
-        task = _tallies[source.name] = asyncio.create_task(_load(source))
+        task = _tallies[source.name] = asyncio.create_task(Tally(source).load())
     return await asyncio.shield(task)
-
-
-async def _load(source: Source) -> Tally:
-    tally = Tally(source)
-    await tally.load()
-    return tally
 
 
 def document(tally: Tally, access: Access, namespaces: frozenset[str] | None) -> Json:
@@ -244,47 +231,39 @@ def document(tally: Tally, access: Access, namespaces: frozenset[str] | None) ->
             if within(scope, key.namespace) and (namespaces is None or not key.namespace or key.namespace in namespaces)
         )
 
-    health = {storage: _summary(seen(storage)) for storage in JUDGED if scopes.get(storage, frozenset()) != frozenset()}
+    health: dict[str, Json] = {}
+    wrong: list[tuple[Key, Health]] = []
+    for storage in JUDGED:
+        if scopes.get(storage, frozenset()) == frozenset():
+            continue
+        levels: Counter[int] = Counter()
+        for key, one in seen(storage):
+            levels[one.level] += 1
+            if one.level == BAD or (one.level == PROGRESS and time.time() - one.since > 60):
+                wrong.append((key, one))
+        health[storage] = {"levels": [levels[level] for level in range(5)], "total": sum(levels.values())}
+    # Nodes first, then what stopped working last.
+    wrong.sort(key=lambda row: (row[1].level != BAD, row[0].storage != "nodes", -row[1].since))
+    capacity = None
+    if "nodes" in health and "pods" in health:
+        have, want = ([one for _, one in seen(storage)] for storage in ("nodes", "pods"))
+        capacity = {
+            name: {"have": sum(getattr(one, name) for one in have), "asked": sum(getattr(one, name) for one in want)}
+            for name in ("cpu", "memory", "pods")
+        }
     return {
-        "health": {storage: found[0] for storage, found in health.items()},
-        "problems": _problems(found[1] for found in health.values()),
-        "problem_count": sum(len(found[1]) for found in health.values()),
-        "capacity": _capacity(seen("nodes"), seen("pods")) if "nodes" in health and "pods" in health else None,
+        "health": health,
+        "problems": [
+            {"key": list(key), "level": one.level, "reason": one.reason[:80], "since": one.since}
+            for key, one in wrong[:MAX_PROBLEMS]
+        ],
+        "problem_count": len(wrong),
+        "capacity": capacity,
         "addons": _addons(source, access, namespaces),
         "warnings": _warnings(source, access, namespaces),
         "changes": _recent(tally, access, namespaces),
         # It counts the changes of all namespaces.
         "rate": [list(point) for point in tally.rate] if namespaces is None and access.can_list("pods") else None,
-    }
-
-
-def _summary(rows: Iterable[tuple[Key, Health]]) -> tuple[Json, list[tuple[Key, Health]]]:
-    levels: Counter[int] = Counter()
-    wrong = []
-    for key, health in rows:
-        levels[health.level] += 1
-        if health.level == BAD or (health.level == PROGRESS and time.time() - health.since > 60):
-            wrong.append((key, health))
-    return {"levels": [levels[level] for level in range(5)], "total": sum(levels.values())}, wrong
-
-
-def _problems(groups: Iterable[list[tuple[Key, Health]]]) -> list[Json]:
-    order = {storage: i for i, storage in enumerate(JUDGED)}
-    rows = [row for group in groups for row in group]
-    # Nodes first, then what stopped working last.
-    rows.sort(key=lambda row: (row[1].level != BAD, order[row[0].storage] != 0, -row[1].since))
-    return [
-        {"key": list(key), "level": health.level, "reason": health.reason[:80], "since": health.since}
-        for key, health in rows[:MAX_PROBLEMS]
-    ]
-
-
-def _capacity(nodes: Iterable[tuple[Key, Health]], pods: Iterable[tuple[Key, Health]]) -> Json:
-    have = [health for _, health in nodes]
-    want = [health for _, health in pods]
-    return {
-        name: {"have": sum(getattr(f, name) for f in have), "asked": sum(getattr(f, name) for f in want)}
-        for name in ("cpu", "memory", "pods")
     }
 
 

@@ -48,53 +48,56 @@ def _epoch(text: Any) -> float | None:
         return None
 
 
+Grow = Callable[[Json, Any], Any]
+"""From an object and a cell of it, the cell that the page lets grow; or the cell as it is."""
+
+
 def _restarts(obj: Json, cell: Any) -> Any:
     newest = summarize(obj).last
     return ["@", newest, match[1] + " (", " ago)"] if newest and (match := _RESTARTS.match(str(cell))) else cell
 
 
-def _last_seen(obj: Json, cell: Any) -> Any:
-    series = obj.get("series") or {}
-    seen = _epoch(series.get("lastObservedTime") or obj.get("lastTimestamp") or obj.get("eventTime"))
-    return ["@", seen, "", ""] if seen else cell
-
-
-def _last_schedule(obj: Json, cell: Any) -> Any:
-    when = _epoch((obj.get("status") or {}).get("lastScheduleTime"))
-    return ["@", when, "", ""] if when else cell
-
-
-def _duration(obj: Json, cell: Any) -> Any:
-    status = obj.get("status") or {}
-    start = _epoch(status.get("startTime"))
-    return ["@", start, "", ""] if start and not status.get("completionTime") else cell
-
-
-_GROWING: dict[tuple[str, str], Callable[[Json, Any], Any]] = {
-    ("pods", "Restarts"): _restarts,
-    ("events", "Last Seen"): _last_seen,
-    ("events.events.k8s.io", "Last Seen"): _last_seen,
-    ("cronjobs.batch", "Last Schedule"): _last_schedule,
-    ("jobs.batch", "Duration"): _duration,
-}
-
-
-def _growing_dates(kind: Kind, cache: Cache) -> dict[str, Callable[[Json, Any], Any]]:
-    """The columns of a custom kind that tell an age: what its definition says of them, by column name."""
-    entry = cache.get(Key("customresourcedefinitions.apiextensions.k8s.io", "", f"{kind.plural}.{kind.group}"))
-    versions = entry.object()["spec"]["versions"] if entry else ()
-    columns = next((v.get("additionalPrinterColumns") or () for v in versions if v["name"] == kind.version), ())
-    return {c["name"]: _date_at(c["jsonPath"]) for c in columns if c.get("type") == "date"}
-
-
-def _date_at(path: str) -> Callable[[Json, Any], Any]:
-    from kube.crd import jsonpath
+def _since(find: Callable[[Json], Any]) -> Grow:
+    """A cell that says how long ago the time is that `find` finds in the object."""
 
     def grow(obj: Json, cell: Any) -> Any:
-        when = _epoch(next(iter(jsonpath.find(obj, path)), None))
+        when = _epoch(find(obj))
         return ["@", when, "", ""] if when else cell
 
     return grow
+
+
+def _seen(event: Json) -> Any:
+    series = event.get("series") or {}
+    return series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
+
+
+def _started(job: Json) -> Any:
+    status = job.get("status") or {}
+    return None if status.get("completionTime") else status.get("startTime")
+
+
+_GROWING: dict[tuple[str, str], Grow] = {
+    ("pods", "Restarts"): _restarts,
+    ("events", "Last Seen"): _since(_seen),
+    ("events.events.k8s.io", "Last Seen"): _since(_seen),
+    ("cronjobs.batch", "Last Schedule"): _since(lambda obj: (obj.get("status") or {}).get("lastScheduleTime")),
+    ("jobs.batch", "Duration"): _since(_started),
+}
+
+
+def _dates(kind: Kind, cache: Cache) -> dict[str, Grow]:
+    """The columns of a custom kind that tell an age: what its definition says of them, by column name."""
+    from kube.crd import jsonpath  # late: only where there are custom kinds
+
+    entry = cache.get(Key("customresourcedefinitions.apiextensions.k8s.io", "", f"{kind.plural}.{kind.group}"))
+    versions = entry.object()["spec"]["versions"] if entry else ()
+    columns = next((v.get("additionalPrinterColumns") or () for v in versions if v["name"] == kind.version), ())
+
+    def at(path: str) -> Grow:
+        return _since(lambda obj: next(iter(jsonpath.find(obj, path)), None))
+
+    return {c["name"]: at(c["jsonPath"]) for c in columns if c.get("type") == "date"}
 
 
 def header(columns: tuple[Column, ...]) -> list[Json]:
@@ -117,7 +120,7 @@ class Rows:
         self.kind = kind
         self.columns = header(kind.columns)
         self._custom = BUILT_IN.by_storage(kind.storage) is None
-        dates = _growing_dates(kind, cache) if self._custom else {}
+        dates = _dates(kind, cache) if self._custom else {}
         self._kept = [
             (i, dates.get(c.name) or _GROWING.get((kind.storage, c.name)))
             for i, c in enumerate(kind.columns)
@@ -130,7 +133,11 @@ class Rows:
         where = entry.key[1:]
         known = self._rows.get(where)
         if known is None or known[0] != entry.revision:
-            known = self._rows[where] = (entry.revision, self._encode(entry, place))
+            obj = entry.object()
+            if self._custom:
+                # Printer columns of a custom resource may point at anything; those of built-in kinds show no credential.
+                redact(self.kind.storage, obj)
+            known = self._rows[where] = (entry.revision, encode(place, entry, obj, self.cells(obj)))
         return known[1]
 
     def forget(self, entry: Entry) -> None:
@@ -139,13 +146,6 @@ class Rows:
     def prune(self, cache: Cache) -> None:
         """Forget rows of objects that are gone."""
         self._rows = {place: row for place, row in self._rows.items() if cache.get(Key(self.kind.storage, *place))}
-
-    def _encode(self, entry: Entry, place: int) -> bytes:
-        obj = entry.object()
-        if self._custom:
-            # Printer columns of a custom resource may point at anything; those of built-in kinds show no credential.
-            redact(self.kind.storage, obj)
-        return encode(place, entry, obj, self.cells(obj))
 
     def cells(self, obj: Json) -> list[Any]:
         """The cells of one (redacted) object in its storage version."""
@@ -157,22 +157,14 @@ def encode(place: int, entry: Entry, obj: Json, cells: list[Any]) -> bytes:
     level, reason = judge(entry.key.storage, obj)
     created = _epoch(entry.meta.creationTimestamp) or 0
     row = [place, entry.key.namespace, entry.key.name, level, str(reason)[:80], created, cells]
-    measured = _AMOUNTS.get(entry.key.storage)
-    return orjson.dumps([*row, measured(obj)] if measured else row, option=orjson.OPT_NON_STR_KEYS)
-
-
-def _of_pod(pod: Json) -> list[int]:
-    spec = in_force(pod)
-    asked, most = amounts.requests(spec), amounts.limits(spec)
-    return [asked.cpu, most.cpu, asked.memory, most.memory]
-
-
-def _of_node(node: Json) -> list[int]:
-    have = amounts.allocatable(node)
-    return [0, have.cpu, 0, have.memory]
-
-
-_AMOUNTS: dict[str, Callable[[Json], list[int]]] = {"pods": _of_pod, "nodes": _of_node}
+    if entry.key.storage == "pods":
+        spec = in_force(obj)
+        asked, most = amounts.requests(spec), amounts.limits(spec)
+        row.append([asked.cpu, most.cpu, asked.memory, most.memory])
+    elif entry.key.storage == "nodes":
+        have = amounts.allocatable(obj)
+        row.append([0, have.cpu, 0, have.memory])
+    return orjson.dumps(row, option=orjson.OPT_NON_STR_KEYS)
 
 
 def _bound(cell: Any) -> Any:
@@ -190,7 +182,11 @@ class WorkloadRows(Rows):
         self.columns = workload_header()
 
     def cells(self, obj: Json) -> list[Any]:
-        return [self.kind.kind, _ready(self.kind.storage, obj), judge(self.kind.storage, obj)[1], _images(obj)]
+        storage, spec = self.kind.storage, obj.get("spec") or {}
+        template = (spec.get("jobTemplate") or {}).get("spec", {}).get("template") or spec.get("template") or {}
+        containers = (template.get("spec") or {}).get("containers") or ()
+        images = _bound(", ".join(str(container.get("image", "")) for container in containers))
+        return [self.kind.kind, _ready(storage, obj), judge(storage, obj)[1], images]
 
 
 def workload_header() -> list[Json]:
@@ -206,11 +202,3 @@ def _ready(storage: str, obj: Json) -> str:
     if storage == "daemonsets.apps":
         return f"{status.get('numberReady') or 0}/{status.get('desiredNumberScheduled') or 0}"
     return f"{status.get('readyReplicas') or 0}/{spec.get('replicas', 1)}"
-
-
-def _images(obj: Json) -> str:
-    spec = obj.get("spec") or {}
-    template = (spec.get("jobTemplate") or {}).get("spec", {}).get("template") or spec.get("template") or {}
-    items = (template.get("spec") or {}).get("containers") or ()
-    text: str = _bound(", ".join(str(item.get("image", "")) for item in items))
-    return text

@@ -101,7 +101,7 @@ class Sources:
 
     async def names(self) -> list[str]:
         """The clusters of this installation; the local one first."""
-        from cluster.models import Cluster
+        from cluster.models import Cluster  # late: a model needs Django set up, and tests import this module before
 
         rows = [row async for row in Cluster.objects.order_by("id").values_list("name", flat=True)]
         return rows or ["local"]
@@ -119,7 +119,7 @@ class Sources:
             raise
 
     async def _open(self, name: str) -> Source:
-        from cluster.models import Cluster
+        from cluster.models import Cluster  # late, as above
 
         found = await Cluster.objects.filter(name=name).values_list("id", "mode").afirst()
         if found is None:

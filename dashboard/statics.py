@@ -35,13 +35,14 @@ class Asset(NamedTuple):
 @cache
 def assets() -> dict[str, Asset]:
     """All files by relative path."""
-    return {str(path.relative_to(ROOT)): _load(path) for path in sorted(ROOT.rglob("*")) if path.suffix in TYPES}
-
-
-def _load(path: Path) -> Asset:
-    plain = path.read_bytes()
-    text = path.suffix in (".js", ".css", ".svg", ".json")
-    return Asset(TYPES[path.suffix], plain, gzip.compress(plain, 6, mtime=0) if text and len(plain) > 500 else None)
+    found = {}
+    for path in sorted(ROOT.rglob("*")):
+        if path.suffix in TYPES:
+            plain = path.read_bytes()
+            text = path.suffix in (".js", ".css", ".svg", ".json")
+            packed = gzip.compress(plain, 6, mtime=0) if text and len(plain) > 500 else None
+            found[str(path.relative_to(ROOT))] = Asset(TYPES[path.suffix], plain, packed)
+    return found
 
 
 @cache

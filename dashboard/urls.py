@@ -6,7 +6,7 @@ from django.urls import path, re_path
 
 from dashboard import logsearch_download, views
 from dashboard.consumers import LiveConsumer, LogConsumer
-from dashboard.logsearch_socket import LogSearchConsumer
+from dashboard.logsearch import LogSearchConsumer
 
 urlpatterns = [
     path("healthz", views.healthz),

@@ -20,6 +20,7 @@ import msgspec
 from cluster.store import Key
 from dashboard import api
 from dashboard.access import Access, Scope, within
+from dashboard.services import Silent
 from dashboard.source import PerSource, Source
 from kube import clock, quantity
 from kube.objects import Json
@@ -32,14 +33,6 @@ KEEP = 10.0
 PATIENCE = 15.0  # seconds for an answer: the API server asks every kubelet, and a slow one for 3 s
 MAX_ROWS = 500  # asked for by name
 MAX_TABLES = 32  # of one cluster: one a kind, and one a namespace that is looked at alone
-
-
-class Silent(Exception):
-    """There are no figures. `why` is one of off, away; the text is for the page."""
-
-    def __init__(self, why: str, text: str) -> None:
-        super().__init__(text)
-        self.why = why
 
 
 class Use(NamedTuple):
@@ -103,28 +96,21 @@ class Meter:
             raise Silent("off", "What an attached cluster uses cannot be read from here.")
         if self.source.cache.get(SERVED) is None:
             raise Silent("off", "The addon metrics is switched off: what pods and nodes use is not measured.")
-        try:
-            return await asyncio.shield(self._task(kind, namespace))
-        except (api.Unreachable, ValueError, KeyError) as error:
-            raise Silent("away", f"No figures of what {kind} use: {error}") from error
-
-    def _task(self, kind: str, namespace: str) -> asyncio.Task[Uses]:
-        now = time.monotonic()
+        now, place = time.monotonic(), (kind, namespace)
         self._reading = {
-            place: known
-            for place, known in self._reading.items()
+            of: known
+            for of, known in self._reading.items()
             if not known[1].done() or (now - known[0] < KEEP and not known[1].exception())
         }
-        if (kind, namespace) not in self._reading:
+        if place not in self._reading:
             if len(self._reading) >= MAX_TABLES:
-                namespace = ""
-            task = asyncio.create_task(asyncio.to_thread(_read, kind, namespace))
-            self._reading.setdefault((kind, namespace), (now, task))
-        return self._reading[kind, namespace][1]
-
-
-def _read(kind: str, namespace: str) -> Uses:
-    return uses_of(api.resource_metrics(kind, namespace, PATIENCE))
+                place = (kind, "")
+            task = asyncio.create_task(asyncio.to_thread(lambda: uses_of(api.resource_metrics(*place, PATIENCE))))
+            self._reading.setdefault(place, (now, task))
+        try:
+            return await asyncio.shield(self._reading[place][1])
+        except (api.Unreachable, ValueError, KeyError) as error:
+            raise Silent("away", f"No figures of what {kind} use: {error}") from error
 
 
 meter_of = PerSource(Meter)
@@ -137,7 +123,12 @@ async def usage(access: Access, message: Json) -> Json:
     if kind not in KINDS:
         raise LookupError(f"what {kind[:40]!r} use is not measured")
     namespaces = frozenset(filter(None, str(message.get("ns") or "").split(","))) if KINDS[kind] else frozenset[str]()
-    scope = _scope(access, kind)
+    storage = f"{kind}.{GROUP}"
+    scope: Scope
+    if KINDS[kind]:
+        scope = access.where("list", storage)
+    else:
+        scope = None if access.allows("list", storage) else frozenset()
     if scope is not None and not (scope & namespaces if namespaces else scope):
         raise PermissionError(f"you may not list {kind}.{GROUP}")
     try:
@@ -154,23 +145,10 @@ async def usage(access: Access, message: Json) -> Json:
         "refused": sorted({namespace for namespace, _ in asked or () if not within(scope, namespace)}),
     }
     if message.get("sum") is True:
-        found["total"] = _total([item.use() for place, item in uses.items() if seen(place)])
+        all_of = [item.use() for place, item in uses.items() if seen(place)]
+        newest = max((use.measured for use in all_of), default=0)
+        found["total"] = [sum(use.cpu for use in all_of), sum(use.memory for use in all_of), newest]
     return found
-
-
-def _total(uses: list[Use]) -> list[float]:
-    return [
-        sum(use.cpu for use in uses),
-        sum(use.memory for use in uses),
-        max((use.measured for use in uses), default=0),
-    ]
-
-
-def _scope(access: Access, kind: str) -> Scope:
-    storage = f"{kind}.{GROUP}"
-    if KINDS[kind]:
-        return access.where("list", storage)
-    return None if access.allows("list", storage) else frozenset()
 
 
 def _asked(rows: Any) -> list[Place] | None:

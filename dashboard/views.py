@@ -7,7 +7,6 @@ proxy of the API, or a reverse proxy that strips a path.
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -15,8 +14,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from dashboard import login, origin, statics
+from dashboard import api, login, origin, statics
 from dashboard.metrics import LOGINS
+from dashboard.metrics import render as render_metrics
+from dashboard.source import sources
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
@@ -102,29 +103,22 @@ def log_in(request: HttpRequest) -> HttpResponse:
         response = login_page(request, f"Too many failed logins. Please wait {-(-wait // 60)} min.", 429)
         response["Retry-After"] = str(wait)
         return response
-    user, problem = _authenticate(request)
+    try:
+        if request.POST.get("token"):
+            user = login.by_token(request.POST["token"])
+        else:
+            user = login.by_account(request, request.POST.get("name", ""), request.POST.get("password", ""))
+    except api.Unreachable as error:
+        words = f"The token could not be checked: {error}. A one-time token or an account still works."
+        return login_page(request, words, 503)
     if user is None:
-        if not problem:
-            login.attempts.failed(address)
-            LOGINS.add("failed")
-        return login_page(
-            request, problem or "That did not match. Check the token or the account.", 503 if problem else 401
-        )
+        login.attempts.failed(address)
+        LOGINS.add("failed")
+        return login_page(request, "That did not match. Check the token or the account.", 401)
     login.attempts.succeeded(address)
     login.open_session(request.session, user)
     LOGINS.add("ok")
     return _go(request.POST.get("next", ""))
-
-
-def _authenticate(request: HttpRequest) -> tuple[Any, str]:
-    from dashboard import api
-
-    try:
-        if request.POST.get("token"):
-            return login.by_token(request.POST["token"]), ""
-        return login.by_account(request, request.POST.get("name", ""), request.POST.get("password", "")), ""
-    except api.Unreachable as error:
-        return None, f"The token could not be checked: {error}. A one-time token or an account still works."
 
 
 def _go(wanted: str) -> HttpResponse:
@@ -166,8 +160,6 @@ def static_file(request: HttpRequest, build: str, path: str) -> HttpResponse:
 @require_GET
 def healthz(request: HttpRequest) -> HttpResponseBase:
     """Whether this process serves: 200 when its readers of the log are current, else 503 with what is not."""
-    from dashboard.source import sources
-
     late = [s.name for s in sources.opened() if s.cache.age > 10]
     text = f"the log of {', '.join(late)} cannot be read\n" if late else "ok\n"
     return HttpResponse(text, status=503 if late else 200, content_type="text/plain")
@@ -176,7 +168,5 @@ def healthz(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponseBase:
     """The process's own metrics for Prometheus; they name no object of a cluster."""
-    from dashboard.metrics import render as render_metrics
-
     body, kind = render_metrics()
     return HttpResponse(body, content_type=kind)

@@ -138,9 +138,9 @@ def test_what_a_user_sees(
 def test_a_tail_is_limited_and_follows_the_rights(
     peopled: Peopled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dashboard import logsearch_socket
+    from dashboard import logsearch
 
-    monkeypatch.setattr(logsearch_socket, "RECHECK", 0.0)
+    monkeypatch.setattr(logsearch, "RECHECK", 0.0)
     store, _ = peopled
 
     async def work() -> None:

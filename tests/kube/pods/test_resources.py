@@ -5,11 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.admission import limit_ranger, quota_usage
+from cluster.store import Key
 from dashboard import amounts, rows
 from kube.kinds.pod.defaults import default_pod
 from kube.objects import Json
@@ -76,7 +78,8 @@ def _problems(spec: Json, limit: Json) -> list[str]:
 
 @every_case
 def test_the_dashboard(case: Case) -> None:
-    shown = rows._of_pod(pod(case))
+    entry: Any = SimpleNamespace(key=Key("pods", "default", "web"), meta=SimpleNamespace(creationTimestamp=None))
+    shown = orjson.loads(rows.encode(0, entry, pod(case), []))[-1]
     assert (shown[0], shown[2]) == case.requests
     assert (shown[1], shown[3]) == tuple(
         most if bound else 0 for most, bound in zip(case.limits, case.limited, strict=True)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from apiserver.response import Answer, Response
 from telemetry.counting import Histogram, Metrics, doubling
+from telemetry.exposition import render
+from web.http1 import METRICS as CONTENT_TYPE
 
 if TYPE_CHECKING:
     from apiserver.request import Request
     from apiserver.state import State
     from cluster.cache import Event
     from cluster.changes import Change
-    from telemetry.page import Page
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _WHAT = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
@@ -65,7 +66,6 @@ DELAY = METRICS.histogram(
 
 _histograms: dict[tuple[str, ...], tuple[Histogram, Histogram]] = {}
 _followed: list[State] = []
-_page: list[Page] = []
 
 
 def observe(request: Request, answer: Answer, seconds: float) -> None:
@@ -114,12 +114,7 @@ def _changed(events: Sequence[Event]) -> None:
 async def handle(request: Request) -> Answer:
     """The metrics in Prometheus' text format."""
     _look(request.state)
-    if not _page:
-        # Not before somebody asks: most servers are never scraped, and memory counts.
-        from telemetry.page import Page
-
-        _page.append(Page(METRICS))
-    return Response(_page[0].text(), 200, "text/plain; version=0.0.4; charset=utf-8")
+    return Response(render(METRICS), 200, CONTENT_TYPE)
 
 
 def _look(state: State) -> None:

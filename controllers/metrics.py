@@ -10,12 +10,14 @@ import itertools
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from controllers.workqueue import Outcome, names
 from telemetry.counting import Metrics
+from telemetry.exposition import Page, pairs
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -42,6 +44,16 @@ _COUNTERS = {
     "adds": ("workqueue_adds_total", "Total number of adds handled by the queue"),
     "retries": ("workqueue_retries_total", "Total number of retries handled by the queue"),
 }
+_GAUGES = (
+    (
+        "workqueue_unfinished_work_seconds",
+        "How many seconds of work is in progress and not yet counted in work_duration",
+    ),
+    (
+        "workqueue_longest_running_processor_seconds",
+        "How many seconds the longest running processor has been running",
+    ),
+)
 
 
 class Durations:
@@ -110,25 +122,9 @@ def count(controller: str, results: Iterable[Outcome]) -> None:
             ERRORS.add(controller)
 
 
-def render_working(durations: dict[str, Durations]) -> Iterator[str]:
-    """Lines about the work that goes on in this process, by queue."""
-    found = {label: each.unfinished() for label, each in durations.items()}
-    yield from _family(
-        "workqueue_unfinished_work_seconds",
-        "How many seconds of work is in progress and not yet counted in work_duration",
-        "gauge",
-        ((label, values[0]) for label, values in found.items()),
-    )
-    yield from _family(
-        "workqueue_longest_running_processor_seconds",
-        "How many seconds the longest running processor has been running",
-        "gauge",
-        ((label, values[1]) for label, values in found.items()),
-    )
-
-
-def render(redis: Redis, queues: dict[str, str]) -> Iterator[str]:
-    """Lines of the Prometheus text format; `queues` maps the label `name` to the name of the queue in Redis."""
+def render(redis: Redis, queues: dict[str, str], durations: Mapping[str, Durations]) -> bytes:
+    """The families of the work queues. `queues` maps the label `name` to the name of the queue in Redis; `durations`: of the
+    work that goes on in this process, by the same label."""
     pipe = redis.pipeline(transaction=False)
     for queue in queues.values():
         parts = names(queue)
@@ -136,32 +132,23 @@ def render(redis: Redis, queues: dict[str, str]) -> Iterator[str]:
         pipe.zcard(parts[1])
         pipe.hgetall(parts[5])
     answers = iter(pipe.execute())
-    depth, stats = {}, {}
-    for label in queues:
-        depth[label] = next(answers) + next(answers)
-        stats[label] = {field: float(value) for field, value in next(answers).items()}
-    yield from _family("workqueue_depth", "Current depth of workqueue", "gauge", depth.items())
-    for field, (metric, text) in _COUNTERS.items():
-        yield from _family(metric, text, "counter", ((label, int(s.get(field, 0))) for label, s in stats.items()))
-    for field, (metric, text) in _HISTOGRAMS.items():
-        yield f"# HELP {metric} {text}"
-        yield f"# TYPE {metric} histogram"
-        for label, values in stats.items():
-            yield from _histogram(metric, label, field, values)
-
-
-def _family(metric: str, text: str, kind: str, samples: Iterable[tuple[str, float]]) -> Iterator[str]:
-    yield f"# HELP {metric} {text}"
-    yield f"# TYPE {metric} {kind}"
-    for label, value in samples:
-        yield f'{metric}{{name="{label}"}} {value}'
-
-
-def _histogram(metric: str, label: str, field: str, values: dict[str, float]) -> Iterator[str]:
-    total = 0
-    for index, bound in enumerate((*BUCKETS, float("inf"))):
-        total += int(values.get(f"{field}:{index}", 0))
-        shown = "+Inf" if bound == float("inf") else f"{bound:g}"
-        yield f'{metric}_bucket{{name="{label}",le="{shown}"}} {total}'
-    yield f'{metric}_sum{{name="{label}"}} {values.get(f"{field}:sum", 0.0)}'
-    yield f'{metric}_count{{name="{label}"}} {total}'
+    page = Page()
+    page.declare("workqueue_depth", "gauge", "Current depth of workqueue")
+    for kind, families in (("counter", _COUNTERS.values()), ("histogram", _HISTOGRAMS.values()), ("gauge", _GAUGES)):
+        for metric, text in families:
+            page.declare(metric, kind, text)
+    for name in queues:
+        labels = pairs({"name": name})
+        page.add("workqueue_depth", next(answers) + next(answers), labels)
+        stats = {field: float(value) for field, value in next(answers).items()}
+        for field, (metric, _) in _COUNTERS.items():
+            page.add(metric, stats.get(field, 0), labels)
+        for field, (metric, _) in _HISTOGRAMS.items():
+            counts = accumulate(stats.get(f"{field}:{index}", 0) for index in range(len(BUCKETS) + 1))
+            page.histogram(
+                metric, zip((*BUCKETS, float("inf")), counts, strict=True), stats.get(f"{field}:sum", 0), labels
+            )
+    for name, found in durations.items():
+        for (metric, _), value in zip(_GAUGES, found.unfinished(), strict=True):
+            page.add(metric, value, pairs({"name": name}))
+    return page.text().encode()

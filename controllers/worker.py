@@ -169,8 +169,7 @@ class ControllerService(Service):
 
     def more_metrics(self) -> bytes:
         queues = {name: queue.name for name, queue in self.runtime.queues.items()}
-        lines = [*metrics.render(self.redis, queues), *metrics.render_working(self.runtime.durations), ""]
-        return "\n".join(lines).encode()
+        return metrics.render(self.redis, queues, self.runtime.durations)
 
 
 def load(path: str) -> Controller:

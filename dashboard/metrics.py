@@ -12,11 +12,3 @@ LOGINS = METRICS.counter("binnacle_dashboard_logins_total", "Logins by result.",
 
 for family in (FRAMES, BYTES):
     family.add(by=0)  # shown from the start
-
-
-def render() -> tuple[bytes, str]:
-    """The exposition text and its content type."""
-    # Late: prometheus_client takes memory that only a scraped process needs.
-    from telemetry.page import CONTENT_TYPE, Page
-
-    return Page(METRICS).text(), CONTENT_TYPE

@@ -15,9 +15,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from dashboard import api, login, origin, statics
-from dashboard.metrics import LOGINS
-from dashboard.metrics import render as render_metrics
+from dashboard.metrics import LOGINS, METRICS
 from dashboard.source import sources
+from telemetry import exposition
+from web.http1 import METRICS as CONTENT_TYPE
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
@@ -168,5 +169,4 @@ def healthz(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponseBase:
     """The process's own metrics for Prometheus; they name no object of a cluster."""
-    body, kind = render_metrics()
-    return HttpResponse(body, content_type=kind)
+    return HttpResponse(exposition.render(METRICS), content_type=CONTENT_TYPE)

@@ -8,7 +8,6 @@ import logging
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -22,13 +21,11 @@ from dnsserver.options import Options, parse
 from dnsserver.records import Records
 from dnsserver.server import Server
 from dnsserver.sources import Sources
+from telemetry.exposition import render
 from web.http1 import METRICS, TEXT
 from web.limits import Limits
 from web.server import Answer, Page, Request, routes, text
 from web.server import Server as WebServer
-
-if TYPE_CHECKING:
-    from telemetry.page import Page as Exposition
 
 log = logging.getLogger("dnsserver")
 
@@ -55,7 +52,6 @@ class Program:
         )
         self.sources = Sources(client, self.records, self.metrics, self.server.forget, self.server.forget_all)
         self._follow_pods()
-        self._exposition: Exposition | None = None
         self._declare_gauges()
         self.stopping = asyncio.Event()
 
@@ -98,11 +94,7 @@ class Program:
         return Answer(200, TEXT, b"OK")
 
     async def _metrics(self, request: Request) -> Answer:
-        if self._exposition is None:
-            from telemetry.page import Page as Exposition  # late: see there
-
-            self._exposition = Exposition(self.metrics)
-        return Answer(200, METRICS, self._exposition.text())
+        return Answer(200, METRICS, render(self.metrics))
 
     async def _ready(self, request: Request) -> Answer:
         if self.stopping.is_set():

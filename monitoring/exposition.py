@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from typing import TYPE_CHECKING
 
 from monitoring.history.history import History, sizes
 from monitoring.scraping.scraper import Scraper
+from telemetry import exposition
 from telemetry.counting import Metrics
+from telemetry.exposition import Page, Row
 from telemetry.requests import Requests
 
-if TYPE_CHECKING:
-    from telemetry.page import Page
-
-Row = tuple[str, str, str, float]  # name, type, help, value
 _API = Metrics()
 REQUESTS = Requests(_API)  # what is asked of the API server
 
@@ -32,21 +28,11 @@ class Tally:
 
 def render(tally: Tally, scraper: Scraper, history: History, backend: str) -> bytes:
     """In Prometheus' text format, version 0.0.4."""
-    parts = []
-    for name, kind, words, value in (*_scraping(scraper), *_history(history), *_queries(tally)):
-        parts.append(f"# HELP {name} {words}\n# TYPE {name} {kind}\n{name} {value!r}\n")
-    parts.append(
-        "# HELP binnacle_monitoring_info What answers range queries; the value is always 1.\n"
-        f'# TYPE binnacle_monitoring_info gauge\nbinnacle_monitoring_info{{backend="{backend}"}} 1\n'
-    )
-    return "".join(parts).encode() + _page().text()
-
-
-@cache
-def _page() -> Page:
-    from telemetry.page import Page  # when somebody first asks: most clusters are never scraped, and memory counts
-
-    return Page(_API)
+    page = Page()
+    page.rows((*_scraping(scraper), *_history(history), *_queries(tally)))
+    page.declare("binnacle_monitoring_info", "gauge", "What answers range queries; the value is always 1.")
+    page.add("binnacle_monitoring_info", 1, {"backend": backend})
+    return page.text().encode() + exposition.render(_API)
 
 
 def _scraping(scraper: Scraper) -> Iterator[Row]:

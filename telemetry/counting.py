@@ -6,6 +6,7 @@ import threading
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 
 Labels = tuple[str, ...]
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -29,13 +30,9 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += times
         self.sum += value * times
 
-    def buckets(self) -> list[tuple[str, float]]:
-        """Cumulative counts by upper bound."""
-        total, rows = 0, []
-        for bound, count in zip((*self.bounds, None), self.counts, strict=True):
-            total += count
-            rows.append(("+Inf" if bound is None else repr(float(bound)), float(total)))
-        return rows
+    def buckets(self) -> Iterable[tuple[float, int]]:
+        """Cumulative counts by upper bound; the last is infinity."""
+        return zip((*self.bounds, float("inf")), accumulate(self.counts), strict=True)
 
 
 class Family:

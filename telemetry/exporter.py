@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from client.access import Access
 from telemetry.counting import Metrics
+from telemetry.exposition import render
 from web.http1 import METRICS
 from web.limits import Limits
 from web.server import Answer, Request, Server, bound, routes
@@ -88,13 +89,4 @@ class Exporter:
 
 def pages(metrics: Metrics, more: Callable[[], bytes] = lambda: b"") -> Callable[[], bytes]:
     """A `render` for counted metrics; `more` makes further families."""
-    made: list[Callable[[], bytes]] = []
-
-    def render() -> bytes:
-        if not made:
-            from telemetry.page import Page
-
-            made.append(Page(metrics).text)
-        return made[0]() + more()
-
-    return render
+    return lambda: render(metrics) + more()

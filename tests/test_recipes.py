@@ -28,7 +28,7 @@ from scheduler.framework import Framework
 from scheduler.plugins.base import Objection, Plugin, View
 from scheduler.pods import PodInfo
 from telemetry.counting import Metrics
-from telemetry.page import Page
+from telemetry.exposition import render
 from tests.cluster.sessions import NS, config, make
 from tests.controllers.world import World
 from tests.scheduler import build
@@ -129,7 +129,7 @@ def test_a_metric() -> None:
     metrics = Metrics()
     notes = metrics.counter("notes_written_total", "Notes that were written.", "colour")
     notes.add("yellow", by=2)
-    assert b'notes_written_total{colour="yellow"} 2' in Page(metrics).text()
+    assert b'notes_written_total{colour="yellow"} 2' in render(metrics)
 
 
 def test_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

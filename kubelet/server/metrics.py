@@ -14,25 +14,18 @@ from kube.pods import podutil
 from kubelet import metrics
 from kubelet.node import VERSION
 from kubelet.server.containers import agent
-from kubelet.stats.exposition import CONTENT_TYPE
+from telemetry.exposition import render
+from web.http1 import METRICS as CONTENT_TYPE
 
 if TYPE_CHECKING:
     from kubelet.agent import Agent
-    from telemetry.page import Page
-
-_page: list[Page] = []
 
 
 async def handle(request: web.Request) -> web.Response:
     found = agent(request)
     _look(found)
     await asyncio.to_thread(_look_at_volumes, dict(_claims(found)))
-    if not _page:
-        # Not before somebody asks: most kubelets are never scraped, and memory counts.
-        from telemetry.page import Page
-
-        _page.append(Page(metrics.METRICS))
-    return web.Response(body=_page[0].text(), headers={"Content-Type": CONTENT_TYPE})
+    return web.Response(body=render(metrics.METRICS), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _look(found: Agent) -> None:

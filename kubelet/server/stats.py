@@ -11,7 +11,7 @@ from kubelet.stats import cadvisor as cadvisor_page
 from kubelet.stats import nodepage
 from kubelet.stats import resources as resource_page
 from kubelet.stats import summary as summary_page
-from kubelet.stats.exposition import CONTENT_TYPE
+from web.http1 import METRICS as CONTENT_TYPE
 
 
 async def cadvisor(request: web.Request) -> web.Response:

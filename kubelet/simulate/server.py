@@ -19,8 +19,9 @@ from kubelet.node import VERSION
 from kubelet.server.auth import Guard, Handler, guarded
 from kubelet.simulate import figures
 from kubelet.stats import cadvisor, resources, summary
-from kubelet.stats.exposition import CONTENT_TYPE, Page
 from kubelet.stats.model import Snapshot
+from telemetry.exposition import Page
+from web.http1 import METRICS as CONTENT_TYPE
 
 KEEP = 1.0  # seconds for which the pods are known by their nodes: a round asks for all nodes, one after the other
 NODES = "/metrics/nodes"

@@ -6,8 +6,8 @@ a whole, `id="/"` the machine.
 
 from __future__ import annotations
 
-from kubelet.stats.exposition import Page, pairs
 from kubelet.stats.model import Container, Interface, Snapshot, Usage
+from telemetry.exposition import Page, pairs
 
 PERIOD = 100_000
 FAMILIES = {

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from kubelet.stats import machine
-from kubelet.stats.exposition import Page
 from kubelet.stats.processes import TICKS
+from telemetry.exposition import Page
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 FAMILIES = {

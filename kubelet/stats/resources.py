@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kubelet.stats.exposition import Page
 from kubelet.stats.model import Snapshot
+from telemetry.exposition import Page
 
 FAMILIES = {
     "container_cpu_usage_seconds_total": ("counter", "Cumulative cpu time consumed by the container in core-seconds"),

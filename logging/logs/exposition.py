@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from logs.record import Result
+from telemetry.exposition import Page, Row, process
 
 if TYPE_CHECKING:
     from logs.index.parts import Parts
-
-Row = tuple[str, str, str, float]  # name, type, help, value
-STARTED = time.time()
 
 
 class Writes(Protocol):
@@ -44,13 +40,11 @@ class Tally:
 
 def render(tally: Tally, writes: Writes | None, backend: str) -> bytes:
     """In Prometheus' text format, version 0.0.4."""
-    rows = [*_questions(tally), *_process(), *(_writing(writes) if writes else ())]
-    parts = [f"# HELP {name} {words}\n# TYPE {name} {kind}\n{name} {value!r}\n" for name, kind, words, value in rows]
-    parts.append(
-        "# HELP binnacle_log_store_info Where the lines are kept; the value is always 1.\n"
-        f'# TYPE binnacle_log_store_info gauge\nbinnacle_log_store_info{{backend="{backend}"}} 1\n'
-    )
-    return "".join(parts).encode()
+    page = Page()
+    page.rows((*_questions(tally), *process(), *(_writing(writes) if writes else ())))
+    page.declare("binnacle_log_store_info", "gauge", "Where the lines are kept; the value is always 1.")
+    page.add("binnacle_log_store_info", 1, {"backend": backend})
+    return page.text().encode()
 
 
 def _questions(tally: Tally) -> Iterator[Row]:
@@ -92,13 +86,3 @@ def _writing(writes: Writes) -> Iterator[Row]:
         sum(writes.parts.measure().values()),
     )
     yield "binnacle_log_store_limit_bytes", "gauge", "What they may take.", writes.parts.bounds.size
-
-
-def _process() -> Iterator[Row]:
-    import resource
-
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    yield "process_cpu_seconds_total", "counter", "Seconds of processor time spent.", used.ru_utime + used.ru_stime
-    yield "process_resident_memory_bytes", "gauge", "Resident memory.", pages * resource.getpagesize()
-    yield "process_start_time_seconds", "gauge", "Start, in seconds since 1970.", STARTED

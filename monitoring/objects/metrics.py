@@ -10,8 +10,18 @@ from kube.objects import Json
 from monitoring.objects.catalogue import RESOURCES
 from monitoring.objects.families import Families
 from monitoring.objects.table import Table
+from telemetry.exposition import Page, pairs
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# Of the reading itself, by kind.
+OWN = (
+    ("binnacle_object_metrics_objects", "gauge", "Objects whose metrics are shown."),
+    ("binnacle_object_metrics_synced", "gauge", "1 when the objects of the kind were read."),
+    (
+        "binnacle_object_metrics_errors_total",
+        "counter",
+        "Pieces of objects that could not be made into samples.",
+    ),
+)
 KEPT = ("namespace", "name", "uid", "resourceVersion")
 
 
@@ -76,22 +86,12 @@ class ObjectMetrics:
 
     def _own(self) -> bytes:
         """How the reading itself goes."""
-        objects, synced, failed = [], [], []
+        page = Page()
+        for name, kind, text in OWN:
+            page.declare(name, kind, text)
         for mirror in self.mirrors.values():
-            what = f'{{group="{mirror.families.group}",resource="{mirror.families.plural}"}}'
-            objects.append(f"binnacle_object_metrics_objects{what} {len(mirror.table)}\n")
-            synced.append(f"binnacle_object_metrics_synced{what} {+mirror.reflector.synced.is_set()}\n")
-            failed.append(f"binnacle_object_metrics_errors_total{what} {mirror.families.failed}\n")
-        return "".join(
-            [
-                "# HELP binnacle_object_metrics_objects Objects whose metrics are shown.\n"
-                "# TYPE binnacle_object_metrics_objects gauge\n",
-                *objects,
-                "# HELP binnacle_object_metrics_synced 1 when the objects of the kind were read.\n"
-                "# TYPE binnacle_object_metrics_synced gauge\n",
-                *synced,
-                "# HELP binnacle_object_metrics_errors_total Pieces of objects that could not be made into samples.\n"
-                "# TYPE binnacle_object_metrics_errors_total counter\n",
-                *failed,
-            ]
-        ).encode()
+            labels = pairs({"group": mirror.families.group, "resource": mirror.families.plural})
+            values = len(mirror.table), mirror.reflector.synced.is_set(), mirror.families.failed
+            for (name, _, _), value in zip(OWN, values, strict=True):
+                page.add(name, value, labels)
+        return page.text().encode()

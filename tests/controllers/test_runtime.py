@@ -266,7 +266,7 @@ def test_metrics_have_the_names_of_kubernetes(redis: Redis, cache: Cache, copier
     runtime.add("copier", ["default/a"])
     assert runtime.drain("copier") == 1
     runtime.durations["copier"].flush(redis, "copier")
-    lines = list(metrics.render(redis, {"copier": "copier"}))
+    lines = metrics.render(redis, {"copier": "copier"}, runtime.durations).decode().splitlines()
     assert 'workqueue_adds_total{name="copier"} 1' in lines
     assert 'workqueue_depth{name="copier"} 0' in lines
     assert 'workqueue_retries_total{name="copier"} 0' in lines

@@ -185,5 +185,5 @@ def test_no_address_takes_anything_but_login_and_logout(browser: Any) -> None:
 def test_health_and_metrics_need_no_login_and_name_nothing(browser: Any) -> None:
     assert browser.get("/healthz", **OURS).content == b"ok\n"
     text = browser.get("/metrics", **OURS).content.decode()
-    assert "# TYPE binnacle_dashboard_sockets gauge" in text and "\nbinnacle_dashboard_frames_total " in text
+    assert "# TYPE binnacle_dashboard_frames_total counter" in text and "\nbinnacle_dashboard_frames_total " in text
     assert "guestbook" not in text

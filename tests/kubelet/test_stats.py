@@ -11,9 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kubelet.runtimes.base import ContainerState, Measurable, PodState, Running
 from kubelet.stats import cadvisor, groups, machine, resources, summary
-from kubelet.stats.exposition import Page
 from kubelet.stats.processes import PAGE, TICKS, Table
 from kubelet.stats.sampler import Sampler
+from telemetry.exposition import Page
 
 MIB = 1 << 20
 TREES = Path(__file__).with_name("recorded")

@@ -105,7 +105,7 @@ def _get(made: Exporter, folder: Path, path: str = "/metrics", token: str = "", 
 def test_a_reader_gets_what_was_counted(served: Exporter, folder: Path) -> None:
     status, text = _get(served, folder, token="reader")
     assert status == 200
-    assert 'things_total{kind="good"} 3.0\n' in text and 'thing_seconds_bucket{le="2.0"} 1.0\n' in text
+    assert 'things_total{kind="good"} 3\n' in text and 'thing_seconds_bucket{le="2.0"} 1\n' in text
     assert "process_resident_memory_bytes" in text and text.endswith("more 1\n")
     assert _Api.asked == [{"path": "/metrics", "verb": "get"}]
 

@@ -26,6 +26,7 @@ from logs.ship.metadata import Pods
 from logs.ship.options import api, parse
 from logs.ship.positions import Positions
 from logs.ship.sending import Sender
+from telemetry.exposition import Page as Exposition
 from web.client import HttpSession
 from web.http1 import METRICS, TEXT
 from web.limits import Limits
@@ -104,7 +105,9 @@ class Program:
         return {("GET", "/metrics"): self._figures, ("GET", "/health"): self._health, ("GET", "/ready"): self._ready}
 
     async def _figures(self, request: Request) -> Answer:
-        return Answer(200, METRICS, metrics.render(self._agent.rows()))
+        page = Exposition()
+        page.rows((f"binnacle_log_shipper_{name}", kind, text, value) for name, kind, text, value in self._agent.rows())
+        return Answer(200, METRICS, page.text().encode())
 
     async def _health(self, request: Request) -> Answer:
         if not self._sender.idle or time.monotonic() - self._agent.beat < STUCK:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 from logs.record import Document, Origin
 from logs.ship.catalog import Where
-from logs.ship.metrics import Metrics, Row
+from logs.ship.metrics import Metrics
 from logs.ship.positions import Positions
 from logs.ship.reading import Log
 from logs.ship.sending import Batch, Sender
 from logs.ship.series import Position
+from telemetry.exposition import Row
 
 log = logging.getLogger("logs.ship")
 
@@ -189,19 +190,24 @@ class Agent:
 
     def rows(self) -> Iterable[Row]:
         yield from self._metrics.rows()
-        yield "gauge", "waiting_bytes", "Bytes in files that are not read yet.", self.waiting()
+        yield "waiting_bytes", "gauge", "Bytes in files that are not read yet.", self.waiting()
         yield (
-            "gauge",
             "state_up",
+            "gauge",
             "Whether positions can be written; while not, lines are sent again after a restart.",
             float(not self._positions.failing),
         )
-        yield "gauge", "open_files", "Descriptors of log files.", sum(one.series.open for _, one in self._logs.values())
-        yield "gauge", "logs", "Logs that are followed.", len(self._logs)
-        yield "gauge", "batch_bytes", "Size that batches have now.", self._sender.target
         yield (
+            "open_files",
             "gauge",
+            "Descriptors of log files.",
+            sum(one.series.open for _, one in self._logs.values()),
+        )
+        yield "logs", "gauge", "Logs that are followed.", len(self._logs)
+        yield "batch_bytes", "gauge", "Size that batches have now.", self._sender.target
+        yield (
             "unacknowledged_seconds",
+            "gauge",
             "Since when the oldest lines that were read wait for the store.",
             self.behind(),
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-PREFIX = "binnacle_log_shipper_"
-Row = tuple[str, str, str, float]  # type, name, help, value
+from telemetry.exposition import Row
 
 
 class Metrics:
@@ -31,27 +30,35 @@ class Metrics:
         return time.monotonic() - self.failing_since if self.failing else 0.0
 
     def rows(self) -> Iterable[Row]:
-        yield "counter", "lines_read_total", "Lines read from files.", self.lines
-        yield "counter", "documents_shipped_total", "Documents that the store has acknowledged.", self.shipped
-        yield "counter", "documents_rejected_total", "Documents that the store refused, kept aside.", self.rejected
-        yield "counter", "retries_total", "Attempts after which documents had to be sent again.", self.retries
+        yield "lines_read_total", "counter", "Lines read from files.", self.lines
         yield (
+            "documents_shipped_total",
             "counter",
+            "Documents that the store has acknowledged.",
+            self.shipped,
+        )
+        yield (
+            "documents_rejected_total",
+            "counter",
+            "Documents that the store refused, kept aside.",
+            self.rejected,
+        )
+        yield (
+            "retries_total",
+            "counter",
+            "Attempts after which documents had to be sent again.",
+            self.retries,
+        )
+        yield (
             "files_lost_total",
+            "counter",
             "Files that were removed or damaged before they were read to their end.",
             self.lost,
         )
-        yield "counter", "files_truncated_total", "Files that were cut short in their place.", self.truncated
-        yield "gauge", "store_up", "Whether the store takes documents.", float(not self.failing)
-
-
-def render(rows: Iterable[Row]) -> bytes:
-    """The text format 0.0.4."""
-    parts = []
-    for kind, name, text, value in rows:
-        parts.append(
-            f"# HELP {PREFIX}{name} {text}\n# TYPE {PREFIX}{name} {kind}\n{PREFIX}{name} {value:g}\n"
-            if isinstance(value, float)
-            else f"# HELP {PREFIX}{name} {text}\n# TYPE {PREFIX}{name} {kind}\n{PREFIX}{name} {value}\n"
+        yield (
+            "files_truncated_total",
+            "counter",
+            "Files that were cut short in their place.",
+            self.truncated,
         )
-    return "".join(parts).encode()
+        yield "store_up", "gauge", "Whether the store takes documents.", float(not self.failing)

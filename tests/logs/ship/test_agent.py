@@ -84,7 +84,7 @@ class Running:
         await self.agent.close()
 
     def row(self, name: str) -> float:
-        return next(value for _, found, _, value in self.agent.rows() if found == name)
+        return next(value for found, _, _, value in self.agent.rows() if found == name)
 
 
 def test_lines_of_a_pod_that_is_deleted_while_the_store_is_away_arrive(tmp_path: Path) -> None:

@@ -17,5 +17,13 @@ export function cycleTheme() {
   }
 }
 
-// What a custom property of the style sheet, such as "--accent", is now.
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// What a custom property of the style sheet, such as "--accent", is now. An element has to use it: the property itself is
+// still `light-dark(…)`, which no canvas reads.
+const probe = document.createElement("i");
+probe.hidden = true;
+
+export function colour(name) {
+  if (!probe.isConnected) document.body.append(probe);
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
+}

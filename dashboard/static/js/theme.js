@@ -17,8 +17,8 @@ export function cycleTheme() {
   }
 }
 
-// What a custom property of the style sheet, such as "--accent", is now. An element has to use it: the property itself is
-// still `light-dark(…)`, which no canvas reads.
+// What a custom property of the style sheet, such as "--accent", is now. Asked of an element that uses it: the property
+// itself is still `light-dark(…)`, which no canvas reads.
 const probe = document.createElement("i");
 probe.hidden = true;
 

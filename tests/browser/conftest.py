@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 import environment
 from cluster.database import Database
@@ -110,7 +111,7 @@ def _spawn(application: str, port: int, env: dict[str, str]) -> subprocess.Popen
     )
 
 
-def _await_answer(url: str, timeout: float = 30) -> None:
+def _await_answer(url: str, timeout: float = 60) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -146,19 +147,17 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         store.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chrome(site: Site) -> Iterator[Any]:
-    from playwright.sync_api import expect, sync_playwright
-
+    """Gone with the last test of this folder: as long as the driver is there, no other event loop runs in its thread."""
     expect.set_options(timeout=60_000)
-
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium(), args=ARGS)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def state(site: Site, chrome: Any) -> Any:
     """The cookies of one login."""
     context = chrome.new_context()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from cluster.database import Database
 from cluster.store import Store
@@ -18,9 +19,6 @@ from tests.addons.sample import Cluster
 from tests.browser.conftest import SHOTS, Site, watched
 from tests.conftest import ROOT
 from tests.ports import free_port
-
-pytest.importorskip("playwright")
-from playwright.sync_api import expect
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 
@@ -101,7 +99,6 @@ def page(request: pytest.FixtureRequest, place: tuple[Site, World], chrome: Any,
         color_scheme="light",
     )
     made, errors = watched(context, place[0])
-    made.set_default_timeout(30_000)
     made.scripted, made.errors = request.param, errors
     yield made
     context.close()

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import Any
 
-import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Site, watched
 from tests.dashboard import world
-
-pytest.importorskip("playwright")
-from playwright.sync_api import expect
 
 BROKEN = "c/local/pods/ledger/ledger-5f6d8c7b9-hq2vn"
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
@@ -67,29 +63,6 @@ def test_a_pod_arrives_changes_and_goes_without_a_reload(page: Any, site: Site) 
     expect(rows(page).first).to_contain_text("CrashLoopBackOff")
     world.delete(site.store, pod)
     expect(rows(page)).to_have_count(0)
-
-
-def test_a_change_is_on_the_screen_within_300_ms(page: Any, site: Site) -> None:
-    page.goto("c/local/configmaps?ns=default")
-    expect(page.locator(".live")).to_contain_text("Live")
-    expect(page.locator(".empty")).to_be_visible()
-    delays = []
-    for number in range(5):
-        name = f"probe-{number}"
-        page.evaluate(
-            """name => { window.seen = new Promise(found => new MutationObserver((_, watch) => {
-            if (![...document.querySelectorAll('.grid-row a')].some(a => a.textContent === name)) return;
-            watch.disconnect();
-            found(Date.now());
-        }).observe(document.querySelector('.grid'), { childList: true, subtree: true, characterData: true })); }""",
-            name,
-        )
-        obj = world.config_map(name, "default", {})
-        world.create(site.store, obj)
-        written = time.time() * 1000
-        delays.append(page.evaluate("window.seen") - written)
-        world.delete(site.store, obj)
-    assert sorted(delays)[2] < 300, delays
 
 
 def test_filters_sorting_and_rows_live_in_the_url(page: Any, shot: Any) -> None:
@@ -166,10 +139,10 @@ def test_why_a_pod_fails_and_its_log_follows(page: Any, shot: Any) -> None:
     page.wait_for_timeout(200)
     shot("log-dark")
     page.get_by_role("button", name="Pause").click()
-    shown = page.locator(".log-line").last.inner_text()
-    page.wait_for_timeout(600)
-    assert page.locator(".log-line").last.inner_text() == shown
     expect(page.locator(".status-line")).to_contain_text("paused")
+    shown = page.locator(".log-line").last.inner_text()
+    expect(page.locator(".status-line")).to_contain_text(re.compile(r"paused, [1-9]\d* new"))
+    assert page.locator(".log-line").last.inner_text() == shown
 
 
 def test_a_log_does_not_look_live_when_the_node_of_its_pod_is_gone(page: Any, site: Site) -> None:

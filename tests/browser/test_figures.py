@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Site
 from tests.dashboard import fakemonitoring, world
 from tests.dashboard.fakemonitoring import Monitoring
-
-pytest.importorskip("playwright")
-from playwright.sync_api import expect
 
 POD = "c/local/pods/guestbook/web-7c9d6b5f44-4xk2p"
 

@@ -15,14 +15,12 @@ from typing import Any
 
 import orjson
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Site, _await_answer
 from tests.conftest import ROOT
 from tests.dashboard import world
 from tests.ports import free_port
-
-pytest.importorskip("playwright")
-from playwright.sync_api import expect
 
 STATUS = {"error": 500, "warn": 404}
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
@@ -93,7 +91,7 @@ class Store:
                 )
             )
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/ingest", b"\n".join(lines))
-        urllib.request.urlopen(request, timeout=30).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +191,7 @@ def test_lines_arrive_while_one_looks_and_wait_while_paused(page: Any, logs: Sto
         logs.add("arrival")
         page.wait_for_timeout(500)
     page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Go on")).to_be_visible()
     before = rows(page).count()
     logs.add("arrival paused")
     expect(page.get_by_role("button", name=re.compile("Go on · .* new"))).to_be_visible()

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Site, watched
 from tests.browser.test_addons import HOSTILE, account, shoot
 from tests.dashboard import world
-
-pytest.importorskip("playwright")
-from playwright.sync_api import expect
 
 
 @pytest.fixture
@@ -22,7 +20,6 @@ def page(site: Site, chrome: Any) -> Iterator[Any]:
     account(site)
     context = chrome.new_context(viewport={"width": 1280, "height": 900}, base_url=site.url, color_scheme="light")
     made, errors = watched(context, site)
-    made.set_default_timeout(30_000)
     made.scripted = True
     made.goto("admin/")
     made.fill("#id_username", "anna")

@@ -26,7 +26,7 @@ def test_a_page_whose_file_did_not_arrive_is_fetched_anew(page: Any, missing: st
     assert len(refused) == 2
 
 
-def test_a_page_that_can_not_be_had_says_so_and_stops_trying(page: Any) -> None:
+def test_a_page_that_cannot_be_had_says_so_and_stops_trying(page: Any) -> None:
     page.errors.allowed = ("ERR_CONNECTION_RESET",)
     page.route("**/js/socket.js", lambda route: route.abort("connectionreset"))
     page.add_init_script("sessionStorage.setItem('reloads', JSON.stringify(Array(7).fill(Date.now())))")

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Site
 from tests.dashboard import fakemetrics, world
-
-pytest.importorskip("playwright")
-from playwright.sync_api import expect
 
 
 @pytest.fixture

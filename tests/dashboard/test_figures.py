@@ -33,7 +33,7 @@ def told(user: Any, **message: Any) -> dict[str, Any]:
         await page.ask(op="figures", id=7, **{"range": "1h", **message})
         while found.get("id") != 7:
             found.clear()
-            found.update(await page.frame(timeout=20))
+            found.update(await page.frame())
 
     live(user, story)
     return found

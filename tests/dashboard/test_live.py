@@ -381,13 +381,12 @@ def test_beats_tell_the_age_of_what_lies_behind(peopled: Peopled, monkeypatch: p
     monkeypatch.setenv("BINNACLE_API_URL", "http://127.0.0.1:9")
 
     async def story(page: Page) -> None:
-        for _ in range(5):
-            beat = await page.wait_for("beat")
-            if beat["health"]["api"]["up"] is not None:
-                break
+        started = time.time()
+        while (beat := await page.wait_for("beat"))["health"]["api"]["up"] is None:
+            pass
         assert beat["health"]["store"]["up"] is True
         assert beat["health"]["api"] == {"up": False, "age": None, "why": "does not answer (ConnectionRefusedError)"}
-        assert abs(beat["now"] - time.time()) < 30
+        assert started <= beat["now"] <= time.time()
 
     live(ADMIN, story)
 

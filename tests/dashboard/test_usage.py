@@ -38,7 +38,7 @@ def told(user: Any, *messages: dict[str, Any]) -> list[dict[str, Any]]:
     async def story(page: Page) -> None:
         for number, message in enumerate(messages, 7):
             await page.ask(op="usage", id=number, **message)
-            while (frame := await page.frame(timeout=20)).get("id") != number:
+            while (frame := await page.frame()).get("id") != number:
                 pass
             found.append(frame)
 
@@ -47,13 +47,14 @@ def told(user: Any, *messages: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_rows_that_are_asked_for_and_the_total_of_all(metrics: Api) -> None:
+    started = time.time()
     [told_] = told(ADMIN, {"kind": "pods", "rows": [WEB, OTHER], "sum": True})
     found = told_["found"]
     [[namespace, name, cpu, memory, measured]] = found["rows"]
     assert ([namespace, name], cpu, memory) == (WEB, 100, 64 << 20)
-    assert 0 < time.time() - measured < 60
+    assert started - 6 <= measured < time.time(), "5 s ago in whole seconds, as the answer says"
     assert found["total"][:2] == [650, 538 << 20]
-    assert abs(found["total"][2] - measured) < 10
+    assert found["total"][2] >= measured
     assert found["refused"] == []
 
 

@@ -19,7 +19,7 @@ from kube.pods import podutil
 from kube.pods.summary import STARTING
 
 if TYPE_CHECKING:
-    from kube.shapes import ContainerStatus
+    from kube.shapes import Condition, ContainerStatus
 
 WORKLOADS = ("deployments.apps", "daemonsets.apps", "statefulsets.apps")
 
@@ -133,7 +133,7 @@ def _how(ended: Json) -> str:
     return f"ended with exit code {ended.get('exitCode')}{': ' + message if message else ''}"
 
 
-def _since(condition: Json) -> float:
+def _since(condition: Condition) -> float:
     try:
         return clock.parse(condition["lastTransitionTime"]) if condition.get("status") == "True" else 0.0
     except (KeyError, TypeError, ValueError):

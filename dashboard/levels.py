@@ -6,10 +6,14 @@ level, reason = judge("pods", pod)
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.summary import STARTING, of_init_state, of_state, summarize
+
+if TYPE_CHECKING:
+    from kube.shapes import Condition
 
 Verdict = tuple[int, str]
 
@@ -28,10 +32,12 @@ def judge(storage: str, obj: Json) -> Verdict:
     return NONE, ""
 
 
-def conditions(obj: Json) -> dict[str, Json]:
+def conditions(obj: Json) -> dict[str, Condition]:
     """The object's status conditions by type; tolerant of anything a custom resource may hold there."""
     found = (obj.get("status") or {}).get("conditions") if isinstance(obj.get("status"), dict) else None
-    return {c["type"]: c for c in found or () if isinstance(c, dict) and isinstance(c.get("type"), str)}
+    return {
+        c["type"]: cast("Condition", c) for c in found or () if isinstance(c, dict) and isinstance(c.get("type"), str)
+    }
 
 
 def _pod(pod: Json) -> Verdict:

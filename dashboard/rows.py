@@ -88,7 +88,7 @@ _GROWING: dict[tuple[str, str], Grow] = {
 
 def _dates(kind: Kind, cache: Cache) -> dict[str, Grow]:
     """The columns of a custom kind that tell an age: what its definition says of them, by column name."""
-    from kube.crd import jsonpath  # late: only where there are custom kinds
+    from kube.crd import jsonpath  # late, for memory: only where there are custom kinds
 
     entry = cache.get(Key("customresourcedefinitions.apiextensions.k8s.io", "", f"{kind.plural}.{kind.group}"))
     versions = entry.object()["spec"]["versions"] if entry else ()

@@ -72,6 +72,7 @@ def test_from_folder_to_folder_twice(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.serial
+@pytest.mark.timeout(600)  # with the start of Elasticsearch
 def test_to_elasticsearch_and_back(tmp_path: Path, elasticsearch: Elasticsearch) -> None:
     old, back = str(tmp_path / "old"), str(tmp_path / "back")
     filled(tmp_path / "old")

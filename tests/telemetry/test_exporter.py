@@ -165,7 +165,9 @@ def test_health_is_asked_of_this_clusters_processes_alone(
             asyncio.run(healthz.ask(url, tls, 60))
 
 
-def test_a_port_that_is_taken_is_tried_again(api: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_taken_is_tried_again(
+    api: str, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(exporter, "RETRY", 0.05)
     address = "127.81.7.3"  # nobody else's, so that the port stays free once it is
     with socket.socket() as taken:
@@ -181,7 +183,10 @@ def test_a_port_that_is_taken_is_tried_again(api: str, folder: Path, monkeypatch
             pages(Metrics()),
         )
         made.start()
-        time.sleep(0.1)
+        deadline = time.monotonic() + 60
+        while "trying again" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
     deadline = time.monotonic() + 60
     while True:
         with socket.socket() as client:

@@ -100,6 +100,7 @@ def test_the_embedded_store_answers_as_a_plain_matcher(tmp_path: Path) -> None:
 
 
 @pytest.mark.serial
+@pytest.mark.timeout(600)  # with the start of Elasticsearch
 def test_elasticsearch_answers_as_a_plain_matcher(elasticsearch: Elasticsearch) -> None:
     from logs.elastic.store import Elasticsearch as Store
     from logs.record import Document
@@ -107,7 +108,7 @@ def test_elasticsearch_answers_as_a_plain_matcher(elasticsearch: Elasticsearch) 
     from web.client import HttpSession
 
     async def run() -> None:
-        server, found = HttpSession(elasticsearch.url), documents(2)
+        server, found = HttpSession(elasticsearch.url, timeout=300.0), documents(2)
         store, backend = Store(server), Elastic(server)
         batch = [
             Document(one["_id"], one["@timestamp"], orjson.dumps({k: v for k, v in one.items() if k != "_id"}))
@@ -135,8 +136,7 @@ async def check_follow(backend: Any, store: Any) -> None:
         [Document("f" * 32, at, orjson.dumps({"@timestamp": at, "message": "followed", "source": "node"}))]
     )
     seen: list[bytes] = []
-    deadline = time.monotonic() + 30
-    while not seen and time.monotonic() < deadline:
+    while not seen:
         lines, mark = await backend.arrivals(asked, mark, 100)
         seen += lines
         await asyncio.sleep(0.2)

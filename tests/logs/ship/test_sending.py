@@ -103,7 +103,8 @@ def test_a_batch_that_is_too_large_is_halved_until_one_is_to_blame(tmp_path: Pat
 def test_positions_are_written_in_order_even_when_the_second_batch_is_first(tmp_path: Path) -> None:
     class Slow(Scripted):
         async def write(self, batch: Sequence[Document]) -> list[Result]:
-            await asyncio.sleep(0.05 if batch[0].id == "a" else 0)
+            while batch[0].id == "a" and "b" not in self.kept:
+                await asyncio.sleep(0.001)
             return await super().write(batch)
 
     _, acknowledged = sent(tmp_path, Slow(), Batch(documents("a"), 10, at(1)), Batch(documents("b"), 10, at(2)))
@@ -119,7 +120,9 @@ def test_dead_letters_are_bounded(tmp_path: Path) -> None:
     assert orjson.loads(last)["document"]["_id"] == f"{99:032d}"
 
 
-def test_while_dead_letters_can_not_be_written_nothing_is_acknowledged(tmp_path: Path) -> None:
+def test_while_dead_letters_cannot_be_written_nothing_is_acknowledged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store = Scripted(lambda batch: [Result("rejected", "no")])
     blocked = tmp_path / "not-there"
 
@@ -127,7 +130,9 @@ def test_while_dead_letters_can_not_be_written_nothing_is_acknowledged(tmp_path:
         acknowledged: list[dict[str, Position | None]] = []
         sender = Sender(store, DeadLetters(blocked), Metrics(), acknowledged.append)
         await sender.put(Batch(documents("a"), 10, at(1)))
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while "cannot be kept aside" not in caplog.text:
+                await asyncio.sleep(0.001)
         assert acknowledged == []
         blocked.mkdir()
         async with asyncio.timeout(30):
@@ -146,7 +151,9 @@ def test_an_unforeseen_error_acknowledges_nothing_after_it(tmp_path: Path) -> No
         acknowledged: list[dict[str, Position | None]] = []
         sender = Sender(Scripted(broken), DeadLetters(tmp_path), Metrics(), acknowledged.append)
         await sender.put(Batch(documents("a"), 10, at(1)))
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while not sender.idle:
+                await asyncio.sleep(0.001)
         with pytest.raises(ZeroDivisionError):
             await sender.put(Batch(documents("b"), 10, at(2)))
         assert acknowledged == []

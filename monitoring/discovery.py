@@ -7,7 +7,7 @@ What annotations name never does: a token sent there would be given away to whoe
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -54,51 +54,46 @@ class Discovery:
     async def targets(self) -> list[Json]:
         """The target groups: `{"targets": ["host:port"], "labels": {…}}`."""
         await self._fetch()
-        groups = [*self._control_plane(), *self._kubelets(), *self._own(), *self._services(), *self._pods()]
-        for group in groups:
-            group["labels"]["cluster"] = self._places.cluster
-        return groups
-
-    # -- what belongs to the cluster ------------------------------------------------------------------------------------
-
-    def _control_plane(self) -> Iterator[Json]:
+        objects, own = self._objects.mirrors, urlsplit(self._places.own)
+        asks = self._places.credentials
         api = urlsplit(self._places.api)
         host, port = api.hostname or "", api.port or 443
-        yield group(f"{host}:{port}", "kube-apiserver", scheme=api.scheme, credentials=True)
-        for job, process in WORKERS.items():
-            yield group(f"{host}:{beside(port, process)}", job, scheme="https", credentials=True)
 
-    def _kubelets(self) -> Iterator[Json]:
-        for meta, (address, prefix) in self._objects.mirrors["nodes"].notes():
+        # What belongs to the cluster.
+        groups = [group(f"{host}:{port}", "kube-apiserver", scheme=api.scheme, credentials=True)]
+        for job, process in WORKERS.items():
+            groups.append(group(f"{host}:{beside(port, process)}", job, scheme="https", credentials=True))
+        for meta, (address, prefix) in objects["nodes"].notes():
             for job, path in KUBELET_JOBS.items():
                 # The kubelet's own page names the node itself.
                 more = {} if job == "kubelet" else {"node": meta["name"]}
                 more |= {"instance": meta["name"], "metrics_path": path}
-                yield group(address, job, more, "https", prefix + path, credentials=True)
+                groups.append(group(address, job, more, "https", prefix + path, credentials=True))
+        groups.append(
+            group(own.netloc, "kube-state-metrics", scheme=own.scheme, path="/metrics/objects", credentials=asks)
+        )
+        groups.append(group(own.netloc, "monitoring", scheme=own.scheme, credentials=asks))
 
-    def _own(self) -> Iterator[Json]:
-        own, asks = urlsplit(self._places.own), self._places.credentials
-        yield group(own.netloc, "kube-state-metrics", scheme=own.scheme, path="/metrics/objects", credentials=asks)
-        yield group(own.netloc, "monitoring", scheme=own.scheme, credentials=asks)
-
-    # -- what is annotated ----------------------------------------------------------------------------------------------
-
-    def _services(self) -> Iterator[Json]:
-        for meta, wish in self._objects.mirrors["services"].notes():
+        # What is annotated.
+        for meta, wish in objects["services"].notes():
             namespace, name = meta["namespace"], meta["name"]
             for subset in (self._endpoints.get((namespace, name)) or {}).get("subsets") or ():
                 ports = [p["port"] for p in subset.get("ports") or () if p.get("protocol", "TCP") == "TCP"]
                 for address in subset.get("addresses") or ():
-                    more = {"service": name, **_behind(address)}
-                    for port in [wish["port"]] if wish["port"] else ports:
-                        yield _wished(namespace, name, address["ip"], port, wish, more)
+                    more, target = {"service": name}, address.get("targetRef") or {}
+                    if target.get("kind") == "Pod":
+                        more["pod"] = target["name"]
+                    if address.get("nodeName"):
+                        more["node"] = address["nodeName"]
+                    wanted = [wish["port"]] if wish["port"] else ports
+                    groups += [_wished(namespace, name, address["ip"], one, wish, more) for one in wanted]
+        for meta, wish in objects["pods"].notes():
+            more = {"pod": meta["name"], "node": wish["node"]}
+            groups += [_wished(meta["namespace"], wish["app"], wish["ip"], one, wish, more) for one in wish["ports"]]
 
-    def _pods(self) -> Iterator[Json]:
-        for meta, wish in self._objects.mirrors["pods"].notes():
-            for port in wish["ports"]:
-                yield _wished(
-                    meta["namespace"], wish["app"], wish["ip"], port, wish, {"pod": meta["name"], "node": wish["node"]}
-                )
+        for made in groups:
+            made["labels"]["cluster"] = self._places.cluster
+        return groups
 
     async def _fetch(self) -> None:
         """Read the endpoints of annotated services; of one that cannot be read, those known stay."""
@@ -140,10 +135,3 @@ def _wished(namespace: str, name: str, ip: str, port: int, wish: Json, more: dic
     # Outside kube-system the job's name has the namespace, so that nobody's labels can pretend to be the control plane.
     job = name if namespace == "kube-system" else f"{namespace}/{name}"
     return group(joined(ip, port), job, {"namespace": namespace, **more}, wish["scheme"], wish["path"])
-
-
-def _behind(address: Json) -> dict[str, str]:
-    """Pod and node of an endpoint's address."""
-    target = address.get("targetRef") or {}
-    pod = {"pod": target["name"]} if target.get("kind") == "Pod" else {}
-    return {**pod, **({"node": address["nodeName"]} if address.get("nodeName") else {})}

@@ -76,16 +76,13 @@ class Program:
         self.scraper = Scraper(self.kubelets, self.owners, self.history, options.interval)
         own = f"http://{options.address or environment.MY_POD_IP.get() or '127.0.0.1'}:{options.port}"
         self.discovery = Discovery(client, self.objects, Places(client.config.server, own))
-        self.backend = self._backend()
+        self.backend: Backend = Threaded(self.history, options.interval)
+        if options.backend == PROMETHEUS:
+            from monitoring.queries.prometheus import Prometheus  # for its memory: most have the embedded history
+
+            self.backend = Prometheus(options.prometheus_url, options.interval)
         self.tally = exposition.Tally()
         self._gate = asyncio.Semaphore(ANSWERS)
-
-    def _backend(self) -> Backend:
-        if self.options.backend == PROMETHEUS:
-            from monitoring.queries.prometheus import Prometheus
-
-            return Prometheus(self.options.prometheus_url, self.options.interval)
-        return Threaded(self.history, self.options.interval)
 
     async def run(self) -> None:
         """Until cancelled. Raises OSError when it cannot listen."""

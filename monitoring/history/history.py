@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import threading
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,12 +41,7 @@ class History:
         self._changing = threading.Lock()
         self.failed = 0  # scrapes that could not be written; they are in memory until their half hour closes
         self.newest = 0  # milliseconds of the last scrape
-        self._recover()
-
-    def close(self) -> None:
-        self.store.close()
-
-    def _recover(self) -> None:
+        # What a kill left of the half hour that was open.
         for at in self.store.scrapes():
             try:
                 samples = head.decode(self.store.scrape(at))
@@ -54,6 +49,9 @@ class History:
                 log.error("the scrape of %d is left out: %s", at, error)
                 continue
             self._into_head(at, samples)
+
+    def close(self) -> None:
+        self.store.close()
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -104,13 +102,10 @@ class History:
         except sqlite3.Error as error:
             self.failed += 1
             log.error("the half hour from %d could not be written: %s", old.start, error)
-        self._forget(start * 1000 - FORGET)
-        self._closing = None
-
-    def _forget(self, before: int) -> None:
-        kept = self._head.series if self._head else {}
+        kept, before = self._head.series, start * 1000 - FORGET
         for number in [n for n in self._seen if n not in kept or kept[n].newest() < before]:
             del self._numbers[self._seen.pop(number)]
+        self._closing = None
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -137,42 +132,34 @@ class History:
         # In this order: what is being closed meanwhile is seen in memory or in the file, and twice at worst.
         in_memory = [one for one in (self._closing, self._head) if one is not None]
         first = start // 1000 - SPAN
+
+        def pieces(times: array[int], found: Mapping[int, array[int]]) -> dict[int, Piece]:
+            return {
+                figure: Piece(times, found[place])
+                for figure, place in zip(figures, kept, strict=True)
+                if place in found
+            }
+
         for number, body in self.store.bodies(table, numbers, first, end // 1000):
             try:
                 times, found = columns.unpack(body)
             except ValueError as error:
                 log.error("a half hour of entity %d is left out: %s", number, error)
                 continue
-            yield (
-                number,
-                {
-                    figure: Piece(times, found[place])
-                    for figure, place in zip(figures, kept, strict=True)
-                    if place in found
-                },
-            )
+            yield number, pieces(times, found)
         for one in in_memory:
             for number in numbers:
                 series = one.series.get(number)
-                if series is not None and series.times:
-                    yield number, self._of_memory(series, one.start, table, figures, kept)
-
-    def _of_memory(
-        self, series: Open, start: int, table: str, figures: tuple[int, ...], kept: tuple[int, ...]
-    ) -> dict[int, Piece]:
-        if table == "rollups":
-            times, found = rollup.roll(_copy(series), start * 1000)
-            return {f: Piece(times, found[k]) for f, k in zip(figures, kept, strict=True) if k in found}
-        copy = _copy(series)
-        return {f: Piece(copy.times, values) for f in figures if (values := copy.columns[f]) is not None}
-
-
-def _copy(series: Open) -> Open:
-    """The samples as they are now, while another thread may add to them: it adds to the times last."""
-    made = Open(series.before)
-    made.times = series.times[:]
-    made.columns = [None if c is None else c[: len(made.times)] for c in series.columns]
-    return made
+                if series is None or not series.times:
+                    continue
+                # The samples as they are now, while another thread may add to them: it adds to the times last.
+                copy = Open(series.before)
+                copy.times = series.times[:]
+                copy.columns = [None if c is None else c[: len(copy.times)] for c in series.columns]
+                if table == "rollups":
+                    yield number, pieces(*rollup.roll(copy, one.start * 1000))
+                else:
+                    yield number, pieces(copy.times, {n: c for n, c in enumerate(copy.columns) if c is not None})
 
 
 def sizes(history: History) -> dict[str, int]:

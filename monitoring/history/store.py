@@ -106,7 +106,14 @@ class Store:
         dropped = self._drop_before("chunks", now - KEEP_CHUNKS) + self._drop_before("rollups", now - KEEP_ROLLUPS)
         with self._lock, self._db:
             self._db.execute("DELETE FROM entities WHERE last < ?", (int((now - KEEP_ROLLUPS) * 1000),))
-        while self.used() > self.limit and (oldest := self._oldest()) is not None:
+        while self.used() > self.limit:
+            with self._lock:
+                oldest = self._db.execute(
+                    "SELECT min(start) FROM (SELECT min(start) AS start FROM chunks "
+                    "UNION ALL SELECT min(start) FROM rollups)"
+                ).fetchone()[0]
+            if oldest is None:
+                break
             log.warning(
                 "the history is bigger than %d bytes: dropping what is from before %s",
                 self.limit,
@@ -127,14 +134,6 @@ class Store:
                 self._db.execute(f"DELETE FROM {table} WHERE start = ?", (one,))
             count += 1
         return count
-
-    def _oldest(self) -> int | None:
-        with self._lock:
-            found = self._db.execute(
-                "SELECT min(start) FROM (SELECT min(start) AS start FROM chunks "
-                "UNION ALL SELECT min(start) FROM rollups)"
-            ).fetchone()
-        return None if found is None or found[0] is None else int(found[0])
 
     # -- reading -------------------------------------------------------------------------------------------------------
 

@@ -35,13 +35,14 @@ def declare(pods: Families) -> None:
 
 def _info(spec: str, status: str) -> Maker:
     def make(pod: Json) -> Iterator[Sample]:
-        images = {c["name"]: c["image"] for c in pod["spec"].get(spec) or ()}
+        declared = {c["name"]: c for c in pod["spec"].get(spec) or ()}
         for c in find(pod, "status", status) or ():
-            policy = {} if spec == "containers" else {"restart_policy": _restart_policy(pod, c["name"])}
+            own = declared.get(c["name"]) or {}
+            policy = {} if spec == "containers" else {"restart_policy": own.get("restartPolicy")}
             yield (
                 labels(
                     container=c["name"],
-                    image_spec=images.get(c["name"]),
+                    image_spec=own.get("image"),
                     image=c.get("image"),
                     image_id=c.get("imageID"),
                     container_id=c.get("containerID"),
@@ -51,12 +52,6 @@ def _info(spec: str, status: str) -> Maker:
             )
 
     return make
-
-
-def _restart_policy(pod: Json, name: str) -> str:
-    return next(
-        (c.get("restartPolicy") or "" for c in pod["spec"].get("initContainers") or () if c["name"] == name), ""
-    )
 
 
 def _each(status: str, of: Of) -> Maker:

@@ -84,17 +84,18 @@ class Families:
         """The object's samples, a piece for each family in the order of `heads`."""
         meta = obj["metadata"]
         own = ",".join([f'{label}="{escape(meta.get(key) or "")}"' for label, key in self._own])
-        return tuple([self._piece(name, make, own, obj) for name, make in self._makers])
-
-    def _piece(self, name: str, make: Maker, own: str, obj: Json) -> bytes:
-        try:
-            return "".join([f"{name}{{{own}{more}}} {+value}\n" for more, value in make(obj)]).encode()
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            # One odd object, of a newer server perhaps, must not take the others' samples away.
-            if not self.failed:
-                log.warning("%s: no sample of %s: %r", name, obj["metadata"].get("name"), error)
-            self.failed += 1
-            return b""
+        pieces = []
+        for name, make in self._makers:
+            try:
+                piece = "".join([f"{name}{{{own}{more}}} {+value}\n" for more, value in make(obj)]).encode()
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                # One odd object, of a newer server perhaps, must not take the others' samples away.
+                if not self.failed:
+                    log.warning("%s: no sample of %s: %r", name, meta.get("name"), error)
+                self.failed += 1
+                piece = b""
+            pieces.append(piece)
+        return tuple(pieces)
 
 
 # -- parts of samples ---------------------------------------------------------------------------------------------------

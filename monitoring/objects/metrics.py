@@ -32,7 +32,11 @@ class Mirror:
         self.families = families
         self.table = Table(len(families.heads))
         self.reflector = Reflector(
-            client, families.path, transform=self.take, on_delete=self._gone, on_sync=self._synced
+            client,
+            families.path,
+            transform=self.take,
+            on_delete=lambda last: self.table.drop(last["metadata"]["uid"]),
+            on_sync=self._synced,
         )
 
     def take(self, obj: Json) -> Json:
@@ -46,9 +50,6 @@ class Mirror:
     def notes(self) -> list[tuple[Json, Any]]:
         """(metadata, note) of the objects that have a note."""
         return [(item["metadata"], item["note"]) for item in self.reflector.items.values() if "note" in item]
-
-    def _gone(self, last: Json) -> None:
-        self.table.drop(last["metadata"]["uid"])
 
     def _synced(self) -> None:
         # Of a list that broke off, objects may have been rendered that are not in the next one.
@@ -81,12 +82,7 @@ class ObjectMetrics:
                 if column:
                     parts.append(head)
                     parts += column
-        parts.append(self._own())
-        return b"".join(parts)
-
-    def _own(self) -> bytes:
-        """How the reading itself goes."""
-        page = Page()
+        page = Page()  # of the reading itself
         for name, kind, text in OWN:
             page.declare(name, kind, text)
         for mirror in self.mirrors.values():
@@ -94,4 +90,4 @@ class ObjectMetrics:
             values = len(mirror.table), mirror.reflector.synced.is_set(), mirror.families.failed
             for (name, _, _), value in zip(OWN, values, strict=True):
                 page.add(name, value, labels)
-        return page.text().encode()
+        return b"".join([*parts, page.text().encode()])

@@ -28,7 +28,11 @@ class Table:
         """Add an object, or replace its pieces."""
         slot = self._slots.get(uid)
         if slot is None:
-            slot = self._slots[uid] = self._take()
+            if not self._free:
+                start = len(self._blocks) * SIZE
+                self._blocks.append(_Block(self._families))
+                self._free = list(range(start + SIZE - 1, start - 1, -1))
+            slot = self._slots[uid] = self._free.pop()
         self._blocks[slot // SIZE].put(slot % SIZE, pieces)
 
     def drop(self, uid: str) -> None:
@@ -45,13 +49,6 @@ class Table:
     def column(self, family: int) -> list[bytes]:
         """The texts of one family, to be joined."""
         return [text for block in self._blocks if (text := block.texts[family])]
-
-    def _take(self) -> int:
-        if not self._free:
-            start = len(self._blocks) * SIZE
-            self._blocks.append(_Block(self._families))
-            self._free = list(range(start + SIZE - 1, start - 1, -1))
-        return self._free.pop()
 
 
 class _Block:

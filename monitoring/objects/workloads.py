@@ -54,17 +54,14 @@ def _rolling(field: str, name: str, text: str, up: bool) -> None:
     def make(deployment: Json) -> Iterable[Sample]:
         value = find(deployment, "spec", "strategy", "rollingUpdate", field)
         replicas = find(deployment, "spec", "replicas")
-        return () if value is None or replicas is None else (("", _share(value, replicas, up)),)
+        if value is None or replicas is None:
+            return ()
+        if isinstance(value, str):  # a percentage of the replicas
+            hundredths = int(value.removesuffix("%")) * replicas
+            value = -(-hundredths // 100) if up else hundredths // 100
+        return (("", value),)
 
     DEPLOYMENTS.add(name, text, make)
-
-
-def _share(value: int | str, of: int, up: bool) -> int:
-    """A number, or a percentage of `of`."""
-    if not isinstance(value, str):
-        return value
-    hundredths = int(value.removesuffix("%")) * of
-    return -(-hundredths // 100) if up else hundredths // 100
 
 
 _rolling(

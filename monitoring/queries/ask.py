@@ -82,15 +82,29 @@ def parse(query: Mapping[str, str], now: float, interval: int) -> Ask:
     for name in query:
         if name not in _PARAMETERS:
             raise AskError(name[:40], f"is not known; there are {', '.join(_PARAMETERS)}")
-    place = {name: _name(query, name) for name in ("node", "namespace", "pod", "container")}
-    place["workload"] = _workload(query.get("workload", ""))
-    _check_place(place)
+    place = _place(query)
     by = _one_of(query, "by", BY)
-    _check_by(by, place)
+    allowed = (
+        ("", "container")
+        if place["pod"]
+        else ("", "pod")
+        if place["workload"] or place["node"]
+        else ("", "workload", "pod")
+        if place["namespace"]
+        else ("", "node", "namespace", "workload", "pod")
+    )
+    if by not in allowed:
+        raise AskError(
+            "by", f"{by!r} is not possible here; it may be {', '.join(filter(None, allowed))}, or be left out"
+        )
     start, end = _window(query, now)
     # What is drawn is mostly the same a moment later: steps begin at the same times whenever one asks.
     step, coarse = _step(query, start, end, now, interval)
-    metrics = _metrics(query.get("metric", ""))
+    metrics = tuple(dict.fromkeys(filter(None, query.get("metric", "").split(","))))
+    if not metrics:
+        raise AskError("metric", f"is missing; write one or several of {', '.join(NUMBER)}, with commas")
+    if wrong := [name for name in metrics if name not in NUMBER]:
+        raise AskError("metric", f"{wrong[0][:40]!r} is none")
     if "restarts" in metrics and (place["node"] or by == "node"):
         raise AskError("metric", "restarts are of pods, not of nodes: leave it out, or ask for a namespace")
     return Ask(
@@ -106,36 +120,18 @@ def parse(query: Mapping[str, str], now: float, interval: int) -> Ask:
     )
 
 
-def _metrics(text: str) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(filter(None, text.split(","))))
-    wrong = [name for name in found if name not in NUMBER]
-    if not found or wrong:
+def _place(query: Mapping[str, str]) -> dict[str, str]:
+    """Of what: node, namespace, workload, pod and container, as far as they go together."""
+    place = {name: query.get(name, "") for name in ("node", "namespace", "pod", "container")}
+    for name, text in place.items():
+        if text and not _NAME.fullmatch(text):
+            raise AskError(name, f"{text[:40]!r} is no name of a {name}")
+    place["workload"] = workload = query.get("workload", "")
+    kind, _, of_kind = workload.partition("/")
+    if workload and not (kind in WORKLOADS and _NAME.fullmatch(of_kind)):
         raise AskError(
-            "metric",
-            f"{wrong[0][:40]!r} is none"
-            if wrong
-            else f"is missing; write one or several of {', '.join(NUMBER)}, with commas",
+            "workload", f"{workload[:60]!r} is none: write <kind>/<name>, the kind one of {', '.join(WORKLOADS)}"
         )
-    return found
-
-
-def _name(query: Mapping[str, str], parameter: str) -> str:
-    text = query.get(parameter, "")
-    if text and not _NAME.fullmatch(text):
-        raise AskError(parameter, f"{text[:40]!r} is no name of a {parameter}")
-    return text
-
-
-def _workload(text: str) -> str:
-    kind, _, name = text.partition("/")
-    if text and not (kind in WORKLOADS and _NAME.fullmatch(name)):
-        raise AskError(
-            "workload", f"{text[:60]!r} is none: write <kind>/<name>, the kind one of {', '.join(WORKLOADS)}"
-        )
-    return text
-
-
-def _check_place(place: Mapping[str, str]) -> None:
     if place["node"] and any(place[name] for name in ("namespace", "workload", "pod", "container")):
         raise AskError("node", "goes with none of namespace, workload, pod, container: ask for one or the other")
     for name, needed in (("workload", "namespace"), ("pod", "namespace"), ("container", "pod")):
@@ -143,22 +139,7 @@ def _check_place(place: Mapping[str, str]) -> None:
             raise AskError(needed, f"is missing: a {name} has one")
     if place["workload"] and place["pod"]:
         raise AskError("workload", "goes not with pod: a pod alone is enough")
-
-
-def _check_by(by: str, place: Mapping[str, str]) -> None:
-    allowed = (
-        ("", "container")
-        if place["pod"]
-        else ("", "pod")
-        if place["workload"] or place["node"]
-        else ("", "workload", "pod")
-        if place["namespace"]
-        else ("", "node", "namespace", "workload", "pod")
-    )
-    if by not in allowed:
-        raise AskError(
-            "by", f"{by!r} is not possible here; it may be {', '.join(filter(None, allowed))}, or be left out"
-        )
+    return place
 
 
 def _window(query: Mapping[str, str], now: float) -> tuple[int, int]:
@@ -166,7 +147,13 @@ def _window(query: Mapping[str, str], now: float) -> tuple[int, int]:
     if "range" in query and "from" in query:
         raise AskError("range", "goes not with from: write one of them")
     if "range" in query:
-        start = end - _span(query["range"])
+        span = _SPAN.fullmatch(query["range"])
+        if span is None:
+            raise AskError(
+                "range",
+                f"{query['range'][:20]!r} is no span: write a number and s, m, h or d, as in 15m, 6h or 30d",
+            )
+        start = end - int(span[1]) * _UNITS[span[2]]
     elif "from" in query:
         start = _time(query, "from", 0)
     else:
@@ -176,13 +163,6 @@ def _window(query: Mapping[str, str], now: float) -> tuple[int, int]:
     if end - start > MAX_RANGE:
         raise AskError("range" if "range" in query else "from", f"is longer than {MAX_RANGE // 86_400} days")
     return start, end
-
-
-def _span(text: str) -> int:
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        raise AskError("range", f"{text[:20]!r} is no span: write a number and s, m, h or d, as in 15m, 6h or 30d")
-    return int(match[1]) * _UNITS[match[2]]
 
 
 def _time(query: Mapping[str, str], parameter: str, default: float) -> int:

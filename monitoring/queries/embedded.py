@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 
 from kube.objects import Json
 from monitoring.history.entities import CONTAINER, NAMESPACE, NODE, POD, WORKLOAD, Entity
@@ -11,7 +10,7 @@ from monitoring.history.figures import CPU, MEMORY, NUMBER, RESTARTS
 from monitoring.history.history import History
 from monitoring.queries.answer import Labels, document, figure
 from monitoring.queries.ask import COARSE, Ask, AskError
-from monitoring.queries.grid import Series, Values, added
+from monitoring.queries.grid import Series, added
 
 MOST = 6_000_000  # samples that one question may read: some seconds of work
 OF_CONTAINERS = (CPU, MEMORY, RESTARTS)
@@ -42,28 +41,24 @@ class Embedded:
                 f"{len(wanted)} series of that length are too many at once: write a shorter range, "
                 "a narrower namespace or workload, or another by",
             )
-        lines = self._lines(ask, number, wanted)
-        count = len(ask.times)
+        start, end, greatest, count = ask.start * 1000, ask.end * 1000, ask.stat == "max", len(ask.times)
+        series = {n: Series(number, start, ask.step * 1000, count, greatest, ask.coarse) for n in wanted}
+        # A little earlier: what a counter grew by needs the sample before.
+        found = (
+            self._history.rolled(series, (number,), start, end, greatest)
+            if ask.coarse
+            else self._history.samples(series, (number,), start - 60_000, end)
+        )
+        for n, pieces in found:
+            if number in pieces:
+                series[n].add(*pieces[number])
+        lines = {n: one.values() for n, one in series.items()}
         return figure(
             ask,
             metric,
             added((lines[n] for n in whole), count),
             {labels: added((lines[n] for n in group), count) for labels, group in parts.items()},
         )
-
-    def _lines(self, ask: Ask, number: int, wanted: Iterable[int]) -> dict[int, Values]:
-        start, end, greatest = ask.start * 1000, ask.end * 1000, ask.stat == "max"
-        lines = {n: Series(number, start, ask.step * 1000, len(ask.times), greatest, ask.coarse) for n in wanted}
-        # A little earlier: what a counter grew by needs the sample before.
-        found = (
-            self._history.rolled(lines, (number,), start, end, greatest)
-            if ask.coarse
-            else self._history.samples(lines, (number,), start - 60_000, end)
-        )
-        for n, pieces in found:
-            if number in pieces:
-                lines[n].add(*pieces[number])
-        return {n: line.values() for n, line in lines.items()}
 
     def _find(self, ask: Ask, kind: str, **fields: str) -> list[tuple[int, Entity]]:
         return self._history.entities(ask.start * 1000, kind=kind, **{k: v for k, v in fields.items() if v})

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 from urllib.parse import urlencode
 
 import orjson
@@ -47,50 +46,38 @@ class Prometheus:
         """Raises BackendError."""
         session = HttpSession(self._url, timeout=PATIENCE, limit=MAX_ANSWER)
         try:
-            figures = {metric: await self._figure(session, ask, metric) for metric in ask.metrics}
+            figures = {}
+            for metric in ask.metrics:
+                total = await self._range(session, ask, whole(ask, metric, self._interval))
+                by = await self._range(session, ask, parts(ask, metric, self._interval)) if ask.by else {}
+                figures[metric] = figure(ask, metric, total.get((), [None] * len(ask.times)), by)
         finally:
             session.close()
-        newest = max((at for at, seen in zip(ask.times, _any(figures), strict=True) if seen), default=0)
+        columns = [one["total"] for one in figures.values()]
+        rows = zip(ask.times, zip(*columns, strict=True), strict=True)
+        newest = max((at for at, row in rows if any(value is not None for value in row)), default=0)
         return document(ask, figures, self.name, self._interval, newest)
-
-    async def _figure(self, session: HttpSession, ask: Ask, metric: str) -> Json:
-        total = await self._range(session, ask, whole(ask, metric, self._interval))
-        parts = await self._parts(session, ask, metric) if ask.by else {}
-        return figure(ask, metric, total.get((), [None] * len(ask.times)), parts)
-
-    async def _parts(self, session: HttpSession, ask: Ask, metric: str) -> dict[Labels, Values]:
-        return await self._range(session, ask, parts(ask, metric, self._interval))
 
     async def _range(self, session: HttpSession, ask: Ask, query: str) -> dict[Labels, Values]:
         """Series by their labels, on the grid of the question."""
         params = {"query": query, "start": ask.times[0], "end": ask.times[-1], "step": ask.step}
-        result = await self._get(session, params)
+        try:
+            response = await session.request("GET", f"/api/v1/query_range?{urlencode(params)}")
+            answer = orjson.loads(response.body)
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise BackendError(f"Prometheus at {self._url} does not answer: {error or type(error).__name__}") from error
+        if not isinstance(answer, dict) or answer.get("status") != "success":
+            why = answer.get("error") if isinstance(answer, dict) else ""
+            raise BackendError(f"Prometheus at {self._url} refuses: {why or response.status}")
         places = {at: place for place, at in enumerate(ask.times)}
         found: dict[Labels, Values] = {}
-        for series in result:
+        for series in answer["data"]["result"]:
             values = found.setdefault(tuple(sorted(series["metric"].items())), [None] * len(places))
             for at, text in series["values"]:
                 place, value = places.get(round(at)), float(text)
                 if place is not None and math.isfinite(value):
                     values[place] = value
         return found
-
-    async def _get(self, session: HttpSession, params: dict[str, Any]) -> list[Json]:
-        try:
-            response = await session.request("GET", f"/api/v1/query_range?{urlencode(params)}")
-            found = orjson.loads(response.body)
-        except (OSError, orjson.JSONDecodeError) as error:
-            raise BackendError(f"Prometheus at {self._url} does not answer: {error or type(error).__name__}") from error
-        if not isinstance(found, dict) or found.get("status") != "success":
-            why = found.get("error") if isinstance(found, dict) else ""
-            raise BackendError(f"Prometheus at {self._url} refuses: {why or response.status}")
-        result: list[Json] = found["data"]["result"]
-        return result
-
-
-def _any(figures: dict[str, Json]) -> list[bool]:
-    columns = [one["total"] for one in figures.values()]
-    return [any(value is not None for value in row) for row in zip(*columns, strict=True)]
 
 
 # -- PromQL --------------------------------------------------------------------------------------------------------------

@@ -52,11 +52,17 @@ class Reader:
                     place = self._places[labels]
                 except KeyError:
                     place = self._places[labels] = _place(labels.decode(), figure)
-                if place is not None:
-                    reading = found.get(place)
-                    if reading is None:
-                        reading = found[place] = Reading()
-                    _take(reading, figure, value, at)
+                if place is None:
+                    continue
+                reading = found.get(place)
+                if reading is None:
+                    reading = found[place] = Reading()
+                number = round(value * 1_000_000) if figure == CPU else int(value)
+                held = reading.values[figure]
+                # Of several interfaces, or file systems, the sum.
+                reading.values[figure] = number if held == MISSING else held + number
+                if at > reading.at:
+                    reading.at = at
         if len(self._places) > 8 * len(found) + 1000:
             self._places.clear()  # mostly of pods that are gone
         return found
@@ -91,12 +97,3 @@ def _place(labels: str, figure: int) -> Place | None:
     if not pod or (not container and figure in (CPU, MEMORY)):
         return None
     return namespace, pod, container
-
-
-def _take(reading: Reading, figure: int, value: float, at: int) -> None:
-    number = round(value * 1_000_000) if figure == CPU else int(value)
-    held = reading.values[figure]
-    # Of several interfaces, or file systems, the sum.
-    reading.values[figure] = number if held == MISSING else held + number
-    if at > reading.at:
-        reading.at = at

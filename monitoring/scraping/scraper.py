@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
 
 from monitoring.history.entities import CONTAINER, NODE, POD, Entity
 from monitoring.history.figures import MISSING, RESTARTS
@@ -13,7 +12,7 @@ from monitoring.history.head import Sample
 from monitoring.history.history import History
 from monitoring.scraping.kubelets import TOGETHER, KubeletError, Kubelets
 from monitoring.scraping.owners import Owners
-from monitoring.scraping.page import Place, Reader, Reading
+from monitoring.scraping.page import Place, Reader
 from monitoring.scraping.totals import Totals
 from web.client import FAILURES
 
@@ -26,7 +25,7 @@ Found = tuple[Entity, int, list[int]]  # what, when (milliseconds), values
 
 
 class Scraper:
-    """`last` and `failed` tell how it fares: the time of the last round, and why nodes are silent, by name."""
+    """`last` and `failed` tell its health: the time of the last round, and why nodes are silent, by name."""
 
     def __init__(self, kubelets: Kubelets, owners: Owners, history: History, interval: float) -> None:
         self._kubelets, self._owners, self._history, self.interval = kubelets, owners, history, interval
@@ -90,26 +89,23 @@ class Scraper:
 
     def read(self, node: str, page: bytes, now: int) -> list[Found]:
         """What a kubelet's page says; `now` (milliseconds) where it does not say when. Raises ValueError."""
-        return list(self._found(node, self._readers.setdefault(node, Reader()).read(page), now))
-
-    def _found(self, node: str, readings: dict[Place, Reading], now: int) -> Iterable[Found]:
+        readings = self._readers.setdefault(node, Reader()).read(page)
         known = self._entities.get(node, {})
         self._entities[node] = held = {}
+        found: list[Found] = []
         for place, reading in readings.items():
-            if place[1] and not self._owners.knows(place[0], place[1]):
+            namespace, pod, container = place
+            if pod and not self._owners.knows(namespace, pod):
                 continue  # whose it is will be known at the next round
-            entity = held[place] = known.get(place) or self._entity(node, place)
+            entity = known.get(place)
+            if entity is None and pod:
+                workload = self._owners.workload(namespace, pod)
+                entity = Entity(CONTAINER if container else POD, node, namespace, workload, pod, container)
+            held[place] = entity = entity or Entity(NODE, node=node)
             if entity.kind == CONTAINER:
-                count = self._owners.restarts(entity.namespace, entity.pod).get(entity.container, MISSING)
-                reading.values[RESTARTS] = count
-            yield entity, reading.at or now, reading.values
-
-    def _entity(self, node: str, place: Place) -> Entity:
-        namespace, pod, container = place
-        if not pod:
-            return Entity(NODE, node=node)
-        workload = self._owners.workload(namespace, pod)
-        return Entity(CONTAINER if container else POD, node, namespace, workload, pod, container)
+                reading.values[RESTARTS] = self._owners.restarts(namespace, pod).get(container, MISSING)
+            found.append((entity, reading.at or now, reading.values))
+        return found
 
     def keep(self, at: int, found: list[Found]) -> None:
         """Blocking: the numbers of new things, the sums, and one commit."""

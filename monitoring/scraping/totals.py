@@ -27,13 +27,23 @@ class Totals:
 
     def take(self, entity: Entity, sample: Sample) -> None:
         """A newer sample of a container or pod."""
-        before, wholes = self._last.get(entity) or (None, _wholes(entity))
+        known = self._last.get(entity)
+        if known is not None:
+            before, wholes = known
+        else:
+            before, wholes = None, (Entity(NAMESPACE, namespace=entity.namespace),)
+            if entity.workload:
+                wholes = (*wholes, Entity(WORKLOAD, namespace=entity.namespace, workload=entity.workload))
         self._last[entity] = sample, wholes
         for whole in wholes:
             self._times[whole].append(sample.at)
             grown = self._grown.setdefault(whole, [0] * len(NOTHING))
-            if before is not None:
-                _grow(grown, before, sample)
+            if before is None:
+                continue
+            for place, counter in enumerate(COUNTERS):
+                new, old = sample.values[place], before.values[place]
+                if counter and new != MISSING and old != MISSING:
+                    grown[place] += new - old if new >= old else new
 
     def now(self, at: int) -> dict[Entity, tuple[int, list[int]]]:
         """Time and values of every namespace and workload of which something was taken since the last call.
@@ -60,17 +70,3 @@ class Totals:
         alive = {whole for _, wholes in self._last.values() for whole in wholes}
         self._grown = {whole: grown for whole, grown in self._grown.items() if whole in alive}
         return {whole: (round(fmean(times[whole])), values) for whole, values in found.items()}
-
-
-def _grow(grown: list[int], before: Sample, sample: Sample) -> None:
-    for place, counter in enumerate(COUNTERS):
-        new, old = sample.values[place], before.values[place]
-        if counter and new != MISSING and old != MISSING:
-            grown[place] += new - old if new >= old else new
-
-
-def _wholes(entity: Entity) -> tuple[Entity, ...]:
-    namespace = Entity(NAMESPACE, namespace=entity.namespace)
-    if not entity.workload:
-        return (namespace,)
-    return namespace, Entity(WORKLOAD, namespace=entity.namespace, workload=entity.workload)

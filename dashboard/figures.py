@@ -92,7 +92,7 @@ async def _wanted(access: Access, place: Any, namespace: str) -> Wanted:
         query = {"metric": METRICS["nodes"], "node": key.name}
         return Wanted({**query, "by": "pod"} if access.can_list("pods") else query, lines)
     if key.storage not in WORKLOADS:
-        raise LookupError(f"of {key.storage} there are no figures")
+        raise LookupError(f"there are no figures of {key.storage}")
     if not access.can_list("pods", key.namespace):
         raise PermissionError(f"you may not list pods in {key.namespace}")
     workload = f"{WORKLOADS[key.storage]}/{key.name}"
@@ -103,7 +103,7 @@ async def _wanted(access: Access, place: Any, namespace: str) -> Wanted:
 
 async def _of_namespace(access: Access, namespace: str) -> Wanted:
     if "," in namespace:
-        raise LookupError("Of several namespaces together there are no figures: choose one.")
+        raise LookupError("There are no figures of several namespaces together: choose one.")
     if not access.can_list("pods", namespace):
         raise PermissionError(f"you may not list pods in {namespace}")
     tally = await overview.tally_of(access.source)

@@ -125,7 +125,7 @@ def test_why_a_pod_fails_and_its_log_follows(page: Any, shot: Any) -> None:
     expect(page.locator(".why")).to_contain_text("CrashLoopBackOff")
     expect(page.locator(".tree").first).to_contain_text("Deployment")
     shot("pod-light")
-    page.locator(".why").get_by_text("Log of the run before").click()
+    page.locator(".why").get_by_text("Log of the previous run").click()
     expect(page.locator(".log-state")).to_contain_text("The log has ended")
     page.get_by_role("button", name="Previous run").click()
     expect(page.locator(".log-state")).to_contain_text("Following")

@@ -115,7 +115,7 @@ def test_a_workload_shows_nothing_to_who_may_not_list_its_pods(monitoring: Monit
     ("message", "code", "words"),
     [
         ({"key": POD, "range": "9y"}, 400, "range: '9y' cannot be asked for; it may be 15m, 1h"),
-        ({"key": ["configmaps", "guestbook", "web-config"]}, 404, "of configmaps there are no figures"),
+        ({"key": ["configmaps", "guestbook", "web-config"]}, 404, "there are no figures of configmaps"),
         ({"key": None, "ns": "guestbook,ledger"}, 404, "choose one"),
         ({"key": "web"}, 400, "a key is a list"),
     ],

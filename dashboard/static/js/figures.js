@@ -91,8 +91,6 @@ const nameOf = (labels) =>
   labels.container ?? labels.pod ?? labels.workload?.split("/")[1] ?? labels.namespace ?? labels.node ?? "";
 const GONE = 4; // steps without a value after which a line has ended
 const newest = (line) => line.values.slice(-GONE).findLast((value) => value !== null && value !== undefined);
-// Of restarts only those that happened are worth a chart.
-const worth = (chart, lines) => some(lines) && (chart.id !== "restarts" || lines[0].values.some((value) => value > 0));
 const some = (lines) => lines.some((line) => !line.fixed && line.values.some((value) => value !== null));
 
 // Asks again and again, of a time that is over (`to`) once; {doc, at, problem}: the last answer, when it came (server's
@@ -151,7 +149,10 @@ export function Figures({ object = null, ns = "", title = "Usage", only }) {
         .map((chart) => ({ ...chart, lines: linesOf(chart, doc) }))
         .filter(({ lines }) => lines.length)
     : [];
-  const charts = asked.filter((chart) => worth(chart, chart.lines));
+  // Of restarts only those that happened are worth a chart.
+  const charts = asked.filter(
+    ({ id, lines }) => some(lines) && (id !== "restarts" || lines[0].values.some((value) => value > 0)),
+  );
   const missing = asked.filter(({ lines }) => !some(lines));
   return html`
     <${Panel} title=${title} class="figures" aside=${html`<${Ranges} range=${range} to=${to} />`}>

@@ -134,7 +134,7 @@ function Find() {
             </li>
           `,
         )}
-        ${text && !found.length && html`<li class="dim">Nothing of that name.</li>`}
+        ${text && !found.length && html`<li class="dim">Nothing has that name.</li>`}
       </ul>
     <//>
   `;

@@ -71,8 +71,7 @@ export const Loading = () => html`<div class="page loading" aria-busy="true">Loa
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
 export function Failure({ error }) {
-  const title =
-    error.code === 403 ? "No right to see this" : error.code === 404 ? "There is no such thing" : "That did not work";
+  const title = error.code === 403 ? "You may not see this" : error.code === 404 ? "Not found" : "That did not work";
   return html`
     <div class="failure" role="alert">
       <h2>${title}</h2>

@@ -38,7 +38,9 @@ function Tab({ objectKey, doc, tab, kinds }) {
   if (tab === "yaml") return html`<${YamlTab} object=${doc.object} name=${objectKey[2]} />`;
   if (tab === "events") return html`<${Events} rows=${doc.events} total=${doc.event_count} kinds=${kinds} />`;
   if (tab === "log" && doc.logs !== undefined) {
-    return html`<${LogTab} pod=${doc.object} allowed=${doc.logs} doubt=${doc.why.find(ofNode)?.title} />`;
+    // After a finding that points at the node: who would tell the log may be silent.
+    const doubt = doc.why.find((finding) => finding.evidence.some((one) => one.storage === "nodes"));
+    return html`<${LogTab} pod=${doc.object} allowed=${doc.logs} doubt=${doubt?.title} />`;
   }
   return html`<${Summary} doc=${doc} kinds=${kinds} objectKey=${objectKey} />`;
 }
@@ -164,7 +166,10 @@ function Summary({ doc, kinds, objectKey }) {
                       tag="ul"
                       class="tree"
                     />
-                    <${More} number=${group.total - group.items.length} />
+                    ${
+                      group.total > group.items.length &&
+                      html`<p class="more dim">and ${count(group.total - group.items.length)} more</p>`
+                    }
                   <//>
                 `,
               )}
@@ -182,8 +187,6 @@ function Summary({ doc, kinds, objectKey }) {
     </div>
   `;
 }
-
-const More = ({ number }) => number > 0 && html`<p class="more dim">and ${count(number)} more</p>`;
 
 const metaFacts = (meta) => [
   ["Created", html`<${Age} at=${meta.creationTimestamp} suffix=" ago" />`],
@@ -233,16 +236,13 @@ function Why({ findings, objectKey, of }) {
   `;
 }
 
-// A finding that points at the node: who would tell the log may be silent.
-const ofNode = (finding) => finding.evidence.some((one) => one.storage === "nodes");
-
 function Evidence({ one, objectKey }) {
   if (one.kind === "log")
     return html`
       <a
         href=${objectUrl(objectKey, { tab: "log", container: one.container, previous: one.previous ? "1" : "" })}
       >
-        ${one.previous ? "Log of the run before" : "Log"} · ${one.container}
+        ${one.previous ? "Log of the previous run" : "Log"} · ${one.container}
       </a>
     `;
   if (one.kind === "lines") return html`<a href=${linesUrl(objectKey, one.container, one.at)}>Lines up to its end</a>`;

@@ -197,7 +197,7 @@ function LogTools({ log, names, container, previous, pod, doubt }) {
         type="button"
         class="quiet"
         aria-pressed=${previous}
-        title="The log of the container's run before this one"
+        title="The log of the container's previous run"
         onClick=${() => setQuery({ previous: previous ? "" : "1" })}
       >
         Previous run
@@ -299,7 +299,7 @@ function Lines({ log }) {
     </div>
     <footer class="status-line">
       ${count(lines.length)} ${only && pattern ? "matching lines" : "lines"}
-      ${log.dropped > 0 && ` · the oldest ${count(log.dropped)} were let go, ${count(MAX_LINES)} are kept`}
+      ${log.dropped > 0 && ` · the oldest ${count(log.dropped)} were dropped, ${count(MAX_LINES)} are kept`}
       ${
         log.lines.length && frozen
           ? ` · paused, ${count(Math.max(0, log.number - (frozen.at(-1)?.number ?? 0)))} new`

@@ -66,7 +66,7 @@ function TopValues({ name, asked, store }) {
     `;
   if (found.problem) return html`<p class="dim">${found.problem}</p>`;
   const total = found.values.reduce((sum, [, n]) => sum + n, found.others);
-  if (!total) return html`<p class="dim">No line has it.</p>`;
+  if (!total) return html`<p class="dim">No line has this field.</p>`;
   return html`
     <ol class="top-values">
       ${found.values.map(

@@ -7,7 +7,6 @@ import { chartsUrl } from "../../logs_link.js";
 import { clockOf, dayOf, fieldsOf, narrow } from "./view.js";
 
 const LONGEST = 2_000; // characters of a message in its row; opened it shows all
-const messageOf = (line) => withoutAnsi(String(line.message ?? ""));
 const originOf = (line) => {
   const k = line.kubernetes ?? {};
   return k.pod ? (k.container ? `${k.pod}/${k.container}` : k.pod) : (k.container ?? k.node ?? line.source);
@@ -51,7 +50,7 @@ export function Lines({ lines, wrap, open, onOpen, store, follow, empty, more })
 }
 
 function Row({ line, day, open, onOpen, store, here }) {
-  const text = messageOf(line);
+  const text = withoutAnsi(String(line.message ?? ""));
   const k = line.kubernetes ?? {};
   return html`
     ${day && html`<div class="log-day dim">${dayOf(line["@timestamp"])}</div>`}

@@ -50,12 +50,11 @@ export const zoom = (low, high) =>
 // Add `field:value`, or its negation, to the query. What holds an OR is put in parentheses first.
 export function narrow(field, value, out = false) {
   const now = view().q.trim();
-  const term = `${out ? "-" : ""}${escapeName(field)}:${quoted(value)}`;
+  const name = field.replace(/([\s()":*?\\])/g, "\\$1");
+  const term = `${out ? "-" : ""}${name}:${quoted(value)}`;
   const rest = /\bOR\b|\|\|/.test(now) && !/^\(.*\)$/.test(now) ? `(${now})` : now;
   if (!` ${rest} `.includes(` ${term} `)) setQuery({ q: rest ? `${rest} ${term}` : term }, { replace: false });
 }
-
-const escapeName = (name) => name.replace(/([\s()":*?\\])/g, "\\$1");
 
 // Every field of a document as [name, value], as the query language calls it.
 export function fieldsOf(line) {

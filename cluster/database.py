@@ -53,7 +53,8 @@ class Database:
         self.url = url or default_url()
         self.postgres = self.url.startswith(("postgres://", "postgresql://"))
         if not self.postgres and not self.url.startswith("sqlite:///"):
-            raise ValueError(f"DATABASE_URL: {self.url!r} is neither sqlite:///PATH nor postgresql://…")
+            # Not said what it is instead: it may hold a password.
+            raise ValueError("DATABASE_URL is neither sqlite:///PATH nor postgresql://…")
         self._local = threading.local()
         self._connections: list[Any] = []
         self._guard = threading.Lock()

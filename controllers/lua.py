@@ -63,15 +63,6 @@ return {added, refused, woken}
 """
 )
 
-# ARGV: (due key)...
-ADD_LATER = (
-    _PRELUDE
-    + """
-for i = 1, #ARGV, 2 do later(ARGV[i + 1], ARGV[i]) end
-return 0
-"""
-)
-
 # ARGV: now max token wake_ttl_ms horizon_ms  ->  {time of the next delayed key or '', key, score, key, score, ...}
 #   With nothing ready and nothing due within the horizon the wake ends; else the caller is expected to come again.
 GET = (

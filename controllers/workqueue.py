@@ -131,9 +131,7 @@ class WorkQueue:
         self._next_number = 0
         self._under_way: set[str] = set()
         self.names = names(name)
-        self._scripts = {
-            script: redis.register_script(script) for script in (lua.ADD, lua.ADD_LATER, lua.GET, lua.DONE)
-        }
+        self._scripts = {script: redis.register_script(script) for script in (lua.ADD, lua.GET, lua.DONE)}
 
     def add(self, keys: Iterable[str], priority: int = 0) -> Added:
         """Make keys ready now. A key that waits already keeps its place, or moves up to the higher priority."""
@@ -147,13 +145,6 @@ class WorkQueue:
             result = self._run(lua.ADD, score, self._limit, self._wake_ttl, *chunk)
             total, refused, wake = total + result[0], refused + result[1], wake or bool(result[2])
         return Added(total, refused, wake)
-
-    def add_after(self, keys: Iterable[tuple[str, float]]) -> None:
-        """Make each (key, seconds) ready after its delay; the earliest of several delays counts."""
-        now = self._now()
-        arguments = [item for key, delay in keys for item in (now + delay * 1000, key)]
-        if arguments:
-            self._run(lua.ADD_LATER, *arguments)
 
     def get(self, maximum: int, horizon: float = 0.0) -> Batch:
         """Take up to `maximum` ready keys.

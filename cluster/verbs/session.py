@@ -49,10 +49,6 @@ class Session:
         self.chain = chain or default_chain()
         self.registry = registry.of_cluster(cluster)
 
-    def as_user(self, user: User) -> Session:
-        """The same session for another user."""
-        return Session(self.cluster, user, self.cache, self.store, settings=self.settings, chain=self.chain)
-
     def kind(self, kind: KindLike) -> Kind:
         found = self.registry.by_storage(kind) if isinstance(kind, str) else kind
         if found is None:

@@ -71,12 +71,11 @@ def test_requeue_after_and_the_earliest_delay_counts(redis: Redis) -> None:
     queue = make(redis, clock=clock)
     queue.add(["a"])
     queue.done(queue.get(1).token, [Outcome("a", after=10)])
-    queue.add_after([("a", 4), ("b", 20)])
+    queue.add(["a"])
+    queue.done(queue.get(1).token, [Outcome("a", after=4)])
     assert queue.poll().due == clock.time + 4
     clock.time += 5
     assert keys_of(queue) == ["a"]
-    clock.time += 16
-    assert keys_of(queue) == ["b"]
 
 
 def test_back_off_doubles_to_the_cap_and_success_resets_it(redis: Redis) -> None:
@@ -209,11 +208,6 @@ class Model(RuleBasedStateMachine):
         self.queue.add(keys)
         for key in keys:
             self._add(key)
-
-    @rule(key=KEYS, delay=st.integers(0, 5))
-    def add_after(self, key: str, delay: int) -> None:
-        self.queue.add_after([(key, delay)])
-        self._later(key, delay)
 
     @rule(maximum=st.integers(1, 4))
     def get(self, maximum: int) -> None:

@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 
 class Type(Generic[T]):
     """How a text is read. `read` raises ValueError for all that is not `allowed`, which completes "it may be …"."""
@@ -61,40 +63,20 @@ class Section:
         return made
 
 
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+def _checked(read: Callable[[str], T], holds: Callable[[T], bool]) -> Callable[[str], T]:
+    def checked(text: str) -> T:
+        value = read(text)
+        if not holds(value):
+            raise ValueError
+        return value
+
+    return checked
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):  # `int` takes signs, spaces, underscores and other scripts' digits too
         raise ValueError
     return int(text)
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1e9:
-        raise ValueError
-    return value
-
-
-def _positive(text: str) -> float:
-    value = _number(text)
-    if not value:
-        raise ValueError
-    return value
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError
-    return int(text)
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _log_level(text: str) -> str:
-    if text not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
-        raise ValueError
-    return text
 
 
 def _range(text: str) -> str:
@@ -110,23 +92,20 @@ def _address(text: str) -> str:
 
 
 def _starting_with(*beginnings: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text and not text.startswith(beginnings):
-            raise ValueError
-        return text
-
-    return read
+    return _checked(str, lambda text: not text or text.startswith(beginnings))
 
 
 TEXT: Type[str] = Type("text", "a text", str)
 FOLDER: Type[Path] = Type("path", "a path", Path)
 MAYBE_PATH: Type[Path | None] = Type("path", "a path", lambda text: Path(text) if text else None)
-PORT = Type("port", "a port: a number from 1 to 65535", _port)
-NUMBER = Type("number", "a number of at least 0", _number)
-POSITIVE = Type("number", "a number greater than 0", _positive)
-COUNT = Type("whole number", "a whole number of at least 0", _count)
-WORDS = Type("list", "words with commas between them", _words)
-LEVEL = Type("log level", "DEBUG, INFO, WARNING, ERROR or CRITICAL", _log_level)
+PORT = Type("port", "a port: a number from 1 to 65535", _checked(_whole, lambda value: 0 < value < 65536))
+NUMBER = Type("number", "a number of at least 0", _checked(float, lambda value: 0 <= value < 1e9))
+POSITIVE = Type("number", "a number greater than 0", _checked(float, lambda value: 0 < value < 1e9))
+COUNT = Type("whole number", "a whole number of at least 0", _whole)
+WORDS = Type(
+    "list", "words with commas between them", lambda text: [word.strip() for word in text.split(",") if word.strip()]
+)
+LEVEL = Type("log level", "DEBUG, INFO, WARNING, ERROR or CRITICAL", _checked(str, lambda text: text in _LEVELS))
 RANGE = Type("IP range", "a range of addresses such as 10.96.0.0/16", _range)
 ADDRESS = Type("IP address", "an IP address", _address)
 URL = Type("URL", "http://… or https://…", _starting_with("http://", "https://"))

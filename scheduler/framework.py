@@ -170,17 +170,14 @@ class _Run:
         fits = view.alive & self._slot_fit[slot]
         self._slot_score[slot] = self._framework.scores(self._pod, view, fits, self._slot_plugins)[0]
         if self._all_plugins:
-            self._refresh()
+            view = View(self._table)
+            self._all_fit = self._framework.feasible(self._pod, view, self._all_plugins)
+            feasible = self._fixed_fit & self._slot_fit & self._all_fit
+            self._all_score = self._framework.scores(self._pod, view, feasible, self._all_plugins)
             self._rank()
         else:
             fits_here = self._fixed_fit[slot] and self._slot_fit[slot]
             self._ranking[slot] = self._fixed_score[slot] + self._slot_score[slot] if fits_here else -1.0
-
-    def _refresh(self) -> None:
-        view = View(self._table)
-        self._all_fit = self._framework.feasible(self._pod, view, self._all_plugins)
-        feasible = self._fixed_fit & self._slot_fit & self._all_fit
-        self._all_score = self._framework.scores(self._pod, view, feasible, self._all_plugins)
 
     def _rank(self) -> None:
         feasible = self._fixed_fit & self._slot_fit & self._all_fit

@@ -152,31 +152,23 @@ def _time(text: str | None) -> float:
 
 def pod_class(pod: Json) -> PodClass:
     """The shared class of a Pod object; the same instance for all pods that scheduling cannot tell apart."""
-    identity, spec = _identity(pod)
-    key = orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)
-    found = _classes.get(key)
-    if found is None:
-        found = _classes[key] = _parse(identity, spec)
-    return found
-
-
-def _identity(pod: Json) -> tuple[Json, Json]:
-    """(all that makes a pod's class, the part of the spec in it)."""
     meta, spec = pod["metadata"], in_force(pod)
     kept: Json = {name: spec[name] for name in _SPEC_FIELDS if spec.get(name)}
     for name in ("containers", "initContainers"):
         kept[name] = [{field: c[field] for field in _CONTAINER_FIELDS if c.get(field)} for c in spec.get(name) or []]
-    kept["claims"] = _claims(spec.get("volumes") or [])
+    # Names of claims; of a generic ephemeral volume, whose claim is named after the pod, ":" and the volume's name.
+    volumes = spec.get("volumes") or []
+    named = [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if volume.get("persistentVolumeClaim")]
+    kept["claims"] = named + [f":{volume['name']}" for volume in volumes if volume.get("ephemeral")]
     manager = ownerrefs.controller(meta)
     owner = (manager["kind"], manager["name"], manager["uid"]) if manager else ("", "", "")
     labels = meta.get("labels") or {}
-    return {"namespace": meta.get("namespace", ""), "labels": labels, "owner": owner, "spec": kept}, kept
-
-
-def _claims(volumes: list[Json]) -> list[str]:
-    """Claim names; of a generic ephemeral volume, whose claim is named after the pod, ":" and the volume's name."""
-    named = [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if volume.get("persistentVolumeClaim")]
-    return named + [f":{volume['name']}" for volume in volumes if volume.get("ephemeral")]
+    identity = {"namespace": meta.get("namespace", ""), "labels": labels, "owner": owner, "spec": kept}
+    key = orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)
+    found = _classes.get(key)
+    if found is None:
+        found = _classes[key] = _parse(identity, kept)
+    return found
 
 
 def _parse(identity: Json, spec: Json) -> PodClass:

@@ -63,43 +63,32 @@ def plan(
     random: Random,
 ) -> Outcome:
     """Choose node and victims for a refused pod. Nothing is changed; the table is as before."""
-    refusal = _ineligible(pod, table)
+    refusal, nominated = "", table.slots.get(pod.nominated)
+    if pod.cls.spec.get("preemptionPolicy") == "Never":
+        refusal = messages.NEVER
+    elif nominated is not None and any(
+        p.deleting and p.cls.priority < pod.cls.priority for p in table.pods[nominated].values()
+    ):
+        refusal = messages.TERMINATING
     if refusal:
         return Outcome(message=f"{messages.NO_CLAIMS}, preemption: {refusal}")
     slots = np.flatnonzero(diagnosis.resolvable)
-    candidates, fruitless = _candidates(pod, table, framework, random.sample(slots.tolist(), len(slots)), budgets)
+    enough = max(FEWEST_CANDIDATES, len(table) // 10)
+    candidates: list[Candidate] = []
+    fruitless = 0  # nodes without a candidate
+    for slot in random.sample(slots.tolist(), len(slots)):
+        candidate = _try_node(pod, table, framework, slot, budgets)
+        if candidate is None:
+            fruitless += 1
+        else:
+            candidates.append(candidate)
+            if len(candidates) >= enough:
+                break
     if candidates:
         best = min(candidates, key=_cost)
         return Outcome(table.names[best.slot], best.victims)
     reasons = Counter({messages.NOT_HELPFUL: diagnosis.nodes - len(slots), messages.NO_VICTIMS: fruitless})
     return Outcome(message=messages.preemption(diagnosis.nodes, +reasons))
-
-
-def _ineligible(pod: PodInfo, table: NodeTable) -> str:
-    if pod.cls.spec.get("preemptionPolicy") == "Never":
-        return messages.NEVER
-    slot = table.slots.get(pod.nominated)
-    if slot is not None and any(p.deleting and p.cls.priority < pod.cls.priority for p in table.pods[slot].values()):
-        return messages.TERMINATING
-    return ""
-
-
-def _candidates(
-    pod: PodInfo, table: NodeTable, framework: Framework, slots: Sequence[int], budgets: Sequence[Budget]
-) -> tuple[list[Candidate], int]:
-    """(candidates, number of nodes without one); stops when enough were found."""
-    enough = max(FEWEST_CANDIDATES, len(table) // 10)
-    found: list[Candidate] = []
-    fruitless = 0
-    for slot in slots:
-        candidate = _try_node(pod, table, framework, slot, budgets)
-        if candidate is None:
-            fruitless += 1
-        else:
-            found.append(candidate)
-            if len(found) >= enough:
-                break
-    return found, fruitless
 
 
 def _try_node(

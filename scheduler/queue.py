@@ -77,7 +77,13 @@ class SchedulingQueue:
 
     def pop(self, maximum: int) -> list[list[PodInfo]]:
         """Take up to `maximum` active pods, highest priority and oldest first, as groups of one class."""
-        self._end_backoffs()
+        self._drop_outdated()
+        now = self._clock()
+        while self._backoff and self._backoff[0][0] <= now:
+            _, token, key = heapq.heappop(self._backoff)
+            rested = self._current(key, token)
+            if rested is not None:
+                self._activate(rested)
         groups: dict[tuple[int, int], list[PodInfo]] = {}
         for _ in range(maximum):
             waiting = self._next_active()
@@ -111,7 +117,10 @@ class SchedulingQueue:
         moved = 0
         for plugins in list(self._parked):
             if not plugins or any(self._wakes.get(name, frozenset()) & happened for name in plugins):
-                moved += self._unpark_all(plugins)
+                keys = self._parked.pop(plugins)
+                for key in keys:
+                    self._enqueue(self._pods[key])
+                moved += len(keys)
         return moved
 
     def flush_stale(self) -> int:
@@ -175,12 +184,6 @@ class SchedulingQueue:
             if not keys:
                 del self._parked[waiting.plugins]
 
-    def _unpark_all(self, plugins: frozenset[str]) -> int:
-        keys = self._parked.pop(plugins)
-        for key in keys:
-            self._enqueue(self._pods[key])
-        return len(keys)
-
     def _current(self, key: Key, token: int) -> Waiting | None:
         waiting = self._pods.get(key)
         return waiting if waiting is not None and waiting.token == token else None
@@ -197,12 +200,3 @@ class SchedulingQueue:
             return None
         _, _, token, key = heapq.heappop(self._active)
         return self._current(key, token)
-
-    def _end_backoffs(self) -> None:
-        now = self._clock()
-        self._drop_outdated()
-        while self._backoff and self._backoff[0][0] <= now:
-            _, token, key = heapq.heappop(self._backoff)
-            waiting = self._current(key, token)
-            if waiting is not None:
-                self._activate(waiting)

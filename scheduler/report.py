@@ -72,12 +72,12 @@ class Reporter:
         results = self._session.update_many([("pods", u[0].namespace, u[1]) for u in updates], subresource="status")
         for (pod, _, reason, message, nominated), result in zip(updates, results, strict=True):
             if isinstance(result, ApiError):
-                self._again(pod, reason, message, nominated, result)
+                if result.code != 409:
+                    log.info("condition of %s/%s not written: %s", pod.namespace, pod.name, result)
+                    continue
+                self._again(pod, reason, message, nominated)
 
-    def _again(self, pod: PodInfo, reason: str, message: str, nominated: str, error: ApiError) -> None:
-        if error.code != 409:
-            log.info("condition of %s/%s not written: %s", pod.namespace, pod.name, error)
-            return
+    def _again(self, pod: PodInfo, reason: str, message: str, nominated: str) -> None:
         try:
             self._session.mutate(
                 "pods",

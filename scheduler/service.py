@@ -163,29 +163,23 @@ class Scheduler:
         """Make room for a pod if its priority allows; whole-pod rejections are beyond help."""
         if diagnosis.rejection or not diagnosis.nodes:
             return preemption.Outcome()
-        with self._reserved([pod]):
-            outcome = preemption.plan(pod, self.state.table, self.framework, diagnosis, self._budgets(), self._random)
-        metrics.PREEMPTIONS.add()
-        if outcome.node:
-            metrics.VICTIMS.observe(len(outcome.victims))
-            self._nominate(pod, outcome)
-        return outcome
-
-    def _nominate(self, pod: PodInfo, outcome: preemption.Outcome) -> None:
-        """Note the node for the pod, and send the victims away."""
-        pod.nominated = outcome.node
-        self.state.nominated[pod.uid] = pod
-        for victim in outcome.victims:
-            self._report.preempted(victim, pod, outcome.node)
-
-    def _budgets(self) -> list[preemption.Budget]:
         budgets = []
         for entry in self._cache.list("poddisruptionbudgets.policy"):
             obj = entry.object()
             selector = selectors.from_object((obj.get("spec") or {}).get("selector"))
             allowed = (obj.get("status") or {}).get("disruptionsAllowed") or 0
             budgets.append(preemption.Budget(entry.key.namespace, selector, allowed))
-        return budgets
+        with self._reserved([pod]):
+            outcome = preemption.plan(pod, self.state.table, self.framework, diagnosis, budgets, self._random)
+        metrics.PREEMPTIONS.add()
+        if outcome.node:
+            metrics.VICTIMS.observe(len(outcome.victims))
+            # The node is noted for the pod, and the victims are sent away.
+            pod.nominated = outcome.node
+            self.state.nominated[pod.uid] = pod
+            for victim in outcome.victims:
+                self._report.preempted(victim, pod, outcome.node)
+        return outcome
 
     def _bind(self, placed: Sequence[PodInfo]) -> None:
         """Bind all placements in one commit; what could not be bound is not counted any more and tried again."""
@@ -200,7 +194,13 @@ class Scheduler:
             raise
         for pod, result in zip(placed, results, strict=True):
             if isinstance(result, ApiError):
-                self._unbound(pod, result)
+                log.info("%s/%s was not bound to %s: %s", pod.namespace, pod.name, pod.node, result)
+                metrics.failed(self.state.name)
+                self._unassume(pod)
+                if result.code == 404:
+                    self.state.queue.remove(pod.key)
+                else:
+                    self.state.queue.retry(pod)
             else:
                 metrics.bound(pod.attempts, self.state.queue.age(pod.key))
                 self.state.queue.remove(pod.key)
@@ -212,15 +212,6 @@ class Scheduler:
                     "Scheduled",
                     f"Successfully assigned {pod.namespace}/{pod.name} to {pod.node}",
                 )
-
-    def _unbound(self, pod: PodInfo, error: ApiError) -> None:
-        log.info("%s/%s was not bound to %s: %s", pod.namespace, pod.name, pod.node, error)
-        metrics.failed(self.state.name)
-        self._unassume(pod)
-        if error.code == 404:
-            self.state.queue.remove(pod.key)
-        else:
-            self.state.queue.retry(pod)
 
     def _unassume(self, pod: PodInfo) -> None:
         self.state.table.drop_pod(pod.uid)

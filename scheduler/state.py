@@ -68,7 +68,11 @@ class SchedulerState:
         if storage == "pods":
             return self._drop_pod(event.entry) if gone else self._confirm(event.entry) or self._put_pod(event.entry)
         if storage == "nodes":
-            return self._drop_node(event.key.name) if gone else self._put_node(event.entry)
+            if not gone:
+                return self._put_node(event.entry)
+            self._node_marks.pop(event.key.name, None)
+            self.table.drop_node(event.key.name)
+            return "Node/Delete"
         if storage == "namespaces":
             self.table.counts.put_namespace(event.key.name, None if gone else event.entry.labels)
             return "Pod/Labels"
@@ -134,11 +138,6 @@ class SchedulerState:
         self._node_marks[name] = mark
         self.table.put_node(node)
         return "Node/Add" if known is None else "Node/Update"
-
-    def _drop_node(self, name: str) -> str:
-        self._node_marks.pop(name, None)
-        self.table.drop_node(name)
-        return "Node/Delete"
 
 
 def matters(event: Event) -> bool:

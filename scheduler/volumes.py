@@ -12,32 +12,25 @@ SELECTED_NODE = "volume.kubernetes.io/selected-node"
 
 def prepare(session: Any, choices: Iterable[Choice], node: str) -> None:
     """Write each choice; the volume binder does the rest, and the claim's change wakes the pod."""
+
+    def select(claim: dict[str, Any]) -> None:
+        claim["metadata"].setdefault("annotations", {})[SELECTED_NODE] = node
+
     for choice in choices:
+        meta = choice.claim["metadata"]
         if choice.volume is None:
-            _select_node(session, choice.claim, node)
-        else:
-            _reserve(session, choice.volume, choice.claim)
+            session.mutate(CLAIMS, meta["namespace"], meta["name"], select)
+            continue
+        reference = {
+            "kind": "PersistentVolumeClaim",
+            "apiVersion": "v1",
+            "namespace": meta["namespace"],
+            "name": meta["name"],
+            "uid": meta["uid"],
+        }
 
+        def reserve(volume: dict[str, Any], reference: dict[str, Any] = reference) -> None:
+            if not volume["spec"].get("claimRef"):
+                volume["spec"]["claimRef"] = reference
 
-def _reserve(session: Any, volume: dict[str, Any], claim: dict[str, Any]) -> None:
-    meta = claim["metadata"]
-    reference = {
-        "kind": "PersistentVolumeClaim",
-        "apiVersion": "v1",
-        "namespace": meta["namespace"],
-        "name": meta["name"],
-        "uid": meta["uid"],
-    }
-
-    def reserve(obj: dict[str, Any]) -> None:
-        if not obj["spec"].get("claimRef"):
-            obj["spec"]["claimRef"] = reference
-
-    session.mutate(VOLUMES, "", volume["metadata"]["name"], reserve)
-
-
-def _select_node(session: Any, claim: dict[str, Any], node: str) -> None:
-    def select(obj: dict[str, Any]) -> None:
-        obj["metadata"].setdefault("annotations", {})[SELECTED_NODE] = node
-
-    session.mutate(CLAIMS, claim["metadata"]["namespace"], claim["metadata"]["name"], select)
+        session.mutate(VOLUMES, "", choice.volume["metadata"]["name"], reserve)

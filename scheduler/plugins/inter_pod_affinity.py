@@ -15,11 +15,6 @@ HARD_AFFINITY_WEIGHT = 1
 _SCORED = {"required": HARD_AFFINITY_WEIGHT, "preferred": 1, "anti_preferred": -1}
 
 
-def _conjunction(terms: tuple[Term, ...]) -> Question:
-    """Required affinity counts only pods that satisfy all terms."""
-    return Question(tuple(term.selection for term in terms))
-
-
 def _near(term: Term, question: Question, view: View) -> Array:
     """For each node, the pods that answer `question` in the term's topology domain of that node."""
     return spread_out(view.ids(term.topology), view.table.counts.of(question)[view.where])
@@ -63,7 +58,8 @@ class InterPodAffinity(Plugin):
         """Sum of weights of the pods nearby, scaled to 0..100 over the feasible nodes."""
         parts = [_near(term, Question((term.selection,)), view) * float(term.weight) for term in pod.cls.preferred]
         parts += [_near(t, Question((t.selection,)), view) * -float(t.weight) for t in pod.cls.anti_preferred]
-        for held in self._caring(pod.cls, view):
+        cls, counts = pod.cls, view.table.counts
+        for held in counts.matched("caring", cls, lambda h: h.role in _SCORED and _fits(h, cls, counts)):
             parts.append(_holders(held, view) * float(_SCORED[held.role] * (held.term.weight or 1)))
         if not parts:
             return None
@@ -76,7 +72,8 @@ class InterPodAffinity(Plugin):
         return Changes.ALL if pod.cls.has_terms else Changes.NOTHING
 
     def _has_company(self, cls: PodClass, view: View) -> Array:
-        question = _conjunction(cls.required)
+        # Required affinity counts only pods that satisfy all terms.
+        question = Question(tuple(term.selection for term in cls.required))
         counts = view.table.counts
         labelled: Array = np.logical_and.reduce([view.ids(term.topology) > 0 for term in cls.required])
         # The first pod of a group that wants its own company may start anywhere.
@@ -88,7 +85,3 @@ class InterPodAffinity(Plugin):
     def _refusing(self, cls: PodClass, view: View) -> list[Held]:
         counts = view.table.counts
         return counts.matched("refusing", cls, lambda h: h.role == "anti_required" and _fits(h, cls, counts))
-
-    def _caring(self, cls: PodClass, view: View) -> list[Held]:
-        counts = view.table.counts
-        return counts.matched("caring", cls, lambda h: h.role in _SCORED and _fits(h, cls, counts))

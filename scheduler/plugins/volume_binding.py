@@ -93,7 +93,17 @@ class VolumeBinding(Plugin):
         offered = np.logical_or.reduce([view.none(), *(_reach(volume, view) for volume in self._offers(claim))])
         storage_class = self._class(claim) or {}
         if storage_class.get("provisioner") not in (None, NO_PROVISIONER):
-            offered = offered | _allowed(storage_class, view)
+            topologies = storage_class.get("allowedTopologies") or []  # where the provisioner may make volumes
+            terms = [
+                {
+                    "matchExpressions": [
+                        {"key": e["key"], "operator": "In", "values": e["values"]}
+                        for e in topology.get("matchLabelExpressions") or []
+                    ]
+                }
+                for topology in topologies
+            ]
+            offered = offered | selector_mask({"nodeSelectorTerms": terms}, view) if topologies else ~view.none()
         return Objection(~offered, "node(s) didn't find available persistent volumes to bind")
 
     def _offers(self, claim: Json) -> list[Json]:
@@ -104,20 +114,3 @@ def _reach(volume: Json, view: View) -> Array:
     """The nodes from which a volume can be used."""
     required = (volume["spec"].get("nodeAffinity") or {}).get("required")
     return selector_mask(required, view) if required else np.ones(view.none().shape, dtype=bool)
-
-
-def _allowed(storage_class: Json, view: View) -> Array:
-    """The nodes on which a provisioner may make volumes of a class."""
-    topologies = storage_class.get("allowedTopologies") or []
-    if not topologies:
-        return np.ones(view.none().shape, dtype=bool)
-    terms = [
-        {
-            "matchExpressions": [
-                {"key": e["key"], "operator": "In", "values": e["values"]}
-                for e in topology.get("matchLabelExpressions") or []
-            ]
-        }
-        for topology in topologies
-    ]
-    return selector_mask({"nodeSelectorTerms": terms}, view)

@@ -107,7 +107,8 @@ class Request:
     async def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises BadRequest, UnsupportedMediaType."""
         body = await self.body()
-        value = negotiation.decode(self.header(b"content-type"), body)
+        kind = self.header(b"content-type")
+        value = await negotiation.apart(lambda: negotiation.decode(kind, body), body, kind)
         if not isinstance(value, dict):
             raise BadRequest("the body of the request must be a JSON object")
         return value

@@ -45,7 +45,8 @@ async def read_options(request: Request, call: Call) -> Json:
     body = await request.body()
     options: Json = {}
     if body.strip():
-        options = negotiation.decode(request.header(b"content-type"), body)
+        sent = request.header(b"content-type")
+        options = await negotiation.apart(lambda: negotiation.decode(sent, body), body, sent)
         if not isinstance(options, dict):
             raise BadRequest("DeleteOptions must be a JSON object")
         kind = options.get("kind")

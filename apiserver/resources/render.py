@@ -12,6 +12,7 @@ from apiserver.negotiation import View
 from apiserver.response import Response
 from cluster.cache import Entry
 from cluster.verbs.call import Outcome
+from kube import yamltext
 from kube.registry import Kind, identity
 
 if TYPE_CHECKING:
@@ -55,7 +56,5 @@ def finish(view: View, data: bytes | list[Buffer], status: int = 200, warnings: 
     """The last step: YAML for those who asked for it."""
     pieces: list[Buffer] = [data] if isinstance(data, bytes) else data
     if view.yaml:
-        return Response(
-            negotiation.to_yaml(orjson.loads(b"".join(pieces))), status, negotiation.YAML, warnings=warnings
-        )
+        return Response(yamltext.write(orjson.loads(b"".join(pieces))), status, negotiation.YAML, warnings=warnings)
     return Response([*pieces, b"\n"], status, warnings=warnings)

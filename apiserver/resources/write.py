@@ -80,7 +80,8 @@ def bad_options(request: Request, errors: list[FieldError]) -> Invalid:
 async def body_of(request: Request, call: Call) -> dict[str, Any]:
     """The object in the body; duplicate fields are reported as `fieldValidation` asks. Raises BadRequest."""
     raw = await request.body()
-    obj, problems = schema.parse(raw, request.header(b"content-type"), call.kind.kind)
+    sent = request.header(b"content-type")
+    obj, problems = await negotiation.apart(lambda: schema.parse(raw, sent, call.kind.kind), raw, sent)
     call.warn(schema.strict(call.kind, obj, problems, call.field_validation))
     return obj
 
@@ -126,7 +127,7 @@ async def patch_body(request: Request) -> tuple[str, Any]:
     body = await request.body()
     if content_type != APPLY:
         return content_type, body  # decoded where it is applied, with errors in the words of each type
-    value = negotiation.from_yaml(body)
+    value = await negotiation.apart(lambda: negotiation.from_yaml(body), body, content_type)
     if not isinstance(value, dict):
         raise BadRequest(f"a patch of type {content_type} must be a JSON object")
     return content_type, value

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
 
+from kube import yamltext
 from kube.errors import BadRequest, UnsupportedMediaType
 from kube.schema import duplicates
 
@@ -22,7 +22,10 @@ def parse(raw: bytes, content_type: str, kind: str) -> tuple[dict[str, Any], lis
     """
     media = content_type.split(";", 1)[0].strip().lower()
     if media in ("application/yaml", "application/x-yaml", "text/yaml"):
-        return _object(raw, _yaml(raw, kind), kind), []
+        try:
+            return _object(raw, yamltext.parse(raw), kind), []
+        except yamltext.YamlError as error:
+            raise _unrecognized(kind, str(error), raw) from error
     if media == PROTOBUF:
         from kube import protobuf  # only in processes that are sent such bodies
 
@@ -75,55 +78,3 @@ def json_error(raw: bytes, error: orjson.JSONDecodeError) -> str:
         return "unexpected end of JSON input"
     where = "after top-level value" if "after document" in error.msg else "looking for beginning of value"
     return f"invalid character {rest[0]!r} {where}"
-
-
-def _yaml(raw: bytes, kind: str) -> Any:
-    import yaml
-
-    try:
-        return _plain(yaml.load(raw, _loader()))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {max(mark.line, 1)}: " if mark else ""
-        raise _unrecognized(kind, f"yaml: {line}{getattr(error, 'problem', None) or error}", raw) from error
-    except RecursionError as error:
-        raise BadRequest("the YAML body is nested too deeply") from error
-
-
-_loader_class: Any = None
-
-
-def _loader() -> Any:
-    """A safe loader with the booleans of YAML 1.1 (`y`, `on`) as Go's decoder has them, and times left as text."""
-    global _loader_class
-    if _loader_class is None:
-        import yaml
-
-        class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-            yaml_implicit_resolvers = {
-                first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
-                for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-            }
-
-            bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
-
-        Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:y|Y|n|N)$"), list("yYnN"))
-        _loader_class = Loader
-    return _loader_class
-
-
-def _plain(value: Any) -> Any:
-    """YAML's values as JSON has them: keys are strings, no sets or dates."""
-    if isinstance(value, dict):
-        return {_key(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return value
-
-
-def _key(key: Any) -> str:
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    return key if isinstance(key, str) else str(key)

@@ -119,6 +119,25 @@ def test_yaml_goes_in_and_out(server: Server) -> None:
     assert b"name: from-yaml" in text
 
 
+BOMBS = {
+    "nested": b"metadata: {name: x}\ndata: " + b"[" * 100_000,
+    "nested blocks": b"- " * 50_000,
+    "merged": b"a: &a {" + b",".join(b"k%d: v" % i for i in range(2000)) + b"}\n" + b"b: {<<: *a}\n" * 1500,
+    "aliases": b"a: &a " + b"x" * 20_000 + b"\ndata: [" + b"*a," * 20_000 + b"]",
+    "many values": b"data: [" + b"a," * 700_000 + b"]",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize(("method", "kind"), [("POST", "application/yaml"), ("PATCH", "application/apply-patch+yaml"),
+                                              ("DELETE", "application/yaml")])  # fmt: skip
+def test_yaml_that_would_take_the_server_is_refused(server: Server, method: str, kind: str, bomb: str) -> None:
+    path = CONFIGS if method == "POST" else f"{CONFIGS}/x?fieldManager=m"
+    status, found = server.request(method, path, BOMBS[bomb], Content_Type=kind)
+    assert status == 400 and "yaml: line" in found["message"], found
+    assert server.request("GET", "/readyz")[0] == 200
+
+
 def test_large_answers_are_compressed_for_those_who_ask(server: Server) -> None:
     for i in range(4):
         server.request("POST", CONFIGS, {"metadata": {"name": f"large-{i}"}, "data": {"x": "y" * 60_000}})

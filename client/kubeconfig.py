@@ -43,7 +43,14 @@ class Config:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.client_cert and self.client_key:
-            _load_identity(context, self.client_cert, self.client_key)
+            # OpenSSL's binding loads identities from files only; the file is private and lives for a moment.
+            descriptor, name = tempfile.mkstemp(prefix="client-identity-")
+            try:
+                with os.fdopen(descriptor, "w") as file:
+                    file.write(self.client_cert.rstrip("\n") + "\n" + self.client_key.rstrip("\n") + "\n")
+                context.load_cert_chain(name)
+            finally:
+                os.unlink(name)
         return context
 
     def bearer(self) -> str | None:
@@ -53,24 +60,16 @@ class Config:
         return self.token
 
 
-def _load_identity(context: ssl.SSLContext, cert: str, key: str) -> None:
-    # OpenSSL's binding loads identities from files only; the file is private and lives for a moment.
-    descriptor, name = tempfile.mkstemp(prefix="client-identity-")
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(cert.rstrip("\n") + "\n" + key.rstrip("\n") + "\n")
-        context.load_cert_chain(name)
-    finally:
-        os.unlink(name)
-
-
 def load(path: str | Path | None = None, context: str | None = None) -> Config:
     """The configuration of a kubeconfig's context (the current one by default).
 
     Without `path`: $KUBECONFIG, else ~/.kube/config, else the service account of the pod we run in.
     """
-    file = _locate(path)
-    if file is None:
+    if path:
+        file = Path(path)
+    elif files := environment.KUBECONFIG.get():
+        file = Path(files.split(os.pathsep)[0])
+    elif not (file := Path.home() / ".kube" / "config").exists():
         return in_cluster()
     import yaml  # imported late: only start-up needs it
 
@@ -81,15 +80,6 @@ def load(path: str | Path | None = None, context: str | None = None) -> Config:
     if not isinstance(document, dict):
         raise KubeconfigError(f"{file}: is not a kubeconfig (a mapping with clusters, users and contexts)")
     return _from_document(document, file, context)
-
-
-def _locate(path: str | Path | None) -> Path | None:
-    if path:
-        return Path(path)
-    if files := environment.KUBECONFIG.get():
-        return Path(files.split(os.pathsep)[0])
-    home = Path.home() / ".kube" / "config"
-    return home if home.exists() else None
 
 
 def in_cluster() -> Config:

@@ -77,15 +77,12 @@ class Reflector:
                     await self._list()
                 await self._watch()
             except ApiStatusError as error:
-                await self._after_refusal(error)
+                if error.gone:
+                    log.info("%s: version %s is gone, listing again", self._path, self.version)
+                    self.version = ""
+                await self._pause(str(error), error.retry_after)
             except self._failures as error:
                 await self._pause(repr(error))
-
-    async def _after_refusal(self, error: ApiStatusError) -> None:
-        if error.gone:
-            log.info("%s: version %s is gone, listing again", self._path, self.version)
-            self.version = ""
-        await self._pause(str(error), error.retry_after)
 
     async def _pause(self, why: str, at_least: float | None = None) -> None:
         delay = max(self._backoff.delay(), at_least or 0.0)

@@ -43,7 +43,11 @@ def migrate(at: Installation) -> None:
 
     Raises Refused with the database's own words.
     """
-    stamp, path = _migrations_stamp(), at.path / "migrated"
+    files = sorted(path for app in MIGRATED_APPS for path in (ROOT / app / "migrations").glob("*.py"))
+    digest = hashlib.blake2b(digest_size=16)
+    for file in [*files, ROOT / "requirements.txt"]:
+        digest.update(f"{file.relative_to(ROOT)}".encode() + file.read_bytes())
+    stamp, path = digest.hexdigest(), at.path / "migrated"
     if path.exists() and path.read_text() == stamp and not environment.DATABASE_URL.given:
         return
     done = subprocess.run(
@@ -68,14 +72,6 @@ def condense_definitions(at: Installation) -> None:
 
     environment.VAR.put(at.var)
     definitions.prepare()
-
-
-def _migrations_stamp() -> str:
-    files = sorted(path for app in MIGRATED_APPS for path in (ROOT / app / "migrations").glob("*.py"))
-    digest = hashlib.blake2b(digest_size=16)
-    for path in [*files, ROOT / "requirements.txt"]:
-        digest.update(f"{path.relative_to(ROOT)}".encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def kubeconfig_path(var: Path) -> Path:

@@ -23,9 +23,19 @@ def down(var: Path, quiet: bool = False) -> int:
     """Stop the supervisor with its processes, then the pods' processes. Nothing of the state is lost."""
     pid = preflight.running(var)
     if pid is not None:
-        _stop_together(var)
+        # All but Redis, which the others need to end well, are asked at once: the supervisor itself asks one after another.
+        try:
+            for process in supervisor(var).getAllProcessInfo():
+                if process["name"] != "redis" and process["statename"] == "RUNNING":
+                    supervisor(var).stopProcess(process["name"], False)
+        except (OSError, Fault):  # it is ending already: then it asks them
+            pass
         os.kill(pid, signal.SIGTERM)
-        _wait(pid, var)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while preflight.running(var) == pid and not _ended(pid):
+            if time.monotonic() > deadline:
+                raise Refused(f"the supervisor (process {pid}) did not end within {STOP_TIMEOUT:.0f} s; see {var}/log")
+            time.sleep(0.05)
     left = orphans.end(var)
     if pid is None and not quiet:
         print(
@@ -44,24 +54,6 @@ def down(var: Path, quiet: bool = False) -> int:
     if pid is not None and not quiet:
         print("Stopped.")
     return 0
-
-
-def _stop_together(var: Path) -> None:
-    """Ask all but Redis, which the others need to end well, at once: by itself the supervisor asks one after another."""
-    try:
-        for process in supervisor(var).getAllProcessInfo():
-            if process["name"] != "redis" and process["statename"] == "RUNNING":
-                supervisor(var).stopProcess(process["name"], False)
-    except (OSError, Fault):  # it is ending already: then it asks them
-        return
-
-
-def _wait(pid: int, var: Path) -> None:
-    deadline = time.monotonic() + STOP_TIMEOUT
-    while preflight.running(var) == pid and not _ended(pid):
-        if time.monotonic() > deadline:
-            raise Refused(f"the supervisor (process {pid}) did not end within {STOP_TIMEOUT:.0f} s; see {var}/log")
-        time.sleep(0.05)
 
 
 def _ended(pid: int) -> bool:

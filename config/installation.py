@@ -128,19 +128,16 @@ def load(var: Path, port: int, api_port: int) -> Installation:
                 f"end that first, with make down VAR={other}"
             )
     else:
-        slot = _free_slot(var, privileged)
+        # It follows from the folder's name, so that it is stable; the next one where a cluster that runs has it.
+        first, taken = zlib.crc32(str(var).encode()) % SLOTS, slots_taken(var, privileged)
+        free = (slot for step in range(SLOTS) if (slot := (first + step) % SLOTS) not in taken)
+        if (slot := next(free, None)) is None:
+            raise ValueError(
+                f"{SLOTS} clusters run on this machine, and there are address ranges for no more: end one first"
+            )
     made = Installation(str(var), port, api_port, beside(api_port, "kubelet"), slot, node_name(), privileged, database)
     path.write_text(json.dumps(asdict(made), indent=2) + "\n")
     return made
-
-
-def _free_slot(var: Path, privileged: bool) -> int:
-    """The slot that follows from the folder's name, so that it is stable; the next one where a cluster that runs has it."""
-    first, taken = zlib.crc32(str(var).encode()) % SLOTS, slots_taken(var, privileged)
-    for step in range(SLOTS):
-        if (slot := (first + step) % SLOTS) not in taken:
-            return slot
-    raise ValueError(f"{SLOTS} clusters run on this machine, and there are address ranges for no more: end one first")
 
 
 def slots_taken(var: Path, privileged: bool) -> dict[int, Path]:

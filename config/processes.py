@@ -63,94 +63,53 @@ def processes(at: Installation) -> list[Process]:
 
 def _known(at: Installation) -> list[Process]:
     python, run = sys.executable, at.path / "run"
-    addresses = "127.0.0.1" if at.node_address == "127.0.0.1" else f"127.0.0.1,{at.node_address}"
+    redis = {
+        "port": "0",
+        "unixsocket": f"{run}/redis.sock",
+        "unixsocketperm": "700",
+        "dir": str(run),
+        "daemonize": "no",
+    }
+    redis |= {"save": "", "appendonly": "no", "maxmemory": "256mb", "maxmemory-policy": "noeviction"}
+    apiserver = {
+        "address": "127.0.0.1" if at.node_address == "127.0.0.1" else f"127.0.0.1,{at.node_address}",
+        "port": str(at.api_port),
+    }
+    node = {
+        "node-name": at.node,
+        "pod-cidr": at.node_pod_cidr,
+        "service-cidr": at.service_cidr,
+        "tls-cert": f"{at.path}/pki/kubelet.crt",
+        "tls-key": f"{at.path}/pki/kubelet.key",
+    }
+    kubelet = node | {
+        "kubeconfig": f"{at.path}/kubelet/kubeconfig",
+        "root-dir": f"{at.path}/kubelet",
+        "address": at.node_address,
+        "port": str(at.kubelet_port),
+        "client-ca": f"{at.path}/pki/ca.crt",
+        # A resolv.conf cannot name a port: where DNS has no port 53, pods use the machine's servers.
+        **({"cluster-dns": at.dns_address} if dns_port() == 53 else {}),
+    }
+    kubeproxy = node | {
+        "kubeconfig": f"{at.path}/kubeproxy/kubeconfig",
+        "mode": "auto",
+        "pod-cidr": at.pod_cidr,
+        "state-dir": f"{at.path}/kubeproxy",
+        "metrics-port": str(beside(at.api_port, "kubeproxy")),
+        "metrics-address": at.node_address,
+    }
     return [
-        Process(
-            "redis",
-            (
-                redis_server(),
-                "--port",
-                "0",
-                "--unixsocket",
-                f"{run}/redis.sock",
-                "--unixsocketperm",
-                "700",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--dir",
-                str(run),
-                "--maxmemory",
-                "256mb",
-                "--maxmemory-policy",
-                "noeviction",
-                "--daemonize",
-                "no",
-            ),
-        ),
-        Process("apiserver", (python, "-m", "apiserver", "--address", addresses, "--port", str(at.api_port))),
+        Process("redis", (redis_server(), *_options(redis))),
+        Process("apiserver", (python, "-m", "apiserver", *_options(apiserver))),
         *(Process(role, (python, "-m", "config.worker", *worker_options(role)), stop=8) for role in SERVICES),
-        Process(
-            "kubelet",
-            (
-                python,
-                "-m",
-                "kubelet",
-                "--kubeconfig",
-                f"{at.path}/kubelet/kubeconfig",
-                "--root-dir",
-                f"{at.path}/kubelet",
-                "--node-name",
-                at.node,
-                "--address",
-                at.node_address,
-                "--port",
-                str(at.kubelet_port),
-                "--pod-cidr",
-                at.node_pod_cidr,
-                "--service-cidr",
-                at.service_cidr,
-                # A resolv.conf cannot name a port: where DNS has no port 53, pods use the machine's servers.
-                *(("--cluster-dns", at.dns_address) if dns_port() == 53 else ()),
-                "--tls-cert",
-                f"{at.path}/pki/kubelet.crt",
-                "--tls-key",
-                f"{at.path}/pki/kubelet.key",
-                "--client-ca",
-                f"{at.path}/pki/ca.crt",
-            ),
-            stop=8,
-        ),
-        Process(
-            "kubeproxy",
-            (
-                python,
-                "-m",
-                "kubeproxy",
-                "--kubeconfig",
-                f"{at.path}/kubeproxy/kubeconfig",
-                "--mode",
-                "auto",
-                "--service-cidr",
-                at.service_cidr,
-                "--pod-cidr",
-                at.pod_cidr,
-                "--node-name",
-                at.node,
-                "--state-dir",
-                f"{at.path}/kubeproxy",
-                "--metrics-port",
-                str(beside(at.api_port, "kubeproxy")),
-                "--metrics-address",
-                at.node_address,
-                "--tls-cert",
-                f"{at.path}/pki/kubelet.crt",
-                "--tls-key",
-                f"{at.path}/pki/kubelet.key",
-            ),
-        ),
+        Process("kubelet", (python, "-m", "kubelet", *_options(kubelet)), stop=8),
+        Process("kubeproxy", (python, "-m", "kubeproxy", *_options(kubeproxy))),
     ]
+
+
+def _options(values: dict[str, str]) -> list[str]:
+    return [word for name, value in values.items() for word in (f"--{name}", value)]
 
 
 def supervisor_config(at: Installation) -> str:

@@ -23,6 +23,7 @@ log = logging.getLogger("logs")
 
 def pages(options: argparse.Namespace, config: Config | None) -> Pages:
     """The store that was chosen, behind its pages. Raises OSError or ValueError."""
+    # Only what was chosen is imported: tantivy takes more memory than the rest of a store that keeps no lines.
     if options.store == ELASTICSEARCH:
         from logs.search.elastic import Elastic
 

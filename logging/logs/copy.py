@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
+
 import environment
+from logs.elastic.store import Elasticsearch
 from logs.index.backend import Embedded
 from logs.index.parts import Bounds, Full, Parts
 from logs.index.writer import Writer
@@ -21,6 +24,7 @@ from logs.query import QueryError, moments, parse
 from logs.record import Document, Result, Unavailable
 from logs.search import backend
 from logs.search.backend import MAX_LIMIT, Asked, Backend, Place
+from logs.search.elastic import Elastic
 from web.client import HttpSession
 
 WAIT = 5.0  # seconds until a store that refuses is asked again
@@ -39,8 +43,6 @@ class Opened(NamedTuple):
 def opened(place: str) -> Opened:
     """Of a folder or an address. Raises OSError, ValueError."""
     if place.startswith(("http://", "https://")):
-        from logs.search.elastic import Elastic
-
         words = environment.LOG_STORE_AUTHORIZATION.get()
         return Opened(
             Elastic.at(place), HttpSession(place, (lambda: {"Authorization": words}) if words else dict, again=True)
@@ -82,10 +84,6 @@ async def _write(target: Opened, lines: Sequence[bytes]) -> list[Result]:
 
 
 async def _post(server: HttpSession, lines: Sequence[bytes]) -> list[Result]:
-    import orjson
-
-    from logs.elastic.store import Elasticsearch
-
     documents = []
     for line in lines:
         found = orjson.loads(line)

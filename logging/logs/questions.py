@@ -84,22 +84,16 @@ class Question:
     def asked(self) -> Asked:
         """Query, filters, scope and time."""
         low, high = self._moment("from", 0), self._moment("to", LAST)
-        return Asked(both(self._tree(), *self._filters(), self.scope()), low, max(low, high))
-
-    def _tree(self) -> Node:
         try:
-            return parse(self.text("query"), self.now)
+            tree = parse(self.text("query"), self.now)
         except QueryError as error:
             raise BadQuery(error) from error
-
-    def _filters(self) -> list[Node]:
-        """`namespaces`: only of these, beside the query."""
-        value = self.body.get("namespaces")
-        if value is None:
-            return []
-        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        # `namespaces`: only of these, beside the query.
+        names = self.body.get("namespaces")
+        if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
             raise Refusal(400, "namespaces: a list of names is needed")
-        return [AnyOf(fields.NAMESPACE, tuple(value[: scope.MAX_NAMESPACES]))] if value else []
+        only = [AnyOf(fields.NAMESPACE, tuple(names[: scope.MAX_NAMESPACES]))] if names else []
+        return Asked(both(tree, *only, self.scope()), low, max(low, high))
 
     def scope(self) -> Node:
         try:
@@ -151,10 +145,8 @@ class Question:
             value: Any = line.get("source") if field is fields.SOURCE else kubernetes.get(field.path.rpartition(".")[2])
             if isinstance(value, str) and value:
                 same.append(AnyOf(field, (value,)))
-        return And((*same, self.scope())), Place(self._line_time(line), str(line.get("_id", "")))
-
-    def _line_time(self, line: dict[str, Any]) -> int:
         try:
-            return moments.nanoseconds(str(line.get("@timestamp")))
+            at = moments.nanoseconds(str(line.get("@timestamp")))
         except ValueError as error:
             raise Refusal(400, f"line.@timestamp: {error}") from error
+        return And((*same, self.scope())), Place(at, str(line.get("_id", "")))

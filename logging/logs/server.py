@@ -17,6 +17,7 @@ import asyncio
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -134,7 +135,7 @@ class Pages:
         if order not in ("newest", "oldest"):
             raise Refusal(400, "order: newest or oldest is needed")
         page = await self._backend.search(question.asked(), question.limit(), order == "newest", question.after())
-        return {"lines": fragments(page.lines), "next": _next(page)}
+        return {"lines": fragments(page.lines), "next": page.next and [clock.stamp_nano(page.next.time), page.next.id]}
 
     async def _histogram(self, question: Question) -> object:
         asked = question.asked()
@@ -185,7 +186,8 @@ class Pages:
                     yield orjson.dumps({"error": str(error)}) + b"\n"
                 yield orjson.dumps({"lines": fragments(lines)} if lines else {"beat": True}) + b"\n"
                 if len(lines) < MAX_LIMIT:
-                    await _wait(arrived)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(arrived.wait(), BEAT)
         finally:
             self._tally.following -= 1
 
@@ -236,13 +238,6 @@ class Pages:
         )
 
 
-async def _wait(arrived: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(arrived.wait(), BEAT)
-    except TimeoutError:
-        return
-
-
 def problem(refusal: Refusal) -> Answer:
     """`{"error": "…"}`."""
     return Answer(refusal.status, JSON, orjson.dumps({"error": str(refusal)}), refusal.headers)
@@ -251,10 +246,6 @@ def problem(refusal: Refusal) -> Answer:
 def wrong(error: BadQuery) -> Answer:
     """A query that cannot be read, with the place of what is wrong."""
     return Answer(400, JSON, orjson.dumps({"error": str(error), "column": error.column, "length": error.length}))
-
-
-def _next(page: Page) -> list[str] | None:
-    return [clock.stamp_nano(page.next.time), page.next.id] if page.next else None
 
 
 def fragments(lines: list[bytes]) -> list[orjson.Fragment]:

@@ -42,7 +42,13 @@ class Elasticsearch:
         """Each document under its id with op_type create: one that is there already is a success."""
         await self._prepare()
         answer = await self._ask("POST", _FILTER, encode(batch), _NDJSON)
-        _accepted(answer)
+        if answer.status >= 300:
+            after = answer.headers.get("retry-after", "")
+            raise Unavailable(
+                f"Elasticsearch answered {answer.status}: {_words(answer)}",
+                float(after) if after.isdigit() else None,
+                too_large=answer.status in _TOO_MUCH,
+            )
         decoded = orjson.loads(answer.body)
         if not decoded["errors"]:
             return [OK] * len(batch)
@@ -77,33 +83,21 @@ def encode(batch: Sequence[Document]) -> bytes:
     """The body of a bulk request."""
     parts: list[bytes] = []
     for document in batch:
+        body = document.body
+        # What `fields.status:>=500` is found by.
+        numbers = [text for key, value in pairs(orjson.loads(body)) if (text := number(key, value))]
+        if numbers:
+            body = body[:-1] + b',"%b":%b}' % (NUMBERS.encode(), orjson.dumps(numbers))
         parts += (
             b'{"create":{"_index":"',
             f"{PREFIX}{document.day}".encode(),
             b'","_id":"',
             document.id.encode(),
             b'"}}\n',
-            _with_numbers(document.body),
+            body,
             b"\n",
         )
     return b"".join(parts)
-
-
-def _with_numbers(body: bytes) -> bytes:
-    """A document's body, with what `fields.status:>=500` is found by."""
-    numbers = [text for key, value in pairs(orjson.loads(body)) if (text := number(key, value))]
-    return body[:-1] + b',"%b":%b}' % (NUMBERS.encode(), orjson.dumps(numbers)) if numbers else body
-
-
-def _accepted(answer: Response) -> None:
-    if answer.status < 300:
-        return
-    after = answer.headers.get("retry-after", "")
-    raise Unavailable(
-        f"Elasticsearch answered {answer.status}: {_words(answer)}",
-        float(after) if after.isdigit() else None,
-        too_large=answer.status in _TOO_MUCH,
-    )
 
 
 def _words(answer: Response) -> str:

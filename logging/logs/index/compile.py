@@ -25,7 +25,9 @@ class Compiler:
             case All():
                 return Query.all_query()
             case And(parts):
-                return Query.boolean_query(self._parts(parts))
+                wanted = [(Occur.Must, self.compile(part)) for part in parts if not isinstance(part, Not)]
+                unwanted = [(Occur.MustNot, self.compile(part.part)) for part in parts if isinstance(part, Not)]
+                return Query.boolean_query([*(wanted or [(Occur.Must, Query.all_query())]), *unwanted])
             case Or(parts):
                 return (
                     Query.boolean_query([(Occur.Should, self.compile(part)) for part in parts])
@@ -39,16 +41,13 @@ class Compiler:
             case AnyOf(field, values):
                 return self._any_of(field, values)
             case Glob(field, pattern):
-                return self._glob(field, pattern)
+                if field.kind == "pair":
+                    return self._regex("pairs", literal(beginning(field)) + regex(pattern))
+                return self._regex("message" if field.kind == "text" else _column(field), regex(pattern))
             case Exists(field):
                 return self._exists(field)
             case Range():
                 return self._range(node)
-
-    def _parts(self, parts: tuple[Node, ...]) -> list[tuple[Occur, Query]]:
-        wanted = [(Occur.Must, self.compile(part)) for part in parts if not isinstance(part, Not)]
-        unwanted = [(Occur.MustNot, self.compile(part.part)) for part in parts if isinstance(part, Not)]
-        return (wanted or [(Occur.Must, Query.all_query())]) + unwanted
 
     def _words(self, text: str) -> Query:
         words = self._analyzer.analyze(text)
@@ -65,11 +64,6 @@ class Compiler:
         if len(values) == 1:
             return Query.term_query(self._schema, name, values[0])
         return Query.term_set_query(self._schema, name, list(values)) if values else Query.empty_query()
-
-    def _glob(self, field: fields.Field, pattern: str) -> Query:
-        if field.kind == "pair":
-            return self._regex("pairs", literal(beginning(field)) + regex(pattern))
-        return self._regex("message" if field.kind == "text" else _column(field), regex(pattern))
 
     def _exists(self, field: fields.Field) -> Query:
         if field.kind == "pair":

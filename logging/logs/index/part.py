@@ -117,7 +117,8 @@ class Part:
         if after is not None:
             tied = self._tied(searcher, query, after.time, newest_first)
             found = [row for row in tied if (row[0].id < after.id if newest_first else row[0].id > after.id)]
-            query = self._limited(query, after.time, newest_first)
+            bounds = (None, after.time - 1) if newest_first else (after.time + 1, None)
+            query = query.and_must_match(Query.range_query(self._schema, "time", FieldType.Integer, *bounds))
         if len(found) < limit:
             found += self._ordered(searcher, query, limit - len(found), newest_first)
         return found[:limit]
@@ -141,10 +142,6 @@ class Part:
         return sorted(
             (_row(searcher, time, address) for time, address in hits), key=lambda row: row[0], reverse=newest_first
         )
-
-    def _limited(self, query: Query, time: int, newest_first: bool) -> Query:
-        bounds = (None, time - 1) if newest_first else (time + 1, None)
-        return query.and_must_match(Query.range_query(self._schema, "time", FieldType.Integer, *bounds))
 
     def arrived(self, query: Query, mark: int, until: int, limit: int) -> list[tuple[int, bytes]]:
         """The first lines that came after `mark` and up to `until`, in the order in which they came."""

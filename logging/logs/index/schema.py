@@ -71,35 +71,28 @@ def document(line: bytes) -> tuple[str, int, tantivy.Document]:
     name = found.get("_id")
     if not isinstance(name, str) or not 0 < len(name) <= 64:
         raise BadDocument("_id: 1 to 64 characters are needed")
-    nanos = _time(found)
+    written = found.get("@timestamp")
+    try:
+        if not isinstance(written, str) or not written[:2].isdigit():
+            raise ValueError(f"{str(written)[:40]!r} is no time: RFC 3339 in UTC with nine digits is needed")
+        nanos = moments.nanoseconds(written)
+    except ValueError as error:
+        raise BadDocument(f"@timestamp: {error}") from error
+    message = found.get("message", "")
+    if not isinstance(message, str) or len(message) > MAX_MESSAGE:
+        raise BadDocument(f"message: a text of at most {MAX_MESSAGE} characters is needed")
     entry = tantivy.Document()
     entry.add_text("id", name)
     entry.add_integer("time", nanos)
     entry.add_integer("ms", nanos // 1_000_000)
-    _add_message(entry, found)
+    entry.add_text("message", message)
     _add_columns(entry, found)
-    _add_pairs(entry, found)
+    for key, value in pairs(found):
+        entry.add_text("pairs", f"{key}={value}")
+        if text := number(key, value):
+            entry.add_text("numbers", text)
     entry.add_bytes("body", line if line.startswith(b'{"_id":"') else orjson.dumps({"_id": name, **found}))
     return name, nanos, entry
-
-
-def _time(found: Mapping[str, Any]) -> int:
-    written = found.get("@timestamp")
-    try:
-        return moments.nanoseconds(written) if isinstance(written, str) and written[:2].isdigit() else _no_time(written)
-    except ValueError as error:
-        raise BadDocument(f"@timestamp: {error}") from error
-
-
-def _no_time(written: object) -> int:
-    raise ValueError(f"{str(written)[:40]!r} is no time: RFC 3339 in UTC with nine digits is needed")
-
-
-def _add_message(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
-    message = found.get("message", "")
-    if not isinstance(message, str) or len(message) > MAX_MESSAGE:
-        raise BadDocument(f"message: a text of at most {MAX_MESSAGE} characters is needed")
-    entry.add_text("message", message)
 
 
 def _add_columns(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
@@ -114,10 +107,3 @@ def _add_columns(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
             value = holder.get(key)
             if value and isinstance(value, str) and len(value) <= MAX_VALUE:
                 entry.add_text(name, value)
-
-
-def _add_pairs(entry: tantivy.Document, found: Mapping[str, Any]) -> None:
-    for key, value in pairs(found):
-        entry.add_text("pairs", f"{key}={value}")
-        if text := number(key, value):
-            entry.add_text("numbers", text)

@@ -132,7 +132,11 @@ class Writer:
             self.failed += 1
             if not isinstance(error, Full):
                 log.exception("a commit failed")
-            self._undo(touched)
+            for part in touched:
+                try:
+                    part.rollback()
+                except Exception:
+                    log.exception("%s could not be taken back", part.folder)
             refusal = error if isinstance(error, Full) else Full(f"the lines cannot be written: {error}")
             for batch in batches:
                 batch.answer(refusal)
@@ -144,13 +148,6 @@ class Writer:
         for batch, found in zip(batches, results, strict=True):
             batch.answer(found)
         self.committed()
-
-    def _undo(self, touched: set[Part]) -> None:
-        for part in touched:
-            try:
-                part.rollback()
-            except Exception:
-                log.exception("%s could not be taken back", part.folder)
 
     def _add(self, lines: Sequence[bytes], touched: set[Part]) -> list[Result]:
         results, wanted = [OK] * len(lines), dict[str, list[Entry]]()
@@ -167,19 +164,15 @@ class Writer:
         for day, entries in wanted.items():
             *full, taking = self.parts.of_day(day)
             touched.add(taking)
-            self._add_to(taking, full, entries)
+            for name, nanos, entry in entries:  # each once, whichever part of its day has it
+                if taking.holds(name, nanos) or any(part.holds(name, nanos) for part in full):
+                    self.known += 1
+                    continue
+                self._seq += 1
+                entry.add_unsigned("seq", self._seq)
+                taking.add(name, nanos, entry)
+                self.added += 1
         return results
-
-    def _add_to(self, taking: Part, full: Sequence[Part], entries: Sequence[Entry]) -> None:
-        """Each line once, whichever part of its day has it."""
-        for name, nanos, entry in entries:
-            if taking.holds(name, nanos) or any(part.holds(name, nanos) for part in full):
-                self.known += 1
-                continue
-            self._seq += 1
-            entry.add_unsigned("seq", self._seq)
-            taking.add(name, nanos, entry)
-            self.added += 1
 
     def _care(self) -> None:
         if time.monotonic() - self._swept < SWEEP:

@@ -35,9 +35,23 @@ def escaped(text: str) -> str:
 
 
 def phrase(field: Field, raw: Raw) -> Node:
+    """The whole value, or words that follow each other in a message."""
     if field.kind == "text":
-        return _words(raw)
-    return _equal(field, raw)
+        if not re.search(r"\w", raw.text):
+            raise QueryError(
+                f"no word in {raw.text!r}: only letters, digits and _ are searched for", raw.column, raw.length
+            )
+        return Words(raw.text)
+    if field.kind == "time":
+        raise QueryError(
+            "a time is compared: write time:>=2026-11-21T06:00:00Z, or [from TO until]", raw.column, raw.length
+        )
+    if field.kind == "level":
+        return AnyOf(field, (_level(raw),))
+    if field is WORKLOAD and "/" in raw.text:
+        kind, _, name = raw.text.partition("/")
+        return And((AnyOf(WORKLOAD_KIND, (kind,)), AnyOf(WORKLOAD, (name,))))
+    return AnyOf(field, (raw.text,))
 
 
 def word(field: Field, raw: Raw) -> Node:
@@ -56,27 +70,6 @@ def word(field: Field, raw: Raw) -> Node:
             raw.length,
         )
     return Glob(field, raw.glob.lower() if field.kind == "text" else raw.glob)
-
-
-def _words(raw: Raw) -> Node:
-    if not re.search(r"\w", raw.text):
-        raise QueryError(
-            f"no word in {raw.text!r}: only letters, digits and _ are searched for", raw.column, raw.length
-        )
-    return Words(raw.text)
-
-
-def _equal(field: Field, raw: Raw) -> Node:
-    if field.kind == "time":
-        raise QueryError(
-            "a time is compared: write time:>=2026-11-21T06:00:00Z, or [from TO until]", raw.column, raw.length
-        )
-    if field.kind == "level":
-        return AnyOf(field, (_level(raw),))
-    if field is WORKLOAD and "/" in raw.text:
-        kind, _, name = raw.text.partition("/")
-        return And((AnyOf(WORKLOAD_KIND, (kind,)), AnyOf(WORKLOAD, (name,))))
-    return AnyOf(field, (raw.text,))
 
 
 def _level(raw: Raw) -> str:
@@ -104,7 +97,10 @@ def ranged(field: Field, low: Raw, high: Raw, with_low: bool, with_high: bool, n
 
 def _range(field: Field, low: Raw | None, high: Raw | None, with_low: bool, with_high: bool, now: int | None) -> Node:
     if field.kind == "level":
-        return _levels(low, high, with_low, with_high)
+        first = LEVELS.index(_level(low)) + (not with_low) if low else 0
+        last = LEVELS.index(_level(high)) - (not with_high) if high else len(LEVELS) - 1
+        chosen = LEVELS[first : last + 1]
+        return AnyOf(LEVEL, chosen) if chosen else Or(())
     if field.kind not in ("time", "pair"):
         raw = low or high
         raise QueryError(
@@ -126,10 +122,3 @@ def _bound(field: Field, raw: Raw | None, now: int | None) -> float | None:
     if not NUMBER.fullmatch(raw.text):
         raise QueryError(f"{raw.text!r} is no number, and only numbers have an order here", raw.column, raw.length)
     return float(raw.text)
-
-
-def _levels(low: Raw | None, high: Raw | None, with_low: bool, with_high: bool) -> Node:
-    first = LEVELS.index(_level(low)) + (not with_low) if low else 0
-    last = LEVELS.index(_level(high)) - (not with_high) if high else len(LEVELS) - 1
-    chosen = LEVELS[first : last + 1]
-    return AnyOf(LEVEL, chosen) if chosen else Or(())

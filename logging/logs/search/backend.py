@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from logs.pairs import at, leaves
 from logs.query import fields
 from logs.query.nodes import Node, Range, both
 
@@ -93,10 +95,6 @@ def page_of(rows: Sequence[tuple[Place, bytes]], limit: int) -> Page:
 
 def count_values(documents: Sequence[Any], field: fields.Field, limit: int) -> Top:
     """Top values of a label or JSON field in decoded documents."""
-    from collections import Counter
-
-    from logs.pairs import at, leaves
-
     counts: Counter[str] = Counter()
     for found in documents:
         counts.update({value for key, value in leaves(at(found, field.path)) if key == field.key})

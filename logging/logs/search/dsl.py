@@ -73,7 +73,11 @@ class Compiler:
     def _range(self, node: Range) -> Json:
         low, high = ("gte" if node.with_low else "gt"), ("lte" if node.with_high else "lt")
         if node.field is fields.TIME:
-            bounds = {name: _moment(bound) for name, bound in ((low, node.low), (high, node.high)) if bound is not None}
+            bounds = {
+                name: clock.stamp_nano(max(0, min(NEWEST, int(bound))))
+                for name, bound in ((low, node.low), (high, node.high))
+                if bound is not None
+            }
             return {"range": {"@timestamp": {**bounds, "format": "strict_date_optional_time_nanos"}}}
         first = sortable(float("-inf") if node.low is None else node.low)
         last = sortable(float("inf") if node.high is None else node.high)
@@ -83,10 +87,6 @@ class Compiler:
 
 def _wildcard(name: str, pattern: str) -> Json:
     return {"wildcard": {name: {"value": pattern}}}
-
-
-def _moment(nanos: float) -> str:
-    return clock.stamp_nano(max(0, min(NEWEST, int(nanos))))
 
 
 def path(field: fields.Field) -> str:

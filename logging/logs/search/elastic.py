@@ -60,7 +60,9 @@ class Elastic:
         self._answered = True
         found: Json = orjson.loads(answer.body)
         if found.get("timed_out") or (found.get("_shards") or {}).get("failed"):
-            raise Unavailable("Elasticsearch could not search all of the lines: " + _failure(found))
+            failures = (found.get("_shards") or {}).get("failures") or []
+            why = str(failures[0].get("reason", {}).get("reason"))[:500] if failures else "it took too long"
+            raise Unavailable(f"Elasticsearch could not search all of the lines: {why}")
         return found
 
     async def _search(self, node: Node, body: Json) -> Json:
@@ -108,7 +110,13 @@ class Elastic:
     async def _rows(self, node: Node, limit: int, newest_first: bool) -> list[Row]:
         order = {"@timestamp": {"order": "desc" if newest_first else "asc", "unmapped_type": "date_nanos"}}
         found = await self._search(node, {"size": limit, "sort": [order]})
-        return [_row(hit) for hit in found["hits"]["hits"]]
+        rows: list[Row] = []
+        for hit in found["hits"]["hits"]:
+            source = hit["_source"]
+            source.pop(NUMBERS, None)
+            line = orjson.dumps({"_id": hit["_id"], **source})
+            rows.append((Place(moments.nanoseconds(source["@timestamp"]), hit["_id"]), line))
+        return rows
 
     # -- counts --------------------------------------------------------------------------------------------------------
 
@@ -176,12 +184,6 @@ class Elastic:
         self._server.close()
 
 
-def _row(hit: Json) -> Row:
-    source = hit["_source"]
-    source.pop(NUMBERS, None)
-    return Place(moments.nanoseconds(source["@timestamp"]), hit["_id"]), orjson.dumps({"_id": hit["_id"], **source})
-
-
 def _buckets(found: Json, name: str) -> list[Json]:
     # Without an index there are no aggregations.
     buckets: list[Json] = ((found.get("aggregations") or {}).get(name) or {}).get("buckets") or []
@@ -195,8 +197,3 @@ def _reason(body: bytes) -> str:
         return body[:300].decode("utf-8", "replace")
     causes = (error.get("root_cause") or [error]) if isinstance(error, dict) else [{"reason": error}]
     return str(causes[0].get("reason"))[:500]
-
-
-def _failure(found: Json) -> str:
-    failures = (found.get("_shards") or {}).get("failures") or []
-    return str(failures[0].get("reason", {}).get("reason"))[:500] if failures else "it took too long"

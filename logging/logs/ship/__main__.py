@@ -52,10 +52,11 @@ class Program:
         self._positions = Positions(options.state_dir)
         self._api = Client(config, connections=2, user_agent="binnacle-log-shipper") if config else None
         self._sender = Sender(self._store(), DeadLetters(options.state_dir), self._metrics, self._positions.save)
-        self._pods = Pods(self._api, options.node, self._redescribe) if self._api else None
+        self._pods = Pods(self._api, options.node, lambda uid: self._agent.redescribe(uid)) if self._api else None
         self._agent = Agent(self._find, self._describe, self._positions, self._sender, self._metrics)
 
     def _store(self) -> Store:
+        # Only what was chosen is imported: this process is on every node.
         if self._options.store == "embedded":
             from logs.ship.ingest import Ingest
 
@@ -83,7 +84,7 @@ class Program:
 
     def _describe(self, where: Where, alone: bool) -> Origin | None:
         if self._pods is not None:
-            return self._pods.describe(where, (alone and self._pods.synced) or self._late())
+            return self._pods.describe(where, (alone and self._pods.synced) or time.monotonic() - self._started > SYNC)
         known = {
             "namespace": where.namespace,
             "pod": where.pod,
@@ -92,12 +93,6 @@ class Program:
             "node": self._options.node,
         }
         return Origin(where.source, known)
-
-    def _late(self) -> bool:
-        return time.monotonic() - self._started > SYNC
-
-    def _redescribe(self, uid: str) -> None:
-        self._agent.redescribe(uid)
 
     # -- pages
 
@@ -148,20 +143,18 @@ class Program:
         yield self._settle()
         if self._pods is not None:
             yield self._pods.run()
-        if self._api is not None and self._has_events():
+        events = self._options.events
+        if events == "auto":  # by the node that has the API server
+            here = any((folder / "apiserver.log").exists() for folder in self._options.programs_dir)
+            events = "always" if here else "never"
+        if self._api is not None and events == "always":
             yield Events(self._api, self._positions.get(KEY), self._agent.add).run()
         if self._options.store == "elasticsearch":
-            from logs.elastic.retention import keep_swept
+            from logs.elastic.retention import keep_swept  # likewise
 
             yield keep_swept(
                 _server(self._options.elasticsearch), self._options.retention_days, self._options.retention_size
             )
-
-    def _has_events(self) -> bool:
-        return self._options.events == "always" or (
-            self._options.events == "auto"
-            and any((folder / "apiserver.log").exists() for folder in self._options.programs_dir)
-        )
 
     async def _settle(self) -> None:
         """What is in memory now stays there: the collector need not look at it again."""

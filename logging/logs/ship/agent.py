@@ -134,7 +134,11 @@ class Agent:
         if documents:
             self.add(documents)
         if one.series.gone:
-            self._end(where.path, one)
+            log.debug("%s is gone, all of it is read", where.path)
+            self._count_losses(one)
+            one.close()
+            del self._logs[where.path], self._seen[where.path]
+            self._ended[where.path] = None
         return bool(documents) or one.lines > before
 
     def add(self, documents: list[Document], positions: Mapping[str, Position] | None = None) -> None:
@@ -144,13 +148,6 @@ class Agent:
         self._documents += documents
         self._size += sum(len(document.body) for document in documents)
         self._extra.update(positions or {})
-
-    def _end(self, path: str, one: Log) -> None:
-        log.debug("%s is gone, all of it is read", path)
-        self._count_losses(one)
-        one.close()
-        del self._logs[path], self._seen[path]
-        self._ended[path] = None
 
     def _count_losses(self, one: Log) -> None:
         series = one.series

@@ -47,18 +47,14 @@ def cri(line: bytes) -> Piece | None:
         time = normal(time)
         if not time:
             return None
-        _remember(raw[:20], time)
+        if len(_seconds) > 4096:
+            _seconds.clear()
+        if time[:20].encode() == raw[:20]:
+            _seconds.add(raw[:20])
     return Piece(time, _STREAMS[parts[1]], parts[2][:1] == b"P", parts[3])
 
 
 _seconds: set[bytes] = set()  # beginnings, up to the second, of times that are as they should be
-
-
-def _remember(second: bytes, time: str) -> None:
-    if len(_seconds) > 4096:
-        _seconds.clear()
-    if time[:20].encode() == second:
-        _seconds.add(second)
 
 
 _STREAMS = {b"stdout": "stdout", b"stderr": "stderr"}
@@ -79,14 +75,10 @@ def docker(line: bytes) -> Piece | None:
 
 def normal(time: str) -> str:
     """RFC 3339 in UTC with nine digits and Z; empty when it is no time."""
-    if len(time) == 30 and _EXACT.fullmatch(time) and _sane(time):
+    if len(time) == 30 and _EXACT.fullmatch(time) and "1970" <= time[:4] <= "2261" and _date(time[:10]):
         return time
     found = _RFC3339.fullmatch(time)
     return _of(found, local=False) if found else ""
-
-
-def _sane(time: str) -> bool:
-    return "1970" <= time[:4] <= "2261" and _date(time[:10])
 
 
 _dates: set[str] = set()

@@ -9,7 +9,6 @@ import orjson
 from client.errors import ApiStatusError
 from logs.record import OK, Document, Result, Unavailable
 from web.client import HttpSession
-from web.http1 import Response
 
 
 class Ingest:
@@ -20,7 +19,14 @@ class Ingest:
         self._server: HttpSession | None = None
 
     async def write(self, batch: Sequence[Document]) -> list[Result]:
-        answer = await self._post(b"".join(document.line + b"\n" for document in batch))
+        body = b"".join(document.line + b"\n" for document in batch)
+        try:
+            if self._server is None:
+                self._server = await self._find()
+            answer = await self._server.request("POST", "/ingest", body, {"Content-Type": "application/x-ndjson"})
+        except (OSError, ApiStatusError, LookupError) as error:
+            await self.close()
+            raise Unavailable(f"no answer from the log store: {error!r}") from error
         if answer.status != 200:
             after = answer.headers.get("retry-after", "")
             raise Unavailable(
@@ -32,15 +38,6 @@ class Ingest:
         for entry in orjson.loads(answer.body)["results"]:
             results[entry["line"]] = Result(entry["status"], entry.get("reason") or "")
         return results
-
-    async def _post(self, body: bytes) -> Response:
-        try:
-            if self._server is None:
-                self._server = await self._find()
-            return await self._server.request("POST", "/ingest", body, {"Content-Type": "application/x-ndjson"})
-        except (OSError, ApiStatusError, LookupError) as error:
-            await self.close()
-            raise Unavailable(f"no answer from the log store: {error!r}") from error
 
     async def close(self) -> None:
         if self._server is not None:

@@ -78,21 +78,18 @@ class Joiner:
         """`alone`: no trace begins with this line, which is known for the whole block."""
         time, stream, partial, text = piece
         if partial or stream in self._long:
-            self._assemble(piece, start, end)
+            long = self._long.get(stream)
+            if long is None:
+                long = self._long[stream] = _Long(time, start, [], 0, start, end, 0)
+            long.parts.append(text)
+            long.size += len(text)
+            long.last, long.end, long.touched = start, end, clock.monotonic()
+            if not partial or long.size >= MAX_RECORD:
+                self._finish(stream, long)
         elif alone and not self._groups:
             self.out.append(Record(time, stream, text, start, start, end))
         else:
             self._line(Record(time, stream, text, start, start, end))
-
-    def _assemble(self, piece: Piece, start: Place, end: int) -> None:
-        long = self._long.get(piece.stream)
-        if long is None:
-            long = self._long[piece.stream] = _Long(piece.time, start, [], 0, start, end, 0)
-        long.parts.append(piece.text)
-        long.size += len(piece.text)
-        long.last, long.end, long.touched = start, end, clock.monotonic()
-        if not piece.partial or long.size >= MAX_RECORD:
-            self._finish(piece.stream, long)
 
     def _finish(self, stream: str, long: _Long) -> None:
         del self._long[stream]

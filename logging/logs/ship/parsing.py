@@ -91,7 +91,11 @@ def inspect(text: str) -> tuple[str, bytes]:
             fields = orjson.loads(text)
         except orjson.JSONDecodeError:
             return of_text(text), b""
-        return of_fields(fields), _encoded(fields)
+        small = len(fields) <= MAX_FIELDS and all(
+            len(value) <= MAX_VALUE if type(value) is str else not isinstance(value, dict | list)
+            for value in fields.values()
+        )
+        return of_fields(fields), orjson.dumps(fields if small else _bounded(fields, MAX_DEPTH, [MAX_FIELDS]))
     return of_text(text), b""
 
 
@@ -120,26 +124,13 @@ def of_fields(fields: dict[str, Any]) -> str:
         value = fields.get(key)
         if isinstance(value, str):
             return _NAMES.get(value.strip().lower(), "")
+        if isinstance(value, int) and 0 <= value <= 7:
+            return _SYSLOG_LEVELS[value]
         if isinstance(value, int):
-            return _of_number(value)
+            tens = ("trace", "debug", "info", "warn", "error", "fatal")
+            return tens[min(value // 10, 6) - 1] if 10 <= value < 100 else ""
     nested = fields.get("log")
     return of_fields({"level": nested.get("level")}) if isinstance(nested, dict) else ""
-
-
-def _of_number(value: int) -> str:
-    if 0 <= value <= 7:
-        return _SYSLOG_LEVELS[value]
-    return ("trace", "debug", "info", "warn", "error", "fatal")[min(value // 10, 6) - 1] if 10 <= value < 100 else ""
-
-
-def _encoded(fields: dict[str, Any]) -> bytes:
-    if len(fields) <= MAX_FIELDS and all(map(_small, fields.values())):
-        return orjson.dumps(fields)
-    return orjson.dumps(_bounded(fields, MAX_DEPTH, [MAX_FIELDS]))
-
-
-def _small(value: Any) -> bool:
-    return len(value) <= MAX_VALUE if type(value) is str else not isinstance(value, dict | list)
 
 
 def _bounded(value: Any, depth: int, budget: list[int]) -> Any:

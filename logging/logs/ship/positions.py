@@ -51,20 +51,17 @@ class Positions:
                 self._append(b"".join(orjson.dumps(entry, default=list) + b"\n" for entry in moved.items()))
             self.failing = ""
         except OSError as error:
-            self._failed(error)
+            # What is in memory goes on; after a restart lines are sent again, and the store knows them by their ids.
+            if not self.failing:
+                log.error("positions cannot be written, lines will be sent again after a restart: %s", error)
+            self.failing = str(error)
+            self.close()  # the next attempt writes all of it to a new file
 
     def _append(self, data: bytes) -> None:
         written = os.write(self._fd, data)
         self._size += written
         if written < len(data):
             raise OSError(28, "only part of the positions could be written")
-
-    def _failed(self, error: OSError) -> None:
-        # What is in memory goes on; after a restart lines are sent again, and the store knows them by their ids.
-        if not self.failing:
-            log.error("positions cannot be written, lines will be sent again after a restart: %s", error)
-        self.failing = str(error)
-        self.close()  # the next attempt writes all of it to a new file
 
     def _rewrite(self) -> None:
         temporary = self._path.with_suffix(".tmp")

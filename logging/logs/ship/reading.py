@@ -60,7 +60,11 @@ class Log:
 
     def _feed(self, chunk: Chunk) -> None:
         if chunk.identity != self._identity:
-            self._begin(chunk)
+            self._identity = chunk.identity
+            # The end of a file does not tell its format: what was found at its beginning holds.
+            self._format = None if self.plain else recognise(chunk.lines[0]) or self._format
+            if not self._time:
+                self._time = stamp(clock.time())
         order, identity, inode, offset, lines, data = chunk
         alone = none_begins(data)
         self.lines += len(lines)
@@ -83,13 +87,6 @@ class Log:
             return True
         del self._skipped[stream]
         return False
-
-    def _begin(self, chunk: Chunk) -> None:
-        self._identity = chunk.identity
-        # The end of a file does not tell its format: what was found at its beginning holds.
-        self._format = None if self.plain else recognise(chunk.lines[0]) or self._format
-        if not self._time:
-            self._time = stamp(clock.time())
 
     def _plain_piece(self, line: bytes) -> Piece:
         """A line of text has the time that it begins with, else that of the line before it."""

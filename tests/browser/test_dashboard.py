@@ -14,6 +14,18 @@ from tests.dashboard import world
 BROKEN = "c/local/pods/ledger/ledger-5f6d8c7b9-hq2vn"
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 
+# Whether the chart of changes has a pixel of this colour.
+DRAWN = """([...rgb]) => {
+    const canvas = document.querySelector(".chart canvas");
+    const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+    const context = copy.getContext("2d", { willReadFrequently: true });
+    context.drawImage(canvas, 0, 0);
+    const { data } = context.getImageData(0, 0, copy.width, copy.height);
+    for (let i = 0; i < data.length; i += 4)
+        if (data[i + 3] > 100 && rgb.every((value, at) => Math.abs(data[i + at] - value) < 6)) return true;
+    return false;
+}"""
+
 
 def rows(page: Any) -> Any:
     return page.locator(".grid-row")
@@ -46,8 +58,9 @@ def test_the_overview_shows_what_is_wrong(page: Any, shot: Any) -> None:
     expect(page.locator("section[aria-label='Warnings']")).to_contain_text("Insufficient cpu")
     expect(page.locator(".chart canvas")).to_be_visible()
     shot("overview-light")
+    page.wait_for_function(DRAWN, arg=[0x14, 0x76, 0x7A])
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(300)
+    page.wait_for_function(DRAWN, arg=[0x4F, 0xC3, 0xC0])
     shot("overview-dark")
 
 

@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
 import { route, setQuery } from "./router.js";
 import { clock, link, question, serverNow } from "./socket.js";
-import { theme } from "./theme.js";
+import { dark } from "./theme.js";
 import { bytes, count, epoch, fullMoment, human, sentence } from "./format.js";
 import { LongName, Panel, Some } from "./parts.js";
 
@@ -281,7 +281,7 @@ function Chart({ chart, doc, range, sync, point, setPoint }) {
   const end = Math.max(doc.times.at(-1) ?? 0, 0);
   useEffect(() => {
     plot.current?.draw(doc.times, chart.lines, [end - SECONDS[range], end]);
-  }, [made, doc, range, theme.value]);
+  }, [made, doc, range, dark.value]);
   const last = doc.times.length - 1;
   const keys = (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];

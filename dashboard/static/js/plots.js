@@ -40,15 +40,9 @@ export class Plot {
         this.plot.setSize({ width: box.clientWidth, height: HEIGHT });
     });
     this.watch.observe(box);
-    this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.again = () => {
-      if (this.drawn) this.draw(...this.drawn);
-    };
-    this.dark.addEventListener("change", this.again);
   }
 
   draw(times, lines, [from, to]) {
-    this.drawn = [times, lines, [from, to]];
     const data = [times, ...lines.map((line) => line.values)];
     const look = JSON.stringify([
       lines.map(({ name, colour: one, dash, far }) => [name, one, dash, far]),
@@ -125,7 +119,6 @@ export class Plot {
 
   destroy() {
     this.watch.disconnect();
-    this.dark.removeEventListener("change", this.again);
     this.plot?.destroy();
     this.plot = null;
   }

@@ -1,9 +1,18 @@
 // Light, dark or as the system says: the choice, and the colours of the page for what draws by itself.
-import { signal } from "./lib.js";
+import { computed, signal } from "./lib.js";
 
 const THEMES = ["system", "light", "dark"];
 
 export const theme = signal(document.documentElement.dataset.theme ?? "system");
+
+const system = matchMedia("(prefers-color-scheme: dark)");
+const systemDark = signal(system.matches);
+system.addEventListener("change", () => {
+  systemDark.value = system.matches;
+});
+
+// Whether the page is dark now: what draws by itself draws anew when this changes.
+export const dark = computed(() => (theme.value === "system" ? systemDark.value : theme.value === "dark"));
 
 export function cycleTheme() {
   const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length];

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../lib.js";
 import { namespaces, pageUrl } from "../router.js";
 import { useDoc } from "../feeds.js";
-import { theme } from "../theme.js";
+import { dark } from "../theme.js";
 import { away } from "../health.js";
 import { keyOf, kindTitle, singular } from "../kinds.js";
 import { LEVELS, LEVEL_WORDS, bytes, cores, count, epoch, sentence } from "../format.js";
@@ -364,7 +364,7 @@ function Chart({ rate }) {
   }, []);
   useEffect(() => {
     if (draw) plot.current = draw(box.current, rate, plot.current);
-  }, [draw, rate, theme.value]);
+  }, [draw, rate, dark.value]);
   useEffect(() => () => plot.current?.destroy(), []);
   return html`<div class="chart" ref=${box} role="img" aria-label="Changes a second over the last 15 minutes" />`;
 }

@@ -74,25 +74,21 @@ async def _write(target: Opened, lines: Sequence[bytes]) -> list[Result]:
         try:
             if isinstance(target.writing, Writer):
                 return await target.writing.write(lines)
-            return await _post(target.writing, lines)
+            documents = []
+            for line in lines:
+                found = orjson.loads(line)
+                name = found.pop("_id")
+                documents.append(Document(name, found["@timestamp"], orjson.dumps(found)))
+            results = await Elasticsearch(target.writing).write(documents)
+            if again := [result.reason for result in results if result.status == "retry"]:
+                raise Unavailable(again[0])
+            return results
         except (Full, Unavailable) as error:
             if attempt == TRIES - 1:
                 raise Unavailable(str(error)) from error
             print(f"logs.copy: the target does not take lines, trying again: {error}", file=sys.stderr)
             await asyncio.sleep(WAIT)
     raise AssertionError("unreachable")
-
-
-async def _post(server: HttpSession, lines: Sequence[bytes]) -> list[Result]:
-    documents = []
-    for line in lines:
-        found = orjson.loads(line)
-        name = found.pop("_id")
-        documents.append(Document(name, found["@timestamp"], orjson.dumps(found)))
-    results = await Elasticsearch(server).write(documents)
-    if any(result.status == "retry" for result in results):
-        raise Unavailable(next(result.reason for result in results if result.status == "retry"))
-    return results
 
 
 async def main(options: argparse.Namespace) -> int:

@@ -99,7 +99,11 @@ def parse(query: Mapping[str, str], now: float, interval: int) -> Ask:
         )
     start, end = _window(query, now)
     # What is drawn is mostly the same a moment later: steps begin at the same times whenever one asks.
-    step, coarse = _step(query, start, end, now, interval)
+    coarse = start < now - FINE - COARSE
+    least = COARSE if coarse else interval
+    # Two fewer than are allowed: the first and the last step may be cut.
+    wanted = max(_number(query, "step", least, 1, MAX_RANGE), least, math.ceil((end - start) / (MAX_POINTS - 2)))
+    step = -(-wanted // least) * least
     metrics = tuple(dict.fromkeys(filter(None, query.get("metric", "").split(","))))
     if not metrics:
         raise AskError("metric", f"is missing; write one or several of {', '.join(NUMBER)}, with commas")
@@ -174,14 +178,6 @@ def _time(query: Mapping[str, str], parameter: str, default: float) -> int:
     except (ValueError, OverflowError):
         raise AskError(parameter, f"{text[:40]!r} is no time: write seconds since the epoch, or RFC 3339") from None
     return int(found)
-
-
-def _step(query: Mapping[str, str], start: int, end: int, now: float, interval: int) -> tuple[int, bool]:
-    coarse = start < now - FINE - COARSE
-    least = COARSE if coarse else interval
-    # Two fewer than are allowed: the first and the last step may be cut.
-    wanted = max(_number(query, "step", least, 1, MAX_RANGE), least, math.ceil((end - start) / (MAX_POINTS - 2)))
-    return -(-wanted // least) * least, coarse
 
 
 def _number(query: Mapping[str, str], parameter: str, default: int, least: int, most: int) -> int:

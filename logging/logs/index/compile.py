@@ -37,7 +37,10 @@ class Compiler:
             case Not(part):
                 return Query.boolean_query([(Occur.Must, Query.all_query()), (Occur.MustNot, self.compile(part))])
             case Words(text):
-                return self._words(text)
+                words = self._analyzer.analyze(text)
+                if len(words) > 1:
+                    return Query.phrase_query(self._schema, "message", list(words))
+                return Query.term_query(self._schema, "message", words[0]) if words else Query.empty_query()
             case AnyOf(field, values):
                 return self._any_of(field, values)
             case Glob(field, pattern):
@@ -45,17 +48,14 @@ class Compiler:
                     return self._regex("pairs", literal(beginning(field)) + regex(pattern))
                 return self._regex("message" if field.kind == "text" else _column(field), regex(pattern))
             case Exists(field):
-                return self._exists(field)
+                if field.kind == "pair":
+                    return self._regex("pairs", literal(beginning(field)) + f"{_ANY}*")
+                if field in COLUMNS:
+                    return Query.exists_query(COLUMNS[field])
+                # What every document has; a message without a word counts as none.
+                return self._regex("message", f"{_ANY}+") if field.kind == "text" else Query.all_query()
             case Range():
                 return self._range(node)
-
-    def _words(self, text: str) -> Query:
-        words = self._analyzer.analyze(text)
-        if not words:
-            return Query.empty_query()
-        if len(words) == 1:
-            return Query.term_query(self._schema, "message", words[0])
-        return Query.phrase_query(self._schema, "message", list(words))
 
     def _any_of(self, field: fields.Field, values: tuple[str, ...]) -> Query:
         if field.kind == "pair":
@@ -64,14 +64,6 @@ class Compiler:
         if len(values) == 1:
             return Query.term_query(self._schema, name, values[0])
         return Query.term_set_query(self._schema, name, list(values)) if values else Query.empty_query()
-
-    def _exists(self, field: fields.Field) -> Query:
-        if field.kind == "pair":
-            return self._regex("pairs", literal(beginning(field)) + f"{_ANY}*")
-        if field in COLUMNS:
-            return Query.exists_query(COLUMNS[field])
-        # What every document has; a message without a word counts as none.
-        return self._regex("message", f"{_ANY}+") if field.kind == "text" else Query.all_query()
 
     def _range(self, node: Range) -> Query:
         if node.field is fields.TIME:

@@ -128,7 +128,13 @@ class Parts:
         return gone
 
     def _drop(self, name: str, why: str, for_room: bool = False) -> None:
-        lines, high = self._content(name)
+        lines = high = 0
+        try:
+            part = self._part(name)
+            if part is not None:
+                lines, high = part.lines, part.span.high
+        except (OSError, ValueError) as error:  # it cannot be opened any more
+            log.warning("what is dropped with %s is not known: %s", name, error)
         log.info("the %d lines of %s are dropped: %s", lines, name, why)
         with self._lock:
             self._open.pop(name, None)
@@ -139,15 +145,6 @@ class Parts:
         shutil.rmtree(dead, ignore_errors=True)
         self._sizes = {other: size for other, size in self._sizes.items() if other != name}
         self.losses.add(lines, high if for_room else None)
-
-    def _content(self, name: str) -> tuple[int, int]:
-        """Lines of a part, and the time of the last; none where it cannot be opened any more."""
-        try:
-            part = self._part(name)
-        except (OSError, ValueError) as error:
-            log.warning("what is dropped with %s is not known: %s", name, error)
-            return 0, 0
-        return (part.lines, part.span.high) if part is not None else (0, 0)
 
     def measure(self, fresh: bool = False) -> dict[str, int]:
         """Bytes on the disk of each part."""

@@ -90,7 +90,13 @@ class Writer:
             batches = self._gather()
             if batches:
                 self._commit(batches)
-            self._care()
+            if time.monotonic() - self._swept >= SWEEP:
+                self._swept = time.monotonic()
+                self._rest()
+                try:
+                    self.parts.sweep()
+                except OSError:
+                    log.exception("old lines could not be dropped")
             if batches is None:
                 self._rest(0.0)
                 return
@@ -173,13 +179,3 @@ class Writer:
                 taking.add(name, nanos, entry)
                 self.added += 1
         return results
-
-    def _care(self) -> None:
-        if time.monotonic() - self._swept < SWEEP:
-            return
-        self._swept = time.monotonic()
-        self._rest()
-        try:
-            self.parts.sweep()
-        except OSError:
-            log.exception("old lines could not be dropped")

@@ -54,21 +54,18 @@ class Compiler:
                     {"ids": {"values": list(values)}} if field is fields.ID else {"terms": {path(field): list(values)}}
                 )
             case Glob(field, pattern):
-                return self._glob(field, pattern)
+                name = path(field)
+                if field.kind != "pair":
+                    return _wildcard(name, pattern)
+                if begins := _BEGINNING.fullmatch(pattern):
+                    return {"prefix": {name: _ESCAPED.sub(r"\1", begins[1])}}
+                self.runtime[name] = {"type": "keyword"}
+                # Whether any value fits, whatever its key, is in the index: only those documents are read.
+                return {"bool": {"filter": [_wildcard(field.path, pattern), _wildcard(name, pattern)]}}
             case Exists(field):
                 return {"exists": {"field": path(field)}}
             case Range():
                 return self._range(node)
-
-    def _glob(self, field: fields.Field, pattern: str) -> Json:
-        name = path(field)
-        if field.kind == "pair":
-            if begins := _BEGINNING.fullmatch(pattern):
-                return {"prefix": {name: _ESCAPED.sub(r"\1", begins[1])}}
-            self.runtime[name] = {"type": "keyword"}
-            # Whether any value fits, whatever its key, is in the index: only those documents are read.
-            return {"bool": {"filter": [_wildcard(field.path, pattern), _wildcard(name, pattern)]}}
-        return _wildcard(name, pattern)
 
     def _range(self, node: Range) -> Json:
         low, high = ("gte" if node.with_low else "gt"), ("lte" if node.with_high else "lt")

@@ -81,29 +81,18 @@ class Positions:
         except FileNotFoundError:
             return found
         for line in lines:
-            entry = _entry(line)
-            if entry is None:
-                continue
-            path, position = entry
-            if position is None:
-                found.pop(path, None)
-            else:
-                found[path] = position
+            try:
+                path, fields = orjson.loads(line)
+                if fields is None:
+                    found.pop(path, None)
+                    continue
+                identity, offset, inode, time, given, before = fields
+                found[path] = Position(identity, offset, inode, time, tuple(tuple(entry) for entry in given), before)
+            except (orjson.JSONDecodeError, TypeError, ValueError):
+                continue  # a crash cut it short
         return found
 
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def _entry(line: bytes) -> tuple[str, Position | None] | None:
-    """None for a line that a crash cut short."""
-    try:
-        path, fields = orjson.loads(line)
-        if fields is None:
-            return path, None
-        identity, offset, inode, time, given, before = fields
-        return path, Position(identity, offset, inode, time, tuple(tuple(entry) for entry in given), before)
-    except (orjson.JSONDecodeError, TypeError, ValueError):
-        return None

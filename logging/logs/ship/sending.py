@@ -76,7 +76,14 @@ class Sender:
         try:
             started = time.monotonic()
             await self._deliver(batch.documents)
-            self._learn(batch.size, time.monotonic() - started)
+            # Larger batches as long as they make the rate rise; of a smaller one the lines came slower than they went.
+            rate = batch.size / max(time.monotonic() - started, 1e-4)
+            if batch.size >= self.target * 0.8:
+                if self._growing and rate > self._rate * 1.1:
+                    self.target = min(self.target * 2, LARGEST)
+                else:
+                    self._growing = False
+                self._rate = rate
         finally:
             self._slots.release()
 
@@ -149,17 +156,6 @@ class Sender:
         self._metrics.store_failed(str(why))
         log.warning("%s; again in %.1f s", why, delay)
         await asyncio.sleep(delay)
-
-    def _learn(self, size: int, seconds: float) -> None:
-        """Larger batches as long as they make the rate rise."""
-        rate = size / max(seconds, 1e-4)
-        if size < self.target * 0.8:
-            return  # the lines came slower than they went
-        if self._growing and rate > self._rate * 1.1:
-            self.target = min(self.target * 2, LARGEST)
-        else:
-            self._growing = False
-        self._rate = rate
 
     def _shrink(self) -> None:
         self.target, self._rate, self._growing = max(self.target // 2, SMALLEST), 0.0, True

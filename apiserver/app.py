@@ -83,19 +83,16 @@ class App:
 
     async def answer(self, request: Request) -> Answer:
         """The answer to a request, whatever happens. Its warnings are given even if it fails."""
-        answer = await self._attempt(request)
+        try:
+            answer = await self._handle(request)
+        except ApiError as error:
+            answer = response.of_error(error)
+        except Exception as error:  # the last line of defence: a bug must answer 500, not break the connection
+            log.exception("%s %s failed", request.method, request.info.path)
+            answer = response.of_error(InternalError(f"Internal error occurred: {type(error).__name__}: {error}"))
         if request.warnings:
             answer.warnings = [*request.warnings, *(w for w in answer.warnings if w not in request.warnings)]
         return answer
-
-    async def _attempt(self, request: Request) -> Answer:
-        try:
-            return await self._handle(request)
-        except ApiError as error:
-            return response.of_error(error)
-        except Exception as error:  # the last line of defence: a bug must answer 500, not break the connection
-            log.exception("%s %s failed", request.method, request.info.path)
-            return response.of_error(InternalError(f"Internal error occurred: {type(error).__name__}: {error}"))
 
     async def _handle(self, request: Request) -> Answer:
         request.user = request.state.authenticator.authenticate(request)

@@ -240,14 +240,9 @@ def _described(resource: Kind) -> Json:
     if resource.categories:
         item["categories"] = list(resource.categories)
     if resource.subresources:
-        item["subresources"] = [_described_part(resource, name) for name in sorted(resource.subresources)]
+        parts = item["subresources"] = []
+        for name in sorted(resource.subresources):
+            part, group, version, verbs = subresource(resource, name)
+            answered = {"group": group, "version": version, "kind": part}
+            parts.append({"subresource": name, "responseKind": answered, "verbs": list(verbs)})
     return item
-
-
-def _described_part(kind: Kind, name: str) -> Json:
-    part, group, version, verbs = subresource(kind, name)
-    return {
-        "subresource": name,
-        "responseKind": {"group": group, "version": version, "kind": part},
-        "verbs": list(verbs),
-    }

@@ -52,7 +52,10 @@ async def handle(request: Request) -> Answer:
         )
         if problem:
             failed.append(name)
-    return _answer(endpoint, lines, failed, verbose=request.has_query("verbose"))
+    if failed:
+        return response.text("\n".join([*lines, f"{endpoint} check failed", ""]), 500)
+    verbose = request.has_query("verbose")
+    return response.text("\n".join([*lines, f"{endpoint} check passed", ""]) if verbose else "ok")
 
 
 def run(check: Check, state: State) -> str:
@@ -60,9 +63,3 @@ def run(check: Check, state: State) -> str:
         return check(state)
     except Exception as error:  # whatever the check trips over is what the caller wants to know
         return f"{type(error).__name__}: {error}"
-
-
-def _answer(endpoint: str, lines: list[str], failed: list[str], verbose: bool) -> Answer:
-    if failed:
-        return response.text("\n".join([*lines, f"{endpoint} check failed", ""]), 500)
-    return response.text("\n".join([*lines, f"{endpoint} check passed", ""]) if verbose else "ok")

@@ -20,7 +20,11 @@ _LARGE = 64 * 1024  # bytes of JSON; beyond, encoding is left to a thread
 
 async def answered(request: Request, handle: Callable[[Request], Awaitable[Answer]]) -> Answer:
     """The answer of a handler, its objects and errors in protobuf. Raises NotAcceptable for kinds that have no such form."""
-    _check(request)
+    # Before anything is written: an object that could not be answered must not be made.
+    info = request.info
+    kind = request.state.registry.lookup(info.group, info.version, info.resource)
+    if kind is not None and not protobuf.knows(kind.api_version, kind.kind):
+        raise NotAcceptable(f"{kind.kind} of {kind.api_version} has no protobuf form: accept {negotiation.JSON} too")
     try:
         answer = await handle(request)
     except ApiError as error:
@@ -28,25 +32,12 @@ async def answered(request: Request, handle: Callable[[Request], Awaitable[Answe
     if isinstance(answer, Stream) and answer.content_type == negotiation.JSON:
         answer.chunks, answer.content_type = _frames(answer.chunks), _STREAM
     elif isinstance(answer, Response) and answer.content_type == negotiation.JSON:
-        await _encode(answer)
+        obj = orjson.loads(answer.body)
+        if protobuf.knows(obj.get("apiVersion", ""), obj.get("kind", "")):
+            encode = protobuf.encode
+            answer.body = encode(obj) if len(answer.body) < _LARGE else await asyncio.to_thread(encode, obj)
+            answer.content_type = negotiation.PROTOBUF
     return answer
-
-
-def _check(request: Request) -> None:
-    """Before anything is written: an object that could not be answered must not be made."""
-    info = request.info
-    kind = request.state.registry.lookup(info.group, info.version, info.resource)
-    if kind is not None and not protobuf.knows(kind.api_version, kind.kind):
-        raise NotAcceptable(f"{kind.kind} of {kind.api_version} has no protobuf form: accept {negotiation.JSON} too")
-
-
-async def _encode(answer: Response) -> None:
-    obj = orjson.loads(answer.body)
-    if not protobuf.knows(obj.get("apiVersion", ""), obj.get("kind", "")):
-        return
-    encode = protobuf.encode
-    answer.body = encode(obj) if len(answer.body) < _LARGE else await asyncio.to_thread(encode, obj)
-    answer.content_type = negotiation.PROTOBUF
 
 
 async def _frames(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

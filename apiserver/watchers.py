@@ -47,7 +47,12 @@ class Watcher:
         self.since = event.revision
         seen = self.seen_as(event)
         if seen is not None:
-            self.put(self._line(*seen, cached))
+            kind, entry, revision = seen
+            key = (self.kind, self.view, kind, entry.revision, revision)
+            line = cached.get(key)
+            if line is None:
+                line = cached[key] = self.line(kind, entry, revision)
+            self.put(line)
 
     def seen_as(self, event: Event) -> tuple[str, Entry, int] | None:
         """How an event looks through the selector: (type, state to show, revision), None if it does not show."""
@@ -62,13 +67,6 @@ class Watcher:
             # It left the selection: shown for the last time as it was inside, or as it ended.
             return "DELETED", event.entry if event.type == "DELETED" else before, event.revision
         return None
-
-    def _line(self, kind: str, entry: Entry, revision: int, cached: dict[object, bytes]) -> bytes:
-        key = (self.kind, self.view, kind, entry.revision, revision)
-        line = cached.get(key)
-        if line is None:
-            line = cached[key] = self.line(kind, entry, revision)
-        return line
 
     def line(self, kind: str, entry: Entry, revision: int = 0) -> bytes:
         """One event, encoded; with `revision`, the object shows that one."""

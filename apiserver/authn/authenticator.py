@@ -53,22 +53,19 @@ class Authenticator:
         now = time.monotonic()
         if now - self._tokens_looked > 1.0:
             self._tokens_looked = now
-            self._reload()
+            try:
+                stamp = self.tokens_file.stat().st_mtime
+            except FileNotFoundError:
+                self._tokens, self._tokens_stamp = {}, 0.0
+            else:
+                if stamp != self._tokens_stamp:
+                    self._tokens, self._tokens_stamp = read_tokens(self.tokens_file), stamp
         user = self._tokens.get(token)
         if user is None and token.count(".") == 2:
             user = self._service_account(token, audiences)
         elif user is None:
             user = self._bootstrap(token)
         return user
-
-    def _reload(self) -> None:
-        try:
-            stamp = self.tokens_file.stat().st_mtime
-        except FileNotFoundError:
-            self._tokens, self._tokens_stamp = {}, 0.0
-            return
-        if stamp != self._tokens_stamp:
-            self._tokens, self._tokens_stamp = read_tokens(self.tokens_file), stamp
 
     def _service_account(self, token: str, audiences: list[str]) -> User | None:
         try:

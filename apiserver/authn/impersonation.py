@@ -21,28 +21,19 @@ def impersonate(request: Request) -> User:
     """The user that the request asks to act as; its own user without such headers. Raises BadRequest, Forbidden."""
     name = request.header(b"impersonate-user")
     groups, uid = request.headers(b"impersonate-group"), request.header(b"impersonate-uid")
-    extra = _extra(request)
+    extra: dict[str, list[str]] = {}
+    for key, value in request.scope["headers"]:
+        if key.startswith(_EXTRA):
+            extra.setdefault(unquote(key[len(_EXTRA) :].decode("latin-1")), []).append(value.decode("latin-1"))
     if not name:
         if groups or uid or extra:
             raise BadRequest(f"requested {groups or uid or extra} without impersonating a user name")
         return request.user
-    for want in _wanted(name, groups, uid, extra):
-        _check(request, want)
-    return _user(name, groups, uid, extra)
 
-
-def _extra(request: Request) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for key, value in request.scope["headers"]:
-        if key.startswith(_EXTRA):
-            found.setdefault(unquote(key[len(_EXTRA) :].decode("latin-1")), []).append(value.decode("latin-1"))
-    return found
-
-
-def _wanted(name: str, groups: list[str], uid: str, extra: dict[str, list[str]]) -> list[Attributes]:
-    account = name.split(":") if name.startswith("system:serviceaccount:") and name.count(":") == 3 else None
+    # Each part is a right of its own.
+    account = name.split(":")[2:] if name.startswith("system:serviceaccount:") and name.count(":") == 3 else None
     if account:
-        wanted = [Attributes("impersonate", "", "serviceaccounts", "", account[2], account[3])]
+        wanted = [Attributes("impersonate", "", "serviceaccounts", "", account[0], account[1])]
     else:
         wanted = [Attributes("impersonate", "", "users", name=name)]
     wanted += [Attributes("impersonate", "", "groups", name=group) for group in groups]
@@ -53,21 +44,15 @@ def _wanted(name: str, groups: list[str], uid: str, extra: dict[str, list[str]])
         for key, values in extra.items()
         for value in values
     ]
-    return wanted
+    for want in wanted:
+        decision = request.state.authorizer.decide(request.user, want)
+        if not decision.allowed:
+            # Told in terms of the request itself, as servers with constrained impersonation do.
+            asked = replace(attributes(request), verb=f"impersonate-on:user-info:{attributes(request).verb}")
+            raise forbidden(request.user, asked, decision.reason)
 
-
-def _check(request: Request, want: Attributes) -> None:
-    decision = request.state.authorizer.decide(request.user, want)
-    if not decision.allowed:
-        # Told in terms of the request itself, as servers with constrained impersonation do.
-        asked = attributes(request)
-        raise forbidden(request.user, replace(asked, verb=f"impersonate-on:user-info:{asked.verb}"), decision.reason)
-
-
-def _user(name: str, groups: list[str], uid: str, extra: dict[str, list[str]]) -> User:
     if name == ANONYMOUS.name:
         return User(name, uid, groups or (UNAUTHENTICATED,), extra)
-    if name.startswith("system:serviceaccount:") and name.count(":") == 3 and not groups:
-        _, _, namespace, account = name.split(":")
-        return service_account(namespace, account, uid, extra)
+    if account and not groups:
+        return service_account(account[0], account[1], uid, extra)
     return User(name, uid, groups if AUTHENTICATED in groups else (*groups, AUTHENTICATED), extra)

@@ -22,6 +22,7 @@ JSON = "application/json"
 PROTOBUF_V2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 # What the answer is called: "@" is allowed where clients accept it, but not in a media type.
 PROTOBUF_V2_ANSWER = PROTOBUF_V2.replace("@", ".")
+KEEP = 200  # documents on disk, of v2 and of v3 each
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -76,20 +77,15 @@ def _document(name: str, mark: str, headers: Mapping[str, str], content_type: st
         return 304, answer, b""
     path = cache_folder() / f"{name}.gz"
     if not path.exists():
-        _prune(name)
+        # The folder is bounded: custom kinds come and go, and each set of kinds leaves a document.
+        kept = cache_folder().glob(f"{name.split('-', 1)[0]}-*.gz")
+        for old in sorted(kept, key=lambda path: path.stat().st_mtime, reverse=True)[KEEP:]:
+            old.unlink(missing_ok=True)
         path = write_cached(path.name, gzip.compress(build(), compresslevel=5, mtime=0))
     packed = path.read_bytes()
     if "gzip" in headers.get("accept-encoding", ""):
         return 200, {**answer, "content-encoding": "gzip"}, packed
     return 200, answer, gzip.decompress(packed)
-
-
-def _prune(name: str, keep: int = 200) -> None:
-    """Bound the folder: custom kinds come and go, and each set of kinds leaves a document."""
-    kind = name.split("-", 1)[0]
-    old = sorted(cache_folder().glob(f"{kind}-*.gz"), key=lambda path: path.stat().st_mtime)
-    for path in old[: max(0, len(old) - keep)]:
-        path.unlink(missing_ok=True)
 
 
 def _accepts(headers: Mapping[str, str], content_type: str) -> bool:

@@ -113,15 +113,11 @@ def _path(item: Json) -> bytes:
 def _operation(operation: Json) -> bytes:
     out = b"".join(_string(1, tag) for tag in operation["tags"]) + _string(5, operation["operationId"])
     out += b"".join(_message(8, _parameter(p)) for p in operation.get("parameters", ()))
-    answers = b"".join(
-        _named(1, code, _message(1, _response(answer))) for code, answer in operation["responses"].items()
-    )
+    answers = b""
+    for code, answer in operation["responses"].items():
+        schema = _message(2, _message(1, _schema(answer["schema"]))) if "schema" in answer else b""
+        answers += _named(1, code, _message(1, _string(1, answer["description"]) + schema))
     return out + _message(9, answers) + _extensions(13, operation)
-
-
-def _response(answer: Json) -> bytes:
-    schema = _message(2, _message(1, _schema(answer["schema"]))) if "schema" in answer else b""
-    return _string(1, answer["description"]) + schema
 
 
 def _parameter(parameter: Json) -> bytes:

@@ -51,7 +51,10 @@ async def _handle(request: Request) -> Answer:
         return await virtual(request)
     kind = registry.lookup(info.group, info.version, info.resource)
     if kind is None or (info.namespace and not kind.namespaced and info.resource != "namespaces"):
-        return _unknown(request)
+        served = [known for known in registry.all() if known.group == info.group]
+        if info.group and all(schema.is_custom(known.definition) for known in served):
+            return response.page_not_found()
+        raise resource_not_found()
     if kind.deprecation:
         request.warnings.append(kind.deprecation)
     answer = await (_subresource(request, kind) if info.subresource else _object_or_collection(request, kind))
@@ -89,14 +92,6 @@ async def _subresource(request: Request, kind: Kind) -> Answer:
             raise not_allowed()
         handler = ITEM[request.info.verb]
     return await handler(request, kind)
-
-
-def _unknown(request: Request) -> Answer:
-    info = request.info
-    served = [kind for kind in request.state.registry.all() if kind.group == info.group]
-    if info.group and all(schema.is_custom(kind.definition) for kind in served):
-        return response.page_not_found()
-    raise resource_not_found()
 
 
 def resource_not_found() -> ApiError:

@@ -99,7 +99,9 @@ def _logged(request: Request, watcher: Watcher, revision: int, present: int) -> 
     while at < present:
         changes = store.changes_since(at, 1000, [watcher.kind.storage])
         for change in changes:
-            yield Event(change.type, _entry(change), _previous(request, watcher, change), change.at)
+            # Only a selector asks how the object was before.
+            before = store.before(change) if watcher.matches is not None and change.type != "ADDED" else None
+            yield Event(change.type, _entry(change), _entry(before) if before else None, change.at)
         if len(changes) < 1000:
             return
         at = changes[-1].revision
@@ -107,13 +109,6 @@ def _logged(request: Request, watcher: Watcher, revision: int, present: int) -> 
 
 def _entry(change: Change) -> Entry:
     return Entry(change.key, change.revision, change.body)
-
-
-def _previous(request: Request, watcher: Watcher, change: Change) -> Entry | None:
-    if watcher.matches is None or change.type == "ADDED":
-        return None
-    before = request.state.store.before(change)
-    return _entry(before) if before else None
 
 
 def bookmark(watcher: Watcher, revision: int, initial_end: bool = False) -> bytes:

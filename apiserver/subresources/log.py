@@ -43,22 +43,16 @@ async def handle(request: Request, kind: Kind) -> Answer:
     exchange = Exchange(target)
     await exchange.start("GET", path, [(b"accept", b"*/*")])
     if exchange.status >= 400:
-        raise await _refused(exchange)
+        # What the kubelet said, as a Status.
+        text = (await exchange.text()).strip()
+        if exchange.status == 404:
+            missing = NotFound("pods/log", "")
+            missing.message = text or missing.message
+            raise missing
+        if exchange.status == 400:
+            raise BadRequest(text)
+        raise ApiError(text or "the kubelet gave no log", code=exchange.status)
     return Stream(until_gone(request, exchange), "text/plain")
-
-
-async def _refused(exchange: Exchange) -> ApiError:
-    """What the kubelet said, as a Status."""
-    text = (await exchange.text()).strip()
-    if exchange.status == 404:
-        error: ApiError = NotFound("pods/log", "")
-        error.message = text or error.message
-        return error
-    return (
-        BadRequest(text)
-        if exchange.status == 400
-        else ApiError(text or "the kubelet gave no log", code=exchange.status)
-    )
 
 
 def _check_options(request: Request) -> None:

@@ -111,9 +111,11 @@ def of_object(obj: Json, paths: Scale) -> Json:
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     status: Json = {"replicas": fetch(obj, paths.status_replicas) or 0}
     selector = fetch(obj, paths.selector)
-    text = selector if isinstance(selector, str) else _selector_text(selector)
-    if text:
-        status["selector"] = text
+    if isinstance(selector, dict) and selector:
+        structured = selector.keys() <= {"matchLabels", "matchExpressions"}
+        selector = str(selectors.from_object(selector) if structured else selectors.from_map(selector))
+    if selector:
+        status["selector"] = selector
     replicas = fetch(obj, paths.replicas) or 0
     return {
         "kind": "Scale",
@@ -122,13 +124,6 @@ def of_object(obj: Json, paths: Scale) -> Json:
         "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
-
-
-def _selector_text(selector: Json | None) -> str:
-    if not selector:
-        return ""
-    structured = selector.keys() <= {"matchLabels", "matchExpressions"}
-    return str(selectors.from_object(selector) if structured else selectors.from_map(selector))
 
 
 def fetch(obj: Json, path: str) -> Any:

@@ -6,7 +6,7 @@ import json
 import platform
 import sys
 
-from bench import creates, dns, history, logsearch, logship, nodemetrics, objectmetrics, rollout, start, watches
+from bench import creates, dns, history, logsearch, logship, nodemetrics, objectmetrics, rollout, start, watches, web
 
 FIGURES = {
     "creates_lists_memory": creates.main,
@@ -19,6 +19,7 @@ FIGURES = {
     "nodemetrics": nodemetrics.main,
     "logsearch": logsearch.main,
     "logship": logship.main,
+    "web": web.main,
 }
 
 

@@ -14,7 +14,7 @@ from apiserver.request import Receive, Request
 from apiserver.resources import dispatch
 from apiserver.response import Answer, Response, Send
 from apiserver.state import State
-from kube.errors import ApiError, InternalError
+from kube.errors import ApiError, BadRequest, InternalError
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,10 @@ BELOW: dict[str, Handler] = {
 }
 
 
+# What orjson says, as a TypeError, of what a client may well have sent: deeper than 254 levels, or numbers of that size.
+UNWRITABLE = ("Recursion limit reached", "Integer exceeds 64-bit range")
+
+
 class App:
     """The application over one `State`."""
 
@@ -87,9 +91,12 @@ class App:
             answer = await self._handle(request)
         except ApiError as error:
             answer = response.of_error(error)
-        except Exception as error:  # the last line of defence: a bug must answer 500, not break the connection
-            log.exception("%s %s failed", request.method, request.info.path)
-            answer = response.of_error(InternalError(f"Internal error occurred: {type(error).__name__}: {error}"))
+        except Exception as error:
+            if isinstance(error, RecursionError) or str(error) in UNWRITABLE:
+                answer = response.of_error(BadRequest(f"the object cannot be stored as JSON: {error}"))
+            else:  # the last line of defence: a bug must answer 500, not break the connection
+                log.exception("%s %s failed", request.method, request.info.path)
+                answer = response.of_error(InternalError(f"Internal error occurred: {type(error).__name__}: {error}"))
         if request.warnings:
             answer.warnings = [*request.warnings, *(w for w in answer.warnings if w not in request.warnings)]
         return answer

@@ -75,7 +75,7 @@ def _mounted(spec: Json) -> str | None:
         (
             volume["name"]
             for volume in spec.get("volumes") or ()
-            if volume["name"].startswith(VOLUME) and volume.get("projected")
+            if volume.get("name", "").startswith(VOLUME) and volume.get("projected")
         ),
         None,
     )

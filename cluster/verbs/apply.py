@@ -34,7 +34,8 @@ def check(call: Call, config: Json) -> None:
     kind, meta = call.kind, config.get("metadata") or {}
     version, name = config.get("apiVersion") or "", config.get("kind") or ""
     if (version, name) != (kind.api_version, kind.kind):
-        raise BadRequest(f"invalid object type: {version if '/' in version else '/' + version}, Kind={name}")
+        shown = str(version)
+        raise BadRequest(f"invalid object type: {shown if '/' in shown else '/' + shown}, Kind={name}")
     if not isinstance(meta, dict) or meta.get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")
     config["metadata"] = meta

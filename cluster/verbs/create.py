@@ -64,7 +64,8 @@ def plan(call: Call, obj: Json, template: Template | None = None) -> Plan[Outcom
 
     Fills in `template` if what is written would do for other objects too: no name, claim or count that is its own.
     """
-    if (obj.get("metadata") or {}).get("resourceVersion"):
+    meta = obj.get("metadata")
+    if isinstance(meta, dict) and meta.get("resourceVersion"):
         raise BadRequest("resourceVersion should not be set on objects to be created")
     obj = decode.incoming(call, obj)
     managed.created(call, obj)

@@ -119,6 +119,37 @@ def test_yaml_goes_in_and_out(server: Server) -> None:
     assert b"name: from-yaml" in text
 
 
+DEEP = b'{"a":' * 300 + b"1" + b"}" * 300
+JOBS, PODS = "/apis/batch/v1/namespaces/work/jobs", "/api/v1/namespaces/work/pods"
+ODD = [
+    (CONFIGS, b'{"metadata": "100%", "data": {}}', 400),
+    (CONFIGS, b'{"metadata": {"name": "x"}, "odd": ' + DEEP + b"}", 400),
+    (CONFIGS, b'{"metadata": {"name": "x", "annotations": ' + DEEP + b"}}", 400),
+    (CONFIGS, b'{"metadata": {"name": "x", "generation": 100000000000000000000000000000000}}', 400),
+    (JOBS, b'{"spec": {"selector": {}}}', 422),
+    (
+        JOBS,
+        b'{"metadata": {"name": "j"}, "spec": {"selector": {"matchExpressions": [{"key": "a", "operator": "?"}]}}}',
+        422,
+    ),
+    (PODS, b'{"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}], "volumes": [{}]}}', 422),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "status"), ODD)
+def test_odd_objects_are_the_clients_fault(server: Server, path: str, body: bytes, status: int) -> None:
+    found = server.request("POST", path, body)
+    assert found[0] == status, found
+
+
+@pytest.mark.parametrize("version", [b"1.5", b'{"a": 1}', b"[]", b"true"])
+def test_an_apply_of_an_odd_version_is_the_clients_fault(server: Server, version: bytes) -> None:
+    body = b'{"apiVersion": %s, "kind": "ConfigMap", "metadata": {"name": "x"}}' % version
+    path, kind = f"{CONFIGS}/x?fieldManager=m", "application/apply-patch+yaml"
+    status, found = server.request("PATCH", path, body, Content_Type=kind)
+    assert status == 400 and "invalid object type" in found["message"], found
+
+
 BOMBS = {
     "nested": b"metadata: {name: x}\ndata: " + b"[" * 100_000,
     "nested blocks": b"- " * 50_000,

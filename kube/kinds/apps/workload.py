@@ -67,9 +67,12 @@ def is_empty(selector: Json) -> bool:
 
 
 def matches(selector: Json | None, template: Json) -> bool:
-    """Whether a selector takes the pods of a template; an absent one takes none."""
+    """Whether a selector takes the pods of a template; an absent one, or one that cannot be understood, takes none."""
     labels = (template.get("metadata") or {}).get("labels") or {}
-    return selector is not None and from_object(selector).matches(labels)
+    try:
+        return selector is not None and from_object(selector).matches(labels)
+    except ValueError:
+        return False
 
 
 def check_template(template: Json, selector: Json | None, owner: str) -> list[FieldError]:

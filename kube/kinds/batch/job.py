@@ -90,7 +90,7 @@ def default_job_spec(spec: Json) -> None:
 
 def generate_selector(obj: Json) -> None:
     """Label the template with the job's uid and name, and select by uid. What the user set is left, to be refused."""
-    spec, uid, name = obj["spec"], obj["metadata"]["uid"], obj["metadata"]["name"]
+    spec, uid, name = obj["spec"], obj["metadata"]["uid"], obj["metadata"].get("name", "")
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
     for key, value in ((CONTROLLER_UID, uid), (JOB_NAME, name), (OLD_CONTROLLER_UID, uid), (OLD_JOB_NAME, name)):
         labels.setdefault(key, value)
@@ -99,7 +99,7 @@ def generate_selector(obj: Json) -> None:
 
 def _check_generated(obj: Json) -> list[FieldError]:
     """A generated selector must be as it was generated."""
-    spec, uid = obj["spec"], obj["metadata"].get("uid", "")
+    spec, uid, name = obj["spec"], obj["metadata"].get("uid", ""), obj["metadata"].get("name", "")
     selector = spec.get("selector")
     if spec.get("manualSelector") or selector is None:
         return []
@@ -107,9 +107,9 @@ def _check_generated(obj: Json) -> list[FieldError]:
     labels = spec["template"].get("metadata", {}).get("labels") or {}
     expected = {
         OLD_CONTROLLER_UID: uid,
-        OLD_JOB_NAME: obj["metadata"]["name"],
+        OLD_JOB_NAME: name,
         CONTROLLER_UID: uid,
-        JOB_NAME: obj["metadata"]["name"],
+        JOB_NAME: name,
     }
     errors: list[FieldError] = []
     for key, value in expected.items():

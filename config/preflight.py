@@ -14,10 +14,19 @@ class Refused(Exception):
 
 
 def check_folder(var: Path) -> None:
-    """The state folder exists and can be written."""
+    """The state folder exists, can be written, and is nobody else's to read: what is open is closed, at each start."""
     try:
         for folder in (var, var / "run", var / "log", var / "pki"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_private(folder, 0o700)
+        # Keys and tokens themselves too: a backup or a copy of the folder keeps their modes.
+        for file in (
+            *(var / "pki").iterdir(),
+            *var.glob("kubeconfig"),
+            *var.glob("*/kubeconfig"),
+            *var.glob("cluster.db*"),
+        ):
+            _make_private(file, 0o600)
         probe = var / ".writable"
         probe.write_text("")
         probe.unlink()
@@ -28,6 +37,20 @@ def check_folder(var: Path) -> None:
     # A Unix socket's path has a limit in the kernel, which shows only as an odd error much later.
     if len(str(var / "run" / "supervisor.sock")) > 100:
         raise Refused(f"the path of the state folder {var} is too long for sockets: choose a shorter one with VAR=…")
+
+
+def _make_private(path: Path, mode: int) -> None:
+    """Takes from others what they may do. Raises Refused where it is theirs, OSError where modes cannot be changed."""
+    found = path.stat()
+    if found.st_uid != os.geteuid():
+        raise Refused(
+            f"{path} belongs to the user with the number {found.st_uid}, who could read and change the cluster's keys: "
+            f"give it to the user who starts the cluster (chown -R), or choose another folder with VAR=…"
+        )
+    if found.st_mode & 0o077:
+        path.chmod(mode)
+        if path.stat().st_mode & 0o077:  # as on file systems that keep no modes
+            raise Refused(f"{path} stays open to others whatever its mode is set to: choose another folder with VAR=…")
 
 
 def check_port(port: int, variable: str, what: str) -> None:

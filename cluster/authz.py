@@ -100,6 +100,11 @@ class Authorizer:
             for rule in rules
         ]
 
+    def granted(self, user: User) -> list[Grant]:
+        """All that roles give a user, in each namespace."""
+        grants = self._load()
+        return [grant for key in rbac.subject_keys(user) for grant in grants.get(key, ())]
+
     def _load(self) -> dict[tuple[str, str], list[Grant]]:
         with self._lock:
             if self._grants is None:

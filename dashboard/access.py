@@ -23,6 +23,10 @@ class Access:
         group, resource = Key(storage, "", "").group_resource
         return self.source.authorizer.allows(self.user, verb, group, resource, namespace, name, subresource)
 
+    def granted(self) -> object:
+        """All that the roles give this user: equal, where nothing has changed."""
+        return self.source.authorizer.granted(self.user)
+
     def scope(self, kind: Kind) -> Scope:
         """Where the user may list a kind: None for everywhere, else a set of namespaces, empty when nowhere."""
         if not kind.namespaced:

@@ -25,8 +25,8 @@ from kube.users import User
 
 log = logging.getLogger(__name__)
 
-FOREIGN, NO_LOGIN, NO_CLUSTER, TOO_MANY = 4403, 4401, 4404, 4429
-CHECK_SESSION = 5.0  # seconds between looks whether the session still stands
+FOREIGN, NO_LOGIN, NO_CLUSTER, TOO_MANY, CHANGED = 4403, 4401, 4404, 4429, 1012
+CHECK_SESSION = 4.0  # seconds between looks who the session is, and what that user may
 MAX_SOCKETS = 64  # of one session
 PROTOCOL = "binnacle"  # the page offers it together with its ticket: a query would end up in access logs
 _open: dict[str, int] = {}
@@ -84,10 +84,16 @@ class Consumer(AsyncJsonWebsocketConsumer):
         return await database_sync_to_async(login.user_of_key)(self.session_key) if self.session_key else None
 
     async def _watch_session(self) -> None:
+        """End the socket, whatever it sends, when it is somebody else's or of other rights: the page opens a new one."""
+        before, granted = self.access.user, self.access.granted()
         while True:
             await asyncio.sleep(CHECK_SESSION)
-            if await self._user() is None:
+            user = await self._user()
+            if user is None:
                 await self.close(NO_LOGIN)
+                return
+            if (user, user.uid, user.groups) != (before, before.uid, before.groups) or self.access.granted() != granted:
+                await self.close(CHANGED)
                 return
 
     def spawn(self, work: Any) -> None:

@@ -5,6 +5,7 @@ A login leaves only the identity (name, uid, groups) in the session, never the t
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 import time
@@ -13,11 +14,14 @@ from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
 from django.utils import timezone
 
+from cluster.store import Key, Store
 from dashboard import api
+from kube.objects import Json
 from kube.users import AUTHENTICATED, MASTERS, User
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 ONE_TIME_LIFE = timedelta(minutes=15)
 SESSION_LIFE = 12 * 3600  # seconds since the last page; a page that stays open keeps it alive
 SESSION_KEY = "binnacle"
+ACCOUNT, SERVICE_ACCOUNT = "account-", "system:serviceaccount:"  # how the uid of a Django account, and a name, begin
 MAX_TOKEN = 16_384
 
 TRIES, WINDOW = 10, 300.0  # failed logins per address in a window of seconds
@@ -77,38 +82,80 @@ def by_token(token: str) -> User | None:
 def by_account(request: Any, name: str, password: str) -> User | None:
     """The user of a Django account. Staff look on as administrators; others have the roles bound to their name."""
     account = authenticate(request, username=name[:150], password=password[:1_000])
-    if account is None or not account.is_active:
-        return None
-    groups = (
-        (MASTERS,) if account.is_staff or account.is_superuser else tuple(account.groups.values_list("name", flat=True))
-    )
+    return _of_account(account) if account is not None and account.is_active else None
+
+
+def _of_account(account: Any) -> User:
+    staff = account.is_staff or account.is_superuser
+    groups = (MASTERS,) if staff else tuple(account.groups.values_list("name", flat=True))
     # A Django group of such a name must not open the cluster's built-in doors.
-    safe = tuple(g for g in groups if account.is_staff or account.is_superuser or not g.startswith("system:"))
-    return User(account.get_username(), f"account-{account.pk}", (*safe, AUTHENTICATED))
+    safe = tuple(group for group in groups if staff or not group.startswith("system:"))
+    return User(account.get_username(), f"{ACCOUNT}{account.pk}", (*safe, AUTHENTICATED))
 
 
 # -- sessions ------------------------------------------------------------------------------------------------------------
 
 
-def open_session(session: Any, user: User) -> None:
-    """Put an identity into a fresh session (a new key, so that a planted one is worthless)."""
+def open_session(session: Any, user: User, token: str = "") -> None:
+    """Put an identity into a fresh session (a new key, so that a planted one is worthless).
+
+    It lasts no longer than the `token` that proved it, and the pod that this was made for.
+    """
     session.flush()
     type(session).clear_expired()
-    session[SESSION_KEY] = {"name": user.name, "uid": user.uid, "groups": list(user.groups), "at": time.time()}
+    claims = _claims(token)
+    bound = claims.get("kubernetes.io") or {}
+    session[SESSION_KEY] = {
+        "name": user.name,
+        "uid": user.uid,
+        "groups": list(user.groups),
+        "at": time.time(),
+        "until": claims.get("exp"),
+        "pod": [bound.get("namespace"), bound["pod"].get("name"), bound["pod"].get("uid")]
+        if bound.get("pod")
+        else None,
+    }
     session.set_expiry(SESSION_LIFE)
 
 
+def _claims(token: str) -> Json:
+    """What a token says of itself; {} where it is no JSON Web Token. The API server has checked its signature."""
+    try:
+        _, payload, _ = token.split(".")
+        found = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def user_of(session: Any) -> User | None:
-    """The identity in a session, None without one. An account that was disabled has none any more."""
+    """Who a session is now; None without a session, and when its identity is gone: the account was disabled, the service
+    account or the pod deleted, the token's time is over. Blocking."""
     kept = session.get(SESSION_KEY)
     if not isinstance(kept, dict) or not kept.get("name"):
         return None
-    uid = str(kept["uid"])
-    if uid.startswith("account-"):
-        accounts = get_user_model().objects.filter(pk=uid.removeprefix("account-"), is_active=True)
-        if not accounts.exists():
+    name, uid = str(kept["name"]), str(kept["uid"])
+    if uid.startswith(ACCOUNT):  # with the groups that it has now
+        account = get_user_model().objects.filter(pk=uid.removeprefix(ACCOUNT), is_active=True).first()
+        return None if account is None else _of_account(account)
+    if (until := kept.get("until")) is not None and time.time() >= until:
+        return None
+    if name.startswith(SERVICE_ACCOUNT):
+        namespace, _, account_name = name.removeprefix(SERVICE_ACCOUNT).partition(":")
+        if not _stands(Key("serviceaccounts", namespace, account_name), uid):
             return None
-    return User(kept["name"], kept["uid"], kept["groups"])
+    if (pod := kept.get("pod")) and not _stands(Key("pods", pod[0], pod[1]), pod[2]):
+        return None
+    return User(name, uid, kept["groups"])
+
+
+def _stands(key: Key, uid: str) -> bool:
+    """Whether that very object is there still, and nobody has deleted it."""
+    found = Store.of(1).get(key)
+    if found is None:
+        return False
+    meta = found.obj["metadata"]
+    return meta.get("uid") == uid and not meta.get("deletionTimestamp")
 
 
 def user_of_key(session_key: str) -> User | None:

@@ -37,7 +37,6 @@ ASKS = ("search", "histogram", "top", "around")
 MAX_ASKS = 16  # at once
 MAX_MESSAGE = 20_000  # characters
 SILENCE = 5.0  # seconds without a beat until a tail counts as broken
-RECHECK = 5.0  # seconds between looks whether a tail's user still has the rights it began with
 RETRY = 2.0
 
 
@@ -126,29 +125,22 @@ class LogSearchConsumer(Consumer):
     async def _follow(self, number: int, message: Json) -> None:
         """Lines as they come, for as long as the socket lives: a store that is gone is asked again, and the page told."""
         while True:
-            scope = scope_of(self.access)
             try:
                 async with log_store_of(self.access.source).stream("tail", question(self.access, message)) as pieces:
-                    await self._pass_on(number, pieces, scope)
+                    await self._pass_on(number, pieces)
             except Silent as silence:
                 await self._tell(orjson.dumps({"t": "tail", "id": number, "message": str(silence), "why": silence.why}))
                 await asyncio.sleep(RETRY)
 
-    async def _pass_on(self, number: int, pieces: AsyncIterator[bytes], scope: Json) -> None:
-        """Until the stream ends, or the user's rights are others than those it began with."""
-        loop = asyncio.get_running_loop()
-        checked, rest = loop.time(), b""
-        iterator = aiter(pieces)
+    async def _pass_on(self, number: int, pieces: AsyncIterator[bytes]) -> None:
+        """Until the stream ends."""
+        rest, iterator = b"", aiter(pieces)
         while True:
             try:
                 async with asyncio.timeout(SILENCE):
                     piece = await anext(iterator)
             except StopAsyncIteration:
                 return
-            if loop.time() - checked > RECHECK:
-                checked = loop.time()
-                if scope_of(self.access) != scope:
-                    return
             *whole, rest = (rest + piece).split(b"\n")
             for line in whole:
                 if line:

@@ -117,7 +117,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
         LOGINS.add("failed")
         return login_page(request, "That did not match. Check the token or the account.", 401)
     login.attempts.succeeded(address)
-    login.open_session(request.session, user)
+    login.open_session(request.session, user, request.POST.get("token", "").strip())
     LOGINS.add("ok")
     return _go(request.POST.get("next", ""))
 

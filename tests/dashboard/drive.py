@@ -11,15 +11,15 @@ import orjson
 HOST = "127.0.0.1:8080"
 
 
-def session(user: Any) -> str:
-    """A logged-in session; returns its key."""
+def session(user: Any, token: str = "") -> str:
+    """A logged-in session, by a token or without; returns its key."""
     from django.contrib.sessions.backends.db import SessionStore
 
     from dashboard import login
 
     made = SessionStore()
     made.create()
-    login.open_session(made, user)
+    login.open_session(made, user, token)
     made.save()
     return str(made.session_key)
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from cluster.store import Store
+from dashboard import api, consumers
 from dashboard.origin import origin_fits
-from kube.users import AUTHENTICATED, MASTERS, User
+from kube.objects import Json
+from kube.users import AUTHENTICATED, MASTERS, User, service_account
+from tests.dashboard import world
 from tests.dashboard.drive import HOST, refused, session, socket_to
 
 ADMIN = User("root", groups=(MASTERS, AUTHENTICATED))
@@ -76,3 +84,129 @@ def test_the_log_of_a_pod_that_has_no_node_says_so(peopled: Peopled) -> None:
         return str(await socket.text())
 
     assert "has no node yet" in asyncio.run(run())
+
+
+# -- an identity that changes under an open page ------------------------------------------------------------------------
+
+READ_LOGS = {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch"]}
+SOCKETS = ["/c/local/live", "/c/local/logsearch", "/c/local/log?ns=guestbook&pod=web&follow=1"]
+
+
+def bind(store: Store, name: str) -> list[Json]:
+    """READ_LOGS in the whole cluster, for a user."""
+    group = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": world.meta("logs"), "rules": [READ_LOGS]}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": world.meta("logs"),
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "logs"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": name}],
+    }
+    world.create(store, role, binding)
+    return [role, binding]
+
+
+def closed_after(path: str, key: str, change: Callable[[], object]) -> int:
+    """The code with which an open socket is closed after a change, whatever it sends meanwhile."""
+
+    async def run() -> int:
+        socket = socket_to(path, key)
+        await socket.connect()
+        await asyncio.to_thread(change)
+        while (told := await socket.output())["type"] != "websocket.close":
+            pass
+        return int(told["code"])
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks come at once; and the log of a pod never ends by itself."""
+
+    @asynccontextmanager
+    async def open_log(*_: object) -> AsyncIterator[AsyncIterator[bytes]]:
+        async def lines() -> AsyncIterator[bytes]:
+            while True:
+                yield b"2026-01-01T00:00:00Z again\n"
+                await asyncio.sleep(0.01)
+
+        yield lines()
+
+    monkeypatch.setattr(consumers, "CHECK_SESSION", 0.05)
+    monkeypatch.setattr(api, "open_log", open_log)
+
+
+@pytest.mark.parametrize("path", SOCKETS)
+def test_a_right_that_is_taken_ends_what_it_opened(peopled: Peopled, soon: None, path: str) -> None:
+    store, _ = peopled
+    _, binding = bind(store, "looker")
+    key = session(User("looker", groups=(AUTHENTICATED,)))
+    assert closed_after(path, key, lambda: world.delete(store, binding)) == consumers.CHANGED
+
+
+@pytest.mark.parametrize("path", SOCKETS)
+def test_a_service_account_that_is_deleted_is_logged_out(peopled: Peopled, soon: None, path: str) -> None:
+    store, _ = peopled
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": world.meta("robot", "guestbook")}
+    world.create(store, account)
+    bind(store, "system:serviceaccount:guestbook:robot")
+    user = service_account("guestbook", "robot", account["metadata"]["uid"])
+    key = session(user)
+    assert closed_after(path, key, lambda: world.delete(store, account)) == NO_LOGIN
+    world.create(store, {**account, "metadata": world.meta("robot", "guestbook", age=1)})
+    assert refused(path, key) == NO_LOGIN, "another one of that name is another"
+
+
+def test_an_account_that_is_no_longer_staff_sees_what_others_see(peopled: Peopled, soon: None) -> None:
+    from django.contrib.auth import get_user_model
+
+    from dashboard import login
+
+    account = get_user_model().objects.create_user("boss", is_staff=True)
+    user = login._of_account(account)
+    key = session(user)
+    assert user.is_master
+
+    def demote() -> None:
+        account.is_staff = False
+        account.save()
+
+    assert closed_after("/c/local/live", key, demote) == consumers.CHANGED
+    now = login.user_of_key(key)
+    assert now is not None and not now.is_master and now.groups == (AUTHENTICATED,)
+
+
+def token(**claims: Any) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{payload}.signature"
+
+
+def test_a_session_lasts_no_longer_than_its_token(peopled: Peopled) -> None:
+    user = User("looker", groups=(AUTHENTICATED,))
+    assert refused("/c/local/live", session(user, token(exp=time.time() - 1))) == NO_LOGIN
+    key = session(user, token(exp=time.time() + 3600))
+
+    async def run() -> str:
+        socket = socket_to("/c/local/live", key)
+        await socket.connect()
+        return str(json.loads(await socket.text())["t"])
+
+    assert asyncio.run(run()) == "hello"
+
+
+def test_a_session_lasts_no_longer_than_the_pod_of_its_token(peopled: Peopled, soon: None) -> None:
+    store, objects = peopled
+    waiting = objects["waiting"]
+    place = {"name": waiting["metadata"]["name"], "uid": waiting["metadata"]["uid"]}
+    bound = {"namespace": waiting["metadata"]["namespace"], "pod": place}
+    key = session(User("looker", groups=(AUTHENTICATED,)), token(**{"kubernetes.io": bound}))
+    assert closed_after("/c/local/live", key, lambda: world.delete(store, waiting)) == NO_LOGIN
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "a.ICA.c", "e30.W10.x", "a.\u00e9.c"])
+def test_what_is_no_token_claims_nothing(text: str) -> None:
+    from dashboard import login
+
+    assert login._claims(text) == {}

@@ -74,6 +74,7 @@ def _known(at: Installation) -> list[Process]:
     apiserver = {
         "address": "127.0.0.1" if at.node_address == "127.0.0.1" else f"127.0.0.1,{at.node_address}",
         "port": str(at.api_port),
+        "enable-admission-plugins": "NodeRestriction",  # as installers of Kubernetes have it
     }
     node = {
         "node-name": at.node,

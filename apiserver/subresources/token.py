@@ -7,11 +7,12 @@ from apiserver.authn import serviceaccounts
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.verbs import posted
+from cluster import nodeauthz
 from cluster.cache import Entry
 from cluster.store import Key
 from cluster.tokens import ISSUER
 from kube import clock
-from kube.errors import BadRequest, Conflict, Invalid, NotFound, invalid
+from kube.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, invalid
 from kube.objects import Json
 from kube.registry import Kind
 
@@ -31,6 +32,8 @@ async def handle(request: Request, kind: Kind) -> Answer:
     seconds = _seconds(spec)
     audiences = spec.get("audiences") or [ISSUER]
     bound = _bound(request, spec.get("boundObjectRef"))
+    if node := nodeauthz.node_of(request.user):
+        _check_node(info.name, node, bound)
     claims = serviceaccounts.claims_of(account, audiences, seconds, bound)
     signed = request.state.authenticator.signer.sign(claims)
     return response.json_response(
@@ -52,6 +55,17 @@ async def handle(request: Request, kind: Kind) -> Answer:
         },
         201,
     )
+
+
+def _check_node(account: str, node: str, bound: tuple[str, Entry] | None) -> None:
+    """A kubelet gets tokens for the pods that run there, and no others: they end with the pod. Raises Forbidden."""
+    claim, entry = bound or ("", None)
+    if claim != "pod" or entry is None:
+        raise Forbidden("serviceaccounts", account, "node requested token not bound to a pod")
+    if entry.node != node:
+        raise Forbidden("serviceaccounts", account, "node requested token bound to a pod scheduled on a different node")
+    if (entry.object()["spec"].get("serviceAccountName") or "default") != account:
+        raise Forbidden("serviceaccounts", account, "node requested token of another service account than the pod's")
 
 
 def _seconds(spec: Json) -> int:

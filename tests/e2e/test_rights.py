@@ -86,3 +86,31 @@ def test_who_may_approve_requests_approves_none_for_signers_of_others(cluster: C
     signers = "system:certificates.k8s.io:kube-apiserver-client-approver"
     cluster.kubectl("create", "clusterrolebinding", "signers", f"--clusterrole={signers}", "--user=eve")
     cluster.kubectl("--as=eve", "certificate", "approve", "eve")
+
+
+def test_a_kubelet_is_confined_to_its_node(cluster: Cluster) -> None:
+    """With the kubelet's own credentials, as a pod that took the node would have them."""
+    kubelet = {"KUBECONFIG": str(cluster.var / "kubelet" / "kubeconfig")}
+    [node] = cluster.get("nodes")["items"]
+    name = node["metadata"]["name"]
+
+    def refused(*words: str, stdin: str | None = None) -> str:
+        done = cluster.run(*words, stdin=stdin, **kubelet)
+        assert done.returncode != 0, f"{words}: {done.stdout}"
+        return done.stderr
+
+    cluster.kubectl("create", "secret", "generic", "mine", "--from-literal=a=b")
+    assert "no relationship found between node" in refused("get", "secret", "mine")
+    other = json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "other"}})
+    assert f'node "{name}" is not allowed to modify node "other"' in refused("create", "-f", "-", stdin=other)
+    assert "is not allowed to modify labels" in refused("label", "node", name, "node-restriction.kubernetes.io/a=b")
+    assert "is not allowed to modify taints" in refused("taint", "node", name, "mine=yes:NoSchedule")
+    assert "can only create pods with spec.nodeName set to itself" in refused("run", "mine", "--image=host")
+    cluster.kubectl("run", "sleeper", "--image=host", "--command", "--", "sleep", "1000")
+    cluster.until(lambda: cluster.path("pod", "sleeper", "{.status.phase}"), lambda phase: phase == "Running", 60)
+    assert "not bound to a pod" in refused("create", "token", "default")
+    bound = ["--bound-object-kind=Pod", "--bound-object-name=sleeper"]
+    cluster.kubectl("create", "token", "default", *bound, KUBECONFIG=kubelet["KUBECONFIG"])
+    cluster.kubectl("create", "serviceaccount", "other")
+    assert "no relationship found" in refused("create", "token", "other", *bound)
+    cluster.kubectl("delete", "pod", "sleeper", "--grace-period=1")

@@ -8,7 +8,7 @@ from kube import clock
 from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.kinds.core.base import ClusterScoped, CoreStrategy
-from kube.kinds.pod.default_volumes import default_claim_spec, default_volume_source
+from kube.kinds.pod.defaults import default_claim_spec, default_volume_source
 from kube.kinds.pod.validation_scheduling import check_node_selector
 from kube.kinds.pod.validation_volumes import KNOWN_SOURCES, check_volume_source
 from kube.objects import Json

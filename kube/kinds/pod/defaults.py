@@ -1,4 +1,4 @@
-"""Defaults of pods and pod templates, as Kubernetes fills them in.
+"""Defaults of pods, pod templates and volumes, as Kubernetes fills them in.
 
 Everything works in place on JSON objects and is idempotent: it runs on every write of a pod or of a workload.
 """
@@ -8,13 +8,29 @@ from __future__ import annotations
 from typing import Any
 
 from kube import quantity
-from kube.kinds.pod.default_volumes import default_volume
 from kube.objects import Json
 from kube.pods.resources import of_containers
 from kube.resourcelist import canonical_list, is_huge_page, is_pod_level, nano
 
 DEFAULT_SCHEDULER = "default-scheduler"
+FILE_MODE = 0o644
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+
+# What a volume's source holds that does not say otherwise: where the field is absent, and where it is absent or empty.
+_WHERE_ABSENT: dict[str, Json] = {
+    "secret": {"defaultMode": FILE_MODE},
+    "configMap": {"defaultMode": FILE_MODE},
+    "downwardAPI": {"defaultMode": FILE_MODE},
+    "projected": {"defaultMode": FILE_MODE},
+    "hostPath": {"type": ""},
+    "azureDisk": {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False},
+}
+_WHERE_EMPTY: dict[str, Json] = {
+    "iscsi": {"iscsiInterface": "default"},
+    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+}
+_WITH_DEFAULTS = frozenset({*_WHERE_ABSENT, *_WHERE_EMPTY, "emptyDir", "ephemeral", "image"})
 
 
 def default_pod_template(template: Json) -> None:
@@ -35,7 +51,11 @@ def default_pod(pod: Json) -> None:
     if spec.get("resources"):
         _default_pod_level_requests(spec)
     if spec.get("hostNetwork"):
-        _default_host_ports(spec)
+        for name in ("containers", "initContainers"):
+            for container in spec.get(name) or ():
+                for port in container.get("ports") or ():
+                    if not port.get("hostPort") and port.get("containerPort"):
+                        port["hostPort"] = port["containerPort"]
 
 
 def default_pod_spec(spec: Json) -> None:
@@ -72,12 +92,19 @@ def default_container(container: Json) -> None:
             port["protocol"] = "TCP"
     for variable in container.get("env") or ():
         if source := variable.get("valueFrom"):
-            _default_env_source(source)
+            if (reference := source.get("fieldRef")) is not None:
+                _default_field(reference)
+            elif (reference := source.get("resourceFieldRef")) is not None:
+                _default_resource_field(reference)
+            elif (reference := source.get("fileKeyRef")) is not None:
+                reference.setdefault("optional", False)
     for name in _PROBES:
         if (probe := container.get(name)) is not None:
             default_probe(probe)
     if lifecycle := container.get("lifecycle"):
-        _default_lifecycle(lifecycle)
+        for name in ("postStart", "preStop"):
+            if (get := (lifecycle.get(name) or {}).get("httpGet")) is not None:
+                _default_http_get(get)
 
 
 def pull_policy(image: str) -> str:
@@ -100,24 +127,71 @@ def default_probe(probe: Json) -> None:
         grpc.setdefault("service", "")
 
 
+def default_volume(volume: Json) -> None:
+    """Defaults of one volume; a volume without a source is an emptyDir."""
+    if len(volume) < 2:
+        volume["emptyDir"] = {}
+    default_volume_source(volume)
+
+
+def default_volume_source(holder: Json) -> None:
+    """Defaults of the source that stands in `holder`: a pod's volume, or the spec of a PersistentVolume."""
+    for name, source in holder.items():
+        if name not in _WITH_DEFAULTS or source is None:
+            continue
+        if name in _WHERE_ABSENT:
+            for field, value in _WHERE_ABSENT[name].items():
+                source.setdefault(field, value)
+        elif name in _WHERE_EMPTY:
+            for field, value in _WHERE_EMPTY[name].items():
+                source[field] = source.get(field) or value
+        match name:
+            case "projected":
+                for part in source.get("sources") or ():
+                    if (token := part.get("serviceAccountToken")) is not None:
+                        token.setdefault("expirationSeconds", 3600)
+                    if downward := part.get("downwardAPI"):
+                        _default_downward_items(downward)
+            case "emptyDir":
+                if source.get("sizeLimit") is not None:
+                    source["sizeLimit"] = quantity.canonical(source["sizeLimit"])
+            case "downwardAPI":
+                _default_downward_items(source)
+            case "ephemeral":
+                if (template := source.get("volumeClaimTemplate")) is not None:
+                    template.setdefault("metadata", {})
+                    default_claim_spec(template.setdefault("spec", {}))
+            case "image":
+                source["pullPolicy"] = source.get("pullPolicy") or pull_policy(source.get("reference") or "")
+
+
+def default_claim_spec(spec: Json) -> None:
+    """Defaults of the spec of a PersistentVolumeClaim."""
+    spec.setdefault("volumeMode", "Filesystem")
+    resources = spec.setdefault("resources", {})
+    canonical_list(resources.get("requests"))
+    canonical_list(resources.get("limits"))
+
+
+def _default_downward_items(source: Json) -> None:
+    for item in source.get("items") or ():
+        if (reference := item.get("fieldRef")) is not None:
+            _default_field(reference)
+        if (reference := item.get("resourceFieldRef")) is not None:
+            _default_resource_field(reference)
+
+
 def _default_http_get(get: Json) -> None:
     get["path"] = get.get("path") or "/"
     get["scheme"] = get.get("scheme") or "HTTP"
 
 
-def _default_lifecycle(lifecycle: Json) -> None:
-    for name in ("postStart", "preStop"):
-        if (get := (lifecycle.get(name) or {}).get("httpGet")) is not None:
-            _default_http_get(get)
+def _default_field(reference: Json) -> None:
+    reference["apiVersion"] = reference.get("apiVersion") or "v1"
 
 
-def _default_env_source(source: Json) -> None:
-    if (reference := source.get("fieldRef")) is not None:
-        reference["apiVersion"] = reference.get("apiVersion") or "v1"
-    elif (reference := source.get("resourceFieldRef")) is not None:
-        reference["divisor"] = quantity.canonical(reference.get("divisor") or "0")
-    elif (reference := source.get("fileKeyRef")) is not None:
-        reference.setdefault("optional", False)
+def _default_resource_field(reference: Json) -> None:
+    reference["divisor"] = quantity.canonical(reference.get("divisor") or "0")
 
 
 def _canonical_resources(resources: Json) -> None:
@@ -151,11 +225,3 @@ def _default_pod_level_requests(spec: Json) -> None:
             requests.setdefault(name, value)
     if requests:
         resources["requests"] = requests
-
-
-def _default_host_ports(spec: Json) -> None:
-    for name in ("containers", "initContainers"):
-        for container in spec.get(name) or ():
-            for port in container.get("ports") or ():
-                if not port.get("hostPort") and port.get("containerPort"):
-                    port["hostPort"] = port["containerPort"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from cluster.cache import Entry
 from cluster.store import Key
 from controllers import signer
 from controllers.runtime import Context, Controller, Result, Watch, own_key
@@ -29,7 +28,11 @@ class CertificateSigningController(Controller):
         if entry is None or entry.meta.deletionTimestamp:
             return None
         request = entry.object()
-        left = _end(request, entry) - ctx.now()
+        decided = [
+            clock.parse(stamp) for condition in _true(request).values() if (stamp := condition.get("lastUpdateTime"))
+        ]
+        end = max(decided) + DECIDED if decided else clock.parse(entry.meta.creationTimestamp or clock.now()) + PENDING
+        left = end - ctx.now()
         try:
             if left <= 0:
                 ctx.session.delete(STORAGE, "", key, {"preconditions": {"uid": entry.meta.uid}})
@@ -68,11 +71,3 @@ def _true(request: Json) -> dict[str, Json]:
     """The conditions that hold, by type."""
     conditions = (request.get("status") or {}).get("conditions") or []
     return {condition["type"]: condition for condition in conditions if condition.get("status", "True") == "True"}
-
-
-def _end(request: Json, entry: Entry) -> float:
-    """When the request is removed, epoch seconds."""
-    decided = [
-        clock.parse(stamp) for condition in _true(request).values() if (stamp := condition.get("lastUpdateTime"))
-    ]
-    return max(decided) + DECIDED if decided else clock.parse(entry.meta.creationTimestamp or clock.now()) + PENDING

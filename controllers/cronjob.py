@@ -94,7 +94,11 @@ class CronJobController(Controller):
         for kind, limit in limits.items():
             if limit is None:
                 continue
-            done = sorted((job for job in jobs if finished(job) == kind), key=_started)
+            # Oldest first; one that never started counts as the newest.
+            done = sorted(
+                (job for job in jobs if finished(job) == kind),
+                key=lambda job: (job["status"].get("startTime") or "9999", job["metadata"]["name"]),
+            )
             for job in done[: max(len(done) - limit, 0)]:
                 if not job["metadata"].get("deletionTimestamp"):
                     self._delete(ctx, cj, job["metadata"]["name"])
@@ -205,10 +209,6 @@ def finished(job: Json) -> str | None:
     """Complete or Failed; None while the job runs."""
     status = job.get("status") or {}
     return next((kind for kind in ("Complete", "Failed") if conditions.is_true(status, kind)), None)
-
-
-def _started(job: Json) -> tuple[str, str]:
-    return (job.get("status") or {}).get("startTime") or "9999", job["metadata"]["name"]
 
 
 def missed(cj: Json, now: float) -> Due:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from cluster.cache import Cache, Entry, Event
 from cluster.store import Key
 from controllers import pods
-from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.runtime import Context, Controller, Result, Watch, join_key, keys_of, own_key, split_key
 from kube import clock, conditions, selectors
 from kube.errors import NotFound
 from kube.objects import Json
@@ -43,10 +43,6 @@ def _pod_matters(event: Event) -> bool:
     )
 
 
-def _all_keys(entry: Entry, cache: Cache) -> Iterable[str]:
-    return (join_key(*budget.key[1:]) for budget in cache.list(STORAGE, entry.key.namespace))
-
-
 class DisruptionController(Controller):
     """Key: a budget."""
 
@@ -55,7 +51,7 @@ class DisruptionController(Controller):
     watches = (
         Watch(STORAGE, own_key),
         Watch("pods", _budget_keys, _pod_matters),
-        *(Watch(storage, _all_keys) for storage in SCALES.values()),
+        *(Watch(storage, keys_of(STORAGE)) for storage in SCALES.values()),
     )
 
     def reconcile(self, key: str, ctx: Context) -> Result:
@@ -79,7 +75,13 @@ def wanted_status(budget: Json, covered: list[Entry], cache: Cache, now: float) 
     """The whole status of a budget over the pods it covers."""
     old = budget.get("status") or {}
     active = [entry for entry in covered if not pods.view(entry).finished]
-    disrupted = _still_going(old.get("disruptedPods") or {}, active, now)
+    # Evicted pods that the deletion has not reached yet.
+    alive = {entry.key.name for entry in active if not entry.meta.deletionTimestamp}
+    disrupted = {
+        name: at
+        for name, at in (old.get("disruptedPods") or {}).items()
+        if name in alive and clock.parse(at) + DELETION_SECONDS > now
+    }
     healthy = sum(pods.view(e).ready and not e.meta.deletionTimestamp and e.key.name not in disrupted for e in active)
     expected, desired = needs(budget, active, cache)
     allowed = max(healthy - desired, 0) if expected > 0 else 0
@@ -101,12 +103,6 @@ def wanted_status(budget: Json, covered: list[Entry], cache: Cache, now: float) 
             condition.setdefault("message", "")
             condition["observedGeneration"] = status["observedGeneration"]
     return status
-
-
-def _still_going(disrupted: dict[str, str], active: list[Entry], now: float) -> dict[str, str]:
-    """Evicted pods that the deletion has not reached yet."""
-    alive = {entry.key.name for entry in active if not entry.meta.deletionTimestamp}
-    return {name: at for name, at in disrupted.items() if name in alive and clock.parse(at) + DELETION_SECONDS > now}
 
 
 def needs(budget: Json, active: list[Entry], cache: Cache) -> tuple[int, int]:

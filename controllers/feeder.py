@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from controllers.runtime import Controller, Runtime, Watch
+from controllers.runtime import Runtime, Watch
 from controllers.workqueue import LOW_PRIORITY
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ class Feeder:
     def __init__(self, runtime: Runtime, cache: Cache) -> None:
         self._runtime = runtime
         self._cache = cache
-        self._by_storage = _index(runtime.controllers.values())
+        self._by_storage: dict[str, list[tuple[str, Watch]]] = {}
+        for controller in runtime.controllers.values():
+            for watch in controller.watches:
+                self._by_storage.setdefault(watch.storage, []).append((controller.name, watch))
         self._pending: dict[str, dict[str, None]] = {}
         self._lock = threading.Lock()
         self._wanted = threading.Event()
@@ -131,14 +134,6 @@ class Feeder:
         if not self._runtime.add(name, keys, priority):
             with self._lock:
                 self._overflow.add(name)
-
-
-def _index(controllers: Iterable[Controller]) -> dict[str, list[tuple[str, Watch]]]:
-    index: dict[str, list[tuple[str, Watch]]] = {}
-    for controller in controllers:
-        for watch in controller.watches:
-            index.setdefault(watch.storage, []).append((controller.name, watch))
-    return index
 
 
 def _states(event: Event) -> Sequence[Entry]:

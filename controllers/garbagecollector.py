@@ -47,13 +47,9 @@ def concerned(entry: Entry, cache: Cache) -> Iterable[str]:
         yield from (to_key(dependent.key) for dependent in cache.by_owner(entry.meta.uid))
     if gone or entry.meta.deletionTimestamp:
         for owner in entry.owners:  # one of them may wait for this object to go
-            yield from _owner_keys(entry, owner, cache)
-
-
-def _owner_keys(entry: Entry, owner: Owner, cache: Cache) -> Iterable[str]:
-    found = _find(cache, entry, owner, cache.store.cluster)
-    if found is not None and FOREGROUND in (found.meta.finalizers or ()):
-        yield to_key(found.key)
+            found = _find(cache, entry, owner, cache.store.cluster)
+            if found is not None and FOREGROUND in (found.meta.finalizers or ()):
+                yield to_key(found.key)
 
 
 def matters(event: Event) -> bool:
@@ -107,7 +103,10 @@ def _process(ctx: Context, entry: Entry) -> tuple[Result, str]:
     finalizers = entry.meta.finalizers or ()
     if entry.meta.deletionTimestamp:
         if ORPHAN in finalizers:
-            _orphan(ctx, entry)
+            # Cut the dependents loose, then let the object go.
+            for dependent in ctx.cache.by_owner(entry.meta.uid):
+                _forget_owners(ctx, dependent, {entry.meta.uid})
+            _lift(ctx, entry, ORPHAN)
         elif FOREGROUND in finalizers:
             return _foreground(ctx, entry), ""
         return None, ""
@@ -150,13 +149,6 @@ def _find(cache: Cache, entry: Entry, owner: Owner, cluster: int) -> Entry | Non
         return None
     found = cache.get(Key(kind.storage, entry.key.namespace if kind.namespaced else "", owner.name))
     return found if found is not None and found.meta.uid == owner.uid else None
-
-
-def _orphan(ctx: Context, entry: Entry) -> None:
-    """Cut the dependents loose, then let the object go."""
-    for dependent in ctx.cache.by_owner(entry.meta.uid):
-        _forget_owners(ctx, dependent, {entry.meta.uid})
-    _lift(ctx, entry, ORPHAN)
 
 
 def _foreground(ctx: Context, entry: Entry) -> Result:
@@ -203,7 +195,11 @@ def _mutate(ctx: Context, entry: Entry, change: Any) -> None:
 def _delete(ctx: Context, policy: str, objects: list[tuple[str, Entry]]) -> Outcomes:
     """Delete objects under one policy; `uid` in the options guards against successors of the same name."""
     outcomes: Outcomes = {}
-    current = [(key, entry) for key, entry in objects if _same(ctx, entry)]
+    current = [
+        (key, entry)
+        for key, entry in objects
+        if (present := ctx.cache.get(entry.key)) is not None and present.meta.uid == entry.meta.uid
+    ]
     results = ctx.session.delete_many(
         [(e.key.storage, e.key.namespace, e.key.name) for _, e in current], {"propagationPolicy": policy}
     )
@@ -211,8 +207,3 @@ def _delete(ctx: Context, policy: str, objects: list[tuple[str, Entry]]) -> Outc
         if isinstance(result, ApiError) and not isinstance(result, NotFound | Conflict):
             outcomes[key] = result
     return outcomes
-
-
-def _same(ctx: Context, entry: Entry) -> bool:
-    present = ctx.cache.get(entry.key)
-    return present is not None and present.meta.uid == entry.meta.uid

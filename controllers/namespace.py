@@ -28,7 +28,12 @@ class NamespaceController(Controller):
         entry = going(ctx, Key("namespaces", "", key))
         if entry is None or FINALIZER not in ((entry.object().get("spec") or {}).get("finalizers") or []):
             return None
-        failures = [message for kind, _ in content(ctx, key) for message in _delete_all(ctx, kind, key)]
+        failures = []
+        for kind, entries in content(ctx, key):
+            waiting = [(kind.storage, key, entry.key.name) for entry in entries if not entry.meta.deletionTimestamp]
+            if waiting:
+                results = ctx.session.delete_many(waiting, {"propagationPolicy": "Background"})
+                failures += [str(r) for r in results if isinstance(r, ApiError) and not isinstance(r, NotFound)]
         ctx.cache.refresh()
         left = content(ctx, key)
         if left or failures:
@@ -46,17 +51,6 @@ def content(ctx: Context, namespace: str) -> list[tuple[Kind, list[Entry]]]:
         if kind is not None and kind.namespaced and (entries := ctx.cache.list(storage, namespace)):
             found.append((kind, entries))
     return sorted(found, key=lambda pair: (pair[0].storage == "events", pair[0].storage))
-
-
-def _delete_all(ctx: Context, kind: Kind, namespace: str) -> list[str]:
-    """Delete all objects of a kind that are not yet on their way out; returns what went wrong."""
-    waiting = [entry for entry in ctx.cache.list(kind.storage, namespace) if not entry.meta.deletionTimestamp]
-    if not waiting:
-        return []
-    results = ctx.session.delete_many(
-        [(kind.storage, namespace, entry.key.name) for entry in waiting], {"propagationPolicy": "Background"}
-    )
-    return [str(result) for result in results if isinstance(result, ApiError) and not isinstance(result, NotFound)]
 
 
 def _report(ctx: Context, name: str, left: list[tuple[Kind, list[Entry]]], failures: list[str]) -> None:

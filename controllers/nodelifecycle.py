@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import environment
-from cluster.cache import Cache, Entry, Event
+from cluster.cache import Cache, Entry
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import pods
@@ -31,15 +31,6 @@ def _lease_key(entry: Entry, cache: Cache) -> Iterable[str]:
         yield entry.key.name
 
 
-def _pod_node(entry: Entry, cache: Cache) -> Iterable[str]:
-    if entry.node:
-        yield entry.node
-
-
-def _newly_bound(event: Event) -> bool:
-    return event.type != "DELETED" and (event.previous is None or event.previous.node != event.entry.node)
-
-
 class NodeLifecycleController(Controller):
     """Key: a node. Looks again when the grace period or a pod's toleration would run out."""
 
@@ -47,7 +38,12 @@ class NodeLifecycleController(Controller):
     user = "system:serviceaccount:kube-system:node-controller"
     watches = (
         Watch("nodes", own_key),
-        Watch("pods", _pod_node, _newly_bound),
+        # A pod that was bound just now: a node that is already lost has to send it away.
+        Watch(
+            "pods",
+            lambda entry, cache: (entry.node,) if entry.node else (),
+            lambda event: event.type != "DELETED" and (not event.previous or event.previous.node != event.entry.node),
+        ),
         Watch(LEASES, _lease_key, lambda event: event.type == "ADDED"),
     )
 
@@ -63,7 +59,8 @@ class NodeLifecycleController(Controller):
         self._started = ctx.now() if self._started is None else self._started
         node = entry.object()
         left = self._heard(ctx, node) + environment.NODE_GRACE.get() - ctx.now()
-        if left <= 0 and _conditions_known(node):
+        found = [conditions.find(node.get("status") or {}, type) for type in CONDITIONS]
+        if left <= 0 and any(c is None or c["status"] != "Unknown" for c in found):
             node = self._lost(ctx, node)
         node = self._taint(ctx, node)
         self._mark_pods(ctx, node)
@@ -183,11 +180,6 @@ class NodeLifecycleController(Controller):
         self._recorder.event(
             ctx.session, _about(pod, "Pod"), "Normal", "TaintManagerEviction", f"Marking for deletion Pod {where}"
         )
-
-
-def _conditions_known(node: Json) -> bool:
-    found = [conditions.find(node.get("status") or {}, type) for type in CONDITIONS]
-    return any(c is None or c["status"] != "Unknown" for c in found)
 
 
 def _about(obj: Json, kind: str = "Node") -> Json:

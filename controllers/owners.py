@@ -55,7 +55,7 @@ def claim(ctx: Context, owner: Json, storage: str, selector: Selector) -> list[E
         if selector.matches(entry.labels):
             held.append(entry)
         elif alive:
-            changed |= _release(ctx, owner, entry)
+            changed |= _change(ctx, entry, lambda obj: ownerrefs.remove(obj["metadata"], {meta["uid"]}))
     if alive:
         for entry in orphans(ctx.cache, storage, meta["namespace"], selector):
             changed |= _adopt(ctx, owner, entry)
@@ -99,13 +99,6 @@ def _adopt(ctx: Context, owner: Json, entry: Entry) -> bool:
             meta["ownerReferences"] = [*meta.get("ownerReferences", ()), ownerrefs.reference(owner)]
 
     return _change(ctx, entry, add)
-
-
-def _release(ctx: Context, owner: Json, entry: Entry) -> bool:
-    def drop(obj: Json) -> None:
-        ownerrefs.remove(obj["metadata"], {owner["metadata"]["uid"]})
-
-    return _change(ctx, entry, drop)
 
 
 def _change(ctx: Context, entry: Entry, change: Callable[[Json], None]) -> bool:

@@ -34,7 +34,9 @@ class PodControl:
             results = ctx.session.create_many([("pods", owner["metadata"]["namespace"], pod) for pod in batch])
             error = self._report(ctx, owner, results)
             if error is not None:
-                self._remember(uid)
+                if len(self._cautious) > 10_000:
+                    self._cautious.clear()
+                self._cautious.add(uid)
                 return created + sum(not isinstance(result, ApiError) for result in results), error
             created, size = created + len(batch), min(size * 2, BURST)
         self._cautious.discard(uid)
@@ -64,11 +66,6 @@ class PodControl:
             if not namespace_ends(error):
                 self._event(ctx, owner, "Warning", "FailedCreate", f"Error creating: {error}")
         return errors[0] if errors else None
-
-    def _remember(self, uid: str) -> None:
-        if len(self._cautious) > 10_000:
-            self._cautious.clear()
-        self._cautious.add(uid)
 
     def _event(self, ctx: Context, owner: Json, type: str, reason: str, message: str) -> None:
         self._recorder.event(ctx.session, owner, type, reason, message)

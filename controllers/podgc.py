@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import environment
-from cluster.cache import Cache, Entry, Event
+from cluster.cache import Cache, Entry
 from cluster.store import Key
 from controllers import pods
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch, join_key
@@ -18,10 +18,6 @@ SWEEP_SECONDS = 20.0
 QUARANTINE = 40.0  # seconds a node must be missing before its pods are forced out: it may just be re-registering
 
 
-def _node_gone(entry: Entry, cache: Cache) -> Iterable[str]:
-    yield f"node:{entry.key.name}"
-
-
 def _pod_keys(entry: Entry, cache: Cache) -> Iterable[str]:
     yield SWEEP
     if entry.node and cache.get(Key("nodes", "", entry.node)) is None:
@@ -30,18 +26,18 @@ def _pod_keys(entry: Entry, cache: Cache) -> Iterable[str]:
         yield f"pod:{join_key(entry.key.namespace, entry.key.name)}"
 
 
-def _pod_matters(event: Event) -> bool:
-    return not event.entry.node or event.previous is None or pods.view(event.entry).finished
-
-
 class PodGCController(Controller):
     """See the module's docstring."""
 
     name = "podgc"
     user = "system:serviceaccount:kube-system:pod-garbage-collector"
     watches = (
-        Watch("nodes", _node_gone, lambda event: event.type != "MODIFIED"),
-        Watch("pods", _pod_keys, _pod_matters),
+        Watch("nodes", lambda entry, cache: (f"node:{entry.key.name}",), lambda event: event.type != "MODIFIED"),
+        Watch(
+            "pods",
+            _pod_keys,
+            lambda event: not event.entry.node or event.previous is None or pods.view(event.entry).finished,
+        ),
     )
 
     def __init__(self) -> None:

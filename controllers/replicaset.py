@@ -120,16 +120,12 @@ def status(rs: Json, held: Sequence[Pod], error: ApiError | None, now: float) ->
     new["observedGeneration"] = rs["metadata"].get("generation", 0)
     if (rs.get("status") or {}).get("conditions"):
         new["conditions"] = rs["status"]["conditions"]
-    _failure_condition(new, rs, held, error, now)
-    return {name: new[name] for name in sorted(new)}
-
-
-def _failure_condition(new: Json, rs: Json, held: Sequence[Pod], error: ApiError | None, now: float) -> None:
     if error is None:
         conditions.remove(new, "ReplicaFailure")
     elif conditions.find(new, "ReplicaFailure") is None:
         reason = "FailedCreate" if _difference(rs, held) < 0 else "FailedDelete"
         conditions.put(new, "ReplicaFailure", "True", reason, str(error), now)
+    return {name: new[name] for name in sorted(new)}
 
 
 def _until_available(rs: Json, held: Sequence[Pod], now: float) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import environment
 from cluster.cache import Cache, Entry, Event
@@ -61,10 +60,9 @@ class EventExpiryController(Controller):
 def _expired(entry: Entry, limit: float) -> bool:
     """Whether an event was last written before `limit`. Only old ones are decoded: a series goes on long after its start."""
     created = clock.parse(entry.meta.creationTimestamp) if entry.meta.creationTimestamp else 0.0
-    return created < limit and _last(entry.object(), created) < limit
-
-
-def _last(event: dict[str, Any], created: float) -> float:
+    if created >= limit:
+        return False
+    event = entry.object()
     series = event.get("series") or {}
     times = (event.get("lastTimestamp"), event.get("eventTime"), series.get("lastObservedTime"))
-    return max(created, *(clock.parse(text) if text else 0.0 for text in times))
+    return all(not text or clock.parse(text) < limit for text in times)

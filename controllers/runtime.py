@@ -111,6 +111,15 @@ def own_key(entry: Entry, cache: Cache) -> Iterable[str]:
     yield join_key(entry.key.namespace, entry.key.name)
 
 
+def keys_of(storage: str) -> Callable[[Entry, Cache], Iterable[str]]:
+    """Mapper: every object of `storage` in the namespace of the object; all of them for a cluster-scoped one."""
+
+    def keys(entry: Entry, cache: Cache) -> Iterable[str]:
+        return [join_key(*found.key[1:]) for found in cache.list(storage, entry.key.namespace or None)]
+
+    return keys
+
+
 def is_going(event: Event) -> bool:
     """For `Watch.when`: the object is marked for deletion, and waits for its finalizers."""
     return bool(event.entry.meta.deletionTimestamp)

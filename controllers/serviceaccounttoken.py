@@ -57,7 +57,10 @@ class ServiceAccountTokenController(Controller):
         account = ctx.cache.get(Key("serviceaccounts", namespace, account_of(secret)))
         named = secret["metadata"]["annotations"].get(ACCOUNT_UID)
         if account is None or (named and named != account.meta.uid):
-            _delete(entry, ctx)
+            try:
+                ctx.session.delete("secrets", namespace, name, {"preconditions": {"uid": entry.meta.uid}})
+            except NotFound:
+                return None
         elif named is None or not (secret.get("data") or {}).keys() >= FILLED:
             made = self._made(name, account)
 
@@ -89,12 +92,3 @@ class ServiceAccountTokenController(Controller):
             key: base64.b64encode(text.encode()).decode()
             for key, text in (("ca.crt", pki.authority()), ("namespace", namespace), ("token", token))
         }
-
-
-def _delete(secret: Entry, ctx: Context) -> None:
-    try:
-        ctx.session.delete(
-            "secrets", secret.key.namespace, secret.key.name, {"preconditions": {"uid": secret.meta.uid}}
-        )
-    except NotFound:
-        return

@@ -47,6 +47,7 @@ def sign(request: bytes, signer: Signer, usages: set[str], seconds: int | None) 
     """The certificate (PEM) for a PKCS#10 request (PEM), valid for `seconds` at most. Raises Refusal."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     asked = x509.load_pem_x509_csr(request)
     check(asked, signer, usages)
@@ -54,6 +55,8 @@ def sign(request: bytes, signer: Signer, usages: set[str], seconds: int | None) 
     key = serialization.load_pem_private_key((pki.folder() / "ca.key").read_bytes(), None)
     now = datetime.datetime.now(datetime.UTC)
     end = now + datetime.timedelta(seconds=min(seconds or LONGEST, LONGEST))
+    known = {"client auth": ExtendedKeyUsageOID.CLIENT_AUTH, "server auth": ExtendedKeyUsageOID.SERVER_AUTH}
+    purposes = [oid for name, oid in known.items() if name in usages]
     builder = (
         x509.CertificateBuilder()
         .subject_name(asked.subject)
@@ -63,7 +66,7 @@ def sign(request: bytes, signer: Signer, usages: set[str], seconds: int | None) 
         .not_valid_before(now - BACKDATE)
         .not_valid_after(min(end, authority.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(False, None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(_purposes(usages)), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()),  # type: ignore[arg-type]
             critical=False,
@@ -80,35 +83,25 @@ def sign(request: bytes, signer: Signer, usages: set[str], seconds: int | None) 
 
 def check(asked: x509.CertificateSigningRequest, signer: Signer, usages: set[str]) -> None:
     """Raises Refusal where the signer's rules do not allow the request."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
     if not asked.is_signature_valid:
         raise Refusal("the request is not signed by the key it holds")
     if missing := signer.needs - usages:
         raise Refusal(f"usages: {', '.join(sorted(missing))} must be asked for")
     if foreign := usages - signer.may:
         raise Refusal(f"usages: {', '.join(sorted(foreign))} is not signed by this signer")
-    common, groups = _subject(asked)
+    names_of_subject = asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    common = str(names_of_subject[0].value) if names_of_subject else ""
+    groups = [group.value for group in asked.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
     if signer.node and (groups != [NODES] or not common.startswith(NODE) or common == NODE):
         raise Refusal(f"the subject must be of a node: organization {NODES}, common name {NODE}NAME")
     names = _names(asked)
     if signer.node and not signer.names and names is not None:
         raise Refusal("subject alternative names are not allowed")
-    if signer.names:
-        _check_names(names)
-
-
-def _check_names(names: x509.SubjectAlternativeName | None) -> None:
-    from cryptography import x509
-
-    if names is None or not all(isinstance(name, x509.DNSName | x509.IPAddress) for name in names):
+    if signer.names and (names is None or not all(isinstance(name, x509.DNSName | x509.IPAddress) for name in names)):
         raise Refusal("subject alternative names must be DNS names or IP addresses, at least one")
-
-
-def _subject(asked: x509.CertificateSigningRequest) -> tuple[str, list[str]]:
-    from cryptography.x509.oid import NameOID
-
-    common = asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    groups = asked.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return str(common[0].value) if common else "", [str(group.value) for group in groups]
 
 
 def _names(asked: x509.CertificateSigningRequest) -> x509.SubjectAlternativeName | None:
@@ -134,10 +127,3 @@ def _key_usage(usages: set[str]) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
-
-
-def _purposes(usages: set[str]) -> list[x509.ObjectIdentifier]:
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    known = {"client auth": ExtendedKeyUsageOID.CLIENT_AUTH, "server auth": ExtendedKeyUsageOID.SERVER_AUTH}
-    return [oid for name, oid in known.items() if name in usages]

@@ -152,7 +152,10 @@ class WorkQueue:
         An empty batch also ends this queue's wake-up (see `Added.wake`), unless a delayed key is due within `horizon`
         seconds: then the caller is expected to come again at that time.
         """
-        token = self._begin()
+        with self._guard:
+            token = f"{self.worker}#{self._next_number}.{self.name}"
+            self._next_number += 1
+            self._under_way.add(token)
         try:
             now = self._now()
             due, *flat = self._run(lua.GET, now, maximum, token, self._wake_ttl, horizon * 1000)
@@ -161,7 +164,11 @@ class WorkQueue:
             raise
         if not flat:
             self._under_way.discard(token)
-        items = [Taken(flat[i], _waited(now, float(flat[i + 1]))) for i in range(0, len(flat), 2)]
+        # A score holds the time at which the key was added, below its priority.
+        items = [
+            Taken(key, max(now - float(score) % PRIORITY_STEP, 0.0) / 1000)
+            for key, score in zip(flat[::2], flat[1::2], strict=True)
+        ]
         return Batch(token, items, float(due) / 1000 if due else None)
 
     def done(self, token: str, outcomes: Sequence[Outcome], pause: float = 0.0) -> list[int]:
@@ -170,7 +177,12 @@ class WorkQueue:
         Keys that were added again meanwhile become ready after `pause` seconds. When Redis does not answer, the keys
         count as abandoned: `recover` makes them ready again.
         """
-        arguments = [item for outcome in outcomes for item in _outcome_arguments(outcome)]
+        arguments: list[str | float] = []
+        for outcome in outcomes:
+            if outcome.failed:
+                arguments += outcome.key, "fail", random.random()
+            else:
+                arguments += outcome.key, "ok", -1 if outcome.after is None else max(outcome.after, 0) * 1000
         backoff = self._backoff
         limits = (backoff.base * 1000, backoff.cap * 1000, backoff.jitter, pause * 1000)
         try:
@@ -196,29 +208,11 @@ class WorkQueue:
         with self._guard:
             return self._next_number, list(self._under_way)
 
-    def _begin(self) -> str:
-        with self._guard:
-            token = f"{self.worker}#{self._next_number}.{self.name}"
-            self._next_number += 1
-            self._under_way.add(token)
-        return token
-
     def _now(self) -> float:
         return round(self._clock() * 1000, 3)
 
     def _run(self, script: str, *arguments: Any) -> Any:
         return self._scripts[script](keys=self.names, args=arguments)
-
-
-def _waited(now: float, score: float) -> float:
-    """Seconds since the key was added; the score holds that time below its priority."""
-    return max(now - score % PRIORITY_STEP, 0.0) / 1000
-
-
-def _outcome_arguments(outcome: Outcome) -> tuple[str, str, float]:
-    if outcome.failed:
-        return outcome.key, "fail", random.random()
-    return outcome.key, "ok", -1 if outcome.after is None else max(outcome.after, 0) * 1000
 
 
 def recover(redis: Redis, worker: str, queues: Sequence[WorkQueue]) -> list[int]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from cluster.cache import Cache, Entry, Event
+from cluster.cache import Event
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import owners, pods, revisions
 from controllers.daemonset import placement, update
 from controllers.podcontrol import BURST, PodControl
 from controllers.pods import Pod
-from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.runtime import Context, Controller, Result, Watch, keys_of, own_key, split_key
 from kube import selectors
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
@@ -44,11 +44,6 @@ def selector_of(ds: Json) -> selectors.Selector:
     return selectors.from_object(ds["spec"]["selector"])
 
 
-def _all(entry: Entry, cache: Cache) -> Iterable[str]:
-    """Mapper: a node concerns every daemon set."""
-    return [join_key(*found.key[1:]) for found in cache.list(STORAGE)]
-
-
 def _node_changed(event: Event) -> bool:
     """Heartbeats do not matter, labels and taints do."""
     if event.type != "MODIFIED" or event.previous is None:
@@ -64,7 +59,7 @@ class DaemonSetController(Controller):
     watches = (
         Watch(STORAGE, own_key),
         Watch("pods", owners.owner_or_matching_keys("DaemonSet", STORAGE, selector_of)),
-        Watch("nodes", _all, _node_changed),
+        Watch("nodes", keys_of(STORAGE), _node_changed),
         Watch(revisions.STORAGE, owners.owner_key("DaemonSet")),
     )
 
@@ -99,7 +94,9 @@ class DaemonSetController(Controller):
         self._retry = None
         tried, error = self._manage(ctx, look)
         if not tried:
-            tried, error = self._roll(ctx, look)
+            rolling = update.limits(look.ds, look.desired)
+            if rolling is not None:
+                tried, error = self._sync(ctx, look, *update.replacements(look, rolling))
         if tried:
             ctx.cache.refresh()
             look = _look(ctx, ds, look.current)
@@ -117,7 +114,13 @@ class DaemonSetController(Controller):
         change = placement.changes(look.fits, look.pods, bool(rolling and rolling.surge), look.current)
         finished = [pod for pod in change.finished if self._may_replace(look, pod)]
         for pod in finished:
-            self._report_finished(ctx, look.ds, pod)
+            where = f"{pod.metadata.namespace}/{pod.name} on node {pod.spec.nodeName}"
+            event = (
+                ("Warning", "FailedDaemonPod", f"Found failed daemon pod {where}, will try to kill it")
+                if pod.phase == "Failed"
+                else ("Normal", "SucceededDaemonPod", f"Found succeeded daemon pod {where}, will try to delete it")
+            )
+            self._recorder.event(ctx.session, look.ds, *event)
         return self._sync(ctx, look, change.create, [*change.delete, *finished])
 
     def _may_replace(self, look: update.Look, pod: Pod) -> bool:
@@ -135,12 +138,6 @@ class DaemonSetController(Controller):
         self._ends[place] = count + 1, look.now
         return True
 
-    def _roll(self, ctx: Context, look: update.Look) -> tuple[bool, ApiError | None]:
-        rolling = update.limits(look.ds, look.desired)
-        if rolling is None:
-            return False, None
-        return self._sync(ctx, look, *update.replacements(look, rolling))
-
     def _sync(
         self, ctx: Context, look: update.Look, nodes: Sequence[str], doomed: Sequence[Pod]
     ) -> tuple[bool, ApiError | None]:
@@ -149,21 +146,6 @@ class DaemonSetController(Controller):
             wanted = [placement.pod_for(look.ds, node, look.current) for node in nodes[:BURST]]
             error = self._pods.create(ctx, look.ds, wanted)[1] or error
         return bool(nodes or doomed), error
-
-    def _report_finished(self, ctx: Context, ds: Json, pod: Pod) -> None:
-        where = f"{pod.metadata.namespace}/{pod.name} on node {pod.spec.nodeName}"
-        if pod.phase == "Failed":
-            self._recorder.event(
-                ctx.session, ds, "Warning", "FailedDaemonPod", f"Found failed daemon pod {where}, will try to kill it"
-            )
-        else:
-            self._recorder.event(
-                ctx.session,
-                ds,
-                "Normal",
-                "SucceededDaemonPod",
-                f"Found succeeded daemon pod {where}, will try to delete it",
-            )
 
     def _write_status(self, ctx: Context, look: update.Look, collisions: int) -> None:
         ds, meta = look.ds, look.ds["metadata"]

@@ -111,13 +111,18 @@ class _Pass:
         claimed = owners.claim(self._ctx, self._job, "pods", selector_of(self._job))
         facts = Facts(self._job, pods.views(claimed), self._ctx.now())
         accounting.settle(self._status, facts.pods)
-        self._start(facts)
+        if not self._status.get("startTime") and not facts.suspended:
+            self._status["startTime"] = clock.stamp(facts.now)
         end = limits.ending(facts)
-        changed = self._stop(facts) if end else self._move(facts)
+        if end is None:
+            changed = self._move(facts)
+        elif changed := bool(facts.active):  # the job is over: stop what still runs
+            self._error = self._control.delete(self._ctx, self._job, [pod.name for pod in facts.active])
         if changed:
             facts = self._look_again()
         end = end or limits.ending(facts)
-        self._suspension(facts, end)
+        if end is None:
+            self._suspension(facts)
         facts = self._account(facts, end)
         self._finish(facts, end)
         self._write()
@@ -138,15 +143,9 @@ class _Pass:
         entries = owners.owned(self._ctx.cache, self._job["metadata"]["uid"], "pods")
         return Facts(self._job, pods.views(entries), self._ctx.now())
 
-    # -- start, suspension, pods ---------------------------------------------------------------------------------------
+    # -- suspension, pods ----------------------------------------------------------------------------------------------
 
-    def _start(self, facts: Facts) -> None:
-        if not self._status.get("startTime") and not facts.suspended:
-            self._status["startTime"] = clock.stamp(facts.now)
-
-    def _suspension(self, facts: Facts, end: Ending | None) -> None:
-        if end is not None:
-            return
+    def _suspension(self, facts: Facts) -> None:
         now = facts.now
         if facts.suspended:
             if conditions.put(self._status, "Suspended", "True", "JobSuspended", "Job suspended", now, "lastProbeTime"):
@@ -157,12 +156,6 @@ class _Pass:
             self._announce.append(("Normal", "Resumed", "Job resumed"))
             # The deadline counts from the resumption.
             self._status["startTime"] = clock.stamp(now)
-
-    def _stop(self, facts: Facts) -> bool:
-        """Stop what runs although the job is over."""
-        if facts.active:
-            self._error = self._control.delete(self._ctx, self._job, [pod.name for pod in facts.active])
-        return bool(facts.active)
 
     def _move(self, facts: Facts) -> bool:
         moves = manage.moves(facts)
@@ -181,8 +174,8 @@ class _Pass:
         """Steps 1 to 3 of `accounting`; the note is on the disk before a finalizer goes."""
         release = accounting.note(self._status, facts, end is not None and end.type == limits.FAILED)
         self._count(facts)
-        if end is not None:
-            self._put_interim(end, facts.now)
+        if end is not None and not conditions.is_true(self._status, end.interim):
+            conditions.put(self._status, end.interim, "True", end.reason, end.message, facts.now, "lastProbeTime")
         if not release:
             return facts
         if self._status["uncountedTerminatedPods"]:
@@ -206,10 +199,6 @@ class _Pass:
                 status.pop(name, None)
 
     # -- the end -------------------------------------------------------------------------------------------------------
-
-    def _put_interim(self, end: Ending, now: float) -> None:
-        if not conditions.is_true(self._status, end.interim):
-            conditions.put(self._status, end.interim, "True", end.reason, end.message, now, "lastProbeTime")
 
     def _finish(self, facts: Facts, end: Ending | None) -> None:
         """Put the final condition once nothing runs and everything is counted."""
@@ -249,14 +238,10 @@ def _release_stray(ctx: Context, namespace: str, name: str) -> None:
     """Take the finalizer from a pod whose job is gone."""
     entry = ctx.cache.get(Key("pods", namespace, name))
     owner = entry.controller if entry is not None else None
-    if entry is None or (owner is not None and _exists(ctx, namespace, owner.name, owner.uid)):
+    job = ctx.cache.get(Key(STORAGE, namespace, owner.name)) if owner is not None else None
+    if entry is None or (owner is not None and job is not None and job.meta.uid == owner.uid):
         return
     _drop_finalizers(ctx, [pods.view(entry)])
-
-
-def _exists(ctx: Context, namespace: str, name: str, uid: str) -> bool:
-    job = ctx.cache.get(Key(STORAGE, namespace, name))
-    return job is not None and job.meta.uid == uid
 
 
 def _drop_finalizers(ctx: Context, chosen: Sequence[Pod]) -> None:

@@ -33,7 +33,13 @@ def moves(facts: Facts) -> Moves:
         return Moves([], facts.active)
     surplus = _misplaced(facts)
     active = [pod for pod in facts.active if pod not in surplus]
-    wanted = _wanted(facts, len(active))
+    wanted: int = facts.spec.get("parallelism", 1)
+    if facts.completions is not None:
+        left = facts.completions - facts.succeeded_count - len(facts.failed_indexes)
+        wanted = max(min(left, wanted), 0)
+    elif facts.succeeded_count:
+        # A work queue: once one pod succeeded, the others finish and none is added.
+        wanted = len(active)
     if len(active) > wanted:
         extra = ranking.doomed(active, active, len(active) - wanted, facts.now)
         return Moves([], [*surplus, *extra])
@@ -41,17 +47,11 @@ def moves(facts: Facts) -> Moves:
     missing = min(wanted - busy, BURST)
     if missing <= 0:
         return Moves([], surplus)
-    create, after = _indexed(facts, active, missing) if facts.indexed else _plain(facts, missing)
-    return Moves(create, surplus, after)
-
-
-def _wanted(facts: Facts, active: int) -> int:
-    parallelism: int = facts.spec.get("parallelism", 1)
-    if facts.completions is None:
-        # A work queue: once one pod succeeded, the others finish and none is added.
-        return active if facts.succeeded_count else parallelism
-    left = facts.completions - facts.succeeded_count - len(facts.failed_indexes)
-    return max(min(left, parallelism), 0)
+    if facts.indexed:
+        create, after = _indexed(facts, active, missing)
+        return Moves(create, surplus, after)
+    delay = facts.delay()
+    return Moves([], surplus, delay) if delay > 0 else Moves([_pod(facts) for _ in range(missing)], surplus)
 
 
 def _misplaced(facts: Facts) -> list[Pod]:
@@ -66,13 +66,6 @@ def _misplaced(facts: Facts) -> list[Pod]:
             result.append(pod)
         taken.add(index)
     return result
-
-
-def _plain(facts: Facts, count: int) -> tuple[list[Json], float | None]:
-    delay = facts.delay()
-    if delay > 0:
-        return [], delay
-    return [_pod(facts) for _ in range(count)], None
 
 
 def _indexed(facts: Facts, active: list[Pod], count: int) -> tuple[list[Json], float | None]:

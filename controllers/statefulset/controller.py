@@ -155,8 +155,13 @@ class StatefulSetController(Controller):
             owner = {"metadata": {"name": pod.name, "uid": pod.metadata.uid}}
             for wanted in identity.claims_of(sts, identity.ordinal_of(pod.name)):
                 entry = ctx.cache.get(Key(CLAIMS, sts["metadata"]["namespace"], wanted["metadata"]["name"]))
-                claim = entry.object() if entry is not None else None
-                if claim is not None and _put_owners(claim, sts, owner, pod.name in condemned):
+                if entry is None:
+                    continue
+                claim = entry.object()
+                present = claim["metadata"].get("ownerReferences") or []
+                references = identity.claim_owners(sts, owner, pod.name in condemned, present)
+                if references != present:
+                    claim["metadata"]["ownerReferences"] = references
                     changed.append((CLAIMS, sts["metadata"]["namespace"], claim))
         if changed:
             for result in ctx.session.update_many(changed):
@@ -185,12 +190,3 @@ def _members(sts: Json, candidates: Sequence[Pod]) -> list[Pod]:
     """Pods with a name of this set: others that its selector matches are none of its business."""
     prefix = sts["metadata"]["name"]
     return [pod for pod in candidates if pod.name.rpartition("-")[0] == prefix and identity.ordinal_of(pod.name) >= 0]
-
-
-def _put_owners(claim: Json, sts: Json, pod: Json, condemned: bool) -> bool:
-    present = claim["metadata"].get("ownerReferences") or []
-    wanted = identity.claim_owners(sts, pod, condemned, present)
-    if wanted == present:
-        return False
-    claim["metadata"]["ownerReferences"] = wanted
-    return True

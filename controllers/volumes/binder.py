@@ -96,7 +96,15 @@ class PersistentVolumeController(Controller):
         if delayed and not selected:
             report = ("Normal", "WaitForFirstConsumer", "waiting for first consumer to be created before binding")
         elif storage_class is not None and provisioner != NO_PROVISIONER:
-            _annotate(ctx, claim, PROVISIONER, provisioner)
+            meta, note = claim["metadata"], {PROVISIONER: provisioner}
+            if not note.items() <= (meta.get("annotations") or {}).items():
+                _change(
+                    ctx,
+                    CLAIMS,
+                    meta["namespace"],
+                    meta["name"],
+                    lambda obj: obj["metadata"].setdefault("annotations", {}).update(note),
+                )
             report = (
                 "Normal",
                 "ExternalProvisioning",
@@ -244,15 +252,3 @@ def _set_claim_status(ctx: Context, claim: Json, status: Json) -> None:
         return
     meta = claim["metadata"]
     _change(ctx, CLAIMS, meta["namespace"], meta["name"], lambda o: o.setdefault("status", {}).update(status), "status")
-
-
-def _annotate(ctx: Context, claim: Json, name: str, value: str) -> None:
-    meta = claim["metadata"]
-    if (meta.get("annotations") or {}).get(name) != value:
-        _change(
-            ctx,
-            CLAIMS,
-            meta["namespace"],
-            meta["name"],
-            lambda obj: obj["metadata"].setdefault("annotations", {}).update({name: value}),
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cluster.cache import Cache, Entry, Event
+from cluster.cache import Entry
 from cluster.store import Key
 from controllers import pods
 from controllers.runtime import Context, Controller, Result, Watch, going, is_going, join_key, own_key, split_key
@@ -25,25 +25,28 @@ def claims_of(entry: Entry) -> Iterable[str]:
             yield f"{entry.key.name}-{volume['name']}"
 
 
-def _claim_keys(entry: Entry, cache: Cache) -> Iterable[str]:
-    return (join_key(entry.key.namespace, name) for name in claims_of(entry))
-
-
-def _pod_ends(event: Event) -> bool:
-    return event.type == "DELETED" or pods.view(event.entry).finished
-
-
 class ClaimProtectionController(Controller):
     """Key: a claim."""
 
     name = "pvcprotection"
     user = "system:serviceaccount:kube-system:pvc-protection-controller"
-    watches = (Watch("persistentvolumeclaims", own_key, is_going), Watch("pods", _claim_keys, _pod_ends))
+    watches = (
+        Watch("persistentvolumeclaims", own_key, is_going),
+        Watch(
+            "pods",
+            lambda entry, cache: (join_key(entry.key.namespace, name) for name in claims_of(entry)),
+            lambda event: event.type == "DELETED" or pods.view(event.entry).finished,
+        ),
+    )
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)
         entry = going(ctx, Key("persistentvolumeclaims", namespace, name))
-        if entry is not None and not _used(ctx.cache, namespace, name):
+        if entry is None:
+            return None
+        # A pod uses its claims from when it is on a node until it has finished.
+        users = (e for e in ctx.cache.list("pods", namespace) if e.node and not pods.view(e).finished)
+        if not any(name in claims_of(user) for user in users):
             _lift(ctx, entry, CLAIM_FINALIZER)
         return None
 
@@ -60,14 +63,6 @@ class VolumeProtectionController(Controller):
         if entry is not None and (entry.object().get("status") or {}).get("phase") != "Bound":
             _lift(ctx, entry, VOLUME_FINALIZER)
         return None
-
-
-def _used(cache: Cache, namespace: str, claim: str) -> bool:
-    """Whether a pod on a node still uses the claim; a finished one does not."""
-    return any(
-        entry.node and not pods.view(entry).finished and claim in claims_of(entry)
-        for entry in cache.list("pods", namespace)
-    )
 
 
 def _lift(ctx: Context, entry: Entry, finalizer: str) -> None:

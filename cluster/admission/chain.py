@@ -8,6 +8,7 @@ from functools import lru_cache
 from cluster.admission.always_pull_images import AlwaysPullImages
 from cluster.admission.anti_affinity_topology import LimitPodHardAntiAffinityTopology
 from cluster.admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
+from cluster.admission.cluster_addresses import ClusterAddresses
 from cluster.admission.default_ingress_class import DefaultIngressClass
 from cluster.admission.default_storage_class import DefaultStorageClass
 from cluster.admission.default_toleration_seconds import DefaultTolerationSeconds
@@ -56,6 +57,11 @@ ORDER: Sequence[tuple[type[Plugin], bool, str]] = (
     (CertificateApproval, True, "before a request can be signed for"),
     (CertificateSigning, True, "the certificate is part of a status: nobody writes one without the right to sign"),
     (CertificateSubjectRestriction, True, "no client certificate is ever asked for system:masters"),
+    (
+        ClusterAddresses,
+        True,
+        "on the addresses and ports as they will be stored; ours, there is none of its kind upstream",
+    ),
     (DenyServiceExternalIPs, False, "independent of the rest; off unless asked for, as upstream"),
     (EscalationCheck, True, "nobody grants what they do not hold; on the rules as they will be stored"),
     (ValidatingAdmissionPolicy, True, "the administrator's rules, on what all others have made of the object"),

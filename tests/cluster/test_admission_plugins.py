@@ -170,3 +170,69 @@ def test_no_pod_keeps_others_out_of_a_zone(admin: Session) -> None:
     bob.create("pods", NS, pod("a", affinity=apart("kubernetes.io/hostname")))
     with pytest.raises(Forbidden, match=r"has TopologyKey topology\.kubernetes\.io/zone but only key kubernetes\.io/h"):
         bob.create("pods", NS, pod("b", affinity=apart("topology.kubernetes.io/zone")))
+
+
+def put_node(admin: Session) -> None:
+    admin.create("nodes", "", {"metadata": {"name": "n"}})
+    status = {
+        "addresses": [{"type": "InternalIP", "address": "10.0.0.7"}, {"type": "Hostname", "address": "n"}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+    }
+    admin.mutate("nodes", "", "n", lambda node: node.update(status=status), subresource="status")
+    admin.create("namespaces", "", {"metadata": {"name": "kube-system"}})
+    dns = {"clusterIP": "10.96.0.10", "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}]}
+    admin.create("services", "kube-system", {"metadata": {"name": "kube-dns"}, "spec": dns})
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "who"),
+    [
+        ("10.0.0.7", 6443, "the API server"),
+        ("10.0.0.7", 10250, "the kubelet of node n"),
+        ("10.0.0.7", 8080, "the dashboard"),
+        ("10.96.0.10", 53, "the service kube-system/kube-dns"),
+        ("10.0.0.7", 80, ""),
+        ("192.0.2.1", 6443, ""),
+        ("10.96.0.10", 80, ""),
+    ],
+)
+def test_no_service_takes_an_address_of_the_cluster_itself(admin: Session, address: str, port: int, who: str) -> None:
+    put_node(admin)
+    taking = {"metadata": {"name": "s"}, "spec": {"ports": [{"port": port}], "externalIPs": [address]}}
+    plain = {"metadata": {"name": "s"}, "spec": {"ports": [{"port": port}]}}
+    if not who:
+        admin.create("services", NS, taking)
+        return
+    with pytest.raises(Forbidden, match=f"{address}:{port} is taken: {who} listens there"):
+        admin.create("services", NS, taking)
+    admin.create("services", NS, plain)
+    with pytest.raises(Forbidden, match=f"{who} listens there"):
+        admin.mutate("services", NS, "s", lambda obj: obj["spec"].update(externalIPs=[address]))
+
+
+@pytest.mark.parametrize(
+    ("port", "address", "who"),
+    [
+        (6443, "", "the API server"),
+        (6443, "0.0.0.0", "the API server"),
+        (6443, "10.0.0.7", "the API server"),
+        (10250, "127.0.0.1", "the kubelet of node n"),
+        (8080, "", "the dashboard"),
+        (6443, "192.0.2.1", ""),
+        (80, "", ""),
+    ],
+)
+@pytest.mark.parametrize("network", ["own", "host"])
+def test_no_pod_takes_a_port_of_the_cluster_itself(
+    admin: Session, network: str, port: int, address: str, who: str
+) -> None:
+    put_node(admin)
+    exposed: Json = {"containerPort": port, "hostPort": port, **({"hostIP": address} if address else {})}
+    made = pod(containers=[{"name": "c", "image": "host", "ports": [exposed]}], hostNetwork=network == "host")
+    if who:
+        with pytest.raises(Forbidden, match=f"host port {port} is taken: {who} listens there"):
+            admin.create("pods", NS, made)
+    else:
+        admin.create("pods", NS, made)
+    admin.create("serviceaccounts", "kube-system", {"metadata": {"name": "default"}})
+    admin.create("pods", "kube-system", made)

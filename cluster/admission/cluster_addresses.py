@@ -1,0 +1,76 @@
+"""ClusterAddresses: no Service and no pod takes an address and port on which the cluster itself listens.
+
+With `externalIPs` or a host port anybody who may create a Service or a pod could stand in the place of the API server, a
+kubelet, the cluster's DNS or the dashboard, and be sent tokens. Namespace kube-system, where the cluster's own parts run, is
+exempt.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+import environment
+from cluster.admission.plugin import CREATE, UPDATE, Plugin
+from cluster.admission.request import Request
+from cluster.cache import Cache
+from cluster.store import Key
+from kube.objects import Json
+from kube.pods import podutil
+
+SYSTEM = "kube-system"
+LOOPBACK = "127.0.0.1"
+Held = tuple[str, int, str]  # address, port, who
+
+
+class ClusterAddresses(Plugin):
+    operations = frozenset({CREATE, UPDATE})
+    storages = frozenset({"services", "pods"})
+
+    def validate(self, request: Request) -> None:
+        spec, before = request.obj["spec"], (request.old or {}).get("spec") or {}
+        if request.namespace == SYSTEM:
+            return
+        if request.kind.storage == "pods":
+            wanted = podutil.host_ports(spec) if request.operation == CREATE else ()
+            for _, address, port in wanted:
+                for held, number, who in _held(request.cache):
+                    if number == port and (_is_any(address) or address == held):
+                        raise request.forbid(f"host port {port} is taken: {who} listens there; choose another")
+        elif addresses := set(spec.get("externalIPs") or ()) - set(before.get("externalIPs") or ()):
+            ports = {port.get("port") for port in spec.get("ports") or ()}
+            for held, number, who in _held(request.cache):
+                if held in addresses and number in ports:
+                    raise request.forbid(
+                        f"spec.externalIPs: {held}:{number} is taken: {who} listens there; choose another address or port"
+                    )
+
+
+def _held(cache: Cache) -> Iterator[Held]:
+    """What the cluster itself listens on."""
+    addresses = {LOOPBACK}
+    for entry in cache.list("nodes"):
+        status: Json = entry.object().get("status") or {}
+        own = [item["address"] for item in status.get("addresses") or () if item.get("type") != "Hostname"]
+        addresses.update(own)
+        port: int = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or 0
+        for address in (*own, LOOPBACK):
+            yield address, port, f"the kubelet of node {entry.key.name}"
+    kubernetes = cache.get(Key("endpoints", "default", "kubernetes"))
+    for subset in (kubernetes.object().get("subsets") or ()) if kubernetes else ():
+        addresses.update(item["ip"] for item in subset.get("addresses") or ())
+    for address in addresses:
+        yield address, environment.API_PORT.get(), "the API server"
+        yield address, environment.DASHBOARD_PORT.get(), "the dashboard"
+    for entry in cache.list("services", SYSTEM):
+        spec = entry.object()["spec"]
+        for address in (*(spec.get("clusterIPs") or ()), *(spec.get("externalIPs") or ())):
+            for item in spec.get("ports") or ():
+                yield address, item["port"], f"the service {SYSTEM}/{entry.key.name}"
+
+
+def _is_any(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_unspecified
+    except ValueError:
+        return False

@@ -42,7 +42,11 @@ def backup(store: Store, path: Path) -> int:
     try:
         with open(os.open(scratch, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as raw:
             with gzip.open(raw, "wb", compresslevel=6) as out:
-                for line in [header, *({"key": list(row.key), "body": _kept(row.key, row.body)} for row in rows)]:
+                out.write(first := orjson.dumps(header) + b"\n")
+                digest.update(first)
+                for row in rows:
+                    body = base64.b64encode(crypto.conceal(row.key.storage, row.body)).decode()
+                    line = {"key": list(row.key), "body": body}
                     data = orjson.dumps(line) + b"\n"
                     digest.update(data)
                     out.write(data)
@@ -54,10 +58,6 @@ def backup(store: Store, path: Path) -> int:
         scratch.unlink(missing_ok=True)
         raise BackupError(f"{path} cannot be written: {error.strerror}") from error
     return len(rows)
-
-
-def _kept(key: Key, body: bytes) -> str:
-    return base64.b64encode(crypto.conceal(key.storage, body)).decode()
 
 
 def restore(store: Store, path: Path) -> int:

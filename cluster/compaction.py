@@ -33,15 +33,11 @@ class Compactor:
         while self._store.compacted() < target:
             if time.monotonic() >= until:
                 return False
-            took = self._compact(target)
+            started = time.monotonic()
+            self._store.compact(target, self._step)
+            took = time.monotonic() - started
+            # How long a step took decides on the size of the next.
+            factor = 2.0 if took < STEP_SECONDS / 2 else 0.5 if took > STEP_SECONDS else 1.0
+            self._step = int(min(max(self._step * factor, SMALLEST_STEP), LARGEST_STEP))
             time.sleep(took)
         return True
-
-    def _compact(self, target: int) -> float:
-        """One step; how long it took decides on the size of the next."""
-        started = time.monotonic()
-        self._store.compact(target, self._step)
-        took = time.monotonic() - started
-        factor = 2.0 if took < STEP_SECONDS / 2 else 0.5 if took > STEP_SECONDS else 1.0
-        self._step = int(min(max(self._step * factor, SMALLEST_STEP), LARGEST_STEP))
-        return took

@@ -57,7 +57,10 @@ def decide(cache: Cache, user: User, want: Attributes) -> Decision | None:
     if want.group == "" and want.resource in _RELATED and want.verb in _READ and not want.subresource:
         if not want.name:
             return Decision(False, "No Object name found")
-        related = _related(cache, node, want)
+        if want.resource == "persistentvolumes":
+            related = any(_claims_volume(cache, pod, want.name) for pod in _pods(cache, node, ""))
+        else:
+            related = any((want.resource, want.name) in references(pod) for pod in _pods(cache, node, want.namespace))
         return ALLOWED if related else Decision(False, f"no relationship found between node '{node}' and this object")
     if want.resource == "serviceaccounts" and want.subresource == "token" and want.verb == "create":
         used = any(pod["spec"].get("serviceAccountName") == want.name for pod in _pods(cache, node, want.namespace))
@@ -71,12 +74,6 @@ def _pods(cache: Cache, node: str, namespace: str) -> Iterator[dict[str, Any]]:
     for entry in cache.by_node(node):
         if not namespace or entry.key.namespace == namespace:
             yield entry.object()
-
-
-def _related(cache: Cache, node: str, want: Attributes) -> bool:
-    if want.resource == "persistentvolumes":
-        return any(_claims_volume(cache, pod, want.name) for pod in _pods(cache, node, ""))
-    return any((want.resource, want.name) in references(pod) for pod in _pods(cache, node, want.namespace))
 
 
 def _claims_volume(cache: Cache, pod: dict[str, Any], volume: str) -> bool:

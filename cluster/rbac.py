@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -53,7 +53,10 @@ def rule_allows(rule: dict[str, Any], want: Attributes) -> bool:
     names = rule.get("resourceNames")
     return (
         _holds(rule.get("apiGroups"), want.group)
-        and _resource_matches(rule.get("resources") or (), want)
+        and any(
+            r == "*" or r == want.target or (want.subresource and r == f"*/{want.subresource}")
+            for r in rule.get("resources") or ()
+        )
         and (not names or want.name in names)
     )
 
@@ -64,10 +67,6 @@ def _holds(values: list[str] | None, value: str) -> bool:
 
 def _path_matches(pattern: str, path: str) -> bool:
     return pattern == "*" or pattern == path or (pattern.endswith("*") and path.startswith(pattern[:-1]))
-
-
-def _resource_matches(resources: Iterable[str], want: Attributes) -> bool:
-    return any(r == "*" or r == want.target or (want.subresource and r == f"*/{want.subresource}") for r in resources)
 
 
 def split(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -35,21 +35,17 @@ def mask(size: int) -> str:
 def redact(storage: str, obj: Json) -> Json:
     """Mask credentials of one decoded object of a kind in place; returns the same object."""
     if storage == "secrets":
-        _secret(obj)
+        data = obj.get("data")
+        if isinstance(data, dict):
+            obj["data"] = {key: mask(_decoded_size(value)) for key, value in data.items()}
+        text = obj.pop("stringData", None)
+        if isinstance(text, dict):
+            obj.setdefault("data", {}).update({key: mask(len(str(value).encode())) for key, value in text.items()})
     annotations = obj.get("metadata", {}).get("annotations")
     if isinstance(annotations, dict) and LAST_APPLIED in annotations:
         annotations[LAST_APPLIED] = mask(len(str(annotations[LAST_APPLIED])))
     _walk(obj, 0)
     return obj
-
-
-def _secret(obj: Json) -> None:
-    data = obj.get("data")
-    if isinstance(data, dict):
-        obj["data"] = {key: mask(_decoded_size(value)) for key, value in data.items()}
-    text = obj.pop("stringData", None)
-    if isinstance(text, dict):
-        obj.setdefault("data", {}).update({key: mask(len(str(value).encode())) for key, value in text.items()})
 
 
 def _decoded_size(value: Any) -> int:
@@ -62,45 +58,34 @@ def _decoded_size(value: Any) -> int:
 def _walk(value: Any, depth: int) -> None:
     if depth > 40:
         return
-    if isinstance(value, dict):
-        _walk_dict(value, depth)
-    elif isinstance(value, list):
+    if isinstance(value, list):
         _walk_list(value, depth)
-
-
-def _walk_dict(value: Json, depth: int) -> None:
-    name = value.get("name")
-    if isinstance(name, str) and isinstance(value.get("value"), str) and is_credential_name(name):
-        value["value"] = mask(len(value["value"].encode()))
-    for key, item in value.items():
-        if isinstance(item, str):
-            value[key] = _text(key, item)
-        elif isinstance(item, (dict, list)):
-            _walk(item, depth + 1)
+    elif isinstance(value, dict):
+        name = value.get("name")
+        if isinstance(name, str) and isinstance(value.get("value"), str) and is_credential_name(name):
+            value["value"] = mask(len(value["value"].encode()))
+        for key, item in value.items():
+            if not isinstance(item, str):
+                _walk(item, depth + 1)
+            elif item and not item.startswith("••••••"):
+                value[key] = mask(len(item.encode())) if is_credential_name(key) else clean_text(item)
 
 
 def _walk_list(value: list[Any], depth: int) -> None:
     masks_next = False
     for i, item in enumerate(value):
         if isinstance(item, str):
-            value[i] = mask(len(item.encode())) if masks_next else clean_text(_flag(item))
+            flag = _FLAG.match(item)
+            if masks_next:
+                value[i] = mask(len(item.encode()))
+            elif flag and is_credential_name(flag[1].lstrip("-")):
+                value[i] = clean_text(f"{flag[1]}={mask(len(flag[2].encode()))}")
+            else:
+                value[i] = clean_text(item)
             masks_next = item.startswith("-") and "=" not in item and is_credential_name(item.lstrip("-"))
         else:
             masks_next = False
             _walk(item, depth + 1)
-
-
-def _text(key: str, item: str) -> str:
-    if item.startswith("••••••") or not item:
-        return item
-    return mask(len(item.encode())) if is_credential_name(key) else clean_text(item)
-
-
-def _flag(item: str) -> str:
-    match = _FLAG.match(item)
-    if match and is_credential_name(match[1].lstrip("-")):
-        return f"{match[1]}={mask(len(match[2].encode()))}"
-    return item
 
 
 def is_credential_name(name: str) -> bool:

@@ -15,7 +15,8 @@ class DefaultTolerationSeconds(Plugin):
     def mutate(self, request: Request) -> None:
         spec = request.obj["spec"]
         tolerations = spec.get("tolerations") or []
-        missing = [taint for taint in TAINTS if not any(self._covers(t, taint) for t in tolerations)]
+        covered = {t.get("key") or "" for t in tolerations if t.get("effect") in ("NoExecute", None, "")}
+        missing = [taint for taint in TAINTS if taint not in covered and "" not in covered]  # no key means every taint
         if missing:
             spec["tolerations"] = [
                 *tolerations,
@@ -24,6 +25,3 @@ class DefaultTolerationSeconds(Plugin):
                     for taint in missing
                 ),
             ]
-
-    def _covers(self, toleration: dict[str, object], taint: str) -> bool:
-        return toleration.get("key") in (taint, None, "") and toleration.get("effect") in ("NoExecute", None, "")

@@ -13,14 +13,8 @@ class NamespaceLifecycle(Plugin):
     operations = frozenset({CREATE, DELETE})
 
     def mutate(self, request: Request) -> None:
-        if request.kind.namespaced and request.operation == CREATE:
-            self._check_namespace(request)
-
-    def validate(self, request: Request) -> None:
-        if request.operation == DELETE and request.kind.storage == "namespaces" and request.name in PERMANENT:
-            raise Forbidden("namespaces", request.name, "this namespace may not be deleted")
-
-    def _check_namespace(self, request: Request) -> None:
+        if not request.kind.namespaced or request.operation != CREATE:
+            return
         entry = request.find("namespaces", request.namespace)
         if entry is None:
             raise NotFound("namespaces", request.namespace)
@@ -37,3 +31,7 @@ class NamespaceLifecycle(Plugin):
             ]
             error.details = {**(error.details or {}), "causes": causes}
             raise error
+
+    def validate(self, request: Request) -> None:
+        if request.operation == DELETE and request.kind.storage == "namespaces" and request.name in PERMANENT:
+            raise Forbidden("namespaces", request.name, "this namespace may not be deleted")

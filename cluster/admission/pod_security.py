@@ -8,7 +8,6 @@ from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.pod_security_checks import violations
 from cluster.admission.request import Request
 from cluster.store import Key
-from kube.objects import Json
 
 PREFIX = "pod-security.kubernetes.io/"
 TEMPLATES = {
@@ -33,8 +32,13 @@ class PodSecurity(Plugin):
         labels = namespace.labels if namespace else {}
         if not any(label.startswith(PREFIX) for label in labels):
             return
-        pod = _pod_of(request)
-        if pod is None or not _relevant(request):
+        # Updates are looked at only when they change what is checked.
+        if request.operation == UPDATE and request.old and request.old.get("spec") == request.obj.get("spec"):
+            return
+        pod: Any = request.obj  # or the template of one
+        for part in TEMPLATES.get(request.kind.storage, ()):
+            pod = pod.get(part) if isinstance(pod, dict) else None
+        if not isinstance(pod, dict) or not pod.get("spec"):
             return
         enforced = labels.get(f"{PREFIX}enforce", "")
         found = violations(enforced, pod)
@@ -48,16 +52,3 @@ class PodSecurity(Plugin):
         if found_too:
             version = labels.get(f"{PREFIX}{'warn' if warned else 'enforce'}-version", "latest")
             request.warnings.append(f'would violate PodSecurity "{level}:{version}": {found_too}')
-
-
-def _pod_of(request: Request) -> Json | None:
-    """The pod, or the template of one, in an object."""
-    value: Any = request.obj
-    for part in TEMPLATES.get(request.kind.storage, ()):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) and value.get("spec") else None
-
-
-def _relevant(request: Request) -> bool:
-    """Updates are looked at only when they change what is checked."""
-    return request.operation == CREATE or request.old is None or request.old.get("spec") != request.obj.get("spec")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from kube.objects import Json
 from kube.pods import podutil
@@ -221,7 +221,7 @@ def run_as_user(pod: Json, containers: list[Json]) -> str:
 
 def seccomp_restricted(pod: Json, containers: list[Json]) -> str:
     default = _seccomp(pod["spec"])
-    bad = list(_without_seccomp(containers, default))
+    bad = [container for container in containers if (_seccomp(container) or default) not in _SECCOMP]
     return (
         (
             "seccompProfile (pod or "
@@ -232,12 +232,6 @@ def seccomp_restricted(pod: Json, containers: list[Json]) -> str:
         if bad
         else ""
     )
-
-
-def _without_seccomp(containers: list[Json], default: str | None) -> Iterator[Json]:
-    for container in containers:
-        if (_seccomp(container) or default) not in _SECCOMP:
-            yield container
 
 
 _SHARED: tuple[Check, ...] = (host_ports, privileged, proc_mount, selinux)

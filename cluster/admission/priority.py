@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cluster.admission.plugin import CREATE, Plugin
 from cluster.admission.request import Request
 
@@ -17,7 +15,16 @@ class Priority(Plugin):
 
     def mutate(self, request: Request) -> None:
         spec = request.obj["spec"]
-        chosen = self._class(request, spec)
+        name = spec.get("priorityClassName")
+        if name:
+            entry = request.find(CLASSES, name)
+            if entry is None:
+                raise request.forbid(f"no PriorityClass with name {name} was found")
+            chosen = entry.shared()
+        else:
+            classes = [entry.shared() for entry in request.cache.list(CLASSES)]
+            defaults = [c for c in classes if c.get("globalDefault")]
+            chosen = min(defaults, key=lambda c: c.get("value", 0), default={})
         value, policy = chosen.get("value", 0), chosen.get("preemptionPolicy") or PREEMPT
         given = spec.get("priority")
         if given is not None and given != value:
@@ -34,17 +41,3 @@ class Priority(Plugin):
         spec["priority"], spec["preemptionPolicy"] = value, policy
         if chosen:
             spec["priorityClassName"] = chosen["metadata"]["name"]
-
-    def _class(self, request: Request, spec: dict[str, Any]) -> dict[str, Any]:
-        name = spec.get("priorityClassName")
-        if not name:
-            return self._default(request)
-        entry = request.find(CLASSES, name)
-        if entry is None:
-            raise request.forbid(f"no PriorityClass with name {name} was found")
-        return entry.shared()
-
-    def _default(self, request: Request) -> dict[str, Any]:
-        classes = [entry.shared() for entry in request.cache.list(CLASSES)]
-        defaults = [c for c in classes if c.get("globalDefault")]
-        return min(defaults, key=lambda c: c.get("value", 0), default={})

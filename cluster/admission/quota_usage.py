@@ -26,9 +26,20 @@ def usage(kind: Kind, obj: Json) -> dict[str, Quantity]:
     if kind.storage == "pods":
         return _pod(obj, found)
     if kind.storage == "services":
-        return {**found, **_service(obj)}
+        spec = obj.get("spec") or {}
+        type_ = spec.get("type", "ClusterIP")
+        balanced = type_ == "LoadBalancer"
+        on_nodes = type_ == "NodePort" or (balanced and spec.get("allocateLoadBalancerNodePorts", True))
+        found["services.nodeports"] = quantity.of_units(len(spec.get("ports") or ()) if on_nodes else 0)
+        found["services.loadbalancers"] = quantity.of_units(int(balanced))
     if kind.storage == "persistentvolumeclaims":
-        return {**found, **_claim(obj)}
+        spec = obj.get("spec") or {}
+        size = quantity.parse(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0"))
+        found["requests.storage"] = size
+        storage_class = spec.get("storageClassName")
+        if storage_class:
+            found[f"{storage_class}.storageclass.storage.k8s.io/requests.storage"] = size
+            found[f"{storage_class}.storageclass.storage.k8s.io/persistentvolumeclaims"] = one
     return found
 
 
@@ -49,32 +60,6 @@ def _pod(pod: Json, found: dict[str, Quantity]) -> dict[str, Quantity]:
     return found
 
 
-def _service(service: Json) -> dict[str, Quantity]:
-    spec = service.get("spec") or {}
-    kind = spec.get("type", "ClusterIP")
-    ports = len(spec.get("ports") or ())
-    node_ports = (
-        ports
-        if kind == "NodePort" or (kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True))
-        else 0
-    )
-    return {
-        "services.nodeports": quantity.of_units(node_ports),
-        "services.loadbalancers": quantity.of_units(int(kind == "LoadBalancer")),
-    }
-
-
-def _claim(claim: Json) -> dict[str, Quantity]:
-    spec = claim.get("spec") or {}
-    size = quantity.parse(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0"))
-    found = {"requests.storage": size}
-    storage_class = spec.get("storageClassName")
-    if storage_class:
-        found[f"{storage_class}.storageclass.storage.k8s.io/requests.storage"] = size
-        found[f"{storage_class}.storageclass.storage.k8s.io/persistentvolumeclaims"] = quantity.of_units(1)
-    return found
-
-
 def matches_scopes(spec: Json, storage: str, obj: Json) -> bool:
     """Whether a quota with this spec is about the object; one with scopes is about pods only."""
     wanted = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
@@ -87,10 +72,21 @@ def matches_scopes(spec: Json, storage: str, obj: Json) -> bool:
 def _in_scope(requirement: Json, pod: Json) -> bool:
     name, spec = requirement["scopeName"], pod["spec"]
     if name == "PriorityClass":
-        return _matches(requirement, spec.get("priorityClassName"))
+        value, values = spec.get("priorityClassName"), requirement.get("values") or ()
+        return {
+            "Exists": bool(value),
+            "DoesNotExist": not value,
+            "In": value in values,
+            "NotIn": value not in values,
+        }.get(requirement.get("operator") or "", False)
     best_effort = ((pod.get("status") or {}).get("qosClass") or qos_class(spec)) == "BestEffort"
-    affinity = spec.get("affinity") or {}
-    cross = any(_cross_namespace(affinity.get(kind) or {}) for kind in ("podAffinity", "podAntiAffinity"))
+    terms: list[Json] = []
+    for part in ("podAffinity", "podAntiAffinity"):
+        affinity = (spec.get("affinity") or {}).get(part) or {}
+        terms += affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or ()
+        preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        terms += [weighted["podAffinityTerm"] for weighted in preferred]
+    cross = any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in terms)
     return {
         "Terminating": spec.get("activeDeadlineSeconds") is not None,
         "NotTerminating": spec.get("activeDeadlineSeconds") is None,
@@ -98,16 +94,3 @@ def _in_scope(requirement: Json, pod: Json) -> bool:
         "NotBestEffort": not best_effort,
         "CrossNamespacePodAffinity": cross,
     }.get(name, False)
-
-
-def _cross_namespace(affinity: Json) -> bool:
-    terms = list(affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or ())
-    terms += [t["podAffinityTerm"] for t in affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()]
-    return any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in terms)
-
-
-def _matches(requirement: Json, value: str | None) -> bool:
-    operator, values = requirement.get("operator"), requirement.get("values") or ()
-    return {"Exists": bool(value), "DoesNotExist": not value, "In": value in values, "NotIn": value not in values}.get(
-        operator or "", False
-    )

@@ -6,7 +6,6 @@ Charging and creating commit together or not at all; a quota that moved on in be
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from cluster.admission.plugin import CREATE, Plugin
 from cluster.admission.quota_usage import matches_scopes, usage
@@ -39,7 +38,12 @@ class ResourceQuota(Plugin):
         if not matches_scopes(quota.get("spec") or {}, request.kind.storage, request.obj):
             return
         wanted = {n: q for n, q in usage(request.kind, request.obj).items() if n in hard}
-        self._check_specified(request, entry, hard)
+        # A quota on a compute resource makes every container say how much of it it wants.
+        spec = request.obj["spec"] if request.kind.storage == "pods" else {}
+        unsaid = {name: ",".join(sorted(_unspecified(spec, name))) for name in sorted(hard)}
+        missing = [f"{name} for: {containers}" for name, containers in unsaid.items() if containers]
+        if missing:
+            raise request.forbid(f"failed quota: {entry.key.name}: must specify {'; '.join(missing)}")
         status = quota.get("status") or {}
         counted = {name: quantity.parse(value) for name, value in (status.get("used") or {}).items()}
         if not wanted:
@@ -51,27 +55,13 @@ class ResourceQuota(Plugin):
             )
         over = sorted(n for n, q in wanted.items() if quantity.parse(hard[n]).nano < q.nano + counted[n].nano)
         if over:
-            raise request.forbid(self._exceeded(entry.key.name, over, wanted, counted, hard))
+            sums = (("requested", wanted), ("used", counted), ("limited", hard))
+            listed = [f"{word}: {','.join(f'{n}={amounts[n]}' for n in over)}" for word, amounts in sums]
+            raise request.forbid(f"exceeded quota: {entry.key.name}, {', '.join(listed)}")
         used = {**(status.get("used") or {}), **{n: str(counted[n] + q) for n, q in wanted.items() if q.nano}}
         if used != status.get("used"):
             quota["status"] = {**status, "used": used}
             request.writes.append(Write("update", entry.key, quota, entry.revision))
-
-    def _check_specified(self, request: Request, entry: Entry, hard: Json) -> None:
-        """A quota on a compute resource makes every container say how much of it it wants."""
-        if request.kind.storage != "pods":
-            return
-        missing = sorted(name for name in hard if any(_unspecified(request.obj["spec"], name)))
-        if missing:
-            raise request.forbid(
-                f"failed quota: {entry.key.name}: must specify {_grouped(request.obj['spec'], missing)}"
-            )
-
-    def _exceeded(self, name: str, over: list[str], wanted: Usage, used: Usage, hard: Json) -> str:
-        def listed(values: Any) -> str:
-            return ",".join(f"{n}={values[n]}" for n in over)
-
-        return f"exceeded quota: {name}, requested: {listed(wanted)}, used: {listed(used)}, limited: {listed(hard)}"
 
 
 def _unspecified(spec: Json, name: str) -> Iterator[str]:
@@ -84,7 +74,3 @@ def _unspecified(spec: Json, name: str) -> Iterator[str]:
     for container in podutil.all_containers(spec, ephemeral=False):
         if resource not in ((container.get("resources") or {}).get(which) or {}):
             yield container["name"]
-
-
-def _grouped(spec: Json, missing: list[str]) -> str:
-    return "; ".join(f"{name} for: {','.join(sorted(_unspecified(spec, name)))}" for name in missing)

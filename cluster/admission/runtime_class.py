@@ -24,17 +24,12 @@ class RuntimeClass(Plugin):
         if entry is None:
             raise request.forbid(f'pod rejected: RuntimeClass "{name}" not found')
         runtime = entry.object()
-        self._overhead(request, spec, (runtime.get("overhead") or {}).get("podFixed") or {})
-        self._scheduling(request, spec, runtime.get("scheduling") or {})
-
-    def _overhead(self, request: Request, spec: Json, overhead: Json) -> None:
-        given = spec.get("overhead")
+        overhead, given = (runtime.get("overhead") or {}).get("podFixed") or {}, spec.get("overhead")
         if given and _amounts(given) != _amounts(overhead):
             raise request.forbid("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
         if overhead:
             spec["overhead"] = dict(overhead)
-
-    def _scheduling(self, request: Request, spec: Json, scheduling: Json) -> None:
+        scheduling = runtime.get("scheduling") or {}
         selector = spec.get("nodeSelector") or {}
         for key, value in (scheduling.get("nodeSelector") or {}).items():
             if selector.get(key, value) != value:

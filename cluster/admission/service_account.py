@@ -25,7 +25,8 @@ class ServiceAccount(Plugin):
     def mutate(self, request: Request) -> None:
         pod = request.obj
         if MIRROR in (pod["metadata"].get("annotations") or {}):
-            self._check_mirror(request)
+            if pod["spec"].get("serviceAccountName"):
+                raise request.forbid("a mirror pod may not reference service accounts")
             return
         spec = pod["spec"]
         name = spec.get("serviceAccountName") or "default"
@@ -36,18 +37,11 @@ class ServiceAccount(Plugin):
                 f'error looking up service account {request.namespace}/{name}: serviceaccount "{name}" not found'
             )
         account = entry.shared()
-        if self._mounts_token(account, spec):
+        wanted = spec.get("automountServiceAccountToken")
+        if account.get("automountServiceAccountToken", True) if wanted is None else wanted:
             mount_token(spec)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]
-
-    def _check_mirror(self, request: Request) -> None:
-        if request.obj["spec"].get("serviceAccountName"):
-            raise request.forbid("a mirror pod may not reference service accounts")
-
-    def _mounts_token(self, account: Json, spec: Json) -> bool:
-        wanted: bool | None = spec.get("automountServiceAccountToken")
-        return bool(account.get("automountServiceAccountToken", True)) if wanted is None else wanted
 
 
 def mount_token(spec: Json) -> None:
@@ -59,19 +53,8 @@ def mount_token(spec: Json) -> None:
     ]
     if not containers:
         return
-    name = _mounted(spec)
-    if name is None:
-        # A name made of the spec: replicas stay alike to the byte, which later steps make use of (`kube.memo`).
-        name = names.derived(VOLUME, orjson.dumps(spec))
-        spec["volumes"] = [*(spec.get("volumes") or ()), token_volume(name)]
-    for container in containers:
-        mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
-        container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]
-
-
-def _mounted(spec: Json) -> str | None:
-    """The volume of a token that the pod has already: a container that a webhook put in shares it."""
-    return next(
+    # A pod that has a token's volume already has containers that a webhook put in share it.
+    name = next(
         (
             volume["name"]
             for volume in spec.get("volumes") or ()
@@ -79,6 +62,13 @@ def _mounted(spec: Json) -> str | None:
         ),
         None,
     )
+    if name is None:
+        # A name made of the spec: replicas stay alike to the byte, which later steps make use of (`kube.memo`).
+        name = names.derived(VOLUME, orjson.dumps(spec))
+        spec["volumes"] = [*(spec.get("volumes") or ()), token_volume(name)]
+    for container in containers:
+        mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
+        container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]
 
 
 def token_volume(name: str) -> Json:

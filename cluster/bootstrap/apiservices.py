@@ -38,17 +38,18 @@ AVAILABLE = {
 
 def objects() -> list[Json]:
     return [
-        _apiservice(group, version, minimum, 15 - index)
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": f"{version}.{group}", "labels": dict(AUTOMANAGED)},
+            "spec": {
+                "group": group,
+                "version": version,
+                "groupPriorityMinimum": minimum,
+                "versionPriority": 15 - index,
+            },
+            "status": {"conditions": [dict(AVAILABLE)]},
+        }
         for group, (minimum, versions) in GROUPS.items()
         for index, version in enumerate(versions)
     ]
-
-
-def _apiservice(group: str, version: str, minimum: int, priority: int) -> Json:
-    return {
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "metadata": {"name": f"{version}.{group}", "labels": dict(AUTOMANAGED)},
-        "spec": {"group": group, "version": version, "groupPriorityMinimum": minimum, "versionPriority": priority},
-        "status": {"conditions": [dict(AVAILABLE)]},
-    }

@@ -53,12 +53,8 @@ def aggregate(roles: list[Json]) -> None:
         role = next(r for r in roles if r["metadata"]["name"] == name)
         rules: list[Json] = []
         for selector in role["aggregationRule"]["clusterRoleSelectors"]:
+            wanted = selector["matchLabels"].items()
             for other in roles:
-                if other is not role and _selects(selector["matchLabels"], other):
+                if other is not role and wanted <= (other["metadata"].get("labels") or {}).items():
                     rules.extend(rule for rule in other.get("rules") or [] if rule not in rules)
         role["rules"] = rules
-
-
-def _selects(wanted: dict[str, str], role: Json) -> bool:
-    labels = role["metadata"].get("labels") or {}
-    return all(labels.get(key) == value for key, value in wanted.items())

@@ -44,17 +44,6 @@ def plan(call: Call, binding: Json) -> Plan[Outcome]:
 def bound(pod: Json, binding: Json, node: str, labels: dict[str, str]) -> Json:
     """The pod on its node, with the condition that says so, these labels and the annotations of the binding."""
     meta, spec, status = pod["metadata"], pod["spec"], pod.setdefault("status", {})
-    _check(pod)
-    spec["nodeName"] = node
-    for name, given in (("labels", labels), ("annotations", (binding.get("metadata") or {}).get("annotations"))):
-        if given:
-            meta.setdefault(name, {}).update(given)
-    conditions.update(status, {"type": "PodScheduled", "status": "True", "lastProbeTime": None})
-    return pod
-
-
-def _check(pod: Json) -> None:
-    meta, spec = pod["metadata"], pod["spec"]
     name = meta["name"]
     if meta.get("deletionTimestamp"):
         raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")
@@ -62,6 +51,12 @@ def _check(pod: Json) -> None:
         raise _refused(name, f'pod {name} is already assigned to node "{spec["nodeName"]}"')
     if spec.get("schedulingGates"):
         raise _refused(name, f"pod {name} has non-empty .spec.schedulingGates")
+    spec["nodeName"] = node
+    for field, given in (("labels", labels), ("annotations", (binding.get("metadata") or {}).get("annotations"))):
+        if given:
+            meta.setdefault(field, {}).update(given)
+    conditions.update(status, {"type": "PodScheduled", "status": "True", "lastProbeTime": None})
+    return pod
 
 
 def _refused(name: str, detail: str) -> Conflict:

@@ -112,16 +112,12 @@ def prepare(call: Call, obj: Json) -> Plan[tuple[Json, Request]]:
     call.warn(kind.strategy.warnings(obj, None, context))
     decode.complete(kind, obj)
     request.name = obj["metadata"]["name"]
-    _check_absent(call, request.name)
+    # A quota is not charged, and a dry run does not succeed, for what exists; the store decides in the end.
+    if session.cache.get(call.key._replace(name=request.name)):
+        raise call.exists(request.name)
     yield from webhooks.validate(request)
     session.chain.validate(request)
     return obj, request
-
-
-def _check_absent(call: Call, name: str) -> None:
-    # A quota is not charged, and a dry run does not succeed, for what exists; the store decides in the end.
-    if call.session.cache.get(call.key._replace(name=name)):
-        raise call.exists(name)
 
 
 def _commit(call: Call, obj: Json, request: Request) -> Commit:

@@ -126,22 +126,23 @@ def mark(call: Call, entry: Entry, options: Json) -> tuple[Json, bool]:
     if not meta.get("deletionTimestamp"):
         call.storage_kind.strategy.prepare_delete(obj)
     if meta.get("deletionTimestamp"):
-        _shorten(meta, grace, explicit="gracePeriodSeconds" in options)
+        # A second deletion may only shorten the time that is left.
+        given = meta.get("deletionGracePeriodSeconds") or 0
+        if "gracePeriodSeconds" in options and grace < given:
+            meta["deletionTimestamp"] = clock.stamp(clock.parse(meta["deletionTimestamp"]) - given + grace)
+            meta["deletionGracePeriodSeconds"] = grace
     elif grace or meta.get("finalizers") or entry.key.storage in ("pods", "namespaces"):
         meta["deletionTimestamp"] = clock.stamp(clock.parse(clock.now()) + grace)
         meta["deletionGracePeriodSeconds"] = grace
         if meta.get("generation"):
             meta["generation"] += 1
     if entry.key.storage == "namespaces":
-        return obj, _namespace_ends(obj)
-    held = meta.get("finalizers") or meta.get("deletionGracePeriodSeconds")
+        obj.setdefault("status", {})["phase"] = "Terminating"
+        meta.pop("deletionGracePeriodSeconds", None)
+        held = meta.get("finalizers") or (obj.get("spec") or {}).get("finalizers")
+    else:
+        held = meta.get("finalizers") or meta.get("deletionGracePeriodSeconds")
     return obj, not held
-
-
-def _namespace_ends(obj: Json) -> bool:
-    obj.setdefault("status", {})["phase"] = "Terminating"
-    obj["metadata"].pop("deletionGracePeriodSeconds", None)
-    return not obj["metadata"].get("finalizers") and not (obj.get("spec") or {}).get("finalizers")
 
 
 def grace_period(storage: str, obj: Json, options: Json) -> int:
@@ -154,14 +155,6 @@ def grace_period(storage: str, obj: Json, options: Json) -> int:
     if grace is None:
         grace = podutil.own_grace_period(obj)
     return max(grace, 1) if grace < 0 else grace
-
-
-def _shorten(meta: Json, grace: int, explicit: bool) -> None:
-    """A second deletion may only shorten the time that is left."""
-    given = meta.get("deletionGracePeriodSeconds") or 0
-    if explicit and grace < given:
-        meta["deletionTimestamp"] = clock.stamp(clock.parse(meta["deletionTimestamp"]) - given + grace)
-        meta["deletionGracePeriodSeconds"] = grace
 
 
 def _set_finalizers(storage: str, meta: Json, options: Json) -> None:

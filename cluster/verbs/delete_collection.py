@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cluster.cache import Entry
 from cluster.plan import Plan, together
 from cluster.verbs import delete, select
 from cluster.verbs.call import Call, Outcome
@@ -17,13 +16,11 @@ def plan(call: Call, options: Json, labels: str = "", fields: str = "") -> Plan[
     delete.check_options(options)
     call.session.cache.refresh()
     chosen = select.entries(call.kind, call.session.cache, call.namespace or None, labels, fields)
-    outcomes: list[Outcome | ApiError] = yield from together(_each(call, entry, options) for entry in chosen)
+    outcomes: list[Outcome | ApiError] = yield from together(
+        delete.plan(replace(call, namespace=entry.key.namespace, name=entry.key.name), options) for entry in chosen
+    )
     for outcome in outcomes:
         # Somebody else deleted it first: the same end.
         if isinstance(outcome, ApiError) and not isinstance(outcome, NotFound):
             raise outcome
     return [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
-
-
-def _each(call: Call, entry: Entry, options: Json) -> Plan[Outcome]:
-    return delete.plan(replace(call, namespace=entry.key.namespace, name=entry.key.name), options)

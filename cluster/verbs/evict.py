@@ -23,7 +23,8 @@ def plan(call: Call, options: Json) -> Plan[Json]:
         if entry is None:
             raise call.not_found()
         pod = entry.object()
-        budget = None if _unbound_by_budget(pod) else _budget(call, entry)
+        # Pods that run nothing may always go.
+        budget = None if podutil.phase(pod) == "Pending" or not podutil.active(pod) else _budget(call, entry)
         charged = _charge(budget.object(), pod) if budget is not None and not _exempt(budget.object(), pod) else None
         if call.dry_run:
             break
@@ -42,11 +43,6 @@ def plan(call: Call, options: Json) -> Plan[Json]:
                 raise
             call.session.cache.refresh()
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
-
-
-def _unbound_by_budget(pod: Json) -> bool:
-    """Pods that run nothing may always go."""
-    return podutil.phase(pod) == "Pending" or not podutil.active(pod)
 
 
 def _budget(call: Call, entry: Entry) -> Entry | None:

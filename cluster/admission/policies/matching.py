@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from cluster.admission.request import Request
 from cluster.store import Key
@@ -20,9 +20,19 @@ def matched(match: Json | None, request: Request) -> Kind | None:
     """
     if match is None:
         return request.kind
-    if not _selected(match, request):
+    namespaces, objects = match.get("namespaceSelector"), match.get("objectSelector")
+    if namespaces and not _namespace_selected(namespaces, request):
         return None
-    kinds = list(_versions(request)) if match.get("matchPolicy") != "Exact" else [request.asked]
+    if objects:
+        # As it was or as it will be: a label that is taken away does not let its object out of the policy.
+        wanted = selectors.from_object(objects)
+        if not any(wanted.matches(_labels(obj)) for obj in (request.obj, request.old) if obj is not None):
+            return None
+    # The kind as asked for comes first, then all other versions and groups under which it is served.
+    kinds = [request.asked]
+    if match.get("matchPolicy") != "Exact":
+        served = registry.of_cluster(request.cluster).all()
+        kinds += [kind for kind in served if kind.storage == request.kind.storage and kind is not request.asked]
     if any(_meets(rule, request, kind) for rule in match.get("excludeResourceRules") or () for kind in kinds):
         return None
     rules = match.get("resourceRules")
@@ -31,24 +41,8 @@ def matched(match: Json | None, request: Request) -> Kind | None:
     return next((kind for kind in kinds for rule in rules if _meets(rule, request, kind)), None)
 
 
-def _versions(request: Request) -> Iterator[Kind]:
-    """The kind as asked for, then in all other versions and groups under which it is served."""
-    yield request.asked
-    for kind in registry.of_cluster(request.cluster).all():
-        if kind.storage == request.kind.storage and kind is not request.asked:
-            yield kind
-
-
-def _selected(match: Json, request: Request) -> bool:
-    return _namespace_selected(match.get("namespaceSelector"), request) and _object_selected(
-        match.get("objectSelector"), request
-    )
-
-
-def _namespace_selected(selector: Json | None, request: Request) -> bool:
-    """Of the labels of the namespace that is written, or written in; what has none is always meant."""
-    if not selector:
-        return True
+def _namespace_selected(selector: Json, request: Request) -> bool:
+    """By the labels of the namespace that is written, or written in; what is in no namespace is always meant."""
     wanted = selectors.from_object(selector)
     if request.kind.storage == "namespaces":
         return wanted.matches(_labels(request.obj))
@@ -56,14 +50,6 @@ def _namespace_selected(selector: Json | None, request: Request) -> bool:
         return True
     namespace = request.find("namespaces", request.namespace)
     return wanted.matches(namespace.labels if namespace else {})
-
-
-def _object_selected(selector: Json | None, request: Request) -> bool:
-    """As it was or as it will be: a label that is taken away does not let its object out of the policy."""
-    if not selector:
-        return True
-    wanted = selectors.from_object(selector)
-    return any(wanted.matches(_labels(obj)) for obj in (request.obj, request.old) if obj is not None)
 
 
 def _labels(obj: Json) -> dict[str, str]:
@@ -76,7 +62,7 @@ def _meets(rule: Json, request: Request, kind: Kind) -> bool:
         _one_of(rule.get("operations"), request.operation)
         and _one_of(rule.get("apiGroups"), kind.group)
         and _one_of(rule.get("apiVersions"), kind.version)
-        and _scope(rule.get("scope"), kind)
+        and rule.get("scope") in (None, "*", "Namespaced" if kind.namespaced else "Cluster")
         and (not names or request.name in names)
         and any(_names(pattern, kind.plural, request.subresource) for pattern in rule.get("resources") or ())
     )
@@ -84,10 +70,6 @@ def _meets(rule: Json, request: Request, kind: Kind) -> bool:
 
 def _one_of(wanted: Iterable[str] | None, value: str) -> bool:
     return any(one in ("*", value) for one in wanted or ())
-
-
-def _scope(wanted: str | None, kind: Kind) -> bool:
-    return wanted in (None, "*", "Namespaced" if kind.namespaced else "Cluster")
 
 
 def _names(pattern: str, plural: str, subresource: str) -> bool:

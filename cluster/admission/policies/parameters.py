@@ -25,10 +25,16 @@ def parameters(policy: Json, binding: Json, request: Request) -> list[Json | Non
         raise Misconfigured(
             f"failed to find resource referenced by paramKind: '{wanted['apiVersion']}, Kind={wanted['kind']}'"
         )
-    found = _found(kind, reference, _namespace(kind, reference, request), request)
-    if not found and reference.get("parameterNotFoundAction") == "Deny":
+    namespace = _namespace(kind, reference, request)
+    if reference.get("name"):
+        entry = request.find(kind.storage, reference["name"], namespace)
+        entries = [entry] if entry else []
+    else:
+        chosen = selectors.from_object(reference.get("selector"))
+        entries = list(request.cache.select(kind.storage, namespace or None, chosen.matches))
+    if not entries and reference.get("parameterNotFoundAction") == "Deny":
         raise Misconfigured("no params found for policy binding with `Deny` parameterNotFoundAction")
-    return found
+    return [kind.from_storage(entry.object()) for entry in entries]
 
 
 def _namespace(kind: Kind, reference: Json, request: Request) -> str:
@@ -41,13 +47,3 @@ def _namespace(kind: Kind, reference: Json, request: Request) -> str:
     if not namespace:
         raise Misconfigured("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources")
     return namespace
-
-
-def _found(kind: Kind, reference: Json, namespace: str, request: Request) -> list[Json | None]:
-    if reference.get("name"):
-        entry = request.find(kind.storage, reference["name"], namespace)
-        entries = [entry] if entry else []
-    else:
-        chosen = selectors.from_object(reference.get("selector"))
-        entries = list(request.cache.select(kind.storage, namespace or None, chosen.matches))
-    return [kind.from_storage(entry.object()) for entry in entries]

@@ -14,7 +14,6 @@ from cluster.admission.policies.expressions import Evaluation, Failed, concerned
 from cluster.admission.policies.matching import GROUP, matched
 from cluster.admission.policies.parameters import Misconfigured, parameters
 from cluster.admission.request import Request
-from kube.errors import ApiError
 from kube.objects import Json
 from kube.registry import Kind
 
@@ -52,7 +51,11 @@ def _enforce(policy: Json, binding: Json, request: Request) -> None:
     rule = f"ValidatingAdmissionPolicy '{policy['metadata']['name']}' with binding '{binding['metadata']['name']}'"
     for denial in _denials(policy, binding, request):
         if "Deny" in actions:
-            raise _refusal(request, f"{rule} denied request: {denial.message}", denial.reason)
+            message = f"{rule} denied request: {denial.message}"
+            error = request.forbid(message)
+            error.code, error.reason = CODES.get(denial.reason, 422), denial.reason
+            error.details = {**(error.details or {}), "causes": [{"message": message}]}
+            raise error
         if "Warn" in actions:
             request.warnings.append(f"Validation failed for {rule}: {denial.message}")
         if "Audit" in actions:
@@ -66,13 +69,6 @@ def _enforce(policy: Json, binding: Json, request: Request) -> None:
                 rule,
                 denial.message,
             )
-
-
-def _refusal(request: Request, message: str, reason: str) -> ApiError:
-    error = request.forbid(message)
-    error.code, error.reason = CODES.get(reason, 422), reason
-    error.details = {**(error.details or {}), "causes": [{"message": message}]}
-    return error
 
 
 def _denials(policy: Json, binding: Json, request: Request) -> Iterator[Denial]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cluster.cache import Cache, Entry
+from cluster.cache import Entry
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch
 from kube import selectors
@@ -15,17 +15,15 @@ STORAGE = "clusterroles.rbac.authorization.k8s.io"
 _MARK = b'"aggregationRule"'
 
 
-def _aggregates(entry: Entry, cache: Cache) -> Iterable[str]:
-    """Mapper: any role may be part of any aggregate; there are few of those."""
-    return (role.key.name for role in cache.list(STORAGE) if _MARK in role.body)
-
-
 class ClusterRoleAggregationController(Controller):
     """Key: a ClusterRole with an aggregation rule."""
 
     name = "clusterroleaggregation"
     user = "system:serviceaccount:kube-system:clusterrole-aggregation-controller"
-    watches = (Watch(STORAGE, _aggregates),)
+    # Any role may be part of any aggregate; there are few of those.
+    watches = (
+        Watch(STORAGE, lambda entry, cache: (role.key.name for role in cache.list(STORAGE) if _MARK in role.body)),
+    )
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         entry = ctx.cache.get(Key(STORAGE, "", key))

@@ -127,17 +127,12 @@ def _expected(active: list[Entry], cache: Cache) -> int:
     """The replicas that the pods' controllers want in total; a pod without one counts for itself."""
     scales: dict[str, int] = {}
     for entry in active:
-        uid, replicas = _scale(entry, cache)
-        scales[uid] = replicas
+        # The topmost workload that manages the pod.
+        current, replicas = entry, 1
+        while (owner := current.controller) is not None and owner.kind in SCALES:
+            found = cache.get(Key(SCALES[owner.kind], entry.key.namespace, owner.name))
+            if found is None or found.meta.uid != owner.uid:
+                break
+            current, replicas = found, (found.object().get("spec") or {}).get("replicas", 1)
+        scales[current.meta.uid] = replicas
     return sum(scales.values())
-
-
-def _scale(entry: Entry, cache: Cache) -> tuple[str, int]:
-    """(uid, replicas) of the topmost workload that manages a pod."""
-    current, replicas = entry, 1
-    while (owner := current.controller) is not None and owner.kind in SCALES:
-        found = cache.get(Key(SCALES[owner.kind], entry.key.namespace, owner.name))
-        if found is None or found.meta.uid != owner.uid:
-            break
-        current, replicas = found, (found.object().get("spec") or {}).get("replicas", 1)
-    return current.meta.uid, replicas

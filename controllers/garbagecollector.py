@@ -94,7 +94,18 @@ class GarbageCollector(Controller):
             if policy:
                 doomed.setdefault(policy, []).append((key, entry))
         for policy, objects in doomed.items():
-            outcomes.update(_delete(ctx, policy, objects))
+            # Not a successor that has the name now.
+            current = [
+                (key, entry)
+                for key, entry in objects
+                if (present := ctx.cache.get(entry.key)) is not None and present.meta.uid == entry.meta.uid
+            ]
+            results = ctx.session.delete_many(
+                [(e.key.storage, e.key.namespace, e.key.name) for _, e in current], {"propagationPolicy": policy}
+            )
+            for (key, _), result in zip(current, results, strict=True):
+                if isinstance(result, ApiError) and not isinstance(result, NotFound | Conflict):
+                    outcomes[key] = result
         return outcomes
 
 
@@ -190,20 +201,3 @@ def _mutate(ctx: Context, entry: Entry, change: Any) -> None:
         ctx.session.mutate(entry.key.storage, entry.key.namespace, entry.key.name, checked)
     except NotFound:
         return
-
-
-def _delete(ctx: Context, policy: str, objects: list[tuple[str, Entry]]) -> Outcomes:
-    """Delete objects under one policy; `uid` in the options guards against successors of the same name."""
-    outcomes: Outcomes = {}
-    current = [
-        (key, entry)
-        for key, entry in objects
-        if (present := ctx.cache.get(entry.key)) is not None and present.meta.uid == entry.meta.uid
-    ]
-    results = ctx.session.delete_many(
-        [(e.key.storage, e.key.namespace, e.key.name) for _, e in current], {"propagationPolicy": policy}
-    )
-    for (key, _), result in zip(current, results, strict=True):
-        if isinstance(result, ApiError) and not isinstance(result, NotFound | Conflict):
-            outcomes[key] = result
-    return outcomes

@@ -100,18 +100,15 @@ class Durations:
                 pipe.hincrbyfloat(names(queue)[5], field, value)
             pipe.execute()
         except Exception:
-            self._restore(pending)
+            with self._lock:
+                for field, value in pending.items():
+                    self._pending[field] = self._pending.get(field, 0.0) + value
             raise
 
     def _count(self, kind: str, value: float) -> None:
         bucket = bisect_left(BUCKETS, value)
         for field, amount in ((f"{kind}:{bucket}", 1.0), (f"{kind}:sum", value)):
             self._pending[field] = self._pending.get(field, 0.0) + amount
-
-    def _restore(self, pending: dict[str, float]) -> None:
-        with self._lock:
-            for field, value in pending.items():
-                self._pending[field] = self._pending.get(field, 0.0) + value
 
 
 def count(controller: str, results: Iterable[Outcome]) -> None:

@@ -39,7 +39,16 @@ class NamespaceController(Controller):
         if left or failures:
             _report(ctx, key, left, failures)
             return LOOK_AGAIN_HELD if all(e.meta.finalizers for _, entries in left for e in entries) else LOOK_AGAIN
-        _finish(ctx, key)
+
+        def lift(namespace: Json) -> None:
+            spec = namespace.setdefault("spec", {})
+            spec["finalizers"] = [f for f in spec.get("finalizers") or [] if f != FINALIZER]
+
+        try:
+            # Without other finalizers the namespace is gone with ours.
+            ctx.session.mutate("namespaces", "", key, lift, subresource="finalize")
+        except NotFound:
+            return None
         return None
 
 
@@ -114,16 +123,3 @@ def describe(left: list[tuple[Kind, list[Entry]]], failures: list[str]) -> list[
             "All content-preserving finalizers finished",
         ),
     ]
-
-
-def _finish(ctx: Context, name: str) -> None:
-    """Lift our finalizer; without others the namespace is gone with that."""
-
-    def lift(namespace: Json) -> None:
-        spec = namespace.setdefault("spec", {})
-        spec["finalizers"] = [f for f in spec.get("finalizers") or [] if f != FINALIZER]
-
-    try:
-        ctx.session.mutate("namespaces", "", name, lift, subresource="finalize")
-    except NotFound:
-        return

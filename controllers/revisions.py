@@ -79,28 +79,29 @@ def trim(ctx: Context, owner: Json, revisions: Iterable[Json], live: Collection[
 
 def _create(ctx: Context, owner: Json, data: Json, number: int, hash_label: str, collisions: int) -> tuple[Json, int]:
     namespace = owner["metadata"]["namespace"]
+    labels = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    kept = {n: v for n, v in (owner["metadata"].get("annotations") or {}).items() if "last-applied" not in n}
     while True:
-        revision = _make(owner, data, number, hash_label, collisions)
+        value = templates.hashed(templates.bare(owner["spec"]["template"]), collisions)
+        meta: Json = {
+            "name": f"{owner['metadata']['name'][:223]}-{value}",
+            "namespace": namespace,
+            "labels": {**labels, hash_label: value},
+            "ownerReferences": [ownerrefs.reference(owner)],
+            **({"annotations": kept} if kept else {}),
+        }
+        revision = {
+            "apiVersion": "apps/v1",
+            "kind": "ControllerRevision",
+            "metadata": meta,
+            "data": data,
+            "revision": number,
+        }
         try:
             return ctx.session.create(STORAGE, namespace, revision), collisions
         except AlreadyExists:
-            present = ctx.session.get(STORAGE, namespace, revision["metadata"]["name"])
+            present = ctx.session.get(STORAGE, namespace, meta["name"])
             holder = ownerrefs.controller(present["metadata"]) if present else None
             if present and holder and holder["uid"] == owner["metadata"]["uid"] and present["data"] == data:
                 return present, collisions
             collisions += 1
-
-
-def _make(owner: Json, data: Json, number: int, hash_label: str, collisions: int) -> Json:
-    value = templates.hashed(templates.bare(owner["spec"]["template"]), collisions)
-    labels = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
-    meta: Json = {
-        "name": f"{owner['metadata']['name'][:223]}-{value}",
-        "namespace": owner["metadata"]["namespace"],
-        "labels": {**labels, hash_label: value},
-        "ownerReferences": [ownerrefs.reference(owner)],
-    }
-    kept = {n: v for n, v in (owner["metadata"].get("annotations") or {}).items() if "last-applied" not in n}
-    if kept:
-        meta["annotations"] = kept
-    return {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": meta, "data": data, "revision": number}

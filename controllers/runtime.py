@@ -182,7 +182,12 @@ class Runtime:
     def _process(self, controller: Controller, queue: WorkQueue, batch: Batch) -> None:
         started = time.monotonic()
         with self.durations[controller.name].working(len(batch.items)):
-            outcomes = self._reconcile(controller, [item.key for item in batch.items])
+            keys, ctx = [item.key for item in batch.items], self._contexts[controller.name]
+            try:
+                ctx.cache.refresh()
+                outcomes = controller.reconcile_many(keys, ctx)
+            except Exception as error:  # whatever happens, the keys must be given back
+                outcomes = dict.fromkeys(keys, error)
         results = [self._outcome(controller, item.key, outcomes.get(item.key)) for item in batch.items]
         worked = time.monotonic() - started
         # A key that changes faster than it can be reconciled takes a quarter of the time at most, and sees more at once.
@@ -195,29 +200,18 @@ class Runtime:
         if any(result.failed or result.after is not None for result in results):
             self._delay_hint()
 
-    def _reconcile(self, controller: Controller, keys: list[str]) -> Outcomes:
-        ctx = self._contexts[controller.name]
-        try:
-            ctx.cache.refresh()
-            return controller.reconcile_many(keys, ctx)
-        except Exception as error:  # whatever happens, the keys must be given back
-            return dict.fromkeys(keys, error)
-
-    def _outcome(self, controller: Controller, key: str, outcome: Result | Exception) -> Outcome:
+    @staticmethod
+    def _outcome(controller: Controller, key: str, outcome: Result | Exception) -> Outcome:
         if isinstance(outcome, Terminal):
             log.warning("%s: giving up on %s until it changes: %s", controller.name, key, outcome)
             return Outcome(key)
-        if isinstance(outcome, Exception):
-            _log_failure(controller, key, outcome)
-            return Outcome(key, failed=True)
-        return Outcome(key, after=outcome)
-
-
-def _log_failure(controller: Controller, key: str, error: Exception) -> None:
-    """Conflicts are the normal course of optimistic concurrency; anything unforeseen shows its traceback."""
-    if getattr(error, "code", 500) == 409:
-        log.debug("%s: %s: %s", controller.name, key, error)
-    elif hasattr(error, "status"):
-        log.info("%s: %s: %s", controller.name, key, error)
-    else:
-        log.error("%s: %s failed", controller.name, key, exc_info=error)
+        if not isinstance(outcome, Exception):
+            return Outcome(key, after=outcome)
+        # Conflicts are the normal course of optimistic concurrency; anything unforeseen shows its traceback.
+        if getattr(outcome, "code", 500) == 409:
+            log.debug("%s: %s: %s", controller.name, key, outcome)
+        elif hasattr(outcome, "status"):
+            log.info("%s: %s: %s", controller.name, key, outcome)
+        else:
+            log.error("%s: %s failed", controller.name, key, exc_info=outcome)
+        return Outcome(key, failed=True)

@@ -73,7 +73,18 @@ def sign(request: bytes, signer: Signer, usages: set[str], seconds: int | None) 
         )
     )
     if usages & _BASE:  # without any usage the extension would be invalid
-        builder = builder.add_extension(_key_usage(usages), critical=True)
+        purpose = x509.KeyUsage(
+            digital_signature="digital signature" in usages,
+            key_encipherment="key encipherment" in usages,
+            content_commitment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            key_cert_sign=False,
+            crl_sign=False,
+            encipher_only=False,
+            decipher_only=False,
+        )
+        builder = builder.add_extension(purpose, critical=True)
     names = _names(asked)
     if names is not None:
         builder = builder.add_extension(names, critical=False)
@@ -111,19 +122,3 @@ def _names(asked: x509.CertificateSigningRequest) -> x509.SubjectAlternativeName
         return asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return None
-
-
-def _key_usage(usages: set[str]) -> x509.KeyUsage:
-    from cryptography import x509
-
-    return x509.KeyUsage(
-        digital_signature="digital signature" in usages,
-        key_encipherment="key encipherment" in usages,
-        content_commitment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )

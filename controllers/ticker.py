@@ -95,7 +95,13 @@ class Ticker:
 
     def _beat(self) -> None:
         hold_lease(self._redis, self._worker, LEASE_SECONDS)
-        self._bury_dead()
+        # Workers of this host whose process is gone need no six seconds to be declared dead.
+        dead = [worker for worker in workers(self._redis) if worker != self._worker and not lives(worker)]
+        for worker in dead:
+            drop_lease(self._redis, worker)
+        if dead:
+            for queue in self._runtime.queues.values():
+                queue.forget_wake()
         leading = self._election.campaign()
         run_id = self._redis.info("server")["run_id"]
         if leading and self._run_id not in ("", run_id):
@@ -110,12 +116,3 @@ class Ticker:
         for name, queue in queues.items():
             self._runtime.durations[name].flush(self._redis, queue.name)
         self._feeder.catch_up()
-
-    def _bury_dead(self) -> None:
-        """Workers of this host whose process is gone need no six seconds to be declared dead."""
-        dead = [worker for worker in workers(self._redis) if worker != self._worker and not lives(worker)]
-        for worker in dead:
-            drop_lease(self._redis, worker)
-        if dead:
-            for queue in self._runtime.queues.values():
-                queue.forget_wake()

@@ -10,7 +10,7 @@ controller writes it between the steps.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from controllers.job import indexes
 from controllers.job.facts import TRACKING, Facts, index_of
@@ -62,17 +62,13 @@ def note(status: Json, facts: Facts, ending_failed: bool) -> list[Pod]:
             noted.setdefault("failed", []).append(pod.metadata.uid)
     if facts.indexed:
         status["succeeded"] = len(succeeded)
-        _put_text(status, "completedIndexes", succeeded)
+        if succeeded:
+            status["completedIndexes"] = indexes.render(succeeded)
+        else:
+            status.pop("completedIndexes", None)
         if facts.per_index:
             status["failedIndexes"] = indexes.render(facts.failed_indexes)
     return release
-
-
-def _put_text(status: Json, name: str, values: Collection[int]) -> None:
-    if values:
-        status[name] = indexes.render(values)
-    else:
-        status.pop(name, None)
 
 
 def _bearers(facts: Facts) -> set[str]:

@@ -125,20 +125,13 @@ class Facts:
             return set()
         before = indexes.parse(self.status.get("failedIndexes", ""), self.completions)
         limit = self.spec["backoffLimitPerIndex"]
-        new = {
-            index
-            for index, failures in self.index_failures.items()
-            if failures > limit or index in self._forced_failures
-        }
-        return (before | new) - self.succeeded_indexes
-
-    @cached_property
-    def _forced_failures(self) -> set[int]:
-        return {
+        forced = {
             index_of(pod)
             for pod in self.pods
             if self.failed(pod) and self.verdicts[pod.metadata.uid].action == "FailIndex"
         }
+        new = {index for index, failures in self.index_failures.items() if failures > limit or index in forced}
+        return (before | new) - self.succeeded_indexes
 
     @cached_property
     def last_failed(self) -> dict[int, Pod]:

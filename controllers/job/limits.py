@@ -34,22 +34,24 @@ def finished(job: Json) -> bool:
 
 def ending(facts: Facts) -> Ending | None:
     """Why the job is over, None while it goes on. A decision that was told once stays."""
-    return _told(facts.status) or _failure(facts) or _success(facts)
-
-
-def _told(status: Json) -> Ending | None:
     for final, interim in ((FAILED, FAILURE_TARGET), (COMPLETE, SUCCESS_MET)):
-        condition = conditions.find(status, interim)
+        condition = conditions.find(facts.status, interim)
         if condition is not None and condition["status"] == "True":
             return Ending(final, condition.get("reason", ""), condition.get("message", ""))
-    return None
+    return _failure(facts) or _success(facts)
 
 
 def _failure(facts: Facts) -> Ending | None:
     for verdict in facts.verdicts.values():
         if verdict.action == "FailJob":
             return Ending(FAILED, "PodFailurePolicy", verdict.message)
-    if facts.failed_count > facts.spec.get("backoffLimit", 6) or _restarts_exceed(facts):
+    limit, exceeded = facts.spec.get("backoffLimit", 6), False
+    if facts.spec["template"]["spec"].get("restartPolicy") == "OnFailure":
+        # The restarts of containers count instead of failed pods.
+        running = (pod for pod in facts.pods if pod.phase in ("Running", "Pending"))
+        restarts = sum(status.restartCount for pod in running for status in pod.all_statuses)
+        exceeded = restarts > 0 if limit == 0 else restarts >= limit
+    if exceeded or facts.failed_count > limit:
         return Ending(FAILED, "BackoffLimitExceeded", "Job has reached the specified backoff limit")
     left = until_deadline(facts)
     if left is not None and left <= 0:
@@ -76,17 +78,6 @@ def _success(facts: Facts) -> Ending | None:
     if facts.failed_indexes and len(facts.succeeded_indexes | facts.failed_indexes) >= wanted:
         return Ending(FAILED, "FailedIndexes", "Job has failed indexes")
     return None
-
-
-def _restarts_exceed(facts: Facts) -> bool:
-    """With restartPolicy OnFailure the restarts of containers count instead of failed pods."""
-    if facts.spec["template"]["spec"].get("restartPolicy") != "OnFailure":
-        return False
-    restarts = sum(
-        status.restartCount for pod in facts.pods if pod.phase in ("Running", "Pending") for status in pod.all_statuses
-    )
-    limit = facts.spec.get("backoffLimit", 6)
-    return bool(restarts > 0 if limit == 0 else restarts >= limit)
 
 
 def until_deadline(facts: Facts) -> float | None:

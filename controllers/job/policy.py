@@ -57,15 +57,11 @@ def success(job: Json, succeeded: Set[int]) -> str:
     """Why the success policy is met, "" when it is not (or there is none)."""
     policy = job["spec"].get("successPolicy")
     for number, rule in enumerate((policy or {}).get("rules") or ()):
-        if _met(rule, job["spec"].get("completions", 0), succeeded):
+        needed, hits = rule.get("succeededCount"), succeeded
+        if rule.get("succeededIndexes"):
+            wanted = indexes.parse(rule["succeededIndexes"], job["spec"].get("completions", 0))
+            hits = wanted & succeeded
+            needed = len(wanted) if needed is None else needed
+        if needed is not None and len(hits) >= needed:
             return f"Matched rules at index {number}"
     return ""
-
-
-def _met(rule: Json, completions: int, succeeded: Set[int]) -> bool:
-    needed = rule.get("succeededCount")
-    if not rule.get("succeededIndexes"):
-        return needed is not None and len(succeeded) >= needed
-    wanted = indexes.parse(rule["succeededIndexes"], completions)
-    hits = wanted & succeeded
-    return len(hits) >= (needed if needed is not None else len(wanted))

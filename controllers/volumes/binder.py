@@ -88,9 +88,6 @@ class PersistentVolumeController(Controller):
             bind(ctx, chosen, claim)
             return
         _set_claim_status(ctx, claim, {"phase": "Pending"})
-        self._explain(ctx, claim, storage_class, delayed)
-
-    def _explain(self, ctx: Context, claim: Json, storage_class: Json | None, delayed: bool) -> None:
         name, selected = class_of(claim), SELECTED_NODE in (claim["metadata"].get("annotations") or {})
         provisioner = (storage_class or {}).get("provisioner", "")
         if delayed and not selected:
@@ -156,7 +153,7 @@ class PersistentVolumeController(Controller):
             _set_phase(ctx, volume, "Bound")
 
     def _release(self, ctx: Context, volume: Json) -> None:
-        """The claim is gone: keep the volume for an administrator, or leave it to who can delete it."""
+        """The claim is gone: keep the volume for an administrator, or leave it to whoever can delete it."""
         _set_phase(ctx, volume, "Released")
         annotations = volume["metadata"].get("annotations") or {}
         if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete" and PROVISIONED_BY not in annotations:

@@ -84,7 +84,9 @@ def running(var: Path) -> int | None:
 def limits() -> list[str]:
     """What this user cannot have here, and what is done instead."""
     if os.geteuid() == 0:
-        return ["pods are not shut off from this machine: a pod of the image host is root here, so is who may create one"]
+        return [
+            "pods are not shut off from this machine: a pod of the image host is root here, so is who may create one"
+        ]
     return [
         "not root: pods are plain processes with addresses in 127.0.0.0/8, without cgroup limits; "
         "services are forwarded in userspace, on ports from 1024 up"

@@ -21,7 +21,11 @@ async def remove_orphans(agent: Agent) -> None:
     dead = DeadLogs(agent.options.logs)
     while True:
         try:
-            await _pods(agent)
+            for uid in agent.runtime.pods():
+                if uid not in _known(agent):
+                    log.info("pod %s is unknown to the API: it is ended and removed", uid)
+                    await agent.runtime.stop_sandbox(uid)
+                    await agent.runtime.remove_pod(uid)
             names = await asyncio.to_thread(dead.names)
             await asyncio.to_thread(dead.sweep, names, _known(agent), time.monotonic(), agent.node.disk_pressure)
         except OSError as error:
@@ -31,11 +35,3 @@ async def remove_orphans(agent: Agent) -> None:
 
 def _known(agent: Agent) -> set[str]:
     return set(agent.workers) | {pod["metadata"]["uid"] for pod in agent.pods.items.values()}
-
-
-async def _pods(agent: Agent) -> None:
-    for uid in agent.runtime.pods():
-        if uid not in _known(agent):
-            log.info("pod %s is unknown to the API: it is ended and removed", uid)
-            await agent.runtime.stop_sandbox(uid)
-            await agent.runtime.remove_pod(uid)

@@ -42,10 +42,17 @@ class Builder:
         self, pod: Json, container: Json, attempt: int, address: str, ready: dict[str, Ready]
     ) -> ContainerSpec:
         """Raises ConfigError in the words that the container's status shows."""
-        environment = await self._environment(pod, container, address)
+        known = services.environment(
+            self._services(), pod["metadata"]["namespace"], pod["spec"].get("enableServiceLinks", True)
+        )
+        base = {"HOSTNAME": podutil.hostname(pod, self._node), **known}
+        if self._shared:
+            base["POD_IP"] = address
+        environment = await Environment(pod, container, self._lookup, self._facts(pod, address)).build(base)
         uid, gid = _identity(pod, container)
         mounts = volumes.mounts(container, ready, environment)
-        security = container.get("securityContext") or {}
+        security, of_pod = container.get("securityContext") or {}, pod["spec"].get("securityContext") or {}
+        groups = [gid, of_pod.get("fsGroup"), *(of_pod.get("supplementalGroups") or ())]
         return ContainerSpec(
             name=container["name"],
             attempt=attempt,
@@ -60,7 +67,7 @@ class Builder:
             mounts=mounts + self._files.mounts(pod, container, address, attempt),
             uid=uid,
             gid=gid,
-            groups=_groups(pod, gid),
+            groups=tuple(dict.fromkeys(int(group) for group in groups if group is not None)),
             limits=limits(container),
             no_new_privileges=security.get("allowPrivilegeEscalation") is False,
             readonly_root=bool(security.get("readOnlyRootFilesystem")),
@@ -69,15 +76,6 @@ class Builder:
             tty=bool(container.get("tty")),
             target=container.get("targetContainerName") or "",
         )
-
-    async def _environment(self, pod: Json, container: Json, address: str) -> dict[str, str]:
-        known = services.environment(
-            self._services(), pod["metadata"]["namespace"], pod["spec"].get("enableServiceLinks", True)
-        )
-        base = {"HOSTNAME": podutil.hostname(pod, self._node), **known}
-        if self._shared:
-            base["POD_IP"] = address
-        return await Environment(pod, container, self._lookup, self._facts(pod, address)).build(base)
 
     def log_path(self, pod: Json, name: str, attempt: int) -> Path:
         return self.log_folder(pod) / name / f"{attempt}.log"
@@ -99,12 +97,6 @@ def _identity(pod: Json, container: Json) -> tuple[int | None, int | None]:
     if uid is not None and gid is None:
         gid = 0 if os.geteuid() == 0 else None
     return uid, gid
-
-
-def _groups(pod: Json, gid: int | None) -> tuple[int, ...]:
-    security = pod["spec"].get("securityContext") or {}
-    wanted = [gid, security.get("fsGroup"), *(security.get("supplementalGroups") or ())]
-    return tuple(dict.fromkeys(int(group) for group in wanted if group is not None))
 
 
 def limits(container: Json) -> Limits:

@@ -42,21 +42,17 @@ class Environment:
         """Raises ConfigError in the words of the kubelet when a reference that must exist does not."""
         result = dict(services)
         for source in self._container.get("envFrom") or ():
-            result.update(await self._from_source(source))
+            kind, reference = _reference(source, "configMapRef", "secretRef")
+            obj = await self._get(kind, reference)
+            if obj is not None:
+                named = {(source.get("prefix") or "") + key: value for key, value in texts(kind, obj).items()}
+                result.update({name: value for name, value in named.items() if _NAME.fullmatch(name)})
         own: dict[str, str] = {}
         for entry in self._container.get("env") or ():
             value = await self._value(entry, {**result, **own})
             if value is not None:
                 own[entry["name"]] = value
         return {**result, **own}
-
-    async def _from_source(self, source: Json) -> dict[str, str]:
-        kind, reference = _reference(source, "configMapRef", "secretRef")
-        obj = await self._get(kind, reference)
-        if obj is None:
-            return {}
-        prefix = source.get("prefix") or ""
-        return {prefix + key: value for key, value in texts(kind, obj).items() if _NAME.fullmatch(prefix + key)}
 
     async def _get(self, kind: str, reference: Json) -> Json | None:
         obj = await self._lookup.get(kind, self._namespace, reference["name"], self._pod["metadata"]["uid"])
@@ -72,9 +68,7 @@ class Environment:
             return fields.field(self._pod, source["fieldRef"]["fieldPath"], self._facts)
         if "resourceFieldRef" in source:
             return fields.resource(self._pod, source["resourceFieldRef"], self._container, self._facts)
-        return await self._from_key(*_reference(source, "configMapKeyRef", "secretKeyRef"))
-
-    async def _from_key(self, kind: str, reference: Json) -> str | None:
+        kind, reference = _reference(source, "configMapKeyRef", "secretKeyRef")
         obj = await self._get(kind, reference)
         values = texts(kind, obj) if obj is not None else {}
         if reference["key"] in values:

@@ -40,7 +40,9 @@ def excess(pod: Json, context: Context, logs: Callable[[Json], Path]) -> tuple[s
         name, limit = volume["name"], (volume["emptyDir"] or {}).get("sizeLimit")
         if limit and disk_usage(folders[name]) > quantity.units(limit):
             return "emptydirfs.limit", f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
-    limits = _storage_limits(pod)
+    # Of the containers that go on running.
+    asked = {c["name"]: (c.get("resources") or {}).get("limits") or {} for c in podutil.lasting(pod["spec"])}
+    limits = {name: str(of["ephemeral-storage"]) for name, of in asked.items() if of.get("ephemeral-storage")}
     if not limits:
         return None
     total = sum(quantity.units(limit) for limit in limits.values())
@@ -53,12 +55,3 @@ def excess(pod: Json, context: Context, logs: Callable[[Json], Path]) -> tuple[s
             message = f'Container {name} exceeded its local ephemeral storage limit "{limit}". '
             return "ephemeralcontainerfs.limit", message
     return None
-
-
-def _storage_limits(pod: Json) -> dict[str, str]:
-    """Limits of the containers that go on running, by name."""
-    limits = {
-        c["name"]: ((c.get("resources") or {}).get("limits") or {}).get("ephemeral-storage")
-        for c in podutil.lasting(pod["spec"])
-    }
-    return {name: str(limit) for name, limit in limits.items() if limit}

@@ -14,16 +14,12 @@ FALLBACK_LINES, FALLBACK_BYTES = 80, 2048
 
 def read(container: Json, state: ContainerState, file: Path) -> str:
     """The message file's content; of a failed container that wrote none, the end of its log if its policy says so."""
-    text = _content(file)
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(MAX_MESSAGE).decode("utf-8", "replace")
+    except OSError:
+        text = ""
     if text or state.exit_code == 0 or container.get("terminationMessagePolicy") != "FallbackToLogsOnError":
         return text
     lines = last_lines(state.log, FALLBACK_LINES)
     return "".join(lines)[-FALLBACK_BYTES:]
-
-
-def _content(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(MAX_MESSAGE).decode("utf-8", "replace")
-    except OSError:
-        return ""

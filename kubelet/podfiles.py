@@ -52,13 +52,15 @@ def resolv_conf(pod: Json, cluster_dns: str, domain: str, machine: str) -> str:
     extra = pod["spec"].get("dnsConfig") or {}
     servers += [s for s in extra.get("nameservers") or () if s not in servers]
     searches += [s for s in extra.get("searches") or () if s not in searches]
-    options = _merge_options(options, extra.get("options") or [])
+    merged = {option.partition(":")[0]: option for option in options}
+    for option in extra.get("options") or ():
+        merged[option["name"]] = option["name"] + (f":{option['value']}" if option.get("value") else "")
     lines = []
     if searches:
         lines.append("search " + " ".join(searches[:MAX_SEARCHES]))
     lines += [f"nameserver {server}" for server in servers[:MAX_SERVERS]]
-    if options:
-        lines.append("options " + " ".join(options))
+    if merged:
+        lines.append("options " + " ".join(merged.values()))
     return "\n".join(lines) + "\n"
 
 
@@ -75,13 +77,6 @@ def _parse(text: str) -> tuple[list[str], list[str], list[str]]:
         elif word == "options":
             options = rest
     return servers, searches, options
-
-
-def _merge_options(base: list[str], extra: list[Json]) -> list[str]:
-    merged = {option.partition(":")[0]: option for option in base}
-    for option in extra:
-        merged[option["name"]] = option["name"] + (f":{option['value']}" if option.get("value") else "")
-    return list(merged.values())
 
 
 class PodFiles:

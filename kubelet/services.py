@@ -14,7 +14,7 @@ def environment(services: Iterable[Json], namespace: str, links: bool) -> dict[s
     chosen: dict[str, Json] = {}
     for service in services:
         metadata = service["metadata"]
-        if not _has_cluster_ip(service):
+        if (service["spec"].get("clusterIP") or "None") == "None":
             continue
         if metadata["namespace"] == namespace and (links or (namespace, metadata["name"]) == MASTER):
             chosen[metadata["name"]] = service
@@ -24,10 +24,6 @@ def environment(services: Iterable[Json], namespace: str, links: bool) -> dict[s
     for name in sorted(chosen):
         result.update(_variables(chosen[name]))
     return result
-
-
-def _has_cluster_ip(service: Json) -> bool:
-    return (service["spec"].get("clusterIP") or "None") != "None"
 
 
 def _variables(service: Json) -> dict[str, str]:

@@ -64,22 +64,23 @@ def compute(pod: Json, seen: Observed) -> Json:
     }
     if inits:
         status["initContainerStatuses"] = inits
-    if podutil.ephemerals(pod):
-        status["ephemeralContainerStatuses"] = [_ephemeral(pod, c, seen) for c in podutil.ephemerals(pod)]
+    ephemerals = [_container(pod, c, seen, init=False) for c in podutil.ephemerals(pod)]
+    for one in ephemerals:  # they have no probes: they are never ready, and nothing waits for their start
+        del one["started"]
+        one["ready"] = False
+    if ephemerals:
+        status["ephemeralContainerStatuses"] = ephemerals
     if before.get("qosClass"):
         status["qosClass"] = before["qosClass"]
-    address = _address(pod, seen)
+    if seen.state is None:
+        address = before.get("podIP") or ""
+    else:
+        address = seen.host_ip if pod["spec"].get("hostNetwork") else seen.state.ip
     if address:
         status.update(podIP=address, podIPs=[{"ip": address}])
     if seen.reason:
         status.update(reason=seen.reason, message=seen.message)
     return status
-
-
-def _address(pod: Json, seen: Observed) -> str:
-    if seen.state is None:
-        return (pod.get("status") or {}).get("podIP") or ""
-    return seen.host_ip if pod["spec"].get("hostNetwork") else seen.state.ip
 
 
 # -- containers ---------------------------------------------------------------------------------------------------------
@@ -90,20 +91,29 @@ def _container(pod: Json, container: Json, seen: Observed, init: bool) -> Json:
     found = seen.state.latest(name) if seen.state else None
     state, last, run = _states(pod, name, found, seen)
     reported = podutil.reported(pod, name) or {}
+    running = bool(found and found.running)
+    if init and not podutil.is_sidecar(container):
+        ready = "terminated" in state and state["terminated"].get("exitCode") == 0
+    else:
+        ready = running and seen.ready.get(name, False)
     status: Json = {
         "name": name,
         "image": container["image"],
         "imageID": container["image"] if run else "",
         "state": state,
         "lastState": last,
-        "ready": _ready(name, found, seen, state, init and not podutil.is_sidecar(container)),
+        "ready": ready,
         "restartCount": run.attempt if run else int(reported.get("restartCount") or 0),
-        "started": bool(found and found.running and seen.started.get(name, False)),
+        "started": running and seen.started.get(name, False),
     }
     if run:
         status["containerID"] = f"{seen.runtime}://{run.id}"
     if container.get("volumeMounts"):
-        status["volumeMounts"] = [_mount(mount) for mount in container["volumeMounts"]]
+        status["volumeMounts"] = [
+            {"name": mount["name"], "mountPath": mount["mountPath"]}
+            | ({"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {})
+            for mount in container["volumeMounts"]
+        ]
     asked = container.get("resources") or {}
     resources = seen.resources.get(run.id, asked) if run else asked
     if resources.get("limits") or resources.get("requests"):
@@ -113,33 +123,20 @@ def _container(pod: Json, container: Json, seen: Observed, init: bool) -> Json:
     return status
 
 
-def _ephemeral(pod: Json, container: Json, seen: Observed) -> Json:
-    """They have no probes: they are never ready, and nothing waits for their start."""
-    status = _container(pod, container, seen, init=False)
-    del status["started"]
-    return {**status, "ready": False}
-
-
-def _mount(mount: Json) -> Json:
-    result = {"name": mount["name"], "mountPath": mount["mountPath"]}
-    if mount.get("readOnly"):
-        result.update(readOnly=True, recursiveReadOnly="Disabled")
-    return result
-
-
 def _states(
     pod: Json, name: str, found: ContainerState | None, seen: Observed
 ) -> tuple[Mapping[str, Any], Mapping[str, Any], ContainerState | None]:
     """(state, lastState, the start they tell of)."""
+    reported = podutil.reported(pod, name) or {}
     if found is None:
-        reported = podutil.reported(pod, name) or {}
         if (seen.phase or podutil.finished(pod)) and (reported.get("state") or {}).get("terminated"):
             return reported["state"], reported.get("lastState") or {}, None
         if seen.phase and seen.stopping:
-            return {"waiting": _never_ran(pod)}, {}, None
+            return {"waiting": {"reason": _held_back(pod)}}, {}, None
         return {"waiting": _waiting(pod, name, seen)}, reported.get("lastState") or {}, None
     before = seen.state.before(found) if seen.state else None
-    last: Mapping[str, Any] = {"terminated": terminated(before, seen)} if before else _reported_last(pod, name)
+    # The start before may have been removed from disk; the API still knows it.
+    last: Mapping[str, Any] = {"terminated": terminated(before, seen)} if before else reported.get("lastState") or {}
     if found.running:
         return {"running": {"startedAt": clock.stamp(found.started_at)}}, last, found
     ended = terminated(found, seen)
@@ -148,20 +145,16 @@ def _states(
     return {"terminated": ended}, last, found
 
 
-def _reported_last(pod: Json, name: str) -> Mapping[str, Any]:
-    """The start before may have been removed from disk; the API still knows it."""
-    return (podutil.reported(pod, name) or {}).get("lastState") or {}
-
-
-def _never_ran(pod: Json) -> Json:
-    return {"reason": "ContainerCreating" if not podutil.inits(pod) else "PodInitializing"}
+def _held_back(pod: Json) -> str:
+    """Why a container that never ran waits, when nothing else is known."""
+    return "PodInitializing" if podutil.inits(pod) else "ContainerCreating"
 
 
 def _waiting(pod: Json, name: str, seen: Observed) -> Json:
     if name in seen.waiting:
         reason, message = seen.waiting[name]
         return {"reason": reason, "message": message} if message else {"reason": reason}
-    return {"reason": "PodInitializing" if podutil.inits(pod) else "ContainerCreating"}
+    return {"reason": _held_back(pod)}
 
 
 def terminated(state: ContainerState, seen: Observed) -> Json:
@@ -178,12 +171,6 @@ def terminated(state: ContainerState, seen: Observed) -> Json:
     return result
 
 
-def _ready(name: str, found: ContainerState | None, seen: Observed, state: Mapping[str, Any], init: bool) -> bool:
-    if init:
-        return bool((state.get("terminated") or {}).get("exitCode") == 0 and "terminated" in state)
-    return bool(found and found.running and seen.ready.get(name, False))
-
-
 # -- the pod ------------------------------------------------------------------------------------------------------------
 
 
@@ -191,27 +178,20 @@ def _phase(pod: Json, inits: list[Json], mains: list[Json]) -> str:
     if podutil.finished(pod):
         return podutil.phase(pod)
     if not _initialized(pod, inits, mains):
-        return "Failed" if _init_failed(pod, inits) else "Pending"
-    ended = [(c, _end(s)) for c, s in zip(podutil.mains(pod), mains, strict=True) if "running" not in s["state"]]
+        ends = [(c, s["state"].get("terminated") or {}) for c, s in zip(podutil.inits(pod), inits, strict=True)]
+        failed = any(end.get("exitCode") and not restarts(pod["spec"], c, end["exitCode"]) for c, end in ends)
+        return "Failed" if failed else "Pending"
+    ended = [
+        (c, s["state"].get("terminated") or s["lastState"].get("terminated"))
+        for c, s in zip(podutil.mains(pod), mains, strict=True)
+        if "running" not in s["state"]
+    ]
     codes = [(container, end["exitCode"]) for container, end in ended if end is not None]
     if len(codes) < len(ended):
         return "Pending"
     if len(codes) < len(mains) or any(restarts(pod["spec"], container, code) for container, code in codes):
         return "Running"
     return "Failed" if any(code for _, code in codes) else "Succeeded"
-
-
-def _init_failed(pod: Json, inits: list[Json]) -> bool:
-    codes = [(s["state"].get("terminated") or {}).get("exitCode") for s in inits]
-    return any(
-        code and not restarts(pod["spec"], container, code)
-        for container, code in zip(podutil.inits(pod), codes, strict=True)
-    )
-
-
-def _end(status: Json) -> Json | None:
-    found: Json | None = status["state"].get("terminated") or status["lastState"].get("terminated")
-    return found
 
 
 def _initialized(pod: Json, inits: list[Json], mains: list[Json]) -> bool:

@@ -56,7 +56,9 @@ class StatusWriter:
         while self._wanted is not None and not self.gone:
             status, self._wanted = self._wanted, None
             try:
-                await self._write(status)
+                body = {**{key: None for key in NULLABLE if key not in status}, **status}
+                # The uid is a precondition: the patch must not hit a later pod of the same name.
+                await self._client.patch(self._path, {"metadata": {"uid": self._uid}, "status": body}, MERGE_PATCH)
                 self._written = status
                 backoff.reset()
             except ApiStatusError as error:
@@ -71,8 +73,3 @@ class StatusWriter:
         log.warning("status of %s not written: %s", self._name, error)
         await asyncio.sleep(backoff.delay())
         self._wanted = self._wanted or status
-
-    async def _write(self, status: Json) -> None:
-        body = {**{key: None for key in NULLABLE if key not in status}, **status}
-        # The uid is a precondition: the patch must not hit a later pod of the same name.
-        await self._client.patch(self._path, {"metadata": {"uid": self._uid}, "status": body}, MERGE_PATCH)

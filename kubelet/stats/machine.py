@@ -13,7 +13,10 @@ MAX_ENTRIES = 5000  # of one folder that are added up: more would take too long
 
 def usage(proc: Path = Path("/proc")) -> tuple[Usage, int]:
     """(usage, memory in total).  The working set is what is neither free nor an inactive page of a file."""
-    memory = _meminfo(proc / "meminfo")
+    memory = {}
+    for line in (proc / "meminfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        memory[name] = int(value.split()[0]) * 1024
     total = memory.get("MemTotal", 0)
     cache = memory.get("Cached", 0) + memory.get("Buffers", 0)
     used = total - memory.get("MemFree", 0)
@@ -40,14 +43,6 @@ def _cpu(file: Path) -> float:
     fields = file.read_text().partition("\n")[0].split()[1:]
     user, nice, system, _, _, irq, softirq, *_ = map(int, [*fields, *"000"])
     return (user + nice + system + irq + softirq) / TICKS
-
-
-def _meminfo(file: Path) -> dict[str, int]:
-    found = {}
-    for line in file.read_text().splitlines():
-        name, _, value = line.partition(":")
-        found[name] = int(value.split()[0]) * 1024
-    return found
 
 
 def booted(proc: Path = Path("/proc")) -> float:

@@ -40,7 +40,11 @@ def render(root: Path, proc: Path = Path("/proc")) -> str:
     page = Page()
     for name, (kind, text) in FAMILIES.items():
         page.declare(name, kind, text)
-    _processors(page, proc)
+    for line in (proc / "stat").read_text().splitlines():
+        name, *fields = line.split()
+        if name.startswith("cpu") and name != "cpu":
+            for mode, ticks in zip(MODES, fields, strict=False):
+                page.add("node_cpu_seconds_total", int(ticks) / TICKS, {"cpu": name[3:], "mode": mode})
     for name, value in zip(
         ("node_load1", "node_load5", "node_load15"), (proc / "loadavg").read_text().split(), strict=False
     ):
@@ -48,7 +52,14 @@ def render(root: Path, proc: Path = Path("/proc")) -> str:
     _memory(page, proc)
     page.add("node_boot_time_seconds", machine.booted(proc))
     page.add("node_time_seconds", time.time())
-    _files(page, root)
+    found, mount_point = machine.file_system(root), root.absolute()
+    while not mount_point.is_mount():
+        mount_point = mount_point.parent
+    labels = {"device": "", "fstype": "", "mountpoint": os.fspath(mount_point)}
+    page.add("node_filesystem_size_bytes", found.capacity, labels)
+    page.add("node_filesystem_avail_bytes", found.available, labels)
+    page.add("node_filesystem_files", found.inodes, labels)
+    page.add("node_filesystem_files_free", found.inodes_free, labels)
     _network(page, proc)
     uname = platform.uname()
     page.add(
@@ -65,14 +76,6 @@ def render(root: Path, proc: Path = Path("/proc")) -> str:
     return page.text()
 
 
-def _processors(page: Page, proc: Path) -> None:
-    for line in (proc / "stat").read_text().splitlines():
-        name, *fields = line.split()
-        if name.startswith("cpu") and name != "cpu":
-            for mode, ticks in zip(MODES, fields, strict=False):
-                page.add("node_cpu_seconds_total", int(ticks) / TICKS, {"cpu": name[3:], "mode": mode})
-
-
 def _memory(page: Page, proc: Path) -> None:
     for line in (proc / "meminfo").read_text().splitlines():
         field, _, rest = line.partition(":")
@@ -81,22 +84,6 @@ def _memory(page: Page, proc: Path) -> None:
             name = "node_memory_" + field.replace("(", "_").replace(")", "") + "_bytes"
             page.declare(name, "gauge", f"Memory information field {field}.")
             page.add(name, int(words[0]) * 1024)
-
-
-def _files(page: Page, root: Path) -> None:
-    found = machine.file_system(root)
-    labels = {"device": "", "fstype": "", "mountpoint": os.fspath(_mount_point(root))}
-    page.add("node_filesystem_size_bytes", found.capacity, labels)
-    page.add("node_filesystem_avail_bytes", found.available, labels)
-    page.add("node_filesystem_files", found.inodes, labels)
-    page.add("node_filesystem_files_free", found.inodes_free, labels)
-
-
-def _mount_point(folder: Path) -> Path:
-    found = folder.absolute()
-    while not found.is_mount():
-        found = found.parent
-    return found
 
 
 def _network(page: Page, proc: Path) -> None:

@@ -31,28 +31,31 @@ class Table:
         self._processes: dict[int, Process] = {}
         self._children: dict[int, list[int]] = {}
         for name in os.listdir(proc):
-            if name.isdigit():
-                self._add(int(name), proc / name / "stat")
-
-    def _add(self, pid: int, file: Path) -> None:
-        try:
-            fields = file.read_text().rpartition(")")[2].split()
-        except OSError:
-            return  # it has just ended
-        process = Process(
-            parent=int(fields[1]),
-            session=int(fields[3]),
-            ticks=sum(map(int, fields[11:15])),
-            rss=int(fields[21]) * PAGE,
-            minor_faults=int(fields[7]),
-            major_faults=int(fields[9]),
-        )
-        self._processes[pid] = process
-        self._children.setdefault(process.parent, []).append(pid)
+            if not name.isdigit():
+                continue
+            try:
+                fields = (proc / name / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it has just ended
+            process = Process(
+                parent=int(fields[1]),
+                session=int(fields[3]),
+                ticks=sum(map(int, fields[11:15])),
+                rss=int(fields[21]) * PAGE,
+                minor_faults=int(fields[7]),
+                major_faults=int(fields[9]),
+            )
+            self._processes[int(name)] = process
+            self._children.setdefault(process.parent, []).append(int(name))
 
     def usage(self, first: int) -> Usage:
         """Of the container whose first process is `first`.  Shared pages count for each process that has them."""
-        members = self._members(first)
+        members = {pid for pid, process in self._processes.items() if pid == first or process.session == first}
+        waiting = list(members)
+        while waiting:
+            new = set(self._children.get(waiting.pop(), ())) - members
+            members |= new
+            waiting += new
         found = [self._processes[pid] for pid in members]
         rss = sum(process.rss for process in found)
         return Usage(
@@ -64,12 +67,3 @@ class Table:
             page_faults=sum(process.minor_faults for process in found),
             major_page_faults=sum(process.major_faults for process in found),
         )
-
-    def _members(self, first: int) -> set[int]:
-        members = {pid for pid, process in self._processes.items() if pid == first or process.session == first}
-        waiting = list(members)
-        while waiting:
-            new = set(self._children.get(waiting.pop(), ())) - members
-            members |= new
-            waiting += new
-        return members

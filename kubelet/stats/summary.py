@@ -93,16 +93,15 @@ def _files(at: float, files: FileSystem, used: int) -> Json:
 
 
 def _network(at: float, interfaces: list[Interface]) -> Json:
-    all_of_them = [_interface(one) for one in interfaces]
+    all_of_them: list[Json] = [
+        {
+            "name": one.name,
+            "rxBytes": one.rx_bytes,
+            "rxErrors": one.rx_errors,
+            "txBytes": one.tx_bytes,
+            "txErrors": one.tx_errors,
+        }
+        for one in interfaces
+    ]
     main = next((one for one in all_of_them if one["name"] == "eth0"), all_of_them[0])
     return {"time": clock.stamp(at), **main, "interfaces": all_of_them}
-
-
-def _interface(one: Interface) -> Json:
-    return {
-        "name": one.name,
-        "rxBytes": one.rx_bytes,
-        "rxErrors": one.rx_errors,
-        "txBytes": one.tx_bytes,
-        "txErrors": one.tx_errors,
-    }

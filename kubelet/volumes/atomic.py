@@ -34,29 +34,16 @@ def write(folder: Path, files: Mapping[str, File], group: int | None = None) -> 
     current = folder / DATA
     if group is not None:
         files = {name: replace(file, mode=file.mode | 0o040) for name, file in files.items()}
-    if current.exists() and _same(current, files):
-        return False
+    if current.exists():
+        found = {str(p.relative_to(current)) for p in current.rglob("*") if p.is_file()}
+        if found == set(files) and all(
+            (current / name).read_bytes() == file.content and (current / name).stat().st_mode & 0o777 == file.mode
+            for name, file in files.items()
+        ):
+            return False
     target = folder / time.strftime("..%Y_%m_%d_%H_%M_%S", time.gmtime())
     while target.exists():
         target = target.with_name(target.name + "x")
-    _fill(target, files, group)
-    old = os.readlink(current) if current.is_symlink() else None
-    _swap(folder, target.name)
-    _link(folder, files)
-    if old:
-        shutil.rmtree(folder / old, ignore_errors=True)
-    return True
-
-
-def _same(current: Path, files: Mapping[str, File]) -> bool:
-    found = {str(p.relative_to(current)) for p in current.rglob("*") if p.is_file()}
-    return found == set(files) and all(
-        (current / name).read_bytes() == file.content and (current / name).stat().st_mode & 0o777 == file.mode
-        for name, file in files.items()
-    )
-
-
-def _fill(target: Path, files: Mapping[str, File], group: int | None) -> None:
     target.mkdir(mode=0o755)
     for name, file in files.items():
         path = target / name
@@ -65,16 +52,13 @@ def _fill(target: Path, files: Mapping[str, File], group: int | None) -> None:
         path.chmod(file.mode)
         if os.geteuid() == 0:
             os.chown(path, -1 if file.user is None else file.user, -1 if group is None else group)
-
-
-def _swap(folder: Path, name: str) -> None:
+    # The change itself: one rename.
+    old = os.readlink(current) if current.is_symlink() else None
     temporary = folder / "..data_tmp"
     temporary.unlink(missing_ok=True)
-    temporary.symlink_to(name)
-    temporary.rename(folder / DATA)
-
-
-def _link(folder: Path, files: Mapping[str, File]) -> None:
+    temporary.symlink_to(target.name)
+    temporary.rename(current)
+    # The visible names follow: those of files that went go, those of new ones come.
     wanted = {name.split("/")[0] for name in files}
     for entry in folder.iterdir():
         if entry.is_symlink() and not entry.name.startswith("..") and entry.name not in wanted:
@@ -82,6 +66,9 @@ def _link(folder: Path, files: Mapping[str, File]) -> None:
     for name in wanted:
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(f"{DATA}/{name}")
+    if old:
+        shutil.rmtree(folder / old, ignore_errors=True)
+    return True
 
 
 def checked(path: str) -> str:

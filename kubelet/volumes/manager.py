@@ -59,16 +59,13 @@ def mounts(container: Json, volumes: dict[str, Ready], variables: dict[str, str]
         if ready.memory:
             # It is mounted in the pod's namespace only: the place is made there.
             result.append(Mount(ready.path, entry["mountPath"], readonly, relative))
-        else:
-            result.append(Mount(_sub_path(ready, relative) if relative else ready.path, entry["mountPath"], readonly))
+            continue
+        try:
+            source = subpaths.provide(ready.path, relative, make=not ready.readonly) if relative else ready.path
+        except (ValueError, OSError) as error:
+            raise ConfigError(str(error)) from error
+        result.append(Mount(source, entry["mountPath"], readonly))
     return result
-
-
-def _sub_path(ready: Ready, relative: str) -> str:
-    try:
-        return subpaths.provide(ready.path, relative, make=not ready.readonly)
-    except (ValueError, OSError) as error:
-        raise ConfigError(str(error)) from error
 
 
 def layout(root: Path) -> Callable[[Json, str, str], Path]:

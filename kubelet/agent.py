@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from client import Client, Reflector, resource_path
 from client.events import Recorder
@@ -35,7 +36,7 @@ class Agent:
         self.client, self.options, self.runtime = client, options, runtime
         self.machine = machine.inspect(options.root_dir)
         self.recorder = Recorder(client, "kubelet", options.node_name)
-        self.sources = Sources(client, self._content_changed)
+        self.sources = Sources(client, lambda uid: self._tell(uid, PodWorker.content_changed))
         self.node = NodeManager(client, options, self.machine, runtime, self.recorder)
         self.workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -46,7 +47,7 @@ class Agent:
             {"fieldSelector": f"spec.nodeName={options.node_name}"},
             on_add=self._add,
             on_update=lambda old, new: self._add(new),
-            on_delete=self._delete,
+            on_delete=lambda pod: self._tell(podutil.uid(pod), PodWorker.removed),
         )
         self.sampler = Sampler(options.node_name, options.root_dir, self.pods.items.values, self.runtime.measurable)
         self.tools: Tools | None = None
@@ -60,7 +61,7 @@ class Agent:
         try:
             await self.node.register()
             pod_cidr = self.node.obj["spec"].get("podCIDR") or self.options.pod_cidr
-            await self.runtime.start(self._runtime_changed, pod_cidr)
+            await self.runtime.start(lambda uid: self._tell(uid, PodWorker.wake), pod_cidr)
             self.tools = self._tools()
             server = await app.start(self) if self.options.port else None
             uid = self.node.obj["metadata"]["uid"]
@@ -124,10 +125,9 @@ class Agent:
         task = self._tasks[uid] = asyncio.create_task(worker.run(), name=f"pod {podutil.full_name(pod)}")
         task.add_done_callback(lambda done: self._ended(uid, done))
 
-    def _delete(self, pod: Json) -> None:
-        worker = self.workers.get(podutil.uid(pod))
-        if worker is not None:
-            worker.removed()
+    def _tell(self, uid: str, what: Callable[[PodWorker], None]) -> None:
+        if uid in self.workers:
+            what(self.workers[uid])
 
     def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
         self.workers.pop(uid, None)
@@ -140,11 +140,3 @@ class Agent:
         while True:
             await localstorage.enforce([*self.workers.values()], self.tools.volumes, self.tools.builder.log_folder)
             await asyncio.sleep(localstorage.PERIOD)
-
-    def _runtime_changed(self, uid: str) -> None:
-        if uid in self.workers:
-            self.workers[uid].wake()
-
-    def _content_changed(self, uid: str) -> None:
-        if uid in self.workers:
-            self.workers[uid].content_changed()

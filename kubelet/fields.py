@@ -30,7 +30,10 @@ def field(pod: Json, path: str, facts: PodFacts) -> str:
     if subscript is not None:
         return str((metadata.get(subscript[1]) or {}).get(subscript[2], ""))
     if path in ("metadata.labels", "metadata.annotations"):
-        return _quoted(metadata.get(path.removeprefix("metadata.")) or {})
+        # One `key="value"` a line, quotes and newlines escaped.
+        values: dict[str, str] = metadata.get(path.removeprefix("metadata.")) or {}
+        escaped = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+        return "\n".join(f'{key}="{values[key].translate(escaped)}"' for key in sorted(values))
     simple = {
         "metadata.name": metadata["name"],
         "metadata.namespace": metadata["namespace"],
@@ -45,15 +48,6 @@ def field(pod: Json, path: str, facts: PodFacts) -> str:
     if path not in simple:
         raise ConfigError(f"fieldPath {path!r} is not one a container can refer to")
     return str(simple[path])
-
-
-def _quoted(values: dict[str, str]) -> str:
-    """One `key="value"` a line, quotes and newlines escaped."""
-    lines = []
-    for key in sorted(values):
-        text = values[key].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        lines.append(f'{key}="{text}"')
-    return "\n".join(lines)
 
 
 def resource(pod: Json, selector: Json, container: Json, facts: PodFacts) -> str:

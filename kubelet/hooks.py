@@ -18,20 +18,17 @@ async def call(runtime: Runtime, uid: str, address: str, container: Json, handle
     """Runs one handler; raises HookError, TimeoutError when it takes longer than `timeout` seconds."""
     async with asyncio.timeout(timeout):
         if "exec" in handler:
-            await _exec(runtime, uid, container["name"], handler["exec"].get("command") or [])
+            command = handler["exec"].get("command") or []
+            try:
+                code, output = await run(runtime, uid, container["name"], command, None)
+            except StartError as error:
+                raise HookError(str(error)) from error
+            if code:
+                text = output.decode("utf-8", "replace").strip()
+                raise HookError(f"command '{' '.join(command)}' exited with {code}: {text}")
         elif "httpGet" in handler:
             ok, text = await http_get(container, handler["httpGet"], address, 30.0)
             if not ok:
                 raise HookError(text)
         elif "sleep" in handler:
             await asyncio.sleep(float(handler["sleep"].get("seconds") or 0))
-
-
-async def _exec(runtime: Runtime, uid: str, name: str, command: list[str]) -> None:
-    try:
-        code, output = await run(runtime, uid, name, command, None)
-    except StartError as error:
-        raise HookError(str(error)) from error
-    if code:
-        text = output.decode("utf-8", "replace").strip()
-        raise HookError(f"command '{' '.join(command)}' exited with {code}: {text}")

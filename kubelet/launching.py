@@ -11,7 +11,7 @@ from kube.pods import podutil
 from kubelet import hooks
 from kubelet.backoff import CrashBackoff
 from kubelet.plan import Plan
-from kubelet.runtimes.base import ConfigError, ContainerState, ImageError, PodState, StartError
+from kubelet.runtimes.base import ConfigError, ImageError, PodState, StartError
 from kubelet.volumes.base import Ready, VolumeError
 
 if TYPE_CHECKING:
@@ -55,15 +55,6 @@ class Launcher:
         except VolumeError as error:
             worker.say("Warning", "FailedMount", str(error))
             return MOUNT_RETRY
-        state = await self._sandbox(state, ready)
-        for name in due:
-            if self._hooks:
-                break  # a postStart hook holds back the containers after its own; its end wakes the worker
-            next_look = min(next_look, await self._start(name, state, ready))
-        return next_look
-
-    async def _sandbox(self, state: PodState | None, ready: dict[str, Ready]) -> PodState:
-        worker = self._worker
         if state is None or not state.ready:
             if state is not None and state.containers:
                 worker.say("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
@@ -72,9 +63,13 @@ class Launcher:
             except (OSError, TimeoutError) as error:
                 worker.say("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
                 raise
-        made = self._tools.runtime.state(worker.uid)
-        assert made is not None
-        return made
+        state = self._tools.runtime.state(worker.uid)
+        assert state is not None
+        for name in due:
+            if self._hooks:
+                break  # a postStart hook holds back the containers after its own; its end wakes the worker
+            next_look = min(next_look, await self._start(name, state, ready))
+        return next_look
 
     # -- one container --------------------------------------------------------------------------------------------------
 
@@ -84,19 +79,18 @@ class Launcher:
         if latest is None or latest.finished_at is None:
             return 0.0
         left = self._crashes.ready_at(name, latest.started_at, latest.finished_at) - time.time()
-        if left > 0:
-            self._back_off(name)
-        return left
-
-    def _back_off(self, name: str) -> None:
+        if left <= 0:
+            return left
         metadata = self._worker.pod["metadata"]
         pod = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
-        delay = _duration(self._crashes.delay(name))
+        minutes, rest = divmod(int(self._crashes.delay(name)), 60)
+        delay = f"{minutes}m{rest}s" if minutes else f"{rest}s"  # as Go prints it: 10s, 1m20s, 5m0s
         message = f"back-off {delay} restarting failed container={name} pod={pod}"
         if self._worker.waiting.get(name) != ("CrashLoopBackOff", message):
             self._worker.waiting[name] = ("CrashLoopBackOff", message)
             text = f"Back-off restarting failed container {name} in pod {pod}"
             self._worker.say("Warning", "BackOff", text, name)
+        return left
 
     async def _start(self, name: str, state: PodState, ready: dict[str, Ready]) -> float:
         worker = self._worker
@@ -106,7 +100,11 @@ class Launcher:
         if wait:
             return wait
         latest = state.latest(name)
-        attempt = self._attempt(name, latest)
+        if latest is not None:
+            attempt = latest.attempt + 1
+        else:  # the node's own records may be gone: it counts on from the API's number
+            reported = podutil.reported(worker.pod, name) or {}
+            attempt = int(reported.get("restartCount") or 0) + 1 if reported.get("containerID") else 0
         try:
             spec = await self._tools.builder.build(worker.pod, container, attempt, worker.address(state), ready)
             if latest is not None:
@@ -125,25 +123,15 @@ class Launcher:
         worker.waiting.pop(name, None)
         worker.say("Normal", "Created", f"Created container: {name}", name)
         worker.say("Normal", "Started", f"Started container {name}", name)
-        self._post_start(container, identifier, state)
-        await self._forget_older(name, attempt, state)
-        return 0.05
-
-    def _attempt(self, name: str, latest: ContainerState | None) -> int:
-        """Counts on from the API's number when the node's own records are gone."""
-        if latest is not None:
-            return latest.attempt + 1
-        reported = podutil.reported(self._worker.pod, name)
-        if reported and reported.get("containerID"):
-            return int(reported.get("restartCount") or 0) + 1
-        return 0
-
-    async def _forget_older(self, name: str, attempt: int, state: PodState) -> None:
-        """One ended start is kept beside the newest, for `kubectl logs --previous`."""
+        handler = (container.get("lifecycle") or {}).get("postStart")
+        if handler:
+            self._hooks[identifier] = asyncio.create_task(self._post_start(container, handler, identifier, state))
+        # One ended start is kept beside the newest, for `kubectl logs --previous`.
         for old in state.containers:
             if old.name == name and old.attempt < attempt - 1:
-                await self._tools.runtime.remove_container(self._worker.uid, name, old.attempt)
-                self._tools.files.forget_start(self._worker.uid, name, old.attempt, old.log)
+                await self._tools.runtime.remove_container(worker.uid, name, old.attempt)
+                self._tools.files.forget_start(worker.uid, name, old.attempt, old.log)
+        return 0.05
 
     # -- images ---------------------------------------------------------------------------------------------------------
 
@@ -193,12 +181,7 @@ class Launcher:
 
     # -- postStart ------------------------------------------------------------------------------------------------------
 
-    def _post_start(self, container: Json, identifier: str, state: PodState) -> None:
-        handler = (container.get("lifecycle") or {}).get("postStart")
-        if handler:
-            self._hooks[identifier] = asyncio.create_task(self._run_hook(container, handler, identifier, state))
-
-    async def _run_hook(self, container: Json, handler: Json, identifier: str, state: PodState) -> None:
+    async def _post_start(self, container: Json, handler: Json, identifier: str, state: PodState) -> None:
         worker, name = self._worker, container["name"]
         try:
             await hooks.call(self._tools.runtime, worker.uid, worker.address(state), container, handler, None)
@@ -208,9 +191,3 @@ class Launcher:
         finally:
             self._hooks.pop(identifier, None)
             worker.wake()
-
-
-def _duration(seconds: float) -> str:
-    """As Go prints it: 10s, 1m20s, 5m0s."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

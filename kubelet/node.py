@@ -53,16 +53,16 @@ class NodeManager:
             except (ApiStatusError, OSError) as error:
                 log.warning("node %s not registered yet: %s", self._options.node_name, error)
                 await asyncio.sleep(backoff.delay())
-        self._recorder.event(self._reference(), "Normal", "Starting", "Starting kubelet.")
-
-    def _reference(self) -> Json:
         # Events on nodes carry the name as uid, as kubectl describe looks for them.
         name = self._options.node_name
-        return {"kind": "Node", "apiVersion": "v1", "metadata": {"name": name, "uid": name}}
+        reference = {"kind": "Node", "apiVersion": "v1", "metadata": {"name": name, "uid": name}}
+        self._recorder.event(reference, "Normal", "Starting", "Starting kubelet.")
 
     async def _create_or_get(self) -> Json:
         try:
-            return await self._client.create(resource_path("v1", "nodes"), self._initial())
+            metadata = {"name": self._options.node_name, "labels": self._labels()}
+            new = {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {}, "status": self.status()}
+            return await self._client.create(resource_path("v1", "nodes"), new)
         except ApiStatusError as error:
             if not error.conflict:
                 raise
@@ -82,10 +82,6 @@ class NodeManager:
             RUNTIME_LABEL: self._runtime.name,
         }
         return {**own, **self._options.labels()}
-
-    def _initial(self) -> Json:
-        metadata = {"name": self._options.node_name, "labels": self._labels()}
-        return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {}, "status": self.status()}
 
     # -- status -------------------------------------------------------------------------------------------------------
 
@@ -124,7 +120,9 @@ class NodeManager:
     def _conditions(self) -> list[Json]:
         now = clock.now()
         old = {c["type"]: c for c in (self.obj.get("status") or {}).get("conditions") or ()}
-        values = {**HEALTHY, **self._pressure()}
+        values = dict(HEALTHY)
+        if self.disk_pressure:
+            values["DiskPressure"] = ("True", "KubeletHasDiskPressure", "kubelet has disk pressure")
         result = []
         for kind, (status, reason, message) in values.items():
             same = old.get(kind, {}).get("status") == status
@@ -145,11 +143,6 @@ class NodeManager:
         disk = os.statvfs(self._options.root_dir)
         return disk.f_bavail < disk.f_blocks * DISK_FREE
 
-    def _pressure(self) -> dict[str, tuple[str, str, str]]:
-        if self.disk_pressure:
-            return {"DiskPressure": ("True", "KubeletHasDiskPressure", "kubelet has disk pressure")}
-        return {}
-
     async def _write_status(self) -> None:
         self.obj = await self._client.patch(self._path + "/status", {"status": self.status()}, MERGE_PATCH)
         self._reported = time.monotonic()
@@ -159,7 +152,11 @@ class NodeManager:
         while True:
             await asyncio.sleep(PERIOD)
             try:
-                await self._report()
+                self.obj = await self._client.get(self._path)
+                wanted, have = self.status(), self.obj.get("status") or {}
+                due = time.monotonic() - self._reported > REPORT
+                if due or _comparable(wanted) != _comparable({key: have.get(key) for key in wanted}):
+                    await self._write_status()
             except ApiStatusError as error:
                 if error.not_found:
                     await self.register()  # someone deleted the node: this machine is still here
@@ -167,13 +164,6 @@ class NodeManager:
                     log.warning("node status not written: %s", error)
             except OSError as error:
                 log.warning("node status not written: %s", error)
-
-    async def _report(self) -> None:
-        self.obj = await self._client.get(self._path)
-        wanted, have = self.status(), self.obj.get("status") or {}
-        due = time.monotonic() - self._reported > REPORT
-        if due or _comparable(wanted) != _comparable({key: have.get(key) for key in wanted}):
-            await self._write_status()
 
 
 def _comparable(status: Json) -> Json:

@@ -30,7 +30,10 @@ def make(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) 
 
     Ephemeral containers start once each, as long as the pod is not finished.
     """
-    plan = _regular(pod, state, has_started)
+    plan = Plan()
+    _init(pod, state, has_started, plan)
+    if plan.initialized and not plan.phase and _mains(pod, state, plan):
+        _finish(pod, state, plan)
     if not plan.phase and not plan.stop:
         plan.start += [c["name"] for c in podutil.ephemerals(pod) if _is_new(pod, state, c["name"])]
     return plan
@@ -41,17 +44,6 @@ def _is_new(pod: Json, state: PodState | None, name: str) -> bool:
         return False
     before = (podutil.reported(pod, name) or {}).get("state") or {}
     return "running" not in before and "terminated" not in before
-
-
-def _regular(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) -> Plan:
-    plan = Plan()
-    _init(pod, state, has_started, plan)
-    if plan.phase or not plan.initialized:
-        return plan
-    over = _mains(pod, state, plan)
-    if over:
-        _finish(pod, state, plan)
-    return plan
 
 
 def _latest(state: PodState | None, name: str) -> ContainerState | None:

@@ -24,7 +24,12 @@ async def stop(root: Path) -> int:
     # Again and again: a pod may just have been starting when the kubelet was ended.
     deadline = time.monotonic() + PATIENCE
     while True:
-        count += await _stop_all(records)
+        alive = [uid for uid in records.uids() if records.alive(uid) is not None]
+        calls = [call(str(records.directory(uid)), {"op": "stop"}) for uid in alive]
+        for uid, result in zip(alive, await asyncio.gather(*calls, return_exceptions=True), strict=True):
+            if isinstance(result, BaseException):
+                print(f"pod {uid}: {result}")
+        count += len(alive)
         await asyncio.sleep(0.1)
         if not (left := shims(records.pods)) or time.monotonic() > deadline:
             break
@@ -51,17 +56,6 @@ def shims(pods: Path) -> list[int]:
         except OSError:  # it ended meanwhile, or is somebody else's
             continue
     return found
-
-
-async def _stop_all(records: Records) -> int:
-    alive = [uid for uid in records.uids() if records.alive(uid) is not None]
-    results = await asyncio.gather(
-        *(call(str(records.directory(uid)), {"op": "stop"}) for uid in alive), return_exceptions=True
-    )
-    for uid, result in zip(alive, results, strict=True):
-        if isinstance(result, BaseException):
-            print(f"pod {uid}: {result}")
-    return len(alive)
 
 
 def main() -> None:

@@ -34,7 +34,12 @@ class Stop:
         name = self._container["name"]
         handler = (self._container.get("lifecycle") or {}).get("preStop")
         if handler and time.monotonic() < self._deadline:
-            await self._pre_stop(handler, say)
+            remaining = self._deadline - time.monotonic()
+            call = hooks.call(self._runtime, self._uid, self._address, self._container, handler, remaining)
+            self._hook = asyncio.create_task(call)
+            await asyncio.wait([self._hook])
+            if not self._hook.cancelled() and (error := self._hook.exception()) is not None:
+                say("Warning", "FailedPreStopHook", f"PreStopHook failed: {error or 'grace period is over'}")
             self._deadline = max(self._deadline, time.monotonic() + AFTER_HOOK)
         if time.monotonic() < self._deadline:
             await self._runtime.kill(self._uid, name, signal.SIGTERM)
@@ -43,17 +48,6 @@ class Stop:
         while self._running():
             await self._runtime.kill(self._uid, name, signal.SIGKILL)
             await asyncio.sleep(LOOK)
-
-    async def _pre_stop(self, handler: Json, say: Callable[[str, str, str], None]) -> None:
-        remaining = self._deadline - time.monotonic()
-        call = hooks.call(self._runtime, self._uid, self._address, self._container, handler, remaining)
-        self._hook = asyncio.create_task(call)
-        await asyncio.wait([self._hook])
-        if self._hook.cancelled():
-            return
-        error = self._hook.exception()
-        if error is not None:
-            say("Warning", "FailedPreStopHook", f"PreStopHook failed: {error or 'grace period is over'}")
 
     def _running(self) -> bool:
         state = self._runtime.state(self._uid)

@@ -40,7 +40,10 @@ class Termination:
         if worker.stops:
             return 0.1  # they still look at the files that go next
         if podutil.deleting(worker.pod) and not podutil.finished(worker.pod) and worker.outcome.phase is None:
-            worker.outcome.phase = self._last_phase(state)
+            # It ends as a finished one, so that controllers count it rightly.
+            latest = [state.latest(c["name"]) if state else None for c in podutil.mains(worker.pod)]
+            well = all(run is not None and run.exit_code == 0 for run in latest)
+            worker.outcome.phase = "Succeeded" if well else "Failed"
         worker.publish(state)
         if not self._sandbox_stopped:
             await worker.tools.runtime.stop_sandbox(worker.uid)
@@ -50,7 +53,10 @@ class Termination:
             if not podutil.deleting(worker.pod):
                 return IDLE
             await self._delete()
-        await self._clean()
+        worker.tools.sources.release(worker.uid)
+        worker.tools.tokens.release(worker.uid)
+        await worker.tools.runtime.remove_pod(worker.uid)
+        await asyncio.to_thread(shutil.rmtree, worker.tools.root / "pods" / worker.uid, True)
         return None
 
     def _stop(self, running: list[str], state: PodState | None) -> None:
@@ -60,11 +66,6 @@ class Termination:
         first = [name for name in running if name not in sidecars] or sidecars[-1:]
         for name in first:
             worker.stop(name, f"Stopping container {name}", grace, state)
-
-    def _last_phase(self, state: PodState | None) -> str:
-        """A pod that is deleted ends as a finished one, so that controllers count it rightly."""
-        latest = [state.latest(c["name"]) if state else None for c in podutil.mains(self._worker.pod)]
-        return "Succeeded" if all(run is not None and run.exit_code == 0 for run in latest) else "Failed"
 
     async def _delete(self) -> None:
         metadata = self._worker.pod["metadata"]
@@ -76,10 +77,3 @@ class Termination:
         except ApiStatusError as error:
             if not (error.not_found or error.conflict):
                 raise
-
-    async def _clean(self) -> None:
-        worker = self._worker
-        worker.tools.sources.release(worker.uid)
-        worker.tools.tokens.release(worker.uid)
-        await worker.tools.runtime.remove_pod(worker.uid)
-        await asyncio.to_thread(shutil.rmtree, worker.tools.root / "pods" / worker.uid, True)

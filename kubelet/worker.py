@@ -73,7 +73,7 @@ class PodWorker:
         self.waiting: dict[str, tuple[str, str]] = {}
         self.volumes: dict[str, Ready] | None = None
         self.lost = False
-        self.probes = PodProbes(self.wake, self._unhealthy)
+        self.probes = PodProbes(self.wake, lambda name, text: self.say("Warning", "Unhealthy", text, name))
         self.stops: dict[str, tuple[Stop, asyncio.Task[None]]] = {}
         self.writer = StatusWriter(tools.client, pod)
         self._wake = asyncio.Event()
@@ -106,9 +106,6 @@ class PodWorker:
         path = podutil.field_path(self.pod, container) if container else ""
         self.tools.recorder.event(self.pod, kind, reason, message, path)
 
-    def _unhealthy(self, container: str, message: str) -> None:
-        self.say("Warning", "Unhealthy", message, container)
-
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -124,7 +121,10 @@ class PodWorker:
                 self._close()
                 raise
             except Exception as error:
-                delay = self._after(error)
+                self._failures += 1
+                expected = isinstance(error, (OSError, ApiStatusError, VolumeError))
+                log.warning("pod %s: %s", podutil.full_name(self.pod), error, exc_info=None if expected else error)
+                delay = min(RETRY[0] * (1 << min(self._failures, 10)), RETRY[1])
             if delay is None:
                 self._close()
                 return
@@ -135,12 +135,6 @@ class PodWorker:
             except TimeoutError:
                 continue
 
-    def _after(self, error: Exception) -> float:
-        self._failures += 1
-        expected = isinstance(error, (OSError, ApiStatusError, VolumeError))
-        log.warning("pod %s: %s", podutil.full_name(self.pod), error, exc_info=None if expected else error)
-        return min(RETRY[0] * (1 << min(self._failures, 10)), RETRY[1])
-
     def _close(self) -> None:
         self.probes.close()
         self.writer.close()
@@ -149,9 +143,16 @@ class PodWorker:
     async def sync(self) -> float | None:
         """One look and one step; seconds until the next look, None when the pod is gone for good."""
         state = self.tools.runtime.state(self.uid)
-        self._read_messages(state)
+        for run in state.containers if state else ():
+            container = podutil.container(self.pod, run.name)
+            if not run.running and run.id not in self._messages and container is not None:
+                file = self.tools.files.termination_log(self.uid, run.name, run.attempt)
+                self._messages[run.id] = read_message(container, run, file)
         self._follow_probes(state)
-        self._check_deadline()
+        if self._until_deadline() <= 0 and not self.ending:
+            message = "Pod was active on the node longer than the specified deadline"
+            self.outcome = Outcome("Failed", "DeadlineExceeded", message)
+            self.say("Normal", "DeadlineExceeded", message)
         if self.ending:
             return await self._termination.step(state)
         plan = plans.make(self.pod, state, self.has_started)
@@ -193,20 +194,6 @@ class PodWorker:
     def has_started(self, name: str) -> bool:
         return self.probes.started().get(name, False)
 
-    def _read_messages(self, state: PodState | None) -> None:
-        for run in state.containers if state else ():
-            container = podutil.container(self.pod, run.name)
-            if not run.running and run.id not in self._messages and container is not None:
-                file = self.tools.files.termination_log(self.uid, run.name, run.attempt)
-                self._messages[run.id] = read_message(container, run, file)
-
-    def _check_deadline(self) -> None:
-        if self._until_deadline() > 0 or self.ending:
-            return
-        message = "Pod was active on the node longer than the specified deadline"
-        self.outcome = Outcome("Failed", "DeadlineExceeded", message)
-        self.say("Normal", "DeadlineExceeded", message)
-
     def evict(self, message: str) -> None:
         """The pod ends as failed, because it took what it may not have."""
         self.outcome = Outcome("Failed", "Evicted", message)
@@ -223,16 +210,13 @@ class PodWorker:
         running = self.running(state)
         for name, kind in self.probes.failed().items():
             if name in running:
+                probe = (podutil.container(self.pod, name) or {}).get(KINDS[kind]) or {}
+                grace = probe.get("terminationGracePeriodSeconds")
                 message = f"Container {name} failed {kind} probe, will be restarted"
-                self.stop(name, message, self._probe_grace(name, kind), state)
+                self.stop(name, message, podutil.grace_period(self.pod) if grace is None else float(grace), state)
         for name in plan.stop:
             if name in running:
                 self.stop(name, f"Stopping container {name}", podutil.grace_period(self.pod), state)
-
-    def _probe_grace(self, name: str, kind: str) -> float:
-        probe = (podutil.container(self.pod, name) or {}).get(KINDS[kind]) or {}
-        grace = probe.get("terminationGracePeriodSeconds")
-        return podutil.grace_period(self.pod) if grace is None else float(grace)
 
     def stop(self, name: str, message: str, grace: float, state: PodState | None) -> None:
         """Begins to stop a container in the background; repeated, it only shortens the grace."""

@@ -67,15 +67,11 @@ class Records:
         if config is None or (state is None and alive):
             return None
         if state is None or ("exitCode" not in state and not alive):
-            state = self._lose(folder, config, state)
+            now = time.time_ns()
+            state = {"startedAt": now, **(state or {}), "exitCode": LOST, "finishedAt": now, "lost": True}
+            procs.kill_leftovers(state.get("pid", 0), config["id"])
+            files.write_json(str(folder / "state.json"), state)
         return _container_state(name, attempt, config, state)
-
-    def _lose(self, folder: Path, config: dict[str, Any], state: dict[str, Any] | None) -> dict[str, Any]:
-        now = time.time_ns()
-        state = {"startedAt": now, **(state or {}), "exitCode": LOST, "finishedAt": now, "lost": True}
-        procs.kill_leftovers(state.get("pid", 0), config["id"])
-        files.write_json(str(folder / "state.json"), state)
-        return state
 
     def pod(self, uid: str) -> PodState | None:
         sandbox = self.sandbox(uid)

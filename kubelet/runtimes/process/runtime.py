@@ -56,8 +56,18 @@ class ProcessRuntime:
         if os.geteuid() == 0:
             self.cgroups = Cgroups(f"binnacle-{digest(self._root, 8)}", self._pids_limit)
         self._say_what_is_missing()
+        # Pods that an earlier kubelet started: their addresses stay theirs, and living ones are watched again.
         for uid in self._records.uids():
-            await self._adopt(uid)
+            sandbox = self._records.sandbox(uid)
+            if sandbox is None:
+                continue
+            if sandbox.get("address"):
+                self._pool.claim(sandbox["address"], uid)
+            if self._records.alive(uid) is not None:
+                try:
+                    await self._watch(uid)
+                except OSError as error:
+                    log.warning("pod %s: its shim does not answer: %s", uid, error)
 
     async def _start_network(self) -> None:
         if not self.features["network"]:
@@ -85,18 +95,6 @@ class ProcessRuntime:
             missing.append("CPU and memory limits are not enforced")
         if missing:
             log.warning("without root or on this kernel: %s", "; ".join(missing))
-
-    async def _adopt(self, uid: str) -> None:
-        sandbox = self._records.sandbox(uid)
-        if sandbox is None:
-            return
-        if sandbox.get("address"):
-            self._pool.claim(sandbox["address"], uid)
-        if self._records.alive(uid) is not None:
-            try:
-                await self._watch(uid)
-            except OSError as error:
-                log.warning("pod %s: its shim does not answer: %s", uid, error)
 
     async def _watch(self, uid: str) -> None:
         directory = str(self._records.directory(uid))
@@ -169,6 +167,13 @@ class ProcessRuntime:
         directory.mkdir(parents=True, exist_ok=True)
         await self.stop_sandbox(spec.uid)
         address = "" if spec.host_network else self._pool.take(spec.uid)
+        namespaces = {
+            "user": self.features["user"],
+            "mount": self.features["mount"],
+            "network": self._network is not None and not spec.host_network,
+            "uts": self.features["uts"] and not spec.host_network,
+            "ipc": self.features["network"] and not spec.host_ipc,
+        }
         config: dict[str, Any] = {
             "uid": spec.uid,
             "namespace": spec.namespace,
@@ -178,27 +183,20 @@ class ProcessRuntime:
             "shareProcesses": spec.share_processes,
             "address": address,
             "createdAt": time.time(),
-            "namespaces": self._namespaces(spec),
+            "namespaces": [name for name, wanted in namespaces.items() if wanted],
         }
         # Until it has its network and volumes: whoever finds it so, after a failure or our death, makes it anew.
         files.write_json(str(directory / "config.json"), {**config, "preparing": True})
         pid = await self._zygote.fork(str(directory))
         if "network" in config["namespaces"]:
             await self._connect(spec.uid, pid, address)
-        await self._memory_volumes(spec)
+        for volume in spec.memory if self.features["mount"] else ():
+            options = "mode=0777" if volume.group is None else f"mode=2777,gid={volume.group}"
+            options += f",size={volume.size}" if volume.size else ""
+            await self._call(spec.uid, {"op": "tmpfs", "path": volume.path, "options": options})
         files.write_json(str(directory / "config.json"), config)
         await self._watch(spec.uid)
         return address
-
-    def _namespaces(self, spec: SandboxSpec) -> list[str]:
-        wanted = {
-            "user": self.features["user"],
-            "mount": self.features["mount"],
-            "network": self._network is not None and not spec.host_network,
-            "uts": self.features["uts"] and not spec.host_network,
-            "ipc": self.features["network"] and not spec.host_ipc,
-        }
-        return [name for name, yes in wanted.items() if yes]
 
     async def _connect(self, uid: str, pid: int, address: str) -> None:
         assert self._network is not None
@@ -212,14 +210,6 @@ class ProcessRuntime:
             "gateway": self._pool.gateway,
         }
         await self._call(uid, request)
-
-    async def _memory_volumes(self, spec: SandboxSpec) -> None:
-        if not self.features["mount"]:
-            return
-        for volume in spec.memory:
-            options = "mode=0777" if volume.group is None else f"mode=2777,gid={volume.group}"
-            options += f",size={volume.size}" if volume.size else ""
-            await self._call(spec.uid, {"op": "tmpfs", "path": volume.path, "options": options})
 
     async def _call(self, uid: str, request: dict[str, Any]) -> dict[str, Any]:
         return await shimclient.call(str(self._records.directory(uid)), request)
@@ -301,20 +291,17 @@ class ProcessRuntime:
             watch.close()
         pid = self._records.alive(uid)
         if pid is not None:
-            await self._stop_shim(uid, pid)
+            try:
+                await self._call(uid, {"op": "stop"})
+            except (OSError, TimeoutError) as error:
+                log.warning("pod %s: its shim did not stop when asked (%s), killing it", uid, error)
+                os.kill(pid, signal.SIGKILL)
+            deadline = time.monotonic() + STOP_SECONDS
+            while self._records.alive(uid) is not None and time.monotonic() < deadline:
+                await asyncio.sleep(0.01)
         if self._network is not None:
             await self._network.detach(uid)
         self._pool.release(uid)
-
-    async def _stop_shim(self, uid: str, pid: int) -> None:
-        try:
-            await self._call(uid, {"op": "stop"})
-        except (OSError, TimeoutError) as error:
-            log.warning("pod %s: its shim did not stop when asked (%s), killing it", uid, error)
-            os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._records.alive(uid) is not None and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
 
     async def remove_pod(self, uid: str) -> None:
         if self.cgroups is not None:

@@ -40,18 +40,17 @@ class Zygote:
 
     async def _open(self) -> socket.socket:
         async with self._starting:
-            return self._socket or await self._start()
-
-    async def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", str(ZYGOTE), str(theirs.fileno()), pass_fds=[theirs.fileno()]
-            )
-        self._socket = ours
-        asyncio.get_running_loop().add_reader(ours, self._receive, ours)
-        return ours
+            if self._socket is not None:
+                return self._socket
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours.setblocking(False)
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-I", "-S", str(ZYGOTE), str(theirs.fileno()), pass_fds=[theirs.fileno()]
+                )
+            self._socket = ours
+            asyncio.get_running_loop().add_reader(ours, self._receive, ours)
+            return ours
 
     def _receive(self, ours: socket.socket) -> None:
         try:

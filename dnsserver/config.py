@@ -67,10 +67,12 @@ def make(files: Mapping[str, str], resolv_conf: Path, own: Collection[str] = (),
     """
     words = {name: text.strip() for name, text in files.items()}
     upstream = _servers("upstreamNameservers", _json(words, "upstreamNameservers", list, []))
-    stubs = {
-        _domain(name): _servers(f"stubDomains[{name!r}]", servers)
-        for name, servers in _json(words, "stubDomains", dict, {}).items()
-    }
+    stubs = {}
+    for name, servers in _json(words, "stubDomains", dict, {}).items():
+        labels = tuple(name.strip(".").lower().split("."))
+        if not all(0 < len(label) < 64 and label.isascii() for label in labels):
+            raise ConfigError(f"stubDomains: {name!r} is no domain name")
+        stubs[labels] = _servers(f"stubDomains[{name!r}]", servers)
     pods = words.get("podRecords") or INSECURE
     if pods not in POD_RECORDS:
         raise ConfigError(f"podRecords is {pods!r}; it may be one of {', '.join(POD_RECORDS)}")
@@ -88,18 +90,15 @@ def make(files: Mapping[str, str], resolv_conf: Path, own: Collection[str] = (),
 def machine_servers(path: Path, *, alone: bool) -> tuple[Server, ...]:
     """The servers that a resolv.conf names; those behind systemd-resolved where its own cannot be reached."""
     for file in (path, RESOLVED):
-        found = [server for server in _nameservers(file) if not (alone and _loopback(server[0]))]
+        try:
+            lines = [line.split() for line in file.read_text().splitlines()]
+        except OSError:
+            continue  # a machine without the file has no servers
+        named = [words[1].partition("%")[0] for words in lines if len(words) > 1 and words[0] == "nameserver"]
+        found = [(address, 53) for address in named if not (alone and _loopback(address))]
         if found:
             return tuple(found)
     return ()
-
-
-def _nameservers(path: Path) -> list[Server]:
-    try:
-        lines = [line.split() for line in path.read_text().splitlines()]
-    except OSError:
-        return []  # a machine without the file has no servers
-    return [(words[1].partition("%")[0], 53) for words in lines if len(words) > 1 and words[0] == "nameserver"]
 
 
 def _loopback(address: str) -> bool:
@@ -144,13 +143,6 @@ def _server(field: str, text: object) -> Server:
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ConfigError(f"{field}: {text!r}: a port is a number from 1 to 65535")
     return host, int(port)
-
-
-def _domain(name: str) -> tuple[str, ...]:
-    labels = tuple(name.strip(".").lower().split("."))
-    if not all(0 < len(label) < 64 and label.isascii() for label in labels):
-        raise ConfigError(f"stubDomains: {name!r} is no domain name")
-    return labels
 
 
 def _number(words: Mapping[str, str], name: str, default: int) -> int:

@@ -71,18 +71,6 @@ class Metrics(counting.Metrics):
             "coredns_dns_response_size_bytes", "Size of answers.", *by_zone, "proto", bounds=SIZES
         )
         self.api = Requests(self, "coredns_kubernetes_")
-        self._declare_cache()
-        self._declare_forward()
-        self.panics = self._from_zero("coredns_panics_total", "Questions that ended in an unforeseen error.")
-        self.reloads_failed = self._from_zero("coredns_reload_failed_total", "Configurations that could not be used.")
-        self.programming = self.histogram(
-            "coredns_kubernetes_dns_programming_duration_seconds",
-            "Time from a change of endpoints to the change of answers.",
-            "service_kind",
-            bounds=PROGRAMMING,
-        )
-
-    def _declare_cache(self) -> None:
         labels = ("server", "zones", "view")
         self.hits = self.counter(
             "coredns_cache_hits_total", "Questions answered from a cache.", "server", "type", "zones", "view"
@@ -93,8 +81,6 @@ class Metrics(counting.Metrics):
             family.set(0, *self._whole)
         for kind in ("success", "denial"):
             self.hits.set(0, self.server, kind, *self._whole[1:])
-
-    def _declare_forward(self) -> None:
         self.forwards = self.counter("coredns_forward_requests_total", "Questions to upstream servers.", "to")
         self.replies = self.counter("coredns_forward_responses_total", "Answers of upstream servers.", "to", "rcode")
         self.forward_times = self.histogram(
@@ -104,6 +90,14 @@ class Metrics(counting.Metrics):
             "to",
             "rcode",
             bounds=DURATIONS,
+        )
+        self.panics = self._from_zero("coredns_panics_total", "Questions that ended in an unforeseen error.")
+        self.reloads_failed = self._from_zero("coredns_reload_failed_total", "Configurations that could not be used.")
+        self.programming = self.histogram(
+            "coredns_kubernetes_dns_programming_duration_seconds",
+            "Time from a change of endpoints to the change of answers.",
+            "service_kind",
+            bounds=PROGRAMMING,
         )
 
     def _from_zero(self, name: str, text: str) -> counting.Family:

@@ -15,7 +15,7 @@ from dnsserver.metrics import About, Metrics
 from dnsserver.records import Name, Records
 from dnsserver.upstream import Unanswered, Upstream
 from dnsserver.wire import Query, Record
-from dnsserver.zone import EVERYTHING, Answer, Zone
+from dnsserver.zone import EVERYTHING, Zone
 
 log = logging.getLogger("dnsserver")
 
@@ -170,24 +170,15 @@ class Server:
             return self._refuse(query, channel, wire.REFUSED)
         answer = self.zone.answer(query.labels, query.qtype)
         if answer is None:
-            return self._kept(query, channel)
+            try:
+                kept = self.upstream.cached(_key(query))
+            except Unanswered:
+                return self._refuse(query, channel, wire.SERVFAIL, plugin="cache")
+            return self._relay(query, channel, kept, "cache") if kept else None
         if answer.rcode == wire.SERVFAIL or not self._synced():
             return self._refuse(query, channel, wire.SERVFAIL, plugin="kubernetes")
-        return self._own(query, channel, answer) if self._complete(query, answer) else None
-
-    def _refuse(self, query: Query, channel: Channel, rcode: int, plugin: str = "") -> Outcome:
-        data = wire.pack(query, rcode, ttl=0, limit=channel.limit(query), flags=0)
-        return Outcome(data, rcode, self._zone_of(query), plugin)
-
-    def _zone_of(self, query: Query) -> str:
-        inside = ".".join(query.labels[-self.zone.depth :]) == self.zone.domain
-        return f"{self.zone.domain}." if inside else "."
-
-    @staticmethod
-    def _complete(query: Query, answer: Answer) -> bool:
-        return not answer.alias or query.qtype in (wire.CNAME, wire.ANY)
-
-    def _own(self, query: Query, channel: Channel, answer: Answer) -> Outcome:
+        if answer.alias and query.qtype not in (wire.CNAME, wire.ANY):
+            return None
         limit, ttl, turns = channel.limit(query), self.zone.ttl, _turns(answer.answers)
         authority = [] if answer.answers else [self.zone.soa(answer.origin)]
         data, *others = [
@@ -197,12 +188,13 @@ class Server:
         zone = f"{answer.origin}." if answer.origin == self.zone.domain else "arpa."
         return Outcome(data, answer.rcode, zone, "kubernetes", answer.service, tuple(others))
 
-    def _kept(self, query: Query, channel: Channel) -> Outcome | None:
-        try:
-            kept = self.upstream.cached(_key(query))
-        except Unanswered:
-            return self._refuse(query, channel, wire.SERVFAIL, plugin="cache")
-        return self._relay(query, channel, kept, "cache") if kept else None
+    def _refuse(self, query: Query, channel: Channel, rcode: int, plugin: str = "") -> Outcome:
+        data = wire.pack(query, rcode, ttl=0, limit=channel.limit(query), flags=0)
+        return Outcome(data, rcode, self._zone_of(query), plugin)
+
+    def _zone_of(self, query: Query) -> str:
+        inside = ".".join(query.labels[-self.zone.depth :]) == self.zone.domain
+        return f"{self.zone.domain}." if inside else "."
 
     def _relay(self, query: Query, channel: Channel, kept: Kept, plugin: str) -> Outcome:
         age = int(time.monotonic() - kept.since)

@@ -41,8 +41,8 @@ class Sources:
                 client,
                 resource_path("v1", "namespaces"),
                 transform=_slim(lambda obj: None),
-                on_add=self._namespace_added,
-                on_delete=self._namespace_gone,
+                on_add=lambda new: self._namespace(new, self._records.namespaces.add),
+                on_delete=lambda gone: self._namespace(gone, self._records.namespaces.discard),
             ),
             Reflector(
                 client,
@@ -83,7 +83,17 @@ class Sources:
             group.create_task(self._look())
             while True:
                 await self._pods_wanted.wait()
-                self._following = group.create_task(self._pods().run())
+                pods = Reflector(
+                    self._client,
+                    resource_path("v1", "pods"),
+                    {"fieldSelector": LIVE},
+                    transform=_slim(pod_of),
+                    on_add=lambda new: self._pod(None, new["record"]),
+                    on_update=lambda old, new: self._pod(old["record"], new["record"]),
+                    on_delete=self._pod_gone,
+                    on_sync=self._pods_read,
+                )
+                self._following = group.create_task(pods.run())
                 await asyncio.wait([self._following])
 
     def follow_pods(self, wanted: bool) -> None:
@@ -97,18 +107,6 @@ class Sources:
             self._following = None
         self._records.forget_pods()
 
-    def _pods(self) -> Reflector:
-        return Reflector(
-            self._client,
-            resource_path("v1", "pods"),
-            {"fieldSelector": LIVE},
-            transform=_slim(pod_of),
-            on_add=lambda new: self._pod(None, new["record"]),
-            on_update=lambda old, new: self._pod(old["record"], new["record"]),
-            on_delete=self._pod_gone,
-            on_sync=self._pods_read,
-        )
-
     async def _look(self) -> None:
         while True:
             try:
@@ -120,12 +118,8 @@ class Sources:
 
     # -- changes --------------------------------------------------------------------------------------------------------
 
-    def _namespace_added(self, obj: Json) -> None:
-        self._records.namespaces.add(obj["metadata"]["name"])
-        self._everything()
-
-    def _namespace_gone(self, obj: Json) -> None:
-        self._records.namespaces.discard(obj["metadata"]["name"])
+    def _namespace(self, obj: Json, note: Callable[[str], None]) -> None:
+        note(obj["metadata"]["name"])
         self._everything()
 
     def _service(self, old: Json | None, new: Json) -> None:

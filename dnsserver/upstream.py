@@ -72,7 +72,10 @@ class Upstream:
     async def _ask(self, key: Key, servers: tuple[Server, ...]) -> Kept:
         deadline = time.monotonic() + TOTAL
         refused: Reply | None = None
-        for server in self._order(servers):
+        # Each server, those that did not answer lately last; with fewer than three, all of them again.
+        now = time.monotonic()
+        turn = sorted(random.sample(servers, len(servers)), key=lambda server: self._unhealthy.get(server, 0.0) > now)
+        for server in turn * -(-3 // len(turn)) if 0 < len(turn) < 3 else turn:
             left = deadline - time.monotonic()
             if left <= 0:
                 break
@@ -80,18 +83,16 @@ class Upstream:
             if reply is None:
                 continue
             if reply.rcode in (0, NXDOMAIN):
-                return self._keep(key, reply)
+                now, limits = time.monotonic(), self.config
+                seconds = min(lifetime(reply), limits.negative_seconds if denies(reply) else limits.cache_seconds)
+                if seconds > 0:
+                    self.cache.put(key, reply, now, seconds)
+                return Kept(reply, now, now + seconds)
             refused = reply  # another server may do better
         if refused is None:
             raise Unanswered
         now = time.monotonic()
         return Kept(refused, now, now)
-
-    def _order(self, servers: tuple[Server, ...]) -> list[Server]:
-        """Each server, those that did not answer lately last; with fewer than three, all of them again."""
-        now = time.monotonic()
-        turn = sorted(random.sample(servers, len(servers)), key=lambda server: self._unhealthy.get(server, 0.0) > now)
-        return turn * -(-3 // len(turn)) if 0 < len(turn) < 3 else turn
 
     async def _try(self, server: Server, key: Key, seconds: float) -> Reply | None:
         """None when the server does not answer in time."""
@@ -111,13 +112,6 @@ class Upstream:
         self._unhealthy.pop(server, None)
         self._metrics.forwarded(server, reply.rcode, time.monotonic() - started)
         return reply
-
-    def _keep(self, key: Key, reply: Reply) -> Kept:
-        now = time.monotonic()
-        seconds = min(lifetime(reply), self.config.negative_seconds if denies(reply) else self.config.cache_seconds)
-        if seconds > 0:
-            self.cache.put(key, reply, now, seconds)
-        return Kept(reply, now, now + seconds)
 
 
 def lifetime(reply: Reply) -> float:

@@ -113,7 +113,9 @@ class Zone:
 
     def _of_service(self, service: Service, head: Labels, qtype: int) -> Answer:
         if service.external:
-            return self._alias(service) if not head else Answer(NXDOMAIN)
+            if head:
+                return Answer(NXDOMAIN)
+            return Answer(answers=[Record(None, CNAME, service.external)], alias=service.external)
         match head:
             case ():
                 return self._whole(service, qtype)
@@ -124,11 +126,10 @@ class Zone:
             case (label,):
                 return self._endpoint(service, label, qtype)
             case (port, protocol) if port.startswith("_") and protocol.startswith("_"):
-                return self._port(service, port[1:], protocol[1:], qtype)
+                found = self._ports(service, lambda p: p.name.lower() == port[1:] and p.protocol == protocol[1:])
+                # The name is there; nothing but SRV is at it.
+                return found if qtype in (SRV, ANY) or found.rcode != NOERROR else Answer()
         return Answer(NXDOMAIN)
-
-    def _alias(self, service: Service) -> Answer:
-        return Answer(answers=[Record(None, CNAME, service.external)], alias=service.external)
 
     def _whole(self, service: Service, qtype: int) -> Answer:
         if qtype == SRV:
@@ -145,12 +146,6 @@ class Zone:
         if qtype == SRV:
             return self._targets(service, ((e, port) for e in found for port in e.ports))
         return Answer(answers=list(_addresses(None, dict.fromkeys(e.address for e in found), qtype)))
-
-    def _port(self, service: Service, name: str, protocol: str, qtype: int) -> Answer:
-        found = self._ports(service, lambda port: port.name.lower() == name and port.protocol == protocol)
-        if qtype not in (SRV, ANY) and found.rcode == NOERROR:
-            return Answer()
-        return found
 
     def _ports(self, service: Service, wanted: Callable[[Port], bool]) -> Answer:
         if service.headless:
@@ -195,7 +190,14 @@ class Zone:
         if qtype in (PTR, ANY):
             found.answers = [Record(None, PTR, name) for name in dict.fromkeys(names)]
         # A name that is shorter than an address has addresses below it.
-        known = names or labels == origin or _prefix_of_address(labels)
+        match labels:
+            case (*parts, "in-addr", "arpa"):
+                above = len(parts) < 4 and all(_octet(part) for part in parts)
+            case (*parts, "ip6", "arpa"):
+                above = len(parts) < 32 and all(_nibble(part) for part in parts)
+            case _:
+                above = False
+        known = names or labels == origin or above
         found.rcode = NOERROR if known else NXDOMAIN
         return found
 
@@ -235,15 +237,6 @@ def reversed_address(labels: Labels) -> str | None:
             raw = bytes.fromhex("".join(reversed(parts)))
             return socket.inet_ntop(socket.AF_INET6, raw)
     return None
-
-
-def _prefix_of_address(labels: Labels) -> bool:
-    match labels:
-        case (*parts, "in-addr", "arpa"):
-            return len(parts) < 4 and all(_octet(part) for part in parts)
-        case (*parts, "ip6", "arpa"):
-            return len(parts) < 32 and all(_nibble(part) for part in parts)
-    return False
 
 
 def _octet(label: str) -> bool:

@@ -15,17 +15,14 @@ EVERYWHERE = ("", "0.0.0.0")
 def keep(pod: Json) -> Json:
     """What is kept of a pod: `ports`, a list of (host address, host port, protocol, pod address, container port)."""
     metadata = {name: pod["metadata"].get(name, "") for name in ("namespace", "name", "uid", "resourceVersion")}
-    return {"metadata": metadata, "ports": [] if _has_none(pod) else list(_ports(pod))}
-
-
-def _has_none(pod: Json) -> bool:
-    """Pods in the host's network have its ports themselves; those that ended or have no address yet serve nothing."""
-    ip = (pod.get("status") or {}).get("podIP") or ""
-    return bool(pod["spec"].get("hostNetwork") or not ip or ":" in ip or podutil.finished(pod))
+    return {"metadata": metadata, "ports": list(_ports(pod))}
 
 
 def _ports(pod: Json) -> Iterable[tuple[str, int, str, str, int]]:
-    spec, ip = pod["spec"], pod["status"]["podIP"]
+    spec, ip = pod["spec"], (pod.get("status") or {}).get("podIP") or ""
+    # Pods in the host's network have its ports themselves; those that ended or have no address yet serve nothing.
+    if spec.get("hostNetwork") or not ip or ":" in ip or podutil.finished(pod):
+        return
     # Where pods share the machine's network, a process that listens everywhere has the port itself.
     shared = ipaddress.ip_address(ip).is_loopback
     for container in podutil.lasting(spec):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from client.api import Client
@@ -112,30 +112,25 @@ class Proxy:
         for backend in self.backends:
             try:
                 await backend.sync(ports)
-                self._complain(backend.complaints())
+                # Ports that cannot be had are told where their users look: at their service, or their pod.
+                for port, why in backend.complaints():
+                    namespace, _, name = port.name.partition(":")[0].partition("/")
+                    owners = self._pods if port.kind == "Pod" else self._services
+                    if owner := owners.items.get((namespace, name)):
+                        self._recorder.event({**owner, "kind": port.kind}, "Warning", "FailedToListen", why)
             except (RuntimeError, OSError) as error:
                 log.error("%s: %s; trying again in %.0f s", type(backend).__name__, error, RETRY)
                 well = False
-        self._measured(len(ports), time.perf_counter() - started, well)
-        return well
-
-    def _complain(self, found: Iterable[tuple[ServicePort, str]]) -> None:
-        """Tell of ports that cannot be had where their users look: at their service, or their pod."""
-        for port, why in found:
-            namespace, _, name = port.name.partition(":")[0].partition("/")
-            owners = self._pods if port.kind == "Pod" else self._services
-            if owner := owners.items.get((namespace, name)):
-                self._recorder.event({**owner, "kind": port.kind}, "Warning", "FailedToListen", why)
-
-    def _measured(self, ports: int, seconds: float, well: bool) -> None:
-        log.debug("%d service ports in %.1f ms", ports, seconds * 1e3)
+        seconds = time.perf_counter() - started
+        log.debug("%d service ports in %.1f ms", len(ports), seconds * 1e3)
         metrics.SYNC.observe(seconds)
-        metrics.PORTS.set(ports)
+        metrics.PORTS.set(len(ports))
         if well:
             metrics.LAST.set(time.time())
             self._programming.applied()
         else:
             metrics.FAILURES.add()
+        return well
 
     async def close(self) -> None:
         for backend in self.backends:

@@ -77,6 +77,9 @@ def is_forwarded(service: Json) -> bool:
 
 def _ports_of(service: Json, slices: list[Json], node: str) -> list[ServicePort]:
     meta, spec = service["metadata"], service["spec"]
+    affinity = ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds") or 10800
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    external = [*(spec.get("externalIPs") or []), *(i["ip"] for i in ingress if i.get("ip"))]
     ports = []
     for port in spec.get("ports") or []:
         protocol = port.get("protocol", "TCP")
@@ -89,9 +92,9 @@ def _ports_of(service: Json, slices: list[Json], node: str) -> list[ServicePort]
                 protocol=protocol,
                 port=port["port"],
                 addresses=(spec["clusterIP"],),
-                external_addresses=_external_addresses(service),
+                external_addresses=tuple(sorted({ip for ip in external if _is_ipv4(ip)})),
                 node_port=port.get("nodePort") or 0,
-                affinity_seconds=_affinity(spec),
+                affinity_seconds=affinity if spec.get("sessionAffinity") == "ClientIP" else 0,
                 internal=_by_policy(endpoints, spec.get("internalTrafficPolicy")),
                 external=_by_policy(endpoints, spec.get("externalTrafficPolicy")),
             )
@@ -99,23 +102,11 @@ def _ports_of(service: Json, slices: list[Json], node: str) -> list[ServicePort]
     return ports
 
 
-def _external_addresses(service: Json) -> tuple[str, ...]:
-    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-    wanted = [*(service["spec"].get("externalIPs") or []), *(i["ip"] for i in ingress if i.get("ip"))]
-    return tuple(sorted({ip for ip in wanted if _is_ipv4(ip)}))
-
-
 def _is_ipv4(text: str) -> bool:
     try:
         return ipaddress.ip_address(text).version == 4
     except ValueError:
         return False
-
-
-def _affinity(spec: Json) -> int:
-    if spec.get("sessionAffinity") != "ClientIP":
-        return 0
-    return ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds") or 10800
 
 
 def _by_policy(endpoints: tuple[Endpoint, ...], policy: str | None) -> tuple[Endpoint, ...]:

@@ -242,7 +242,13 @@ class Userspace:
         try:
             await forwarder.start(address, number)
         except OSError as error:
-            why = f"cannot listen on {protocol} {address}:{number}: {_reason(error)}"
+            if isinstance(error, PermissionError):
+                reason = "ports below 1024 need root"
+            elif error.errno == errno.EADDRINUSE:
+                reason = "another program of this machine has the port: end it, or choose another port"
+            else:
+                reason = error.strerror or str(error)
+            why = f"cannot listen on {protocol} {address}:{number}: {reason}"
             if self._refused.get(where) != why:
                 self._refused[where] = why
                 self._complaints.append((port, why))
@@ -255,12 +261,3 @@ class Userspace:
         for _, forwarder in self._running.values():
             forwarder.close()
         self._running.clear()
-
-
-def _reason(error: OSError) -> str:
-    """Why an address cannot be listened on, and what helps."""
-    if isinstance(error, PermissionError):
-        return "ports below 1024 need root"
-    if error.errno == errno.EADDRINUSE:
-        return "another program of this machine has the port: end it, or choose another port"
-    return error.strerror or str(error)

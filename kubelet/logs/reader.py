@@ -160,35 +160,29 @@ class Follower:
         while not data and (successor := self._successor()) is not None:
             # Once more: it may have been written to between the read and its renaming.
             data = self._file.read(BLOCK)
-            if not data and not self._go_on(successor):
-                continue
-            data = data or self._file.read(BLOCK)
+            if data:
+                break
+            try:
+                file = open(successor, "rb")  # noqa: SIM115
+            except FileNotFoundError:
+                continue  # it was rotated away meanwhile
+            self._file.close()
+            self._file = file
+            data = file.read(BLOCK)
         *lines, self._rest = (self._rest + data).split(b"\n")
         return lines
 
-    def _go_on(self, path: str) -> bool:
-        """False when the file was rotated away meanwhile."""
-        try:
-            file = open(path, "rb")  # noqa: SIM115
-        except FileNotFoundError:
-            return False
-        self._file.close()
-        self._file = file
-        return True
-
-    def _kept(self) -> list[tuple[str, int]]:
-        """The files with their inodes, oldest first; seen the same twice, so that no rotation fell in between."""
-        before: list[tuple[str, int]] | None = None
-        while True:
-            found = [(file, inode) for file in _files(self._path) if (inode := _inode(file)) is not None]
-            if found == before:
-                return found
-            before = found
+    def _inodes(self) -> list[tuple[str, int]]:
+        return [(file, inode) for file in _files(self._path) if (inode := _inode(file)) is not None]
 
     def _successor(self) -> str | None:
         """The file after ours, when ours was renamed; the oldest one kept when ours is already removed."""
         ours = os.fstat(self._file.fileno()).st_ino
-        kept = self._kept()
+        # The files with their inodes, oldest first; seen the same twice, so that no rotation fell in between.
+        before: list[tuple[str, int]] | None = None
+        kept = self._inodes()
+        while kept != before:
+            before, kept = kept, self._inodes()
         position = next((n for n, (_, inode) in enumerate(kept) if inode == ours), -1)
         return kept[position + 1][0] if position + 1 < len(kept) else None
 

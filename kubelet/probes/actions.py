@@ -30,7 +30,7 @@ class Asker:
         if "exec" in probe:
             return await self._exec(container["name"], probe["exec"].get("command") or [], timeout)
         if "httpGet" in probe:
-            return await self._http(container, probe["httpGet"], timeout)
+            return await http_get(container, probe["httpGet"], self._address, timeout)
         if "tcpSocket" in probe:
             return await self._tcp(container, probe["tcpSocket"], timeout)
         if "grpc" in probe:
@@ -46,9 +46,6 @@ class Asker:
         except StartError as error:
             return False, str(error)
         return code == 0, output.decode("utf-8", "replace")
-
-    async def _http(self, container: Json, action: Json, timeout: float) -> tuple[bool, str]:
-        return await http_get(container, action, self._address, timeout)
 
     async def _tcp(self, container: Json, action: Json, timeout: float) -> tuple[bool, str]:
         host, port = action.get("host") or self._address, port_number(container, action["port"])

@@ -28,13 +28,17 @@ async def check(host: str, port: int, service: str, timeout: float) -> tuple[boo
             reader, writer = await asyncio.open_connection(host, port)
             try:
                 writer.write(_call(f"{host}:{port}", service))
-                status = _status(await _answer(reader, writer))
+                data = await _answer(reader, writer)
             finally:
                 writer.close()
     except TimeoutError:
         return False, f"timeout: health rpc did not complete within {timeout:g}s"
     except (Refused, OSError, asyncio.IncompleteReadError) as error:
         return False, f"error: health rpc probe failed: {error}"
+    # A HealthCheckResponse behind the five bytes that gRPC puts before a message.
+    message = data[5:]
+    number = message[1] if len(message) >= 2 and message[0] == 0x08 else 0
+    status = STATUSES[number] if number < len(STATUSES) else str(number)
     return status == SERVING, "" if status == SERVING else f'service unhealthy (responded with "{status}")'
 
 
@@ -79,13 +83,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         elif kind == _DATA:
             data += payload[1 : length - payload[0]] if flags & _PADDED else payload
         if kind in (_DATA, _HEADERS) and flags & _END_STREAM:
-            return data
-
-
-def _status(data: bytes) -> str:
-    """Of a HealthCheckResponse behind the five bytes that gRPC puts before a message."""
+            break
     if len(data) < 5:
         raise Refused("the server did not answer the call: does it serve grpc.health.v1.Health, and this service?")
-    message = data[5:]
-    number = message[1] if len(message) >= 2 and message[0] == 0x08 else 0
-    return STATUSES[number] if number < len(STATUSES) else str(number)
+    return data

@@ -40,7 +40,11 @@ class Probed:
         self.failed = ""
         self._container, self._run, self._asker, self._changed, self._say = container, run, asker, changed, say
         self._states = {kind: ProbeState.of(kind, container[f]) for kind, f in KINDS.items() if container.get(f)}
-        self._take_over(reported)
+        # A kubelet that starts anew goes on from the verdicts of the one before: its restart stops no service.
+        if reported.get("containerID", "").endswith(f"//{self.id}"):
+            for kind, field in VERDICTS.items():
+                if kind in self._states and reported.get(field):
+                    self._states[kind].verdict = True
         self._tasks = {kind: asyncio.create_task(self._watch(kind)) for kind in self._states}
 
     @property
@@ -52,13 +56,6 @@ class Probed:
     def ready(self) -> bool:
         state = self._states.get("readiness")
         return self.started and (state is None or state.verdict)
-
-    def _take_over(self, reported: ContainerStatus) -> None:
-        """A kubelet that starts anew goes on from the verdicts of the one before: its restart stops no service."""
-        if reported.get("containerID", "").endswith(f"//{self.id}"):
-            for kind, field in VERDICTS.items():
-                if kind in self._states and reported.get(field):
-                    self._states[kind].verdict = True
 
     def close(self, *but: str) -> None:
         """Asks no more, but for these kinds."""

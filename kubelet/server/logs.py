@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from aiohttp import web
 
 from kube import clock
 from kube.pods import podutil
 from kubelet.logs.reader import Options, stream
-from kubelet.runtimes.base import ContainerState
 from kubelet.server.containers import agent, container, flag, start
 
 
@@ -23,8 +21,13 @@ async def handle(request: web.Request) -> web.StreamResponse:
         raise web.HTTPBadRequest(text=_missing(found, name, previous) + "\n")
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
+
+    def running() -> bool:
+        state = agent(request).runtime.state(podutil.uid(found))
+        return state is not None and any(c.id == run.id and c.running for c in state.containers)
+
     try:
-        async for chunk in stream(run.log, asked, _running(request, podutil.uid(found), run)):
+        async for chunk in stream(run.log, asked, running):
             await response.write(chunk)
         await response.write_eof()
     except ConnectionError:
@@ -44,14 +47,6 @@ def _missing(found: dict[str, object], name: str, previous: bool) -> str:
     return f'container "{name}" in pod "{pod}" is waiting to start: {reason}'
 
 
-def _running(request: web.Request, uid: str, run: ContainerState) -> Callable[[], bool]:
-    def check() -> bool:
-        state = agent(request).runtime.state(uid)
-        return state is not None and any(c.id == run.id and c.running for c in state.containers)
-
-    return check
-
-
 def options(request: web.Request) -> Options:
     """Raises 400 for numbers and times that are none."""
     since = None
@@ -60,23 +55,21 @@ def options(request: web.Request) -> Options:
             since = clock.parse(request.query["sinceTime"])
         elif "sinceSeconds" in request.query:
             since = time.time() - int(request.query["sinceSeconds"])
-        tail, limit = (_count(request, key) for key in ("tailLines", "limitBytes"))
+        counts: dict[str, int] = {}
+        for key in ("tailLines", "limitBytes"):
+            text = request.query.get(key)
+            if text is None or (key == "tailLines" and text == "-1"):
+                continue
+            if not text.isdigit():
+                raise ValueError(f"{key} has to be a number, 0 or more, not {text!r}")
+            counts[key] = int(text)
     except ValueError as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from error
     return Options(
         follow=flag(request, "follow"),
         timestamps=flag(request, "timestamps"),
-        tail=tail,
+        tail=counts.get("tailLines"),
         since=since,
-        limit_bytes=limit,
+        limit_bytes=counts.get("limitBytes"),
         stream=request.query.get("stream", "").lower().replace("all", ""),
     )
-
-
-def _count(request: web.Request, key: str) -> int | None:
-    text = request.query.get(key)
-    if text is None or (key == "tailLines" and text == "-1"):
-        return None
-    if not text.isdigit():
-        raise ValueError(f"{key} has to be a number, 0 or more, not {text!r}")
-    return int(text)

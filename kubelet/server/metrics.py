@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
 async def handle(request: web.Request) -> web.Response:
     found = agent(request)
-    _look(found)
-    await asyncio.to_thread(_look_at_volumes, dict(_claims(found)))
-    return web.Response(body=render(metrics.METRICS), headers={"Content-Type": CONTENT_TYPE})
-
-
-def _look(found: Agent) -> None:
-    """Set what is known only now."""
+    # What is known only now.
     phases = Counter(podutil.phase(pod) for pod in found.pods.items.values())
     states = [found.runtime.state(uid) for uid in found.workers]
     running = sum(c.running for state in states if state and state.ready for c in state.containers)
@@ -38,6 +32,8 @@ def _look(found: Agent) -> None:
     metrics.CONTAINERS.set(running, "running")
     metrics.PODS.set(sum(bool(state and state.ready) for state in states))
     metrics.PHASES.replace({(phase,): count for phase, count in phases.items()})
+    await asyncio.to_thread(_look_at_volumes, dict(_claims(found)))
+    return web.Response(body=render(metrics.METRICS), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _claims(found: Agent) -> Iterator[tuple[tuple[str, str], str]]:

@@ -35,10 +35,6 @@ async def handle(request: web.Request) -> web.StreamResponse:
         connection = carrier.ConnectionCarrier.open(request, {"X-Stream-Protocol-Version": PROTOCOL})
         await Forwarding(connection, address, podutil.full_name(found)).run()
         return carrier.Answered()
-    return await _channels(request, address)
-
-
-async def _channels(request: web.Request, address: str) -> web.StreamResponse:
     text = ",".join([*request.query.getall("ports", []), *request.query.getall("port", [])])
     ports = [int(part) for part in text.split(",") if part.isdigit() and 0 < int(part) < 65536]
     if not ports:

@@ -57,17 +57,14 @@ async def _copy(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.St
     """Both ways, until the pod ended its side or the connection broke; the client may end its own before."""
 
     async def inward() -> None:
-        while data := await stream.read():
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-
-    async def guarded() -> None:
         with contextlib.suppress(OSError):
-            await inward()
+            while data := await stream.read():
+                writer.write(data)
+                await writer.drain()
+            if writer.can_write_eof():
+                writer.write_eof()
 
-    task = asyncio.create_task(guarded())
+    task = asyncio.create_task(inward())
     try:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):

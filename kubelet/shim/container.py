@@ -200,7 +200,13 @@ def execute(config: dict[str, Any]) -> NoReturn:
         raise OSError(f"workingDir {config['cwd']!r} does not exist") from error
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _drop_capabilities(config.get("dropped") or ())
-    _become(config)
+    uid, gid = config.get("uid"), config.get("gid")
+    if os.geteuid() == 0 and (uid is not None or gid is not None or config.get("groups")):
+        os.setgroups(config.get("groups") or ([gid] if gid is not None else []))
+        if gid is not None:
+            os.setgid(gid)
+        if uid is not None:
+            os.setuid(uid)
     if config.get("noNewPrivileges"):
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     # After the change of user, which clears it: without the shim nobody would keep log and exit code.
@@ -228,13 +234,3 @@ def _drop_capabilities(numbers: Sequence[int]) -> None:
         except OSError as error:
             if error.errno != errno.EINVAL:  # a kernel that is older than this capability
                 raise
-
-
-def _become(config: dict[str, Any]) -> None:
-    uid, gid = config.get("uid"), config.get("gid")
-    if os.geteuid() == 0 and (uid is not None or gid is not None or config.get("groups")):
-        os.setgroups(config.get("groups") or ([gid] if gid is not None else []))
-        if gid is not None:
-            os.setgid(gid)
-        if uid is not None:
-            os.setuid(uid)

@@ -36,7 +36,9 @@ def _child(container: Container, request: dict[str, Any], fds: list[int], status
         for target, source in enumerate(fds):
             os.dup2(source, target)
         if request.get("tty"):
-            _control_terminal(config)
+            if config.get("pidNamespace"):
+                os.setsid()  # the leader of the first session is the process that waits outside
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
             config["env"] = {"TERM": "xterm", **config["env"]}
         execute(config)
     except BaseException as error:
@@ -73,9 +75,3 @@ def _enter_process_namespace(config: dict[str, Any]) -> None:
     os.closerange(0, 256)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os._exit(code if code >= 0 else 128 - code)
-
-
-def _control_terminal(config: dict[str, Any]) -> None:
-    if config.get("pidNamespace"):
-        os.setsid()  # the leader of the first session is the process that waits outside
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -31,23 +31,27 @@ class View:
         """Applies mounts `{source, below, target, readonly}`, outer targets first; may change the root directory."""
         targets = [str(entry["target"]) for entry in mounts]
         # Sources are opened first: a mirror or another volume may hide their path.
-        sources = [os.open(_source(entry), os.O_PATH | os.O_CLOEXEC) for entry in mounts]
+        sources = []
+        for entry in mounts:
+            source, below = str(entry["source"]), str(entry.get("below") or "")
+            path = subpaths.provide(source, below) if below else source
+            sources.append(os.open(path, os.O_PATH | os.O_CLOEXEC))
         if any(not os.path.lexists("/" + target.strip("/").split("/")[0]) for target in targets):
-            self._new_root()
+            os.makedirs(self._root, exist_ok=True)
+            fill("/", self._root)
+            os.chroot(self._root)
+            os.chdir("/")
+            self._mirrored.add("/")
         order = sorted(range(len(mounts)), key=lambda i: targets[i].rstrip("/").count("/"))
         for i in order:
-            self._bind(sources[i], targets[i], bool(mounts[i].get("readonly")))
+            point = self._provide(targets[i], stat.S_ISDIR(os.fstat(sources[i]).st_mode))
+            bind_fd(sources[i], point)
+            if mounts[i].get("readonly"):
+                _read_only(point)
+            self._made.append(point)
+            self._points.append(point)
         for fd in sources:
             os.close(fd)
-
-    def _bind(self, source: int, target: str, readonly: bool) -> None:
-        directory = stat.S_ISDIR(os.fstat(source).st_mode)
-        point = self._provide(target, directory)
-        bind_fd(source, point)
-        if readonly:
-            _read_only(point)
-        self._made.append(point)
-        self._points.append(point)
 
     def seal(self) -> None:
         """Makes all read-only but the volumes and what the kernel shows of itself (readOnlyRootFilesystem)."""
@@ -67,8 +71,11 @@ class View:
         parent = os.path.dirname(point)
         while not os.path.isdir(parent):
             parent = os.path.dirname(parent)
-        if not self._may_create_in(parent):
-            self._mirror(parent)
+        # Ours are mirrors (their entries are the host's), volumes, and what lies in volumes.
+        made = any(parent == ours or parent.startswith(ours + "/") for ours in self._made)
+        if not made and parent not in self._mirrored:
+            fill(parent, parent)
+            self._mirrored.add(parent)
         self._made.append(os.path.join(parent, os.path.relpath(point, parent).split("/")[0]))
         if directory:
             os.makedirs(point)
@@ -76,21 +83,6 @@ class View:
             os.makedirs(os.path.dirname(point), exist_ok=True)
             os.close(os.open(point, os.O_CREAT | os.O_WRONLY, 0o644))
         return point
-
-    def _may_create_in(self, directory: str) -> bool:
-        """Whether it is ours: a mirror itself (its entries are the host's), or a volume or what lies in one."""
-        return directory in self._mirrored or any(directory == p or directory.startswith(p + "/") for p in self._made)
-
-    def _new_root(self) -> None:
-        os.makedirs(self._root, exist_ok=True)
-        fill("/", self._root)
-        os.chroot(self._root)
-        os.chdir("/")
-        self._mirrored.add("/")
-
-    def _mirror(self, directory: str) -> None:
-        fill(directory, directory)
-        self._mirrored.add(directory)
 
 
 def fill(source: str, target: str) -> None:
@@ -121,11 +113,6 @@ def _copy_entry(origin: int, name: str, target: str) -> None:
         mount(f"/proc/self/fd/{origin}/{name}", target, "", MS_BIND | MS_REC)
     except FileNotFoundError:
         return  # it went away between listing and binding
-
-
-def _source(entry: dict[str, object]) -> str:
-    source, below = str(entry["source"]), str(entry.get("below") or "")
-    return subpaths.provide(source, below) if below else source
 
 
 def _mount_points() -> list[str]:

@@ -42,7 +42,12 @@ def enter_namespaces(config: dict[str, Any]) -> None:
     """Makes the pod's namespaces; `config["namespaces"]` lists user, mount, network, uts, ipc."""
     wanted = config.get("namespaces") or []
     if "user" in wanted:
-        _own_user_namespace()
+        # One in which we keep our own ids: it brings the right to mount, and nothing else.
+        uid, gid = os.geteuid(), os.getegid()
+        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
     syscalls.unshare(sum(_NAMESPACES[name] for name in wanted if name != "user"))
     if "mount" in wanted:
         syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
@@ -50,15 +55,6 @@ def enter_namespaces(config: dict[str, Any]) -> None:
         socket.sethostname(config["hostname"])
     if "network" in wanted:
         syscalls.interface_up("lo")
-
-
-def _own_user_namespace() -> None:
-    """A user namespace in which we keep our own ids: it brings the right to mount, and nothing else."""
-    uid, gid = os.geteuid(), os.getegid()
-    syscalls.unshare(syscalls.CLONE_NEWUSER)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
 
 
 class Shim:
@@ -100,25 +96,19 @@ class Shim:
         files.write_json("sandbox.json", {"pid": os.getpid(), "ticks": procs.started(os.getpid())})
         while True:
             for fd, _ in self._poll.poll():
-                self._ready(fd)
-
-    def _ready(self, fd: int) -> None:
-        if fd in self._pipes:
-            self._read_log(fd)
-        elif fd == self._wake:
-            os.read(fd, 4096)
-            self._reap()
-        elif fd == self._listener.fileno():
-            self._accept()
-        elif fd in self._clients:
-            self._serve(fd)
+                if fd in self._pipes:
+                    self._read_log(fd)
+                elif fd == self._wake:
+                    os.read(fd, 4096)
+                    self._reap()
+                elif fd == self._listener.fileno():
+                    client, _ = self._listener.accept()
+                    self._clients[client.fileno()] = client
+                    self._poll.register(client, select.POLLIN)
+                elif fd in self._clients:
+                    self._serve(fd)
 
     # -- requests ---------------------------------------------------------------------------------------------------
-
-    def _accept(self) -> None:
-        client, _ = self._listener.accept()
-        self._clients[client.fileno()] = client
-        self._poll.register(client, select.POLLIN)
 
     def _serve(self, fd: int) -> None:
         client = self._clients[fd]
@@ -130,7 +120,8 @@ class Shim:
             self._hang_up(fd)
             return
         try:
-            answer = self._handle(json.loads(data), fd, fds)
+            request = json.loads(data)
+            answer: dict[str, Any] = getattr(self, "_op_" + request["op"])(request, fd, fds)
         except Exception as error:  # one bad request must not end the pod
             answer = {"error": f"{type(error).__name__}: {error}"}
         finally:
@@ -155,11 +146,6 @@ class Shim:
         for pid in [pid for pid, client in self._execs.items() if client == fd]:
             del self._execs[pid]
             _signal(pid, signal.SIGKILL, group=True)
-
-    def _handle(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
-        handler = getattr(self, "_op_" + request["op"])
-        answer: dict[str, Any] = handler(request, fd, fds)
-        return answer
 
     def _op_network(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
         syscalls.interface_address(request["interface"], request["address"], request["netmask"])
@@ -261,14 +247,11 @@ class Shim:
         except OSError as error:  # a full disk loses log lines, not the pod
             sys.stderr.write(f"{owner.log.path}: {error}\n")
         if not data:
-            self._close_pipe(fd)
-
-    def _close_pipe(self, fd: int) -> None:
-        owner, _ = self._pipes.pop(fd)
-        self._poll.unregister(fd)
-        os.close(fd)
-        if not any(other is owner for other, _ in self._pipes.values()):
-            owner.log.close()
+            del self._pipes[fd]
+            self._poll.unregister(fd)
+            os.close(fd)
+            if not any(other is owner for other, _ in self._pipes.values()):
+                owner.log.close()
 
     def _reap(self) -> None:
         while True:

@@ -55,13 +55,10 @@ class Fleet:
         if "deletionTimestamp" in pod["metadata"]:
             self._delete(pod)
         elif not stages.settled(pod):
-            self._move(pod, host)
-
-    def _move(self, pod: Json, host: str) -> None:
-        address = str(IPv4Address(FIRST_ADDRESS + next(self._numbers) % ADDRESSES))
-        status = stages.status(pod, address, host, clock.now())
-        body = orjson.dumps({"metadata": {"uid": pod["metadata"]["uid"]}, "status": status})
-        self._send(pod, "PATCH", "status", body, MERGE_PATCH)
+            address = str(IPv4Address(FIRST_ADDRESS + next(self._numbers) % ADDRESSES))
+            status = stages.status(pod, address, host, clock.now())
+            body = orjson.dumps({"metadata": {"uid": pod["metadata"]["uid"]}, "status": status})
+            self._send(pod, "PATCH", "status", body, MERGE_PATCH)
 
     def _delete(self, pod: Json) -> None:
         if pod["metadata"].get("finalizers") and pod["phase"] in podutil.FINISHED:

@@ -30,6 +30,16 @@ RENEW_EVERY = 15.0
 def node(name: str, index: int, label: str) -> Json:
     """The object as it is registered; `label` is `key=value`, put on all."""
     key, _, value = label.partition("=")
+    info = {
+        **dict.fromkeys(("bootID", "machineID", "systemUUID"), ""),
+        "architecture": "amd64",
+        "containerRuntimeVersion": "sim://1",
+        "kernelVersion": "6.1.0-sim",
+        "kubeProxyVersion": VERSION,
+        "kubeletVersion": VERSION,
+        "operatingSystem": "linux",
+        "osImage": "Simulated Linux",
+    }
     labels = {
         key: value,
         "kubernetes.io/arch": "amd64",
@@ -41,21 +51,7 @@ def node(name: str, index: int, label: str) -> Json:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
-        "status": {"capacity": CAPACITY, "allocatable": CAPACITY, "nodeInfo": _info()},
-    }
-
-
-def _info() -> Json:
-    empty = dict.fromkeys(("bootID", "machineID", "systemUUID"), "")
-    return {
-        **empty,
-        "architecture": "amd64",
-        "containerRuntimeVersion": "sim://1",
-        "kernelVersion": "6.1.0-sim",
-        "kubeProxyVersion": VERSION,
-        "kubeletVersion": VERSION,
-        "operatingSystem": "linux",
-        "osImage": "Simulated Linux",
+        "status": {"capacity": CAPACITY, "allocatable": CAPACITY, "nodeInfo": info},
     }
 
 

@@ -58,20 +58,18 @@ class Pipe:
     async def run(self) -> None:
         await asyncio.gather(*(self._serve() for _ in range(self._width)))
 
-    async def _next(self) -> Request:
-        while not self._queue:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._queue.popleft()
-
     async def _serve(self) -> None:
         backoff = Backoff(first=0.05, longest=5.0)
         connection: Connection | None = None
         while True:
-            request = await self._next()
+            while not self._queue:
+                self._arrived.clear()
+                await self._arrived.wait()
+            request = self._queue.popleft()
             try:
                 if connection is None or connection.closed:
-                    connection = await self._connect()
+                    place = Place(self._host, self._port, self._tls, self._config.server_name)
+                    connection = await Connection.open(place)
                 async with asyncio.timeout(60):
                     code = (await connection.ask(self._encode(request), request.method)).status
             except FAILURES as error:
@@ -79,28 +77,22 @@ class Pipe:
                     connection.close()
                 connection, code = None, 503
                 log.debug("%s %s: %s", request.method, request.path, error)
-            if code in RETRY_CODES:
-                self._again(request, code)
-                await asyncio.sleep(backoff.delay())
-            else:
+            if code not in RETRY_CODES:
                 backoff.reset()
                 self._finish(request, code)
-
-    def _again(self, request: Request, code: int) -> None:
-        request.tries += 1
-        if request.tries < MAX_TRIES:
-            self._queue.append(request)
-        else:
-            self._finish(request, code)
+                continue
+            request.tries += 1
+            if request.tries < MAX_TRIES:
+                self._queue.append(request)
+            else:
+                self._finish(request, code)
+            await asyncio.sleep(backoff.delay())
 
     def _finish(self, request: Request, code: int) -> None:
         if code >= 400 and code not in (404, 409):
             log.warning("%s %s was answered %d", request.method, request.path, code)
         if request.done is not None:
             request.done(code)
-
-    async def _connect(self) -> Connection:
-        return await Connection.open(Place(self._host, self._port, self._tls, self._config.server_name))
 
     def _encode(self, request: Request) -> bytes:
         token = self._config.bearer()

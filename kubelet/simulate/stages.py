@@ -69,7 +69,10 @@ def status(pod: Json, address: str, host: str, now: str) -> Json:
     ip = host if pod["hostNetwork"] else address
     common |= {"podIP": ip, "podIPs": [{"ip": ip}]}
     if pod["inits"]:
-        common["initContainerStatuses"] = [_init(entry, now) for entry in pod["inits"]]
+        common["initContainerStatuses"] = [
+            _container(name, image, {"running": {"startedAt": now}} if sidecar else _ended(0, now), True)
+            for name, image, sidecar in pod["inits"]
+        ]
     job = pod["metadata"]["job"]
     if not job or "forever:1" in images:
         return {**common, **_running(pod, now)}
@@ -91,12 +94,6 @@ def _container(name: str, image: str, state: Json, ready: bool) -> Json:
 def _ended(code: int, now: str) -> Json:
     reason = "Error" if code else "Completed"
     return {"terminated": {"exitCode": code, "reason": reason, "startedAt": now, "finishedAt": now}}
-
-
-def _init(entry: tuple[str, str, bool], now: str) -> Json:
-    name, image, sidecar = entry
-    state = {"running": {"startedAt": now}} if sidecar else _ended(0, now)
-    return _container(name, image, state, True)
 
 
 def _conditions(pod: Json, false: dict[str, str], now: str, message: str = "") -> list[Json]:
@@ -136,14 +133,12 @@ def _never(pod: Json, now: str) -> Json:
     names = " ".join(name for name, _ in pod["containers"])
     reasons = dict.fromkeys(("Ready", "ContainersReady"), "ContainersNotReady")
     message = f"containers with unready status: [{names}]"
+    statuses = []
+    for name, image in pod["containers"]:
+        waiting = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}
+        statuses.append(_container(name, image, {"waiting": waiting}, False))
     return {
         "phase": "Pending",
         "conditions": _conditions(pod, reasons, now, message),
-        "containerStatuses": [
-            _container(name, image, {"waiting": _back_off(image)}, False) for name, image in pod["containers"]
-        ],
+        "containerStatuses": statuses,
     }
-
-
-def _back_off(image: str) -> Json:
-    return {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}

@@ -74,11 +74,27 @@ class Sampler:
 
     def sample(self, sources: list[tuple[Json, Measurable]]) -> Snapshot:
         """Reads everything now.  Blocking: a few files for each container."""
-        snapshot = Snapshot(self._node())
+        usage, total = machine.usage(self._proc)
+        now = time.time()
+        snapshot = Snapshot(
+            Node(
+                name=self._node_name,
+                started_at=self._booted,
+                at=now,
+                usage=usage,
+                memory_total=total,
+                cpus=len(os.sched_getaffinity(0)),
+                rate=self._rate(self._node_name, now, usage),
+                interfaces=machine.interfaces("self", self._proc),
+                files=machine.file_system(self._root),
+            )
+        )
         table: Table | None = None
         seen = {self._node_name}
         for pod, source in sources:
-            if table is None and any(_needs_table(running) for running in source.running):
+            if table is None and any(
+                run.pid > 0 and groups.measures(run.groups) != (True, True) for run in source.running
+            ):
                 table = Table(self._proc)
             try:
                 made = self._pod(pod, source, table)
@@ -88,27 +104,10 @@ class Sampler:
                 continue
             snapshot.pods.append(made)
             seen.update(container.id for container in made.containers)
-        self._forget(seen, {pod.uid for pod in snapshot.pods})
-        return snapshot
-
-    def _forget(self, ids: set[str], uids: set[str]) -> None:
-        self._totals = {key: value for key, value in self._totals.items() if key in ids}
+        uids = {pod.uid for pod in snapshot.pods}
+        self._totals = {key: value for key, value in self._totals.items() if key in seen}
         self._volumes = {key: value for key, value in self._volumes.items() if key in uids}
-
-    def _node(self) -> Node:
-        usage, total = machine.usage(self._proc)
-        now = time.time()
-        return Node(
-            name=self._node_name,
-            started_at=self._booted,
-            at=now,
-            usage=usage,
-            memory_total=total,
-            cpus=len(os.sched_getaffinity(0)),
-            rate=self._rate(self._node_name, now, usage),
-            interfaces=machine.interfaces("self", self._proc),
-            files=machine.file_system(self._root),
-        )
+        return snapshot
 
     def _pod(self, pod: Json, source: Measurable, table: Table | None) -> Pod:
         state = source.state
@@ -162,10 +161,6 @@ class Sampler:
             size = machine.disk_usage(folder / "volumes" / "kubernetes.io~empty-dir")
             self._volumes[uid] = (now, size)
         return size
-
-
-def _needs_table(running: Running) -> bool:
-    return running.pid > 0 and groups.measures(running.groups) != (True, True)
 
 
 def _usage(running: Running, table: Table | None) -> Usage:

@@ -73,11 +73,11 @@ class Program:
 
     def ask(self, name: str, kind: str = "A", tcp: bool = False) -> dnslib.DNSRecord:
         query = dnslib.DNSRecord.question(name, kind)
-        return dnslib.DNSRecord.parse(query.send("127.0.0.1", self.port, timeout=3, tcp=tcp))
+        return dnslib.DNSRecord.parse(query.send("127.0.0.1", self.port, timeout=60, tcp=tcp))
 
     def page(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=3) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -95,7 +95,7 @@ class Program:
         )
 
 
-def until(check: Callable[[], object], seconds: float = 30.0) -> None:
+def until(check: Callable[[], object], seconds: float = 60.0) -> None:
     """Returns when `check` holds; fails after `seconds`."""
     started = time.monotonic()
     while not check():
@@ -161,7 +161,7 @@ def test_life_of_the_server(program: Program) -> None:
     program.process.send_signal(signal.SIGTERM)
     until(lambda: program.page("/ready")[0] == 503)
     assert rows(program.ask(f"db.{SVC}")) == ["10.244.0.6"], "it still answers while the service turns away from it"
-    assert program.process.wait(5) == 0
+    assert program.process.wait(60) == 0
 
 
 def test_a_changed_configuration_is_taken_without_a_restart(program: Program) -> None:
@@ -216,11 +216,11 @@ def test_hostile_connections_do_not_stop_it(program: Program) -> None:
         garbage.sendall(b"\0\x0c" + os.urandom(2) + b"\x80" + bytes(9))
         query = bytes(dnslib.DNSRecord.question(f"db.{SVC}").pack())
         many.sendall((struct.pack("!H", len(query)) + query) * 500)
-        garbage.settimeout(3)
+        garbage.settimeout(60)
         with pytest.raises(ConnectionError):
             assert not garbage.recv(10), "no question, no answer"
             raise ConnectionAbortedError
-        many.settimeout(3)
+        many.settimeout(60)
         got = b""
         while len(got) < 500 * (2 + len(query)):
             got += many.recv(65536)

@@ -25,7 +25,7 @@ async def asked(server: Server, name: str, kind: str = "A", proto: str = "udp") 
     """Asks, and waits for upstream servers."""
     got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     server.ask(bytes(dnslib.DNSRecord.question(name, kind).pack()), Channel(proto, "1"), got.set_result)
-    return dnslib.DNSRecord.parse(await asyncio.wait_for(got, 6))
+    return dnslib.DNSRecord.parse(await asyncio.wait_for(got, 60))
 
 
 # -- answers of the cluster ---------------------------------------------------------------------------------------------
@@ -117,13 +117,14 @@ def test_other_names_are_asked_for_once_and_kept(known: Records, monkeypatch: py
     fake = FakeUpstream(records("www.example.com. 20 IN A 192.0.2.1\nwww.example.com. 300 IN A 192.0.2.2"))
 
     async def test(server: Server) -> None:
+        clock = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: clock)
         many = await asyncio.gather(*(asked(server, "www.example.com") for _ in range(20)))
         assert all(rows(answer) == ["192.0.2.1", "192.0.2.2"] for answer in many) and len(fake.asked) == 1
-        clock = time.monotonic() + 7
-        monkeypatch.setattr(time, "monotonic", lambda: clock)
+        clock += 7
         answer = await asked(server, "WWW.example.com")
         assert str(answer.q.qname) == "WWW.example.com." and not answer.header.aa and answer.header.ra
-        assert 12 <= min(r.ttl for r in answer.rr) <= 13 and len(fake.asked) == 1
+        assert min(r.ttl for r in answer.rr) == 13 and len(fake.asked) == 1
         clock += 14
         await asked(server, "www.example.com")
         assert len(fake.asked) == 2, "the shortest lifetime of its records is the answer's"
@@ -135,12 +136,13 @@ def test_denials_are_kept_as_their_soa_says(known: Records, monkeypatch: pytest.
     fake = FakeUpstream(records("", "NXDOMAIN", SOA))
 
     async def test(server: Server) -> None:
+        clock = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: clock)
         for _ in range(3):
             answer = await asked(server, "nosuch.example.com")
             assert rcode(answer) == "NXDOMAIN" and len(answer.auth) == 1
         assert len(fake.asked) == 1 and dict(server.upstream.cache.sizes()) == {"success": 0, "denial": 1}
-        clock = time.monotonic() + 21
-        monkeypatch.setattr(time, "monotonic", lambda: clock)
+        clock += 21
         await asked(server, "nosuch.example.com")
         assert len(fake.asked) == 2
 

@@ -42,7 +42,7 @@ class World:
             "--tls-cert", f"{pem}/server.crt", "--tls-key", f"{pem}/server.key", "--client-ca", f"{pem}/ca.crt",
         )  # fmt: skip
 
-    async def until(self, check: Callable[[], Any], seconds: float = 30) -> Any:
+    async def until(self, check: Callable[[], Any], seconds: float = 60) -> Any:
         """The first true value of `check`; a look at a pod that is not there yet counts as false."""
         for _ in range(int(seconds * 20)):
             with contextlib.suppress(KeyError, IndexError):
@@ -92,7 +92,7 @@ async def world(folder: Path, cidr: str) -> AsyncIterator[World]:
     finally:
         if made.process is not None and made.process.returncode is None:
             made.process.terminate()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await made.process.wait()
         stop = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "kubelet.stop", "--root-dir", str(made.root), stdout=asyncio.subprocess.DEVNULL
@@ -171,16 +171,18 @@ async def a_failed_liveness_probe_restarts(w: World) -> None:
 
 async def a_pod_that_is_ending_is_ready_while_it_serves(w: World) -> None:
     """What drains its connections after SIGTERM says by its readiness probe when it does so no longer."""
-    told, closed = w.folder / "told", w.folder / "closed"
+    told, closed, asked = w.folder / "told", w.folder / "closed", w.folder / "asked"
     script = f"trap ': > {told}' TERM; while :; do sleep 0.05; done"
-    probe = {"exec": {"command": ["test", "!", "-e", str(closed)]}, "periodSeconds": 1, "failureThreshold": 1}
+    ready = f"echo >> {asked}; test ! -e {closed}"
+    probe = {"exec": {"command": ["sh", "-c", ready]}, "periodSeconds": 1, "failureThreshold": 1}
     sick = {"exec": {"command": ["test", "!", "-e", str(told)]}, "periodSeconds": 1, "failureThreshold": 1}
     w.api.put("pods", pod("drains", {"name": "c", "command": ["sh", "-c", script], "readinessProbe": probe,
                                      "livenessProbe": sick}))  # fmt: skip
     await w.until(lambda: w.ready("drains"))
     w.api.delete_pod("drains", grace=600)
     await w.until(told.exists)
-    await asyncio.sleep(2.5)  # in which the kubelet looks at it again
+    before = asked.stat().st_size
+    await w.until(lambda: asked.stat().st_size >= before + 3)  # the kubelet looks at it again
     assert w.ready("drains") and w.container("drains")["started"] and "running" in w.container("drains")["state"]
     closed.touch()
     await w.until(lambda: not w.ready("drains"))
@@ -207,8 +209,8 @@ async def the_kubelet_may_die(w: World) -> None:
     assert w.container("short")["state"]["terminated"]["exitCode"] == 7
     assert w.container("steady") == before
     uid = w.api.get("pods", "steady")["metadata"]["uid"]
-    w.api.delete_pod("steady", grace=5)
-    await w.until(lambda: w.gone("steady"), 4)
+    w.api.delete_pod("steady", grace=600)
+    await w.until(lambda: w.gone("steady"))  # long before its grace is over: SIGTERM ends it
     await w.until(lambda: not (w.root / "pods" / uid).exists())
     assert w.log("steady") == "said", "the log outlives its pod"
 

@@ -23,7 +23,7 @@ def data(status: int) -> str:
     return f"000007000000000001000000000208{status:02x}"
 
 
-def ask(answer: str, timeout: float = 20, service: str = "db") -> tuple[tuple[bool, str], bytes]:
+def ask(answer: str, timeout: float = 60, service: str = "db") -> tuple[tuple[bool, str], bytes]:
     """What the check says of a server that sends these bytes (hexadecimal), and all that it sent to it."""
     received = bytearray()
     over = asyncio.Event()

@@ -93,7 +93,7 @@ def test_following_sees_each_line_once_through_a_rotation(tmp_path: Path) -> Non
             if number % 20 == 0:
                 await asyncio.sleep(0.25 if number % 100 == 0 else 0.01)
         alive = False
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)
         return bytes(received).split()
 
     assert asyncio.run(main()) == [b"%d" % n for n in range(300)]

@@ -37,9 +37,11 @@ def test_verdicts(kind: str, probe: Any, results: str, verdicts: str) -> None:
 
 
 def ask(probe: Any, **container: Any) -> tuple[bool, str]:
+    probe = {"timeoutSeconds": 60, **probe}
+
     async def handler(request: web.Request) -> web.Response:
         if request.path == "/slow":
-            await asyncio.sleep(5)
+            await asyncio.sleep(3600)
         code = {"/ok": 200, "/moved": 302}.get(request.path, 500)
         moved = {
             "/to-ok": "/ok",

@@ -71,14 +71,14 @@ class Client:
         self.write(self.encoder.syn_stream(3, {"streamtype": "data", **headers}))
 
     async def finished(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not {1, 3} <= self.ended:
                 await asyncio.sleep(0.01)
         self.write(b"")
 
 
 async def _forward(client: Client) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.gather(Forwarding(client, "127.0.0.1", "default/web").run(), client.finished())
 
 
@@ -152,7 +152,7 @@ async def _within(seconds: float, protocol: str) -> tuple[bytes, Client]:
 
 
 def test_a_command_over_spdy_looks_like_one_over_a_websocket() -> None:
-    head, client = asyncio.run(_within(10, "v4.channel.k8s.io"))
+    head, client = asyncio.run(_within(60, "v4.channel.k8s.io"))
     assert head.startswith(b"HTTP/1.1 101 ") and b"X-Stream-Protocol-Version: v4.channel.k8s.io" in head
     assert client.got[5] == b"HELLO"
     assert json.loads(client.got[1])["details"]["causes"][0]["message"] == "3"
@@ -160,5 +160,5 @@ def test_a_command_over_spdy_looks_like_one_over_a_websocket() -> None:
 
 
 def test_other_protocols_of_commands_are_refused() -> None:
-    head, _ = asyncio.run(_within(10, "channel.k8s.io"))
+    head, _ = asyncio.run(_within(60, "channel.k8s.io"))
     assert head.startswith(b"HTTP/1.1 403 ")

@@ -25,7 +25,7 @@ class World:
         self.api, self.agent, self.runtime = api, agent, runtime
 
     async def until(self, check: Callable[[], Any]) -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 with contextlib.suppress(KeyError, IndexError):
                     if value := check():

@@ -62,8 +62,8 @@ def endpoint(name: str, number: int) -> subprocess.Popen[bytes]:
 async def ask(address: str, port: int) -> str:
     """Who answers, or the name of the error."""
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(address, port), 3)
-        answer = await asyncio.wait_for(reader.read(10), 3)
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(address, port), 60)
+        answer = await asyncio.wait_for(reader.read(10), 60)
         writer.close()
     except OSError as error:
         return type(error).__name__

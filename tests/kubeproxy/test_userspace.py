@@ -37,7 +37,7 @@ async def ask(port: int, data: bytes = b"") -> bytes:
     reader, writer = await asyncio.open_connection(CLUSTER_IP, port)
     writer.write(data)
     writer.write_eof()
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     return answer
 
@@ -144,7 +144,7 @@ def test_datagrams_go_there_and_back() -> None:
             await loop.sock_connect(client, (CLUSTER_IP, port))
             for word in (b"one", b"two"):
                 await loop.sock_sendall(client, word)
-                assert await asyncio.wait_for(loop.sock_recv(client, 100), 5) == b"echo " + word
+                assert await asyncio.wait_for(loop.sock_recv(client, 100), 60) == b"echo " + word
         echo.close()
 
     run(test)

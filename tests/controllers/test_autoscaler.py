@@ -126,6 +126,57 @@ def test_an_average_value_needs_no_requests(drive, monkeypatch):
             assert any("missing request for cpu in container a of Pod bare-0" in text for _, _, text in drive.events)
 
 
+def look_at_whole_pod(drive, monkeypatch, pod, container, metric):
+    """The replicas after one look at a pod that uses 600m, where it and its container request this much; target: 50 %."""
+    monkeypatch.setattr(metrics, "pod_usage", lambda *_: {"whole-0": 600})
+    spec = {
+        "resources": {"requests": pod},
+        "containers": [{"name": "a", "image": "a:1", "resources": {"requests": container}}],
+    }
+    template = {"metadata": {"labels": {"app": "whole"}}, "spec": spec}
+    drive.create(
+        "deployments.apps",
+        "whole",
+        {"spec": {"replicas": 1, "template": template, "selector": {"matchLabels": {"app": "whole"}}}},
+    )
+    drive.pod("whole-0", node="n", ip="10.0.0.9", labels={"app": "whole"}, spec=spec)
+    target = {"type": "Utilization", "averageUtilization": 50}
+    named = {"container": "a"} if metric == "ContainerResource" else {}
+    field = metric[0].lower() + metric[1:]
+    drive.create(
+        "horizontalpodautoscalers.autoscaling",
+        "whole",
+        {
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "whole"},
+                "maxReplicas": 10,
+                "metrics": [{"type": metric, field: {"name": "cpu", "target": target, **named}}],
+                "behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 10, "periodSeconds": 60}]}},
+            }
+        },
+    )
+    drive.offset += 20
+    drive.again("default/whole")
+    return drive.get("deployments.apps", "whole")["spec"]["replicas"]
+
+
+@pytest.mark.parametrize(
+    ("pod", "metric", "expected"),
+    [
+        ({"cpu": "1"}, "Resource", 2),  # 600m of the pod's 1000m
+        ({"cpu": "1"}, "ContainerResource", 6),  # of the container's 200m
+        ({"memory": "1Gi"}, "Resource", 6),  # without CPU for the pod, the sum of its containers counts
+    ],
+)
+def test_what_the_whole_pod_requests_comes_before_its_containers(drive, monkeypatch, pod, metric, expected):
+    assert look_at_whole_pod(drive, monkeypatch, pod, {"cpu": "200m"}, metric) == expected, drive.events
+
+
+def test_a_pod_that_requests_nothing_of_a_resource_has_no_utilization(drive, monkeypatch):
+    assert look_at_whole_pod(drive, monkeypatch, {"memory": "1Gi"}, {}, "Resource") == 1
+    assert any("missing pod-level request for cpu in Pod whole-0" in text for _, _, text in drive.events)
+
+
 @pytest.mark.parametrize(
     ("use", "unready", "missing", "expected"),
     [

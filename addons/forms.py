@@ -32,7 +32,10 @@ class ConfigForm(forms.Form):
         self.addon = addon
         self.shown = [option for option in addon.settings if option.name != "enabled"]
         for option in self.shown:
-            self.fields[option.name] = _field(option)
+            # Empty is for `options.check` to judge: an option may be empty where its default is.
+            self.fields[option.name] = forms.CharField(
+                label=option.name, required=False, help_text=option.help, widget=_widget(option)
+            )
 
     def clean(self) -> dict[str, Any]:
         found = {option.name: str(self.cleaned_data.get(option.name) or "") for option in self.shown}
@@ -60,13 +63,6 @@ def note(option: Option) -> str:
     return (
         NOTES.get(option.type, "") + comma + option.range(" s" if option.type == "duration" else "")
         or option.pattern_help
-    )
-
-
-def _field(option: Option) -> forms.Field:
-    # Empty is for `options.check` to judge: an option may be empty where its default is.
-    return forms.CharField(
-        label=option.name, required=False, help_text=option.help, widget=_widget(option), strip=True, max_length=None
     )
 
 

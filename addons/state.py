@@ -93,17 +93,19 @@ def read(config: Json) -> State:
     found = (config.get("metadata") or {}).get("annotations") or {}
     rollout, last = _json(found, ROLLOUT), _json(found, LAST)
     in_force = _json(found, IN_FORCE)
+    if rollout is not None:
+        try:
+            started = clock.parse(rollout["started"])
+        except (KeyError, TypeError, ValueError):
+            started = 0.0
+        rollout = {**rollout, "started": started, "values": _values(rollout.get("values"))}
     return State(
         found.get(STATE, ""),
         found.get(ERROR, ""),
         found.get(REFUSED, ""),
         found.get(HEALTH, ""),
         _values(in_force),
-        _made(
-            Rollout,
-            rollout
-            and {**rollout, "started": _epoch(rollout.get("started")), "values": _values(rollout.get("values"))},
-        ),
+        _made(Rollout, rollout),
         _made(Last, last and {**last, "in_force": last.get("inForce"), "inForce": None}),
         found.get(OBSERVED, ""),
         found.get(VERSION, ""),
@@ -160,13 +162,6 @@ def _text(value: Any) -> str | None:
 
 def _values(found: Any) -> Values | None:
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else None
-
-
-def _epoch(text: Any) -> float:
-    try:
-        return clock.parse(text)
-    except (TypeError, ValueError):
-        return 0.0
 
 
 def _made(kind: type[Any], found: Json | None) -> Any:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from addons import health
+from addons import health, status
 from addons.catalogue import NAMESPACE, catalogue
 from dashboard import api
 from dashboard.services import Monitoring, Silent
@@ -75,16 +75,22 @@ class Sampler:
                     log.warning("no figures of the addons' pods: %s", error)
                 self.problem = str(error)
             try:
-                self.take_recorded(_recorded())
+                # Monitoring reads of a source only where the Service is; the dashboard's own live on its event loop.
+                place = cast("Source", SimpleNamespace(cache=status.cache(), local=True, name="local"))
+                self.take_recorded(asyncio.run(Monitoring(place).ask(RECORDED)))
             except (Silent, ValueError, KeyError, TypeError) as error:
                 log.debug("no history of the addons' pods: %s", error)
             time.sleep(EVERY)
 
     def take(self, items: list[dict[str, Any]]) -> None:
         """Take over one answer of metrics.k8s.io."""
-        from addons import status
-
-        self.pods = {item["metadata"]["name"]: _sum(item) for item in items}
+        self.pods = {
+            item["metadata"]["name"]: Usage(
+                sum(_value(one["usage"]["cpu"]) * 1000 for one in item["containers"]),
+                sum(_value(one["usage"]["memory"]) for one in item["containers"]),
+            )
+            for item in items
+        }
         seen, now = status.cache(), time.time()
         for name in catalogue():
             found = [
@@ -98,8 +104,6 @@ class Sampler:
 
     def take_recorded(self, answer: dict[str, Any]) -> None:
         """Take over one answer of monitoring: it knows more of the past than this thread."""
-        from addons import status
-
         seen, figures = status.cache(), answer["figures"]
         for name in catalogue():
             of = {f"{w.kind}/{w.name}" for w in health.of(name, seen).workloads}
@@ -113,25 +117,11 @@ class Sampler:
                 self.history[name] = deque(points, maxlen=POINTS)
 
 
-def _recorded() -> dict[str, Any]:
-    """The answer of the monitoring addon. Raises Silent, ValueError."""
-    from addons import status
-
-    # It reads of a source only where the Service is; the dashboard's own sources live on its event loop.
-    place = cast("Source", SimpleNamespace(cache=status.cache(), local=True, name="local"))
-    return asyncio.run(Monitoring(place).ask(RECORDED))
-
-
 def _added(series: list[dict[str, Any]], workloads: set[str], length: int) -> list[float | None]:
     """The sum of the series of some workloads, None where there is no figure."""
     mine = [one["values"] for one in series if one["labels"].get("workload") in workloads]
     columns = ([values[i] for values in mine if values[i] is not None] for i in range(length))
     return [sum(column) if column else None for column in columns]
-
-
-def _sum(item: dict[str, Any]) -> Usage:
-    parts = [part["usage"] for part in item["containers"]]
-    return Usage(sum(_value(part["cpu"]) * 1000 for part in parts), sum(_value(part["memory"]) for part in parts))
 
 
 def _value(text: str) -> float:

@@ -56,9 +56,22 @@ class JobStrategy(ObjectStrategy):
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         spec, before = obj["spec"], old["spec"]
-        errors = _check_completions(spec, before)
+        errors: list[FieldError] = []
+        # Completions are fixed, except that an indexed job may be scaled together with its parallelism.
+        completions = spec.get("completions")
+        scaled = spec.get("completionMode") == "Indexed" and completions == spec.get("parallelism")
+        if not scaled or completions is None or before.get("completions") is None:
+            errors += check_unchanged("spec.completions", completions, before.get("completions"))
         errors += check_unchanged("spec.selector", spec.get("selector"), before.get("selector"))
-        errors += _check_template_change(obj, old)
+        # Directives for the scheduler may still change while the job is suspended and no pod has run.
+        template, template_before, status = spec["template"], before["template"], old.get("status") or {}
+        if before.get("suspend") and (
+            status.get("startTime") is None or (is_true(status, "Suspended") and not status.get("active"))
+        ):
+            pod, pod_before = template.get("spec") or {}, template_before.get("spec") or {}
+            errors += check_unchanged("spec.template.spec", _unscheduled(pod), _unscheduled(pod_before))
+        else:
+            errors += check_unchanged("spec.template", template, template_before)
         for name in FIXED:
             errors += check_unchanged(f"spec.{name}", spec.get(name), before.get(name))
         return errors
@@ -147,36 +160,6 @@ def _check_index_names(obj: Json) -> list[FieldError]:
     )
 
 
-def _check_completions(spec: Json, before: Json) -> list[FieldError]:
-    """Completions are fixed, except that an indexed job may be scaled together with its parallelism."""
-    new, old = spec.get("completions"), before.get("completions")
-    if new == old or (
-        spec.get("completionMode") == "Indexed"
-        and new is not None
-        and new == spec.get("parallelism")
-        and old is not None
-    ):
-        return []
-    return check_unchanged("spec.completions", new, old)
-
-
-def _check_template_change(obj: Json, old: Json) -> list[FieldError]:
-    new, before = obj["spec"]["template"], old["spec"]["template"]
-    if not _may_reschedule(old):
-        return check_unchanged("spec.template", new, before)
-    return check_unchanged(
-        "spec.template.spec", _unscheduled(new.get("spec") or {}), _unscheduled(before.get("spec") or {})
-    )
-
-
-def _may_reschedule(old: Json) -> bool:
-    """Whether directives for the scheduler may still change: suspended, and no pod has run."""
-    status = old.get("status") or {}
-    if not old["spec"].get("suspend"):
-        return False
-    return status.get("startTime") is None or (is_true(status, "Suspended") and not status.get("active"))
-
-
 def _unscheduled(pod: Json) -> Json:
     rest = {name: value for name, value in pod.items() if name not in SCHEDULING}
     affinity = {name: value for name, value in (pod.get("affinity") or {}).items() if name != "nodeAffinity"}
@@ -186,11 +169,14 @@ def _unscheduled(pod: Json) -> Json:
 
 def cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    wanted, parallelism = spec.get("completions"), spec.get("parallelism") or 0
+    of = wanted if wanted is not None else f"1 of {parallelism}" if parallelism > 1 else 1
+    start, end = status.get("startTime"), status.get("completionTime")
     return [
         obj["metadata"]["name"],
         _state(obj),
-        _completions(spec, status),
-        _duration(status, now),
+        f"{status.get('succeeded') or 0}/{of}",
+        c.since(start, clock.parse(end) if end else now) if start else "",
         c.age(obj, now),
         *c.containers(spec.get("template")),
         c.selector(spec.get("selector")),
@@ -210,25 +196,6 @@ def _state(obj: Json) -> str:
     return "Running"
 
 
-def _completions(spec: Json, status: Json) -> str:
-    succeeded = status.get("succeeded") or 0
-    if spec.get("completions") is not None:
-        return f"{succeeded}/{spec['completions']}"
-    parallelism = spec.get("parallelism") or 0
-    return f"{succeeded}/1 of {parallelism}" if parallelism > 1 else f"{succeeded}/1"
-
-
-def _duration(status: Json, now: float) -> str:
-    if not status.get("startTime"):
-        return ""
-    end = status.get("completionTime")
-    return c.since(status["startTime"], clock.parse(end) if end else now)
-
-
-def _successful(obj: Json) -> str:
-    return str((obj.get("status") or {}).get("succeeded") or 0)
-
-
 KIND = Kind(
     "batch",
     "v1",
@@ -239,7 +206,7 @@ KIND = Kind(
     definition="io.k8s.api.batch.v1.Job",
     strategy=JobStrategy(),
     cells=cells,
-    fields={"status.successful": _successful},
+    fields={"status.successful": lambda obj: str((obj.get("status") or {}).get("succeeded") or 0)},
     columns=(
         c.NAME,
         c.column("Status", description="Status of the job."),

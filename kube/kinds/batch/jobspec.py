@@ -30,7 +30,9 @@ def check_job_spec(spec: Json, path: str) -> list[FieldError]:
         errors += _check_failure_policy(policy, spec, f"{path}.podFailurePolicy")
     if (policy := spec.get("successPolicy")) is not None:
         errors += _check_success_policy(policy, spec, f"{path}.successPolicy")
-    errors += _check_replacement(spec, path)
+    if (replacement := spec.get("podReplacementPolicy")) is not None:
+        choices = ("Failed",) if spec.get("podFailurePolicy") is not None else ("Failed", "TerminatingOrFailed")
+        errors += check_choice(f"{path}.podReplacementPolicy", replacement, choices)
     errors += validate_pod_template(spec.get("template") or {}, f"{path}.template")
     return errors + _check_restart(spec, path)
 
@@ -55,16 +57,12 @@ def _check_mode(spec: Json, path: str) -> list[FieldError]:
     if mode is None:
         return []
     errors = check_choice(f"{path}.completionMode", mode, MODES)
-    if mode == "Indexed":
-        return errors + _check_indexed(spec, path)
-    for name in ("backoffLimitPerIndex", "maxFailedIndexes"):
-        if spec.get(name) is not None:
-            errors.append(invalid(f"{path}.{name}", spec[name], "requires indexed completion mode"))
-    return errors
-
-
-def _check_indexed(spec: Json, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
+    if mode != "Indexed":
+        return errors + [
+            invalid(f"{path}.{name}", spec[name], "requires indexed completion mode")
+            for name in ("backoffLimitPerIndex", "maxFailedIndexes")
+            if spec.get(name) is not None
+        ]
     completions, parallelism, failed = (spec.get(n) for n in ("completions", "parallelism", "maxFailedIndexes"))
     if completions is None:
         errors.append(required(f"{path}.completions", "when completion mode is Indexed"))
@@ -90,29 +88,29 @@ def _check_failure_policy(policy: Json, spec: Json, path: str) -> list[FieldErro
     pod = (spec.get("template") or {}).get("spec") or {}
     names = {c.get("name") for n in ("containers", "initContainers") for c in pod.get(n) or ()}
     per_index = spec.get("backoffLimitPerIndex") is not None
-    return [
-        error
-        for i, rule in enumerate(rules)
-        for error in _check_failure_rule(rule, names, per_index, f"{path}.rules[{i}]")
-    ]
-
-
-def _check_failure_rule(rule: Json, names: set[str | None], per_index: bool, path: str) -> list[FieldError]:
-    action, codes, conditions = rule.get("action"), rule.get("onExitCodes"), rule.get("onPodConditions")
-    if not action:
-        errors = [required(f"{path}.action", 'valid values: "FailJob", "FailIndex", "Count" and "Ignore"')]
-    elif action == "FailIndex" and not per_index:
-        errors = [invalid(f"{path}.action", action, "requires the backoffLimitPerIndex to be set")]
-    else:
-        errors = check_choice(f"{path}.action", action, ACTIONS)
-    if codes is not None:
-        errors += _check_exit_codes(codes, names, f"{path}.onExitCodes")
-    if conditions:
-        errors += _check_patterns(conditions, f"{path}.onPodConditions")
-    if codes is not None and conditions:
-        errors.append(omitted(path, "specifying both OnExitCodes and OnPodConditions is not supported"))
-    if codes is None and not conditions:
-        errors.append(omitted(path, "specifying one of OnExitCodes and OnPodConditions is required"))
+    errors: list[FieldError] = []
+    for i, rule in enumerate(rules):
+        at, action = f"{path}.rules[{i}]", rule.get("action")
+        if not action:
+            errors.append(required(f"{at}.action", 'valid values: "FailJob", "FailIndex", "Count" and "Ignore"'))
+        elif action == "FailIndex" and not per_index:
+            errors.append(invalid(f"{at}.action", action, "requires the backoffLimitPerIndex to be set"))
+        else:
+            errors += check_choice(f"{at}.action", action, ACTIONS)
+        codes, patterns = rule.get("onExitCodes"), rule.get("onPodConditions") or []
+        if codes is not None:
+            errors += _check_exit_codes(codes, names, f"{at}.onExitCodes")
+        if len(patterns) > MAX_PATTERNS:
+            errors.append(too_many(f"{at}.onPodConditions", len(patterns), MAX_PATTERNS))
+        else:
+            for j, pattern in enumerate(patterns):
+                place = f"{at}.onPodConditions[{j}]"
+                errors += check(f"{place}.type", pattern.get("type") or "", qualified_name)
+                errors += check_choice(f"{place}.status", pattern.get("status"), ("False", "True", "Unknown"))
+        if codes is not None and patterns:
+            errors.append(omitted(at, "specifying both OnExitCodes and OnPodConditions is not supported"))
+        if codes is None and not patterns:
+            errors.append(omitted(at, "specifying one of OnExitCodes and OnPodConditions is required"))
     return errors
 
 
@@ -148,16 +146,6 @@ def _check_exit_codes(codes: Json, names: set[str | None], path: str) -> list[Fi
     return errors
 
 
-def _check_patterns(patterns: list[Json], path: str) -> list[FieldError]:
-    if len(patterns) > MAX_PATTERNS:
-        return [too_many(path, len(patterns), MAX_PATTERNS)]
-    errors: list[FieldError] = []
-    for i, pattern in enumerate(patterns):
-        errors += check(f"{path}[{i}].type", pattern.get("type") or "", qualified_name)
-        errors += check_choice(f"{path}[{i}].status", pattern.get("status"), ("False", "True", "Unknown"))
-    return errors
-
-
 def _check_success_policy(policy: Json, spec: Json, path: str) -> list[FieldError]:
     if spec.get("completionMode") != "Indexed":
         return [invalid(path, policy, "requires indexed completion mode")]
@@ -183,14 +171,6 @@ def _check_success_policy(policy: Json, spec: Json, path: str) -> list[FieldErro
                 )
             )
     return errors
-
-
-def _check_replacement(spec: Json, path: str) -> list[FieldError]:
-    policy = spec.get("podReplacementPolicy")
-    if policy is None:
-        return []
-    choices = ("Failed",) if spec.get("podFailurePolicy") is not None else ("Failed", "TerminatingOrFailed")
-    return check_choice(f"{path}.podReplacementPolicy", policy, choices)
 
 
 def _check_restart(spec: Json, path: str) -> list[FieldError]:

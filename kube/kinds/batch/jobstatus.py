@@ -31,13 +31,10 @@ def check_job_status(job: Json, old: Json) -> list[FieldError]:
     errors += _check_completion_time(status)
     if is_finished(status) and not is_finished(before):
         errors += _check_finish(status)
-    if (status.get("ready") or 0) > max(0, status.get("active") or 0) and _changed(status, before, "ready", "active"):
+    changed = any(status.get(name) != before.get(name) for name in ("ready", "active"))
+    if changed and (status.get("ready") or 0) > max(0, status.get("active") or 0):
         errors.append(invalid("status.ready", status["ready"], "cannot set more ready pods than active"))
     return errors + _check_transition(job, status, before)
-
-
-def _changed(status: Json, before: Json, *names: str) -> bool:
-    return any(status.get(name) != before.get(name) for name in names)
 
 
 def _check_uncounted(status: Json) -> list[FieldError]:

@@ -37,8 +37,25 @@ class NodeStrategy(ClusterScoped):
         """A node registers with its status."""
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        spec = obj["spec"]
-        return _check_taints(spec.get("taints") or []) + _check_ranges(spec.get("podCIDRs") or [])
+        errors: list[FieldError] = []
+        seen: set[tuple[str, str]] = set()
+        for i, taint in enumerate(obj["spec"].get("taints") or ()):
+            # Kubernetes reports taints below `metadata`, although they stand in the spec.
+            path, key, effect = f"metadata.taints[{i}]", taint.get("key", ""), taint.get("effect", "")
+            value = taint.get("value", "")
+            errors += check(f"{path}.key", key, qualified_name)
+            errors += check(f"{path}.value", value, label_value)
+            errors += check_choice(f"{path}.effect", effect, TAINT_EFFECTS) if effect else [required(f"{path}.effect")]
+            if (key, effect) in seen:
+                shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": taint.get("timeAdded")}
+                errors.append(duplicate(path, shown))
+            seen.add((key, effect))
+        ranges = obj["spec"].get("podCIDRs") or []
+        wrong = [error for i, text in enumerate(ranges) for error in check(f"spec.podCIDRs[{i}]", text, cidr)]
+        families = [":" in text for text in ranges]
+        if not wrong and len(families) > len(set(families)):
+            wrong = [invalid("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family")]
+        return errors + wrong
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         new, before = obj["spec"], old.get("spec") or {}
@@ -64,36 +81,6 @@ class NodeStrategy(ClusterScoped):
         return errors
 
 
-def _check_taints(taints: list[Json]) -> list[FieldError]:
-    """Kubernetes reports taints below `metadata`, although they stand in the spec."""
-    errors: list[FieldError] = []
-    seen: set[tuple[str, str]] = set()
-    for i, taint in enumerate(taints):
-        path, key, effect = f"metadata.taints[{i}]", taint.get("key", ""), taint.get("effect", "")
-        errors += check(f"{path}.key", key, qualified_name)
-        errors += check(f"{path}.value", taint.get("value", ""), label_value)
-        errors += check_choice(f"{path}.effect", effect, TAINT_EFFECTS) if effect else [required(f"{path}.effect")]
-        if (key, effect) in seen:
-            shown = {"Key": key, "Value": taint.get("value", ""), "Effect": effect, "TimeAdded": taint.get("timeAdded")}
-            errors.append(duplicate(path, shown))
-        seen.add((key, effect))
-    return errors
-
-
-def _check_ranges(ranges: list[str]) -> list[FieldError]:
-    errors = [error for i, value in enumerate(ranges) for error in check(f"spec.podCIDRs[{i}]", value, cidr)]
-    families = [":" in value for value in ranges]
-    if not errors and len(families) > len(set(families)):
-        errors.append(invalid("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family"))
-    return errors
-
-
-def _state(obj: Json) -> str:
-    ready = conditions.find(obj.get("status"), "Ready")
-    word = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
-    return f"{word},SchedulingDisabled" if (obj.get("spec") or {}).get("unschedulable") else word
-
-
 def roles(obj: Json) -> list[str]:
     """The roles that a node's labels give it, sorted."""
     found = set()
@@ -115,27 +102,23 @@ def _address(obj: Json, kind: str) -> str:
 
 def _cells(obj: Json, now: float) -> list[Any]:
     info = (obj.get("status") or {}).get("nodeInfo") or {}
+    ready = conditions.find(obj.get("status"), "Ready")
+    state = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
+    if (obj.get("spec") or {}).get("unschedulable"):
+        state += ",SchedulingDisabled"
+    kernel, machine = info.get("kernelVersion"), info.get("architecture")
     return [
         obj["metadata"]["name"],
-        _state(obj),
+        state,
         ",".join(roles(obj)) or c.NONE,
         c.age(obj, now),
         info.get("kubeletVersion", ""),
         _address(obj, "InternalIP"),
         _address(obj, "ExternalIP"),
         info.get("osImage") or c.UNKNOWN,
-        _kernel(info),
+        f"{kernel} ({machine})" if kernel and machine else kernel or c.UNKNOWN,
         info.get("containerRuntimeVersion") or c.UNKNOWN,
     ]
-
-
-def _kernel(info: dict[str, str]) -> str:
-    version, machine = info.get("kernelVersion"), info.get("architecture")
-    return f"{version} ({machine})" if version and machine else version or c.UNKNOWN
-
-
-def _unschedulable(obj: Json) -> str:
-    return "true" if (obj.get("spec") or {}).get("unschedulable") else "false"
 
 
 KINDS = (
@@ -150,7 +133,7 @@ KINDS = (
         definition="io.k8s.api.core.v1.Node",
         strategy=NodeStrategy(),
         cells=_cells,
-        fields={"spec.unschedulable": _unschedulable},
+        fields={"spec.unschedulable": lambda obj: "true" if (obj.get("spec") or {}).get("unschedulable") else "false"},
         columns=(
             c.NAME,
             c.column("Status", description="Ready or not, and whether pods are scheduled to it."),

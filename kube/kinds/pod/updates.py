@@ -27,8 +27,21 @@ def check_spec_change(new: Json, old: Json) -> list[FieldError]:
             return [forbidden(f"spec.{name}", "pod updates may not add or remove containers")]
     if new == old:
         return []
-    errors = _check_deadline(new, old) + _check_tolerations(new, old)
-    errors += _check_gates(new.get("schedulingGates") or [], old.get("schedulingGates") or [])
+    errors = _check_deadline(new, old)
+    kept = [{**toleration, "tolerationSeconds": None} for toleration in new.get("tolerations") or ()]
+    if any({**toleration, "tolerationSeconds": None} not in kept for toleration in old.get("tolerations") or ()):
+        errors.append(
+            forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
+        )
+    gates = {gate.get("name") for gate in old.get("schedulingGates") or ()}
+    errors += [
+        forbidden(
+            f"spec.schedulingGates[{i}].name",
+            f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'",
+        )
+        for i, gate in enumerate(new.get("schedulingGates") or ())
+        if gate.get("name") not in gates
+    ]
     rest = _with_old(new, old)
     if old.get("schedulingGates"):
         errors += _check_gated(new, old)
@@ -73,26 +86,8 @@ def _check_deadline(new: Json, old: Json) -> list[FieldError]:
     return errors
 
 
-def _check_tolerations(new: Json, old: Json) -> list[FieldError]:
-    kept = [{**t, "tolerationSeconds": None} for t in new.get("tolerations") or ()]
-    if all({**t, "tolerationSeconds": None} in kept for t in old.get("tolerations") or ()):
-        return []
-    return [forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")]
-
-
-def _check_gates(new: list[Json], old: list[Json]) -> list[FieldError]:
-    before = {gate.get("name") for gate in old}
-    return [
-        forbidden(
-            f"spec.schedulingGates[{i}].name",
-            f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'",
-        )
-        for i, gate in enumerate(new)
-        if gate.get("name") not in before
-    ]
-
-
 def _check_gated(new: Json, old: Json) -> list[FieldError]:
+    """Where a gated pod may run: the choice may become narrower, never wider."""
     selector, before = new.get("nodeSelector") or {}, old.get("nodeSelector") or {}
     errors: list[FieldError] = []
     if any(selector.get(key) != value for key, value in before.items()):
@@ -107,28 +102,24 @@ def _check_gated(new: Json, old: Json) -> list[FieldError]:
     required, was = _required_terms(new), _required_terms(old)
     if was is not None and required is None:
         return [*errors, invalid(f"{path}.{_REQUIRED}", None, "no updates to nil required node affinity are allowed")]
-    if was and required != was:
-        errors += _check_terms(required or [], was, f"{path}.{_REQUIRED}.nodeSelectorTerms")
+    if not was or required is None or required == was:
+        return errors
+    path = f"{path}.{_REQUIRED}.nodeSelectorTerms"
+    if len(required) != len(was):
+        text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        return [*errors, invalid(path, required, text)]
+    for i, (term, before_term) in enumerate(zip(required, was, strict=True)):
+        empty = not before_term.get("matchExpressions") and not before_term.get("matchFields")
+        for name in ("matchExpressions", "matchFields"):
+            earlier, now = before_term.get(name) or [], term.get(name) or []
+            if now[: len(earlier)] != earlier or (empty and now):
+                errors.append(invalid(f"{path}[{i}]", term, "only additions are allowed (no mutations or deletions)"))
     return errors
 
 
 def _required_terms(spec: Json) -> list[Json] | None:
     selector = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(_REQUIRED)
     return selector.get("nodeSelectorTerms") or [] if selector else None
-
-
-def _check_terms(new: list[Json], old: list[Json], path: str) -> list[FieldError]:
-    if len(new) != len(old):
-        return [invalid(path, new, "no additions/deletions to non-empty NodeSelectorTerms list are allowed")]
-    errors: list[FieldError] = []
-    for i, (term, before) in enumerate(zip(new, old, strict=True)):
-        for name in ("matchExpressions", "matchFields"):
-            was, now = before.get(name) or [], term.get(name) or []
-            if now[: len(was)] != was or (
-                not was and not before.get("matchExpressions") and not before.get("matchFields") and now
-            ):
-                errors.append(invalid(f"{path}[{i}]", term, "only additions are allowed (no mutations or deletions)"))
-    return errors
 
 
 def _narrowed(new: Json, old: Json, name: str) -> Any:
@@ -210,18 +201,13 @@ def resized(old: Json, new: Json) -> Json:
     for name in ("containers", "initContainers"):
         if old.get(name):
             wanted = {item.get("name"): item for item in new.get(name) or ()}
-            spec[name] = [_resized(item, wanted.get(item.get("name"))) for item in old[name]]
+            spec[name] = [dict(item) for item in old[name]]
+            for item in spec[name]:
+                if (found := wanted.get(item.get("name"))) is not None:
+                    for field in ("resources", "resizePolicy"):
+                        _put(item, field, found.get(field))
     _put(spec, "resources", new.get("resources"))
     return spec
-
-
-def _resized(container: Json, wanted: Json | None) -> Json:
-    if wanted is None:
-        return container
-    result = dict(container)
-    for name in ("resources", "resizePolicy"):
-        _put(result, name, wanted.get(name))
-    return result
 
 
 def check_resize(spec: Json, old: Json) -> list[FieldError]:

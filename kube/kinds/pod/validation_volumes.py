@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
 from kube.kinds.pod.validation_env import check_field_ref, check_resource_ref
@@ -51,6 +51,11 @@ _ORDER = (
     "image",
 )
 _REQUIRED = {
+    "secret": ("secretName",),
+    "configMap": ("name",),
+    "hostPath": ("path",),
+    "nfs": ("server", "path"),
+    "iscsi": ("targetPortal", "iqn"),
     "gitRepo": ("repository",),
     "gcePersistentDisk": ("pdName",),
     "awsElasticBlockStore": ("volumeID",),
@@ -136,14 +141,8 @@ def _check_items(source: Json, path: str) -> list[FieldError]:
     return errors
 
 
-def _secret(source: Json, path: str) -> list[FieldError]:
-    errors = [] if source.get("secretName") else [required(f"{path}.secretName")]
-    return errors + check_mode(source.get("defaultMode"), f"{path}.defaultMode") + _check_items(source, path)
-
-
-def _config_map(source: Json, path: str) -> list[FieldError]:
-    errors = [] if source.get("name") else [required(f"{path}.name")]
-    return errors + check_mode(source.get("defaultMode"), f"{path}.defaultMode") + _check_items(source, path)
+def _files(source: Json, path: str) -> list[FieldError]:
+    return check_mode(source.get("defaultMode"), f"{path}.defaultMode") + _check_items(source, path)
 
 
 def _downward_item(item: Json, path: str) -> list[FieldError]:
@@ -179,19 +178,14 @@ def _projected(source: Json, path: str) -> list[FieldError]:
         errors += [forbidden(f"{at}.{name}", "may not specify more than 1 volume type") for name in given[1:]]
         for name in given[:1]:
             errors += _PARTS[name](part[name], f"{at}.{name}")
-            for target in _targets(name, part[name]):
+            # The files that the part makes: its own, or one an item.
+            targets = [part[name]["path"]] if "path" in part[name] else []
+            targets += [item["path"] for item in part[name].get("items") or () if item.get("path")]
+            for target in targets:
                 if target in seen:
                     errors.append(invalid(path, part[name].get("name", target), "conflicting duplicate paths"))
                 seen.add(target)
     return errors
-
-
-def _targets(name: str, part: Json) -> Iterator[str]:
-    if "path" in part:
-        yield part["path"]
-    for item in part.get("items") or ():
-        if item.get("path"):
-            yield item["path"]
 
 
 def _projected_named(part: Json, path: str) -> list[FieldError]:
@@ -227,8 +221,7 @@ def _projected_bundle(part: Json, path: str) -> list[FieldError]:
 
 
 def _host_path(source: Json, path: str) -> list[FieldError]:
-    target = source.get("path")
-    errors = check_no_parent(f"{path}.path", target) if target else [required(f"{path}.path")]
+    errors = check_no_parent(f"{path}.path", source.get("path", ""))
     return errors + check_choice(f"{path}.type", source.get("type") or "", HOST_PATH_TYPES)
 
 
@@ -239,14 +232,12 @@ def _empty_dir(source: Json, path: str) -> list[FieldError]:
 
 
 def _nfs(source: Json, path: str) -> list[FieldError]:
-    errors = [required(f"{path}.{name}") for name in ("server", "path") if not source.get(name)]
-    if not source.get("path", "").startswith("/"):
-        errors.append(invalid(f"{path}.path", source.get("path", ""), "must be an absolute path"))
-    return errors
+    target = source.get("path", "")
+    return [] if target.startswith("/") else [invalid(f"{path}.path", target, "must be an absolute path")]
 
 
 def _iscsi(source: Json, path: str) -> list[FieldError]:
-    errors = [required(f"{path}.{name}") for name in ("targetPortal", "iqn") if not source.get(name)]
+    errors: list[FieldError] = []
     iqn, lun = source.get("iqn", ""), source.get("lun", 0)
     if iqn and not iqn.startswith(("iqn.", "eui.", "naa.")):
         errors.append(invalid(f"{path}.iqn", iqn, "must be valid format starting with iqn, eui, or naa"))
@@ -271,8 +262,8 @@ def _csi(source: Json, path: str) -> list[FieldError]:
 
 
 _RULES: dict[str, Callable[[Json, str], list[FieldError]]] = {
-    "secret": _secret,
-    "configMap": _config_map,
+    "secret": _files,
+    "configMap": _files,
     "downwardAPI": _downward,
     "projected": _projected,
     "csi": _csi,

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.timeout(900)  # mypy reads everything anew on a fresh clone, on whatever the machine does beside it
 @pytest.mark.parametrize(
     "tool",
     [
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 )
 def test_the_linters_are_silent(tool: list[str]) -> None:
     path = Path(sys.executable).parent / tool[0]
-    done = subprocess.run([str(path), *tool[1:]], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run([str(path), *tool[1:]], cwd=ROOT, capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -32,7 +32,7 @@ def test_a_client_certificate_names_user_and_groups(server: Server) -> None:
     context = ssl.create_default_context(cafile=server.ca)
     pki = Path(server.ca).parent
     context.load_cert_chain(pki / "apiserver-kubelet-client.crt", pki / "apiserver-kubelet-client.key")
-    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=10)
+    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=60)
     connection.request(
         "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", b"{}", {"Content-Type": "application/json"}
     )

@@ -33,7 +33,7 @@ class Noting:
         """Nothing is held."""
 
     async def until(self, check: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not check():
                 await asyncio.sleep(0.01)
 

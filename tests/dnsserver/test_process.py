@@ -26,12 +26,14 @@ from tests.dnsserver.conftest import piece, pod, rcode, rows, service
 from tests.ports import free_port
 
 SVC = "default.svc.cluster.local"
+# The program as it is, but that it takes an hour to leave after SIGTERM: a test can look at it as slowly as it likes.
+LINGERING = "import asyncio, dnsserver.__main__ as m; m.LEAVE = 3600; asyncio.run(m.main(m.parse()))"
 
 
 class Program:
     """The running server; `ask` blocks, so call it in a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *start: str) -> None:
         self.api_port, self.port, self.http = free_port(), free_port(), free_port()
         self.config = folder / "config"
         self.config.mkdir()
@@ -49,8 +51,7 @@ class Program:
         self.process = subprocess.Popen(
             [
                 sys.executable,
-                "-m",
-                "dnsserver",
+                *(start or ("-m", "dnsserver")),
                 "--address",
                 "127.0.0.1",
                 "--port",
@@ -104,8 +105,8 @@ def until(check: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    made = Program(tmp_path)
+def program(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Program]:
+    made = Program(tmp_path, *getattr(request, "param", ()))
     yield made
     if made.process.poll() is None:
         made.process.kill()
@@ -159,9 +160,19 @@ def test_life_of_the_server(program: Program) -> None:
     assert program.metric("coredns_kubernetes_rest_client_request_duration_seconds_count", verb="GET") >= 3
 
     program.process.send_signal(signal.SIGTERM)
-    until(lambda: program.page("/ready")[0] == 503)
-    assert rows(program.ask(f"db.{SVC}")) == ["10.244.0.6"], "it still answers while the service turns away from it"
     assert program.process.wait(60) == 0
+
+
+@pytest.mark.parametrize("program", [("-c", LINGERING)], indirect=True)
+def test_it_answers_while_the_service_turns_away_from_it(program: Program) -> None:
+    async def test(api: FakeApi) -> None:
+        thread = asyncio.to_thread
+        await thread(until, lambda: program.page("/ready")[0] == 200)
+        program.process.send_signal(signal.SIGTERM)
+        await thread(until, lambda: program.page("/ready")[0] == 503)
+        assert rows(await thread(program.ask, f"db.{SVC}")) == ["10.244.0.5"]
+
+    with_api(program, test)
 
 
 def test_a_changed_configuration_is_taken_without_a_restart(program: Program) -> None:

@@ -94,7 +94,12 @@ class AddonAdminSite(AdminSite):
         self._may_change(request)
         posted = {key: str(value) for key, value in request.POST.items()}
         if reset := posted.get("reset"):
-            return self._page(request, found, _reset(found, posted, reset), posted.get("seen", ""))
+            # The form as it was sent, with one option, or all, back at its default; nothing is saved yet.
+            defaults = found.addon.defaults
+            back = defaults if reset == "*" else {reset: defaults[reset]} if reset in defaults else {}
+            sent = {key: value for key, value in posted.items() if key in defaults}
+            form = ConfigForm(found.addon, {**found.values, **sent, **back})
+            return self._page(request, found, form, posted.get("seen", ""))
         form = ConfigForm(found.addon, found.values, posted)
         if not form.is_valid():
             return self._page(request, found, form, posted.get("seen", ""))
@@ -186,13 +191,6 @@ def _addon(name: str) -> Addon:
     if name not in catalogue():
         raise Http404(f"there is no addon {name}")
     return catalogue()[name]
-
-
-def _reset(found: AddonStatus, posted: dict[str, str], name: str) -> ConfigForm:
-    """The form as it was sent, with one option, or all, back at its default; nothing is saved yet."""
-    defaults = found.addon.defaults
-    back = defaults if name == "*" else {name: defaults[name]} if name in defaults else {}
-    return ConfigForm(found.addon, {**found.values, **{k: v for k, v in posted.items() if k in defaults}, **back})
 
 
 def _moving(found: AddonStatus) -> Context:

@@ -86,19 +86,16 @@ class Addon:
         for document in self.documents:
             try:
                 for obj in templating.objects(document, facts, structured):
-                    yield self._labelled(obj)
+                    labels = obj.setdefault("metadata", {}).setdefault("labels", {})
+                    labels[ADDON_LABEL] = self.name
+                    if labels.setdefault(MODE_LABEL, RECONCILE) not in (RECONCILE, ENSURE_EXISTS):
+                        raise AddonError(
+                            f"addon {self.name}: {obj.get('kind')} {obj['metadata'].get('name')}: label {MODE_LABEL} "
+                            f"is {labels[MODE_LABEL]!r}; it may be {RECONCILE} or {ENSURE_EXISTS}"
+                        )
+                    yield obj
             except templating.TemplateError as error:
                 raise AddonError(f"addon {self.name}: {error}") from error
-
-    def _labelled(self, obj: dict[str, Any]) -> dict[str, Any]:
-        labels = obj.setdefault("metadata", {}).setdefault("labels", {})
-        labels[ADDON_LABEL] = self.name
-        if labels.setdefault(MODE_LABEL, RECONCILE) not in (RECONCILE, ENSURE_EXISTS):
-            raise AddonError(
-                f"addon {self.name}: {obj.get('kind')} {obj['metadata'].get('name')}: label {MODE_LABEL} "
-                f"is {labels[MODE_LABEL]!r}; it may be {RECONCILE} or {ENSURE_EXISTS}"
-            )
-        return obj
 
 
 def installation_facts() -> dict[str, str]:

@@ -111,7 +111,9 @@ def pod_trouble(pod: Json) -> str:
         waiting = ((one.get("state") or {}).get("waiting") or {}).get("reason") or ""
         ended = last_end(one)
         if ended:
-            return f"pod {name}: container {one['name']} {_how(ended)}{', ' + waiting if waiting else ''}"
+            message = " ".join(str(ended.get("message") or "").split())[:200]
+            how = f"ended with exit code {ended.get('exitCode')}{': ' + message if message else ''}"
+            return f"pod {name}: container {one['name']} {how}{', ' + waiting if waiting else ''}"
         if waiting not in STARTING:
             return f"pod {name}: container {one['name']}: {waiting}"
     scheduled = conditions(pod).get("PodScheduled", {})
@@ -126,11 +128,6 @@ def last_end(status: ContainerStatus) -> Json | None:
         if ended := (state or {}).get("terminated"):
             return dict(ended)
     return None
-
-
-def _how(ended: Json) -> str:
-    message = " ".join(str(ended.get("message") or "").split())[:200]
-    return f"ended with exit code {ended.get('exitCode')}{': ' + message if message else ''}"
 
 
 def _since(condition: Condition) -> float:

@@ -111,14 +111,11 @@ class Ledger:
             )
             self._tell("Warning", "AddonRolledBack", rollout.in_words(verdict.state.last))
         elif verdict.outcome == audit.ROLLED_OUT:
-            self._rolled_out(current, before.in_force, rollout.in_words(verdict.state.last))
-
-    def _rolled_out(self, current: Rollout, before: Mapping[str, str] | None, words: str) -> None:
-        if before is None:  # that an addon came up for the first time is no news for an event
-            self._record(audit.ROLLED_OUT, current, [], "Its first configuration.")
-        else:
-            self._record(audit.ROLLED_OUT, current, audit.differences(before, current.values))
-            self._tell("Normal", "AddonRolledOut", words)
+            if before.in_force is None:  # that an addon came up for the first time is no news for an event
+                self._record(audit.ROLLED_OUT, current, [], "Its first configuration.")
+            else:
+                self._record(audit.ROLLED_OUT, current, audit.differences(before.in_force, current.values))
+                self._tell("Normal", "AddonRolledOut", rollout.in_words(verdict.state.last))
 
     def _record(
         self, action: str, about: Rollout, changes: list[audit.Change], note: str = "", actor: str = MANAGER

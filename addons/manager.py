@@ -13,7 +13,7 @@ admin page and kubectl both write it. A turn of the manager:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from addons import audit, health, rollout
 from addons.catalogue import ADDON_LABEL, ENSURE_EXISTS, MODE_LABEL, NAMESPACE, Addon, catalogue
@@ -22,7 +22,6 @@ from addons.state import Rollout, State
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch
 from kube.errors import ApiError, NotFound
-from kube.registry import Kind
 
 if TYPE_CHECKING:
     from cluster.cache import Cache, Entry
@@ -79,13 +78,18 @@ class AddonManager(Controller):
             if failure:
                 raise failure
             return WATCHFUL if ledger.state.health else RESYNC
+        # Since when this process knows of the rollout: one that was away must see for itself before it gives up.
+        known, met = self._met.get(addon.name, (None, ctx.now()))
+        if known is None or known.revision != ledger.state.rollout.revision:
+            met = ctx.now()
+        self._met[addon.name] = (ledger.state.rollout, met)
         verdict = rollout.judge(
             ledger.state,
             fit,
             failure,
             health.nodes_ready_since(fit, ctx.cache),
             ctx.now(),
-            self._met_at(addon, ledger.state.rollout, ctx.now()),
+            met,
         )
         ledger.conclude(verdict)
         if verdict.outcome == audit.ROLLED_BACK:
@@ -108,14 +112,6 @@ class AddonManager(Controller):
         self._applied[addon.name] = (known.values, ctx.now())
         return None
 
-    def _met_at(self, addon: Addon, current: Rollout, now: float) -> float:
-        """Since when this process knows of a rollout: one that was away must see for itself before it gives up."""
-        known, met = self._met.get(addon.name, (None, now))
-        if known is None or known.revision != current.revision:
-            met = now
-        self._met[addon.name] = (current, met)
-        return met
-
 
 def apply(addon: Addon, values: Mapping[str, str], ctx: Context) -> Iterator[Key]:
     """Bring every object of the addon to its manifest; yields their keys."""
@@ -125,18 +121,13 @@ def apply(addon: Addon, values: Mapping[str, str], ctx: Context) -> Iterator[Key
             raise LookupError(f"addon {addon.name}: no kind {obj.get('kind')} in {obj.get('apiVersion')}")
         namespace = obj["metadata"].setdefault("namespace", NAMESPACE) if kind.namespaced else ""
         key = Key(kind.storage, namespace, obj["metadata"]["name"])
-        _apply_one(kind, key, obj, ctx)
+        if obj["metadata"]["labels"][MODE_LABEL] != ENSURE_EXISTS or ctx.cache.get(key) is None:
+            # Not a strategic merge patch: that takes two ports of one number, UDP and TCP, for the same; and here what a
+            # manifest no longer says goes away.
+            ctx.session.patch(
+                kind, key.namespace, key.name, obj, "application/apply-patch+yaml", field_manager=MANAGER, force=True
+            )
         yield key
-
-
-def _apply_one(kind: Kind, key: Key, obj: dict[str, Any], ctx: Context) -> None:
-    if obj["metadata"]["labels"][MODE_LABEL] == ENSURE_EXISTS and ctx.cache.get(key) is not None:
-        return
-    # Not a strategic merge patch: that takes two ports of one number, UDP and TCP, for the same; and here what a manifest
-    # no longer says goes away.
-    ctx.session.patch(
-        kind, key.namespace, key.name, obj, "application/apply-patch+yaml", field_manager=MANAGER, force=True
-    )
 
 
 def prune(addon: Addon, kept: set[Key], ctx: Context) -> None:

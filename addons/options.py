@@ -245,7 +245,12 @@ TYPES: dict[str, Callable[[Option, str], str]] = {
 def check(options: Sequence[Option], data: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """(value of each option, what is wrong by key). A key that is absent, or wrong, has its default among the values."""
     known = {option.name: option for option in options}
-    problems = {name: _unknown(name, list(known)) for name in data if name not in known}
+    problems = {}
+    for name in data:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else f"the options are {', '.join(known)}."
+            problems[name] = f"{name[:SHOWN]}: there is no such option; {hint} Remove the key."
     values = {}
     for option in options:
         try:
@@ -263,12 +268,6 @@ def check(options: Sequence[Option], data: Mapping[str, str]) -> tuple[dict[str,
     return values, problems
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {close[0]}?" if close else f"the options are {', '.join(known)}."
-    return f"{name[:SHOWN]}: there is no such option; {hint} Remove the key."
-
-
 def read(name: str, entry: Any) -> Option:
     """The option that an addon.yaml describes. Raises OptionError."""
     if not isinstance(entry, dict) or "default" not in entry or not entry.get("help"):
@@ -279,11 +278,14 @@ def read(name: str, entry: Any) -> Option:
     choices = entry.get("choices") or {}
     if not isinstance(choices, dict):
         choices = dict.fromkeys(choices, "")
+    type = entry.get("type") or ("choice" if choices else "string")
+    if type not in TYPES:
+        raise OptionError(f"{name}: type is {type!r}; it may be one of {', '.join(TYPES)}")
     found = Option(
         name,
         text_of(entry["default"]),
         str(entry["help"]).strip(),
-        _type(name, entry, choices),
+        str(type),
         {text_of(value): str(label) for value, label in choices.items()},
         **more,
     )
@@ -292,13 +294,6 @@ def read(name: str, entry: Any) -> Option:
         raise OptionError(f"{name}: there is no key {sorted(unknown)[0]!r} in the description of an option")
     found.check(found.default)
     return found
-
-
-def _type(name: str, entry: dict[str, Any], choices: Mapping[str, str]) -> str:
-    found = entry.get("type") or ("choice" if choices else "string")
-    if found not in TYPES:
-        raise OptionError(f"{name}: type is {found!r}; it may be one of {', '.join(TYPES)}")
-    return str(found)
 
 
 def text_of(value: Any) -> str:

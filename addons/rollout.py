@@ -49,17 +49,12 @@ def refused(known: State, asked: Rollout, problems: Mapping[str, str]) -> State:
 
 def standing(known: State, health: Health, failure: Exception | None) -> State:
     """The state of an addon that is not being changed."""
+    unwell = failure or health.trouble
     return known.but(
-        state=_word(known, health, failure),
+        state=state.OFF if not known.enabled else state.UNHEALTHY if unwell else state.HEALTHY,
         error=_error(known, failure),
         health=health.trouble if known.enabled else "",
     )
-
-
-def _word(known: State, health: Health, failure: Exception | None) -> str:
-    if not known.enabled:
-        return state.OFF
-    return state.UNHEALTHY if failure or health.trouble else state.HEALTHY
 
 
 def _error(known: State, failure: object) -> str:

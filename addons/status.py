@@ -200,7 +200,18 @@ def change(addon: Addon, wanted: Mapping[str, str], user: str, seen: str = "") -
         if not changes:
             return []
         try:
-            saved = _write(session, now, {key: new for key, _, new in changes})
+            patch = {
+                "data": {key: new for key, _, new in changes},
+                "metadata": {"resourceVersion": str(now.revision)},
+            }
+            saved = session.patch(
+                "configmaps",
+                NAMESPACE,
+                addon.config_name,
+                orjson.dumps(patch),
+                "application/merge-patch+json",
+                field_manager="addon-admin",
+            )
         except Conflict:  # the manager's notes, or another admin: look again
             continue
         audit.record(
@@ -214,15 +225,3 @@ def change(addon: Addon, wanted: Mapping[str, str], user: str, seen: str = "") -
         )
         return changes
     raise Changed
-
-
-def _write(session: Session, now: AddonStatus, data: Mapping[str, str | None]) -> Json:
-    patch = {"data": dict(data), "metadata": {"resourceVersion": str(now.revision)}}
-    return session.patch(
-        "configmaps",
-        NAMESPACE,
-        now.addon.config_name,
-        orjson.dumps(patch),
-        "application/merge-patch+json",
-        field_manager="addon-admin",
-    )

@@ -129,6 +129,13 @@ def view(entry: Entry) -> Pod:
     return pod
 
 
+def until_available(pods: Iterable[Pod], min_ready: float, now: float) -> float | None:
+    """Seconds until the next ready pod will have been ready for long enough; None when no pod waits for that."""
+    if not min_ready:
+        return None
+    return min((wait for pod in pods if (wait := pod.available_in(min_ready, now))), default=None)
+
+
 def views(entries: Iterable[Entry]) -> list[Pod]:
     """The typed views of several pods, in order."""
     return [view(entry) for entry in entries]

@@ -57,7 +57,8 @@ class ReplicaSetController(Controller):
             raise error
         if changed and abs(_difference(rs, held)) > 0:
             return 0.0  # more than one burst
-        return _until_available(rs, held, ctx.now())
+        active = (pod for pod in held if pod.active)
+        return pods.until_available(active, rs["spec"].get("minReadySeconds", 0), ctx.now())
 
     def _manage(self, ctx: Context, rs: Json, held: Sequence[Pod]) -> tuple[ApiError | None, bool]:
         """Create or delete pods; returns the error that stopped it and whether anything was tried."""
@@ -126,12 +127,3 @@ def status(rs: Json, held: Sequence[Pod], error: ApiError | None, now: float) ->
         reason = "FailedCreate" if _difference(rs, held) < 0 else "FailedDelete"
         conditions.put(new, "ReplicaFailure", "True", reason, str(error), now)
     return {name: new[name] for name in sorted(new)}
-
-
-def _until_available(rs: Json, held: Sequence[Pod], now: float) -> Result:
-    """When the next ready pod will have been ready long enough."""
-    min_ready = rs["spec"].get("minReadySeconds", 0)
-    if not min_ready:
-        return None
-    waits = [pod.available_in(min_ready, now) for pod in held if pod.active]
-    return min((wait for wait in waits if wait), default=None)

@@ -167,25 +167,22 @@ class HorizontalPodAutoscalerController(Controller):
         if statuses:
             look.status["currentMetrics"] = statuses
         if look.failures and (not found or max(found)[0] < look.current):
-            self._failed(look, len(specs), reason)
+            first = look.failures[0]
+            look.condition("ScalingActive", False, reason, f"the HPA was unable to compute the replica count: {first}")
+            of = "cpu resource metric value: " if reason == "FailedGetResourceMetric" and "cpu" in first else ""
+            self._tell(
+                look.ctx,
+                look.hpa,
+                "FailedComputeMetricsReplicas",
+                f"invalid metrics ({len(look.failures)} invalid out of {len(specs)}), first error is: failed to get "
+                f"{of}{first}",
+            )
             return None
         best = max(found, default=(look.current, ""))
         look.condition(
             "ScalingActive", True, "ValidMetricFound", "the HPA was able to successfully calculate a replica count"
         )
         return best
-
-    def _failed(self, look: _Look, metrics_total: int, reason: str) -> None:
-        first = look.failures[0]
-        look.condition("ScalingActive", False, reason, f"the HPA was unable to compute the replica count: {first}")
-        kind = "cpu resource metric value: " if reason == "FailedGetResourceMetric" and "cpu" in first else ""
-        self._tell(
-            look.ctx,
-            look.hpa,
-            "FailedComputeMetricsReplicas",
-            f"invalid metrics ({len(look.failures)} invalid out of {metrics_total}), first error is: failed to get "
-            f"{kind}{first}",
-        )
 
     def _one(self, look: _Look, metric: Json) -> tuple[int, Json, str]:
         """(replicas, status, description) by one metric. Raises Unavailable."""
@@ -222,7 +219,9 @@ class HorizontalPodAutoscalerController(Controller):
     def _load(look: _Look, resource: str, container: str, asking: bool) -> replicas.Load:
         """`asking`: the target is relative to what the pods request, so each has to."""
         namespace = look.hpa["metadata"]["namespace"]
-        selector = _selector(look)
+        wanted = (look.scale.object().get("spec") or {}).get("selector")
+        plain = look.kind.storage == "replicationcontrollers"
+        selector = selectors.from_map(wanted) if plain else selectors.from_object(wanted)
         use = metrics.pod_usage(look.ctx.cache, namespace, str(selector), resource, container)
         entries = [
             e
@@ -275,12 +274,6 @@ class HorizontalPodAutoscalerController(Controller):
             ctx.session.mutate(STORAGE, meta["namespace"], meta["name"], lambda o: o.update(status=status), "status")
         except NotFound:
             return
-
-
-def _selector(look: _Look) -> selectors.Selector:
-    wanted = (look.scale.object().get("spec") or {}).get("selector")
-    plain = look.kind.storage == "replicationcontrollers"
-    return selectors.from_map(wanted) if plain else selectors.from_object(wanted)
 
 
 def _amount(resource: str, billionths: int) -> int:

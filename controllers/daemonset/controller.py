@@ -105,7 +105,9 @@ class DaemonSetController(Controller):
         revisions.trim(ctx, ds, known, live)
         if error is not None:
             raise error
-        waits = [wait for wait in (_look_again(look), self._retry) if wait is not None]
+        staying = (pod for found in look.pods.values() for pod in found if not pod.terminating)
+        ready = pods.until_available(staying, ds["spec"].get("minReadySeconds", 0), look.now)
+        waits = [wait for wait in (ready, self._retry) if wait is not None]
         return min(waits, default=None)
 
     def _manage(self, ctx: Context, look: update.Look) -> tuple[bool, ApiError | None]:
@@ -166,14 +168,3 @@ def _look(ctx: Context, ds: Json, current: str) -> update.Look:
         for entry in owners.owned(ctx.cache, ds["metadata"]["uid"], "pods")
     ]
     return update.Look(ds, current, fits, placement.by_node(placed), ctx.now())
-
-
-def _look_again(look: update.Look) -> Result:
-    """When the next ready pod will have been ready long enough."""
-    min_ready = look.ds["spec"].get("minReadySeconds", 0)
-    if not min_ready:
-        return None
-    waits = [
-        pod.available_in(min_ready, look.now) for found in look.pods.values() for pod in found if not pod.terminating
-    ]
-    return min((wait for wait in waits if wait), default=None)

@@ -96,14 +96,10 @@ def _pod(facts: Facts, index: int | None = None) -> Json:
     meta["finalizers"] = [*meta.get("finalizers", []), TRACKING]
     if pod["spec"].get("restartPolicy", "Always") == "Always":
         pod["spec"]["restartPolicy"] = "Never"
-    if index is not None:
-        _give_index(facts, pod, index)
-    return pod
-
-
-def _give_index(facts: Facts, pod: Json, index: int) -> None:
-    """Index as label, annotation, host name and environment; the failures so far, where they count per index."""
-    meta, name = pod["metadata"], facts.job["metadata"]["name"]
+    if index is None:
+        return pod
+    # Index as label, annotation, host name and environment; the failures so far, where they count per index.
+    name = facts.job["metadata"]["name"]
     meta["generateName"] = f"{name}-{index}-"
     meta.setdefault("labels", {})[indexes.INDEX] = str(index)
     notes = meta.setdefault("annotations", {})
@@ -119,3 +115,4 @@ def _give_index(facts: Facts, pod: Json, index: int) -> None:
         env = container.setdefault("env", [])
         if all(variable["name"] != _INDEX_ENV["name"] for variable in env):
             env.append(copy.deepcopy(_INDEX_ENV))
+    return pod

@@ -127,22 +127,19 @@ class StatefulSetController(Controller):
             if references:
                 claim["metadata"]["ownerReferences"] = references
         results = ctx.session.create_many([(CLAIMS, namespace, claim) for claim, _ in missing]) if missing else []
-        error = None
+        error: ApiError | None = None
         for (claim, ordinal), result in zip(missing, results, strict=True):
-            if not isinstance(result, AlreadyExists):
-                error = self._report_claim(ctx, sts, claim, ordinal, result) or error
+            if isinstance(result, AlreadyExists):
+                continue
+            pod = identity.pod_name(sts, ordinal)
+            subject = f"Create Claim {claim['metadata']['name']} Pod {pod} in StatefulSet {sts['metadata']['name']}"
+            if isinstance(result, ApiError):
+                error = result
+                event = ("Warning", "FailedCreate", f"{subject} failed error: {result}")
+            else:
+                event = ("Normal", "SuccessfulCreate", f"{subject} success")
+            self._recorder.event(ctx.session, sts, *event)
         return error
-
-    def _report_claim(
-        self, ctx: Context, sts: Json, claim: Json, ordinal: int, result: Json | ApiError
-    ) -> ApiError | None:
-        pod = identity.pod_name(sts, ordinal)
-        subject = f"Create Claim {claim['metadata']['name']} Pod {pod} in StatefulSet {sts['metadata']['name']}"
-        if isinstance(result, ApiError):
-            self._recorder.event(ctx.session, sts, "Warning", "FailedCreate", f"{subject} failed error: {result}")
-            return result
-        self._recorder.event(ctx.session, sts, "Normal", "SuccessfulCreate", f"{subject} success")
-        return None
 
     def _keep_claims(self, ctx: Context, situation: plan.Situation) -> None:
         """Give the claims of the pods that are there the owners that the retention policy wants."""

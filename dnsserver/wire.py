@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -195,7 +195,11 @@ class _Writer:
         self.data = bytearray(12) + query.question
         self.full = False
         self._limit, self._ttl = limit, ttl
-        self._names = {query.labels[i:]: at for i, at in enumerate(_offsets(query.labels))}
+        self._names: dict[Labels, int] = {}
+        at = 12
+        for i, label in enumerate(query.labels):
+            self._names[query.labels[i:]] = at
+            at += 1 + len(label)
 
     def write(self, records: Iterable[Record]) -> int:
         """Appends records until one does not fit; returns how many did."""
@@ -204,23 +208,20 @@ class _Writer:
             if self.full:
                 break
             mark = len(self.data)
-            self._record(record)
+            if record.name is None:
+                self.data += b"\xc0\x0c"
+            else:
+                self._name(record.name)
+            self.data += FIXED.pack(record.type, IN, self._ttl if record.ttl is None else record.ttl, 0)
+            start = len(self.data)
+            self._payload(record.type, record.data)
+            struct.pack_into("!H", self.data, start - 2, len(self.data) - start)
             if len(self.data) > self._limit:
                 del self.data[mark:]
                 self.full = True
             else:
                 done += 1
         return done
-
-    def _record(self, record: Record) -> None:
-        if record.name is None:
-            self.data += b"\xc0\x0c"
-        else:
-            self._name(record.name)
-        self.data += FIXED.pack(record.type, IN, self._ttl if record.ttl is None else record.ttl, 0)
-        start = len(self.data)
-        self._payload(record.type, record.data)
-        struct.pack_into("!H", self.data, start - 2, len(self.data) - start)
 
     def _payload(self, kind: int, data: Any) -> None:
         if kind == A:
@@ -254,13 +255,6 @@ class _Writer:
             self.data += bytes((len(label),)) + label
             labels = labels[1:]
         self.data += b"\0"
-
-
-def _offsets(labels: Labels) -> Iterator[int]:
-    at = 12
-    for label in labels:
-        yield at
-        at += 1 + len(label)
 
 
 # -- replies of other servers -------------------------------------------------------------------------------------------

@@ -52,7 +52,16 @@ class Zone:
     def answer(self, labels: Labels, qtype: int) -> Answer | None:
         """None when the name is not of this cluster: others may know it."""
         if labels[-self.depth :] == self._labels:
-            found = self._forward(labels[: -self.depth], qtype)
+            found = Answer(NXDOMAIN)
+            match labels[: -self.depth]:
+                case ():
+                    found = self._apex(qtype)
+                case ("dns-version",):
+                    found = Answer(answers=[Record(None, TXT, VERSION)] if qtype in (TXT, ANY) else [])
+                case (*name, "svc"):
+                    found = self._below_svc(tuple(name), qtype)
+                case (*name, "pod") if self.pod_records != DISABLED:
+                    found = self._below_pod(tuple(name), qtype)
             found.origin = self.domain
             return found
         if labels[-1:] == ("arpa",):
@@ -65,18 +74,6 @@ class Zone:
         return Record(origin, SOA, (self._server, f"hostmaster.{self.domain}", *numbers))
 
     # -- names of the domain --------------------------------------------------------------------------------------------
-
-    def _forward(self, rest: Labels, qtype: int) -> Answer:
-        match rest:
-            case ():
-                return self._apex(qtype)
-            case ("dns-version",):
-                return Answer(answers=[Record(None, TXT, VERSION)] if qtype in (TXT, ANY) else [])
-            case (*name, "svc"):
-                return self._below_svc(tuple(name), qtype)
-            case (*name, "pod") if self.pod_records != DISABLED:
-                return self._below_pod(tuple(name), qtype)
-        return Answer(NXDOMAIN)
 
     def _apex(self, qtype: int) -> Answer:
         found = Answer()

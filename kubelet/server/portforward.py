@@ -60,18 +60,15 @@ class Forward:
         for index, port in enumerate(self._ports):
             for channel in (2 * index, 2 * index + 1):
                 await self._socket.send_bytes(bytes([channel]) + port.to_bytes(2, "little"))
-            await self._open(index, port)
+            try:
+                reader, writer = await asyncio.open_connection(self._address, port)
+            except OSError as error:
+                text = f"error forwarding port {port} to pod: {error}"
+                await self._socket.send_bytes(bytes([2 * index + 1]) + text.encode())
+                continue
+            self._writers[2 * index] = writer
+            self._tasks.append(asyncio.create_task(channels.pump(self._socket, 2 * index, reader)))
         await channels.receive(self._socket, self._data, self._end)
-
-    async def _open(self, index: int, port: int) -> None:
-        try:
-            reader, writer = await asyncio.open_connection(self._address, port)
-        except OSError as error:
-            text = f"error forwarding port {port} to pod: {error}"
-            await self._socket.send_bytes(bytes([2 * index + 1]) + text.encode())
-            return
-        self._writers[2 * index] = writer
-        self._tasks.append(asyncio.create_task(channels.pump(self._socket, 2 * index, reader)))
 
     async def _data(self, channel: int, payload: bytes) -> None:
         writer = self._writers.get(channel)

@@ -63,7 +63,13 @@ class Shim:
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
         self._poll = select.poll()
-        self._listener = self._listen()
+        if os.path.exists("shim.sock"):
+            os.unlink("shim.sock")
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener.bind("shim.sock")
+        os.chmod("shim.sock", 0o600)
+        self._listener.listen(64)
+        self._poll.register(self._listener, select.POLLIN)
         self._clients: dict[int, socket.socket] = {}
         self._watchers: set[int] = set()
         self._taps = taps.Taps()
@@ -72,16 +78,6 @@ class Shim:
         self._execs: dict[int, int] = {}
         self._pause = 0
         self._wake = self._on_children()
-
-    def _listen(self) -> socket.socket:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        if os.path.exists("shim.sock"):
-            os.unlink("shim.sock")
-        listener.bind("shim.sock")
-        os.chmod("shim.sock", 0o600)
-        listener.listen(64)
-        self._poll.register(listener, select.POLLIN)
-        return listener
 
     def _on_children(self) -> int:
         read, write = os.pipe()
@@ -270,7 +266,12 @@ class Shim:
     def _ended(self, ended: containers.Container, code: int) -> None:
         if ended.config.get("processesOf") != "":
             procs.kill_leftovers(ended.pid, ended.config["id"])
-        self._drain(ended)
+        # The log is complete before the end is told; a process that kept the pipe may not hold this up.
+        for fd in [fd for fd, (owner, _) in self._pipes.items() if owner is ended]:
+            while fd in self._pipes and select.select([fd], [], [], 0)[0]:
+                self._read_log(fd)
+            if fd in self._pipes:
+                ended.log.flush(self._pipes[fd][1])
         self._taps.close(ended)
         ended.end_input()
         if "exitCode" not in ended.state:
@@ -281,14 +282,6 @@ class Shim:
         ended.save()
         for fd in list(self._watchers):
             self._send(fd, {"exited": ended.folder})
-
-    def _drain(self, ended: containers.Container) -> None:
-        """The log is complete before the end is told; a process that kept the pipe may not hold this up."""
-        for fd in [fd for fd, (owner, _) in self._pipes.items() if owner is ended]:
-            while fd in self._pipes and select.select([fd], [], [], 0)[0]:
-                self._read_log(fd)
-            if fd in self._pipes:
-                ended.log.flush(self._pipes[fd][1])
 
 
 def _signal(pid: int, number: int, group: bool = False) -> None:

@@ -33,16 +33,14 @@ def kill_leftovers(session: int, mark: str) -> int:
     count = 0
     wanted = f"\0{MARK}={mark}\0".encode()
     for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid() and (_in_session(name, session) or _marked(name, wanted)):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        fields = _stat(name)
+        if (session and fields and int(fields[3]) == session) or _marked(name, wanted):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(int(name), signal.SIGKILL)
                 count += 1
     return count
-
-
-def _in_session(pid: str, session: int) -> bool:
-    fields = _stat(pid)
-    return bool(session and fields and int(fields[3]) == session)
 
 
 def _marked(pid: str, wanted: bytes) -> bool:

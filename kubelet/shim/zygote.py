@@ -44,7 +44,11 @@ def _become_shim(control: socket.socket, request: dict[str, Any]) -> NoReturn:
         os.chdir(request["dir"])
         for number in (signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        _redirect()
+        # Standard streams away from the kubelet's: its supervisor waits for them to close.
+        null = os.open("/dev/null", os.O_RDONLY)
+        log = os.open("shim.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+        for target, source in ((0, null), (1, log), (2, log)):
+            os.dup2(source, target)
         shim = pod.main(files.read_json("config.json"))
         control.send(json.dumps({"id": request["id"], "pid": os.getpid()}).encode())
         control.close()
@@ -56,14 +60,6 @@ def _become_shim(control: socket.socket, request: dict[str, Any]) -> NoReturn:
         raise
     finally:
         os._exit(code)
-
-
-def _redirect() -> None:
-    """Standard streams away from the kubelet's: its supervisor waits for them to close."""
-    null = os.open("/dev/null", os.O_RDONLY)
-    log = os.open("shim.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
-    for target, source in ((0, null), (1, log), (2, log)):
-        os.dup2(source, target)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,11 @@ def _pod(pod: Json, now: float) -> Pod:
 def _container(key: str, name: str, image: str, asked: Resources, since: float, now: float) -> Container:
     share, phase, period = _chance(key, 0), _chance(key, 1) * math.tau, PERIODS[0] + _chance(key, 2) * PERIODS[1]
     mean = (asked.cpu or DEFAULT_CPU) * (0.2 + 0.5 * share)
-    rate, total = _wave(mean, phase, math.tau / period, since, now)
+    # The rate swings around its mean; the total is its integral since then.
+    speed = math.tau / period
+    rate = mean * (1 + SWING * math.sin(now * speed + phase))
+    waved = math.cos(since * speed + phase) - math.cos(now * speed + phase)
+    total = max(mean * (now - since) + mean * SWING / speed * waved, 0.0)
     swing = 1 + 0.1 * math.sin(now * math.tau / period + phase)
     memory = int((asked.memory or DEFAULT_MEMORY) * (0.45 + 0.4 * share) * swing)
     usage = Usage(
@@ -99,15 +103,6 @@ def _container(key: str, name: str, image: str, asked: Resources, since: float, 
         asked.cpu_limit,
         asked.memory_limit,
     )
-
-
-def _wave(mean: float, phase: float, speed: float, since: float, now: float) -> tuple[float, float]:
-    """(the rate now, its integral since then) of a rate that swings around its mean."""
-    rate = mean * (1 + SWING * math.sin(now * speed + phase))
-    total = mean * (now - since) + mean * SWING / speed * (
-        math.cos(since * speed + phase) - math.cos(now * speed + phase)
-    )
-    return rate, max(total, 0.0)
 
 
 def _chance(key: str, number: int) -> float:

@@ -181,20 +181,17 @@ class Nodes:
         if known is None:
             return
         if name in self._leased:
-            self._renew_cheaply(name)
+            path = resource_path(lease.GROUP, "leases", lease.NAMESPACE, name)
+            spec = {"holderIdentity": name, "leaseDurationSeconds": lease.SECONDS, "renewTime": clock.now_micro()}
+
+            def done(code: int) -> None:
+                if code == 404:
+                    self._leased.discard(name)
+
+            self._pipe.send(Request("PATCH", path, orjson.dumps({"spec": spec}), MERGE_PATCH, done))
             return
         try:
             await lease.renew(self._client, name, known["metadata"]["uid"])
             self._leased.add(name)
         except (ApiStatusError, OSError) as error:
             log.warning("lease of %s not made: %s", name, error)
-
-    def _renew_cheaply(self, name: str) -> None:
-        path = resource_path(lease.GROUP, "leases", lease.NAMESPACE, name)
-        spec = {"holderIdentity": name, "leaseDurationSeconds": lease.SECONDS, "renewTime": clock.now_micro()}
-
-        def done(code: int) -> None:
-            if code == 404:
-                self._leased.discard(name)
-
-        self._pipe.send(Request("PATCH", path, orjson.dumps({"spec": spec}), MERGE_PATCH, done))

@@ -6,7 +6,7 @@ a whole, `id="/"` the machine.
 
 from __future__ import annotations
 
-from kubelet.stats.model import Container, Interface, Snapshot, Usage
+from kubelet.stats.model import Interface, Snapshot, Usage
 from telemetry.exposition import Page, pairs
 
 PERIOD = 100_000
@@ -64,7 +64,14 @@ def render(snapshot: Snapshot, version: str = "", kernel: str = "", system: str 
             own = _labels(
                 f"{group}/{container.id}", container.id, container.image, container.name, pod.name, pod.namespace
             )
-            _container(page, own, container)
+            _usage(page, own, container.usage, container.at)
+            page.add("container_start_time_seconds", container.started_at, own)
+            page.add("container_last_seen", container.at, own)
+            page.add("container_fs_usage_bytes", container.logs, own, container.at)
+            page.add("container_spec_cpu_period", PERIOD, own)
+            if container.cpu_limit:
+                page.add("container_spec_cpu_quota", int(container.cpu_limit * PERIOD), own)
+            page.add("container_spec_memory_limit_bytes", container.memory_limit, own)
     page.add("container_scrape_error", 1 if snapshot.failed else 0)
     page.add("machine_cpu_cores", node.cpus)
     page.add("machine_memory_bytes", node.memory_total)
@@ -91,17 +98,6 @@ def _usage(page: Page, labels: str, usage: Usage, at: float) -> None:
         page.add("container_cpu_cfs_periods_total", usage.periods, labels, at)
         page.add("container_cpu_cfs_throttled_periods_total", usage.throttled_periods, labels, at)
         page.add("container_cpu_cfs_throttled_seconds_total", usage.throttled_seconds, labels, at)
-
-
-def _container(page: Page, labels: str, container: Container) -> None:
-    _usage(page, labels, container.usage, container.at)
-    page.add("container_start_time_seconds", container.started_at, labels)
-    page.add("container_last_seen", container.at, labels)
-    page.add("container_fs_usage_bytes", container.logs, labels, container.at)
-    page.add("container_spec_cpu_period", PERIOD, labels)
-    if container.cpu_limit:
-        page.add("container_spec_cpu_quota", int(container.cpu_limit * PERIOD), labels)
-    page.add("container_spec_memory_limit_bytes", container.memory_limit, labels)
 
 
 def _network(page: Page, labels: str, interfaces: list[Interface], at: float) -> None:

@@ -17,7 +17,11 @@ def container_config(
     spec: ContainerSpec, identifier: str, folder: Path, mounts: bool, processes: str | None, cgroups: list[str]
 ) -> dict[str, Any]:
     """The content of a container's config.json; `processes` as `_processes` of the runtime says.  Raises ConfigError."""
-    _check_identity(spec)
+    if os.geteuid() != 0 and spec.uid not in (None, os.geteuid()):
+        raise ConfigError(
+            f"securityContext.runAsUser {spec.uid}: the node agent runs as uid {os.geteuid()} and can start processes "
+            "of that user only; run it as root, or leave runAsUser out"
+        )
     if not spec.args:
         raise ConfigError(f'no command specified: image "{spec.image}" has none of its own; set command')
     environment = {**images.environment(spec.image, spec.uid), **spec.env}
@@ -48,22 +52,6 @@ def container_config(
     }
 
 
-def _check_identity(spec: ContainerSpec) -> None:
-    if os.geteuid() == 0 or spec.uid in (None, os.geteuid()):
-        return
-    raise ConfigError(
-        f"securityContext.runAsUser {spec.uid}: the node agent runs as uid {os.geteuid()} and can start processes "
-        "of that user only; run it as root, or leave runAsUser out"
-    )
-
-
-def _source(mount: Mount) -> str:
-    try:
-        return subpaths.provide(mount.source, mount.below) if mount.below else mount.source
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-
-
 def _link_volumes(folder: Path, mounts: list[Mount]) -> str:
     """Without a mount namespace: a folder that holds a link at each mountPath; returns its path."""
     root = folder / "root"
@@ -72,6 +60,10 @@ def _link_volumes(folder: Path, mounts: list[Mount]) -> str:
         if any(parent.is_symlink() for parent in link.parents):
             raise ConfigError(f"mountPath {mount.target} lies within another volume: this needs a mount namespace")
         link.parent.mkdir(parents=True, exist_ok=True)
-        if not link.is_symlink():
-            link.symlink_to(_source(mount))
+        if link.is_symlink():
+            continue
+        try:
+            link.symlink_to(subpaths.provide(mount.source, mount.below) if mount.below else mount.source)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
     return str(root)

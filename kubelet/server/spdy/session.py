@@ -108,7 +108,12 @@ class Session:
 
     async def _handle(self, frame: Frame) -> None:
         if frame.kind == SYN_STREAM:
-            await self._open(frame)
+            if len(self._streams) >= MAX_STREAMS or frame.stream in self._streams:
+                await self.send(self.encoder.reset(frame.stream, _REFUSED))
+            else:
+                opened = self._streams[frame.stream] = Stream(self, frame.stream, frame.headers)
+                await self.send(self.encoder.syn_reply(frame.stream))
+                self._opened(opened)
         elif frame.kind == PING:
             await self.send(self.encoder.ping(frame.body))
         elif frame.kind == GOAWAY:
@@ -123,11 +128,3 @@ class Session:
             stream.ended()
         elif frame.flags & FIN:
             stream.ended()
-
-    async def _open(self, frame: Frame) -> None:
-        if len(self._streams) >= MAX_STREAMS or frame.stream in self._streams:
-            await self.send(self.encoder.reset(frame.stream, _REFUSED))
-            return
-        stream = self._streams[frame.stream] = Stream(self, frame.stream, frame.headers)
-        await self.send(self.encoder.syn_reply(frame.stream))
-        self._opened(stream)

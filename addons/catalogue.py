@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import environment
-from addons import options as kinds
-from addons import templating
+from addons import options, templating
 from addons.options import Option, OptionError
 
 log = logging.getLogger(__name__)
@@ -88,10 +87,11 @@ class Addon:
                 for obj in templating.objects(document, facts, structured):
                     labels = obj.setdefault("metadata", {}).setdefault("labels", {})
                     labels[ADDON_LABEL] = self.name
-                    if labels.setdefault(MODE_LABEL, RECONCILE) not in (RECONCILE, ENSURE_EXISTS):
+                    mode = labels.setdefault(MODE_LABEL, RECONCILE)
+                    if mode not in (RECONCILE, ENSURE_EXISTS):
                         raise AddonError(
                             f"addon {self.name}: {obj.get('kind')} {obj['metadata'].get('name')}: label {MODE_LABEL} "
-                            f"is {labels[MODE_LABEL]!r}; it may be {RECONCILE} or {ENSURE_EXISTS}"
+                            f"is {mode!r}; it may be {RECONCILE} or {ENSURE_EXISTS}"
                         )
                     yield obj
             except templating.TemplateError as error:
@@ -157,6 +157,14 @@ def _read(path: Path) -> Addon:
     missing = [key for key in ("title", "description", "version", "enabled") if key not in about]
     if missing:
         raise AddonError(f"{path}: {', '.join(missing)} missing")
+    settings = []
+    for option, entry in (about.get("options") or {}).items():
+        if option in ("enabled", DEADLINE.name):
+            raise AddonError(f"{path}: options: {option} is an option of every addon: choose another name")
+        try:
+            settings.append(options.read(option, entry))
+        except OptionError as error:
+            raise AddonError(f"{path}: options: {error}") from error
     documents = tuple(file.read_text() for file in sorted((path.parent / "manifests").glob("*.yaml")))
     return Addon(
         name,
@@ -164,17 +172,7 @@ def _read(path: Path) -> Addon:
         about["description"].strip(),
         str(about["version"]),
         about["enabled"],
-        tuple(_options(path, about.get("options") or {})),
+        tuple(settings),
         documents,
         (about.get("when_off") or "").strip(),
     )
-
-
-def _options(path: Path, entries: dict[str, Any]) -> Iterator[Option]:
-    for name, entry in entries.items():
-        if name in ("enabled", DEADLINE.name):
-            raise AddonError(f"{path}: options: {name} is an option of every addon: choose another name")
-        try:
-            yield kinds.read(name, entry)
-        except OptionError as error:
-            raise AddonError(f"{path}: options: {error}") from error

@@ -177,10 +177,6 @@ def _url(option: Option, text: str) -> str:
     return text
 
 
-def _json(option: Option, text: str) -> str:
-    return json.dumps(_decoded(text, "JSON"), ensure_ascii=False)
-
-
 def _decoded(text: str, fix: str) -> Any:
     try:
         return json.loads(text)
@@ -236,7 +232,7 @@ TYPES: dict[str, Callable[[Option, str], str]] = {
     "duration": _duration,
     "size": _size,
     "url": _url,
-    "json": _json,
+    "json": lambda _, text: json.dumps(_decoded(text, "JSON"), ensure_ascii=False),
     "addresses": _addresses,
     "domains": _domains,
 }
@@ -248,7 +244,7 @@ def check(options: Sequence[Option], data: Mapping[str, str]) -> tuple[dict[str,
     problems = {}
     for name in data:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
+            close = difflib.get_close_matches(name, list(known), 1)
             hint = f"did you mean {close[0]}?" if close else f"the options are {', '.join(known)}."
             problems[name] = f"{name[:SHOWN]}: there is no such option; {hint} Remove the key."
     values = {}
@@ -278,14 +274,14 @@ def read(name: str, entry: Any) -> Option:
     choices = entry.get("choices") or {}
     if not isinstance(choices, dict):
         choices = dict.fromkeys(choices, "")
-    type = entry.get("type") or ("choice" if choices else "string")
-    if type not in TYPES:
-        raise OptionError(f"{name}: type is {type!r}; it may be one of {', '.join(TYPES)}")
+    kind = entry.get("type") or ("choice" if choices else "string")
+    if kind not in TYPES:
+        raise OptionError(f"{name}: type is {kind!r}; it may be one of {', '.join(TYPES)}")
     found = Option(
         name,
         text_of(entry["default"]),
         str(entry["help"]).strip(),
-        str(type),
+        str(kind),
         {text_of(value): str(label) for value, label in choices.items()},
         **more,
     )

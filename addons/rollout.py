@@ -49,12 +49,10 @@ def refused(known: State, asked: Rollout, problems: Mapping[str, str]) -> State:
 
 def standing(known: State, health: Health, failure: Exception | None) -> State:
     """The state of an addon that is not being changed."""
-    unwell = failure or health.trouble
-    return known.but(
-        state=state.OFF if not known.enabled else state.UNHEALTHY if unwell else state.HEALTHY,
-        error=_error(known, failure),
-        health=health.trouble if known.enabled else "",
-    )
+    if not known.enabled:
+        return known.but(state=state.OFF, error=_error(known, failure), health="")
+    word = state.UNHEALTHY if failure or health.trouble else state.HEALTHY
+    return known.but(state=word, error=_error(known, failure), health=health.trouble)
 
 
 def _error(known: State, failure: object) -> str:
@@ -70,14 +68,31 @@ def judge(
     current = known.rollout
     assert current is not None, "only a rollout is judged"
     deadline = float(current.values.get(DEADLINE.name, DEADLINE.default))
-    if not failure and _is_done(current, health, now, deadline):
-        return _done(known, current, now)
+    enabled = current.values.get("enabled") == "true"
+    steady = not health.trouble and now - max(current.started, health.since) >= min(SETTLE, deadline / 4)
+    if not failure and (steady or not enabled or not health.workloads):
+        last = _last(audit.ROLLED_OUT, current, known.in_force, current.values, now)
+        return Verdict(
+            known.but(
+                state=state.HEALTHY if enabled else state.OFF,
+                health="",
+                error=_error(known, ""),
+                rollout=None,
+                last=last,
+                in_force=current.values,
+            ),
+            audit.ROLLED_OUT,
+        )
     since, away = nodes
     late = not away and now >= max(max(current.started, since) + deadline, met + min(deadline, GRACE))
     reason = str(failure or health.trouble or "its pods do not stay ready")
     why = f"not healthy after {deadline:g} s: {reason}" if late else reason
-    if known.in_force is not None and (late or _hopeless(failure)):
-        return _undone(known, current, known.in_force, now, why)
+    # Where the API refuses the objects, or they cannot be made, time does not help.
+    hopeless = isinstance(failure, ValueError) or (isinstance(failure, ApiError) and failure.code in (400, 422))
+    if known.in_force is not None and (late or hopeless):
+        last = _last(audit.ROLLED_BACK, current, known.in_force, known.in_force, now, why)
+        after = known.but(state=state.ROLLING, health="", error="", rollout=None, last=last)
+        return Verdict(after, audit.ROLLED_BACK, known.in_force, why)
     if late:
         return Verdict(
             known.but(
@@ -89,41 +104,6 @@ def judge(
         )
     waiting = f"{away}: the deadline waits for it" if away else health.trouble
     return Verdict(known.but(state=state.ROLLING, health=waiting, error=_error(known, failure)))
-
-
-def _hopeless(failure: Exception | None) -> bool:
-    """Whether the API refuses the objects, or they cannot be made: time does not help."""
-    return isinstance(failure, ValueError) or (isinstance(failure, ApiError) and failure.code in (400, 422))
-
-
-def _is_done(current: Rollout, health: Health, now: float, deadline: float) -> bool:
-    if current.values.get("enabled") != "true" or not health.workloads:
-        return True
-    steady = now - max(current.started, health.since) >= min(SETTLE, deadline / 4)
-    return not health.trouble and steady
-
-
-def _done(known: State, current: Rollout, now: float) -> Verdict:
-    last = _last(audit.ROLLED_OUT, current, known.in_force, current.values, now)
-    enabled = current.values.get("enabled") == "true"
-    return Verdict(
-        known.but(
-            state=state.HEALTHY if enabled else state.OFF,
-            health="",
-            error=_error(known, ""),
-            rollout=None,
-            last=last,
-            in_force=current.values,
-        ),
-        audit.ROLLED_OUT,
-    )
-
-
-def _undone(known: State, current: Rollout, before: Values, now: float, why: str) -> Verdict:
-    last = _last(audit.ROLLED_BACK, current, before, before, now, why)
-    return Verdict(
-        known.but(state=state.ROLLING, health="", error="", rollout=None, last=last), audit.ROLLED_BACK, before, why
-    )
 
 
 def _last(result: str, current: Rollout, before: Values | None, after: Values, now: float, why: str = "") -> Last:

@@ -127,14 +127,8 @@ def _check_version(version: Json, path: str, versions: list[Json]) -> Iterator[F
             schema, "spec.validation.openAPIV3Schema" if "schema" in shared else f"{path}.schema.openAPIV3Schema"
         )
     places = {key: f"spec.{key}" if key in shared else f"{path}.{key}" for key in _PER_VERSION}
-    yield from _check_columns(version, places["additionalPrinterColumns"])
-    yield from _check_selectable(version, schema or {}, places["selectableFields"])
-    yield from _check_subresources(version.get("subresources") or {}, places["subresources"])
-
-
-def _check_columns(version: Json, path: str) -> Iterator[FieldError]:
     for i, column in enumerate(version.get("additionalPrinterColumns") or ()):
-        place = f"{path}[{i}]"
+        place = f"{places['additionalPrinterColumns']}[{i}]"
         if not column.get("name"):
             yield e.required(f"{place}.name")
         if column.get("type") not in _COLUMN_TYPES.split(","):
@@ -143,6 +137,10 @@ def _check_columns(version: Json, path: str) -> Iterator[FieldError]:
             yield e.required(f"{place}.JSONPath")
         elif not _is_path(column["jsonPath"]):
             yield e.invalid(f"{place}.JSONPath", column["jsonPath"], "must be a simple json path starting with .")
+    yield from _check_selectable(version, schema or {}, places["selectableFields"])
+    scale = (version.get("subresources") or {}).get("scale")
+    if scale is not None:
+        yield from _check_scale(scale, f"{places['subresources']}.scale")
 
 
 def _is_path(path: str) -> bool:
@@ -182,21 +180,16 @@ def _lookup(schema: Json, path: str) -> Json | None:
     return found
 
 
-def _check_subresources(subresources: Json, path: str) -> Iterator[FieldError]:
-    scale = subresources.get("scale")
-    if scale is None:
-        return
+def _check_scale(scale: Json, path: str) -> Iterator[FieldError]:
     for key, root in (("specReplicasPath", ".spec"), ("statusReplicasPath", ".status")):
-        place = f"{path}.scale.{key}"
+        place = f"{path}.{key}"
         if not scale.get(key):
             yield e.required(place)
         elif not scale[key].startswith(root + "."):
             yield e.invalid(place, scale[key], f"should be a json path under {root}")
     selector = scale.get("labelSelectorPath")
     if selector and not selector.startswith((".spec.", ".status.")):
-        yield e.invalid(
-            f"{path}.scale.labelSelectorPath", selector, "should be a json path under either .spec or .status"
-        )
+        yield e.invalid(f"{path}.labelSelectorPath", selector, "should be a json path under either .spec or .status")
 
 
 def _check_stored(crd: Json) -> Iterator[FieldError]:

@@ -48,8 +48,10 @@ def check_service(obj: Json, ctx: Context) -> list[FieldError]:
         errors += _check_external_name(spec)
     else:
         errors += _check_families(spec, ctx) or _check_cluster_ips(spec)
-    errors += _check_external_ips(spec, ctx) + _check_load_balancer_fields(spec) + _check_traffic(spec)
-    return errors
+    for i, address in enumerate(spec.get("externalIPs") or ()):
+        path = f"spec.externalIPs[{i}]"
+        errors += check(path, address, ip_address) or check_reachable(path, address, ctx.settings)
+    return errors + _check_load_balancer_fields(spec) + _check_traffic(spec)
 
 
 def _check_ports(spec: Json) -> list[FieldError]:
@@ -61,30 +63,24 @@ def _check_ports(spec: Json) -> list[FieldError]:
     seen: set[tuple[object, object]] = set()
     for i, port in enumerate(ports):
         path = f"spec.ports[{i}]"
-        errors += _check_port(port, path, spec, len(ports) > 1, names)
+        name, number, target = port.get("name", ""), port.get("port", 0), port.get("targetPort", 0)
+        if name:
+            errors += check(f"{path}.name", name, dns1123_label)
+            if name in names:
+                errors.append(duplicate(f"{path}.name", name))
+            names.add(name)
+        elif len(ports) > 1:
+            errors.append(required(f"{path}.name"))
+        errors += [invalid(f"{path}.port", number, m) for m in port_number(number)]
+        errors += check_choice(f"{path}.protocol", port.get("protocol", ""), _PROTOCOLS)
+        errors += [invalid(f"{path}.targetPort", target, m) for m in port_number_or_name(target)]
+        if application := port.get("appProtocol"):
+            errors += check(f"{path}.appProtocol", application, qualified_name)
         if (key := (port.get("protocol"), port.get("port"))) in seen:
             errors.append(duplicate(path, {"protocol": key[0], "port": key[1]}))
         seen.add(key)
         if port.get("nodePort") and not may_have_node_ports(spec):
             errors.append(forbidden(f"{path}.nodePort", f"may not be used when `type` is '{spec['type']}'"))
-    return errors
-
-
-def _check_port(port: Json, path: str, spec: Json, named: bool, names: set[str]) -> list[FieldError]:
-    name, number, target = port.get("name", ""), port.get("port", 0), port.get("targetPort", 0)
-    errors: list[FieldError] = []
-    if not name:
-        errors += [required(f"{path}.name")] if named else []
-    else:
-        errors += check(f"{path}.name", name, dns1123_label)
-        if name in names:
-            errors.append(duplicate(f"{path}.name", name))
-        names.add(name)
-    errors += [invalid(f"{path}.port", number, m) for m in port_number(number)]
-    errors += check_choice(f"{path}.protocol", port.get("protocol", ""), _PROTOCOLS)
-    errors += [invalid(f"{path}.targetPort", target, m) for m in port_number_or_name(target)]
-    if application := port.get("appProtocol"):
-        errors += check(f"{path}.appProtocol", application, qualified_name)
     return errors
 
 
@@ -121,7 +117,7 @@ def _check_external_name(spec: Json) -> list[FieldError]:
 def _check_families(spec: Json, ctx: Context) -> list[FieldError]:
     families, policy = spec.get("ipFamilies") or [], spec.get("ipFamilyPolicy", "")
     unselected = is_headless(spec) and not spec.get("selector")
-    own = family(ctx)
+    own, addresses = family(ctx), spec.get("clusterIPs") or []
     errors: list[FieldError] = []
     if len(families) > 2:
         errors.append(invalid("spec.ipFamilies", families, "may only hold up to 2 values"))
@@ -130,19 +126,14 @@ def _check_families(spec: Json, ctx: Context) -> list[FieldError]:
             errors += check_choice(f"spec.ipFamilies[{i}]", name, _FAMILIES)
         elif name in families[:i]:
             errors.append(duplicate(f"spec.ipFamilies[{i}]", name))
-        elif name != own and not unselected and not _has_address_of(spec, i):
+        elif name != own and not unselected and (i >= len(addresses) or addresses[i] == "None"):
+            # Where an address stands beside the family, the address is reported instead.
             errors.append(invalid(f"spec.ipFamilies[{i}]", name, "not configured on this cluster"))
     if policy:  # which a service of an unknown type has not got
         errors += check_choice("spec.ipFamilyPolicy", policy, _POLICIES)
     if policy == "RequireDualStack" and not unselected:
         errors.append(invalid("spec.ipFamilyPolicy", policy, "this cluster is not configured for dual-stack services"))
     return errors
-
-
-def _has_address_of(spec: Json, i: int) -> bool:
-    """Whether an address stands where a family is claimed: then the address is reported, not the family."""
-    addresses = spec.get("clusterIPs") or []
-    return i < len(addresses) and addresses[i] != "None"
 
 
 def _check_cluster_ips(spec: Json) -> list[FieldError]:
@@ -165,14 +156,6 @@ def _check_cluster_ips(spec: Json) -> list[FieldError]:
         families = spec.get("ipFamilies") or []
         if not wrong and i < len(families) and (parsed := ip_of(address)) and f"IPv{parsed.version}" != families[i]:
             errors.append(invalid(path, address, f"expected an {families[i]} value as indicated by `ipFamilies[{i}]`"))
-    return errors
-
-
-def _check_external_ips(spec: Json, ctx: Context) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for i, address in enumerate(spec.get("externalIPs") or ()):
-        path = f"spec.externalIPs[{i}]"
-        errors += check(path, address, ip_address) or check_reachable(path, address, ctx.settings)
     return errors
 
 

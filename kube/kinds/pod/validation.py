@@ -61,13 +61,6 @@ def validate_pod_spec(spec: Json, path: str) -> list[FieldError]:
     key = digest(spec)
     if key in _valid:
         return []
-    errors = _check_spec(spec, path)
-    if key and not errors:
-        _valid[key] = True
-    return errors
-
-
-def _check_spec(spec: Json, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     volumes = spec.get("volumes") or []
     if volumes:
@@ -88,6 +81,8 @@ def _check_spec(spec: Json, path: str) -> list[FieldError]:
     for name, rule in _RARE:
         if (value := spec.get(name)) or name == "dnsConfig":
             errors += rule(value, f"{path}.{name}", spec)
+    if key and not errors:
+        _valid[key] = True
     return errors
 
 

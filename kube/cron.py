@@ -69,7 +69,8 @@ class Schedule:
         end = at + HORIZON
         while at < end:
             if at.month not in self.months:
-                at = _next_month(at)
+                year, month = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)
+                at = at.replace(year=year, month=month, day=1, hour=0, minute=0)
             elif not self._day_matches(at):
                 at = at.replace(hour=0, minute=0) + timedelta(days=1)
             elif at.hour not in self.hours:
@@ -110,7 +111,10 @@ def parse(text: str) -> Schedule | Every:
     fields = text.split()
     if len(fields) != len(FIELDS):
         raise ValueError(f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]")
-    minutes, hours, days, months, weekdays = (_field(f, bounds) for f, bounds in zip(fields, FIELDS, strict=True))
+    minutes, hours, days, months, weekdays = (
+        frozenset(value for part in field.split(",") if part for value in _range(part, bounds))
+        for field, bounds in zip(fields, FIELDS, strict=True)
+    )
     return Schedule(minutes, hours, days, months, weekdays, _is_any(fields[2]), _is_any(fields[4]))
 
 
@@ -124,14 +128,6 @@ def duration(text: str) -> float:
 
 def _is_any(field: str) -> bool:
     return any(part.split("/")[0] in ("*", "?") for part in field.split(","))
-
-
-def _field(field: str, bounds: Bounds) -> frozenset[int]:
-    values: set[int] = set()
-    for part in field.split(","):
-        if part:
-            values.update(_range(part, bounds))
-    return frozenset(values)
 
 
 def _range(text: str, bounds: Bounds) -> range:
@@ -151,11 +147,6 @@ def _range(text: str, bounds: Bounds) -> range:
     if steps:
         step = _number(steps[0], {})
         end = bounds.high if len(ends) == 1 else end
-    _check(start, end, step, bounds, text)
-    return range(start, end + 1, step)
-
-
-def _check(start: int, end: int, step: int, bounds: Bounds, text: str) -> None:
     if start < bounds.low:
         raise ValueError(f"beginning of range ({start}) below minimum ({bounds.low}): {text}")
     if end > bounds.high:
@@ -164,6 +155,7 @@ def _check(start: int, end: int, step: int, bounds: Bounds, text: str) -> None:
         raise ValueError(f"beginning of range ({start}) beyond end of range ({end}): {text}")
     if step == 0:
         raise ValueError(f"step of range should be a positive number: {text}")
+    return range(start, end + 1, step)
 
 
 def _number(text: str, names: dict[str, int]) -> int:
@@ -174,15 +166,7 @@ def _number(text: str, names: dict[str, int]) -> int:
     return int(text)
 
 
-def _next_month(at: datetime) -> datetime:
-    year, month = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)
-    return at.replace(year=year, month=month, day=1, hour=0, minute=0)
-
-
 def _follows(at: datetime, after: datetime) -> bool:
     """Whether a wall clock time occurs in its zone, and later than `after`."""
-    return _exists(at) and at.astimezone(UTC) > after.astimezone(UTC)
-
-
-def _exists(at: datetime) -> bool:
-    return at.astimezone(UTC).astimezone(at.tzinfo).replace(tzinfo=None) == at.replace(tzinfo=None)
+    due = at.astimezone(UTC)
+    return due.astimezone(at.tzinfo).replace(tzinfo=None) == at.replace(tzinfo=None) and due > after.astimezone(UTC)

@@ -73,8 +73,14 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
     group, names, name = spec["group"], spec["names"], version["name"]
     definition = ".".join([*reversed(group.split(".")), name, names["kind"]])
     subresources = version.get("subresources") or {}
-    _register(spec, version, definition)
-    stored = _storage_version(spec)
+    # Register the schema, and what OpenAPI shows of it.
+    custom = _schema(version)
+    shown = _shown(custom)
+    mark = hashlib.blake2b(orjson.dumps([shown, version.get("deprecated")]), digest_size=8).hexdigest()
+    _published[definition] = (mark, shown)
+    definitions.put(definition, structural.type_of(custom, definition, root=True))
+    schema.add_custom(definition, lambda obj: structural.prune(obj, custom))
+    stored: Json = next(version for version in spec["versions"] if version.get("storage"))
     defaults = structural.with_defaults(_schema(stored))
     namespaced = spec["scope"] == "Namespaced"
     return Kind(
@@ -90,14 +96,14 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
         deprecation=_deprecation(spec, version) if version.get("deprecated") else "",
         subresources=tuple(part for part in ("status", "scale") if part in subresources),
         definition=definition,
-        strategy=CustomStrategy(_schema(version), "status" in subresources, namespaced),
+        strategy=CustomStrategy(custom, "status" in subresources, namespaced),
         columns=columns.columns(version),
         cells=columns.cells(version),
         fields=_fields(version),
         scale=_scale(subresources.get("scale")),
         list_kind=names.get("listKind", ""),
         to_storage=identity if version is stored else _versioned(f"{group}/{stored['name']}"),
-        from_storage=_reader(f"{group}/{name}", _schema(version), f"{group}/{stored['name']}", defaults),
+        from_storage=_reader(f"{group}/{name}", custom, f"{group}/{stored['name']}", defaults),
         verbatim=defaults is None,
     )
 
@@ -105,15 +111,6 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
 def _schema(version: Json) -> Json:
     found: Json = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object", structural.PRESERVE: True}
     return found
-
-
-def _register(spec: Json, version: Json, definition: str) -> None:
-    custom = _schema(version)
-    shown = _shown(custom)
-    mark = hashlib.blake2b(orjson.dumps([shown, version.get("deprecated")]), digest_size=8).hexdigest()
-    _published[definition] = (mark, shown)
-    definitions.put(definition, structural.type_of(custom, definition, root=True))
-    schema.add_custom(definition, lambda obj: structural.prune(obj, custom))
 
 
 def _deprecation(spec: Json, version: Json) -> str:
@@ -136,11 +133,6 @@ def version_rank(name: str) -> tuple[int, int, int, str]:
         return (3, 0, 0, name)
     stage = {None: 0, "beta": 1, "alpha": 2}[match[2]]
     return (stage, -int(match[1]), -int(match[3] or 0), name)
-
-
-def _storage_version(spec: Json) -> Json:
-    found: Json = next(version for version in spec["versions"] if version.get("storage"))
-    return found
 
 
 def _versioned(api_version: str) -> Any:

@@ -50,24 +50,17 @@ def _cell(kind: str, found: list[Any], now: float) -> Any:
         return None
     value = found[0]
     if kind == "string":
-        return " ".join(_text(item) for item in found)
+        texts = (i if isinstance(i, str) else json.dumps(i, separators=(",", ":"), ensure_ascii=False) for i in found)
+        return " ".join(texts)
     if kind == "date":
-        return _age(value, now)
+        if not isinstance(value, str):
+            return None
+        try:
+            return clock.human(now - clock.parse(value))
+        except ValueError:
+            return "<invalid>"
     if kind == "boolean":
         return value if isinstance(value, bool) else None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value) if kind == "integer" else float(value)
     return None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _age(value: Any, now: float) -> Any:
-    if not isinstance(value, str):
-        return None
-    try:
-        return clock.human(now - clock.parse(value))
-    except ValueError:
-        return "<invalid>"

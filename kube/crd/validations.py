@@ -40,7 +40,9 @@ def _check(value: Any, schema: Json, path: str, old: Any) -> Iterator[FieldError
                 was = old.get(key, MISSING) if isinstance(old, dict) else MISSING
                 yield from _check(item, sub, f"{path}.{key}" if path else key, was)
     elif isinstance(value, list) and isinstance(schema.get("items"), dict):
-        before = _before(old, schema)
+        # Only the items of a map list have old values: those of others cannot be told apart.
+        is_map = isinstance(old, list) and schema.get("x-kubernetes-list-type") == "map"
+        before = {_key(item, schema): item for item in old} if is_map else {}
         for i, item in enumerate(value):
             yield from _check(item, schema["items"], f"{path}[{i}]", before.get(_key(item, schema), MISSING))
 
@@ -48,13 +50,6 @@ def _check(value: Any, schema: Json, path: str, old: Any) -> Iterator[FieldError
 def _key(item: Any, schema: Json) -> str:
     keys = schema.get("x-kubernetes-list-map-keys", ())
     return show([item.get(key) for key in keys]) if isinstance(item, dict) else ""
-
-
-def _before(old: Any, schema: Json) -> dict[str, Any]:
-    """The old items of a map list by key; others cannot be told apart and have no old value."""
-    if isinstance(old, list) and schema.get("x-kubernetes-list-type") == "map":
-        return {_key(item, schema): item for item in old}
-    return {}
 
 
 def _rule(rule: Json, value: Any, schema: Json, path: str, old: Any) -> Iterator[FieldError]:

@@ -34,7 +34,12 @@ def _object(old: Json, patch: Json, kind: Type) -> Json:
     if directive not in (None, "merge"):
         raise BadRequest(f"unknown patch type: {directive} in map: {gotext.show({DIRECTIVE: directive, **patch})}")
     _retain(old, patch)
-    _delete_primitives(old, patch)
+    for key in [key for key in patch if key.startswith(DELETE)]:
+        unwanted, name = patch.pop(key), key[len(DELETE) :]
+        if not isinstance(unwanted, list):
+            raise BadRequest(f"{key} must be a list of the values to delete")
+        if isinstance(old.get(name), list):
+            old[name] = [item for item in old[name] if item not in unwanted]
     orders = {key[len(ORDER) :]: patch.pop(key) for key in list(patch) if key.startswith(ORDER)}
     for key, order in orders.items():
         _ordered_list(old, patch, key, order, _field(kind, key))
@@ -98,15 +103,6 @@ def _retain(old: Json, patch: Json) -> None:
         del old[key]
 
 
-def _delete_primitives(old: Json, patch: Json) -> None:
-    for key in [key for key in patch if key.startswith(DELETE)]:
-        unwanted, name = patch.pop(key), key[len(DELETE) :]
-        if not isinstance(unwanted, list):
-            raise BadRequest(f"{key} must be a list of the values to delete")
-        if isinstance(old.get(name), list):
-            old[name] = [item for item in old[name] if item not in unwanted]
-
-
 def _ordered_list(old: Json, patch: Json, key: str, order: Any, field: Field) -> None:
     """A list for which the patch says the order; what the server alone has keeps its place among them."""
     changes, before = patch.pop(key, []), old.get(key)
@@ -146,11 +142,8 @@ def _keyed(old: list[Any], patch: list[Any], field: Field, order: list[Any]) -> 
             result = [other for other in result if other.get(key) != item[key]]
         else:
             _merge_item(result, item, key, item_type)
-    return interleave(result, [item for item in order if not _deleted(item)], old, key)
-
-
-def _deleted(item: Any) -> bool:
-    return isinstance(item, dict) and item.get(DIRECTIVE) == "delete"
+    kept = [item for item in order if not (isinstance(item, dict) and item.get(DIRECTIVE) == "delete")]
+    return interleave(result, kept, old, key)
 
 
 def _merge_item(items: list[Any], change: Json, key: str, kind: Type) -> None:

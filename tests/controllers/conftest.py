@@ -27,7 +27,7 @@ class RedisServer:
             [SERVER, "--port", "0", "--unixsocket", self.socket, "--save", "", "--appendonly", "no"],
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.client().ping()

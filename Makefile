@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 VAR ?= var
+RUNS ?= 10
 PORT ?= 8080
 API_PORT ?= 6443
 export BINNACLE_VAR := $(if $(filter /%,$(VAR)),$(VAR),$(CURDIR)/$(VAR))
@@ -11,7 +12,7 @@ export PORT API_PORT
 
 BIN := .venv/bin
 
-.PHONY: up down status clean token test lint bench kubectl install
+.PHONY: up down status clean token test lint bench soak kubectl install
 
 up: .venv/installed
 	@exec $(BIN)/python -m config up $(if $(DETACH),--detach)
@@ -46,6 +47,11 @@ kubectl: .venv/installed
 
 bench: .venv/installed-dev
 	@$(BIN)/python -m bench
+
+# The whole suite RUNS times, in random order and beside two busy processes: shows tests that lean on time or on neighbours.
+soak: .venv/installed-dev
+	@$(BIN)/python -m tests.prepare
+	@$(BIN)/python -m tests.soak $(RUNS)
 
 install: .venv/installed
 

@@ -66,3 +66,11 @@ def test_files_that_the_documents_name_exist() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_commands_that_the_documents_name_exist() -> None:
+    rules = re.findall(r"^([a-z]+(?: [a-z]+)*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = {target for rule in rules for target in rule.split()}
+    for document in ("README.md", "CONTRIBUTING.md"):
+        named = set(re.findall(r"`make ([a-z]+)", (ROOT / document).read_text()))
+        assert named and named <= targets, f"{document}: {named - targets}"

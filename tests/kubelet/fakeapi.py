@@ -40,6 +40,7 @@ class FakeApi:
         self.rights = {("client", "*", "*"), ("reader", "get", "metrics"), ("reader", "get", "stats")}
         self._version = itertools.count(1)
         self._watchers: list[tuple[str, asyncio.Queue[bytes], Json]] = []
+        self._past: list[tuple[int, str, Json, bytes]] = []  # every change: version, plural, object, line of a watch
         self.last = 0
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -77,6 +78,7 @@ class FakeApi:
 
     def _notify(self, plural: str, kind: str, obj: Json) -> None:
         line = orjson.dumps({"type": kind, "object": obj}) + b"\n"
+        self._past.append((self.last, plural, orjson.loads(orjson.dumps(obj)), line))
         for wanted, queue, query in self._watchers:
             if wanted == plural and self._matches(obj, query):
                 queue.put_nowait(line)
@@ -140,9 +142,10 @@ class FakeApi:
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         entry = (plural, queue, query)
         since = int(request.query["resourceVersion"])
-        for key, obj in self.objects.items():
-            if key[0] == plural and int(obj["metadata"]["resourceVersion"]) > since and self._matches(obj, query):
-                queue.put_nowait(orjson.dumps({"type": "MODIFIED", "object": obj}) + b"\n")
+        # Deletions too: what goes between the list and the watch must be told.
+        for version, changed, obj, line in self._past:
+            if changed == plural and version > since and self._matches(obj, query):
+                queue.put_nowait(line)
         self._watchers.append(entry)
         try:
             while True:

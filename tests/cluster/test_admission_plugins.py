@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from cluster.admission.chain import default_chain
 from cluster.cache import Cache
@@ -19,6 +14,7 @@ from kube.errors import Forbidden
 from kube.objects import Json
 from kube.users import AUTHENTICATED, User
 from tests.cluster.sessions import NS, config, make, pod
+from tests.csr import request
 
 CSRS = "certificatesigningrequests.certificates.k8s.io"
 CLIENT = "kubernetes.io/kube-apiserver-client"
@@ -55,11 +51,8 @@ def grant(admin: Session, verb: str, group: str, resource: str, *names: str) -> 
 
 
 def csr(signer: str = CLIENT, group: str = "developers") -> Json:
-    names = [x509.NameAttribute(NameOID.COMMON_NAME, "bob"), x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)]
-    asked = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names))
-    made = asked.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
-    text = base64.b64encode(made.public_bytes(serialization.Encoding.PEM)).decode()
-    return {"metadata": {"name": "c"}, "spec": {"request": text, "signerName": signer, "usages": ["client auth"]}}
+    spec = {"request": request("bob", group), "signerName": signer, "usages": ["client auth"]}
+    return {"metadata": {"name": "c"}, "spec": spec}
 
 
 def approve(session: Session) -> None:

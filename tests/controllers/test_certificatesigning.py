@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from config import pki
 from controllers.certificatesigning import DECIDED, PENDING, STORAGE, CertificateSigningController
 from tests.controllers.drive import Drive
+from tests.csr import request
 
 CLIENT = ["client auth", "digital signature"]
 SERVING = ["server auth", "digital signature", "key encipherment"]
@@ -24,17 +21,6 @@ SERVING = ["server auth", "digital signature", "key encipherment"]
 def drive(cache, monkeypatch, var):
     pki.Authority(var / "pki")
     return Drive(cache, monkeypatch, CertificateSigningController())
-
-
-def request(common: str, group: str, names: Sequence[str] = ()) -> str:
-    subject = x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group), x509.NameAttribute(NameOID.COMMON_NAME, common)]
-    )
-    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), False)
-    made = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
-    return base64.b64encode(made.public_bytes(serialization.Encoding.PEM)).decode()
 
 
 def ask(

@@ -10,23 +10,19 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.csr import request
 from tests.e2e.cluster import Cluster
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 CLIENT = "kubernetes.io/kube-apiserver-client"
 
 
-def request(name: str, group: str, key: ec.EllipticCurvePrivateKey) -> str:
+def signing(name: str, group: str, key: ec.EllipticCurvePrivateKey) -> str:
     """A CertificateSigningRequest as JSON."""
-    subject = [x509.NameAttribute(NameOID.COMMON_NAME, name), x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)]
-    asked = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject)).sign(key, hashes.SHA256())
-    text = base64.b64encode(asked.public_bytes(serialization.Encoding.PEM)).decode()
-    spec = {"request": text, "signerName": CLIENT, "usages": ["client auth"]}
+    spec = {"request": request(name, group, key=key), "signerName": CLIENT, "usages": ["client auth"]}
     kind = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest"}
     return json.dumps({**kind, "metadata": {"name": name}, "spec": spec})
 
@@ -34,7 +30,7 @@ def request(name: str, group: str, key: ec.EllipticCurvePrivateKey) -> str:
 def as_mallory(cluster: Cluster, folder: Path) -> ssl.SSLContext:
     """TLS with a certificate of the cluster's CA, signed as the cluster signs them, for a user who was given no right."""
     key = ec.generate_private_key(ec.SECP256R1())
-    cluster.kubectl("apply", "-f", "-", stdin=request("mallory", "nobodies", key))
+    cluster.kubectl("apply", "-f", "-", stdin=signing("mallory", "nobodies", key))
     cluster.kubectl("certificate", "approve", "mallory")
     found = cluster.until(lambda: cluster.path("csr", "mallory", "{.status.certificate}"), what="it is signed")
     text = key.private_bytes(
@@ -72,7 +68,7 @@ def test_a_certificate_of_the_cluster_is_no_right(cluster: Cluster, tmp_path: Pa
 
 def test_who_may_approve_requests_approves_none_for_signers_of_others(cluster: Cluster) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    cluster.kubectl("apply", "-f", "-", stdin=request("eve", "friends", key))
+    cluster.kubectl("apply", "-f", "-", stdin=signing("eve", "friends", key))
     rules = [
         "--verb=get,create,update,patch",
         "--resource=certificatesigningrequests,certificatesigningrequests/approval",
@@ -81,7 +77,7 @@ def test_who_may_approve_requests_approves_none_for_signers_of_others(cluster: C
     cluster.kubectl("create", "clusterrolebinding", "approver", "--clusterrole=approver", "--user=eve")
     refused = cluster.run("--as=eve", "certificate", "approve", "eve")
     assert refused.returncode == 1 and f'not permitted to approve requests with signerName "{CLIENT}"' in refused.stderr
-    masters = cluster.run("--as=eve", "create", "-f", "-", stdin=request("masters", "system:masters", key))
+    masters = cluster.run("--as=eve", "create", "-f", "-", stdin=signing("masters", "system:masters", key))
     assert masters.returncode == 1 and "system:masters group is not allowed" in masters.stderr
     signers = "system:certificates.k8s.io:kube-apiserver-client-approver"
     cluster.kubectl("create", "clusterrolebinding", "signers", f"--clusterrole={signers}", "--user=eve")

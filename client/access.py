@@ -70,21 +70,14 @@ class Access:
     reaches. What else `config` says of who we are is not used."""
 
     def __init__(self, config: Config | None) -> None:
-        # A certificate of ours would be believed before the caller's token.
-        nobody = replace(config, client_cert=None, client_key=None) if config else None
-        self._server = (
-            HttpSession(
-                nobody.server,
-                tls=nobody.ssl_context(),
-                connections=4,
-                timeout=10.0,
-                server_name=nobody.server_name,
-                again=True,
-            )
-            if nobody
-            else None
-        )
         self._decisions = Decisions()
+        self._server: HttpSession | None = None
+        if config is not None:
+            # A certificate of ours would be believed before the caller's token.
+            tls = replace(config, client_cert=None, client_key=None).ssl_context()
+            self._server = HttpSession(
+                config.server, tls=tls, connections=4, timeout=10.0, server_name=config.server_name, again=True
+            )
 
     async def check(self, authorization: str, path: str, verb: str = "get") -> None:
         """Whether who sends this header may `verb` the nonResourceURL `path`. Raises Refusal: 401, 403 or 503."""

@@ -22,7 +22,7 @@ from django.utils import timezone
 from cluster.store import Key, Store
 from dashboard import api
 from kube.objects import Json
-from kube.users import AUTHENTICATED, MASTERS, User
+from kube.users import AUTHENTICATED, MASTERS, SERVICE_ACCOUNT, User
 
 if TYPE_CHECKING:
     from django.db.models import Manager
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ONE_TIME_LIFE = timedelta(minutes=15)
 SESSION_LIFE = 12 * 3600  # seconds since the last page; a page that stays open keeps it alive
 SESSION_KEY = "binnacle"
-ACCOUNT, SERVICE_ACCOUNT = "account-", "system:serviceaccount:"  # how the uid of a Django account, and a name, begin
+ACCOUNT = "account-"  # how the uid of a Django account begins
 MAX_TOKEN = 16_384
 
 TRIES, WINDOW = 10, 300.0  # failed logins per address in a window of seconds

@@ -8,6 +8,7 @@ from typing import Any
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
+SERVICE_ACCOUNT = "system:serviceaccount:"  # followed by NAMESPACE:NAME
 
 
 class User(str):
@@ -56,4 +57,4 @@ def of(user: User | str) -> User:
 def service_account(namespace: str, name: str, uid: str = "", extra: Mapping[str, list[str]] | None = None) -> User:
     """The user that a service account is."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
-    return User(f"system:serviceaccount:{namespace}:{name}", uid, groups, extra)
+    return User(f"{SERVICE_ACCOUNT}{namespace}:{name}", uid, groups, extra)

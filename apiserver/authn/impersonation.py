@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from apiserver.authorization import attributes, forbidden
 from cluster.rbac import Attributes
 from kube.errors import BadRequest
-from kube.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, User, service_account
+from kube.users import ANONYMOUS, AUTHENTICATED, SERVICE_ACCOUNT, UNAUTHENTICATED, User, service_account
 
 if TYPE_CHECKING:
     from apiserver.request import Request
@@ -31,7 +31,7 @@ def impersonate(request: Request) -> User:
         return request.user
 
     # Each part is a right of its own.
-    account = name.split(":")[2:] if name.startswith("system:serviceaccount:") and name.count(":") == 3 else None
+    account = name.split(":")[2:] if name.startswith(SERVICE_ACCOUNT) and name.count(":") == 3 else None
     if account:
         wanted = [Attributes("impersonate", "", "serviceaccounts", "", account[0], account[1])]
     else:

@@ -12,10 +12,10 @@ import binascii
 from cluster.admission.plugin import UPDATE, Plugin
 from cluster.admission.request import Request
 from cluster.authz import Authorizer
+from kube.users import MASTERS
 
 STORAGES = frozenset({"certificatesigningrequests.certificates.k8s.io"})
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
-MASTERS = "system:masters"
 
 
 def _check_signer(request: Request, verb: str) -> None:

@@ -17,7 +17,7 @@ from apiserver.resources import render
 from apiserver.response import Answer
 from apiserver.subresources.nodes import kubelet_target
 from apiserver.subresources.verbs import only
-from client.paths import kubelet_prefix
+from client.paths import kubelet_port, kubelet_prefix
 from cluster.cache import Entry
 from cluster.verbs import select
 from kube import clock
@@ -53,9 +53,7 @@ def kubelets(state: State) -> dict[str, Kubelet]:
     found = {}
     for entry in state.cache.list("nodes"):
         node = entry.object()
-        status = node.get("status") or {}
-        endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
-        if endpoint.get("Port") and status.get("addresses"):
+        if kubelet_port(node) and (node.get("status") or {}).get("addresses"):
             found[entry.key.name] = kubelet_target(node, state.pki), kubelet_prefix(node)
     return found
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from apiserver.backend import Target, kubelet_tls
 from apiserver.request import Request
+from client.paths import kubelet_port
 from cluster.store import Key
 from kube.errors import BadRequest, NotFound, ServiceUnavailable
 from kube.objects import Json
@@ -63,5 +64,4 @@ def kubelet_target(node: Json, pki: Path) -> Target:
     address = next((addresses[kind] for kind in _ADDRESSES if kind in addresses), None)
     if address is None:
         raise ServiceUnavailable(f"no preferred addresses found; known addresses: {sorted(addresses)}")
-    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or KUBELET_PORT
-    return Target(address, port, kubelet_tls(pki))
+    return Target(address, kubelet_port(node) or KUBELET_PORT, kubelet_tls(pki))

@@ -11,7 +11,7 @@ import orjson
 
 from client import ApiStatusError, Client, Reflector, resource_path
 from client.api import MERGE_PATCH
-from client.paths import RESOURCE_METRICS_PATH
+from client.paths import RESOURCE_METRICS_PATH, kubelet_port
 from kube import clock, conditions
 from kube.objects import Json
 from kubelet import lease
@@ -63,9 +63,8 @@ def healthy(obj: Json, address: str, port: int = 0) -> Json | None:
     status, name = obj.get("status") or {}, obj["metadata"]["name"]
     path = f"{NODES}/{name}/metrics/resource"
     said = not port or (obj["metadata"].get("annotations") or {}).get(RESOURCE_METRICS_PATH) == path
-    ready = conditions.is_true(status, "Ready")
-    endpoint = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or 0
-    if ready and said and _address(obj) == address and endpoint == port:
+    ready, before = conditions.is_true(status, "Ready"), kubelet_port(obj)
+    if ready and said and _address(obj) == address and before == port:
         return None
     now = clock.now()
     healthy = [
@@ -85,7 +84,7 @@ def healthy(obj: Json, address: str, port: int = 0) -> Json | None:
         {"type": "Hostname", "address": name},
     ]
     patch: Json = {"status": {"conditions": healthy + others, "addresses": addresses}}
-    if port or endpoint:
+    if port or before:
         patch["status"]["daemonEndpoints"] = {"kubeletEndpoint": {"Port": port}}
     if port:
         patch["metadata"] = {"annotations": {RESOURCE_METRICS_PATH: path}}

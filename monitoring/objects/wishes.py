@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.paths import kubelet_prefix
+from client.paths import kubelet_port, kubelet_prefix
 from kube.objects import Json
 
 PREFIX = "prometheus.io/"
@@ -52,9 +52,8 @@ def of_service(service: Json) -> Json | None:
 
 def of_node(node: Json) -> tuple[str, str] | None:
     """A node's kubelet as (`host:port`, what its paths begin with); None where it names no port: it serves no figures."""
-    status = node.get("status") or {}
-    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
-    address = next((a["address"] for a in status.get("addresses") or () if a["type"] == "InternalIP"), "")
+    addresses, port = (node.get("status") or {}).get("addresses") or (), kubelet_port(node)
+    address = next((a["address"] for a in addresses if a["type"] == "InternalIP"), "")
     return (joined(address, port), kubelet_prefix(node)) if port and address else None
 
 

@@ -8,10 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from apiserver import authorization, discovery, health, metrics, response, version
+from apiserver import authorization, discovery, dispatch, health, metrics, response, version
 from apiserver.authn.impersonation import impersonate
-from apiserver.request import Receive, Request
-from apiserver.resources import dispatch
+from apiserver.request import Receive, Request, not_allowed
 from apiserver.response import Answer, Response, Send
 from apiserver.state import State
 from kube.errors import ApiError, BadRequest, InternalError
@@ -119,7 +118,7 @@ async def _plain(request: Request) -> Answer:
     if handler is None and not discovering:
         return response.page_not_found()
     if request.method not in ("GET", "HEAD"):
-        raise dispatch.not_allowed()
+        raise not_allowed()
     if handler is not None:
         return await handler(request)
     return await (discovery.below_api if parts[0] == "api" else discovery.below_apis)(request, parts[1:])

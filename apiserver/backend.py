@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import httptools
 
 from apiserver.response import Stream, Taken
+from client.paths import kubelet_port
 from kube.errors import ServiceUnavailable
+from kube.objects import Json
 
 if TYPE_CHECKING:
     from apiserver.protocol import Tunnel
@@ -25,6 +27,8 @@ Header = tuple[bytes, bytes]
 CONNECT_TIMEOUT = 10.0
 CHUNK = 64 * 1024
 MAX_HEAD = 256 * 1024
+KUBELET_PORT = 10250
+_KUBELET_ADDRESSES = ("InternalIP", "Hostname", "ExternalIP")  # of a node, the first that it has
 # What belongs to one hop, or says who the caller is here: not passed on.
 _HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
@@ -51,6 +55,16 @@ def kubelet_tls(pki: Path) -> ssl.SSLContext:
     context.check_hostname = False
     context.load_cert_chain(pki / "apiserver-kubelet-client.crt", pki / "apiserver-kubelet-client.key")
     return context
+
+
+def kubelet_target(node: Json, pki: Path) -> Target:
+    """Where a node says that its kubelet is. Raises ServiceUnavailable."""
+    status = node.get("status") or {}
+    addresses = {a["type"]: a["address"] for a in reversed(status.get("addresses") or ())}
+    address = next((addresses[kind] for kind in _KUBELET_ADDRESSES if kind in addresses), None)
+    if address is None:
+        raise ServiceUnavailable(f"no preferred addresses found; known addresses: {sorted(addresses)}")
+    return Target(address, kubelet_port(node) or KUBELET_PORT, kubelet_tls(pki))
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs
 from apiserver import negotiation
 from apiserver.negotiation import View
 from apiserver.paths import RequestInfo, parse
-from kube.errors import BadRequest, Invalid, RequestEntityTooLarge, not_supported
+from kube import schema
+from kube.errors import ApiError, BadRequest, Invalid, MethodNotAllowed, RequestEntityTooLarge, not_supported
 from kube.users import ANONYMOUS, User
 
 if TYPE_CHECKING:
@@ -131,3 +132,24 @@ def check_dry_run(values: list[str], options: str = "DeleteOptions") -> bool:
     if any(value != "All" for value in given):
         raise Invalid(options, "", [not_supported("dryRun", given[0], ["All"])], "meta.k8s.io")
     return bool(given)
+
+
+def check_types(definition: str, kind: str, obj: dict[str, Any]) -> None:
+    """Decode a body in place. Raises BadRequest for a field of a wrong type."""
+    errors, _ = schema.check(definition, obj)
+    if errors:
+        raise BadRequest(f"{kind} cannot be handled: {errors[0]}")
+
+
+def only(request: Request, *verbs: str) -> None:
+    """Raises MethodNotAllowed for any other verb."""
+    if request.info.verb not in verbs:
+        raise not_allowed()
+
+
+def not_allowed() -> ApiError:
+    return MethodNotAllowed("the server does not allow this method on the requested resource", details={})
+
+
+def resource_not_found() -> ApiError:
+    return ApiError("the server could not find the requested resource", code=404, reason="NotFound", details={})

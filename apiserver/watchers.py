@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
-from apiserver import partial, table
+from apiserver import partial, render, table
 from apiserver.negotiation import View
-from apiserver.resources import render
 from cluster.cache import Cache, Entry, Event
 from cluster.verbs.select import Match
 from kube.registry import Kind

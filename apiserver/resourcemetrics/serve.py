@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 import orjson
 
 from apiserver import partial as partially
-from apiserver import table
+from apiserver import render, table
+from apiserver.backend import kubelet_target
 from apiserver.negotiation import View
-from apiserver.request import Request
+from apiserver.request import Request, only, resource_not_found
 from apiserver.resourcemetrics import kinds
 from apiserver.resourcemetrics.scraper import Figures, Kubelet, Round
-from apiserver.resources import render
 from apiserver.response import Answer
-from apiserver.subresources.nodes import kubelet_target
-from apiserver.subresources.verbs import only
 from client.paths import kubelet_port, kubelet_prefix
 from cluster.cache import Entry
 from cluster.verbs import select
 from kube import clock
-from kube.errors import ApiError, NotFound
+from kube.errors import NotFound
 from kube.objects import Json
 from kube.registry import Kind
 
@@ -34,7 +32,7 @@ async def handle(request: Request) -> Answer:
     info = request.info
     kind = next((k for k in kinds.KINDS if (k.version, k.plural) == (info.version, info.resource)), None)
     if kind is None or info.subresource or (info.namespace and not kind.namespaced):
-        raise ApiError("the server could not find the requested resource", code=404, reason="NotFound", details={})
+        raise resource_not_found()
     only(request, "get", "list")
     view = request.view
     entries = _wanted(request, kind)

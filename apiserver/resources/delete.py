@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import orjson
 
-from apiserver import negotiation
-from apiserver.request import Request, check_dry_run
-from apiserver.resources import render, write
+from apiserver import negotiation, render
+from apiserver.request import Request, check_dry_run, check_types
+from apiserver.resources import write
 from apiserver.resources.lists import Page, encode
 from apiserver.response import Answer
-from apiserver.subresources.verbs import check_types
 from cluster.cache import Entry
 from cluster.plan import arun
 from cluster.verbs import delete, delete_collection

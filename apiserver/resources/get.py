@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from apiserver import render
 from apiserver.request import Request
-from apiserver.resources import render
 from apiserver.response import Answer
 from cluster.cache import Cache, Entry
 from cluster.store import Key

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from apiserver import partial, table
+from apiserver import partial, render, table
 from apiserver.negotiation import View
 from apiserver.request import Request
-from apiserver.resources import options, render
+from apiserver.resources import options
 from apiserver.resources.get import parse_revision, reach
 from apiserver.response import Answer
 from cluster.cache import Entry

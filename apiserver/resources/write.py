@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiserver import negotiation
+from apiserver import negotiation, render
 from apiserver.request import OPTIONS, Request
-from apiserver.resources import render
 from apiserver.response import Answer
 from cluster.plan import arun
 from cluster.verbs import create as create_verb

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiserver import response
 from apiserver.request import Request
 from apiserver.response import Answer
-from apiserver.subresources.verbs import posted
+from apiserver.subresources.posted import posted
 from cluster.rbac import Attributes
 from kube.errors import BadRequest, FieldError, Invalid, invalid
 from kube.objects import Json

@@ -7,7 +7,7 @@ from typing import Any
 from apiserver import response
 from apiserver.request import Request
 from apiserver.response import Answer
-from apiserver.subresources.verbs import posted
+from apiserver.subresources.posted import posted
 from cluster.plan import arun
 from cluster.verbs import bind
 from kube.errors import BadRequest

@@ -6,13 +6,11 @@ import asyncio
 
 import orjson
 
-from apiserver import health, table
+from apiserver import health, render, table
 from apiserver.backend import kubelet_tls
-from apiserver.request import Request
-from apiserver.resources import render
+from apiserver.request import Request, only
 from apiserver.response import Answer
 from apiserver.state import State
-from apiserver.subresources.verbs import only
 from client import healthz
 from kube.errors import NotFound
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiserver import response
 from apiserver.request import Request, check_dry_run
 from apiserver.response import Answer
-from apiserver.subresources.verbs import posted
+from apiserver.subresources.posted import posted
 from cluster.plan import arun
 from cluster.verbs import evict
 from kube.errors import BadRequest

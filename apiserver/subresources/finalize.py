@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from apiserver.request import Request
-from apiserver.resources import render, write
+from apiserver import render
+from apiserver.request import Request, only
+from apiserver.resources import write
 from apiserver.response import Answer
-from apiserver.subresources.verbs import only
 from cluster.plan import arun
 from cluster.verbs import update
 from kube.objects import Json

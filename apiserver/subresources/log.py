@@ -5,10 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from apiserver.backend import Exchange, until_gone
-from apiserver.request import Request
+from apiserver.request import Request, only
 from apiserver.response import Answer, Response, Stream
 from apiserver.subresources.nodes import container_of, node_target, pod_of
-from apiserver.subresources.verbs import only
 from kube.errors import ApiError, BadRequest, FieldError, Invalid, NotFound, forbidden, invalid
 from kube.registry import Kind
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from apiserver.backend import Target, kubelet_tls
+from apiserver.backend import Target, kubelet_target
 from apiserver.request import Request
-from client.paths import kubelet_port
 from cluster.store import Key
-from kube.errors import BadRequest, NotFound, ServiceUnavailable
+from kube.errors import BadRequest, NotFound
 from kube.objects import Json
 from kube.pods import podutil
-
-KUBELET_PORT = 10250
-_ADDRESSES = ("InternalIP", "Hostname", "ExternalIP")
 
 
 def pod_of(request: Request) -> Json:
@@ -55,13 +49,3 @@ def node_of(request: Request, name: str) -> Json:
 def node_target(request: Request, name: str) -> Target:
     """The kubelet of a node. Raises NotFound, ServiceUnavailable."""
     return kubelet_target(node_of(request, name), request.state.pki)
-
-
-def kubelet_target(node: Json, pki: Path) -> Target:
-    """Where a node says that its kubelet is. Raises ServiceUnavailable."""
-    status = node.get("status") or {}
-    addresses = {a["type"]: a["address"] for a in reversed(status.get("addresses") or ())}
-    address = next((addresses[kind] for kind in _ADDRESSES if kind in addresses), None)
-    if address is None:
-        raise ServiceUnavailable(f"no preferred addresses found; known addresses: {sorted(addresses)}")
-    return Target(address, kubelet_port(node) or KUBELET_PORT, kubelet_tls(pki))

@@ -6,10 +6,10 @@ import random
 from urllib.parse import quote, urlsplit
 
 from apiserver import backend
-from apiserver.backend import Target, unverified_tls
+from apiserver.backend import Target, kubelet_target, unverified_tls
 from apiserver.request import Request
 from apiserver.response import Answer, Response, Stream
-from apiserver.subresources.nodes import kubelet_target, node_of
+from apiserver.subresources.nodes import node_of
 from client.paths import kubelet_prefix
 from cluster.cache import Entry
 from cluster.store import Key

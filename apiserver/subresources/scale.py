@@ -6,12 +6,11 @@ from typing import Any
 
 import orjson
 
-from apiserver import table
+from apiserver import render, table
 from apiserver.negotiation import View
-from apiserver.request import Request
-from apiserver.resources import get, render, write
+from apiserver.request import Request, only
+from apiserver.resources import get, write
 from apiserver.response import Answer
-from apiserver.subresources.verbs import only
 from cluster.plan import arun
 from cluster.verbs import update
 from kube import columns, schema, selectors

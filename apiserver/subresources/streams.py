@@ -11,10 +11,9 @@ from urllib.parse import urlencode
 
 from apiserver import backend
 from apiserver.authorization import attributes, forbidden
-from apiserver.request import Request
+from apiserver.request import Request, only
 from apiserver.response import Answer
 from apiserver.subresources.nodes import container_of, node_target, pod_of
-from apiserver.subresources.verbs import only
 from kube.errors import BadRequest
 from kube.registry import Kind
 

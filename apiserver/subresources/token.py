@@ -6,7 +6,7 @@ from apiserver import response
 from apiserver.authn import serviceaccounts
 from apiserver.request import Request
 from apiserver.response import Answer
-from apiserver.subresources.verbs import posted
+from apiserver.subresources.posted import posted
 from cluster import nodeauthz
 from cluster.cache import Entry
 from cluster.store import Key

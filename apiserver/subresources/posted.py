@@ -1,12 +1,11 @@
-"""What handlers of subresources share."""
+"""The object that a client posts to a subresource or for a review."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from apiserver.request import Request
-from kube import schema
-from kube.errors import BadRequest, MethodNotAllowed
+from apiserver.request import Request, check_types, only
+from kube.errors import BadRequest
 
 _API = "io.k8s.api."
 _DEFINITIONS = {
@@ -22,12 +21,6 @@ _DEFINITIONS = {
 }
 
 
-def only(request: Request, *verbs: str) -> None:
-    """Raises MethodNotAllowed for any other verb."""
-    if request.info.verb not in verbs:
-        raise MethodNotAllowed("the server does not allow this method on the requested resource", details={})
-
-
 async def posted(request: Request, kind: str) -> dict[str, Any]:
     """The posted object, its fields of the right types. Raises BadRequest, also when it says to be of another kind."""
     only(request, "create")
@@ -37,10 +30,3 @@ async def posted(request: Request, kind: str) -> dict[str, Any]:
     check_types(_DEFINITIONS[kind], kind, obj)
     obj["metadata"] = obj.get("metadata") or {}
     return obj
-
-
-def check_types(definition: str, kind: str, obj: dict[str, Any]) -> None:
-    """Decode in place. Raises BadRequest for a field of a wrong type."""
-    errors, _ = schema.check(definition, obj)
-    if errors:
-        raise BadRequest(f"{kind} cannot be handled: {errors[0]}")

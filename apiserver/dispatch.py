@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from apiserver import negotiation, response
-from apiserver.request import Request
+from apiserver.request import Request, not_allowed, resource_not_found
 from apiserver.resourcemetrics import kinds, serve
 from apiserver.resources import delete, get, lists, watch, write
 from apiserver.response import Answer, Response
 from apiserver.subresources import HANDLERS, VIRTUAL
 from kube import schema
-from kube.errors import ApiError, MethodNotAllowed, NotFound
+from kube.errors import NotFound
 from kube.registry import Kind
 
 Handler = Callable[[Request, Kind], Awaitable[Answer]]
@@ -92,11 +92,3 @@ async def _subresource(request: Request, kind: Kind) -> Answer:
             raise not_allowed()
         handler = ITEM[request.info.verb]
     return await handler(request, kind)
-
-
-def resource_not_found() -> ApiError:
-    return ApiError("the server could not find the requested resource", code=404, reason="NotFound", details={})
-
-
-def not_allowed() -> ApiError:
-    return MethodNotAllowed("the server does not allow this method on the requested resource", details={})

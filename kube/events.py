@@ -7,6 +7,7 @@ every five minutes. Pure: no clock but that of the happenings. Who writes them: 
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ BURST, REFILL_SECONDS = 25, 300.0
 SIMILAR, SIMILAR_SECONDS = 10, 600.0
 MESSAGE_LIMIT = 1024  # characters
 COMBINED = "(combined from similar events): "
+_serial = itertools.count(1)  # keeps names apart that are made within one tick of the clock
 
 
 class Happening(NamedTuple):
@@ -67,7 +69,8 @@ class Correlator:
 
     def correlate(self, happening: Happening) -> tuple[Happening, Series] | None:
         """The happening to write (its message maybe combined) and its series, counted up; None: dropped as spam."""
-        source = (happening.component, *_identity(happening.about))
+        identity = ("kind", "namespace", "name", "uid", "apiVersion", "fieldPath")
+        source = (happening.component, *(happening.about.get(name, "") for name in identity))
         group = (*source, happening.type, happening.reason)
         message, key = self._aggregate(group, happening)
         if not self._allow(source, happening.at):
@@ -133,21 +136,7 @@ def event(happening: Happening, series: Series) -> Json:
 
 
 def _name(happening: Happening) -> str:
-    return f"{happening.about['name'][:230]}.{int(happening.at * 1e9) + _next_serial():016x}"
-
-
-def _next_serial() -> int:
-    """Keeps names apart that are made within one tick of the clock."""
-    global _serial
-    _serial = (_serial + 1) % 1000
-    return _serial
-
-
-_serial = 0
-
-
-def _identity(about: Json) -> tuple[str, ...]:
-    return tuple(about.get(name, "") for name in ("kind", "namespace", "name", "uid", "apiVersion", "fieldPath"))
+    return f"{happening.about['name'][:230]}.{int(happening.at * 1e9) + next(_serial) % 1000:016x}"
 
 
 def _remember(memory: OrderedDict[tuple[str, ...], Any], key: tuple[str, ...], make: Any) -> Any:

@@ -59,25 +59,22 @@ def validate_meta(
     """The rules for `metadata` of a new object."""
     errors: list[FieldError] = []
     if prefix := meta.get("generateName"):
-        errors += [invalid(f"{path}.generateName", prefix, m) for m in name_check(_masked(prefix))]
+        # A prefix may end in a dash: a suffix will follow it.
+        stem = prefix[:-2] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
+        errors += [invalid(f"{path}.generateName", prefix, m) for m in name_check(stem)]
     if name := meta.get("name"):
         errors += [invalid(f"{path}.name", name, m) for m in name_check(name)]
     else:
         errors.append(required(f"{path}.name", "name or generateName is required"))
-    errors += _check_namespace(f"{path}.namespace", meta.get("namespace"), namespaced)
+    namespace = meta.get("namespace")
+    if namespace and namespaced:
+        errors += check(f"{path}.namespace", namespace, dns1123_label)
+    elif namespace:
+        errors.append(forbidden(f"{path}.namespace", "not allowed on this type"))
+    elif namespaced:
+        errors.append(required(f"{path}.namespace"))
     errors += validate_meta_content(meta, path)
     return errors
-
-
-def _masked(prefix: str) -> str:
-    """A prefix may end in a dash: a suffix will follow it."""
-    return prefix[:-2] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
-
-
-def _check_namespace(path: str, namespace: str | None, namespaced: bool) -> list[FieldError]:
-    if not namespaced:
-        return [forbidden(path, "not allowed on this type")] if namespace else []
-    return check(path, namespace, dns1123_label) if namespace else [required(path)]
 
 
 def validate_meta_content(meta: Json, path: str = "metadata") -> list[FieldError]:
@@ -112,17 +109,15 @@ def validate_meta_update(meta: Json, old: Json, path: str = "metadata") -> list[
 def check_annotations(path: str, annotations: Mapping[str, str]) -> list[FieldError]:
     """Keys are qualified names in any case; all together are bounded in size."""
     errors: list[FieldError] = []
-    size = 0
-    for key, value in annotations.items():
-        size += len(key) + len(value)
+    for key in annotations:
         errors += [invalid(path, key, m) for m in qualified_name(key.lower())]
-    if size > ANNOTATIONS_LIMIT // 4 and _bytes(annotations) > ANNOTATIONS_LIMIT:
+    # A character has four bytes at most: most annotations need not be encoded to be counted.
+    characters = sum(len(key) + len(value) for key, value in annotations.items())
+    if characters > ANNOTATIONS_LIMIT // 4 and (
+        sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > ANNOTATIONS_LIMIT
+    ):
         errors.append(too_long(path, "", ANNOTATIONS_LIMIT))
     return errors
-
-
-def _bytes(annotations: Mapping[str, str]) -> int:
-    return sum(len(k.encode()) + len(v.encode()) for k, v in annotations.items())
 
 
 def _check_owners(path: str, owners: list[dict[str, Any]]) -> list[FieldError]:

@@ -39,7 +39,16 @@ class Quantity:
         return self.nano <= other.nano
 
     def __str__(self) -> str:
-        return _canonical(self)
+        if self.nano == 0:
+            return "0"
+        if self.notation == "BinarySI" and abs(self.nano) >= 1024 * NANO and self.nano % NANO == 0:
+            return _binary(self.nano // NANO)
+        value, power = self.nano, -9
+        while value % 1000 == 0 and power < 18:
+            value, power = value // 1000, power + 3
+        if self.notation == "DecimalExponent":
+            return f"{value}e{power}" if power else str(value)
+        return f"{value}{_SUFFIX[power]}"
 
 
 def _scaled(number: int, power: int) -> int:
@@ -87,19 +96,6 @@ def units(value: Any, divisor: Any = 1) -> int:
 
 def of_units(value: int, notation: str = "DecimalSI") -> Quantity:
     return Quantity(value * NANO, notation)
-
-
-def _canonical(q: Quantity) -> str:
-    if q.nano == 0:
-        return "0"
-    if q.notation == "BinarySI" and abs(q.nano) >= 1024 * NANO and q.nano % NANO == 0:
-        return _binary(q.nano // NANO)
-    value, power = q.nano, -9
-    while value % 1000 == 0 and power < 18:
-        value, power = value // 1000, power + 3
-    if q.notation == "DecimalExponent":
-        return f"{value}e{power}" if power else str(value)
-    return f"{value}{_SUFFIX[power]}"
 
 
 def _binary(value: int) -> str:

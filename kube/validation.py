@@ -281,26 +281,21 @@ def check_label_selector(path: str, selector: Mapping[str, Any] | None) -> list[
         return []
     errors = check_labels(f"{path}.matchLabels", selector.get("matchLabels"))
     for i, requirement in enumerate(selector.get("matchExpressions") or ()):
-        errors += _check_requirement(f"{path}.matchExpressions[{i}]", requirement)
-    return errors
-
-
-def _check_requirement(path: str, requirement: Mapping[str, Any]) -> list[FieldError]:
-    operator, values = requirement.get("operator", ""), requirement.get("values") or []
-    errors: list[FieldError] = []
-    if operator in ("In", "NotIn"):
-        if not values:
-            errors.append(required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
-    elif operator in ("Exists", "DoesNotExist"):
-        if values:
-            errors.append(
-                forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
-            )
-    else:
-        errors.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
-    errors += check(f"{path}.key", requirement.get("key", ""), qualified_name)
-    for i, value in enumerate(values):
-        errors += check(f"{path}.values[{i}]", value, label_value)
+        place = f"{path}.matchExpressions[{i}]"
+        operator, values = requirement.get("operator", ""), requirement.get("values") or []
+        if operator in ("In", "NotIn"):
+            if not values:
+                errors.append(required(f"{place}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
+        elif operator in ("Exists", "DoesNotExist"):
+            if values:
+                errors.append(
+                    forbidden(f"{place}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+                )
+        else:
+            errors.append(invalid(f"{place}.operator", operator, "not a valid selector operator"))
+        errors += check(f"{place}.key", requirement.get("key", ""), qualified_name)
+        for j, value in enumerate(values):
+            errors += check(f"{place}.values[{j}]", value, label_value)
     return errors
 
 

@@ -39,16 +39,8 @@ def check_claim_spec(spec: Json, path: str) -> list[FieldError]:
         errors += check_choice(f"{path}.volumeMode", mode, VOLUME_MODES)
     for name in ("dataSource", "dataSourceRef"):
         if (source := spec.get(name)) is not None:
-            errors += _check_source(source, f"{path}.{name}")
-    return errors
-
-
-def _check_source(source: Json, path: str) -> list[FieldError]:
-    errors = [required(f"{path}.{name}") for name in ("name", "kind") if not source.get(name)]
-    if not source.get("apiGroup") and source.get("kind") != "PersistentVolumeClaim":
-        errors.append(
-            invalid(
-                path, source.get("kind", ""), "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-            )
-        )
+            errors += [required(f"{path}.{name}.{part}") for part in ("name", "kind") if not source.get(part)]
+            if not source.get("apiGroup") and source.get("kind") != "PersistentVolumeClaim":
+                message = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+                errors.append(invalid(f"{path}.{name}", source.get("kind", ""), message))
     return errors

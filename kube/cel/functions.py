@@ -64,10 +64,6 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
     return text[start:end]
 
 
-def _is_sorted(items: list[Any]) -> bool:
-    return all(left <= right for left, right in pairwise(items))
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isURL": _is_url,
     "isIP": _try(ipaddress.ip_address),
@@ -88,5 +84,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sum": lambda items: sum(items),
     "min": lambda *items: min(items[0] if len(items) == 1 else items),
     "max": lambda *items: max(items[0] if len(items) == 1 else items),
-    "isSorted": _is_sorted,
+    "isSorted": lambda items: all(left <= right for left, right in pairwise(items)),
 }

@@ -29,7 +29,7 @@ def kinds(crd: Json) -> list[Kind]:
     """The kinds of the served versions of a CRD, the storage version first."""
     versions = [version for version in crd["spec"]["versions"] if version.get("served") or version.get("storage")]
     versions.sort(key=lambda version: not version.get("storage"))
-    # No new objects while those that there are are being deleted.
+    # A CRD that is being deleted takes no new objects.
     verbs = tuple(
         verb for verb in VERBS if verb != "create" or not conditions.is_true(crd.get("status"), "Terminating")
     )
@@ -73,6 +73,7 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
     group, names, name = spec["group"], spec["names"], version["name"]
     definition = ".".join([*reversed(group.split(".")), name, names["kind"]])
     subresources = version.get("subresources") or {}
+    scale: Json | None = subresources.get("scale")
     # Register the schema, and what OpenAPI shows of it.
     custom = _schema(version)
     shown = _shown(custom)
@@ -100,7 +101,13 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
         columns=columns.columns(version),
         cells=columns.cells(version),
         fields=_fields(version),
-        scale=_scale(subresources.get("scale")),
+        scale=None
+        if scale is None
+        else Scale(
+            scale["specReplicasPath"].lstrip("."),
+            scale["statusReplicasPath"].lstrip("."),
+            (scale.get("labelSelectorPath") or "").lstrip("."),
+        ),
         list_kind=names.get("listKind", ""),
         to_storage=identity if version is stored else _versioned(f"{group}/{stored['name']}"),
         from_storage=_reader(f"{group}/{name}", custom, f"{group}/{stored['name']}", defaults),
@@ -154,16 +161,6 @@ def _reader(api_version: str, custom: Json, stored: str, defaults: Json | None) 
         return obj
 
     return read
-
-
-def _scale(scale: Json | None) -> Scale | None:
-    if scale is None:
-        return None
-    return Scale(
-        scale["specReplicasPath"].lstrip("."),
-        scale["statusReplicasPath"].lstrip("."),
-        (scale.get("labelSelectorPath") or "").lstrip("."),
-    )
 
 
 def _fields(version: Json) -> dict[str, Any]:

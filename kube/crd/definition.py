@@ -140,7 +140,18 @@ def _check_version(version: Json, path: str, versions: list[Json]) -> Iterator[F
     yield from _check_selectable(version, schema or {}, places["selectableFields"])
     scale = (version.get("subresources") or {}).get("scale")
     if scale is not None:
-        yield from _check_scale(scale, f"{places['subresources']}.scale")
+        place = f"{places['subresources']}.scale"
+        for key, root in (("specReplicasPath", ".spec"), ("statusReplicasPath", ".status")):
+            field = f"{place}.{key}"
+            if not scale.get(key):
+                yield e.required(field)
+            elif not scale[key].startswith(root + "."):
+                yield e.invalid(field, scale[key], f"should be a json path under {root}")
+        selector = scale.get("labelSelectorPath")
+        if selector and not selector.startswith((".spec.", ".status.")):
+            yield e.invalid(
+                f"{place}.labelSelectorPath", selector, "should be a json path under either .spec or .status"
+            )
 
 
 def _is_path(path: str) -> bool:
@@ -157,7 +168,12 @@ def _check_selectable(version: Json, schema: Json, path: str) -> Iterator[FieldE
         if not text:
             yield e.required(place)
             continue
-        target = _lookup(schema, text)
+        try:
+            target: Json | None = schema
+            for name in jsonpath.simple(text):
+                target = ((target or {}).get("properties") or {}).get(name)
+        except ValueError:
+            target = None
         if target is None:
             yield e.invalid(place, text, "is an invalid path: does not refer to a valid field")
         elif target.get("type") not in ("string", "boolean", "integer"):
@@ -167,29 +183,6 @@ def _check_selectable(version: Json, schema: Json, path: str) -> Iterator[FieldE
                 "must point to a field of type string, boolean or integer. "
                 "Enum string fields and strings with formats are allowed.",
             )
-
-
-def _lookup(schema: Json, path: str) -> Json | None:
-    try:
-        names = jsonpath.simple(path)
-    except ValueError:
-        return None
-    found: Json | None = schema
-    for name in names:
-        found = ((found or {}).get("properties") or {}).get(name)
-    return found
-
-
-def _check_scale(scale: Json, path: str) -> Iterator[FieldError]:
-    for key, root in (("specReplicasPath", ".spec"), ("statusReplicasPath", ".status")):
-        place = f"{path}.{key}"
-        if not scale.get(key):
-            yield e.required(place)
-        elif not scale[key].startswith(root + "."):
-            yield e.invalid(place, scale[key], f"should be a json path under {root}")
-    selector = scale.get("labelSelectorPath")
-    if selector and not selector.startswith((".spec.", ".status.")):
-        yield e.invalid(f"{path}.labelSelectorPath", selector, "should be a json path under either .spec or .status")
 
 
 def _check_stored(crd: Json) -> Iterator[FieldError]:

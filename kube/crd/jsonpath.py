@@ -56,13 +56,11 @@ def _step(match: re.Match[str]) -> Step:
     if match["field"]:
         return _filter(match["field"], match["op"] or "", (match["value"] or "").strip("\"'"))
     if match["all"] or match["name"] == "*":
-        return _children
+        return lambda values: [
+            child for v in values if isinstance(v, list | dict) for child in (v if isinstance(v, list) else v.values())
+        ]
     name = _unescape(match["name"] or match["quoted"])
     return lambda values: [v[name] for v in values if isinstance(v, dict) and name in v]
-
-
-def _children(values: list[Any]) -> list[Any]:
-    return [child for v in values if isinstance(v, list | dict) for child in (v if isinstance(v, list) else v.values())]
 
 
 def _filter(field: str, op: str, wanted: str) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -98,7 +99,7 @@ def _check_logic(part: Json, path: str, around: Json) -> Iterator[FieldError]:
 
 def _check_array(schema: Json, path: str) -> Iterator[FieldError]:
     items, merge = schema.get("items"), schema.get("x-kubernetes-list-type")
-    keys = schema.get("x-kubernetes-list-map-keys")
+    keys = schema.get("x-kubernetes-list-map-keys") or []
     if not isinstance(items, dict):
         yield e.required(f"{path}.items", "must be specified")
         return
@@ -109,48 +110,43 @@ def _check_array(schema: Json, path: str) -> Iterator[FieldError]:
             f"{path}.x-kubernetes-list-type", merge, "must be map if x-kubernetes-list-map-keys is non-empty"
         )
     if merge == "map":
-        yield from _check_map_list(items, keys or [], path)
-
-
-def _check_map_list(items: Json, keys: list[str], path: str) -> Iterator[FieldError]:
-    if not keys:
-        yield e.required(f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
-    if items.get("type") != "object":
-        yield e.invalid(
-            f"{path}.items.type", items.get("type"), "must be object if parent array's x-kubernetes-list-type is map"
-        )
-    for i, key in enumerate(keys):
-        prop = (items.get("properties") or {}).get(key)
-        if prop is None:
+        if not keys:
+            yield e.required(f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
+        if items.get("type") != "object":
             yield e.invalid(
-                f"{path}.x-kubernetes-list-map-keys[{i}]", key, "entries must all be names of item properties"
+                f"{path}.items.type",
+                items.get("type"),
+                "must be object if parent array's x-kubernetes-list-type is map",
             )
-        elif key not in (items.get("required") or ()) and prop.get("default") is None:
-            yield e.required(
-                f"{path}.items.properties[{key}].default",
-                "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
-            )
+        for i, key in enumerate(keys):
+            prop = (items.get("properties") or {}).get(key)
+            if prop is None:
+                yield e.invalid(
+                    f"{path}.x-kubernetes-list-map-keys[{i}]", key, "entries must all be names of item properties"
+                )
+            elif key not in (items.get("required") or ()) and prop.get("default") is None:
+                yield e.required(
+                    f"{path}.items.properties[{key}].default",
+                    "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
+                )
 
 
 def _check_properties(schema: Json, path: str, top: bool) -> Iterator[FieldError]:
     for name, prop in (schema.get("properties") or {}).items():
         place = f"{path}.properties[{name}]"
         if name == "metadata" and (top or schema.get(EMBEDDED)):
-            yield from _check_metadata(prop, place)
+            properties = set(prop.get("properties") or {})
+            if properties - {"name", "generateName"} or set(prop) - {"type", "properties", "description"}:
+                yield e.forbidden(
+                    place,
+                    "must not specify anything other than name and generateName, but metadata is implicitly specified",
+                )
         else:
             yield from _check(prop, place)
     if isinstance(schema.get("additionalProperties"), dict):
         yield from _check(schema["additionalProperties"], f"{path}.additionalProperties")
     if isinstance(schema.get("items"), dict):
         yield from _check(schema["items"], f"{path}.items", where="specified array items")
-
-
-def _check_metadata(schema: Json, path: str) -> Iterator[FieldError]:
-    properties = set(schema.get("properties") or {})
-    if properties - {"name", "generateName"} or set(schema) - {"type", "properties", "description"}:
-        yield e.forbidden(
-            path, "must not specify anything other than name and generateName, but metadata is implicitly specified"
-        )
 
 
 def _check_default(schema: Json, path: str) -> Iterator[FieldError]:
@@ -160,36 +156,29 @@ def _check_default(schema: Json, path: str) -> Iterator[FieldError]:
         yield FieldError(
             error.reason, place + (f".{error.field}" if error.field and error.field != "<nil>" else ""), error.message
         )
-    if not found and _has_unknown(value, schema):
-        yield e.invalid(place, value, "must not have unknown fields")
-
-
-def _has_unknown(value: Any, schema: Json) -> bool:
-    import copy
-
-    pruned: list[str] = []
-    structural.prune_value(copy.deepcopy(value), schema, pruned)
-    return bool(pruned)
+    if not found:
+        pruned: list[str] = []
+        structural.prune_value(copy.deepcopy(value), schema, pruned)
+        if pruned:
+            yield e.invalid(place, value, "must not have unknown fields")
 
 
 def _check_rules(schema: Json, path: str, resource: bool) -> Iterator[FieldError]:
     if resource:
         schema = {**schema, "properties": {**(schema.get("properties") or {}), **_RESOURCE}}
     for i, rule in enumerate(schema.get(RULES) or ()):
-        yield from _check_rule(rule, schema, f"{path}.{RULES}[{i}]")
-
-
-def _check_rule(rule: Json, schema: Json, path: str) -> Iterator[FieldError]:
-    if not str(rule.get("rule", "")).strip():
-        yield e.required(f"{path}.rule", "rule is not specified")
-        return
-    if rule.get("reason") and rule["reason"] not in _REASONS:
-        yield e.not_supported(f"{path}.reason", rule["reason"], _REASONS)
-    if rule.get("fieldPath") and not _leads_somewhere(rule["fieldPath"], schema):
-        yield e.invalid(f"{path}.fieldPath", rule["fieldPath"], "must be a valid path")
-    yield from _try(rule, "rule", bool, "cel expression must evaluate to a bool", schema, path)
-    if rule.get("messageExpression"):
-        yield from _try(rule, "messageExpression", str, "messageExpression must evaluate to a string", schema, path)
+        place = f"{path}.{RULES}[{i}]"
+        if not str(rule.get("rule", "")).strip():
+            yield e.required(f"{place}.rule", "rule is not specified")
+            continue
+        if rule.get("reason") and rule["reason"] not in _REASONS:
+            yield e.not_supported(f"{place}.reason", rule["reason"], _REASONS)
+        if rule.get("fieldPath") and not _leads_somewhere(rule["fieldPath"], schema):
+            yield e.invalid(f"{place}.fieldPath", rule["fieldPath"], "must be a valid path")
+        yield from _try(rule, "rule", bool, "cel expression must evaluate to a bool", schema, place)
+        if rule.get("messageExpression"):
+            complaint = "messageExpression must evaluate to a string"
+            yield from _try(rule, "messageExpression", str, complaint, schema, place)
 
 
 def _leads_somewhere(path: str, schema: Json) -> bool:
@@ -210,7 +199,9 @@ def _try(rule: Json, key: str, wanted: type, complaint: str, schema: Json, path:
     except ValueError as error:
         yield e.invalid(f"{path}.{key}", rule, f"compilation failed: {error}")
     except KeyError as error:
-        yield from _missing(error, rule, schema, f"{path}.{key}")
+        if not _open(schema):
+            name = str(error.args[0]) if error.args else ""
+            yield e.invalid(f"{path}.{key}", rule, f"compilation failed: undefined field {name!r}")
     except RuntimeError as error:
         yield e.invalid(f"{path}.{key}", rule, f"compilation failed: {error}")
     except (TypeError, IndexError, ArithmeticError):
@@ -218,12 +209,6 @@ def _try(rule: Json, key: str, wanted: type, complaint: str, schema: Json, path:
     else:
         if not isinstance(result, wanted):
             yield e.invalid(f"{path}.{key}", rule, complaint)
-
-
-def _missing(error: KeyError, rule: Json, schema: Json, path: str) -> Iterator[FieldError]:
-    name = str(error.args[0]) if error.args else ""
-    if not _open(schema):
-        yield e.invalid(path, rule, f"compilation failed: undefined field {name!r}")
 
 
 def _open(schema: Any) -> bool:

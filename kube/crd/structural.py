@@ -58,7 +58,10 @@ def _prune_object(value: Json, schema: Json, path: str, resource: bool, found: l
         place = f"{path}.{key}" if path else key
         if resource and key in _RESOURCE:
             if key == "metadata":
-                _prune_metadata(value, place, found)
+                seen = Seen()
+                if isinstance(value["metadata"], dict) or not place.count("."):
+                    value["metadata"] = plan(META)(value["metadata"], seen)
+                    found.extend(unknown.drop(Ref(META), value["metadata"], place) if seen.unknown else ())
         elif key in properties:
             _prune(value[key], properties[key], place, found)
         elif isinstance(more, dict):
@@ -68,39 +71,28 @@ def _prune_object(value: Json, schema: Json, path: str, resource: bool, found: l
             del value[key]
 
 
-def _prune_metadata(value: Json, path: str, found: list[str]) -> None:
-    seen = Seen()
-    if isinstance(value["metadata"], dict) or not path.count("."):
-        value["metadata"] = plan(META)(value["metadata"], seen)
-        found.extend(unknown.drop(Ref(META), value["metadata"], path) if seen.unknown else ())
-
-
 def default(value: Any, schema: Json) -> None:
     """Set defaults where a field is absent, or null without being nullable; drop such nulls without a default."""
     if isinstance(value, dict):
-        _default_object(value, schema)
+        more = schema.get("additionalProperties")
+        properties = schema.get("properties") or {}
+        for key, prop in properties.items():
+            if value.get(key) is None and not (key in value and prop.get("nullable")):
+                if prop.get("default") is not None:
+                    value[key] = copy.deepcopy(prop["default"])
+                else:
+                    value.pop(key, None)
+            if key in value:
+                default(value[key], prop)
+        if isinstance(more, dict):
+            for key in [key for key in value if key not in properties]:
+                if value[key] is None and not more.get("nullable"):
+                    del value[key]
+                else:
+                    default(value[key], more)
     elif isinstance(value, list) and isinstance(schema.get("items"), dict):
         for item in value:
             default(item, schema["items"])
-
-
-def _default_object(value: Json, schema: Json) -> None:
-    more = schema.get("additionalProperties")
-    properties = schema.get("properties") or {}
-    for key, prop in properties.items():
-        if value.get(key) is None and not (key in value and prop.get("nullable")):
-            if prop.get("default") is not None:
-                value[key] = copy.deepcopy(prop["default"])
-            else:
-                value.pop(key, None)
-        if key in value:
-            default(value[key], prop)
-    if isinstance(more, dict):
-        for key in [key for key in value if key not in properties]:
-            if value[key] is None and not more.get("nullable"):
-                del value[key]
-            else:
-                default(value[key], more)
 
 
 def with_defaults(schema: Json) -> Json | None:

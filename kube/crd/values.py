@@ -26,7 +26,7 @@ def validate(value: Any, schema: Json, path: str = "", old: Any = MISSING) -> li
 
 
 def _check(value: Any, schema: Json, path: str, old: Any) -> Iterator[FieldError]:
-    if old is not MISSING and _same(value, old):
+    if old is not MISSING and value == old and isinstance(value, bool) == isinstance(old, bool):
         return
     if value is None and schema.get("nullable"):
         return
@@ -50,10 +50,6 @@ def _check(value: Any, schema: Json, path: str, old: Any) -> Iterator[FieldError
     elif isinstance(value, dict):
         yield from _check_object(value, schema, path, old)
     yield from _check_alternatives(value, schema, path)
-
-
-def _same(left: Any, right: Any) -> bool:
-    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
 def type_name(value: Any) -> str:
@@ -123,7 +119,9 @@ def _check_list(value: list[Any], schema: Json, path: str, old: Any) -> Iterator
     if "maxItems" in schema and len(value) > schema["maxItems"]:
         yield e.too_many(path, len(value), schema["maxItems"])
     yield from _check_unique(value, schema, path)
-    before = _items_before(old, schema)
+    # The old items by key; none for lists whose items cannot be told apart.
+    is_map = isinstance(old, list) and schema.get("x-kubernetes-list-type") == "map"
+    before = {_key(item, schema): item for item in old} if is_map else {}
     for i, item in enumerate(value):
         was = before.get(_key(item, schema), MISSING) if before else MISSING
         if isinstance(schema.get("items"), dict):
@@ -137,13 +135,6 @@ def _key(item: Any, schema: Json) -> str:
     if schema.get("x-kubernetes-list-type") == "map" and isinstance(item, dict):
         return e.show([item.get(key, (properties.get(key) or {}).get("default")) for key in keys])
     return e.show(item)
-
-
-def _items_before(old: Any, schema: Json) -> dict[str, Any]:
-    """The old items by key; none for lists whose items cannot be told apart."""
-    if isinstance(old, list) and schema.get("x-kubernetes-list-type") == "map":
-        return {_key(item, schema): item for item in old}
-    return {}
 
 
 def _check_unique(value: list[Any], schema: Json, path: str) -> Iterator[FieldError]:

@@ -143,17 +143,15 @@ def accepted(entries: Any) -> list[Json]:
     """The managedFields that a client sent, if they may stand for the object's own; else none."""
     if not isinstance(entries, list):
         return []
-    return entries if all(map(_is_entry, entries)) else []
-
-
-def _is_entry(entry: Any) -> bool:
-    return (
+    valid = all(
         isinstance(entry, dict)
         and entry.get("operation") in ("Apply", "Update")
         and bool(entry.get("apiVersion"))
         and entry.get("fieldsType") == "FieldsV1"
         and isinstance(entry.get("fieldsV1"), dict)
+        for entry in entries
     )
+    return entries if valid else []
 
 
 def update(old: Json | None, new: Json, writer: Writer, definition: str, has_status: bool, now: str = "") -> list[Json]:
@@ -264,21 +262,18 @@ def _check_conflicts(managers: _Managers, writer: Writer, changed: Node | None) 
                 {"reason": "FieldManagerConflict", "message": f"conflict with {_shown(entry)}", "field": path}
                 for path in sets.paths(sets.intersection(entry["fieldsV1"], changed))
             ]
-    if causes:
-        count = "1 conflict" if len(causes) == 1 else f"{len(causes)} conflicts"
-        raise ApiError(
-            f"Apply failed with {count}: {_summary(causes)}", code=409, reason="Conflict", details={"causes": causes}
-        )
-
-
-def _summary(causes: list[Json]) -> str:
-    """One line for a single conflict; else the fields below each manager."""
+    if not causes:
+        return
     if len(causes) == 1:
-        return f"{causes[0]['message']}: {causes[0]['field']}"
-    by_manager: dict[str, list[str]] = {}
-    for cause in causes:
-        by_manager.setdefault(cause["message"].replace("conflict with", "conflicts with", 1), []).append(cause["field"])
-    return "\n".join(f"{message}:\n- " + "\n- ".join(found) for message, found in by_manager.items())
+        text = f"1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+    else:
+        below: dict[str, list[str]] = {}  # the fields in conflict with each manager
+        for cause in causes:
+            below.setdefault(cause["message"].replace("conflict with", "conflicts with", 1), []).append(cause["field"])
+        text = f"{len(causes)} conflicts: " + "\n".join(
+            f"{message}:\n- " + "\n- ".join(found) for message, found in below.items()
+        )
+    raise ApiError(f"Apply failed with {text}", code=409, reason="Conflict", details={"causes": causes})
 
 
 def _shown(entry: Json) -> str:

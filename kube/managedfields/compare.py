@@ -12,8 +12,8 @@ from kube.managedfields.sets import SELF, Node, union
 from kube.managedfields.whole import elements, everything
 from kube.objects import Json
 from kube.schema.definitions import resolve
-from kube.schema.scalars import ZERO
-from kube.schema.types import ALWAYS, NULL, Field, ListOf, MapOf, Ref, Scalar, Struct, Type
+from kube.schema.scalars import zero_of
+from kube.schema.types import ALWAYS, NULL, Field, ListOf, MapOf, Scalar, Struct, Type
 
 Change = tuple[Node | None, Node | None]
 _UNKNOWN = Field(Scalar("any"))
@@ -41,18 +41,14 @@ def compare(kind: Type, old: Any, new: Any) -> Change:
     kind = resolve(kind)
     if old == new and type(old) is type(new):
         return None, None
-    if is_leaf(kind, new) or is_leaf(kind, old):
-        return _replaced(kind, old, new)
+    # A value that is owned as a whole, or that changed between null and a container.
+    if is_leaf(kind, new):
+        return {}, contents(kind, old) if not is_leaf(kind, old) else None
+    if is_leaf(kind, old):
+        return contents(kind, new), None
     if isinstance(kind, ListOf):
         return _lists(kind, old, new)
     return _objects(kind, old, new)  # type: ignore[arg-type]
-
-
-def _replaced(kind: Type, old: Any, new: Any) -> Change:
-    """A value that is owned as a whole, or changed between null and a container."""
-    if is_leaf(kind, new):
-        return {}, contents(kind, old) if not is_leaf(kind, old) else None
-    return contents(kind, new), None
 
 
 def _lists(kind: ListOf, old: list[Any], new: list[Any]) -> Change:
@@ -85,26 +81,15 @@ def _objects(kind: Struct | MapOf, old: Json, new: Json) -> Change:
         elif field.encoding not in (ALWAYS, NULL) or not isinstance(kind, Struct):
             changed["f:" + key] = everything(field.type, value)
         else:
-            _note(changed, removed, "f:" + key, _against_zero(field, value))
+            _note(changed, removed, "f:" + key, compare(field.type, zero_of(field), value))
     for key, value in old.items():
         if key not in new:
             field = field_of(kind, key)
             if isinstance(kind, Struct) and field.encoding in (ALWAYS, NULL):
-                _note(changed, removed, "f:" + key, compare(field.type, value, _zero(field)))
+                _note(changed, removed, "f:" + key, compare(field.type, value, zero_of(field)))
             else:
                 removed["f:" + key] = everything(field.type, value)
     return changed or None, removed or None
-
-
-def _against_zero(field: Field, value: Any) -> Change:
-    return compare(field.type, _zero(field), value)
-
-
-def _zero(field: Field) -> Any:
-    """What Kubernetes writes for a field that is always there: {} for a struct, null for a pointer, list or map."""
-    if field.encoding == ALWAYS and isinstance(field.type, Ref):
-        return {}
-    return ZERO.get(field.type.name) if field.encoding == ALWAYS and isinstance(field.type, Scalar) else None
 
 
 def applied(kind: Type, value: Any) -> Node | None:

@@ -10,14 +10,16 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from kube.managedfields.sets import SELF, Node
-from kube.managedfields.whole import LEAF, Step, step_of
+from kube.managedfields.whole import LEAF, step_of
 from kube.memo import Memo, digest
 from kube.schema import definitions
-from kube.schema.scalars import ZERO
-from kube.schema.types import ALWAYS, NULL, Field, Ref, Scalar, Struct, Type
+from kube.schema.scalars import zero_of
+from kube.schema.types import ALWAYS, NULL, Field, Ref, Struct, Type
 
 Maybe = Callable[[Any], Node | None]
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _steps: dict[str, tuple[Type, Maybe]] = {}
+_known: Memo[Node] = Memo(1024)
 
 
 def fields_of(
@@ -27,25 +29,14 @@ def fields_of(
     step = _of_definition(definition)
     meta = {key: value for key, value in obj["metadata"].items() if key not in unowned_meta}
     rest = {key: value for key, value in obj.items() if key not in unowned and key != "metadata"}
-    node = _remembered(step, rest)
-    mine = _of_definition(_META)(meta) if meta else None
-    return {**node, "f:metadata": mine} if mine else node or None
-
-
-_known: Memo[Node] = Memo(1024)
-
-
-def _remembered(step: Maybe, rest: dict[str, Any]) -> Node:
     same = digest(rest)
     node = _known.get((step, same))
     if node is None:
         node = step(rest) or {}
         if same:
             _known[step, same] = node
-    return node
-
-
-_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+    mine = _of_definition(_META)(meta) if meta else None
+    return {**node, "f:metadata": mine} if mine else node or None
 
 
 def _of_definition(name: str) -> Maybe:
@@ -62,10 +53,9 @@ def _within(kind: Type) -> Maybe:
     if isinstance(kind, Struct) and not kind.atomic:
         return _struct(kind)
     step = step_of(kind)
-    return (lambda value: LEAF) if step is None else _contents(step)
+    if step is None:
+        return lambda value: LEAF
 
-
-def _contents(step: Step) -> Maybe:
     def run(value: Any) -> Node | None:
         node = step(value)
         return {key: child for key, child in node.items() if key != SELF} or None if node else LEAF
@@ -95,20 +85,13 @@ def _field(field: Field) -> Maybe | None:
     if field.encoding not in (ALWAYS, NULL):
         return step_of(field.type)
     if field.encoding == ALWAYS and isinstance(field.type, Ref):
-        return _late(field.type)
-    zero = ZERO.get(field.type.name) if field.encoding == ALWAYS and isinstance(field.type, Scalar) else None
+        # A struct that is always there; looked up when it is first met, since definitions refer to each other.
+        name = field.type.name
+        return lambda value: _of_definition(name)(value) if value != {} else None
+    zero = zero_of(field)
     within = _within(definitions.resolve(field.type))
 
     def run(value: Any) -> Node | None:
         return None if value == zero and value.__class__ is zero.__class__ else within(value)
-
-    return run
-
-
-def _late(kind: Ref) -> Maybe:
-    """A struct that is always there; looked up when it is first met, since definitions refer to each other."""
-
-    def run(value: Any) -> Node | None:
-        return _of_definition(kind.name)(value) if value != {} else None
 
     return run

@@ -17,20 +17,18 @@ def merge(kind: Type, live: Any, config: Any) -> Any:
     if is_leaf(kind, config):
         return config
     if isinstance(kind, ListOf):
-        return _lists(kind, live if isinstance(live, list) else [], config)
+        # Items of the live list keep their places; new ones follow.
+        had = live if isinstance(live, list) else []
+        wanted = dict(zip(elements(kind, config), config, strict=True))
+        items = [
+            merge(kind.item, item, wanted.pop(key)) if key in wanted else item
+            for key, item in zip(elements(kind, had), had, strict=True)
+        ]
+        return items + [merge(kind.item, None, item) for item in wanted.values()]
     result = dict(live) if isinstance(live, dict) else {}
     for key, value in config.items():
         result[key] = merge(field_of(kind, key).type, result.get(key), value)  # type: ignore[arg-type]
     return result
-
-
-def _lists(kind: ListOf, live: list[Any], config: list[Any]) -> list[Any]:
-    """Items of the live list keep their places; new ones follow."""
-    wanted = dict(zip(elements(kind, config), config, strict=True))
-    result = []
-    for key, item in zip(elements(kind, live), live, strict=True):
-        result.append(merge(kind.item, item, wanted.pop(key)) if key in wanted else item)
-    return result + [merge(kind.item, None, item) for item in wanted.values()]
 
 
 def remove(kind: Type, value: Any, last: Node, owned: Node | None) -> Any:
@@ -39,7 +37,14 @@ def remove(kind: Type, value: Any, last: Node, owned: Node | None) -> Any:
     if is_leaf(kind, value):
         return value
     if isinstance(kind, ListOf):
-        return _remove_items(kind, value, last, owned)
+        items = []
+        for key, item in zip(elements(kind, value), value, strict=True):
+            node, mine = last.get(key), (owned or {}).get(key)
+            if node is None:
+                items.append(item)
+            elif mine is not None or not is_member(node):
+                items.append(remove(kind.item, item, node, mine))
+        return items
     result = {}
     for key, item in value.items():
         node = last.get("f:" + key)
@@ -55,16 +60,3 @@ def _has_strangers(node: Node, item: Any) -> bool:
     """Whether a container that is dropped holds fields the manager did not own: they stay."""
     known = {key[2:] for key in node if key != SELF and key.startswith("f:")}
     return bool(known) and isinstance(item, dict) and not set(item) <= known
-
-
-def _remove_items(kind: ListOf, value: list[Any], last: Node, owned: Node | None) -> list[Any]:
-    result = []
-    for key, item in zip(elements(kind, value), value, strict=True):
-        node, mine = last.get(key), (owned or {}).get(key)
-        if node is None:
-            result.append(item)
-        elif mine is not None:
-            result.append(remove(kind.item, item, node, mine))
-        elif not is_member(node):
-            result.append(remove(kind.item, item, node, None))
-    return result

@@ -46,19 +46,14 @@ def _check(kind: Type, value: Any, path: str) -> list[str]:
         return []
     match kind:
         case Scalar(name=name):
-            return _scalar(name, value, path)
+            wanted = _TYPES.get(name)
+            if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and name != "bool")):
+                return [f"{path}: expected {_NAMES.get(name, 'string')}, got {value!r}"]
         case ListOf():
             return _list(kind, value, path)
         case Struct() | MapOf():
             return _object(kind, value, path)
     return []
-
-
-def _scalar(name: str, value: Any, path: str) -> list[str]:
-    wanted = _TYPES.get(name)
-    if wanted is None or (isinstance(value, wanted) and (not isinstance(value, bool) or name == "bool")):
-        return []
-    return [f"{path}: expected {_NAMES.get(name, 'string')}, got {value!r}"]
 
 
 def _list(kind: ListOf, value: Any, path: str) -> list[str]:

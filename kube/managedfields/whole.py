@@ -23,7 +23,7 @@ _steps: dict[str, tuple[Type, Step | None]] = {}
 def step_of(kind: Type) -> Step | None:
     """The function from a value of a type to its set; None for leaves, whose set is the path itself."""
     if isinstance(kind, Ref):
-        return _late(kind.name)
+        return _of_definition(kind.name)
     if isinstance(kind, Struct):
         return None if kind.atomic else _struct(kind)
     if isinstance(kind, MapOf):
@@ -39,7 +39,7 @@ def everything(kind: Type, value: Any) -> Node:
     return LEAF if step is None else step(value)
 
 
-def _late(name: str) -> Step | None:
+def _of_definition(name: str) -> Step | None:
     """A definition's step, compiled when first needed; again when a custom kind's type was replaced."""
     target = definitions.get(name)
     known = _steps.get(name)

@@ -119,16 +119,12 @@ def slots(name: str, owner: str = "") -> tuple[Slot, ...]:
         if word.isdigit():
             number = int(word)
             continue
-        if word[0] == ">" or word.rstrip("*") in kind.fields:  # definitions of another version may lack a field
-            found.append(_slot(number, word, package, kind))
+        key = word.rstrip("*")
+        if word[0] == ">":
+            found.append(Slot(number, "", Ref(kind.name), inline=f"{package}.{word[1:]}"))
+        elif key in kind.fields:  # definitions of another version may lack a field
+            field = kind.fields[key]
+            special = _SCHEMA_FIELDS.get(key) if kind.name == _SCHEMA.name else None
+            found.append(Slot(number, key, special or field.type, field.encoding == OMIT, word.endswith("*")))
         number += 1
     return tuple(found)
-
-
-def _slot(number: int, word: str, package: str, kind: Struct) -> Slot:
-    if word[0] == ">":
-        return Slot(number, "", Ref(kind.name), inline=f"{package}.{word[1:]}")
-    key = word.rstrip("*")
-    field = kind.fields[key]
-    special = _SCHEMA_FIELDS.get(key) if kind.name == _SCHEMA.name else None
-    return Slot(number, key, special or field.type, field.encoding == OMIT, word.endswith("*"))

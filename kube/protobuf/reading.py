@@ -98,7 +98,8 @@ def _entries(slots: tuple[Slot, ...]) -> dict[int, Entry]:
             found[slot.number << 3 | FIXED64] = (slot.key, None, _double, True)
         else:
             tag = slot.number << 3 | BYTES
-            found[tag] = (slot.key, None, None if _is_text(slot) else _late(found, tag, slot), not slot.omit)
+            is_text = slot.type == Scalar(t.STRING)
+            found[tag] = (slot.key, None, None if is_text else _at_first_value(found, tag, slot), not slot.omit)
     return found
 
 
@@ -126,11 +127,7 @@ def _integers(slot: Slot, kind: str, many: bool) -> dict[int, Entry]:
     return {slot.number << 3 | VARINT: (key, None, append, keep), slot.number << 3 | BYTES: (key, None, packed, keep)}
 
 
-def _is_text(slot: Slot) -> bool:
-    return slot.type == Scalar(t.STRING)
-
-
-def _late(entries: dict[int, Entry], tag: int, slot: Slot) -> Put:
+def _at_first_value(entries: dict[int, Entry], tag: int, slot: Slot) -> Put:
     """Compiles a field at its first value, and puts the result into its place: definitions refer to each other in circles."""
 
     def put(out: dict[str, Any], buffer: bytes, at: int, stop: int, depth: int) -> None:
@@ -150,7 +147,9 @@ def _put(slot: Slot) -> Put | None:
     if slot.inline:
         return _spread(slot)
     if slot.wrapped:
-        return _present(slot.key, _wrapper(slot.type))
+        # A list in a message of its own, with its items in field 1.
+        items = _message("items", _entries((Slot(1, "items", slot.type),)))
+        return _present(slot.key, lambda buffer, at, stop, depth: items(buffer, at, stop, depth).get("items", []))
     match slot.type:
         case ListOf(item=item):
             return _append(slot.key, _value(item))
@@ -205,12 +204,6 @@ def _spread(slot: Slot) -> Put:
     return put
 
 
-def _wrapper(kind: Type) -> Reader:
-    """A list in a message of its own, with its items in field 1."""
-    read = _message("items", _entries((Slot(1, "items", kind),)))
-    return lambda buffer, at, stop, depth: read(buffer, at, stop, depth).get("items", [])
-
-
 def _entry_reader(value: Type) -> Reader:
     """A map's entry; both halves may be absent and then are zero."""
     inner = Slot(2, "value", value, wrapped=isinstance(value, ListOf))
@@ -240,14 +233,11 @@ def _value(kind: Type) -> Reader:
         case Ref(name=name):
             return reader(name)
         case Scalar(name=name) if name in FROM_MESSAGE:
-            return _converted(FROM_MESSAGE[name], reader(MESSAGE[name]))
+            convert, read = FROM_MESSAGE[name], reader(MESSAGE[name])
+            return lambda buffer, at, stop, depth: convert(read(buffer, at, stop, depth))
         case Scalar(name=name) if name in _LEAVES:
             return _LEAVES[name]
     raise TypeError(f"no protobuf form of {kind}")
-
-
-def _converted(convert: Callable[[dict[str, Any]], Any], read: Reader) -> Reader:
-    return lambda buffer, at, stop, depth: convert(read(buffer, at, stop, depth))
 
 
 def _double(buffer: bytes, at: int) -> float:

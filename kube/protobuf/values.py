@@ -43,16 +43,8 @@ def _json(message: Json) -> Any:
     return orjson.loads(raw) if raw else None
 
 
-def _schema_or_list(message: Json) -> Any:
-    return message["list"] if message.get("list") else message.get("schema")
-
-
-def _schema_or_bool(message: Json) -> Any:
-    return message["schema"] if "schema" in message else message.get("allows", False)
-
-
-def _schema_or_names(message: Json) -> Any:
-    return message["names"] if message.get("names") else message.get("schema")
+def _either(other: str) -> Callable[[Json], Any]:
+    return lambda message: message.get(other) or message.get("schema")
 
 
 FROM_MESSAGE: dict[str, Callable[[Json], Any]] = {
@@ -62,9 +54,9 @@ FROM_MESSAGE: dict[str, Callable[[Json], Any]] = {
     t.INT_OR_STRING: _int_or_string,
     t.ANY: _json,
     t.OBJECT: _json,
-    layout.SCHEMA_OR_LIST: _schema_or_list,
-    layout.SCHEMA_OR_BOOL: _schema_or_bool,
-    layout.SCHEMA_OR_NAMES: _schema_or_names,
+    layout.SCHEMA_OR_LIST: _either("list"),
+    layout.SCHEMA_OR_NAMES: _either("names"),
+    layout.SCHEMA_OR_BOOL: lambda message: message["schema"] if "schema" in message else message.get("allows", False),
 }
 
 
@@ -75,10 +67,6 @@ def _instant(value: str | None) -> Json:
     return {"seconds": since.days * 86400 + since.seconds, "nanos": since.microseconds * 1000}
 
 
-def _number_or_text(value: int | str) -> Json:
-    return {"type": _TEXT, "strVal": value} if isinstance(value, str) else {"type": 0, "intVal": value}
-
-
 def _union(other: str) -> Callable[[Any], Json]:
     return lambda value: {"schema": value} if isinstance(value, dict) else {other: value}
 
@@ -87,7 +75,9 @@ TO_MESSAGE: dict[str, Callable[[Any], Json]] = {
     t.QUANTITY: lambda value: {"string": str(value)},
     t.TIME: _instant,
     t.MICROTIME: _instant,
-    t.INT_OR_STRING: _number_or_text,
+    t.INT_OR_STRING: lambda value: (
+        {"type": _TEXT, "strVal": value} if isinstance(value, str) else {"type": 0, "intVal": value}
+    ),
     t.ANY: lambda value: {"raw": orjson.dumps(value)},
     t.OBJECT: lambda value: {"raw": orjson.dumps(value)},
     layout.SCHEMA_OR_LIST: _union("list"),

@@ -28,18 +28,14 @@ def find(raw: bytes) -> tuple[Any, list[str]]:
 
 
 def _fold(value: Any, path: str, found: list[str]) -> Any:
-    if isinstance(value, _Pairs):
-        return _fold_object(value, path, found)
-    if isinstance(value, list):
-        return [_fold(item, f"{path}[{i}]", found) for i, item in enumerate(value)]
-    return value
-
-
-def _fold_object(pairs: _Pairs, path: str, found: list[str]) -> dict[str, Any]:
+    if not isinstance(value, _Pairs):
+        if isinstance(value, list):
+            return [_fold(item, f"{path}[{i}]", found) for i, item in enumerate(value)]
+        return value
     result: dict[str, Any] = {}
-    for key, value in pairs:
+    for key, item in value:
         place = f"{path}.{key}" if path else key
-        new = _fold(value, place, found)
+        new = _fold(item, place, found)
         if key in result:
             found.append(place)
             old = result[key]

@@ -12,8 +12,8 @@ from typing import Any
 
 from kube.memo import Memo, digest
 from kube.schema import definitions
-from kube.schema.scalars import ZERO
-from kube.schema.types import ALWAYS, NULL, OMIT, Field, ListOf, MapOf, Ref, Scalar, Struct, Type
+from kube.schema.scalars import zero_of
+from kube.schema.types import ALWAYS, NULL, OMIT, ListOf, MapOf, Ref, Struct, Type
 
 Filler = Callable[[Any], Any]
 _lock = threading.RLock()
@@ -25,15 +25,11 @@ def filler(name: str) -> Filler:
     if name not in _fillers:
         with _lock:
             _fillers[name] = _compile(definitions.get(name))
-    return _fillers[name] or _nothing
+    return _fillers[name] or (lambda obj: obj)
 
 
 def forget(name: str) -> None:
     _fillers.pop(name, None)
-
-
-def _nothing(obj: Any) -> Any:
-    return obj
 
 
 def _compile(kind: Type) -> Filler | None:
@@ -103,7 +99,7 @@ def _struct(kind: Struct) -> Filler:
     if "metadata" in kind.fields and "spec" in below:
         below["spec"] = _remembering(below["spec"])
     omitted = frozenset(key for key, f in kind.fields.items() if f.encoding == OMIT)
-    blanks = tuple((key, _zero(f)) for key, f in kind.fields.items() if f.encoding in (ALWAYS, NULL))
+    blanks = tuple((key, zero_of(f)) for key, f in kind.fields.items() if f.encoding in (ALWAYS, NULL))
     nested = frozenset(key for key, f in kind.fields.items() if f.encoding == ALWAYS and isinstance(f.type, Ref))
     get_step, always = below.get, frozenset(key for key, _ in blanks)
 
@@ -131,7 +127,3 @@ def _struct(kind: Struct) -> Filler:
         return obj
 
     return struct
-
-
-def _zero(field: Field) -> Any:
-    return ZERO.get(field.type.name) if isinstance(field.type, Scalar) and field.encoding == ALWAYS else None

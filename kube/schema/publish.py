@@ -40,12 +40,8 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             result[key] = _schema(value)
         elif key == "$ref":
-            result.update(_reference(value, alone=len(schema) == 1))
+            target = {"$ref": PREFIX + value.rsplit("/", 1)[-1]}
+            result.update(target if len(schema) == 1 else {"allOf": [target]})
         elif key != "enum":
             result[key] = value
     return result
-
-
-def _reference(ref: str, alone: bool) -> dict[str, Any]:
-    target = {"$ref": PREFIX + ref.rsplit("/", 1)[-1]}
-    return target if alone else {"allOf": [target]}

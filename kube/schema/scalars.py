@@ -201,3 +201,10 @@ ZERO: dict[str, Any] = {
     t.QUANTITY: "0",
     t.INT_OR_STRING: 0,
 }
+
+
+def zero_of(field: t.Field) -> Any:
+    """What Kubernetes writes for a field that is always there: {} for a struct, null for a pointer, list or map."""
+    if field.encoding == t.ALWAYS and isinstance(field.type, t.Ref):
+        return {}
+    return ZERO.get(field.type.name) if field.encoding == t.ALWAYS and isinstance(field.type, t.Scalar) else None

@@ -13,21 +13,17 @@ def drop(kind: Type, value: Any, path: str = "") -> list[str]:
     kind = resolve(kind)
     match kind, value:
         case Struct(), dict():
-            return _struct(kind, value, path)
+            found: list[str] = []
+            for key in list(value):
+                place = f"{path}.{key}" if path else key
+                if key in kind.fields:
+                    found += drop(kind.fields[key].type, value[key], place)
+                elif not kind.preserve:
+                    found.append(place)
+                    del value[key]
+            return found
         case ListOf(), list():
             return [p for i, item in enumerate(value) for p in drop(kind.item, item, f"{path}[{i}]")]
         case MapOf(), dict():
             return [p for key, item in value.items() for p in drop(kind.value, item, f"{path}.{key}")]
     return []
-
-
-def _struct(kind: Struct, value: dict[str, Any], path: str) -> list[str]:
-    found: list[str] = []
-    for key in list(value):
-        place = f"{path}.{key}" if path else key
-        if key in kind.fields:
-            found += drop(kind.fields[key].type, value[key], place)
-        elif not kind.preserve:
-            found.append(place)
-            del value[key]
-    return found

@@ -24,6 +24,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--insecure-http", action="store_true", help="plain HTTP on loopback, for tests")
     parser.add_argument("--enable-admission-plugins", default="", help="names separated by commas")
     parser.add_argument("--disable-admission-plugins", default="", help="names separated by commas")
+    parser.add_argument(
+        "--admission-control-config-file", type=Path, metavar="FILE", help="a file of kind AdmissionConfiguration"
+    )
     return parser
 
 
@@ -51,6 +54,7 @@ def main() -> int:
                 options.insecure_http,
                 names(options.enable_admission_plugins),
                 names(options.disable_admission_plugins),
+                options.admission_control_config_file,
             )
         )
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from apiserver.ownservice import OwnService
 from apiserver.protocol import Protocol
 from apiserver.state import State, open_state
 from cluster import memory
+from cluster.admission.chain import default_chain
 from cluster.customkinds import Follower
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where and how to serve. `insecure`: plain HTTP, on loopback only."""
+    """Where and how to serve. `insecure`: plain HTTP, on loopback only; `admission`: the plugins' configuration."""
 
     var: Path
     port: int = 6443
@@ -31,6 +32,7 @@ class Options:
     insecure: bool = False
     enabled: tuple[str, ...] = ()
     disabled: tuple[str, ...] = ()
+    admission: Path | None = None
 
 
 class Server(uvicorn.Server):
@@ -80,11 +82,12 @@ def tls_context(pki: Path) -> ssl.SSLContext:
 
 
 def serve(options: Options) -> None:
-    """Serve until SIGTERM or SIGINT. Raises OSError when an address cannot be listened on."""
+    """Serve until SIGTERM or SIGINT. Raises OSError for an address that is taken, ValueError for options that are wrong."""
     if options.insecure and any(not a.startswith("127.") and a != "::1" for a in options.addresses):
         raise ValueError("--insecure-http is for loopback addresses only")
+    chain = default_chain(options.enabled, options.disabled, options.admission)
     sockets = [listen(address, options.port) for address in options.addresses]
-    state = open_state(options.var, port=options.port, enabled=options.enabled, disabled=options.disabled)
+    state = open_state(options.var, chain, port=options.port)
     bootstrap.ensure(state, options.addresses[-1], options.port)
     Follower(state.registry, state.cache, state.session(bootstrap.SYSTEM), replaced=state.hub.end).start()
     OwnService(state, options.addresses[-1], options.port).start()

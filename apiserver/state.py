@@ -9,7 +9,7 @@ from pathlib import Path
 from apiserver.authn.authenticator import Authenticator
 from apiserver.resourcemetrics.scraper import Scraper
 from apiserver.watchers import Hub
-from cluster.admission.chain import Chain, default_chain
+from cluster.admission.chain import Chain
 from cluster.authz import Authorizer
 from cluster.cache import Cache
 from cluster.settings import from_environment
@@ -51,11 +51,8 @@ class State:
         return Session(self.cluster, user, self.cache, self.store, settings=self.settings, chain=self.chain)
 
 
-def open_state(
-    var: Path, *, port: int = 6443, cluster: int = 1, enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = ()
-) -> State:
-    """Open the store of `var` and everything on top of it. Raises ValueError for an unknown admission plugin."""
-    chain = default_chain(enabled, disabled)
+def open_state(var: Path, chain: Chain, *, port: int = 6443, cluster: int = 1) -> State:
+    """Open the store of `var` and everything on top of it."""
     store = Store.of(cluster)
     cache = Cache(store)
     cache.start()

@@ -19,6 +19,7 @@ from pathlib import Path
 import environment
 from addons.catalogue import NAMESPACE, catalogue
 from addons.state import STATE
+from cluster.admission.chain import default_chain
 from config import installation, kubectl, orphans, preflight
 from config.bootstrap import kubeconfig_path, prepare
 from config.down import down
@@ -36,6 +37,7 @@ def up(var: Path, *, detach: bool) -> int:
     """Start the cluster; in the foreground until SIGINT or SIGTERM unless `detach`."""
     port, api_port = environment.MAKE_PORT.get(), environment.MAKE_API_PORT.get()
     environment.check()
+    default_chain()  # a bad admission configuration is told here, not by three processes that do not start
     preflight.check_folder(var)
     with one_at_a_time(var):
         if preflight.running(var):

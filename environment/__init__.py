@@ -39,6 +39,15 @@ DATABASE_URL = _cluster.setting(
 WITHOUT = _cluster.setting(
     "BINNACLE_WITHOUT", WORDS, "", "processes that are not started: `kubelet,kubeproxy` gives a control plane alone"
 )
+ADMISSION_PLUGINS = _cluster.setting(
+    "BINNACLE_ADMISSION_PLUGINS", WORDS, "", "admission plugins to switch on beside those that are on by default"
+)
+ADMISSION_CONFIG = _cluster.setting(
+    "BINNACLE_ADMISSION_CONFIG",
+    MAYBE_PATH,
+    "",
+    "a file of kind AdmissionConfiguration, with what plugins are configured with",
+)
 ADDONS = _cluster.setting("BINNACLE_ADDONS", MAYBE_PATH, "", "a folder with addons of your own")
 LOG_LEVEL = _cluster.setting("BINNACLE_LOG_LEVEL", LEVEL, "INFO", "the least level that the programs log")
 METRICS_RESOLUTION = _cluster.setting(

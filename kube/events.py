@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from kube import clock
 from kube.objects import Json
+from kube.rates import Buckets
 
 MEMORY = 4_096  # objects and messages remembered for correlation
 BURST, REFILL_SECONDS = 25, 300.0
@@ -46,14 +47,6 @@ class Series:
 
 
 @dataclass
-class _Bucket:
-    """Tokens of one object's spam filter."""
-
-    tokens: float
-    at: float
-
-
-@dataclass
 class _Similar:
     messages: set[str] = field(default_factory=set)
     at: float = 0.0
@@ -63,7 +56,7 @@ class Correlator:
     """Decides what of many happenings is written."""
 
     def __init__(self) -> None:
-        self._buckets: OrderedDict[tuple[str, ...], _Bucket] = OrderedDict()
+        self._spam = Buckets(BURST, 1 / REFILL_SECONDS, MEMORY)
         self._similar: OrderedDict[tuple[str, ...], _Similar] = OrderedDict()
         self._series: OrderedDict[tuple[str, ...], Series] = OrderedDict()
 
@@ -73,7 +66,7 @@ class Correlator:
         source = (happening.component, *(happening.about.get(name, "") for name in identity))
         group = (*source, happening.type, happening.reason)
         message, key = self._aggregate(group, happening)
-        if not self._allow(source, happening.at):
+        if not self._spam.take(source, happening.at):
             return None
         series = _remember(self._series, key, lambda: Series(_name(happening), happening.at, happening.at))
         series.count, series.last = series.count + 1, happening.at
@@ -89,15 +82,6 @@ class Correlator:
         if len(similar.messages) < SIMILAR:
             return happening.message, (*group, happening.message)
         return COMBINED + happening.message, group
-
-    def _allow(self, source: tuple[str, ...], at: float) -> bool:
-        bucket = _remember(self._buckets, source, lambda: _Bucket(BURST, at))
-        bucket.tokens = min(bucket.tokens + (at - bucket.at) / REFILL_SECONDS, BURST)
-        bucket.at = at
-        if bucket.tokens < 1:
-            return False
-        bucket.tokens -= 1
-        return True
 
 
 def reference(obj: Json, field_path: str = "") -> Json:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
+import environment
+from cluster.admission import configuration
 from cluster.admission.always_pull_images import AlwaysPullImages
 from cluster.admission.anti_affinity_topology import LimitPodHardAntiAffinityTopology
 from cluster.admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
@@ -13,6 +16,7 @@ from cluster.admission.default_ingress_class import DefaultIngressClass
 from cluster.admission.default_storage_class import DefaultStorageClass
 from cluster.admission.default_toleration_seconds import DefaultTolerationSeconds
 from cluster.admission.escalation import EscalationCheck
+from cluster.admission.event_rate_limit import EventRateLimit
 from cluster.admission.extended_resource_toleration import ExtendedResourceToleration
 from cluster.admission.external_ips import DenyServiceExternalIPs
 from cluster.admission.limit_ranger import LimitRanger
@@ -21,6 +25,7 @@ from cluster.admission.node_restriction import NodeRestriction
 from cluster.admission.owner_references import OwnerReferencesPermissionEnforcement
 from cluster.admission.plugin import Plugin
 from cluster.admission.pod_security import PodSecurity
+from cluster.admission.pod_toleration_restriction import PodTolerationRestriction
 from cluster.admission.pod_topology import PodTopologyLabels
 from cluster.admission.policies.validating import ValidatingAdmissionPolicy
 from cluster.admission.priority import Priority
@@ -30,6 +35,7 @@ from cluster.admission.runtime_class import RuntimeClass
 from cluster.admission.service_account import ServiceAccount
 from cluster.admission.storage_protection import StorageProtection
 from cluster.admission.taint_nodes import TaintNodes
+from kube.objects import Json
 
 # (plugin, on by default, why it stands where it stands)
 ORDER: Sequence[tuple[type[Plugin], bool, str]] = (
@@ -47,6 +53,8 @@ ORDER: Sequence[tuple[type[Plugin], bool, str]] = (
     (PodTopologyLabels, True, "labels of the node; independent of the rest"),
     (Priority, True, "resolves the class to a number before quota scopes ask for it"),
     (DefaultTolerationSeconds, True, "after everything that may bring tolerations of its own"),
+    (PodTolerationRestriction, False, "judges the tolerations of the pod, the default ones among them"),
+    (EventRateLimit, False, "independent of the rest"),
     (ExtendedResourceToleration, False, "tolerations of the devices that are requested, after limits were filled in"),
     (LimitPodHardAntiAffinityTopology, False, "independent of the rest"),
     (RuntimeClass, True, "adds overhead and tolerations; before quota, which counts overhead"),
@@ -75,7 +83,7 @@ class Chain:
     """An ordered set of plugins; which of them see a write is worked out once per kind of write."""
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
-        self._plugins = tuple(plugins)
+        self.plugins = tuple(plugins)
         self._steps: dict[tuple[str, str, str], tuple[tuple[Step, ...], tuple[Step, ...]]] = {}
 
     def mutate(self, request: Request) -> None:
@@ -92,7 +100,7 @@ class Chain:
         what = (request.operation, request.kind.storage, request.subresource)
         found = self._steps.get(what)
         if found is None:
-            plugins = [plugin for plugin in self._plugins if plugin.handles(*what)]
+            plugins = [plugin for plugin in self.plugins if plugin.handles(*what)]
             found = (
                 tuple(p.mutate for p in plugins if type(p).mutate is not Plugin.mutate),
                 tuple(p.validate for p in plugins if type(p).validate is not Plugin.validate),
@@ -102,13 +110,38 @@ class Chain:
         return found
 
 
-@lru_cache(maxsize=8)
-def default_chain(enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = ()) -> Chain:
-    """The plugins that are on by default, those named in `enabled`, without those in `disabled`."""
+def make_chain(
+    enabled: Sequence[str] = (), disabled: Sequence[str] = (), configured: Mapping[str, Json] | None = None
+) -> Chain:
+    """The plugins that are on by default, those named in `enabled`, without those in `disabled`.
+
+    `configured`: configurations by plugin; of one that is off it is checked too. Raises ValueError.
+    """
+    configured = configured or {}
     known = {plugin.__name__ for plugin, _, _ in ORDER}
-    unknown = [name for name in (*enabled, *disabled) if name not in known]
+    unknown = [name for name in (*enabled, *disabled, *configured) if name not in known]
     if unknown:
         raise ValueError(f"no admission plugin is called {unknown[0]!r}; there are: {', '.join(sorted(known))}")
-    return Chain(
-        [plugin() for plugin, on, _ in ORDER if (on or plugin.__name__ in enabled) and plugin.__name__ not in disabled]
-    )
+    plugins = []
+    for kind, default, _ in ORDER:
+        name, plugin = kind.__name__, kind()
+        on = (default or name in enabled) and name not in disabled
+        if on or name in configured:
+            try:
+                plugin.configure(configured.get(name))
+            except ValueError as error:
+                raise ValueError(f"admission plugin {name}: {error}") from None
+        if on:
+            plugins.append(plugin)
+    return Chain(plugins)
+
+
+@lru_cache(maxsize=8)
+def default_chain(enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = (), file: Path | None = None) -> Chain:
+    """The chain of this installation: its settings with these names beside them, and `file` in place of theirs.
+
+    One for all sessions of a process. Raises ValueError.
+    """
+    file = file or environment.ADMISSION_CONFIG.get()
+    named = (*environment.ADMISSION_PLUGINS.get(), *enabled)
+    return make_chain(named, disabled, configuration.load(file) if file else None)

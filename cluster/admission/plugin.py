@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from cluster.admission.request import Request
+from kube.objects import Json
 
 CREATE, UPDATE, DELETE = "CREATE", "UPDATE", "DELETE"
 
@@ -18,6 +19,11 @@ class Plugin:
     operations: ClassVar[frozenset[str]] = frozenset({CREATE})
     storages: ClassVar[frozenset[str] | None] = None
     subresources: ClassVar[frozenset[str]] = frozenset({""})
+
+    def configure(self, configuration: Json | None) -> None:
+        """Take over what the admission configuration says of this plugin, None where it says nothing. Raises ValueError."""
+        if configuration is not None:
+            raise ValueError("it takes no configuration")
 
     def handles(self, operation: str, storage: str, subresource: str) -> bool:
         return (

@@ -10,6 +10,7 @@ import pytest
 
 from addons.catalogue import catalogue
 from addons.state import STATE
+from cluster.admission.chain import default_chain
 from config import up
 from config.installation import Installation
 from config.preflight import Refused
@@ -93,3 +94,13 @@ def test_what_is_left_out_is_not_waited_for(
     api.answers = {"/api/v1/namespaces/default": {}}
     monkeypatch.setenv("BINNACLE_WITHOUT", "kubelet,controllers")
     up.wait_ready(at, child)
+
+
+def test_a_bad_admission_configuration_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BINNACLE_ADMISSION_CONFIG", str(tmp_path / "gone.yaml"))
+    default_chain.cache_clear()
+    with pytest.raises(ValueError, match=r"gone\.yaml: No such file"):
+        up.up(tmp_path / "var", detach=True)
+    assert not (tmp_path / "var").exists()

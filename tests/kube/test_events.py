@@ -43,7 +43,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     correlator = Correlator()
     for number in range(500):
         correlator.correlate(happening("m", 1000.0, uid=str(number)))
-    assert len(correlator._series) == len(correlator._buckets) == len(correlator._similar) == 50
+    assert len(correlator._series) == len(correlator._spam) == len(correlator._similar) == 50
 
 
 def test_an_event_of_a_nodes_program_names_the_node() -> None:

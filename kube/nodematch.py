@@ -1,37 +1,59 @@
-"""Whether one node suits one pod: node selectors and taints, for those who ask about few pairs (the scheduler has tables)."""
+"""Whether a node suits a pod: node selectors, required node affinity, taints.
+
+`selects` asks one node. The scheduler asks the same terms of all nodes at once (`scheduler.plugins.node_affinity`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from kube.objects import Json
 from kube.selectors import Requirement
 
-_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent", "Gt": "gt", "Lt": "lt"}
+NAME = "metadata.name"  # the only field of a node that `matchFields` knows
+
+
+class Term(NamedTuple):
+    """What a node must have, all of it; a term that asks for nothing holds on no node."""
+
+    labels: tuple[Requirement, ...] = ()
+    fields: tuple[Requirement, ...] = ()
+
+    def holds(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Of the node with this name and these labels."""
+        if not (self.labels or self.fields):
+            return False
+        fields = {NAME: name}
+        return all(r.matches(labels) for r in self.labels) and all(r.matches(fields) for r in self.fields)
+
+
+def term(written: Json) -> Term:
+    """A NodeSelectorTerm, also as the `preference` of a preferred one."""
+    labels = tuple(Requirement.of(r) for r in written.get("matchExpressions") or ())
+    return Term(labels, tuple(Requirement.of(r) for r in written.get("matchFields") or ()))
+
+
+def terms(selector: Json) -> tuple[Term, ...]:
+    """A NodeSelector, as of a pod's affinity or of a volume: the node must suit one of them."""
+    return tuple(term(written) for written in selector.get("nodeSelectorTerms") or ())
+
+
+def alternatives(spec: Json) -> tuple[Term, ...] | None:
+    """The terms one of which a pod's node must suit, by `nodeSelector` and required affinity; None: any node will do."""
+    chosen = tuple(Requirement(key, "in", (value,)) for key, value in (spec.get("nodeSelector") or {}).items())
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    if required is None:
+        return (Term(chosen),) if chosen else None
+    asking = [each for each in terms(required) if each.labels or each.fields]
+    return tuple(Term(chosen + each.labels, each.fields) for each in asking)
 
 
 def selects(spec: Json, name: str, labels: Mapping[str, str]) -> bool:
     """Whether a pod's `nodeSelector` and required node affinity allow the node with this name and these labels."""
-    wanted = spec.get("nodeSelector") or {}
-    if not wanted.items() <= labels.items():
-        return False
-    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
-    return required is None or any(_term(term, name, labels) for term in required.get("nodeSelectorTerms") or ())
-
-
-def _term(term: Json, name: str, labels: Mapping[str, str]) -> bool:
-    """A term without any requirement matches nothing."""
-    expressions, fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
-    if not expressions and not fields:
-        return False
-    names = {"metadata.name": name}
-    return all(_holds(e, labels) for e in expressions) and all(_holds(f, names) for f in fields)
-
-
-def _holds(requirement: Json, labels: Mapping[str, str]) -> bool:
-    operator = _OPERATORS[requirement["operator"]]
-    return Requirement(requirement["key"], operator, tuple(requirement.get("values") or ())).matches(labels)
+    wanted = alternatives(spec)
+    return wanted is None or any(each.holds(name, labels) for each in wanted)
 
 
 def tolerates(toleration: Json, taint: Json) -> bool:

@@ -18,7 +18,9 @@ Labels = Mapping[str, str]
 _TOKEN = re.compile(r"\s*(?:(==|!=|=|!|,|\(|\)|<|>)|([^\s=!,()<>]+))")
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]").fullmatch
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*").fullmatch
-_OPERATORS = "in, notin, =, ==, !=, gt, lt"
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}").fullmatch
+_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent", "Gt": "gt", "Lt": "lt"}
+_SIGNS = "in, notin, =, ==, !=, gt, lt"
 _NAME_RULE = (
     "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
     "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
@@ -34,8 +36,19 @@ class Requirement:
     operator: str
     values: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, written: Mapping[str, Any]) -> Requirement:
+        """One of `matchExpressions` of a label or node selector. Raises ValueError on a bad operator."""
+        operator = _OPERATORS.get(written.get("operator", ""))
+        if operator is None:
+            raise ValueError(f"{written.get('operator')!r} is not a valid label selector operator")
+        return cls(written["key"], operator, tuple(written.get("values") or ()))
+
     def matches(self, labels: Labels) -> bool:
-        value = labels.get(self.key)
+        return self.accepts(labels.get(self.key))
+
+    def accepts(self, value: str | None) -> bool:
+        """Whether the label may have this value; None: that it is not there."""
         if self.operator == "in":
             return value is not None and value in self.values
         if self.operator == "notin":
@@ -44,7 +57,10 @@ class Requirement:
             return value is not None
         if self.operator == "absent":
             return value is None
-        return _compare(value, self.operator, self.values[0])
+        number, bound = integer(value), integer(self.values[0] if self.values else None)
+        if number is None or bound is None:
+            return False
+        return number > bound if self.operator == "gt" else number < bound
 
     def __str__(self) -> str:
         joined = ",".join(sorted(self.values))
@@ -61,14 +77,12 @@ class Requirement:
         return signs[self.operator]
 
 
-def _compare(value: str | None, operator: str, bound: str) -> bool:
-    try:
-        number = int(value) if value is not None else None
-    except ValueError:
-        return False
-    if number is None:
-        return False
-    return number > int(bound) if operator == "gt" else number < int(bound)
+def integer(text: str | None) -> int | None:
+    """The number that `gt` and `lt` compare: decimal, 64 bits, nothing around it; None for any other text."""
+    if text is None or not _INTEGER(text):
+        return None
+    number = int(text)
+    return number if -(1 << 63) <= number < 1 << 63 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +159,7 @@ class _Parser:
             return Requirement(key, "notin" if operator == "!=" else "in", _checked(key, (self.value(),)))
         if operator in ("<", ">"):
             return Requirement(key, "gt" if operator == ">" else "lt", _integer(self.value()))
-        raise _unparsable(f"found '{operator}', expected: {_OPERATORS}")
+        raise _unparsable(f"found '{operator}', expected: {_SIGNS}")
 
     def word(self, expected: str) -> str:
         token = self.next()
@@ -211,14 +225,11 @@ def _checked(key: str, values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _integer(value: str) -> tuple[str]:
-    if not re.fullmatch(r"[+-]?\d+", value):
+    if integer(value) is None:
         raise _unparsable(
             f"values[0]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer"
         )
     return (value,)
-
-
-_OBJECT_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent", "Gt": "gt", "Lt": "lt"}
 
 
 def from_object(selector: Mapping[str, Any] | None) -> Selector:
@@ -226,11 +237,7 @@ def from_object(selector: Mapping[str, Any] | None) -> Selector:
     if selector is None:
         return NOTHING
     found = [Requirement(key, "in", (value,)) for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for expression in selector.get("matchExpressions") or ():
-        operator = _OBJECT_OPERATORS.get(expression.get("operator", ""))
-        if operator is None:
-            raise ValueError(f"{expression.get('operator')!r} is not a valid label selector operator")
-        found.append(Requirement(expression["key"], operator, tuple(expression.get("values") or ())))
+    found += [Requirement.of(expression) for expression in selector.get("matchExpressions") or ()]
     return Selector(tuple(found))
 
 

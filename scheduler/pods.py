@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from kube import clock, conditions, ownerrefs
+from kube import clock, conditions, nodematch, ownerrefs
 from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.resources import in_force
@@ -60,6 +60,8 @@ class PodClass:
     requests: dict[str, int]
     scoring: tuple[int, int]
     ports: tuple[tuple[str, str, int], ...]
+    nodes: tuple[nodematch.Term, ...] | None  # one of which the node must suit; None: any node
+    preferred_nodes: tuple[tuple[nodematch.Term, int], ...]  # and what each is worth
     required: tuple[Term, ...]
     preferred: tuple[Term, ...]
     anti_required: tuple[Term, ...]
@@ -176,7 +178,11 @@ def _parse(identity: Json, spec: Json) -> PodClass:
     containers, inits = spec.pop("containers"), spec.pop("initContainers")
     full = {**spec, "containers": containers, "initContainers": inits}
     affinity = spec.get("affinity") or {}
-    near, apart = affinity.get("podAffinity"), affinity.get("podAntiAffinity")
+    nodes, near, apart = (
+        affinity.get("nodeAffinity") or {},
+        affinity.get("podAffinity"),
+        affinity.get("podAntiAffinity"),
+    )
     return PodClass(
         namespace=namespace,
         labels=labels,
@@ -185,6 +191,11 @@ def _parse(identity: Json, spec: Json) -> PodClass:
         requests=requests.requests(full),
         scoring=requests.scoring_requests(full),
         ports=podutil.host_ports(full),
+        nodes=nodematch.alternatives(spec),
+        preferred_nodes=tuple(
+            (nodematch.term(wish.get("preference") or {}), wish.get("weight") or 0)
+            for wish in nodes.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        ),
         required=required_terms(near, namespace, labels),
         preferred=preferred_terms(near, namespace, labels),
         anti_required=required_terms(apart, namespace, labels),

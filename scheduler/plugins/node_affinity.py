@@ -1,85 +1,48 @@
-"""Node selector and node affinity: which labels a node must have, and which it should have."""
+"""Node selector and node affinity: which labels a node must have, and which it should have.
+
+The terms are those of `kube.nodematch`, asked of the columns of all nodes at once instead of one node's labels.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import numpy as np
 
-from kube.objects import Json
-from scheduler.columns import Array
+from kube.nodematch import NAME, Term
+from kube.selectors import Requirement
+from scheduler.columns import Array, Interned
 from scheduler.nodes import NAME_FIELD
 from scheduler.plugins.base import Objection, Plugin, View, stretched
-from scheduler.pods import PodClass, PodInfo
+from scheduler.pods import PodInfo
 
 
-def _integer(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[+-]?\d{1,18}", text) else None
-
-
-def _beyond(values: list[str], operator: str) -> Callable[[str], bool]:
-    """Test of a label value that must be an integer above (Gt) or below (Lt) the one wanted."""
-    bound = _integer(values[0]) if values else None
-
-    def test(text: str) -> bool:
-        number = _integer(text)
-        if bound is None or number is None:
-            return False
-        return number > bound if operator == "Gt" else number < bound
-
-    return test
-
-
-def requirement_mask(requirement: Json, view: View, field: bool = False) -> Array:
-    """Where one matchExpressions (or, with `field`, matchFields) requirement holds."""
-    key = NAME_FIELD if field and requirement["key"] == "metadata.name" else requirement["key"]
-    operator, values = requirement["operator"], requirement.get("values") or []
-    column = view.label(key)
+def requirement_mask(requirement: Requirement, column: Interned | None, view: View) -> Array:
+    """Where the value in the column is one that the requirement accepts; no column: no node has a value."""
     if column is None:
-        holds = operator in ("NotIn", "DoesNotExist")
-        return np.full(view.none().shape, holds)
-    if operator == "In":
-        return column.one_of(values, view.where)
-    if operator == "NotIn":
-        return ~column.one_of(values, view.where)
-    if operator == "Exists":
-        return column.ids[view.where] > 0
-    if operator == "DoesNotExist":
-        absent: Array = column.ids[view.where] == 0
-        return absent
-    return column.test(_beyond(values, operator), view.where)
+        return np.full(view.none().shape, requirement.accepts(None))
+    operator = requirement.operator  # what can be looked up is not asked of each distinct value
+    if operator in ("in", "notin"):
+        among = column.one_of(requirement.values, view.where)
+        return among if operator == "in" else ~among
+    if operator in ("exists", "absent"):
+        present: Array = column.ids[view.where] > 0
+        return present if operator == "exists" else ~present
+    return column.test(requirement.accepts, view.where)
 
 
-def term_mask(term: Json, view: View) -> Array:
+def term_mask(term: Term, view: View) -> Array:
     """Where all requirements of a node selector term hold; an empty term holds nowhere."""
-    expressions, fields = term.get("matchExpressions") or [], term.get("matchFields") or []
-    if not expressions and not fields:
-        return view.none()
-    masks = [requirement_mask(r, view) for r in expressions] + [requirement_mask(r, view, field=True) for r in fields]
-    mask: Array = np.logical_and.reduce(masks)
+    masks = [requirement_mask(r, view.label(r.key), view) for r in term.labels]
+    masks += [requirement_mask(r, view.label(NAME_FIELD) if r.key == NAME else None, view) for r in term.fields]
+    mask: Array = np.logical_and.reduce(masks) if masks else view.none()
     return mask
 
 
-def selector_mask(selector: Json, view: View) -> Array:
-    """Where one of the `nodeSelectorTerms` holds."""
-    mask: Array = np.logical_or.reduce(
-        [view.none(), *(term_mask(t, view) for t in selector.get("nodeSelectorTerms") or [])]
-    )
+def any_mask(terms: Iterable[Term], view: View) -> Array:
+    """Where one of the terms holds."""
+    mask: Array = np.logical_or.reduce([view.none(), *(term_mask(term, view) for term in terms)])
     return mask
-
-
-def required_mask(cls: PodClass, view: View) -> Array | None:
-    """Where nodeSelector and required node affinity both hold; None when the pod asks for neither."""
-    masks = [
-        requirement_mask({"key": key, "operator": "In", "values": [value]}, view)
-        for key, value in (cls.spec.get("nodeSelector") or {}).items()
-    ]
-    affinity = (cls.spec.get("affinity") or {}).get("nodeAffinity") or {}
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
-    if required:
-        masks.append(selector_mask(required, view))
-    return np.logical_and.reduce(masks) if masks else None
 
 
 class NodeAffinity(Plugin):
@@ -88,13 +51,12 @@ class NodeAffinity(Plugin):
     wakes = frozenset({"Node/Add", "Node/Update"})
 
     def filter(self, pod: PodInfo, view: View) -> list[Objection]:
-        mask = required_mask(pod.cls, view)
-        return [] if mask is None else [Objection(~mask, "node(s) didn't match Pod's node affinity/selector")]
+        if pod.cls.nodes is None:
+            return []
+        return [Objection(~any_mask(pod.cls.nodes, view), "node(s) didn't match Pod's node affinity/selector")]
 
     def score(self, pod: PodInfo, view: View, feasible: Array) -> Array | None:
-        affinity = (pod.cls.spec.get("affinity") or {}).get("nodeAffinity") or {}
-        preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or []
-        if not preferred:
+        if not pod.cls.preferred_nodes:
             return None
-        parts = [term_mask(w.get("preference") or {}, view) * float(w.get("weight") or 0) for w in preferred]
+        parts = [term_mask(term, view) * float(weight) for term, weight in pod.cls.preferred_nodes]
         return stretched(np.sum(parts, axis=0), feasible)

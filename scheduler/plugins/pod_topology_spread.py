@@ -9,7 +9,7 @@ import numpy as np
 from scheduler.columns import Array
 from scheduler.counts import Question
 from scheduler.plugins.base import MAX_SCORE, Changes, Listers, Objection, Plugin, View
-from scheduler.plugins.node_affinity import required_mask
+from scheduler.plugins.node_affinity import any_mask
 from scheduler.plugins.taint_toleration import TaintToleration
 from scheduler.plugins.topology import domain_sums, spread_out
 from scheduler.pods import PodClass, PodInfo, Spread
@@ -89,8 +89,8 @@ class PodTopologySpread(Plugin):
     def _counted(pod: PodInfo, spread: Spread, view: View, labelled: Array) -> Array:
         """The nodes whose pods count, by the constraint's two policies."""
         counted = view.alive & labelled
-        if spread.honor_affinity and (mask := required_mask(pod.cls, view)) is not None:
-            counted = counted & mask
+        if spread.honor_affinity and pod.cls.nodes is not None:
+            counted = counted & any_mask(pod.cls.nodes, view)
         if spread.honor_taints:
             for objection in TaintToleration().filter(pod, view):
                 counted = counted & ~objection.fails

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from controllers.volumes.matching import satisfies, smallest
+from kube import nodematch
 from kube.objects import Json
+from kube.selectors import Requirement
 from scheduler.columns import Array
 from scheduler.plugins.base import Listers, Objection, Plugin, Rejected, View
-from scheduler.plugins.node_affinity import selector_mask
+from scheduler.plugins.node_affinity import any_mask
 from scheduler.pods import PodInfo
 
 CLAIMS, VOLUMES, CLASSES = "persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"
@@ -94,23 +96,20 @@ class VolumeBinding(Plugin):
         storage_class = self._class(claim) or {}
         if storage_class.get("provisioner") not in (None, NO_PROVISIONER):
             topologies = storage_class.get("allowedTopologies") or []  # where the provisioner may make volumes
-            terms = [
-                {
-                    "matchExpressions": [
-                        {"key": e["key"], "operator": "In", "values": e["values"]}
-                        for e in topology.get("matchLabelExpressions") or []
-                    ]
-                }
-                for topology in topologies
-            ]
-            offered = offered | selector_mask({"nodeSelectorTerms": terms}, view) if topologies else ~view.none()
+            offered = offered | any_mask(map(_term, topologies), view) if topologies else ~view.none()
         return Objection(~offered, "node(s) didn't find available persistent volumes to bind")
 
     def _offers(self, claim: Json) -> list[Json]:
         return [volume for volume in self._listers.list(VOLUMES) if satisfies(volume, claim)]
 
 
+def _term(topology: Json) -> nodematch.Term:
+    """One of a class's `allowedTopologies` as what it asks of a node."""
+    expressions = topology.get("matchLabelExpressions") or ()
+    return nodematch.Term(tuple(Requirement(e["key"], "in", tuple(e["values"])) for e in expressions))
+
+
 def _reach(volume: Json, view: View) -> Array:
     """The nodes from which a volume can be used."""
     required = (volume["spec"].get("nodeAffinity") or {}).get("required")
-    return selector_mask(required, view) if required else np.ones(view.none().shape, dtype=bool)
+    return any_mask(nodematch.terms(required), view) if required else np.ones(view.none().shape, dtype=bool)

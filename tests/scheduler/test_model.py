@@ -8,7 +8,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kube import nodematch
 from scheduler.plugins.base import View
+from scheduler.plugins.node_affinity import NodeAffinity
 from scheduler.pods import pod_info
 from tests.scheduler import build, model
 
@@ -118,6 +120,38 @@ def test_filters_and_placements_agree_with_the_model(drawn_nodes, drawn_pods):
     for n in made:
         taken, offered = model.used(n["metadata"]["name"], running), model.room(n)
         assert all(taken[r] <= offered[r] for r in offered)
+
+
+VALUES = st.sampled_from(["ssd", "4", "+16", "1_0", "9223372036854775808", ""])
+requirement = st.builds(
+    lambda key, operator, values: {"key": key, "operator": operator, "values": values},
+    st.sampled_from(["disk", "cores", HOST, "nowhere", "metadata.name"]),
+    st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]),
+    st.lists(st.one_of(VALUES, st.sampled_from(["n0", "n1"])), max_size=2),
+)
+requirements = st.lists(requirement, max_size=2)
+node_terms = st.fixed_dictionaries({}, optional={"matchExpressions": requirements, "matchFields": requirements})
+asking = st.fixed_dictionaries(
+    {},
+    optional={
+        "nodeSelector": st.dictionaries(st.sampled_from(["disk", "cores", "nowhere"]), VALUES, max_size=2),
+        "affinity": st.builds(
+            lambda terms: {
+                "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+            },
+            st.lists(node_terms, max_size=2),
+        ),
+    },
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["disk", "cores"]), VALUES), min_size=1, max_size=4), asking)
+@settings(max_examples=300, deadline=None)
+def test_node_affinity_says_of_all_nodes_what_nodematch_says_of_each(drawn_labels, spec):
+    made = [build.node(f"n{i}", labels=found) for i, found in enumerate(drawn_labels)]
+    refused = NodeAffinity().filter(build.info(**spec), View(build.table(*made)))
+    suits = [nodematch.selects(spec, n["metadata"]["name"], n["metadata"]["labels"]) for n in made]
+    assert suits == (list(~refused[0].fails) if refused else [True] * len(made))
 
 
 @given(nodes, pods, st.data())

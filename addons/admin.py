@@ -23,7 +23,7 @@ from django.views.static import serve
 
 from addons import rollout, status
 from addons.catalogue import Addon, catalogue
-from addons.forms import ConfigForm
+from addons.forms import ConfigForm, LoginForm
 from addons.models import AuditEntry
 from addons.options import OptionError
 from addons.status import AddonStatus, Changed
@@ -44,6 +44,7 @@ Context = dict[str, Any]
 class AddonAdminSite(AdminSite):
     """Lists the addons, configures and switches them."""
 
+    login_form = LoginForm
     site_header = site_title = "Binnacle"
     index_title = "Addons"
     enable_nav_sidebar = False
@@ -51,6 +52,15 @@ class AddonAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether somebody may come in; each page asks besides for its own permission."""
         return request.user.is_active and (may_see_addons(request) or request.user.has_perm(VIEW_OBJECTS))
+
+    def login(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
+        """As Django's; who has to wait is told so by the status too."""
+        response = super().login(request, extra_context)
+        form = (getattr(response, "context_data", None) or {}).get("form")
+        if isinstance(form, LoginForm) and form.wait:
+            response.status_code = 429
+            response["Retry-After"] = str(form.wait)
+        return response
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         def view(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -1,4 +1,5 @@
-"""The form of an addon's configuration: a field for each of its options, checked as the addon manager checks them."""
+"""The admin's forms: an addon's configuration, a field for each of its options, checked as the addon manager checks them;
+and the login."""
 
 from __future__ import annotations
 
@@ -6,10 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.contrib.admin.forms import AdminAuthenticationForm
 
 from addons import options
 from addons.catalogue import Addon
 from addons.options import LONGEST, Option
+from dashboard import attempts
+from dashboard.login import MAX_NAME
+from dashboard.metrics import LOGINS
 
 STRUCTURED = ("json", "addresses", "domains")
 NOTES = {
@@ -22,6 +27,28 @@ NOTES = {
     "addresses": "a JSON list of addresses",
     "domains": "a JSON object: domain → list of addresses",
 }
+
+
+class LoginForm(AdminAuthenticationForm):
+    """Django's, which judges no password while its account and address have to wait: then `wait` is for how long, seconds."""
+
+    wait = 0
+
+    def clean(self) -> dict[str, Any]:
+        assert self.request is not None
+        name, address = str(self.cleaned_data.get("username") or "")[:MAX_NAME], attempts.address_of(self.request)
+        self.wait = attempts.begin(name, address)
+        if self.wait:
+            LOGINS.add("refused")
+            raise forms.ValidationError(attempts.sentence(self.wait), code="wait")
+        try:
+            found: dict[str, Any] = super().clean()
+        except forms.ValidationError:
+            LOGINS.add("failed")
+            raise
+        attempts.succeeded(name, address)
+        LOGINS.add("ok")
+        return found
 
 
 class ConfigForm(forms.Form):

@@ -24,6 +24,7 @@ def main() -> None:
         lifespan="off",
         log_level="warning",
         access_log=False,
+        proxy_headers=False,  # config.asgi believes those that a setting names; uvicorn would believe this whole machine
         server_header=False,
         timeout_graceful_shutdown=2,
         ws_max_size=1 << 20,

@@ -1,6 +1,7 @@
-"""Who may come in: a one-time token, a token of the API, or a Django account; and how often one may try.
+"""Who may come in: a one-time token, a token of the API, or a Django account. How often one may try: `attempts`.
 
-A login leaves only the identity (name, uid, groups) in the session, never the token that proved it.
+A login leaves only the identity (name, uid, groups) in the session, never the token that proved it; of a static token,
+which the API server knows by a file alone, a keyed digest, by which it is seen when it is taken out of that file.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import base64
 import hashlib
 import secrets
 import time
-from collections import OrderedDict
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,10 @@ import orjson
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
 
+import environment
+from cluster import plaintokens
 from cluster.store import Key, Store
 from dashboard import api
 from kube.objects import Json
@@ -33,10 +36,8 @@ ONE_TIME_LIFE = timedelta(minutes=15)
 SESSION_LIFE = 12 * 3600  # seconds since the last page; a page that stays open keeps it alive
 SESSION_KEY = "binnacle"
 ACCOUNT = "account-"  # how the uid of a Django account begins
-MAX_TOKEN = 16_384
-
-TRIES, WINDOW = 10, 300.0  # failed logins per address in a window of seconds
-MAX_ADDRESSES = 10_000
+MAX_TOKEN, MAX_NAME = 16_384, 150  # characters
+UNFOLLOWED_LIFE = 900  # seconds, of a session whose token nobody here can see taken away
 
 
 # -- one-time tokens -----------------------------------------------------------------------------------------------------
@@ -64,6 +65,11 @@ def _digest(token: str) -> str:
 # -- authentication ------------------------------------------------------------------------------------------------------
 
 
+def unguessable(token: str) -> bool:
+    """Whether trying tokens of this sort leads nowhere: 192 random bits, or a signature."""
+    return token.startswith("once-") or token.count(".") == 2
+
+
 def by_token(token: str) -> User | None:
     """The user of a one-time token or of any token that the API accepts; raises `api.Unreachable` when that is down."""
     token = token.strip()
@@ -81,7 +87,7 @@ def by_token(token: str) -> User | None:
 
 def by_account(request: Any, name: str, password: str) -> User | None:
     """The user of a Django account. Staff look on as administrators; others have the roles bound to their name."""
-    account = authenticate(request, username=name[:150], password=password[:1_000])
+    account = authenticate(request, username=name[:MAX_NAME], password=password[:1_000])
     return _of_account(account) if account is not None and account.is_active else None
 
 
@@ -105,12 +111,18 @@ def open_session(session: Any, user: User, token: str = "") -> None:
     type(session).clear_expired()
     claims = _claims(token)
     bound = claims.get("kubernetes.io") or {}
+    until, static = claims.get("exp"), None
+    if token and not unguessable(token) and not user.startswith(plaintokens.BOOTSTRAP):
+        static = _keyed(token)
+        if _of_static(static) is None:  # another API server's file
+            until, static = time.time() + UNFOLLOWED_LIFE, None
     session[SESSION_KEY] = {
         "name": user.name,
         "uid": user.uid,
         "groups": list(user.groups),
         "at": time.time(),
-        "until": claims.get("exp"),
+        "until": until,
+        "static": static,
         "pod": [bound.get("namespace"), bound["pod"].get("name"), bound["pod"].get("uid")]
         if bound.get("pod")
         else None,
@@ -130,7 +142,8 @@ def _claims(token: str) -> Json:
 
 def user_of(session: Any) -> User | None:
     """Who a session is now; None without a session, and when its identity is gone: the account was disabled, the service
-    account or the pod deleted, the token's time is over. Blocking."""
+    account, the bootstrap token or the pod deleted, the static token taken out of its file, the token's time is over.
+    Blocking."""
     kept = session.get(SESSION_KEY)
     if not isinstance(kept, dict) or not kept.get("name"):
         return None
@@ -140,6 +153,10 @@ def user_of(session: Any) -> User | None:
         return None if account is None else _of_account(account)
     if (until := kept.get("until")) is not None and time.time() >= until:
         return None
+    if static := kept.get("static"):  # with the name and the groups that the file gives it now
+        return _of_static(static)
+    if name.startswith(plaintokens.BOOTSTRAP):
+        return _of_bootstrap(name.removeprefix(plaintokens.BOOTSTRAP))
     if name.startswith(SERVICE_ACCOUNT):
         namespace, _, account_name = name.removeprefix(SERVICE_ACCOUNT).partition(":")
         if not _stands(Key("serviceaccounts", namespace, account_name), uid):
@@ -158,6 +175,21 @@ def _stands(key: Key, uid: str) -> bool:
     return meta.get("uid") == uid and not meta.get("deletionTimestamp")
 
 
+def _of_bootstrap(token_id: str) -> User | None:
+    found = Store.of(1).get(plaintokens.bootstrap_key(token_id))
+    return None if found is None else plaintokens.bootstrap_user(token_id, dict(found.obj))
+
+
+def _of_static(digest: str) -> User | None:
+    """The user of the static token with this digest, None when the file has none."""
+    users = plaintokens.of_folder(environment.VAR.get() / "pki").users()
+    return next((user for token, user in users.items() if constant_time_compare(_keyed(token), digest)), None)
+
+
+def _keyed(token: str) -> str:
+    return salted_hmac("dashboard.login.static", token, algorithm="sha256").hexdigest()
+
+
 def user_of_key(session_key: str) -> User | None:
     """As `user_of`, for the key that a cookie holds. Blocking. Prolongs a session that is used."""
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
@@ -168,33 +200,3 @@ def user_of_key(session_key: str) -> User | None:
         store.set_expiry(SESSION_LIFE)
         store.save()
     return user
-
-
-# -- how often one may try -----------------------------------------------------------------------------------------------
-
-
-class Attempts:
-    """Failed logins per address, in memory: at most `TRIES` in `WINDOW` seconds; remembers `MAX_ADDRESSES` addresses."""
-
-    def __init__(self) -> None:
-        self._failed: OrderedDict[str, list[float]] = OrderedDict()
-
-    def wait(self, address: str) -> int:
-        """Seconds until this address may try again; 0 when it may now."""
-        recent = self._recent(address)
-        return max(1, int(recent[0] + WINDOW - time.monotonic())) if len(recent) >= TRIES else 0
-
-    def failed(self, address: str) -> None:
-        self._failed[address] = [*self._recent(address), time.monotonic()][-TRIES:]
-        self._failed.move_to_end(address)
-        while len(self._failed) > MAX_ADDRESSES:
-            self._failed.popitem(last=False)
-
-    def succeeded(self, address: str) -> None:
-        self._failed.pop(address, None)
-
-    def _recent(self, address: str) -> list[float]:
-        return [at for at in self._failed.get(address, ()) if time.monotonic() - at < WINDOW]
-
-
-attempts = Attempts()

@@ -14,31 +14,18 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from dashboard import api, login, origin, statics
+from dashboard import api, attempts, login, origin, statics
 from dashboard.metrics import LOGINS, METRICS
 from dashboard.source import sources
 from telemetry import exposition
 from web.http1 import METRICS as CONTENT_TYPE
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 PRE_SESSION = "binnacle_login"
 
 
 def up_from(request: HttpRequest) -> str:
     """The relative way from this request's path to the root of the dashboard."""
     return "../" * (request.path_info.count("/") - 1) or "./"
-
-
-def secured(response: HttpResponse) -> HttpResponse:
-    response["Content-Security-Policy"] = POLICY
-    response["Referrer-Policy"] = "same-origin"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), interest-cohort=()"
-    response["Cross-Origin-Opener-Policy"] = "same-origin"
-    return response
 
 
 @never_cache
@@ -49,7 +36,7 @@ def page(request: HttpRequest, path: str = "") -> HttpResponse:
     if user is None:
         return login_page(request)
     files = f"{up_from(request)}static/{statics.build()}/"
-    response = render(
+    return render(
         request,
         "dashboard/shell.html",
         {
@@ -60,7 +47,6 @@ def page(request: HttpRequest, path: str = "") -> HttpResponse:
             "ticket": origin.ticket(request.session.session_key or ""),
         },
     )
-    return secured(response)
 
 
 def login_page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
@@ -81,7 +67,7 @@ def login_page(request: HttpRequest, problem: str = "", status: int = 200) -> Ht
     )
     response.set_cookie(PRE_SESSION, key, max_age=3600, httponly=True, samesite="Lax", secure=request.is_secure())
     response["Cache-Control"] = "no-store"
-    return secured(response)
+    return response
 
 
 def _ours(request: HttpRequest, key: str | None) -> bool:
@@ -98,26 +84,27 @@ def log_in(request: HttpRequest) -> HttpResponse:
         return _go("")
     if not _ours(request, request.COOKIES.get(PRE_SESSION)):
         return login_page(request, "This form was not sent from here, or it is old. Please try again.", 403)
-    address = request.META.get("REMOTE_ADDR", "")
-    wait = login.attempts.wait(address)
-    if wait:
-        response = login_page(request, f"Too many failed logins. Please wait {-(-wait // 60)} min.", 429)
+    token, name = request.POST.get("token", "").strip(), request.POST.get("name", "")[: login.MAX_NAME]
+    account, address = attempts.TOKEN if token else name, attempts.address_of(request)
+    counted = not login.unguessable(token)
+    if counted and (wait := attempts.begin(account, address)):
+        LOGINS.add("refused")
+        response = login_page(request, attempts.sentence(wait), 429)
         response["Retry-After"] = str(wait)
         return response
     try:
-        if request.POST.get("token"):
-            user = login.by_token(request.POST["token"])
-        else:
-            user = login.by_account(request, request.POST.get("name", ""), request.POST.get("password", ""))
+        user = login.by_token(token) if token else login.by_account(request, name, request.POST.get("password", ""))
     except api.Unreachable as error:
+        if counted:
+            attempts.undone(account, address)
         words = f"The token could not be checked: {error}. A one-time token or an account still works."
         return login_page(request, words, 503)
     if user is None:
-        login.attempts.failed(address)
         LOGINS.add("failed")
         return login_page(request, "That did not match. Check the token or the account.", 401)
-    login.attempts.succeeded(address)
-    login.open_session(request.session, user, request.POST.get("token", "").strip())
+    if counted:
+        attempts.succeeded(account, address)
+    login.open_session(request.session, user, token)
     LOGINS.add("ok")
     return _go(request.POST.get("next", ""))
 
@@ -129,7 +116,7 @@ def _go(wanted: str) -> HttpResponse:
     response["Location"] = f"./{safe}"
     response["Cache-Control"] = "no-store"
     response.delete_cookie(PRE_SESSION)
-    return secured(response)
+    return response
 
 
 @csrf_exempt
@@ -137,7 +124,7 @@ def _go(wanted: str) -> HttpResponse:
 def log_out(request: HttpRequest) -> HttpResponse:
     """End the session; open sockets of it notice within seconds."""
     if not _ours(request, request.session.session_key):
-        return secured(HttpResponse("This was not sent from the dashboard's own page.", status=403))
+        return HttpResponse("This was not sent from the dashboard's own page.", status=403)
     request.session.flush()
     return _go("")
 
@@ -147,7 +134,7 @@ def static_file(request: HttpRequest, build: str, path: str) -> HttpResponse:
     """One file of the page."""
     asset = statics.assets().get(path)
     if asset is None:
-        return secured(HttpResponse("There is no such file.", status=404, content_type="text/plain"))
+        return HttpResponse("There is no such file.", status=404, content_type="text/plain")
     packed = asset.packed is not None and "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", "")
     response = HttpResponse(asset.packed if packed else asset.plain, content_type=asset.type)
     response["Vary"] = "Accept-Encoding"
@@ -155,7 +142,7 @@ def static_file(request: HttpRequest, build: str, path: str) -> HttpResponse:
         response["Content-Encoding"] = "gzip"
     # A page of an older release may ask for its files by their old name: it gets the new ones, but must not keep them.
     response["Cache-Control"] = "public, max-age=31536000, immutable" if build == statics.build() else "no-store"
-    return secured(response)
+    return response
 
 
 @require_GET

@@ -19,6 +19,7 @@ from environment.setting import (
     PORT,
     POSITIVE,
     RANGE,
+    RANGES,
     REDIS,
     TEXT,
     URL,
@@ -105,6 +106,12 @@ ALLOWED_HOSTS = _dashboard.setting(
     WORDS,
     "",
     "host names under which it may be called; empty: this machine's loopback names and the node's address",
+)
+TRUSTED_PROXIES = _dashboard.setting(
+    "BINNACLE_TRUSTED_PROXIES",
+    RANGES,
+    "",
+    "reverse proxies in front of it: from them alone `X-Forwarded-For` and `X-Forwarded-Proto` are believed",
 )
 API_URL = _dashboard.setting(
     "BINNACLE_API_URL", URL, "", "the API server; empty: `https://127.0.0.1:$BINNACLE_API_PORT`"

@@ -85,6 +85,10 @@ def _range(text: str) -> str:
     return str(ipaddress.ip_network(text))
 
 
+def _ranges(text: str) -> list[str]:
+    return [_range(word.strip()) for word in text.split(",") if word.strip()]
+
+
 def _address(text: str) -> str:
     import ipaddress
 
@@ -107,6 +111,7 @@ WORDS = Type(
 )
 LEVEL = Type("log level", "DEBUG, INFO, WARNING, ERROR or CRITICAL", _checked(str, lambda text: text in _LEVELS))
 RANGE = Type("IP range", "a range of addresses such as 10.96.0.0/16", _range)
+RANGES: Type[list[str]] = Type("IP ranges", "IP addresses or ranges with commas between them", _ranges)
 ADDRESS = Type("IP address", "an IP address", _address)
 URL = Type("URL", "http://… or https://…", _starting_with("http://", "https://"))
 REDIS = Type("URL", "unix://PATH, redis://… or rediss://…", _starting_with("unix://", "redis://", "rediss://"))

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import base64
-import csv
-import hmac
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apiserver.authn import serviceaccounts
+from cluster import plaintokens
 from cluster.cache import Cache
-from cluster.store import Key
 from cluster.tokens import ISSUER, InvalidToken, Signer
-from kube import clock
 from kube.errors import Unauthorized
 from kube.users import ANONYMOUS, AUTHENTICATED, User
 
@@ -29,10 +25,7 @@ class Authenticator:
     def __init__(self, pki: Path, cache: Cache) -> None:
         self.cache = cache
         self.signer = Signer(pki / "sa.key")
-        self.tokens_file = pki / "tokens.csv"
-        self._tokens: dict[str, User] = {}
-        self._tokens_stamp = 0.0
-        self._tokens_looked = float("-inf")
+        self.static = plaintokens.of_folder(pki)
         # Signatures are checked once: token → claims that were found good. Liveness is checked every time.
         self._verified: dict[str, dict[str, Any]] = {}
 
@@ -50,17 +43,7 @@ class Authenticator:
 
     def of_token(self, token: str, audiences: list[str]) -> User | None:
         """The user that a bearer token stands for, None for an unknown one."""
-        now = time.monotonic()
-        if now - self._tokens_looked > 1.0:
-            self._tokens_looked = now
-            try:
-                stamp = self.tokens_file.stat().st_mtime
-            except FileNotFoundError:
-                self._tokens, self._tokens_stamp = {}, 0.0
-            else:
-                if stamp != self._tokens_stamp:
-                    self._tokens, self._tokens_stamp = read_tokens(self.tokens_file), stamp
-        user = self._tokens.get(token)
+        user = self.static.users().get(token)
         if user is None and token.count(".") == 2:
             user = self._service_account(token, audiences)
         elif user is None:
@@ -80,16 +63,8 @@ class Authenticator:
         token_id, dot, secret = token.partition(".")
         if not dot:
             return None
-        entry = self.cache.get(Key("secrets", "kube-system", f"bootstrap-token-{token_id}"))
-        if entry is None:
-            return None
-        data = {k: base64.b64decode(v).decode() for k, v in (entry.object().get("data") or {}).items()}
-        same = hmac.compare_digest(data.get("token-secret", "").encode(), secret.encode())
-        good = same and data.get("usage-bootstrap-authentication") == "true"
-        if not good or ("expiration" in data and clock.parse(data["expiration"]) < clock.parse(clock.now())):
-            return None
-        groups = [g for g in data.get("auth-extra-groups", "").split(",") if g]
-        return User(f"system:bootstrap:{token_id}", groups=("system:bootstrappers", *groups, AUTHENTICATED))
+        entry = self.cache.get(plaintokens.bootstrap_key(token_id))
+        return None if entry is None else plaintokens.bootstrap_user(token_id, entry.object(), secret)
 
 
 class _Remembering(Signer):
@@ -106,19 +81,6 @@ class _Remembering(Signer):
                 self.known.clear()
             self.known[token] = claims
         return claims
-
-
-def read_tokens(path: Path) -> dict[str, User]:
-    """Users by their static token, from a file in the format of kube-apiserver: token,user,uid,"group1,group2"."""
-    users = {}
-    with path.open(newline="") as file:
-        for row in csv.reader(file):
-            if len(row) >= 2 and row[0].strip():
-                groups = [g.strip() for g in (row[3] if len(row) > 3 else "").split(",") if g.strip()]
-                users[row[0].strip()] = User(
-                    row[1].strip(), row[2].strip() if len(row) > 2 else "", (*groups, AUTHENTICATED)
-                )
-    return users
 
 
 def of_certificate(certificate: dict[str, Any]) -> User | None:

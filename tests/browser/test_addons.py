@@ -178,3 +178,38 @@ def test_a_reset_and_hostile_texts(page: Any, place: tuple[Site, World]) -> None
     shoot(page, "addons-trail")
     if page.scripted:
         assert page.evaluate("window.pwned") is None
+
+
+def test_every_page_of_the_admin_keeps_to_the_policy(page: Any, place: tuple[Site, World]) -> None:
+    """What a strict Content-Security-Policy refuses is an error of the console, which the fixture tells."""
+    pages = ["admin/", "admin/addon/dns/", "admin/audit/", "admin/cluster/", "admin/password_change/"]
+    lists = ["admin/cluster/object/?kind=configmaps", "admin/cluster/change/"]
+    for path in pages + lists:
+        answer = page.goto(path)
+        assert answer.status == 200 and "unsafe" not in answer.headers["content-security-policy"], path
+        expect(page.locator("#site-name")).to_be_visible()
+    page.goto(lists[0])
+    page.locator("#result_list tbody a").first.click()
+    expect(page.locator("pre.document")).to_be_visible()
+    if page.scripted:
+        page.locator(".theme-toggle").first.click()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        inline = (
+            "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.pwned = 1'}))"
+        )
+        page.evaluate(inline)
+        assert page.evaluate("window.pwned") is None, "inline scripts are refused"
+        assert any("Content Security Policy" in error for error in page.errors)
+        page.errors.clear()
+
+
+def test_the_login_of_the_admin_keeps_to_the_policy(place: tuple[Site, World], chrome: Any) -> None:
+    context = chrome.new_context(base_url=place[0].url)
+    page, errors = watched(context, place[0])
+    page.goto("admin/")
+    page.fill("#id_username", "anna")
+    page.fill("#id_password", "not that")
+    page.click("input[type=submit]")
+    expect(page.locator(".errornote")).to_be_visible()
+    context.close()
+    assert errors == []

@@ -102,9 +102,10 @@ def head(method: str, path: str, target: Target, headers: Iterable[Header]) -> b
 
 
 class _Parsed:
-    """Collects what httptools finds in an answer."""
+    """Collects what httptools finds in an answer; hints such as 103, which may come before it, are passed over."""
 
     def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
         self.headers: list[Header] = []
         self.body: list[bytes] = []
         self.ready = self.done = False
@@ -113,27 +114,29 @@ class _Parsed:
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self.ready = True
+        self.ready = self.parser.get_status_code() >= 200
+        if not self.ready:
+            self.headers = []
 
     def on_body(self, body: bytes) -> None:
         self.body.append(body)
 
     def on_message_complete(self) -> None:
-        self.done = True
+        self.done = self.ready
 
 
 class Exchange:
     """One request to a backend and its answer; the connection is closed at the end."""
 
     def __init__(self, target: Target) -> None:
-        self.target = target
+        self.target, self._method = target, ""
         self._parsed = _Parsed()
-        self._parser = httptools.HttpResponseParser(self._parsed)
 
     async def start(
         self, method: str, path: str, headers: list[Header], body: AsyncIterator[bytes] | None = None
     ) -> None:
         """Send the request and read the head of the answer. Raises ServiceUnavailable."""
+        self._method = method
         self._reader, self._writer = await connect(self.target)
         length = next((value for name, value in headers if name == b"content-length"), None)
         chunked = body is not None and length is None
@@ -159,19 +162,22 @@ class Exchange:
             if not data or size > MAX_HEAD:
                 self.close()
                 raise ServiceUnavailable(f"{self.target} closed the connection without an answer")
+        if self.status > 599:
+            self.close()
+            raise ServiceUnavailable(f"{self.target} gave no valid answer: its status is {self.status}")
 
     async def _read(self) -> bytes:
         try:
             data = await self._reader.read(CHUNK)
-            self._parser.feed_data(data)
-        except (OSError, httptools.HttpParserError) as error:
+            self._parsed.parser.feed_data(data)
+        except (OSError, httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.close()
             raise ServiceUnavailable(f"{self.target} gave no valid answer: {error}") from error
         return data
 
     @property
     def status(self) -> int:
-        return self._parser.get_status_code()
+        return self._parsed.parser.get_status_code()
 
     @property
     def headers(self) -> list[Header]:
@@ -181,7 +187,7 @@ class Exchange:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives."""
         try:
-            while True:
+            while self._method != "HEAD":
                 if self._parsed.body:
                     data, self._parsed.body = b"".join(self._parsed.body), []
                     yield data
@@ -226,11 +232,13 @@ async def forward(request: Request, target: Target, path: str, extra: Iterable[H
         headers.append((b"content-length", length.encode()))
     await exchange.start(request.method, path, headers, body_of(request) if has_body else None)
     kind = next((v for n, v in exchange.headers if n == b"content-type"), b"text/plain").decode("latin-1")
+    ours = (b"content-type",) if request.method == "HEAD" else (b"content-type", b"content-length")
     return Stream(
         until_gone(request, exchange),
         kind,
         exchange.status,
-        [(n, v) for n, v in exchange.headers if n not in (b"content-type", b"content-length")],
+        [(n, v) for n, v in exchange.headers if n not in ours],
+        release=exchange.close,
     )
 
 

@@ -16,6 +16,7 @@ Header = tuple[bytes, bytes]
 Buffer = bytes | memoryview
 
 BUFFER = 256 * 1024
+BODILESS = (204, 304)  # an answer with one of these ends with its head, and says no length
 
 
 class Tunnel:
@@ -55,7 +56,8 @@ class Direct:
     async def whole(self, status: int, headers: list[Header], pieces: Sequence[Buffer]) -> None:
         """Send a complete answer, given in pieces."""
         cycle = self.cycle
-        head = self._head(status, headers, b"content-length: %d\r\n\r\n" % sum(map(len, pieces)))
+        length = b"" if status in BODILESS else b"content-length: %d\r\n" % sum(map(len, pieces))
+        head = self._head(status, headers, length)
         body: Iterable[bytes] = chunks(pieces) if cycle.scope["method"] != "HEAD" else ()
         for chunk in body:
             await self._write(head + chunk if head else chunk)
@@ -65,8 +67,13 @@ class Direct:
         self._finish()
 
     async def stream(self, status: int, headers: list[Header], body: AsyncIterator[bytes]) -> None:
-        """Send an answer of unknown length as it comes."""
-        await self._write(self._head(status, headers, b"transfer-encoding: chunked\r\n\r\n"))
+        """Send an answer of unknown length as it comes; to a HEAD, and with a status that has no body, the head alone."""
+        bodiless = self.cycle.scope["method"] == "HEAD" or status in BODILESS
+        known = status in BODILESS or any(name == b"content-length" for name, _ in headers)
+        await self._write(self._head(status, headers, b"" if known else b"transfer-encoding: chunked\r\n"))
+        if bodiless:
+            self._finish()
+            return
         async for chunk in body:
             if self.cycle.disconnected:
                 return
@@ -84,8 +91,7 @@ class Direct:
             lines += (name, b": ", value, b"\r\n")
         if not cycle.keep_alive and not closes:
             lines.append(b"connection: close\r\n")
-        lines.append(length)
-        return b"".join(lines)
+        return b"".join((*lines, length, b"\r\n"))
 
     async def _write(self, data: bytes) -> None:
         cycle = self.cycle

@@ -79,9 +79,12 @@ class Response:
 
 
 class Stream:
-    """An answer of unknown length: chunks are sent as they come."""
+    """An answer of unknown length: chunks are sent as they come.
 
-    __slots__ = ("chunks", "content_type", "headers", "status", "warnings")
+    `release` gives back what the chunks come from. It is called once, also where none is asked for: to a HEAD.
+    """
+
+    __slots__ = ("chunks", "content_type", "headers", "release", "status", "warnings")
 
     def __init__(
         self,
@@ -89,8 +92,11 @@ class Stream:
         content_type: str,
         status: int = 200,
         headers: list[tuple[bytes, bytes]] | None = None,
+        *,
+        release: Callable[[], object],
     ) -> None:
         self.chunks, self.content_type, self.status, self.headers = chunks, content_type, status, headers or []
+        self.release = release
         self.warnings: list[str] = []
 
     async def send(self, send: Send, accept_encoding: str = "", direct: Direct | None = None) -> None:
@@ -107,6 +113,7 @@ class Stream:
             close = getattr(self.chunks, "aclose", None)
             if close is not None:
                 await close()
+            self.release()
 
 
 class Taken:

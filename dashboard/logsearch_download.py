@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -49,13 +49,16 @@ async def download(request: HttpRequest, cluster: str) -> HttpResponseBase:
         return _words(str(error), 400)
     except Silent as silence:
         return _words(str(silence), 503)
+    if request.method == "HEAD":
+        await pieces.aclose()
+        first = b""
     kind, ending = FORMS[form]
     response = StreamingHttpResponse(_after(first, pieces), content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="logs.{ending}"'
     return response
 
 
-async def _pieces(access: Access, asked: dict[str, Any]) -> AsyncIterator[bytes]:
+async def _pieces(access: Access, asked: dict[str, Any]) -> AsyncGenerator[bytes, None]:
     async with log_store_of(access.source).stream("download", question(access, asked)) as pieces:
         async for piece in pieces:
             yield piece

@@ -47,7 +47,8 @@ async def handle(request: Request, kind: Kind) -> Answer:
     initial = begin(request, watcher, revision)
     lasts = float(timeout) if timeout else random.uniform(*_DEFAULT_TIMEOUT)
     content_type = negotiation.JSON if not view.yaml else negotiation.YAML
-    return Stream(_stream(request, watcher, initial, lasts), content_type)
+    hub = request.state.hub
+    return Stream(_stream(request, watcher, initial, lasts), content_type, release=lambda: hub.remove(watcher))
 
 
 def begin(request: Request, watcher: Watcher, revision: int) -> Iterable[bytes]:
@@ -135,7 +136,6 @@ async def _stream(request: Request, watcher: Watcher, initial: Iterable[bytes], 
             if chunk:
                 yield chunk
     finally:
-        request.state.hub.remove(watcher)
         timer.cancel()
         gone.cancel()
         if bookmarks:

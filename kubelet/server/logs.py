@@ -21,6 +21,8 @@ async def handle(request: web.Request) -> web.StreamResponse:
         raise web.HTTPBadRequest(text=_missing(found, name, previous) + "\n")
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
+    if request.method == "HEAD":
+        return response
 
     def running() -> bool:
         state = agent(request).runtime.state(podutil.uid(found))

@@ -2,112 +2,12 @@
 
 from __future__ import annotations
 
-import http.server
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.apiserver.standalone import Server
 
 WORK = "/api/v1/namespaces/work"
-
-
-class Backend(http.server.BaseHTTPRequestHandler):
-    """Answers with what it was asked; upgrades to an echo."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Tests print nothing."""
-
-    def _answer(self) -> None:
-        if self.headers.get("Upgrade"):
-            self._echo()
-            return
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        said = f"{self.command} {self.path} {body.decode()} auth={self.headers.get('Authorization')}".encode()
-        if self.path == "/move":
-            self.send_response(302)
-            self.send_header("Location", "/moved")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(said), said))
-
-    def _echo(self) -> None:
-        self.send_response(101)
-        self.send_header("Upgrade", self.headers["Upgrade"])
-        self.send_header("Connection", "Upgrade")
-        self.end_headers()
-        self.wfile.write(b"hello " + self.path.encode() + b"\n")
-        self.wfile.write(self.rfile.readline())
-        self.close_connection = True
-
-    do_GET = do_POST = _answer
-
-
-def serve(pki: Path | None) -> Iterator[int]:
-    backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    if pki:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(pki / "ca.crt"))
-        context.load_cert_chain(pki / "kubelet.crt", pki / "kubelet.key")
-        context.verify_mode = ssl.CERT_REQUIRED
-        backend.socket = context.wrap_socket(backend.socket, server_side=True)
-    threading.Thread(target=backend.serve_forever, daemon=True).start()
-    yield backend.server_port
-    backend.shutdown()
-    backend.server_close()
-
-
-@pytest.fixture(scope="module")
-def service(server: Server) -> Iterator[str]:
-    for port in serve(None):
-        server.request(
-            "POST",
-            f"{WORK}/services",
-            {"metadata": {"name": "front"}, "spec": {"ports": [{"name": "http", "port": 80}]}},
-        )
-        server.request(
-            "POST",
-            "/apis/discovery.k8s.io/v1/namespaces/work/endpointslices",
-            {
-                "metadata": {"name": "front-1", "labels": {"kubernetes.io/service-name": "front"}},
-                "addressType": "IPv4",
-                "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
-                "ports": [{"name": "http", "port": port}],
-            },
-        )
-        yield f"{WORK}/services/front:http/proxy"
-
-
-@pytest.fixture(scope="module")
-def node(server: Server) -> Iterator[str]:
-    for port in serve(Path(server.ca).parent):
-        server.request(
-            "POST",
-            "/api/v1/nodes",
-            {
-                "metadata": {"name": "n1"},
-                "status": {
-                    "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
-                    "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
-                },
-            },
-        )
-        server.request(
-            "POST",
-            f"{WORK}/pods",
-            {"metadata": {"name": "far"}, "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "host"}]}},
-        )
-        yield f"{WORK}/pods/far"
 
 
 def test_a_service_gets_the_request_without_our_credentials(server: Server, service: str) -> None:

@@ -212,6 +212,9 @@ def test_a_download_is_limited_like_the_page(
             body = b"".join([piece async for piece in response.streaming_content])
             assert ids([orjson.loads(line) for line in body.splitlines()]) == seen
             assert response["Content-Disposition"] == 'attachment; filename="logs.jsonl"'
+            bare: Any = await client.head("/c/local/logs/download?format=json")
+            assert bare["Content-Disposition"] == response["Content-Disposition"] and not list(bare.streaming_content)
+            assert (await client.head("/c/local/logs/download?q=lebel:x")).status_code == 400
             wrong = await client.get("/c/local/logs/download?q=lebel:x")
             assert wrong.status_code == 400 and b"did you mean level?" in wrong.content
 

@@ -22,7 +22,25 @@ import aiohttp
 from tests.kubelet import pki
 from tests.kubelet.fakeapi import FakeApi, pod
 from tests.ports import free_port
+from tests.rawhttp import head_alone
 
+HEADS = (
+    ("/healthz", 200),
+    ("/pods", 200),
+    ("/metrics", 200),
+    ("/metrics/cadvisor", 200),
+    ("/metrics/resource", 200),
+    ("/metrics/node", 200),
+    ("/stats/summary", 200),
+    ("/containerLogs/default/talk/c", 200),
+    ("/containerLogs/default/talk/c?follow=true", 200),
+    ("/containerLogs/default/absent/c", 404),
+    ("/run/default/talk/c?cmd=true", 405),
+    ("/exec/default/talk/c?command=true", 426),
+    ("/attach/default/talk/c", 426),
+    ("/portForward/default/talk?ports=80", 426),
+    ("/nothing", 404),
+)
 LOOP = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 
 
@@ -239,6 +257,9 @@ async def logs_and_commands_over_https(w: World) -> None:
         assert (await session.get("/containerLogs/default/talk/c?tailLines=x", ssl=context)).status == 400
         answer = await session.post("/run/default/talk/c?cmd=echo%20hi", ssl=context)
         assert await answer.text() == "hi\n"
+        for path, status in HEADS:
+            found, _ = await asyncio.to_thread(head_alone, w.port, path, context, then="/healthz")
+            assert found == status, (path, found)
         url = "/exec/default/talk/c?command=sh&command=-c&command=cat;exit%204&stdin=true&stdout=true"
         async with session.ws_connect(url, ssl=context, protocols=["v5.channel.k8s.io"]) as socket:
             await socket.send_bytes(b"\0hello\n")

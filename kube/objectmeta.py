@@ -87,7 +87,13 @@ def validate_meta_content(meta: Json, path: str = "metadata") -> list[FieldError
     if owners := meta.get("ownerReferences"):
         errors += _check_owners(f"{path}.ownerReferences", owners)
     if finalizers := meta.get("finalizers"):
-        errors += _check_finalizers(f"{path}.finalizers", finalizers)
+        at = f"{path}.finalizers"
+        for finalizer in finalizers:
+            errors += check(at, finalizer, qualified_name)
+        if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+            errors.append(invalid(at, finalizers, "finalizer orphan and foregroundDeletion cannot be both set"))
+        for i, finalizer in enumerate(finalizers):
+            errors += check_standard_finalizer(f"{at}[{i}]", finalizer)
     return errors
 
 
@@ -145,17 +151,6 @@ def _check_owners(path: str, owners: list[dict[str, Any]]) -> list[FieldError]:
                 f"references for {controllers[0]} and {controllers[1]}",
             )
         )
-    return errors
-
-
-def _check_finalizers(path: str, finalizers: list[str]) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for finalizer in finalizers:
-        errors += check(path, finalizer, qualified_name)
-    if "orphan" in finalizers and "foregroundDeletion" in finalizers:
-        errors.append(invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set"))
-    for i, finalizer in enumerate(finalizers):
-        errors += check_standard_finalizer(f"{path}[{i}]", finalizer)
     return errors
 
 

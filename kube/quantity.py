@@ -42,7 +42,12 @@ class Quantity:
         if self.nano == 0:
             return "0"
         if self.notation == "BinarySI" and abs(self.nano) >= 1024 * NANO and self.nano % NANO == 0:
-            return _binary(self.nano // NANO)
+            value, suffix = self.nano // NANO, ""
+            for name in _BINARY:
+                if value % 1024:
+                    break
+                value, suffix = value // 1024, name
+            return f"{value}{suffix}"
         value, power = self.nano, -9
         while value % 1000 == 0 and power < 18:
             value, power = value // 1000, power + 3
@@ -96,15 +101,6 @@ def units(value: Any, divisor: Any = 1) -> int:
 
 def of_units(value: int, notation: str = "DecimalSI") -> Quantity:
     return Quantity(value * NANO, notation)
-
-
-def _binary(value: int) -> str:
-    suffix = ""
-    for name in _BINARY:
-        if value % 1024:
-            break
-        value, suffix = value // 1024, name
-    return f"{value}{suffix}"
 
 
 def canonical(value: Any) -> str:

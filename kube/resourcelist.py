@@ -155,18 +155,13 @@ def _check_entry(path: str, name: str, value: Any) -> list[FieldError]:
         return check_amount(path, name, value)
     errors = check_container_name(path, name) + check_amount(path, name, value)
     if is_huge_page(name) and not errors:
-        errors += _check_huge_page(path, name, value)
+        try:
+            size = nano(name.removeprefix(HUGE_PAGES))
+        except ValueError:
+            return [invalid(path, name, "the size after hugepages- must be a quantity such as 2Mi")]
+        if size > 0 and nano(value) % size:
+            errors.append(invalid(path, str(value), f"{value} is not positive integer multiple of {name}"))
     return errors
-
-
-def _check_huge_page(path: str, name: str, value: Any) -> list[FieldError]:
-    try:
-        size = nano(name.removeprefix(HUGE_PAGES))
-    except ValueError:
-        return [invalid(path, name, "the size after hugepages- must be a quantity such as 2Mi")]
-    if size > 0 and nano(value) % size:
-        return [invalid(path, str(value), f"{value} is not positive integer multiple of {name}")]
-    return []
 
 
 def check_within_limit(path: str, name: str, value: Any, limits: Mapping[str, Any]) -> list[FieldError]:

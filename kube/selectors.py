@@ -158,7 +158,11 @@ class _Parser:
         if operator in ("=", "==", "!="):
             return Requirement(key, "notin" if operator == "!=" else "in", _checked(key, (self.value(),)))
         if operator in ("<", ">"):
-            return Requirement(key, "gt" if operator == ">" else "lt", _integer(self.value()))
+            value = self.value()
+            if integer(value) is None:
+                message = "for 'Gt', 'Lt' operators, the value must be an integer"
+                raise _unparsable(f'values[0]: Invalid value: "{value}": {message}')
+            return Requirement(key, "gt" if operator == ">" else "lt", (value,))
         raise _unparsable(f"found '{operator}', expected: {_SIGNS}")
 
     def word(self, expected: str) -> str:
@@ -222,14 +226,6 @@ def _checked(key: str, values: Sequence[str]) -> tuple[str, ...]:
                 "consist of alphanumeric characters, '-', '_' or '.'"
             )
     return tuple(values)
-
-
-def _integer(value: str) -> tuple[str]:
-    if integer(value) is None:
-        raise _unparsable(
-            f"values[0]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer"
-        )
-    return (value,)
 
 
 def from_object(selector: Mapping[str, Any] | None) -> Selector:

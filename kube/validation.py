@@ -249,6 +249,14 @@ def check(path: str, value: str, checker: Checker) -> list[FieldError]:
     return [invalid(path, value, message) for message in checker(value)]
 
 
+def check_domain_path(path: str, value: str) -> list[FieldError]:
+    """A path that a domain begins, such as `example.com/name`."""
+    domain, slash, rest = value.partition("/")
+    if not slash or not rest:
+        return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    return check(path, domain, dns1123_subdomain)
+
+
 def check_not_negative(path: str, value: Any) -> list[FieldError]:
     """An error if the number is below zero; None passes."""
     return [invalid(path, value, NOT_NEGATIVE)] if value is not None and value < 0 else []

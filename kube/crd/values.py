@@ -118,7 +118,15 @@ def _check_list(value: list[Any], schema: Json, path: str, old: Any) -> Iterator
         yield e.invalid(path, len(value), f"{path} in body should have at least {schema['minItems']} items")
     if "maxItems" in schema and len(value) > schema["maxItems"]:
         yield e.too_many(path, len(value), schema["maxItems"])
-    yield from _check_unique(value, schema, path)
+    if schema.get("x-kubernetes-list-type") in ("set", "map"):
+        seen: set[str] = set()
+        for i, item in enumerate(value):
+            key = _key(item, schema)
+            if key in seen:
+                keys = schema.get("x-kubernetes-list-map-keys", ())
+                shown = {name: item.get(name) for name in keys} if keys and isinstance(item, dict) else item
+                yield e.duplicate(f"{path}[{i}]", shown)
+            seen.add(key)
     # The old items by key; none for lists whose items cannot be told apart.
     is_map = isinstance(old, list) and schema.get("x-kubernetes-list-type") == "map"
     before = {_key(item, schema): item for item in old} if is_map else {}
@@ -135,19 +143,6 @@ def _key(item: Any, schema: Json) -> str:
     if schema.get("x-kubernetes-list-type") == "map" and isinstance(item, dict):
         return e.show([item.get(key, (properties.get(key) or {}).get("default")) for key in keys])
     return e.show(item)
-
-
-def _check_unique(value: list[Any], schema: Json, path: str) -> Iterator[FieldError]:
-    if schema.get("x-kubernetes-list-type") not in ("set", "map"):
-        return
-    seen: set[str] = set()
-    for i, item in enumerate(value):
-        key = _key(item, schema)
-        if key in seen:
-            keys = schema.get("x-kubernetes-list-map-keys", ())
-            shown = {name: item.get(name) for name in keys} if keys and isinstance(item, dict) else item
-            yield e.duplicate(f"{path}[{i}]", shown)
-        seen.add(key)
 
 
 def _below(path: str, key: str) -> str:

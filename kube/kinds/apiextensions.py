@@ -28,7 +28,9 @@ class DefinitionStrategy(ObjectStrategy):
             names.setdefault("listKind", names["kind"] + "List")
         conversion = spec.get("conversion") or {"strategy": "None"}
         conversion.setdefault("strategy", "None")
-        _default_service(conversion)
+        service = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
+        if service is not None and not service.get("port"):
+            service["port"] = 443
         spec["conversion"] = conversion
 
     def prepare_create(self, obj: Json, ctx: Context) -> None:
@@ -59,12 +61,6 @@ def _storage(obj: Json) -> list[str]:
     """The name of the storage version, if the CRD has exactly one."""
     found = [v["name"] for v in obj["spec"].get("versions") or () if v.get("storage") and v.get("name")]
     return found if len(found) == 1 else []
-
-
-def _default_service(conversion: dict[str, Any]) -> None:
-    service = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
-    if service is not None and not service.get("port"):
-        service["port"] = 443
 
 
 def _cells(obj: Json, now: float) -> list[Any]:

@@ -74,7 +74,8 @@ class CertificateSigningRequestStrategy(ObjectStrategy):
     def prepare_status_update(self, obj: Json, old: Json, ctx: Context) -> None:
         super().prepare_status_update(obj, old, ctx)
         status = obj.setdefault("status", {})
-        status["conditions"] = _merge(status, old, own=lambda kind: kind not in DECISIONS)
+        decided = [o for o in _conditions(old) if o.get("type") in DECISIONS]
+        status["conditions"] = decided + [o for o in status.get("conditions") or () if o.get("type") not in DECISIONS]
         _stamp(status, old)
 
     def prepare_approval_update(self, obj: Json, old: Json, ctx: Context) -> None:
@@ -85,7 +86,13 @@ class CertificateSigningRequestStrategy(ObjectStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        errors = _check_request(spec.get("request") or "") + _check_usages(spec.get("usages") or [])
+        errors, usages = _check_request(spec.get("request") or ""), spec.get("usages") or []
+        if not usages:
+            errors.append(required("spec.usages"))
+        for i, usage in enumerate(usages):
+            errors += check_choice(f"spec.usages[{i}]", usage, USAGES)
+            if usage in usages[:i]:
+                errors.append(duplicate(f"spec.usages[{i}]", usage))
         errors += check_signer(spec.get("signerName") or "", "spec.signerName")
         seconds = spec.get("expirationSeconds")
         if seconds is not None and seconds < SHORTEST:
@@ -117,13 +124,6 @@ class CertificateSigningRequestStrategy(ObjectStrategy):
 
 def _conditions(obj: Json) -> list[Json]:
     return (obj.get("status") or {}).get("conditions") or []
-
-
-def _merge(status: Json, old: Json, own: Any) -> list[Json]:
-    """Conditions that this subresource owns as sent, the others as they were."""
-    return [o for o in _conditions(old) if not own(o.get("type"))] + [
-        o for o in status.get("conditions") or () if own(o.get("type"))
-    ]
 
 
 def _stamp(status: Json, old: Json) -> None:
@@ -187,17 +187,6 @@ def _check_request(request: str) -> list[FieldError]:
     return []
 
 
-def _check_usages(usages: list[str]) -> list[FieldError]:
-    if not usages:
-        return [required("spec.usages")]
-    errors: list[FieldError] = []
-    for i, usage in enumerate(usages):
-        errors += check_choice(f"spec.usages[{i}]", usage, USAGES)
-        if usage in usages[:i]:
-            errors.append(duplicate(f"spec.usages[{i}]", usage))
-    return errors
-
-
 def check_signer(name: str, path: str) -> list[FieldError]:
     """A signer: a domain with at least one dot, a slash and a name."""
     if not name:
@@ -217,22 +206,18 @@ def check_signer(name: str, path: str) -> list[FieldError]:
 def cells(obj: Json, now: float) -> list[Any]:
     spec = obj.get("spec") or {}
     seconds = spec.get("expirationSeconds")
+    kinds = [o.get("type") for o in _conditions(obj)]
+    states = [kind for kind in (*DECISIONS, "Failed") if kind in kinds]
+    if (obj.get("status") or {}).get("certificate"):
+        states.append("Issued")
     return [
         obj["metadata"]["name"],
         c.age(obj, now),
         spec.get("signerName") or c.NONE,
         spec.get("username", ""),
         c.NONE if seconds is None else clock.human(seconds),
-        _state(obj),
+        ",".join(states) or "Pending",
     ]
-
-
-def _state(obj: Json) -> str:
-    kinds = [o.get("type") for o in _conditions(obj)]
-    states = [kind for kind in (*DECISIONS, "Failed") if kind in kinds]
-    if (obj.get("status") or {}).get("certificate"):
-        states.append("Issued")
-    return ",".join(states) if states else "Pending"
 
 
 register(

@@ -80,7 +80,20 @@ def _check_endpoint(endpoint: Json, kind: str, local: bool, path: str) -> list[F
     topology = endpoint.get("deprecatedTopology") or {}
     if "kubernetes.io/hostname" in topology:
         errors.append(invalid(f"{path}.deprecatedTopology", topology, "may not set the kubernetes.io/hostname key"))
-    return errors + _check_hints(endpoint.get("hints") or {}, f"{path}.hints")
+    hints = endpoint.get("hints") or {}
+    for name, text in (("forZones", "zone"), ("forNodes", "node")):
+        items, seen = hints.get(name) or [], set()
+        if len(items) > MAX_HINTS:
+            errors.append(too_many(f"{path}.hints.{name}", len(items), MAX_HINTS))
+            continue
+        for i, item in enumerate(items):
+            value = item.get("name") or ""
+            at = f"{path}.hints.{name}[{i}].name"
+            if value in seen:
+                errors.append(duplicate(at, value))
+            seen.add(value)
+            errors += check(at, value, dns1123_subdomain if text == "node" else qualified_name)
+    return errors
 
 
 def check_endpoint_address(path: str, address: str, kind: str, local: bool = False) -> list[FieldError]:
@@ -99,23 +112,6 @@ def check_endpoint_address(path: str, address: str, kind: str, local: bool = Fal
     if found.is_link_local:
         return [invalid(path, address, "may not be in the link-local range (169.254.0.0/16, fe80::/10)")]
     return []
-
-
-def _check_hints(hints: Json, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for name, text in (("forZones", "zone"), ("forNodes", "node")):
-        items, seen = hints.get(name) or [], set()
-        if len(items) > MAX_HINTS:
-            errors.append(too_many(f"{path}.{name}", len(items), MAX_HINTS))
-            continue
-        for i, item in enumerate(items):
-            value = item.get("name") or ""
-            at = f"{path}.{name}[{i}].name"
-            if value in seen:
-                errors.append(duplicate(at, value))
-            seen.add(value)
-            errors += check(at, value, dns1123_subdomain if text == "node" else qualified_name)
-    return errors
 
 
 def _check_ports(ports: list[Json]) -> list[FieldError]:

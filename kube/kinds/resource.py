@@ -206,7 +206,14 @@ class ResourceSliceStrategy(ObjectStrategy):
                 )
             )
         errors += check_not_negative("spec.pool.generation", pool.get("generation"))
-        return errors + _check_place(spec) + _check_devices(spec.get("devices") or [])
+        errors += _check_place(spec)
+        names: set[str] = set()
+        devices = spec.get("devices") or []
+        if len(devices) > MAX_DEVICES:
+            errors.append(too_many("spec.devices", len(devices), MAX_DEVICES))
+        for i, device in enumerate(devices):
+            errors += _check_request_name(device.get("name") or "", names, f"spec.devices[{i}].name")
+        return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         new, before = obj.get("spec") or {}, old.get("spec") or {}
@@ -226,16 +233,6 @@ def _check_place(spec: Json) -> list[FieldError]:
     if len(given) > 1:
         return [invalid("spec", given, text)]
     return check("spec.nodeName", spec["nodeName"], dns1123_subdomain) if spec.get("nodeName") else []
-
-
-def _check_devices(devices: list[Json]) -> list[FieldError]:
-    errors: list[FieldError] = []
-    names: set[str] = set()
-    if len(devices) > MAX_DEVICES:
-        errors.append(too_many("spec.devices", len(devices), MAX_DEVICES))
-    for i, device in enumerate(devices):
-        errors += _check_request_name(device.get("name") or "", names, f"spec.devices[{i}].name")
-    return errors
 
 
 def claim_cells(obj: Json, now: float) -> list[Any]:

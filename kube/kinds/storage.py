@@ -137,7 +137,19 @@ class CSIDriverStrategy(ObjectStrategy):
             errors += check_choice(f"spec.volumeLifecycleModes[{i}]", mode, ("Persistent", "Ephemeral"))
         audiences: set[str] = set()
         for i, request in enumerate(spec.get("tokenRequests") or ()):
-            errors += _check_token_request(request, audiences, f"spec.tokenRequests[{i}]")
+            path = f"spec.tokenRequests[{i}]"
+            audience, seconds = request.get("audience", ""), request.get("expirationSeconds")
+            if audience in audiences:
+                errors.append(duplicate(f"{path}.audience", audience))
+            audiences.add(audience)
+            if seconds is not None and seconds < 600:
+                errors.append(
+                    invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+                )
+            if seconds is not None and seconds > 2**32:
+                errors.append(
+                    invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 s")
+                )
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
@@ -148,19 +160,6 @@ class CSIDriverStrategy(ObjectStrategy):
         ]
 
 
-def _check_token_request(request: Json, audiences: set[str], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    audience, seconds = request.get("audience", ""), request.get("expirationSeconds")
-    if audience in audiences:
-        errors.append(duplicate(f"{path}.audience", audience))
-    audiences.add(audience)
-    if seconds is not None and seconds < 600:
-        errors.append(invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes"))
-    if seconds is not None and seconds > 2**32:
-        errors.append(invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 s"))
-    return errors
-
-
 class CSINodeStrategy(ObjectStrategy):
     namespaced = False
 
@@ -168,7 +167,20 @@ class CSINodeStrategy(ObjectStrategy):
         errors: list[FieldError] = []
         names: set[str] = set()
         for i, driver in enumerate((obj.get("spec") or {}).get("drivers") or ()):
-            errors += _check_node_driver(driver, names, f"spec.drivers[{i}]")
+            path = f"spec.drivers[{i}]"
+            name, node = driver.get("name") or "", driver.get("nodeID") or ""
+            errors += check_driver(f"{path}.name", name)
+            if name in names:
+                errors.append(duplicate(f"{path}.name", name))
+            names.add(name)
+            if not node:
+                errors.append(required(f"{path}.nodeID"))
+            elif len(node) > NODE_ID_LIMIT:
+                errors.append(invalid(f"{path}.nodeID", node, f"must be {NODE_ID_LIMIT} characters or less"))
+            for key in driver.get("topologyKeys") or ():
+                errors += check(path, key, qualified_name) if key else [required(path)]
+            count = (driver.get("allocatable") or {}).get("count")
+            errors += check_not_negative(f"{path}.allocatable.count", count)
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
@@ -183,22 +195,6 @@ class CSINodeStrategy(ObjectStrategy):
 
 def _identity(driver: Json) -> tuple[Any, ...]:
     return driver.get("nodeID"), driver.get("topologyKeys") or []
-
-
-def _check_node_driver(driver: Json, names: set[str], path: str) -> list[FieldError]:
-    name, node = driver.get("name") or "", driver.get("nodeID") or ""
-    errors = check_driver(f"{path}.name", name)
-    if name in names:
-        errors.append(duplicate(f"{path}.name", name))
-    names.add(name)
-    if not node:
-        errors.append(required(f"{path}.nodeID"))
-    elif len(node) > NODE_ID_LIMIT:
-        errors.append(invalid(f"{path}.nodeID", node, f"must be {NODE_ID_LIMIT} characters or less"))
-    for key in driver.get("topologyKeys") or ():
-        errors += check(path, key, qualified_name) if key else [required(path)]
-    count = (driver.get("allocatable") or {}).get("count")
-    return errors + check_not_negative(f"{path}.allocatable.count", count)
 
 
 class CSIStorageCapacityStrategy(ObjectStrategy):

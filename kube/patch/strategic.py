@@ -11,7 +11,6 @@ from typing import Any
 from kube.errors import BadRequest
 from kube.objects import Json
 from kube.patch import gotext
-from kube.patch.order import check_order, interleave
 from kube.schema.definitions import resolve
 from kube.schema.types import Field, ListOf, MapOf, Struct, Type
 
@@ -111,7 +110,7 @@ def _ordered_list(old: Json, patch: Json, key: str, order: Any, field: Field) ->
         return
     if not (isinstance(order, list) and isinstance(changes, list)):
         raise BadRequest(f"{ORDER}{key} and {key} must be lists")
-    check_order(changes, order, field.patch_key)
+    _check_order(changes, order, field.patch_key)
     if isinstance(before, list):
         old[key] = _list(before, changes, field, order)
     elif changes:
@@ -120,13 +119,8 @@ def _ordered_list(old: Json, patch: Json, key: str, order: Any, field: Field) ->
 
 def _list(old: list[Any], patch: list[Any], field: Field, order: list[Any]) -> list[Any]:
     """Merge a list by its key, or a list of plain values as a set. `order` is the order of the patch's part."""
-    if any(isinstance(item, dict | list) for item in [*old, *patch]):
-        return _keyed(old, patch, field, order)
-    merged = list(dict.fromkeys([*old, *patch]))
-    return interleave(merged, order, old, "")
-
-
-def _keyed(old: list[Any], patch: list[Any], field: Field, order: list[Any]) -> list[Any]:
+    if not any(isinstance(item, dict | list) for item in [*old, *patch]):
+        return interleave(list(dict.fromkeys([*old, *patch])), order, old, "")
     key = field.patch_key
     if not key:
         raise BadRequest("cannot merge lists without merge key")
@@ -156,3 +150,36 @@ def _merge_item(items: list[Any], change: Json, key: str, kind: Type) -> None:
             items[place] = _object(item, change, kind)
             return
     items.append(_clean(change))
+
+
+def _identity(item: Any, key: str) -> Any:
+    value = item.get(key) if key and isinstance(item, dict) else item
+    return repr(value) if isinstance(value, dict | list) else value
+
+
+def _check_order(patch: list[Any], order: list[Any], key: str) -> None:
+    """The patch's items must be in the order that `$setElementOrder` lists; deleted ones need not be in it."""
+    places = {_identity(item, key): place for place, item in enumerate(order)}
+    named = [item for item in patch if not (isinstance(item, dict) and item.get("$patch") in ("delete", "replace"))]
+    found = [places.get(_identity(item, key), -1) for item in named]
+    if -1 in found or found != sorted(found):
+        raise BadRequest(
+            f"The order in patch list:\n{gotext.show(patch)}\n doesn't match $setElementOrder list:\n"
+            f"{gotext.show(order)}\n"
+        )
+
+
+def interleave(items: list[Any], order: list[Any], server: list[Any], key: str) -> list[Any]:
+    """Sort `items`: those named in `order` by it, the others as in `server`, and both among each other by `server`.
+
+    An item that the server did not have comes before the next item that only the server has.
+    """
+    wanted = {_identity(item, key): place for place, item in enumerate(order)}
+    had = {_identity(item, key): place for place, item in reversed(list(enumerate(server)))}
+    named = sorted((i for i in items if _identity(i, key) in wanted), key=lambda i: wanted[_identity(i, key)])
+    others = [i for i in items if _identity(i, key) not in wanted]
+    result: list[Any] = []
+    while named and others:
+        left, right = had.get(_identity(named[0], key), -1), had.get(_identity(others[0], key), len(server))
+        result.append((named if left < right else others).pop(0))
+    return result + named + others

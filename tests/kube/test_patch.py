@@ -11,7 +11,7 @@ from kube import patch
 from kube.errors import ApiError, BadRequest
 from kube.objects import Json
 from kube.patch import jsonpatch, merge
-from kube.patch.order import interleave
+from kube.patch.strategic import interleave
 from kube.registry import Kind
 
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments", definition="io.k8s.api.apps.v1.Deployment")

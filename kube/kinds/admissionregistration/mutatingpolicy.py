@@ -42,21 +42,18 @@ class MutatingPolicyStrategy(PolicyFrame):
         if not mutations:
             errors.append(required("spec.mutations", "mutations must contain at least one item"))
         for i, mutation in enumerate(mutations):
-            errors += _check_mutation(mutation, names, composed, f"spec.mutations[{i}]")
+            path, kind = f"spec.mutations[{i}]", mutation.get("patchType") or ""
+            if kind in PATCH_TYPES:
+                at, body = f"{path}.{PATCH_TYPES[kind]}", mutation.get(PATCH_TYPES[kind])
+                if body is None:
+                    errors.append(required(at, f"must be specified when patchType is {kind}"))
+                else:
+                    errors += check_expression(f"{at}.expression", body.get("expression") or "", names, composed)
+            elif kind:
+                errors += check_choice(f"{path}.patchType", kind, PATCH_TYPES)
+            else:
+                errors.append(required(f"{path}.patchType"))
         return errors
-
-
-def _check_mutation(mutation: Json, names: tuple[str, ...], composed: list[str], path: str) -> list[FieldError]:
-    kind = mutation.get("patchType") or ""
-    if not kind:
-        return [required(f"{path}.patchType")]
-    if kind not in PATCH_TYPES:
-        return check_choice(f"{path}.patchType", kind, PATCH_TYPES)
-    body = mutation.get(PATCH_TYPES[kind])
-    at = f"{path}.{PATCH_TYPES[kind]}"
-    if body is None:
-        return [required(at, f"must be specified when patchType is {kind}")]
-    return check_expression(f"{at}.expression", body.get("expression") or "", names, composed)
 
 
 class MutatingBindingStrategy(BindingStrategy):

@@ -57,7 +57,10 @@ class PolicyStrategy(PolicyFrame):
         for i, validation in enumerate(validations):
             errors += _check_validation(validation, names, composed, f"spec.validations[{i}]")
         for i, annotation in enumerate(audits):
-            errors += _check_audit(annotation, names, composed, f"spec.auditAnnotations[{i}]")
+            path, key = f"spec.auditAnnotations[{i}]", annotation.get("key") or ""
+            errors += check(f"{path}.key", key, qualified_name) if key else [required(f"{path}.key", "key is required")]
+            expression = annotation.get("valueExpression") or ""
+            errors += check_expression(f"{path}.valueExpression", expression, names, composed)
         return errors
 
 
@@ -114,13 +117,6 @@ def _check_validation(validation: Json, names: tuple[str, ...], composed: list[s
     if validation.get("reason"):
         errors += check_choice(f"{path}.reason", validation["reason"], REASONS)
     return errors
-
-
-def _check_audit(annotation: Json, names: tuple[str, ...], composed: list[str], path: str) -> list[FieldError]:
-    key = annotation.get("key") or ""
-    errors = check(f"{path}.key", key, qualified_name) if key else [required(f"{path}.key", "key is required")]
-    expression = annotation.get("valueExpression") or ""
-    return errors + check_expression(f"{path}.valueExpression", expression, names, composed)
 
 
 class BindingStrategy(ObjectStrategy):

@@ -26,26 +26,25 @@ def default_matching(holder: Json) -> None:
 
 
 def check_rules(rules: list[Json], path: str) -> list[FieldError]:
-    return [error for i, rule in enumerate(rules) for error in _check_rule(rule, f"{path}[{i}]")]
-
-
-def _check_rule(rule: Json, path: str) -> list[FieldError]:
-    operations = rule.get("operations") or []
+    """The rules of a webhook or policy: which operations on which resources."""
     errors: list[FieldError] = []
-    if not operations:
-        errors.append(required(f"{path}.operations"))
-    if len(operations) > 1 and "*" in operations:
-        errors.append(invalid(f"{path}.operations", operations, "if '*' is present, must not specify other operations"))
-    errors += [
-        not_supported(f"{path}.operations[{i}]", operation, OPERATIONS)
-        for i, operation in enumerate(operations)
-        if operation not in OPERATIONS
-    ]
-    for name in ("apiGroups", "apiVersions"):
-        errors += _check_names(rule.get(name) or [], f"{path}.{name}", name, empty_allowed=name == "apiGroups")
-    errors += _check_resources(rule.get("resources") or [], f"{path}.resources")
-    if rule.get("scope") is not None:
-        errors += check_choice(f"{path}.scope", rule["scope"], SCOPES)
+    for i, rule in enumerate(rules):
+        at, operations = f"{path}[{i}]", rule.get("operations") or []
+        if not operations:
+            errors.append(required(f"{at}.operations"))
+        if len(operations) > 1 and "*" in operations:
+            message = "if '*' is present, must not specify other operations"
+            errors.append(invalid(f"{at}.operations", operations, message))
+        errors += [
+            not_supported(f"{at}.operations[{j}]", operation, OPERATIONS)
+            for j, operation in enumerate(operations)
+            if operation not in OPERATIONS
+        ]
+        for name in ("apiGroups", "apiVersions"):
+            errors += _check_names(rule.get(name) or [], f"{at}.{name}", name, empty_allowed=name == "apiGroups")
+        errors += _check_resources(rule.get("resources") or [], f"{at}.resources")
+        if rule.get("scope") is not None:
+            errors += check_choice(f"{at}.scope", rule["scope"], SCOPES)
     return errors
 
 

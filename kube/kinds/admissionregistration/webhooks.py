@@ -23,6 +23,7 @@ from kube.registry import Context, Kind
 from kube.validation import check, check_choice, check_label_selector, dns1123_subdomain
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
+SIDE_EFFECTS = ("None", "NoneOnDryRun")
 DESIRED = "desired format: https://host[/path]"
 MAX_TIMEOUT = 30
 
@@ -64,9 +65,21 @@ def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]
     errors = _check_name(webhook.get("name") or "", names, f"{path}.name")
     errors += check_label_selector(f"{path}.namespaceSelector", webhook.get("namespaceSelector"))
     errors += check_label_selector(f"{path}.objectSelector", webhook.get("objectSelector"))
-    errors += _check_effects(webhook.get("sideEffects"), f"{path}.sideEffects")
+    if effects := webhook.get("sideEffects"):
+        errors += check_choice(f"{path}.sideEffects", effects, SIDE_EFFECTS)
+    else:
+        errors.append(required(f"{path}.sideEffects", f"must specify one of {', '.join(SIDE_EFFECTS)}"))
     errors += _check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
-    errors += _check_versions(webhook.get("admissionReviewVersions") or [], f"{path}.admissionReviewVersions")
+    versions, at, known = (
+        webhook.get("admissionReviewVersions") or [],
+        f"{path}.admissionReviewVersions",
+        REVIEW_VERSIONS,
+    )
+    errors += [invalid(f"{at}[{i}]", v, "duplicate version") for i, v in enumerate(versions) if v in versions[:i]]
+    if not versions:
+        errors.append(required(at, f"must specify one of {', '.join(known)}"))
+    elif not any(version in known for version in versions):
+        errors.append(invalid(at, versions, f"must include at least one of {', '.join(known)}"))
     errors += check_rules(webhook.get("rules") or [], f"{path}.rules")
     errors += check_choice(f"{path}.failurePolicy", webhook.get("failurePolicy"), FAILURE_POLICIES)
     errors += check_choice(f"{path}.matchPolicy", webhook.get("matchPolicy"), MATCH_POLICIES)
@@ -91,22 +104,6 @@ def _check_name(name: str, names: set[str], path: str) -> list[FieldError]:
     if name in names:
         errors.append(duplicate(path, name))
     names.add(name)
-    return errors
-
-
-def _check_effects(effects: str | None, path: str) -> list[FieldError]:
-    allowed = ("None", "NoneOnDryRun")
-    return (
-        check_choice(path, effects, allowed) if effects else [required(path, "must specify one of None, NoneOnDryRun")]
-    )
-
-
-def _check_versions(versions: list[str], path: str) -> list[FieldError]:
-    if not versions:
-        return [required(path, f"must specify one of {', '.join(REVIEW_VERSIONS)}")]
-    errors = [invalid(f"{path}[{i}]", v, "duplicate version") for i, v in enumerate(versions) if v in versions[:i]]
-    if not any(version in REVIEW_VERSIONS for version in versions):
-        errors.append(invalid(path, versions, f"must include at least one of {', '.join(REVIEW_VERSIONS)}"))
     return errors
 
 

@@ -23,16 +23,11 @@ class ControllerRevisionStrategy(ObjectStrategy):
 
 
 def cells(obj: Json, now: float) -> list[Any]:
-    return [obj["metadata"]["name"], _controller(obj), obj.get("revision") or 0, c.age(obj, now)]
-
-
-def _controller(obj: Json) -> str:
-    """The owner that manages this revision as `deployment.apps/web`."""
-    owner = ownerrefs.controller(obj["metadata"])
-    if owner is None:
-        return c.NONE
-    group, kind = owner["apiVersion"].rpartition("/")[0], owner["kind"].lower()
-    return f"{kind}.{group}/{owner['name']}" if group else f"{kind}/{owner['name']}"
+    owner, controller = ownerrefs.controller(obj["metadata"]), c.NONE
+    if owner is not None:  # such as `deployment.apps/web`
+        group, kind = owner["apiVersion"].rpartition("/")[0], owner["kind"].lower()
+        controller = f"{kind}.{group}/{owner['name']}" if group else f"{kind}/{owner['name']}"
+    return [obj["metadata"]["name"], controller, obj.get("revision") or 0, c.age(obj, now)]
 
 
 KIND = Kind(

@@ -57,11 +57,15 @@ class DaemonSetStrategy(WorkloadStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        return [
-            *_check_selector(spec),
-            *check_counts(spec, "spec", ("minReadySeconds", "revisionHistoryLimit")),
-            *check_update_strategy(spec["updateStrategy"]),
-        ]
+        selector, template = spec.get("selector"), spec.get("template") or {}
+        errors = check_label_selector("spec.selector", selector)
+        # A malformed selector is reported once: whether it would match is then beside the point.
+        malformed = errors and selector is not None and not is_empty(selector)
+        if selector is not None and is_empty(selector):
+            errors.append(invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
+        errors += check_template(template, {} if malformed else selector, "DaemonSet")
+        errors += check_counts(spec, "spec", ("minReadySeconds", "revisionHistoryLimit"))
+        return errors + check_update_strategy(spec["updateStrategy"])
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_unchanged("spec.selector", obj["spec"].get("selector"), old["spec"].get("selector"))
@@ -77,16 +81,6 @@ def _template_generation(obj: Json) -> int:
 
 def _set_template_generation(obj: Json, value: int) -> None:
     obj["metadata"].setdefault("annotations", {})[TEMPLATE_GENERATION] = str(value)
-
-
-def _check_selector(spec: Json) -> list[FieldError]:
-    selector, template = spec.get("selector"), spec.get("template") or {}
-    errors = check_label_selector("spec.selector", selector)
-    if selector is not None and is_empty(selector):
-        errors.append(invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
-    # A malformed selector is reported once: whether it would match is then beside the point.
-    malformed = errors and selector is not None and not is_empty(selector)
-    return errors + check_template(template, {} if malformed else selector, "DaemonSet")
 
 
 def check_update_strategy(strategy: Json) -> list[FieldError]:

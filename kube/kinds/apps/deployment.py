@@ -57,12 +57,13 @@ class DeploymentStrategy(WorkloadStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        return [
-            *check_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit")),
-            *check_selector(spec, "deployment", "ReplicaSet"),
-            *check_strategy(spec["strategy"]),
-            *_check_deadline(spec),
-        ]
+        errors = check_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit"))
+        errors += check_selector(spec, "deployment", "ReplicaSet") + check_strategy(spec["strategy"])
+        deadline = spec.get("progressDeadlineSeconds")
+        errors += check_not_negative("spec.progressDeadlineSeconds", deadline)
+        if deadline is not None and deadline <= (spec.get("minReadySeconds") or 0):
+            errors.append(invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"))
+        return errors
 
     def validate_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         """What may not change comes last."""
@@ -97,24 +98,14 @@ def check_strategy(strategy: Json) -> list[FieldError]:
     if kind != "RollingUpdate":
         shown = {"Type": kind, "RollingUpdate": rolling}
         return [not_supported("spec.strategy", shown, ["Recreate", "RollingUpdate"])]
-    return _check_rolling(rolling or {}, "spec.strategy.rollingUpdate")
-
-
-def _check_rolling(rolling: Json, path: str) -> list[FieldError]:
+    path = "spec.strategy.rollingUpdate"
+    rolling = rolling or {}
     unavailable, surge = rolling.get("maxUnavailable"), rolling.get("maxSurge")
     errors = check_count_or_percent(f"{path}.maxUnavailable", unavailable)
     errors += check_count_or_percent(f"{path}.maxSurge", surge)
     if not errors and magnitude(unavailable) == 0 and magnitude(surge) == 0:
         errors.append(invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0"))
     return errors + check_not_above_100(f"{path}.maxUnavailable", unavailable)
-
-
-def _check_deadline(spec: Json) -> list[FieldError]:
-    deadline = spec.get("progressDeadlineSeconds")
-    errors = check_not_negative("spec.progressDeadlineSeconds", deadline)
-    if deadline is not None and deadline <= (spec.get("minReadySeconds") or 0):
-        errors.append(invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"))
-    return errors
 
 
 def cells(obj: Json, now: float) -> list[Any]:

@@ -7,10 +7,9 @@ from typing import Any
 from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, required
 from kube.kinds.apps.workload import WorkloadStrategy, check_at_most, check_counts, check_selector
-from kube.kinds.pod.defaults import default_pod_template
+from kube.kinds.pod.defaults import default_claim_spec, default_pod_template
 from kube.objects import Json
 from kube.registry import Context, Kind, Scale
-from kube.resourcelist import canonical_list
 from kube.validation import check, check_choice, check_not_negative, dns1123_label
 
 COUNTS = (
@@ -42,16 +41,26 @@ class StatefulSetStrategy(WorkloadStrategy):
         spec.setdefault("replicas", 1)
         spec.setdefault("revisionHistoryLimit", 10)
         spec["podManagementPolicy"] = spec.get("podManagementPolicy") or "OrderedReady"
-        _default_update_strategy(spec.setdefault("updateStrategy", {}))
+        strategy = spec.setdefault("updateStrategy", {})
+        if not strategy.get("type"):
+            strategy["type"] = "RollingUpdate"
+            strategy.setdefault("rollingUpdate", {})
+        if strategy["type"] == "RollingUpdate" and "rollingUpdate" in strategy:
+            strategy["rollingUpdate"].setdefault("partition", 0)
         retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
         retention["whenDeleted"] = retention.get("whenDeleted") or "Retain"
         retention["whenScaled"] = retention.get("whenScaled") or "Retain"
         for claim in spec.get("volumeClaimTemplates") or ():
-            _default_claim(claim)
+            claim["kind"], claim["apiVersion"] = "PersistentVolumeClaim", "v1"
+            default_claim_spec(claim.setdefault("spec", {}))
+            claim.setdefault("status", {}).setdefault("phase", "Pending")
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        errors = _check_pod_management(spec) + check_update_strategy(spec["updateStrategy"])
+        errors: list[FieldError] = []
+        if (policy := spec.get("podManagementPolicy")) not in ("OrderedReady", "Parallel"):
+            errors.append(invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'"))
+        errors += check_update_strategy(spec["updateStrategy"])
         retention = spec["persistentVolumeClaimRetentionPolicy"]
         for name in ("whenDeleted", "whenScaled"):
             errors += check_choice(
@@ -96,30 +105,6 @@ def _with_claims(spec: Json) -> Json:
     volumes = [volume for volume in pod.get("volumes") or () if volume.get("name") not in names]
     volumes += [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names]
     return {**template, "spec": {**pod, "volumes": volumes}}
-
-
-def _default_update_strategy(strategy: Json) -> None:
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-        strategy.setdefault("rollingUpdate", {})
-    if strategy["type"] == "RollingUpdate" and "rollingUpdate" in strategy:
-        strategy["rollingUpdate"].setdefault("partition", 0)
-
-
-def _default_claim(claim: Json) -> None:
-    claim["kind"], claim["apiVersion"] = "PersistentVolumeClaim", "v1"
-    spec = claim.setdefault("spec", {})
-    spec.setdefault("volumeMode", "Filesystem")
-    for name in ("requests", "limits"):
-        canonical_list((spec.get("resources") or {}).get(name))
-    claim.setdefault("status", {}).setdefault("phase", "Pending")
-
-
-def _check_pod_management(spec: Json) -> list[FieldError]:
-    policy = spec.get("podManagementPolicy")
-    if policy in ("OrderedReady", "Parallel"):
-        return []
-    return [invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")]
 
 
 def check_update_strategy(strategy: Json) -> list[FieldError]:

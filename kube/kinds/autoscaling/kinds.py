@@ -9,7 +9,7 @@ from kube import columns as c
 from kube import quantity
 from kube.errors import FieldError
 from kube.kinds.autoscaling.convert import from_v1, to_v1
-from kube.kinds.autoscaling.validate import check_spec, check_status
+from kube.kinds.autoscaling.validate import SOURCES, check_spec, check_status
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, identity
@@ -17,13 +17,6 @@ from kube.registry import Context, Kind, identity
 CPU_80 = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
 SCALE_UP = ({"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15})
 SCALE_DOWN = ({"type": "Percent", "value": 100, "periodSeconds": 15},)
-SOURCES = {
-    "Resource": "resource",
-    "ContainerResource": "containerResource",
-    "Pods": "pods",
-    "Object": "object",
-    "External": "external",
-}
 MAX_TARGETS = 2
 
 
@@ -36,7 +29,11 @@ class HorizontalPodAutoscalerStrategy(ObjectStrategy):
         if not spec.get("metrics"):
             spec["metrics"] = [_copy(CPU_80)]
         for metric in spec["metrics"]:
-            _canonical(metric)
+            source = metric.get(SOURCES.get(metric.get("type", ""), "")) or {}
+            target = source.get("target") or {}
+            for name in ("value", "averageValue"):
+                if target.get(name) is not None:
+                    target[name] = quantity.canonical(target[name])
         if (behavior := spec.get("behavior")) is not None:
             up = behavior.setdefault("scaleUp", {})
             up.setdefault("stabilizationWindowSeconds", 0)
@@ -60,15 +57,6 @@ def _default_rules(rules: Json, policies: tuple[Json, ...]) -> None:
     rules["selectPolicy"] = rules.get("selectPolicy") or "Max"
     if not rules.get("policies"):
         rules["policies"] = [dict(policy) for policy in policies]
-
-
-def _canonical(metric: Json) -> None:
-    """Targets as the API writes quantities."""
-    source = metric.get(SOURCES.get(metric.get("type", ""), "")) or {}
-    target = source.get("target") or {}
-    for name in ("value", "averageValue"):
-        if target.get(name) is not None:
-            target[name] = quantity.canonical(target[name])
 
 
 def _as_v2(obj: Json) -> Json:
@@ -105,18 +93,16 @@ def _target(metric: Json, current: Json) -> str:
     if kind not in SOURCES:
         return "<unknown type>"
     source, now = metric.get(SOURCES[kind]) or {}, (current.get(SOURCES[kind]) or {}).get("current") or {}
-    text = _pair(source.get("target") or {}, now, resource=kind in ("Resource", "ContainerResource"))
-    return f"{source.get('name', '')}: {text}" if kind in ("Resource", "ContainerResource") else text
-
-
-def _pair(target: Json, now: Json, resource: bool) -> str:
+    target, of_resource = source.get("target") or {}, kind in ("Resource", "ContainerResource")
     if target.get("averageValue") is not None:
-        average = "" if resource else " (avg)"
-        return f"{now.get('averageValue') or c.UNKNOWN}/{target['averageValue']}{average}"
-    if resource:
+        average = "" if of_resource else " (avg)"
+        text = f"{now.get('averageValue') or c.UNKNOWN}/{target['averageValue']}{average}"
+    elif of_resource:
         measured, wanted = now.get("averageUtilization"), target.get("averageUtilization")
-        return f"{c.UNKNOWN if measured is None else f'{measured}%'}/{'<auto>' if wanted is None else f'{wanted}%'}"
-    return f"{now.get('value') or c.UNKNOWN}/{target.get('value', '')}"
+        text = f"{c.UNKNOWN if measured is None else f'{measured}%'}/{'<auto>' if wanted is None else f'{wanted}%'}"
+    else:
+        text = f"{now.get('value') or c.UNKNOWN}/{target.get('value', '')}"
+    return f"{source.get('name', '')}: {text}" if of_resource else text
 
 
 def _kind(version: str, to_storage: Callable[[Json], Json], from_storage: Callable[[Json], Json]) -> Kind:

@@ -86,10 +86,21 @@ def _check_source(kind: str, source: Json, path: str) -> list[FieldError]:
         if kind == "ContainerResource":
             texts["container"] = "must specify a container"
         errors += [required(f"{path}.{name}", text) for name, text in texts.items() if not source.get(name)]
-        return errors + _check_target(target, f"{path}.target") + _check_resource_target(target, f"{path}.target")
+        errors += _check_target(target, f"{path}.target")
+        share, value = target.get("averageUtilization"), target.get("averageValue")
+        if share is None and value is None:
+            message = "must set either a target raw value or a target utilization"
+            errors.append(required(f"{path}.target.averageUtilization", message))
+        elif share is not None and value is not None:
+            message = "may not set both a target raw value and a target utilization"
+            errors.append(forbidden(f"{path}.target.averageValue", message))
+        return errors
     if kind == "Object":
         errors += _check_reference(source.get("describedObject") or {}, f"{path}.describedObject")
-    errors += _check_identifier(source.get("metric") or {}, f"{path}.metric")
+    metric, at = source.get("metric") or {}, f"{path}.metric"
+    name = metric.get("name") or ""
+    errors += check(f"{at}.name", name, path_segment) if name else [required(f"{at}.name")]
+    errors += check_label_selector(f"{at}.selector", metric.get("selector"))
     errors += _check_target(target, f"{path}.target")
     if kind == "Pods":
         if target.get("averageValue") is None:
@@ -97,12 +108,6 @@ def _check_source(kind: str, source: Json, path: str) -> list[FieldError]:
     elif target.get("value") is None and target.get("averageValue") is None:
         errors.append(required(f"{path}.target.averageValue", "must set either a target value or averageValue"))
     return errors
-
-
-def _check_identifier(metric: Json, path: str) -> list[FieldError]:
-    name = metric.get("name") or ""
-    errors = check(f"{path}.name", name, path_segment) if name else [required(f"{path}.name")]
-    return errors + check_label_selector(f"{path}.selector", metric.get("selector"))
 
 
 def _check_target(target: Json, path: str) -> list[FieldError]:
@@ -117,15 +122,6 @@ def _check_target(target: Json, path: str) -> list[FieldError]:
     if share is not None and share < 1:
         errors.append(invalid(f"{path}.averageUtilization", share, "must be greater than 0"))
     return errors
-
-
-def _check_resource_target(target: Json, path: str) -> list[FieldError]:
-    share, value = target.get("averageUtilization"), target.get("averageValue")
-    if share is None and value is None:
-        return [required(f"{path}.averageUtilization", "must set either a target raw value or a target utilization")]
-    if share is not None and value is not None:
-        return [forbidden(f"{path}.averageValue", "may not set both a target raw value and a target utilization")]
-    return []
 
 
 def _check_rules(rules: Json, path: str) -> list[FieldError]:
@@ -143,17 +139,13 @@ def _check_rules(rules: Json, path: str) -> list[FieldError]:
     if not rules.get("policies"):
         errors.append(required(f"{path}.policies", "must specify at least one Policy"))
     for i, policy in enumerate(rules.get("policies") or ()):
-        errors += _check_policy(policy, f"{path}.policies[{i}]")
-    return errors
-
-
-def _check_policy(policy: Json, path: str) -> list[FieldError]:
-    value, period = policy.get("value") or 0, policy.get("periodSeconds") or 0
-    errors = check_choice(f"{path}.type", policy.get("type", ""), ("Percent", "Pods"))
-    if value <= 0:
-        errors.append(invalid(f"{path}.value", value, "must be greater than zero"))
-    if period <= 0:
-        errors.append(invalid(f"{path}.periodSeconds", period, "must be greater than zero"))
-    if period > MAX_PERIOD:
-        errors.append(invalid(f"{path}.periodSeconds", period, f"must be less than or equal to {MAX_PERIOD}"))
+        at = f"{path}.policies[{i}]"
+        value, period = policy.get("value") or 0, policy.get("periodSeconds") or 0
+        errors += check_choice(f"{at}.type", policy.get("type", ""), ("Percent", "Pods"))
+        if value <= 0:
+            errors.append(invalid(f"{at}.value", value, "must be greater than zero"))
+        if period <= 0:
+            errors.append(invalid(f"{at}.periodSeconds", period, "must be greater than zero"))
+        if period > MAX_PERIOD:
+            errors.append(invalid(f"{at}.periodSeconds", period, f"must be less than or equal to {MAX_PERIOD}"))
     return errors

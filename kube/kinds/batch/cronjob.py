@@ -46,7 +46,14 @@ class CronJobStrategy(ObjectStrategy):
         for field in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
             errors += check_not_negative(f"spec.{field}", spec.get(field))
         errors += check_choice("spec.concurrencyPolicy", spec["concurrencyPolicy"], POLICIES)
-        errors += _check_template(spec["jobTemplate"])
+        path, template = "spec.jobTemplate", spec["jobTemplate"]
+        annotations, job = (template.get("metadata") or {}).get("annotations") or {}, template.get("spec") or {}
+        errors += check_annotations(f"{path}.metadata.annotations", annotations)
+        if job.get("manualSelector"):
+            errors.append(invalid(f"{path}.spec.manualSelector", True, "must not be set to true"))
+        if job.get("selector") is not None:
+            errors.append(invalid(f"{path}.spec.selector", job["selector"], "`selector` will be auto-generated"))
+        errors += check_job_spec(job, f"{path}.spec")
         if len(name) > NAME_LIMIT:
             errors.append(invalid("metadata.name", name, f"must be no more than {NAME_LIMIT} characters"))
         return errors
@@ -86,17 +93,6 @@ def _check_zone(name: str | None) -> list[FieldError]:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return [invalid(path, name, f"unknown time zone {name}")]
     return []
-
-
-def _check_template(template: Json) -> list[FieldError]:
-    path, spec = "spec.jobTemplate", template.get("spec") or {}
-    annotations = (template.get("metadata") or {}).get("annotations") or {}
-    errors = check_annotations(f"{path}.metadata.annotations", annotations)
-    if spec.get("manualSelector"):
-        errors.append(invalid(f"{path}.spec.manualSelector", True, "must not be set to true"))
-    if spec.get("selector") is not None:
-        errors.append(invalid(f"{path}.spec.selector", spec["selector"], "`selector` will be auto-generated"))
-    return errors + check_job_spec(spec, f"{path}.spec")
 
 
 def cells(obj: Json, now: float) -> list[Any]:

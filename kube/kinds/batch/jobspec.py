@@ -5,7 +5,7 @@ from __future__ import annotations
 from kube.errors import FieldError, forbidden, invalid, required, too_long, too_many
 from kube.kinds.pod.validation import validate_pod_template
 from kube.objects import Json
-from kube.validation import check, check_choice, check_not_negative, dns1123_subdomain, qualified_name
+from kube.validation import check, check_choice, check_domain_path, check_not_negative, qualified_name
 
 NUMBERS = (
     "parallelism",
@@ -25,7 +25,11 @@ MAX_RULES, MAX_EXIT_CODES, MAX_PATTERNS = 20, 255, 20
 def check_job_spec(spec: Json, path: str) -> list[FieldError]:
     """The spec of a Job apart from its selector."""
     errors = [error for name in NUMBERS for error in check_not_negative(f"{path}.{name}", spec.get(name))]
-    errors += _check_managed_by(spec, path) + _check_mode(spec, path)
+    if (manager := spec.get("managedBy")) is not None:
+        errors += check_domain_path(f"{path}.managedBy", manager)
+        if len(manager) > 63:
+            errors.append(too_long(f"{path}.managedBy", manager, 63))
+    errors += _check_mode(spec, path)
     if (policy := spec.get("podFailurePolicy")) is not None:
         errors += _check_failure_policy(policy, spec, f"{path}.podFailurePolicy")
     if (policy := spec.get("successPolicy")) is not None:
@@ -35,21 +39,6 @@ def check_job_spec(spec: Json, path: str) -> list[FieldError]:
         errors += check_choice(f"{path}.podReplacementPolicy", replacement, choices)
     errors += validate_pod_template(spec.get("template") or {}, f"{path}.template")
     return errors + _check_restart(spec, path)
-
-
-def _check_managed_by(spec: Json, path: str) -> list[FieldError]:
-    manager = spec.get("managedBy")
-    if manager is None:
-        return []
-    domain, slash, name = manager.partition("/")
-    errors: list[FieldError] = []
-    if not slash or not name:
-        errors.append(invalid(f"{path}.managedBy", manager, 'must be a domain-prefixed path (such as "acme.io/foo")'))
-    else:
-        errors += check(f"{path}.managedBy", domain, dns1123_subdomain)
-    if len(manager) > 63:
-        errors.append(too_long(f"{path}.managedBy", manager, 63))
-    return errors
 
 
 def _check_mode(spec: Json, path: str) -> list[FieldError]:

@@ -26,24 +26,17 @@ class EndpointsStrategy(CoreStrategy):
                 port["protocol"] = port.get("protocol") or "TCP"
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return [
-            error
-            for i, subset in enumerate(obj.get("subsets") or ())
-            for error in _check_subset(subset, f"subsets[{i}]", ctx.settings)
-        ]
-
-
-def _check_subset(subset: Json, path: str, settings: Settings) -> list[FieldError]:
-    ready, waiting, ports = (subset.get(name) or [] for name in ("addresses", "notReadyAddresses", "ports"))
-    errors: list[FieldError] = []
-    if not ready and not waiting:
-        errors.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
-    for name, addresses in (("addresses", ready), ("notReadyAddresses", waiting)):
-        for i, address in enumerate(addresses):
-            errors += _check_address(address, f"{path}.{name}[{i}]", settings)
-    for i, port in enumerate(ports):
-        errors += _check_port(port, f"{path}.ports[{i}]", len(ports) > 1)
-    return errors
+        errors: list[FieldError] = []
+        for i, subset in enumerate(obj.get("subsets") or ()):
+            path, ports = f"subsets[{i}]", subset.get("ports") or []
+            if not subset.get("addresses") and not subset.get("notReadyAddresses"):
+                errors.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
+            for name in ("addresses", "notReadyAddresses"):
+                for j, address in enumerate(subset.get(name) or ()):
+                    errors += _check_address(address, f"{path}.{name}[{j}]", ctx.settings)
+            for j, port in enumerate(ports):
+                errors += _check_port(port, f"{path}.ports[{j}]", len(ports) > 1)
+        return errors
 
 
 def _check_address(address: Json, path: str, settings: Settings) -> list[FieldError]:

@@ -21,18 +21,14 @@ class EventStrategy(CoreStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         newer = ctx.api_version == NEWER
-        errors = _check_namespace(obj)
+        errors: list[FieldError] = []
+        # An event lives with its object; one about a cluster-scoped object in `default`.
+        namespace, involved = obj["metadata"].get("namespace", ""), obj.get("involvedObject", {}).get("namespace", "")
+        if involved != namespace and (involved or namespace != "default"):
+            errors.append(invalid("involvedObject.namespace", involved, "does not match event.namespace"))
         if obj.get("eventTime"):
             errors += _check_series_fields(obj, "reportingController" if newer else "reportingComponent")
         return errors + _check_newer(obj) if newer else errors
-
-
-def _check_namespace(obj: Json) -> list[FieldError]:
-    """An event lives with its object; one about a cluster-scoped object in `default`."""
-    namespace, involved = obj["metadata"].get("namespace", ""), obj.get("involvedObject", {}).get("namespace", "")
-    if involved == namespace or (not involved and namespace == "default"):
-        return []
-    return [invalid("involvedObject.namespace", involved, "does not match event.namespace")]
 
 
 def _check_newer(obj: Json) -> list[FieldError]:
@@ -90,16 +86,11 @@ def cells(obj: Json, now: float) -> list[Any]:
     ]
 
 
-def _source_field(obj: Json) -> str:
-    component: str = (obj.get("source") or {}).get("component") or obj.get("reportingComponent", "")
-    return component
-
-
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 FIELDS = {f"involvedObject.{name}": selectors.field("involvedObject", name) for name in _INVOLVED} | {
     "reason": selectors.field("reason"),
     "reportingComponent": selectors.field("reportingComponent"),
-    "source": _source_field,
+    "source": lambda obj: (obj.get("source") or {}).get("component") or obj.get("reportingComponent", ""),
     "type": selectors.field("type"),
 }
 COLUMNS = (

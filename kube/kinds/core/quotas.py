@@ -166,10 +166,11 @@ def _check_item(item: Json, path: str, kind: str) -> list[FieldError]:
         ]
     else:
         fields[2:2] = ["default", "defaultRequest"]
+    check_resource = check_container_name if kind in ("Pod", "Container") else check_name
     for name in fields:
         for key in item.get(name) or ():
             keys[key] = None
-            errors += _check_limit_name(f"{path}.{name}[{key}]", key, kind)
+            errors += check_resource(f"{path}.{name}[{key}]", key)
     if kind == "PersistentVolumeClaim" and not any("storage" in (item.get(name) or {}) for name in ("min", "max")):
         errors.append(
             required(f"{path}.limits", "either minimum or maximum storage value is required, but neither was provided")
@@ -177,12 +178,6 @@ def _check_item(item: Json, path: str, kind: str) -> list[FieldError]:
     for key in keys:
         errors += _check_order(item, path, key)
     return errors
-
-
-def _check_limit_name(path: str, key: str, kind: str) -> list[FieldError]:
-    if kind in ("Pod", "Container"):
-        return check_container_name(path, key)
-    return check_name(path, key)
 
 
 _ORDER = (

@@ -43,7 +43,16 @@ class ReplicationControllerStrategy(CoreStrategy):
         selector, template = spec.get("selector"), spec.get("template")
         errors += check_labels("spec.selector", selector) if selector else [required("spec.selector")]
         errors += check_not_negative("spec.replicas", spec.get("replicas"))
-        return errors + ([required("spec.template")] if template is None else _check_template(template, selector or {}))
+        if template is None:
+            return [*errors, required("spec.template")]
+        labels, policy = template["metadata"].get("labels"), template["spec"].get("restartPolicy")
+        if selector and not selectors.from_map(selector).matches(labels or {}):
+            message = "`selector` does not match template `labels`"
+            errors.append(invalid("spec.template.metadata.labels", labels, message))
+        errors += validate_pod_template(template, "spec.template")
+        if policy != "Always":
+            errors.append(not_supported("spec.template.spec.restartPolicy", policy, ("Always",)))
+        return errors
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status = obj.get("status") or {}
@@ -60,17 +69,6 @@ class ReplicationControllerStrategy(CoreStrategy):
         return errors
 
 
-def _check_template(template: Json, selector: dict[str, str]) -> list[FieldError]:
-    errors: list[FieldError] = []
-    labels, policy = template["metadata"].get("labels"), template["spec"].get("restartPolicy")
-    if selector and not selectors.from_map(selector).matches(labels or {}):
-        errors.append(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
-    errors += validate_pod_template(template, "spec.template")
-    if policy != "Always":
-        errors.append(not_supported("spec.template.spec.restartPolicy", policy, ("Always",)))
-    return errors
-
-
 def _cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     return [
@@ -82,10 +80,6 @@ def _cells(obj: Json, now: float) -> list[Any]:
         *c.containers(spec.get("template")),
         c.labels(spec.get("selector")),
     ]
-
-
-def _replicas(obj: Json) -> str:
-    return str((obj.get("status") or {}).get("replicas") or 0)
 
 
 KINDS = (
@@ -101,7 +95,7 @@ KINDS = (
         strategy=ReplicationControllerStrategy(),
         scale=Scale(),
         cells=_cells,
-        fields={"status.replicas": _replicas},
+        fields={"status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas") or 0)},
         columns=(
             c.NAME,
             c.column("Desired", "integer", "Replicas asked for."),

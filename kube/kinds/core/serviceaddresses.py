@@ -19,7 +19,7 @@ _TRIES = 64
 
 
 def is_headless(spec: Json) -> bool:
-    """Whether a Service has no address of its own by the user's wish."""
+    """Whether a Service has no address of its own, because the user said so."""
     return "None" in (spec.get("clusterIP"), *(spec.get("clusterIPs") or ()))
 
 
@@ -61,18 +61,17 @@ def carry_over(new: Json, old: Json) -> None:
         if not new.get("clusterIPs") and new["clusterIP"] == old.get("clusterIP"):
             new["clusterIPs"] = list(old.get("clusterIPs") or ())
     if needs_node_ports(new) and needs_node_ports(old):
-        _carry_node_ports(new.get("ports") or [], old.get("ports") or [])
+        ports = new.get("ports") or ()
+        before = {
+            (p.get("protocol"), p.get("port")): p["nodePort"] for p in old.get("ports") or () if p.get("nodePort")
+        }
+        used = {port["nodePort"] for port in ports if port.get("nodePort")}
+        for port in ports:
+            kept = before.get((port.get("protocol"), port.get("port")))
+            if not port.get("nodePort") and kept and kept not in used:
+                port["nodePort"] = kept
     if needs_health_port(new) and needs_health_port(old) and not new.get("healthCheckNodePort"):
         new["healthCheckNodePort"] = old.get("healthCheckNodePort", 0)
-
-
-def _carry_node_ports(new: list[Json], old: list[Json]) -> None:
-    before = {(port.get("protocol"), port.get("port")): port["nodePort"] for port in old if port.get("nodePort")}
-    used = {port["nodePort"] for port in new if port.get("nodePort")}
-    for port in new:
-        kept = before.get((port.get("protocol"), port.get("port")))
-        if not port.get("nodePort") and kept and kept not in used:
-            port["nodePort"] = kept
 
 
 def align_cluster_ips(new: Json, old: Json) -> None:
@@ -131,7 +130,8 @@ def assign(obj: Json, ctx: Context, old: Json | None = None) -> None:
     if needs_node_ports(spec):
         _assign_node_ports(spec.get("ports") or [], ctx, owner)
     if needs_health_port(spec) and not spec.get("healthCheckNodePort"):
-        spec["healthCheckNodePort"] = free_port(ctx, owner, _ports_in(spec))
+        used = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
+        spec["healthCheckNodePort"] = free_port(ctx, owner, used)
 
 
 def _assign_families(spec: Json, ctx: Context) -> None:
@@ -145,10 +145,6 @@ def _assign_families(spec: Json, ctx: Context) -> None:
         return
     spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
     spec["ipFamilies"] = spec.get("ipFamilies") or [own]
-
-
-def _ports_in(spec: Json) -> set[int]:
-    return {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
 
 
 def _assign_node_ports(ports: list[Json], ctx: Context, owner: str) -> None:

@@ -97,27 +97,21 @@ def _external(spec: Json, status: Json) -> str:
     return ",".join([*given, *addresses]) or "<pending>"
 
 
-def _ports(ports: list[Json]) -> str:
-    return (
-        ",".join(
-            f"{p.get('port')}:{p['nodePort']}/{p.get('protocol')}"
-            if p.get("nodePort")
-            else f"{p.get('port')}/{p.get('protocol')}"
-            for p in ports
-        )
-        or c.NONE
-    )
-
-
 def _cells(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     ips = spec.get("clusterIPs")
+    ports = [
+        f"{p.get('port')}:{p['nodePort']}/{p.get('protocol')}"
+        if p.get("nodePort")
+        else f"{p.get('port')}/{p.get('protocol')}"
+        for p in spec.get("ports") or ()
+    ]
     return [
         obj["metadata"]["name"],
         spec.get("type", ""),
         (ips[0] if ips else spec.get("clusterIP")) or c.NONE,
         _external(spec, status),
-        _ports(spec.get("ports") or []),
+        ",".join(ports) or c.NONE,
         c.age(obj, now),
         c.labels(spec.get("selector")),
     ]

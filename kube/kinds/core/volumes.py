@@ -1,4 +1,4 @@
-"""PersistentVolume and PersistentVolumeClaim: storage, and the wish for it."""
+"""PersistentVolume and PersistentVolumeClaim: storage, and what asks for it."""
 
 from __future__ import annotations
 
@@ -63,11 +63,21 @@ class PersistentVolumeStrategy(ClusterScoped):
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
         errors = check_access_modes(spec.get("accessModes") or [], "spec.accessModes")
-        errors += _check_capacity(spec.get("capacity") or {})
+        capacity = spec.get("capacity") or {}
+        if not capacity:
+            errors.append(required("spec.capacity"))
+        elif set(capacity) != {"storage"}:
+            errors.append(not_supported("spec.capacity", capacity, ("storage",)))
+        elif nano(capacity["storage"]) <= 0:
+            errors.append(invalid("spec.capacity[storage]", capacity["storage"], "must be greater than zero"))
         errors += check_choice("spec.persistentVolumeReclaimPolicy", spec["persistentVolumeReclaimPolicy"], _RECLAIM)
         errors += _check_source(spec)
         if (affinity := spec.get("nodeAffinity")) is not None:
-            errors += _check_affinity(affinity.get("required"), "spec.nodeAffinity.required")
+            path = "spec.nodeAffinity.required"
+            if affinity.get("required") is None:
+                errors.append(required(path, "must specify required node constraints"))
+            else:
+                errors += check_node_selector(affinity["required"], path)
         if name := spec.get("storageClassName"):
             errors += check("spec.storageClassName", name, dns1123_subdomain)
         return errors + check_choice("spec.volumeMode", spec["volumeMode"], VOLUME_MODES)
@@ -87,22 +97,6 @@ class PersistentVolumeStrategy(ClusterScoped):
         if before.get("nodeAffinity") is not None:
             errors += check_unchanged("nodeAffinity", new.get("nodeAffinity"), before["nodeAffinity"])
         return errors
-
-
-def _check_affinity(selector: Json | None, path: str) -> list[FieldError]:
-    if selector is None:
-        return [required(path, "must specify required node constraints")]
-    return check_node_selector(selector, path)
-
-
-def _check_capacity(capacity: dict[str, Any]) -> list[FieldError]:
-    if not capacity:
-        return [required("spec.capacity")]
-    if set(capacity) != {"storage"}:
-        return [not_supported("spec.capacity", capacity, ("storage",))]
-    if nano(capacity["storage"]) <= 0:
-        return [invalid("spec.capacity[storage]", capacity["storage"], "must be greater than zero")]
-    return []
 
 
 def _check_source(spec: Json) -> list[FieldError]:

@@ -61,7 +61,17 @@ def _check_rule(rule: Json, path: str) -> list[FieldError]:
     if not rule.get("resourceRules") and not rule.get("nonResourceRules"):
         errors.append(required(path, "at least one of resourceRules and nonResourceRules has to be non-empty"))
     for i, item in enumerate(rule.get("resourceRules") or ()):
-        errors += _check_resource_rule(item, f"{path}.resourceRules[{i}]")
+        at = f"{path}.resourceRules[{i}]"
+        errors += _check_lists(item, ("verbs", "apiGroups", "resources"), at)
+        unknown = [verb for verb in item.get("verbs") or () if verb not in VERBS]
+        if unknown:
+            errors.append(not_supported(f"{at}.verbs", unknown, VERBS))
+        if not item.get("namespaces") and not item.get("clusterScope"):
+            errors.append(
+                required(
+                    f"{at}.namespaces", "resource rules that are not cluster scoped must supply at least one namespace"
+                )
+            )
     for i, item in enumerate(rule.get("nonResourceRules") or ()):
         errors += _check_lists(item, ("verbs", "nonResourceURLs"), f"{path}.nonResourceRules[{i}]")
     return errors
@@ -76,20 +86,6 @@ def _check_subject(subject: Json, path: str) -> list[FieldError]:
         return [required(f"{path}.{SUBJECTS[kind]}", f"{SUBJECTS[kind]} is required when subject kind is '{kind}'")]
     names = ("name", "namespace") if kind == "ServiceAccount" else ("name",)
     return [required(f"{path}.{SUBJECTS[kind]}.{name}") for name in names if not body.get(name)]
-
-
-def _check_resource_rule(rule: Json, path: str) -> list[FieldError]:
-    errors = _check_lists(rule, ("verbs", "apiGroups", "resources"), path)
-    unknown = [verb for verb in rule.get("verbs") or () if verb not in VERBS]
-    if unknown:
-        errors.append(not_supported(f"{path}.verbs", unknown, VERBS))
-    if not rule.get("namespaces") and not rule.get("clusterScope"):
-        errors.append(
-            required(
-                f"{path}.namespaces", "resource rules that are not cluster scoped must supply at least one namespace"
-            )
-        )
-    return errors
 
 
 def _check_lists(rule: Json, names: tuple[str, ...], path: str) -> list[FieldError]:

@@ -75,11 +75,8 @@ def _check_limited(limited: Json | None, path: str) -> list[FieldError]:
         return errors if queuing is None else [*errors, forbidden(f"{path}.queuing", text)]
     if queuing is None:
         return [*errors, required(f"{path}.queuing", "must not be empty if limited.limitResponse.type is Queue")]
-    return errors + _check_queuing(queuing, f"{path}.queuing")
-
-
-def _check_queuing(queuing: Json, path: str) -> list[FieldError]:
-    errors = [invalid(f"{path}.{name}", queuing[name], "must be positive") for name in QUEUING if queuing[name] <= 0]
+    path += ".queuing"
+    errors += [invalid(f"{path}.{name}", queuing[name], "must be positive") for name in QUEUING if queuing[name] <= 0]
     if queuing["queues"] > MAX_QUEUES:
         errors.append(invalid(f"{path}.queues", queuing["queues"], f"must not be greater than {MAX_QUEUES}"))
     if queuing["handSize"] > queuing["queues"]:

@@ -58,7 +58,11 @@ class IngressStrategy(ObjectStrategy):
         for i, rule in enumerate(rules):
             errors += _check_rule(rule, f"spec.rules[{i}]")
         for i, tls in enumerate(spec.get("tls") or ()):
-            errors += _check_tls(tls, f"spec.tls[{i}]")
+            path = f"spec.tls[{i}]"
+            for j, host in enumerate(tls.get("hosts") or ()):
+                errors += check_host(f"{path}.hosts[{j}]", host)
+            if tls.get("secretName"):
+                errors += check(f"{path}.secretName", tls["secretName"], dns1123_subdomain)
         if spec.get("ingressClassName") is not None:
             errors += check("spec.ingressClassName", spec["ingressClassName"], dns1123_subdomain)
         return errors
@@ -80,13 +84,6 @@ class IngressStrategy(ObjectStrategy):
 def check_host(path: str, host: str) -> list[FieldError]:
     """A host name; its first label may be `*`."""
     return check(path, host[2:] if host.startswith("*.") else host, dns1123_subdomain)
-
-
-def _check_tls(tls: Json, path: str) -> list[FieldError]:
-    errors = [e for i, host in enumerate(tls.get("hosts") or ()) for e in check_host(f"{path}.hosts[{i}]", host)]
-    if tls.get("secretName"):
-        errors += check(f"{path}.secretName", tls["secretName"], dns1123_subdomain)
-    return errors
 
 
 def _check_rule(rule: Json, path: str) -> list[FieldError]:
@@ -129,7 +126,13 @@ def check_backend(backend: Json, path: str) -> list[FieldError]:
     if resource is not None and service is not None:
         return [invalid(path, "", "cannot set both resource and service backends")]
     if resource is not None:
-        return _check_resource(resource, f"{path}.resource")
+        at = f"{path}.resource"
+        errors = [required(f"{at}.{name}") for name in ("kind", "name") if not resource.get(name)]
+        if resource.get("apiGroup"):
+            errors += check(f"{at}.apiGroup", resource["apiGroup"], dns1123_subdomain)
+        if resource.get("kind"):
+            errors += check(f"{at}.kind", resource["kind"], qualified_name)
+        return errors
     if service is None:
         return [invalid(path, "", "resource or service backend is required")]
     return _check_service(service, path)
@@ -147,15 +150,6 @@ def _check_service(service: Json, path: str) -> list[FieldError]:
         errors.append(required(path, "port name or number is required"))
     else:
         errors += [invalid(f"{path}.service.port.number", number, m) for m in port_number(number)]
-    return errors
-
-
-def _check_resource(reference: Json, path: str) -> list[FieldError]:
-    errors = [required(f"{path}.{name}") for name in ("kind", "name") if not reference.get(name)]
-    if reference.get("apiGroup"):
-        errors += check(f"{path}.apiGroup", reference["apiGroup"], dns1123_subdomain)
-    if reference.get("kind"):
-        errors += check(f"{path}.kind", reference["kind"], qualified_name)
     return errors
 
 

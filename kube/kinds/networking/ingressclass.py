@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
-from kube.errors import FieldError, forbidden, invalid, required, too_long
+from kube.errors import FieldError, forbidden, required, too_long
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check, check_choice, check_unchanged, dns1123_label, dns1123_subdomain
+from kube.validation import check, check_choice, check_domain_path, check_unchanged, dns1123_label, dns1123_subdomain
 
 CONTROLLER_LIMIT = 250
 SCOPES = ("Cluster", "Namespace")
@@ -41,14 +41,6 @@ class IngressClassStrategy(ObjectStrategy):
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_unchanged("spec.controller", obj["spec"].get("controller"), old["spec"].get("controller"))
-
-
-def check_domain_path(path: str, value: str) -> list[FieldError]:
-    """A path that a domain begins, such as `example.com/name`."""
-    domain, slash, rest = value.partition("/")
-    if not slash or not rest:
-        return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
-    return check(path, domain, dns1123_subdomain)
 
 
 def _check_parameters(parameters: Json, path: str) -> list[FieldError]:

@@ -29,6 +29,10 @@ def cells(obj: Json, now: float) -> list[Any]:
     restarts = str(found.restarts)
     if found.restarts and found.last:
         restarts = f"{found.restarts} ({clock.human(now - found.last)} ago)"
+    gates = c.NONE
+    if wanted := spec.get("readinessGates"):
+        true = {x.get("type") for x in status.get("conditions") or () if x.get("status") == "True"}
+        gates = f"{sum(gate.get('conditionType') in true for gate in wanted)}/{len(wanted)}"
     addresses = status.get("podIPs")
     ip = addresses[0].get("ip") if addresses else status.get("podIP")
     return [
@@ -40,13 +44,5 @@ def cells(obj: Json, now: float) -> list[Any]:
         ip or c.NONE,
         spec.get("nodeName") or c.NONE,
         status.get("nominatedNodeName") or c.NONE,
-        _gates(spec, status),
+        gates,
     ]
-
-
-def _gates(spec: Json, status: Json) -> str:
-    gates = spec.get("readinessGates") or ()
-    if not gates:
-        return c.NONE
-    true = {x.get("type") for x in status.get("conditions") or () if x.get("status") == "True"}
-    return f"{sum(gate.get('conditionType') in true for gate in gates)}/{len(gates)}"

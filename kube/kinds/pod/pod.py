@@ -29,7 +29,13 @@ class PodStrategy(CoreStrategy):
     def default(self, obj: Json) -> None:
         default_pod(obj)
         if status := obj.get("status"):
-            _default_addresses(status)
+            # `podIP` is the first of `podIPs`, `hostIP` the first of `hostIPs`, whichever of the two was given.
+            for one, many in (("podIP", "podIPs"), ("hostIP", "hostIPs")):
+                if listed := status.get(many):
+                    if not status.get(one) or one == "podIP":
+                        status[one] = listed[0].get("ip", "")
+                elif status.get(one):
+                    status[many] = [{"ip": status[one]}]
 
     def prepare_create(self, obj: Json, ctx: Context) -> None:
         spec = obj["spec"]
@@ -120,20 +126,6 @@ def _raise_generation(obj: Json, old: Json) -> None:
         obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
 
-def _default_addresses(status: Json) -> None:
-    """`podIP` is the first of `podIPs`, `hostIP` the first of `hostIPs`, whichever of the two was given."""
-    for one, many in (("podIP", "podIPs"), ("hostIP", "hostIPs")):
-        if listed := status.get(many):
-            if not status.get(one) or one == "podIP":
-                status[one] = listed[0].get("ip", "")
-        elif status.get(one):
-            status[many] = [{"ip": status[one]}]
-
-
-def _account(obj: Json) -> str:
-    return (obj.get("spec") or {}).get("serviceAccountName") or ""
-
-
 def _host_network(obj: Json) -> str:
     return "true" if (obj.get("spec") or {}).get("hostNetwork") else "false"
 
@@ -147,7 +139,7 @@ FIELDS: dict[str, Any] = {
     "spec.nodeName": selectors.field("spec", "nodeName"),
     "spec.restartPolicy": selectors.field("spec", "restartPolicy"),
     "spec.schedulerName": selectors.field("spec", "schedulerName"),
-    "spec.serviceAccountName": _account,
+    "spec.serviceAccountName": selectors.field("spec", "serviceAccountName"),
     "spec.hostNetwork": _host_network,
     "status.phase": selectors.field("status", "phase"),
     "status.podIP": _ip,

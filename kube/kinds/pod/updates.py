@@ -144,7 +144,19 @@ def check_status_change(obj: Json, old: Json) -> list[FieldError]:
     if before.get("qosClass") and status.get("qosClass") != before["qosClass"]:
         errors += check_unchanged("status.qosClass", status.get("qosClass"), before["qosClass"])
     errors += _check_addresses(status, "podIPs") + _check_addresses(status, "hostIPs")
-    return errors + _check_ended(obj["spec"], status, before)
+    # A container that may not be restarted stays terminated.
+    was = {
+        item.get("name"): (item.get("state") or {}).get("terminated") for item in before.get("containerStatuses") or ()
+    }
+    containers = {container["name"]: container for container in obj["spec"].get("containers") or ()}
+    for i, item in enumerate(status.get("containerStatuses") or ()):
+        ended = was.get(item.get("name"))
+        if ended is None or restarts(obj["spec"], containers.get(item["name"]) or {}, ended.get("exitCode") or 0):
+            continue
+        if (item.get("state") or {}).get("terminated") is None:
+            path = f"status.containerStatuses[{i}].state"
+            errors.append(forbidden(path, "may not be transitioned to non-terminated state"))
+    return errors
 
 
 def _check_addresses(status: Json, name: str) -> list[FieldError]:
@@ -157,23 +169,6 @@ def _check_addresses(status: Json, name: str) -> list[FieldError]:
                 f"status.{name}", [{"IP": ip} for ip in listed], "may specify no more than one IP for each IP family"
             )
         )
-    return errors
-
-
-def _check_ended(spec: Json, status: Json, before: Json) -> list[FieldError]:
-    """A container that may not be restarted stays terminated."""
-    was = {
-        item.get("name"): (item.get("state") or {}).get("terminated") for item in before.get("containerStatuses") or ()
-    }
-    containers = {container["name"]: container for container in spec.get("containers") or ()}
-    errors: list[FieldError] = []
-    for i, item in enumerate(status.get("containerStatuses") or ()):
-        ended = was.get(item.get("name"))
-        if ended is None or restarts(spec, containers.get(item["name"]) or {}, ended.get("exitCode") or 0):
-            continue
-        if (item.get("state") or {}).get("terminated") is None:
-            path = f"status.containerStatuses[{i}].state"
-            errors.append(forbidden(path, "may not be transitioned to non-terminated state"))
     return errors
 
 

@@ -1,8 +1,8 @@
 """Rules for pods and pod templates: the whole spec, piece by piece.
 
 `validate_pod_template` is for workloads, `validate_pod_spec` for any spec; paths begin at `path`, for instance `spec`
-or `spec.template.spec`. The pieces are in modules of their own: `podvalidation_containers` (with `_env`, `_mounts`,
-`_probes`), `podvalidation_volumes`, `podvalidation_scheduling`.
+or `spec.template.spec`. The larger pieces are in modules of their own: `validation_containers` (with
+`validation_env`, `validation_mounts`, `validation_probes`), `validation_volumes`, `validation_scheduling`.
 """
 
 from __future__ import annotations
@@ -181,10 +181,6 @@ def _check_shared_pids(shared: bool, path: str, spec: Json) -> list[FieldError]:
     return []
 
 
-def _check_overhead(overhead: dict[str, Any], path: str, spec: Json) -> list[FieldError]:
-    return check_requirements(path, {"limits": overhead})
-
-
 def _check_resource_claims(claims: list[Json], path: str, spec: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
@@ -233,20 +229,12 @@ def _check_pod_resources(resources: Json, path: str, spec: Json) -> list[FieldEr
                     f"must be greater than or equal to aggregate container requests of {Quantity(total)}",
                 )
             )
-    return errors + _check_pod_limits(resources.get("limits") or {}, f"{path}.limits", spec)
-
-
-def _check_pod_limits(limits: dict[str, Any], path: str, spec: Json) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for name, value in limits.items():
+    for name, value in (resources.get("limits") or {}).items():
         for container in spec.get("containers") or ():
             own = ((container.get("resources") or {}).get("limits") or {}).get(name)
             if own is not None and nano(own) > nano(value):
-                errors.append(
-                    invalid(
-                        f"{path}[{name}]", value, f"must be greater than or equal to the limit {own} of a container"
-                    )
-                )
+                message = f"must be greater than or equal to the limit {own} of a container"
+                errors.append(invalid(f"{path}.limits[{name}]", value, message))
     return errors
 
 
@@ -256,7 +244,7 @@ _RARE: tuple[tuple[str, Callable[[Any, str, Json], list[FieldError]]], ...] = (
     ("readinessGates", _check_readiness_gates),
     ("os", _check_os),
     ("shareProcessNamespace", _check_shared_pids),
-    ("overhead", _check_overhead),
+    ("overhead", lambda overhead, path, spec: check_requirements(path, {"limits": overhead})),
     ("resourceClaims", _check_resource_claims),
     ("resources", _check_pod_resources),
 )

@@ -59,7 +59,14 @@ def _check_container(
     container: Json, path: str, names: set[str], volumes: Mapping[str, Json], claims: set[str]
 ) -> list[FieldError]:
     """What holds for containers of every sort; adds the name to `names`."""
-    errors = _check_name(container, path, names)
+    errors: list[FieldError] = []
+    if name := container.get("name"):
+        errors += check(f"{path}.name", name, dns1123_label)
+        if name in names:
+            errors.append(duplicate(f"{path}.name", name))
+        names.add(name)
+    else:
+        errors.append(required(f"{path}.name"))
     image = container.get("image")
     if not image:
         errors.append(required(f"{path}.image"))
@@ -104,17 +111,6 @@ def _check_restart_rules(rules: list[Json], path: str, policy: str | None) -> li
             errors += check_choice(f"{at}.exitCodes.operator", codes.get("operator", ""), ("In", "NotIn"))
         else:
             errors.append(required(f"{at}.exitCodes", "must be specified"))
-    return errors
-
-
-def _check_name(container: Json, path: str, names: set[str]) -> list[FieldError]:
-    name = container.get("name")
-    if not name:
-        return [required(f"{path}.name")]
-    errors = check(f"{path}.name", name, dns1123_label)
-    if name in names:
-        errors.append(duplicate(f"{path}.name", name))
-    names.add(name)
     return errors
 
 

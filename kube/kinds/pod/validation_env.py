@@ -28,6 +28,18 @@ ENV_RESOURCES = (
     "requests.memory",
 )
 _SUBSCRIPTED = ("metadata.annotations", "metadata.labels")
+# What the API can select pods by, even if it cannot be projected into a container.
+_SELECTABLE = frozenset(
+    (
+        *ENV_FIELDS,
+        *_SUBSCRIPTED,
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "status.phase",
+        "spec.hostNetwork",
+        "status.nominatedNodeName",
+    )
+)
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 
 
@@ -55,9 +67,14 @@ def _check_source(variable: Json, path: str) -> list[FieldError]:
         elif name == "resourceFieldRef":
             errors += check_resource_ref(source[name], f"{path}.resourceFieldRef")
         elif name == "fileKeyRef":
-            errors += _check_file_ref(source[name], f"{path}.fileKeyRef")
+            reference, at = source[name], f"{path}.fileKeyRef"
+            errors += [required(f"{at}.{part}") for part in ("key", "volumeName", "path") if not reference.get(part)]
+            if key := reference.get("key"):
+                errors += check(f"{at}.key", key, env_var_name)
+        elif key := source[name].get("key"):
+            errors += check(f"{path}.{name}.key", key, config_key)
         else:
-            errors += _check_key_ref(source[name], f"{path}.{name}")
+            errors.append(required(f"{path}.{name}.key"))
     if not given:
         errors.append(
             invalid(
@@ -96,19 +113,9 @@ def check_field_ref(
     base, bracket, key = name.partition("['")
     if bracket and base in subscripted and key.endswith("']"):
         return check(path, key[:-2].lower() if base.endswith("annotations") else key[:-2], qualified_name)
-    if bracket or not _is_known(name):
+    if bracket or name not in _SELECTABLE:
         return [invalid(f"{path}.fieldPath", name, "error converting fieldPath: field label not supported: " + name)]
     return [not_supported(f"{path}.fieldPath", name, fields)]
-
-
-def _is_known(name: str) -> bool:
-    """Whether the API can select pods by this field, even if it cannot be projected here."""
-    return (
-        name in ENV_FIELDS
-        or name in _SUBSCRIPTED
-        or name
-        in ("spec.restartPolicy", "spec.schedulerName", "status.phase", "spec.hostNetwork", "status.nominatedNodeName")
-    )
 
 
 def check_resource_ref(reference: Json, path: str, in_volume: bool = False) -> list[FieldError]:
@@ -121,19 +128,6 @@ def check_resource_ref(reference: Json, path: str, in_volume: bool = False) -> l
     if resource in ENV_RESOURCES or resource.startswith(("limits.hugepages-", "requests.hugepages-")):
         return []
     return [not_supported(f"{path}.resource", resource, ENV_RESOURCES)]
-
-
-def _check_key_ref(reference: Json, path: str) -> list[FieldError]:
-    if not (key := reference.get("key")):
-        return [required(f"{path}.key")]
-    return check(f"{path}.key", key, config_key)
-
-
-def _check_file_ref(reference: Json, path: str) -> list[FieldError]:
-    errors = [required(f"{path}.{name}") for name in ("key", "volumeName", "path") if not reference.get(name)]
-    if key := reference.get("key"):
-        errors += check(f"{path}.key", key, env_var_name)
-    return errors
 
 
 def check_env_from(sources: list[Json], path: str) -> list[FieldError]:

@@ -58,31 +58,21 @@ def _check_options(mount: Json, path: str, at: str, container: Json) -> list[Fie
         if sub:
             errors.append(invalid(f"{at}.subPathExpr", expression, "subPathExpr and subPath are mutually exclusive"))
         errors += check_relative_path(f"{path}.subPathExpr", expression)
-    if propagation := mount.get("mountPropagation"):
-        errors += _check_propagation(propagation, f"{path}.mountPropagation", container)
-    if recursive := mount.get("recursiveReadOnly"):
-        errors += _check_recursive(mount, recursive, f"{at}.recursiveReadOnly")
+    propagation, privileged = mount.get("mountPropagation"), (container.get("securityContext") or {}).get("privileged")
+    if propagation and propagation not in _PROPAGATION:
+        errors.append(not_supported(f"{path}.mountPropagation", propagation, _PROPAGATION))
+    elif propagation == "Bidirectional" and not privileged:
+        message = "Bidirectional mount propagation is available only to privileged containers"
+        errors.append(forbidden(f"{path}.mountPropagation", message))
+    recursive, place = mount.get("recursiveReadOnly"), f"{at}.recursiveReadOnly"
+    if recursive and recursive not in _RECURSIVE:
+        errors.append(not_supported(place, recursive, _RECURSIVE))
+    elif recursive in ("Enabled", "IfPossible"):
+        if not mount.get("readOnly"):
+            errors.append(forbidden(place, "may only be specified when readOnly is true"))
+        elif propagation not in (None, "None"):
+            errors.append(forbidden(place, "may only be specified when mountPropagation is None or not specified"))
     return errors
-
-
-def _check_propagation(propagation: str, path: str, container: Json) -> list[FieldError]:
-    if propagation not in _PROPAGATION:
-        return [not_supported(path, propagation, _PROPAGATION)]
-    if propagation == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
-        return [forbidden(path, "Bidirectional mount propagation is available only to privileged containers")]
-    return []
-
-
-def _check_recursive(mount: Json, recursive: str, path: str) -> list[FieldError]:
-    if recursive not in _RECURSIVE:
-        return [not_supported(path, recursive, _RECURSIVE)]
-    if recursive == "Disabled":
-        return []
-    if not mount.get("readOnly"):
-        return [forbidden(path, "may only be specified when readOnly is true")]
-    if mount.get("mountPropagation") not in (None, "None"):
-        return [forbidden(path, "may only be specified when mountPropagation is None or not specified")]
-    return []
 
 
 def check_devices(devices: list[Json], path: str, container: Json, volumes: Mapping[str, Json]) -> list[FieldError]:

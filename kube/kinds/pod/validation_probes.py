@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from kube.errors import FieldError, forbidden, invalid, required
 from kube.objects import Json
@@ -19,23 +20,19 @@ def check_probes(container: Json, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if (probe := container.get(name)) is not None:
-            errors += _check_probe(probe, f"{path}.{name}", name)
-    return errors
-
-
-def _check_probe(probe: Json, path: str, name: str) -> list[FieldError]:
-    errors = _check_handler(probe, path)
-    for field in _NUMBERS:
-        errors += check_not_negative(f"{path}.{field}", probe.get(field))
-    if name in _ONE and probe.get("successThreshold") != 1:
-        errors.append(invalid(f"{path}.successThreshold", probe.get("successThreshold"), "must be 1"))
-    if (grace := probe.get("terminationGracePeriodSeconds")) is not None:
-        if name == "readinessProbe":
-            errors.append(
-                invalid(f"{path}.terminationGracePeriodSeconds", grace, "must not be set for readinessProbes")
-            )
-        elif grace <= 0:
-            errors.append(invalid(f"{path}.terminationGracePeriodSeconds", grace, "must be greater than 0"))
+            at = f"{path}.{name}"
+            errors += _check_handler(probe, at)
+            for field in _NUMBERS:
+                errors += check_not_negative(f"{at}.{field}", probe.get(field))
+            if name in _ONE and probe.get("successThreshold") != 1:
+                errors.append(invalid(f"{at}.successThreshold", probe.get("successThreshold"), "must be 1"))
+            if (grace := probe.get("terminationGracePeriodSeconds")) is not None:
+                if name == "readinessProbe":
+                    errors.append(
+                        invalid(f"{at}.terminationGracePeriodSeconds", grace, "must not be set for readinessProbes")
+                    )
+                elif grace <= 0:
+                    errors.append(invalid(f"{at}.terminationGracePeriodSeconds", grace, "must be greater than 0"))
     return errors
 
 
@@ -55,10 +52,6 @@ def _check_handler(holder: Json, path: str) -> list[FieldError]:
         return [required(path, "must specify a handler type")]
     errors = [forbidden(f"{path}.{name}", "may not specify more than 1 handler type") for name in given[1:]]
     return errors + _CHECKS[given[0]](holder[given[0]], f"{path}.{given[0]}")
-
-
-def _check_exec(action: Json, path: str) -> list[FieldError]:
-    return [] if action.get("command") else [required(f"{path}.command")]
 
 
 def _check_http(action: Json, path: str) -> list[FieldError]:
@@ -83,14 +76,10 @@ def _check_port(action: Json, path: str) -> list[FieldError]:
     return [invalid(f"{path}.port", port, m) for m in port_number_or_name(port)]
 
 
-def _check_sleep(action: Json, path: str) -> list[FieldError]:
-    return check_not_negative(f"{path}.seconds", action.get("seconds", 0))
-
-
-_CHECKS = {
-    "exec": _check_exec,
+_CHECKS: dict[str, Callable[[Json, str], list[FieldError]]] = {
+    "exec": lambda action, path: [] if action.get("command") else [required(f"{path}.command")],
     "httpGet": _check_http,
     "tcpSocket": _check_port,
     "grpc": _check_port,
-    "sleep": _check_sleep,
+    "sleep": lambda action, path: check_not_negative(f"{path}.seconds", action.get("seconds", 0)),
 }

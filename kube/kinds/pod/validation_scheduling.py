@@ -79,7 +79,17 @@ def _check_node_term(term: Json, path: str) -> list[FieldError]:
             for j, value in enumerate(requirement.get("values") or ()):
                 errors += check(f"{at}.values[{j}]", value, label_value)
     for i, requirement in enumerate(term.get("matchFields") or ()):
-        errors += _check_field(requirement, f"{path}.matchFields[{i}]")
+        at = f"{path}.matchFields[{i}]"
+        if requirement.get("operator") not in ("In", "NotIn"):
+            errors.append(invalid(f"{at}.operator", requirement.get("operator", ""), "not a valid selector operator"))
+        elif len(requirement.get("values") or ()) != 1:
+            errors.append(
+                required(
+                    f"{at}.values", "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+                )
+            )
+        if requirement.get("key") != "metadata.name":
+            errors.append(invalid(f"{at}.key", requirement.get("key", ""), "not a valid field selector key"))
     return errors
 
 
@@ -100,21 +110,6 @@ def _check_operator(requirement: Json, path: str) -> list[FieldError]:
             else [required(f"{path}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")]
         )
     return [invalid(f"{path}.operator", operator, "not a valid selector operator")]
-
-
-def _check_field(requirement: Json, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if requirement.get("operator") not in ("In", "NotIn"):
-        errors.append(invalid(f"{path}.operator", requirement.get("operator", ""), "not a valid selector operator"))
-    elif len(requirement.get("values") or ()) != 1:
-        errors.append(
-            required(
-                f"{path}.values", "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
-            )
-        )
-    if requirement.get("key") != "metadata.name":
-        errors.append(invalid(f"{path}.key", requirement.get("key", ""), "not a valid field selector key"))
-    return errors
 
 
 def _check_pod_term(term: Json, path: str) -> list[FieldError]:
@@ -179,29 +174,24 @@ def _check_spread(constraints: list[Json], path: str) -> list[FieldError]:
         if (key, action) in seen:
             errors.append(duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}"))
         seen.add((key, action))
-        errors += _check_spread_options(constraint, at)
-    return errors
-
-
-def _check_spread_options(constraint: Json, path: str) -> list[FieldError]:
-    errors = check_label_selector(f"{path}.labelSelector", constraint.get("labelSelector"))
-    if (domains := constraint.get("minDomains")) is not None:
-        if domains <= 0:
-            errors.append(invalid(f"{path}.minDomains", domains, "must be greater than zero"))
-        if constraint.get("whenUnsatisfiable") != "DoNotSchedule":
-            errors.append(
-                invalid(
-                    f"{path}.minDomains",
-                    domains,
-                    "can only use minDomains if "
-                    f"whenUnsatisfiable=DoNotSchedule, not {constraint.get('whenUnsatisfiable')}",
+        errors += check_label_selector(f"{at}.labelSelector", constraint.get("labelSelector"))
+        if (domains := constraint.get("minDomains")) is not None:
+            if domains <= 0:
+                errors.append(invalid(f"{at}.minDomains", domains, "must be greater than zero"))
+            if constraint.get("whenUnsatisfiable") != "DoNotSchedule":
+                errors.append(
+                    invalid(
+                        f"{at}.minDomains",
+                        domains,
+                        "can only use minDomains if "
+                        f"whenUnsatisfiable=DoNotSchedule, not {constraint.get('whenUnsatisfiable')}",
+                    )
                 )
-            )
-    for name in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
-        if (policy := constraint.get(name)) is not None:
-            errors += check_choice(f"{path}.{name}", policy, _POLICIES)
-    for i, label in enumerate(constraint.get("matchLabelKeys") or ()):
-        errors += check(f"{path}.matchLabelKeys[{i}]", label, qualified_name)
+        for name in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
+            if (policy := constraint.get(name)) is not None:
+                errors += check_choice(f"{at}.{name}", policy, _POLICIES)
+        for j, label in enumerate(constraint.get("matchLabelKeys") or ()):
+            errors += check(f"{at}.matchLabelKeys[{j}]", label, qualified_name)
     return errors
 
 

@@ -61,7 +61,19 @@ def spec_warnings(spec: Json, path: str) -> list[str]:
 
 
 def _container_warnings(container: Json, path: str) -> list[str]:
-    warnings = _port_warnings(container.get("ports") or [], path) if container.get("ports") else []
+    warnings: list[str] = []
+    ports: dict[tuple[object, ...], int] = {}
+    for i, port in enumerate(container.get("ports") or ()):
+        key = (port.get("containerPort"), port.get("protocol"), port.get("hostIP"), port.get("hostPort"))
+        if key in ports:
+            warnings.append(f"{path}.ports[{i}]: duplicate port definition with {path}.ports[{ports[key]}]")
+        ports.setdefault(key, i)
+        if port.get("hostIP") and not port.get("hostPort"):
+            warnings.append(
+                f"{path}.ports[{i}]: hostIP set without hostPort: {{Name:{port.get('name', '')} HostPort:0 "
+                f"ContainerPort:{port.get('containerPort')} Protocol:{port.get('protocol')} "
+                f"HostIP:{port['hostIP']}}}"
+            )
     for which in ("limits", "requests"):
         for name, value in ((container.get("resources") or {}).get(which) or {}).items():
             if name in ("memory", "ephemeral-storage") and nano(value) % NANO:
@@ -76,21 +88,4 @@ def _container_warnings(container: Json, path: str) -> list[str]:
                 f'{path}.env[{i}]: hides previous definition of "{name}", which may be dropped when using apply'
             )
         seen.add(name)
-    return warnings
-
-
-def _port_warnings(ports: list[Json], path: str) -> list[str]:
-    warnings: list[str] = []
-    seen: dict[tuple[object, ...], int] = {}
-    for i, port in enumerate(ports):
-        key = (port.get("containerPort"), port.get("protocol"), port.get("hostIP"), port.get("hostPort"))
-        if key in seen:
-            warnings.append(f"{path}.ports[{i}]: duplicate port definition with {path}.ports[{seen[key]}]")
-        seen.setdefault(key, i)
-        if port.get("hostIP") and not port.get("hostPort"):
-            warnings.append(
-                f"{path}.ports[{i}]: hostIP set without hostPort: {{Name:{port.get('name', '')} HostPort:0 "
-                f"ContainerPort:{port.get('containerPort')} Protocol:{port.get('protocol')} "
-                f"HostIP:{port['hostIP']}}}"
-            )
     return warnings

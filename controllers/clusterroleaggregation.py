@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from cluster.cache import Entry
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch
+from controllers.writes import change
 from kube import selectors
-from kube.errors import NotFound
 from kube.objects import Json
 
 STORAGE = "clusterroles.rbac.authorization.k8s.io"
@@ -35,10 +35,7 @@ class ClusterRoleAggregationController(Controller):
             e for e in ctx.cache.list(STORAGE) if e.key.name != key and any(s.matches(e.labels) for s in wanted)
         )
         if rules != (role.get("rules") or []):
-            try:
-                ctx.session.mutate(STORAGE, "", key, lambda obj: obj.update(rules=rules))
-            except NotFound:
-                return None
+            change(ctx, entry.key, entry.meta.uid, lambda obj: obj.update(rules=rules))
         return None
 
 

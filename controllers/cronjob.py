@@ -18,6 +18,7 @@ from cluster.store import Key
 from controllers import owners
 from controllers.podcontrol import namespace_ends
 from controllers.runtime import Context, Controller, Result, Terminal, Watch, own_key, split_key
+from controllers.writes import change
 from kube import clock, conditions, cron, ownerrefs
 from kube.errors import AlreadyExists, ApiError, NotFound
 from kube.events import reference
@@ -61,7 +62,8 @@ class CronJobController(Controller):
             if not entry.meta.deletionTimestamp and not cj["spec"].get("suspend"):
                 after = self._schedule(ctx, cj, jobs)
         finally:
-            self._write_status(ctx, cj, before)
+            if cj["status"] != before:  # whatever else was changed: what was started is not started again
+                change(ctx, entry.key, entry.meta.uid, lambda current: current.update(status=cj["status"]), "status")
         return after
 
     # -- what is there -------------------------------------------------------------------------------------------------
@@ -186,20 +188,6 @@ class CronJobController(Controller):
             self._event(ctx, cj, "Warning", "FailedDelete", f"Deleted job: {error}")
             raise
         self._event(ctx, cj, "Normal", "SuccessfulDelete", f"Deleted job {name}")
-
-    def _write_status(self, ctx: Context, cj: Json, before: Json) -> None:
-        if cj["status"] == before:
-            return
-        status = cj["status"]
-
-        def put(current: Json) -> None:
-            current["status"] = status
-
-        meta = cj["metadata"]
-        try:
-            ctx.session.mutate(STORAGE, meta["namespace"], meta["name"], put, "status")
-        except NotFound:
-            return
 
     def _event(self, ctx: Context, cj: Json, type: str, reason: str, message: str) -> None:
         self._recorder.event(ctx.session, cj, type, reason, message)

@@ -9,8 +9,8 @@ from cluster.cache import Cache, Entry, Event
 from cluster.store import Key
 from controllers import pods
 from controllers.runtime import Context, Controller, Result, Watch, join_key, keys_of, own_key, split_key
+from controllers.writes import put_status
 from kube import clock, conditions, selectors
-from kube.errors import NotFound
 from kube.objects import Json
 
 STORAGE = "poddisruptionbudgets.policy"
@@ -63,11 +63,7 @@ class DisruptionController(Controller):
         selector = selectors.from_object((budget.get("spec") or {}).get("selector"))
         covered = [e for e in ctx.cache.list("pods", namespace) if selector.matches(e.labels)]
         status = wanted_status(budget, covered, ctx.cache, ctx.now())
-        if status != (budget.get("status") or {}):
-            try:
-                ctx.session.mutate(STORAGE, namespace, name, lambda o: o.update(status=status), subresource="status")
-            except NotFound:
-                return None
+        put_status(ctx, STORAGE, budget, status)
         return DELETION_SECONDS if status.get("disruptedPods") else None
 
 

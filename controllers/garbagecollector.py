@@ -7,14 +7,14 @@ cache's index by owner uid, so there is no graph to keep; a resync at start look
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cluster.cache import Cache, Entry, Event, Owner
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch
+from controllers.writes import change, lift_finalizer
 from kube import ownerrefs
 from kube.errors import ApiError, Conflict, NotFound
-from kube.objects import Json
 from kube.registry import of_cluster
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
@@ -117,7 +117,7 @@ def _process(ctx: Context, entry: Entry) -> tuple[Result, str]:
             # Cut the dependents loose, then let the object go.
             for dependent in ctx.cache.by_owner(entry.meta.uid):
                 _forget_owners(ctx, dependent, {entry.meta.uid})
-            _lift(ctx, entry, ORPHAN)
+            lift_finalizer(ctx, entry, ORPHAN)
         elif FOREGROUND in finalizers:
             return _foreground(ctx, entry), ""
         return None, ""
@@ -167,7 +167,7 @@ def _foreground(ctx: Context, entry: Entry) -> Result:
     dependents = ctx.cache.by_owner(entry.meta.uid)
     blocking = [d for d in dependents if any(o.uid == entry.meta.uid and o.blockOwnerDeletion for o in d.owners)]
     if not blocking:
-        _lift(ctx, entry, FOREGROUND)
+        lift_finalizer(ctx, entry, FOREGROUND)
         return None
     for dependent in dependents:
         if not dependent.meta.deletionTimestamp and classify(ctx, dependent).solid:
@@ -177,27 +177,4 @@ def _foreground(ctx: Context, entry: Entry) -> Result:
 
 
 def _forget_owners(ctx: Context, entry: Entry, uids: set[str]) -> None:
-    _mutate(ctx, entry, lambda obj: ownerrefs.remove(obj["metadata"], uids))
-
-
-def _lift(ctx: Context, entry: Entry, finalizer: str) -> None:
-    def lift(obj: Json) -> None:
-        meta = obj["metadata"]
-        meta["finalizers"] = [f for f in meta.get("finalizers") or [] if f != finalizer]
-        if not meta["finalizers"]:
-            del meta["finalizers"]
-
-    _mutate(ctx, entry, lift)
-
-
-def _mutate(ctx: Context, entry: Entry, change: Any) -> None:
-    """Change an object unless it is gone or another one of that name stands there now."""
-
-    def checked(obj: Json) -> None:
-        if obj["metadata"].get("uid") == entry.meta.uid:
-            change(obj)
-
-    try:
-        ctx.session.mutate(entry.key.storage, entry.key.namespace, entry.key.name, checked)
-    except NotFound:
-        return
+    change(ctx, entry.key, entry.meta.uid, lambda obj: ownerrefs.remove(obj["metadata"], uids))

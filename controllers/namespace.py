@@ -7,6 +7,7 @@ from collections import Counter
 from cluster.cache import Entry
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch, going, is_going, own_key
+from controllers.writes import change, drop_finalizer
 from kube import conditions
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
@@ -30,25 +31,20 @@ class NamespaceController(Controller):
             return None
         failures = []
         for kind, entries in content(ctx, key):
-            waiting = [(kind.storage, key, entry.key.name) for entry in entries if not entry.meta.deletionTimestamp]
+            waiting = [(kind.storage, key, e.key.name) for e in entries if not e.meta.deletionTimestamp]
             if waiting:
                 results = ctx.session.delete_many(waiting, {"propagationPolicy": "Background"})
                 failures += [str(r) for r in results if isinstance(r, ApiError) and not isinstance(r, NotFound)]
         ctx.cache.refresh()
         left = content(ctx, key)
         if left or failures:
-            _report(ctx, key, left, failures)
+            _report(ctx, entry, left, failures)
             return LOOK_AGAIN_HELD if all(e.meta.finalizers for _, entries in left for e in entries) else LOOK_AGAIN
 
         def lift(namespace: Json) -> None:
-            spec = namespace.setdefault("spec", {})
-            spec["finalizers"] = [f for f in spec.get("finalizers") or [] if f != FINALIZER]
+            drop_finalizer(namespace.setdefault("spec", {}), FINALIZER)
 
-        try:
-            # Without other finalizers the namespace is gone with ours.
-            ctx.session.mutate("namespaces", "", key, lift, subresource="finalize")
-        except NotFound:
-            return None
+        change(ctx, entry.key, entry.meta.uid, lift, "finalize")  # without other finalizers it is gone with ours
         return None
 
 
@@ -62,7 +58,7 @@ def content(ctx: Context, namespace: str) -> list[tuple[Kind, list[Entry]]]:
     return sorted(found, key=lambda pair: (pair[0].storage == "events", pair[0].storage))
 
 
-def _report(ctx: Context, name: str, left: list[tuple[Kind, list[Entry]]], failures: list[str]) -> None:
+def _report(ctx: Context, entry: Entry, left: list[tuple[Kind, list[Entry]]], failures: list[str]) -> None:
     def write(namespace: Json) -> None:
         status = namespace.setdefault("status", {})
         status["phase"] = "Terminating"
@@ -74,10 +70,7 @@ def _report(ctx: Context, name: str, left: list[tuple[Kind, list[Entry]]], failu
         order = [type for type, *_ in describe(left, failures)]
         status["conditions"].sort(key=lambda c: order.index(c["type"]) if c["type"] in order else len(order))
 
-    try:
-        ctx.session.mutate("namespaces", "", name, write, subresource="status")
-    except NotFound:
-        return
+    change(ctx, entry.key, entry.meta.uid, write, "status")
 
 
 def describe(left: list[tuple[Kind, list[Entry]]], failures: list[str]) -> list[tuple[str, str, str, str]]:

@@ -7,7 +7,7 @@ import ipaddress
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Terminal, Watch, own_key
-from kube.errors import NotFound
+from controllers.writes import change
 from kube.objects import Json
 
 NODE_PREFIX = 24
@@ -44,10 +44,7 @@ class NodeIPAMController(Controller):
             if not spec.get("podCIDR"):
                 spec["podCIDR"], spec["podCIDRs"] = chosen, [chosen]
 
-        try:
-            ctx.session.mutate("nodes", "", key, give)
-        except NotFound:
-            return None
+        change(ctx, entry.key, entry.meta.uid, give)
         return None
 
     def _taken(self, ctx: Context) -> set[str]:

@@ -16,6 +16,7 @@ from cluster.store import Key
 from controllers import pods
 from controllers.nodetaints import NO_EXECUTE, evict_after, wanted_taints
 from controllers.runtime import Context, Controller, Result, Watch, own_key
+from controllers.writes import change
 from kube import clock, conditions
 from kube.errors import Conflict, NotFound
 from kube.objects import Json
@@ -92,10 +93,10 @@ class NodeLifecycleController(Controller):
                 new = conditions.find(status, type) or {}
                 new["lastHeartbeatTime"] = (old or {}).get("lastHeartbeatTime") or node["metadata"]["creationTimestamp"]
 
-        try:
-            node = ctx.session.mutate("nodes", "", name, lose, subresource="status")
-        except NotFound:
+        changed = change(ctx, Key("nodes", "", name), node["metadata"]["uid"], lose, "status")
+        if changed is None:
             return node
+        node = changed
         if was_ready:
             self._recorder.event(
                 ctx.session, _about(node), "Normal", "NodeNotReady", f"Node {name} status is now: NodeNotReady"
@@ -116,11 +117,8 @@ class NodeLifecycleController(Controller):
             else:
                 obj.get("spec", {}).pop("taints", None)
 
-        try:
-            written: Json = ctx.session.mutate("nodes", "", node["metadata"]["name"], taint)
-            return written
-        except NotFound:
-            return node
+        meta = node["metadata"]
+        return change(ctx, Key("nodes", "", meta["name"]), meta["uid"], taint) or node
 
     def _mark_pods(self, ctx: Context, node: Json) -> None:
         """Pods of a node that is not ready are not ready either; all in one commit."""
@@ -173,7 +171,8 @@ class NodeLifecycleController(Controller):
             )
 
         try:
-            ctx.session.mutate("pods", entry.key.namespace, entry.key.name, doom, subresource="status")
+            if change(ctx, entry.key, entry.meta.uid, doom, "status") is None:
+                return
             ctx.session.delete("pods", entry.key.namespace, entry.key.name, {"preconditions": {"uid": entry.meta.uid}})
         except (NotFound, Conflict):
             return

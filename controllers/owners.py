@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from cluster.cache import Cache, Entry
 from cluster.store import Key
 from controllers.runtime import Context, join_key
+from controllers.writes import change
 from kube import ownerrefs
-from kube.errors import Conflict, Invalid, NotFound
+from kube.errors import Conflict, Invalid
 from kube.objects import Json
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _adopt(ctx: Context, owner: Json, entry: Entry) -> bool:
         return False
 
     def add(obj: Json) -> None:
-        if ownerrefs.controller(obj["metadata"]) is None and obj["metadata"]["uid"] == entry.meta.uid:
+        if ownerrefs.controller(obj["metadata"]) is None:
             meta = obj["metadata"]
             ownerrefs.remove(meta, {owner["metadata"]["uid"]})
             meta["ownerReferences"] = [*meta.get("ownerReferences", ()), ownerrefs.reference(owner)]
@@ -101,9 +102,8 @@ def _adopt(ctx: Context, owner: Json, entry: Entry) -> bool:
     return _change(ctx, entry, add)
 
 
-def _change(ctx: Context, entry: Entry, change: Callable[[Json], None]) -> bool:
+def _change(ctx: Context, entry: Entry, edit: Callable[[Json], None]) -> bool:
     try:
-        ctx.session.mutate(entry.key.storage, entry.key.namespace, entry.key.name, change)
-    except (NotFound, Invalid, Conflict):  # it went, or may not change any more: nothing to claim
+        return change(ctx, entry.key, entry.meta.uid, edit) is not None
+    except (Invalid, Conflict):  # it may not change any more: nothing to claim
         return False
-    return True

@@ -9,6 +9,7 @@ from cluster.cache import Cache, Entry
 from cluster.store import Key
 from controllers import pods
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch, join_key
+from controllers.writes import change
 from kube import conditions
 from kube.errors import ApiError, NotFound
 from kube.objects import Json
@@ -107,10 +108,7 @@ def _fail(ctx: Context, entry: Entry) -> None:
         status["phase"] = "Failed"
         conditions.put(status, "DisruptionTarget", "True", "DeletionByPodGC", "PodGC: node no longer exists", ctx.now())
 
-    try:
-        ctx.session.mutate("pods", entry.key.namespace, entry.key.name, fail, subresource="status")
-    except NotFound:
-        return
+    change(ctx, entry.key, entry.meta.uid, fail, "status")
 
 
 def _remove(ctx: Context, entries: Sequence[Entry]) -> None:

@@ -15,8 +15,9 @@ from controllers import owners, pods, ranking
 from controllers.podcontrol import BURST, PodControl, copies, from_template, namespace_ends
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
+from controllers.writes import put_status
 from kube import conditions, ownerrefs, selectors
-from kube.errors import ApiError, Conflict, NotFound
+from kube.errors import ApiError, Conflict
 from kube.objects import Json
 
 
@@ -52,7 +53,11 @@ class ReplicaSetController(Controller):
         if changed:
             ctx.cache.refresh()
             held = pods.views(owners.owned(ctx.cache, entry.meta.uid, "pods"))
-        self._write_status(ctx, rs, held, error)
+        try:
+            put_status(ctx, self.storage, rs, status(rs, held, error, ctx.now()))
+        except Conflict:
+            if error is None:
+                raise
         if error is not None and not namespace_ends(error):
             raise error
         if changed and abs(_difference(rs, held)) > 0:
@@ -80,21 +85,6 @@ class ReplicaSetController(Controller):
         siblings = owners.owned(ctx.cache, owner["uid"], self.storage)
         entries = [entry for sibling in siblings for entry in owners.owned(ctx.cache, sibling.meta.uid, "pods")]
         return [pod for pod in pods.views(entries) if pod.active]
-
-    def _write_status(self, ctx: Context, rs: Json, held: Sequence[Pod], error: ApiError | None) -> None:
-        old = rs.get("status") or {}
-        new = status(rs, held, error, ctx.now())
-        if new == old:
-            return
-        rs["status"] = new
-        meta = rs["metadata"]
-        try:
-            ctx.session.update(self.storage, meta["namespace"], meta["name"], rs, "status")
-        except NotFound:
-            return  # it went meanwhile
-        except Conflict:
-            if error is None:
-                raise
 
 
 def _difference(rs: Json, held: Sequence[Pod]) -> int:

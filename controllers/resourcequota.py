@@ -13,8 +13,8 @@ from cluster.cache import Cache, Entry, Event
 from cluster.store import Key
 from controllers import pods
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.writes import put_status
 from kube import quantity
-from kube.errors import NotFound
 from kube.objects import Json
 from kube.quantity import Quantity
 from kube.registry import of_cluster
@@ -56,10 +56,7 @@ class ResourceQuotaController(Controller):
         hard = (obj.get("spec") or {}).get("hard") or {}
         status = {"hard": hard, "used": used(ctx.cache, namespace, obj.get("spec") or {})} if hard else {}
         if _amounts(status) != _amounts(obj.get("status") or {}):
-            try:
-                ctx.session.mutate(STORAGE, namespace, name, lambda o: o.update(status=status), subresource="status")
-            except NotFound:
-                return None
+            put_status(ctx, STORAGE, obj, status)
         return RECOUNT_SECONDS
 
 

@@ -12,8 +12,9 @@ from controllers import pods
 from controllers.autoscaler import metrics, replicas, speed
 from controllers.autoscaler.metrics import Unavailable
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
+from controllers.writes import change
 from kube import clock, conditions, selectors
-from kube.errors import ApiError, NotFound
+from kube.errors import ApiError
 from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.resources import requests
@@ -268,12 +269,9 @@ class HorizontalPodAutoscalerController(Controller):
     def _write(ctx: Context, hpa: Json, status: Json) -> None:
         meta = hpa["metadata"]
         status["observedGeneration"] = meta.get("generation", 1)
-        if status == hpa.get("status"):
-            return
-        try:
-            ctx.session.mutate(STORAGE, meta["namespace"], meta["name"], lambda o: o.update(status=status), "status")
-        except NotFound:
-            return
+        if status != hpa.get("status"):  # whatever else was changed: it says when the workload was scaled
+            key = Key(STORAGE, meta["namespace"], meta["name"])
+            change(ctx, key, meta["uid"], lambda obj: obj.update(status=status), "status")
 
 
 def _amount(resource: str, billionths: int) -> int:

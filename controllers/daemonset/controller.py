@@ -15,8 +15,9 @@ from controllers.daemonset import placement, update
 from controllers.podcontrol import BURST, PodControl
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, keys_of, own_key, split_key
+from controllers.writes import put_status
 from kube import selectors
-from kube.errors import ApiError, NotFound
+from kube.errors import ApiError
 from kube.objects import Json
 
 STORAGE = "daemonsets.apps"
@@ -100,7 +101,7 @@ class DaemonSetController(Controller):
         if tried:
             ctx.cache.refresh()
             look = _look(ctx, ds, look.current)
-        self._write_status(ctx, look, collisions)
+        put_status(ctx, STORAGE, look.ds, update.status(look, collisions))
         live = {look.current, *(placement.hash_label(pod) for found in look.pods.values() for pod in found)}
         revisions.trim(ctx, ds, known, live)
         if error is not None:
@@ -148,16 +149,6 @@ class DaemonSetController(Controller):
             wanted = [placement.pod_for(look.ds, node, look.current) for node in nodes[:BURST]]
             error = self._pods.create(ctx, look.ds, wanted)[1] or error
         return bool(nodes or doomed), error
-
-    def _write_status(self, ctx: Context, look: update.Look, collisions: int) -> None:
-        ds, meta = look.ds, look.ds["metadata"]
-        new = update.status(look, collisions)
-        if new == (ds.get("status") or {}):
-            return
-        try:
-            ctx.session.update(STORAGE, meta["namespace"], meta["name"], {**ds, "status": new}, "status")
-        except NotFound:
-            return
 
 
 def _look(ctx: Context, ds: Json, current: str) -> update.Look:

@@ -12,6 +12,7 @@ from controllers import owners, pods, templates
 from controllers.deployment import revisions, sizes, status
 from controllers.deployment.sizes import replicas
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.writes import put_status
 from kube import conditions, ownerrefs, selectors
 from kube.errors import AlreadyExists, ApiError, NotFound
 from kube.objects import Json
@@ -251,10 +252,9 @@ class Rollout:
         return None if self._d["spec"].get("paused") else status.until_deadline(self._d, new, self._ctx.now())
 
     def _write_status(self, new: Json) -> None:
-        if new == (self._d.get("status") or {}):
-            return
-        body = {**self._d, "status": new}
-        self._take(self._ctx.session.update(STORAGE, self._namespace, self._name, body, "status"))
+        written = put_status(self._ctx, STORAGE, self._d, new)
+        if written is not None:
+            self._take(written)
 
     def _take(self, written: Json) -> None:
         """Go on with what the store holds now; spec changes of others meanwhile are left to the next look."""

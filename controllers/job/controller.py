@@ -15,6 +15,7 @@ from controllers.job.limits import Ending
 from controllers.podcontrol import PodControl, namespace_ends
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.writes import change, drop_finalizer, put_status
 from kube import clock, conditions, selectors
 from kube.errors import ApiError, Conflict, NotFound
 from kube.objects import Json
@@ -217,14 +218,10 @@ class _Pass:
 
     def _write(self) -> None:
         """Write the status if it changed, then tell the events that go with it."""
-        if self._status != self._before:
-            body = {**self._job, "status": self._status}
-            try:
-                written = self._ctx.session.update(STORAGE, self._namespace, self._name, body, "status")
-            except NotFound:
-                return
-            self._job["metadata"] = written["metadata"]
-            self._before = copy.deepcopy(self._status)
+        written = put_status(self._ctx, STORAGE, {**self._job, "status": self._before}, self._status)
+        if written is None:
+            return
+        self._job["metadata"], self._before = written["metadata"], copy.deepcopy(self._status)
         for type, reason, message in self._announce:
             self._recorder.event(self._ctx.session, self._job, type, reason, message)
         self._announce.clear()
@@ -250,24 +247,15 @@ def _drop_finalizers(ctx: Context, chosen: Sequence[Pod]) -> None:
     for pod in chosen:
         entry = ctx.cache.get(Key("pods", pod.metadata.namespace, pod.name))
         if entry is not None and entry.meta.uid == pod.metadata.uid and TRACKING in (entry.meta.finalizers or ()):
-            bodies.append(_without(entry.object()))
+            body = entry.object()
+            drop_finalizer(body["metadata"], TRACKING)
+            bodies.append(body)
     results = ctx.session.update_many([("pods", b["metadata"]["namespace"], b) for b in bodies]) if bodies else []
     for body, result in zip(bodies, results, strict=True):
         if isinstance(result, Conflict):
             meta = body["metadata"]
-            try:
-                ctx.session.mutate("pods", meta["namespace"], meta["name"], _without)
-            except NotFound:
-                continue
+            key = Key("pods", meta["namespace"], meta["name"])
+            change(ctx, key, meta["uid"], lambda pod: drop_finalizer(pod["metadata"], TRACKING))
         elif isinstance(result, ApiError) and not isinstance(result, NotFound):
             raise result
     ctx.cache.refresh()
-
-
-def _without(pod: Json) -> Json:
-    left = [name for name in pod["metadata"].get("finalizers", []) if name != TRACKING]
-    if left:
-        pod["metadata"]["finalizers"] = left
-    else:
-        pod["metadata"].pop("finalizers", None)
-    return pod

@@ -10,6 +10,7 @@ from controllers import owners, pods, revisions
 from controllers.pods import Pod
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from controllers.statefulset import identity, plan
+from controllers.writes import put_status
 from kube import selectors
 from kube.errors import AlreadyExists, ApiError, NotFound
 from kube.objects import Json
@@ -173,14 +174,7 @@ class StatefulSetController(Controller):
         sts = situation.sts
         entries = owners.owned(ctx.cache, sts["metadata"]["uid"], "pods")
         situation.pods = _members(sts, pods.views(entries))
-        new = plan.status(situation, collisions)
-        if new == (sts.get("status") or {}):
-            return
-        meta = sts["metadata"]
-        try:
-            ctx.session.update(STORAGE, meta["namespace"], meta["name"], {**sts, "status": new}, "status")
-        except NotFound:
-            return
+        put_status(ctx, STORAGE, sts, plan.status(situation, collisions))
 
 
 def _members(sts: Json, candidates: Sequence[Pod]) -> list[Pod]:

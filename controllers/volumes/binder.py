@@ -13,7 +13,7 @@ from cluster.events import Recorder
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Result, Watch, join_key, split_key
 from controllers.volumes.matching import class_of, is_reserved, satisfies, smallest
-from kube.errors import NotFound
+from controllers.writes import change
 from kube.objects import Json
 
 CLAIMS, VOLUMES, CLASSES = "persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"
@@ -93,15 +93,9 @@ class PersistentVolumeController(Controller):
         if delayed and not selected:
             report = ("Normal", "WaitForFirstConsumer", "waiting for first consumer to be created before binding")
         elif storage_class is not None and provisioner != NO_PROVISIONER:
-            meta, note = claim["metadata"], {PROVISIONER: provisioner}
-            if not note.items() <= (meta.get("annotations") or {}).items():
-                _change(
-                    ctx,
-                    CLAIMS,
-                    meta["namespace"],
-                    meta["name"],
-                    lambda obj: obj["metadata"].setdefault("annotations", {}).update(note),
-                )
+            note = {PROVISIONER: provisioner}
+            if not note.items() <= (claim["metadata"].get("annotations") or {}).items():
+                _change(ctx, CLAIMS, claim, lambda obj: obj["metadata"].setdefault("annotations", {}).update(note))
             report = (
                 "Normal",
                 "ExternalProvisioning",
@@ -193,10 +187,10 @@ def bind(ctx: Context, volume: Json, claim: Json) -> None:
             annotations[BOUND_BY] = "yes"
             obj["spec"]["volumeName"] = name
 
-    if _change(ctx, VOLUMES, "", name, reserve) is None:
+    if _change(ctx, VOLUMES, volume, reserve) is None:
         return
     _set_phase(ctx, volume, "Bound")
-    changed = _change(ctx, CLAIMS, meta["namespace"], meta["name"], point)
+    changed = _change(ctx, CLAIMS, claim, point)
     if changed is not None:
         _set_claim_status(ctx, changed, bound_status(volume))
 
@@ -216,19 +210,10 @@ def _get(ctx: Context, storage: str, namespace: str, name: str) -> Json | None:
 
 
 def _change(
-    ctx: Context,
-    storage: str,
-    namespace: str,
-    name: str,
-    change: Callable[[Json], None],
-    subresource: str | None = None,
+    ctx: Context, storage: str, obj: Json, edit: Callable[[Json], None], subresource: str | None = None
 ) -> Json | None:
-    """Change an object; None when it is gone."""
-    try:
-        written: Json = ctx.session.mutate(storage, namespace, name, change, subresource)
-        return written
-    except NotFound:
-        return None
+    meta = obj["metadata"]
+    return change(ctx, Key(storage, meta.get("namespace", ""), meta["name"]), meta["uid"], edit, subresource)
 
 
 def _set_phase(ctx: Context, volume: Json, phase: str, message: str = "") -> None:
@@ -239,7 +224,7 @@ def _set_phase(ctx: Context, volume: Json, phase: str, message: str = "") -> Non
     def put(obj: Json) -> None:
         obj["status"] = {"phase": phase, **({"message": message} if message else {})}
 
-    _change(ctx, VOLUMES, "", volume["metadata"]["name"], put, "status")
+    _change(ctx, VOLUMES, volume, put, "status")
 
 
 def _set_claim_status(ctx: Context, claim: Json, status: Json) -> None:
@@ -247,5 +232,4 @@ def _set_claim_status(ctx: Context, claim: Json, status: Json) -> None:
     present = claim.get("status") or {}
     if all(present.get(name) == value for name, value in status.items()):
         return
-    meta = claim["metadata"]
-    _change(ctx, CLAIMS, meta["namespace"], meta["name"], lambda o: o.setdefault("status", {}).update(status), "status")
+    _change(ctx, CLAIMS, claim, lambda obj: obj.setdefault("status", {}).update(status), "status")

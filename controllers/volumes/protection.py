@@ -8,8 +8,7 @@ from cluster.cache import Entry
 from cluster.store import Key
 from controllers import pods
 from controllers.runtime import Context, Controller, Result, Watch, going, is_going, join_key, own_key, split_key
-from kube.errors import NotFound
-from kube.objects import Json
+from controllers.writes import lift_finalizer
 
 CLAIM_FINALIZER, VOLUME_FINALIZER = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
 
@@ -47,7 +46,7 @@ class ClaimProtectionController(Controller):
         # A pod uses its claims from when it is on a node until it has finished.
         users = (e for e in ctx.cache.list("pods", namespace) if e.node and not pods.view(e).finished)
         if not any(name in claims_of(user) for user in users):
-            _lift(ctx, entry, CLAIM_FINALIZER)
+            lift_finalizer(ctx, entry, CLAIM_FINALIZER)
         return None
 
 
@@ -61,20 +60,5 @@ class VolumeProtectionController(Controller):
     def reconcile(self, key: str, ctx: Context) -> Result:
         entry = going(ctx, Key("persistentvolumes", "", key))
         if entry is not None and (entry.object().get("status") or {}).get("phase") != "Bound":
-            _lift(ctx, entry, VOLUME_FINALIZER)
+            lift_finalizer(ctx, entry, VOLUME_FINALIZER)
         return None
-
-
-def _lift(ctx: Context, entry: Entry, finalizer: str) -> None:
-    if finalizer not in (entry.meta.finalizers or ()):
-        return
-
-    def lift(obj: Json) -> None:
-        obj["metadata"]["finalizers"] = [f for f in obj["metadata"].get("finalizers") or [] if f != finalizer]
-        if not obj["metadata"]["finalizers"]:
-            del obj["metadata"]["finalizers"]
-
-    try:
-        ctx.session.mutate(entry.key.storage, entry.key.namespace, entry.key.name, lift)
-    except NotFound:
-        return

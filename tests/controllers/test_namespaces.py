@@ -8,6 +8,7 @@ import pytest
 
 from cluster.tokens import Signer
 from config import pki
+from controllers import resourcequota
 from controllers.clusterroleaggregation import ClusterRoleAggregationController
 from controllers.disruption import DisruptionController
 from controllers.namespace import NamespaceController
@@ -17,6 +18,7 @@ from controllers.serviceaccount import ServiceAccountController
 from controllers.serviceaccounttoken import ServiceAccountTokenController
 from controllers.volumes.binder import PersistentVolumeController
 from controllers.volumes.protection import ClaimProtectionController, VolumeProtectionController
+from kube.errors import Conflict
 from tests.controllers.drive import Drive
 
 
@@ -117,6 +119,57 @@ def test_a_budget_counts_healthy_pods(make, spec, expected):
         tuple(status[name] for name in ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"))
         == expected
     )
+
+
+def test_an_eviction_while_a_budget_is_counted_is_not_forgotten(make):
+    controller = DisruptionController()
+    drive = make(controller)
+    drive.namespace()
+    for number in range(4):
+        drive.pod(f"web-{number}", node="n", ip="10.0.0.1", labels={"a": "b"})
+    budget = {"spec": {"selector": {"matchLabels": {"a": "b"}}, "minAvailable": 1}}
+    drive.create("poddisruptionbudgets.policy", "p", budget)
+    drive.run()
+    drive.session.mutate(
+        "pods", "default", "web-3", lambda pod: pod["status"]["conditions"][0].update(status="False"), "status"
+    )
+
+    def evict_meanwhile():
+        drive.ctx.now = drive.now
+        drive.session.evict("default", "web-0")
+        return drive.now()
+
+    drive.ctx.now = evict_meanwhile
+    with pytest.raises(Conflict):
+        controller.reconcile("default/p", drive.ctx)
+    status = drive.get("poddisruptionbudgets.policy", "p")["status"]
+    assert status["disruptionsAllowed"] == 2 and list(status["disruptedPods"]) == ["web-0"]
+    drive.run()
+    assert drive.get("poddisruptionbudgets.policy", "p")["status"]["disruptionsAllowed"] == 1
+
+
+def test_what_is_charged_while_a_quota_is_counted_is_not_forgotten(make, monkeypatch):
+    controller = ResourceQuotaController()
+    drive = make(controller)
+    drive.namespace()
+    drive.create("resourcequotas", "q", {"spec": {"hard": {"pods": "9"}}})
+    drive.run()
+    drive.pod("a")
+    drive.session.delete("pods", "default", "a", {"gracePeriodSeconds": 0})
+    count = resourcequota.used
+
+    def count_and_charge(*about):
+        counted = count(*about)
+        monkeypatch.setattr(resourcequota, "used", count)
+        drive.pod("b")
+        return counted
+
+    monkeypatch.setattr(resourcequota, "used", count_and_charge)
+    with pytest.raises(Conflict):
+        controller.reconcile("default/q", drive.ctx)
+    assert drive.get("resourcequotas", "q")["status"]["used"] == {"pods": "2"}
+    drive.run()
+    assert drive.get("resourcequotas", "q")["status"]["used"] == {"pods": "1"}
 
 
 def volume(**spec):

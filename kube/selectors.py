@@ -146,7 +146,11 @@ class _Parser:
         if negated:
             self.next()
         key = self.word("identifier")
-        _check_key(key)
+        prefix, slash, name = key.rpartition("/")
+        if slash and not (_SUBDOMAIN(prefix) and len(prefix) <= 253):
+            raise _unparsable(f'<nil>: Invalid value: "{key}": prefix part must be a DNS subdomain')
+        if not _NAME(name) or len(name) > 63:
+            raise _unparsable(f'<nil>: Invalid value: "{key}": {_NAME_RULE}')
         if negated:
             return Requirement(key, "absent")
         operator = self.peek()
@@ -206,14 +210,6 @@ def _is_word(token: str) -> bool:
 
 def _unparsable(message: str) -> BadRequest:
     return BadRequest(f"unable to parse requirement: {message}")
-
-
-def _check_key(key: str) -> None:
-    prefix, slash, name = key.rpartition("/")
-    if slash and not (_SUBDOMAIN(prefix) and len(prefix) <= 253):
-        raise _unparsable(f'<nil>: Invalid value: "{key}": prefix part must be a DNS subdomain')
-    if not _NAME(name) or len(name) > 63:
-        raise _unparsable(f'<nil>: Invalid value: "{key}": {_NAME_RULE}')
 
 
 def _checked(key: str, values: Sequence[str]) -> tuple[str, ...]:

@@ -257,6 +257,11 @@ def check_domain_path(path: str, value: str) -> list[FieldError]:
     return check(path, domain, dns1123_subdomain)
 
 
+def check_required(path: str, value: str | None, checker: Checker, missing: str = "") -> list[FieldError]:
+    """What `checker` finds wrong with a text that has to be there; `missing` says more of one that is not."""
+    return check(path, value, checker) if value else [required(path, missing)]
+
+
 def check_not_negative(path: str, value: Any) -> list[FieldError]:
     """An error if the number is below zero; None passes."""
     return [invalid(path, value, NOT_NEGATIVE)] if value is not None and value < 0 else []

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from kube import cel
 from kube.errors import FieldError, duplicate, invalid, required
 from kube.objects import Json
-from kube.validation import check, qualified_name
+from kube.validation import check_required, qualified_name
 
 MAX_CONDITIONS = 64
 # Names that the language itself gives: types, and what namespaced functions begin with.
@@ -96,7 +96,7 @@ def check_match_conditions(conditions: list[Json], path: str, variables: Collect
     for i, condition in enumerate(conditions):
         name, at = condition.get("name") or "", f"{path}[{i}]"
         errors += check_expression(f"{at}.expression", condition.get("expression") or "", variables, result="bool")
-        errors += check(f"{at}.name", name, qualified_name) if name else [required(f"{at}.name")]
+        errors += check_required(f"{at}.name", name, qualified_name)
         if name and name in names:
             errors.append(duplicate(f"{at}.name", name))
         names.add(name)

@@ -11,7 +11,7 @@ from kube.conditions import is_true
 from kube.crd import jsonpath, rules
 from kube.errors import FieldError
 from kube.objects import Json
-from kube.validation import check, dns1035_label, dns1123_subdomain
+from kube.validation import check, check_required, dns1035_label, dns1123_subdomain
 
 APPROVED = "api-approved.kubernetes.io"
 _PROTECTED = (".k8s.io", ".kubernetes.io")
@@ -29,25 +29,19 @@ def validate_name(crd: Json) -> list[FieldError]:
 
 def validate(crd: Json) -> list[FieldError]:
     """All errors of a CRD, new or changed."""
-    return list(_validate(crd))
-
-
-def _validate(crd: Json) -> Iterator[FieldError]:
     spec = crd["spec"]
-    names = spec.get("names") or {}
-    yield from _check_group(crd, spec.get("group", ""))
+    errors = list(_check_group(crd, spec.get("group", "")))
     if spec.get("scope") not in ("Cluster", "Namespaced"):
-        yield e.not_supported("spec.scope", spec.get("scope", ""), ("Cluster", "Namespaced"))
-    yield from _check_names(names)
-    yield from _check_versions(spec)
-    yield from _check_stored(crd)
-    yield from _check_conversion(spec.get("conversion") or {})
+        errors.append(e.not_supported("spec.scope", spec.get("scope", ""), ("Cluster", "Namespaced")))
+    errors += _check_names(spec.get("names") or {})
+    errors += _check_versions(spec)
+    errors += _check_stored(crd)
+    errors += _check_conversion(spec.get("conversion") or {})
     if spec.get("preserveUnknownFields"):
-        yield e.invalid(
-            "spec.preserveUnknownFields",
-            True,
-            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
-        )
+        path, instead = "spec.preserveUnknownFields", "x-kubernetes-preserve-unknown-fields"
+        message = f"cannot set to true, set {instead} to true in spec.versions[*].schema instead"
+        errors.append(e.invalid(path, True, message))
+    return errors
 
 
 def _check_group(crd: Json, group: str) -> Iterator[FieldError]:
@@ -76,10 +70,7 @@ def _check_group(crd: Json, group: str) -> Iterator[FieldError]:
 
 def _check_names(names: Json) -> Iterator[FieldError]:
     for key in ("plural", "singular"):
-        if not names.get(key):
-            yield e.required(f"spec.names.{key}")
-        else:
-            yield from check(f"spec.names.{key}", names[key], dns1035_label)
+        yield from check_required(f"spec.names.{key}", names.get(key), dns1035_label)
     for key in ("kind", "listKind"):
         if not names.get(key):
             yield e.required(f"spec.names.{key}")

@@ -72,7 +72,15 @@ def _rule(rule: Json, value: Any, schema: Json, path: str, old: Any) -> Iterator
         )
         return
     if passed is not True:
-        yield _failure(rule, value, path, _message(rule, variables))
+        reason = rule.get("reason") or "FieldValueInvalid"
+        field = _field(path + re.sub(r"\['([^']*)'\]", r"[\1]", rule.get("fieldPath") or "")).lstrip(".")
+        shown = "" if isinstance(value, dict | list) else f"{show(value)}: "
+        heads = {
+            "FieldValueForbidden": "Forbidden: ",
+            "FieldValueRequired": "Required value: ",
+            "FieldValueDuplicate": f"Duplicate value: {shown}",
+        }
+        yield FieldError(reason, field, heads.get(reason, f"Invalid value: {shown}") + _message(rule, variables))
 
 
 def _self(value: Any, schema: Json, path: str) -> Any:
@@ -96,15 +104,3 @@ def _message(rule: Json, variables: dict[str, Any]) -> str:
         if isinstance(text, str) and text.strip() and "\n" not in text:
             return text
     return rule.get("message") or f"failed rule: {' '.join(rule['rule'].split())}"
-
-
-def _failure(rule: Json, value: Any, path: str, message: str) -> FieldError:
-    reason = rule.get("reason") or "FieldValueInvalid"
-    field = _field(path + re.sub(r"\['([^']*)'\]", r"[\1]", rule.get("fieldPath") or "")).lstrip(".")
-    shown = "" if isinstance(value, dict | list) else f"{show(value)}: "
-    heads = {
-        "FieldValueForbidden": "Forbidden: ",
-        "FieldValueRequired": "Required value: ",
-        "FieldValueDuplicate": f"Duplicate value: {shown}",
-    }
-    return FieldError(reason, field, heads.get(reason, f"Invalid value: {shown}") + message)

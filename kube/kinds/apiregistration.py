@@ -66,23 +66,19 @@ class APIServiceStrategy(ObjectStrategy):
             value = spec.get(name) or 0
             if not 0 < value <= limit:
                 errors.append(invalid(f"spec.{name}", value, f"must be positive and less than {limit}"))
-        return errors + _check_service(spec)
-
-
-def _check_service(spec: Json) -> list[FieldError]:
-    service = spec.get("service")
-    if service is None:
-        unused = {
-            "caBundle": "local APIServices may not have a caBundle",
-            "insecureSkipTLSVerify": "local APIServices may not have insecureSkipTLSVerify",
-        }
-        return [invalid(f"spec.{name}", "", text) for name, text in unused.items() if spec.get(name)]
-    errors = [required(f"spec.service.{name}") for name in ("namespace", "name") if not service.get(name)]
-    if not 1 <= service["port"] <= 65535:
-        errors.append(invalid("spec.service.port", service["port"], "port is not valid: must be between 1 and 65535"))
-    if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
-        errors.append(invalid("spec.insecureSkipTLSVerify", True, "may not be true if caBundle is present"))
-    return errors
+        if (service := spec.get("service")) is None:
+            unused = {
+                "caBundle": "local APIServices may not have a caBundle",
+                "insecureSkipTLSVerify": "local APIServices may not have insecureSkipTLSVerify",
+            }
+            return errors + [invalid(f"spec.{name}", "", text) for name, text in unused.items() if spec.get(name)]
+        errors += [required(f"spec.service.{name}") for name in ("namespace", "name") if not service.get(name)]
+        if not 1 <= service["port"] <= 65535:
+            message = "port is not valid: must be between 1 and 65535"
+            errors.append(invalid("spec.service.port", service["port"], message))
+        if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
+            errors.append(invalid("spec.insecureSkipTLSVerify", True, "may not be true if caBundle is present"))
+        return errors
 
 
 def cells(obj: Json, now: float) -> list[Any]:

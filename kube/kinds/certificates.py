@@ -86,7 +86,17 @@ class CertificateSigningRequestStrategy(ObjectStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        errors, usages = _check_request(spec.get("request") or ""), spec.get("usages") or []
+        errors: list[FieldError] = []
+        request, usages = spec.get("request") or "", spec.get("usages") or []
+        if _blocks(request, b"CERTIFICATE REQUEST"):
+            from cryptography import x509
+
+            try:
+                x509.load_pem_x509_csr(base64.b64decode(request))
+            except ValueError as error:
+                errors.append(invalid("spec.request", request, str(error)))
+        else:
+            errors.append(invalid("spec.request", request, "PEM block type must be CERTIFICATE REQUEST"))
         if not usages:
             errors.append(required("spec.usages"))
         for i, usage in enumerate(usages):
@@ -173,18 +183,6 @@ def _blocks(text: str, kind: bytes) -> bool:
     except binascii.Error:
         return False
     return bool(found) and all(block == kind for block in found)
-
-
-def _check_request(request: str) -> list[FieldError]:
-    if not _blocks(request, b"CERTIFICATE REQUEST"):
-        return [invalid("spec.request", request, "PEM block type must be CERTIFICATE REQUEST")]
-    from cryptography import x509
-
-    try:
-        x509.load_pem_x509_csr(base64.b64decode(request))
-    except ValueError as error:
-        return [invalid("spec.request", request, str(error))]
-    return []
 
 
 def check_signer(name: str, path: str) -> list[FieldError]:

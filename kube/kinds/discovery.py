@@ -47,7 +47,23 @@ class EndpointSliceStrategy(ObjectStrategy):
         local = ipaddress.ip_network(ctx.settings.pod_cidr, strict=False).is_loopback
         for i, endpoint in enumerate(endpoints):
             errors += _check_endpoint(endpoint, kind, local, f"endpoints[{i}]")
-        return errors + _check_ports(ports)
+        if len(ports) > MAX_PORTS:
+            return [*errors, too_many("ports", len(ports), MAX_PORTS)]
+        names: set[str] = set()
+        for i, port in enumerate(ports):
+            name, number, protocol = port.get("name") or "", port.get("port"), port.get("protocol")
+            if name:
+                errors += check(f"ports[{i}].name", name, dns1123_label)
+            if name in names:
+                errors.append(duplicate(f"ports[{i}].name", name))
+            names.add(name)
+            if number is not None:
+                errors += [invalid(f"ports[{i}].port", number, m) for m in port_number(number)]
+            if protocol not in PROTOCOLS:
+                errors.append(not_supported(f"ports[{i}].protocol", protocol, PROTOCOLS))
+            if port.get("appProtocol"):
+                errors += check(f"ports[{i}].appProtocol", port["appProtocol"], qualified_name)
+        return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_unchanged("addressType", obj.get("addressType"), old.get("addressType"))
@@ -112,27 +128,6 @@ def check_endpoint_address(path: str, address: str, kind: str, local: bool = Fal
     if found.is_link_local:
         return [invalid(path, address, "may not be in the link-local range (169.254.0.0/16, fe80::/10)")]
     return []
-
-
-def _check_ports(ports: list[Json]) -> list[FieldError]:
-    if len(ports) > MAX_PORTS:
-        return [too_many("ports", len(ports), MAX_PORTS)]
-    errors: list[FieldError] = []
-    names: set[str] = set()
-    for i, port in enumerate(ports):
-        name, number, protocol = port.get("name") or "", port.get("port"), port.get("protocol")
-        if name:
-            errors += check(f"ports[{i}].name", name, dns1123_label)
-        if name in names:
-            errors.append(duplicate(f"ports[{i}].name", name))
-        names.add(name)
-        if number is not None:
-            errors += [invalid(f"ports[{i}].port", number, m) for m in port_number(number)]
-        if protocol not in PROTOCOLS:
-            errors.append(not_supported(f"ports[{i}].protocol", protocol, PROTOCOLS))
-        if port.get("appProtocol"):
-            errors += check(f"ports[{i}].appProtocol", port["appProtocol"], qualified_name)
-    return errors
 
 
 def cells(obj: Json, now: float) -> list[Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
-from kube.errors import FieldError, invalid, required
+from kube.errors import FieldError, invalid
 from kube.kinds.pod.validation_scheduling import check_tolerations
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, register
 from kube.resourcelist import canonical_list, check_container_name, nano
-from kube.validation import NOT_NEGATIVE, check, check_labels, check_unchanged, dns1123_label
+from kube.validation import NOT_NEGATIVE, check_labels, check_required, check_unchanged, dns1123_label
 
 
 class RuntimeClassStrategy(ObjectStrategy):
@@ -22,7 +22,7 @@ class RuntimeClassStrategy(ObjectStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         handler = obj.get("handler") or ""
-        errors = check("handler", handler, dns1123_label) if handler else [required("handler")]
+        errors = check_required("handler", handler, dns1123_label)
         # The path says "limits": overhead is checked as if it were a container's.
         for name, value in ((obj.get("overhead") or {}).get("podFixed") or {}).items():
             errors += check_container_name(f"overhead.limits[{name}]", name)

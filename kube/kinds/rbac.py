@@ -9,7 +9,7 @@ from kube.errors import FieldError, invalid, not_supported, required
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, register
-from kube.validation import check, check_label_selector, dns1123_subdomain
+from kube.validation import check_label_selector, check_required, dns1123_subdomain
 
 GROUP = "rbac.authorization.k8s.io"
 
@@ -31,7 +31,15 @@ class RoleStrategy(ObjectStrategy):
             for i, rule in enumerate(obj.get("rules") or ())
             for error in check_rule(rule, f"rules[{i}]", self.namespaced)
         ]
-        return errors if self.namespaced else errors + _check_aggregation(obj)
+        if self.namespaced or (aggregation := obj.get("aggregationRule")) is None:
+            return errors
+        path, selectors = "aggregationRule.clusterRoleSelectors", aggregation.get("clusterRoleSelectors") or []
+        if not selectors:
+            errors.append(required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"))
+        for i, selector in enumerate(selectors):
+            wrong = check_label_selector(f"{path}[{i}]", selector)
+            errors += [*wrong, invalid(f"{path}[{i}]", None, "invalid label selector.")] if wrong else []
+        return errors
 
 
 class ClusterRoleStrategy(RoleStrategy):
@@ -64,22 +72,6 @@ def check_rule(rule: Json, path: str, namespaced: bool) -> list[FieldError]:
     return errors
 
 
-def _check_aggregation(obj: Json) -> list[FieldError]:
-    rule, path = obj.get("aggregationRule"), "aggregationRule.clusterRoleSelectors"
-    if rule is None:
-        return []
-    selectors = rule.get("clusterRoleSelectors") or []
-    if not selectors:
-        return [required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")]
-    errors: list[FieldError] = []
-    for i, selector in enumerate(selectors):
-        wrong = check_label_selector(f"{path}[{i}]", selector)
-        errors += wrong
-        if wrong:
-            errors.append(invalid(f"{path}[{i}]", None, "invalid label selector."))
-    return errors
-
-
 class BindingStrategy(ObjectStrategy):
     create_on_update = True
     name_check = staticmethod(path_segment)
@@ -99,15 +91,23 @@ class BindingStrategy(ObjectStrategy):
             errors.append(not_supported("roleRef.apiGroup", reference.get("apiGroup"), [GROUP]))
         if reference.get("kind") not in roles:
             errors.append(not_supported("roleRef.kind", reference.get("kind", ""), roles))
-        if not reference.get("name"):
-            errors.append(required("roleRef.name"))
-        else:
-            errors += check("roleRef.name", reference["name"], path_segment)
-        return errors + [
-            error
-            for i, subject in enumerate(obj.get("subjects") or ())
-            for error in _check_subject(subject, f"subjects[{i}]", self.namespaced)
-        ]
+        errors += check_required("roleRef.name", reference.get("name"), path_segment)
+        for i, subject in enumerate(obj.get("subjects") or ()):
+            path, kind, group = f"subjects[{i}]", subject.get("kind", ""), subject.get("apiGroup", "")
+            if kind == "ServiceAccount":
+                errors += check_required(f"{path}.name", subject.get("name"), dns1123_subdomain)
+                if group:
+                    errors.append(not_supported(f"{path}.apiGroup", group, [""]))
+                if not self.namespaced and not subject.get("namespace"):
+                    errors.append(required(f"{path}.namespace"))
+                continue
+            if not subject.get("name"):
+                errors.append(required(f"{path}.name"))
+            if kind not in ("User", "Group"):
+                errors.append(not_supported(f"{path}.kind", kind, ["ServiceAccount", "User", "Group"]))
+            elif group != GROUP:
+                errors.append(not_supported(f"{path}.apiGroup", group, [GROUP]))
+        return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         reference = obj["roleRef"]
@@ -119,26 +119,6 @@ class BindingStrategy(ObjectStrategy):
 
 class ClusterBindingStrategy(BindingStrategy):
     namespaced = False
-
-
-def _check_subject(subject: Json, path: str, namespaced: bool) -> list[FieldError]:
-    kind, name, group = subject.get("kind", ""), subject.get("name"), subject.get("apiGroup", "")
-    errors: list[FieldError] = []
-    if not name:
-        errors.append(required(f"{path}.name"))
-    if kind == "ServiceAccount":
-        if name:
-            errors += check(f"{path}.name", name, dns1123_subdomain)
-        if group:
-            errors.append(not_supported(f"{path}.apiGroup", group, [""]))
-        if not namespaced and not subject.get("namespace"):
-            errors.append(required(f"{path}.namespace"))
-    elif kind in ("User", "Group"):
-        if group != GROUP:
-            errors.append(not_supported(f"{path}.apiGroup", group, [GROUP]))
-    else:
-        errors.append(not_supported(f"{path}.kind", kind, ["ServiceAccount", "User", "Group"]))
-    return errors
 
 
 def binding_cells(obj: Json, now: float) -> list[Any]:

@@ -15,6 +15,7 @@ from kube.validation import (
     check,
     check_choice,
     check_not_negative,
+    check_required,
     check_unchanged,
     dns1123_label,
     dns1123_subdomain,
@@ -80,9 +81,7 @@ def _check_request_name(name: str, names: set[str], path: str) -> list[FieldErro
 
 def _check_device_request(item: Json, path: str) -> list[FieldError]:
     name, mode, count = item.get("deviceClassName") or "", item.get("allocationMode"), item.get("count")
-    errors = (
-        check(f"{path}.deviceClassName", name, dns1123_subdomain) if name else [required(f"{path}.deviceClassName")]
-    )
+    errors = check_required(f"{path}.deviceClassName", name, dns1123_subdomain)
     errors += check_selectors(item.get("selectors") or [], f"{path}.selectors")
     errors += check_choice(f"{path}.allocationMode", mode, MODES)
     if mode == "All" and count:
@@ -196,7 +195,7 @@ class ResourceSliceStrategy(ObjectStrategy):
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj.get("spec") or {}
         driver, pool = spec.get("driver") or "", spec.get("pool") or {}
-        errors = check("spec.driver", driver, dns1123_subdomain) if driver else [required("spec.driver")]
+        errors = check_required("spec.driver", driver, dns1123_subdomain)
         if not pool.get("name"):
             errors.append(required("spec.pool.name"))
         if (pool.get("resourceSliceCount") or 0) <= 0:
@@ -206,7 +205,15 @@ class ResourceSliceStrategy(ObjectStrategy):
                 )
             )
         errors += check_not_negative("spec.pool.generation", pool.get("generation"))
-        errors += _check_place(spec)
+        # Devices are on one node, on selected nodes, on all, or each says where: exactly one of these.
+        places = [name for name in ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection") if spec.get(name)]
+        text = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"
+        if not places:
+            errors.append(required("spec", text))
+        elif len(places) > 1:
+            errors.append(invalid("spec", places, text))
+        elif spec.get("nodeName"):
+            errors += check("spec.nodeName", spec["nodeName"], dns1123_subdomain)
         names: set[str] = set()
         devices = spec.get("devices") or []
         if len(devices) > MAX_DEVICES:
@@ -222,17 +229,6 @@ class ResourceSliceStrategy(ObjectStrategy):
         return errors + check_unchanged(
             "spec.pool.name", (new.get("pool") or {}).get("name"), (before.get("pool") or {}).get("name")
         )
-
-
-def _check_place(spec: Json) -> list[FieldError]:
-    """Devices are on one node, on selected nodes, on all, or each says where: exactly one of these."""
-    given = [name for name in ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection") if spec.get(name)]
-    text = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"
-    if not given:
-        return [required("spec", text)]
-    if len(given) > 1:
-        return [invalid("spec", given, text)]
-    return check("spec.nodeName", spec["nodeName"], dns1123_subdomain) if spec.get("nodeName") else []
 
 
 def claim_cells(obj: Json, now: float) -> list[Any]:

@@ -27,7 +27,22 @@ class PriorityClassStrategy(ObjectStrategy):
         obj["preemptionPolicy"] = obj.get("preemptionPolicy") or "PreemptLowerPriority"
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return check_choice("preemptionPolicy", obj["preemptionPolicy"], POLICIES) + _check_value(obj)
+        errors = check_choice("preemptionPolicy", obj["preemptionPolicy"], POLICIES)
+        # Names and values of the system's own classes are fixed; others stay below them.
+        name, value = obj["metadata"].get("name", ""), obj.get("value") or 0
+        reserved = "priority class names with 'system-' prefix are reserved for system use only. error: "
+        if not name.startswith("system-"):
+            if value > HIGHEST_USER_PRIORITY:
+                message = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
+                errors.append(forbidden("value", message))
+        elif name not in SYSTEM:
+            errors.append(forbidden("metadata.name", f"{reserved}{name} is not a known system priority class"))
+        elif value != SYSTEM[name]:
+            message = f"{reserved}value of {name} PriorityClass must be {SYSTEM[name]}"
+            errors.append(forbidden("metadata.name", message))
+        elif obj.get("globalDefault"):
+            errors.append(forbidden("metadata.name", f"{reserved}globalDefault of {name} PriorityClass must be false"))
+        return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         errors: list[FieldError] = []
@@ -36,23 +51,6 @@ class PriorityClassStrategy(ObjectStrategy):
         return errors + check_unchanged(
             "preemptionPolicy", obj["preemptionPolicy"], old.get("preemptionPolicy", "PreemptLowerPriority")
         )
-
-
-def _check_value(obj: Json) -> list[FieldError]:
-    """Names and values of the system's own classes are fixed; others stay below them."""
-    name, value = obj["metadata"].get("name", ""), obj.get("value") or 0
-    if not name.startswith("system-"):
-        if value > HIGHEST_USER_PRIORITY:
-            return [forbidden("value", f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}")]
-        return []
-    reserved = "priority class names with 'system-' prefix are reserved for system use only. error: "
-    if name not in SYSTEM:
-        return [forbidden("metadata.name", f"{reserved}{name} is not a known system priority class")]
-    if value != SYSTEM[name]:
-        return [forbidden("metadata.name", f"{reserved}value of {name} PriorityClass must be {SYSTEM[name]}")]
-    if obj.get("globalDefault"):
-        return [forbidden("metadata.name", f"{reserved}globalDefault of {name} PriorityClass must be false")]
-    return []
 
 
 def cells(obj: Json, now: float) -> list[Any]:

@@ -15,6 +15,7 @@ from kube.validation import (
     check_choice,
     check_label_selector,
     check_not_negative,
+    check_required,
     check_unchanged,
     dns1123_subdomain,
     qualified_name,
@@ -49,7 +50,7 @@ class StorageClassStrategy(ObjectStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         provisioner = obj.get("provisioner") or ""
-        errors = check("provisioner", provisioner.lower(), qualified_name) if provisioner else [required("provisioner")]
+        errors = check_required("provisioner", provisioner.lower(), qualified_name)
         errors += check_parameters("parameters", obj.get("parameters"))
         errors += check_choice("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
         return errors + check_choice(
@@ -100,7 +101,7 @@ class VolumeAttachmentStrategy(ObjectStrategy):
             )
         elif volume == "":
             errors.append(required("spec.source.persistentVolumeName", "must specify non empty persistentVolumeName"))
-        return errors + (check("spec.nodeName", name, dns1123_subdomain) if name else [required("spec.nodeName")])
+        return errors + check_required("spec.nodeName", name, dns1123_subdomain)
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return [] if obj.get("spec") == old.get("spec") else [invalid("spec", obj.get("spec"), "field is immutable")]
@@ -178,7 +179,7 @@ class CSINodeStrategy(ObjectStrategy):
             elif len(node) > NODE_ID_LIMIT:
                 errors.append(invalid(f"{path}.nodeID", node, f"must be {NODE_ID_LIMIT} characters or less"))
             for key in driver.get("topologyKeys") or ():
-                errors += check(path, key, qualified_name) if key else [required(path)]
+                errors += check_required(path, key, qualified_name)
             count = (driver.get("allocatable") or {}).get("count")
             errors += check_not_negative(f"{path}.allocatable.count", count)
         return errors

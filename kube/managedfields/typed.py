@@ -44,38 +44,28 @@ def _check(kind: Type, value: Any, path: str) -> list[str]:
     kind = resolve(kind)
     if value is None:
         return []
+    problems: list[str] = []
     match kind:
         case Scalar(name=name):
             wanted = _TYPES.get(name)
             if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and name != "bool")):
                 return [f"{path}: expected {_NAMES.get(name, 'string')}, got {value!r}"]
         case ListOf():
-            return _list(kind, value, path)
+            if not isinstance(value, list):
+                return [f"{path}: expected list, got {value!r}"]
+            seen: set[str] = set()
+            for key, item in zip(elements(kind, value), value, strict=True):
+                place = paths({key: {}})[0]
+                if key in seen and kind.merge != "atomic":
+                    problems.append(f"{path}: duplicate entries for key {place}")
+                seen.add(key)
+                problems += _check(kind.item, item, path + place)
         case Struct() | MapOf():
-            return _object(kind, value, path)
-    return []
-
-
-def _list(kind: ListOf, value: Any, path: str) -> list[str]:
-    if not isinstance(value, list):
-        return [f"{path}: expected list, got {value!r}"]
-    problems: list[str] = []
-    seen: set[str] = set()
-    for key, item in zip(elements(kind, value), value, strict=True):
-        if key in seen and kind.merge != "atomic":
-            problems.append(f"{path}: duplicate entries for key {paths({key: {}})[0]}")
-        seen.add(key)
-        problems += _check(kind.item, item, path + paths({key: {}})[0])
-    return problems
-
-
-def _object(kind: Struct | MapOf, value: Any, path: str) -> list[str]:
-    if not isinstance(value, dict):
-        return [f"{path}: expected map, got {value!r}"]
-    problems: list[str] = []
-    for key, item in value.items():
-        if isinstance(kind, Struct) and key not in kind.fields:
-            problems += [] if kind.preserve else [f"{path}.{key}: field not declared in schema"]
-        else:
-            problems += _check(field_of(kind, key).type, item, f"{path}.{key}")
+            if not isinstance(value, dict):
+                return [f"{path}: expected map, got {value!r}"]
+            for key, item in value.items():
+                if isinstance(kind, Struct) and key not in kind.fields:
+                    problems += [] if kind.preserve else [f"{path}.{key}: field not declared in schema"]
+                else:
+                    problems += _check(field_of(kind, key).type, item, f"{path}.{key}")
     return problems

@@ -49,7 +49,11 @@ def parse(raw: bytes, content_type: str, kind: str) -> tuple[dict[str, Any], lis
 
 
 def _unrecognized(kind: str, detail: str, raw: bytes) -> BadRequest:
-    return BadRequest(f"the object provided is unrecognized (must be of type {kind}): {detail} ({_excerpt(raw)})")
+    if raw.lstrip()[:1] == b"{":  # it looks like JSON: shown as text, else as hex
+        start = raw[:30].decode(errors="replace") + (" ..." if len(raw) > 30 else "")
+    else:
+        start = raw[:15].hex() + (" ..." if len(raw) > 15 else "") if raw else "<empty>"
+    return BadRequest(f"the object provided is unrecognized (must be of type {kind}): {detail} ({start})")
 
 
 def _object(raw: bytes, value: Any, kind: str) -> dict[str, Any]:
@@ -59,15 +63,6 @@ def _object(raw: bytes, value: Any, kind: str) -> dict[str, Any]:
         detail = f"json: cannot unmarshal {_GO_TYPES[type(value)]} into Go value of type {_HEADER}"
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {detail}", raw)
     return value
-
-
-def _excerpt(raw: bytes) -> str:
-    """The start of a body: as text if it looks like JSON, else as hex."""
-    if not raw:
-        return "<empty>"
-    if raw.lstrip()[:1] == b"{":
-        return raw[:30].decode(errors="replace") + (" ..." if len(raw) > 30 else "")
-    return raw[:15].hex() + (" ..." if len(raw) > 15 else "")
 
 
 def json_error(raw: bytes, error: orjson.JSONDecodeError) -> str:

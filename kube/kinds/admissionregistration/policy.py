@@ -19,7 +19,7 @@ from kube.kinds.admissionregistration.rules import (
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import c_identifier, check, check_choice, dns1123_subdomain, qualified_name
+from kube.validation import c_identifier, check, check_choice, check_required, dns1123_subdomain, qualified_name
 
 REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 ACTIONS = ("Audit", "Deny", "Warn")
@@ -55,10 +55,26 @@ class PolicyStrategy(PolicyFrame):
                 for name in ("validations", "auditAnnotations")
             ]
         for i, validation in enumerate(validations):
-            errors += _check_validation(validation, names, composed, f"spec.validations[{i}]")
+            path = f"spec.validations[{i}]"
+            expression, message = validation.get("expression") or "", validation.get("message")
+            errors += check_expression(f"{path}.expression", expression, names, composed, result="bool")
+            if validation.get("messageExpression"):
+                errors += check_expression(
+                    f"{path}.messageExpression", validation["messageExpression"], names, composed, result="string"
+                )
+            if message is not None and not message.strip() and message:
+                errors.append(invalid(f"{path}.message", message, "message must be non-empty if specified"))
+            elif message and "\n" in message:
+                errors.append(invalid(f"{path}.message", message, "message must not contain line breaks"))
+            elif "\n" in expression.strip() and not message:
+                errors.append(
+                    required(f"{path}.message", "message must be specified if expression contains line breaks")
+                )
+            if validation.get("reason"):
+                errors += check_choice(f"{path}.reason", validation["reason"], REASONS)
         for i, annotation in enumerate(audits):
             path, key = f"spec.auditAnnotations[{i}]", annotation.get("key") or ""
-            errors += check(f"{path}.key", key, qualified_name) if key else [required(f"{path}.key", "key is required")]
+            errors += check_required(f"{path}.key", key, qualified_name, "key is required")
             expression = annotation.get("valueExpression") or ""
             errors += check_expression(f"{path}.valueExpression", expression, names, composed)
         return errors
@@ -101,24 +117,6 @@ def check_variables(variables: list[Json], names: tuple[str, ...], composed: lis
     return errors
 
 
-def _check_validation(validation: Json, names: tuple[str, ...], composed: list[str], path: str) -> list[FieldError]:
-    expression, message = validation.get("expression") or "", validation.get("message")
-    errors = check_expression(f"{path}.expression", expression, names, composed, result="bool")
-    if validation.get("messageExpression"):
-        errors += check_expression(
-            f"{path}.messageExpression", validation["messageExpression"], names, composed, result="string"
-        )
-    if message is not None and not message.strip() and message:
-        errors.append(invalid(f"{path}.message", message, "message must be non-empty if specified"))
-    elif message and "\n" in message:
-        errors.append(invalid(f"{path}.message", message, "message must not contain line breaks"))
-    elif "\n" in expression.strip() and not message:
-        errors.append(required(f"{path}.message", "message must be specified if expression contains line breaks"))
-    if validation.get("reason"):
-        errors += check_choice(f"{path}.reason", validation["reason"], REASONS)
-    return errors
-
-
 class BindingStrategy(ObjectStrategy):
     namespaced = False
     generation = True
@@ -155,7 +153,7 @@ class BindingStrategy(ObjectStrategy):
 def check_binding_frame(spec: Json) -> list[FieldError]:
     """What bindings of both sorts have in common."""
     name = spec.get("policyName") or ""
-    errors = check("spec.policyName", name, dns1123_subdomain) if name else [required("spec.policyName")]
+    errors = check_required("spec.policyName", name, dns1123_subdomain)
     if spec.get("paramRef") is not None:
         errors += check_param_ref(spec["paramRef"], "spec.paramRef")
     if spec.get("matchResources") is not None:

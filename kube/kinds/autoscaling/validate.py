@@ -6,7 +6,7 @@ from kube import quantity
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.kinds.rbac import path_segment
 from kube.objects import Json
-from kube.validation import NOT_NEGATIVE, check, check_choice, check_label_selector, check_not_negative
+from kube.validation import NOT_NEGATIVE, check_choice, check_label_selector, check_not_negative, check_required
 
 SOURCES = {
     "ContainerResource": "containerResource",
@@ -56,7 +56,7 @@ def _check_reference(reference: Json, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for name in ("kind", "name"):
         value = reference.get(name)
-        errors += check(f"{path}.{name}", value, path_segment) if value else [required(f"{path}.{name}")]
+        errors += check_required(f"{path}.{name}", value, path_segment)
     version = reference.get("apiVersion") or ""
     # Core kinds other than ReplicationController cannot be scaled: an empty group is a mistake.
     if version == "" and reference.get("kind") != "ReplicationController":
@@ -99,7 +99,7 @@ def _check_source(kind: str, source: Json, path: str) -> list[FieldError]:
         errors += _check_reference(source.get("describedObject") or {}, f"{path}.describedObject")
     metric, at = source.get("metric") or {}, f"{path}.metric"
     name = metric.get("name") or ""
-    errors += check(f"{at}.name", name, path_segment) if name else [required(f"{at}.name")]
+    errors += check_required(f"{at}.name", name, path_segment)
     errors += check_label_selector(f"{at}.selector", metric.get("selector"))
     errors += _check_target(target, f"{path}.target")
     if kind == "Pods":

@@ -47,12 +47,21 @@ class JobStrategy(ObjectStrategy):
             obj["metadata"]["labels"] = dict(labels)
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return [
-            *_check_generated(obj),
-            *check_job_spec(obj["spec"], "spec"),
-            *_check_selector(obj["spec"]),
-            *_check_index_names(obj),
-        ]
+        spec, name = obj["spec"], obj["metadata"].get("name", "")
+        errors = _check_generated(obj) + check_job_spec(spec, "spec")
+        if (selector := spec.get("selector")) is None:
+            errors.append(required("spec.selector"))
+        elif wrong := check_label_selector("spec.selector", selector):
+            errors += wrong
+        elif not matches(selector, spec["template"]):
+            labels = spec["template"].get("metadata", {}).get("labels")
+            errors.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+        # The pods of an indexed job get host names of their own: the longest must be a label.
+        indexes = spec.get("completions") if spec.get("completionMode") == "Indexed" else None
+        if indexes and (unfit := dns1123_label(f"{name}-{indexes - 1}")):
+            message = f"will not able to create pod with invalid DNS label: {unfit[0]}"
+            errors.append(invalid("metadata.name", name, message))
+        return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         spec, before = obj["spec"], old["spec"]
@@ -133,31 +142,6 @@ def _check_generated(obj: Json) -> list[FieldError]:
     if not matches(selector, {"metadata": {"labels": expected}}):
         errors.append(invalid("spec.selector", selector, "`selector` not auto-generated"))
     return errors
-
-
-def _check_selector(spec: Json) -> list[FieldError]:
-    selector = spec.get("selector")
-    if selector is None:
-        return [required("spec.selector")]
-    if errors := check_label_selector("spec.selector", selector):
-        return errors
-    if not matches(selector, spec["template"]):
-        labels = spec["template"].get("metadata", {}).get("labels")
-        return [invalid("spec.template.metadata.labels", labels, MISMATCH)]
-    return []
-
-
-def _check_index_names(obj: Json) -> list[FieldError]:
-    """The pods of an indexed job get host names of their own: the longest must be a label."""
-    spec, name = obj["spec"], obj["metadata"].get("name", "")
-    if spec.get("completionMode") != "Indexed" or not spec.get("completions"):
-        return []
-    wrong = dns1123_label(f"{name}-{spec['completions'] - 1}")
-    return (
-        [invalid("metadata.name", name, f"will not able to create pod with invalid DNS label: {wrong[0]}")]
-        if wrong
-        else []
-    )
 
 
 def _unscheduled(pod: Json) -> Json:

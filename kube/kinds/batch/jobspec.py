@@ -38,7 +38,16 @@ def check_job_spec(spec: Json, path: str) -> list[FieldError]:
         choices = ("Failed",) if spec.get("podFailurePolicy") is not None else ("Failed", "TerminatingOrFailed")
         errors += check_choice(f"{path}.podReplacementPolicy", replacement, choices)
     errors += validate_pod_template(spec.get("template") or {}, f"{path}.template")
-    return errors + _check_restart(spec, path)
+    pod, path = (spec.get("template") or {}).get("spec") or {}, f"{path}.template.spec"
+    restart = pod.get("restartPolicy")
+    if restart not in ("OnFailure", "Never"):
+        errors.append(required(f"{path}.restartPolicy", 'valid values: "OnFailure", "Never"'))
+    elif spec.get("podFailurePolicy") is not None and restart != "Never":
+        message = 'only "Never" is supported when podFailurePolicy is specified'
+        errors.append(invalid(f"{path}.restartPolicy", restart, message))
+    elif pod.get("ephemeralContainers"):
+        errors.append(forbidden(f"{path}.ephemeralContainers", "cannot be set for a Job"))
+    return errors
 
 
 def _check_mode(spec: Json, path: str) -> list[FieldError]:
@@ -160,20 +169,6 @@ def _check_success_policy(policy: Json, spec: Json, path: str) -> list[FieldErro
                 )
             )
     return errors
-
-
-def _check_restart(spec: Json, path: str) -> list[FieldError]:
-    pod = (spec.get("template") or {}).get("spec") or {}
-    policy, path = pod.get("restartPolicy"), f"{path}.template.spec"
-    if policy not in ("OnFailure", "Never"):
-        return [required(f"{path}.restartPolicy", 'valid values: "OnFailure", "Never"')]
-    if spec.get("podFailurePolicy") is not None and policy != "Never":
-        return [
-            invalid(f"{path}.restartPolicy", policy, 'only "Never" is supported when podFailurePolicy is specified')
-        ]
-    if pod.get("ephemeralContainers"):
-        return [forbidden(f"{path}.ephemeralContainers", "cannot be set for a Job")]
-    return []
 
 
 def omitted(path: str, detail: str) -> FieldError:

@@ -10,7 +10,16 @@ from kube.errors import FieldError, invalid, required
 from kube.kinds.core.base import CoreStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, Settings
-from kube.validation import check, check_choice, dns1123_label, dns1123_subdomain, ip_address, ip_of, port_number
+from kube.validation import (
+    check,
+    check_choice,
+    check_required,
+    dns1123_label,
+    dns1123_subdomain,
+    ip_address,
+    ip_of,
+    port_number,
+)
 
 DEPRECATION = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 _SHOWN = 3
@@ -33,20 +42,20 @@ class EndpointsStrategy(CoreStrategy):
                 errors.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
             for name in ("addresses", "notReadyAddresses"):
                 for j, address in enumerate(subset.get(name) or ()):
-                    errors += _check_address(address, f"{path}.{name}[{j}]", ctx.settings)
+                    at, ip = f"{path}.{name}[{j}]", address.get("ip", "")
+                    wrong = check(f"{at}.ip", ip, ip_address)
+                    if hostname := address.get("hostname"):
+                        wrong += check(f"{at}.hostname", hostname, dns1123_label)
+                    if node := address.get("nodeName"):
+                        wrong += check(f"{at}.nodeName", node, dns1123_subdomain)
+                    errors += wrong or check_reachable(f"{at}.ip", ip, ctx.settings)
             for j, port in enumerate(ports):
-                errors += _check_port(port, f"{path}.ports[{j}]", len(ports) > 1)
+                at, name, number = f"{path}.ports[{j}]", port.get("name", ""), port.get("port", 0)
+                if name or len(ports) > 1:
+                    errors += check_required(f"{at}.name", name, dns1123_label)
+                errors += [invalid(f"{at}.port", number, m) for m in port_number(number)]
+                errors += check_choice(f"{at}.protocol", port.get("protocol", ""), _PROTOCOLS)
         return errors
-
-
-def _check_address(address: Json, path: str, settings: Settings) -> list[FieldError]:
-    ip = address.get("ip", "")
-    errors = check(f"{path}.ip", ip, ip_address)
-    if hostname := address.get("hostname"):
-        errors += check(f"{path}.hostname", hostname, dns1123_label)
-    if node := address.get("nodeName"):
-        errors += check(f"{path}.nodeName", node, dns1123_subdomain)
-    return errors or check_reachable(f"{path}.ip", ip, settings)
 
 
 def check_reachable(path: str, ip: str, settings: Settings) -> list[FieldError]:
@@ -63,15 +72,6 @@ def check_reachable(path: str, ip: str, settings: Settings) -> list[FieldError]:
     if address.is_multicast:
         return [invalid(path, ip, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")]
     return []
-
-
-def _check_port(port: Json, path: str, named: bool) -> list[FieldError]:
-    name, number = port.get("name", ""), port.get("port", 0)
-    errors = check(f"{path}.name", name, dns1123_label) if name else []
-    if named and not name:
-        errors.append(required(f"{path}.name"))
-    errors += [invalid(f"{path}.port", number, m) for m in port_number(number)]
-    return errors + check_choice(f"{path}.protocol", port.get("protocol", ""), _PROTOCOLS)
 
 
 def addresses(subsets: list[Json]) -> list[str]:

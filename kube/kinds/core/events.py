@@ -28,17 +28,13 @@ class EventStrategy(CoreStrategy):
             errors.append(invalid("involvedObject.namespace", involved, "does not match event.namespace"))
         if obj.get("eventTime"):
             errors += _check_series_fields(obj, "reportingController" if newer else "reportingComponent")
-        return errors + _check_newer(obj) if newer else errors
-
-
-def _check_newer(obj: Json) -> list[FieldError]:
-    """What a request in events.k8s.io must say beside: the old times and counts are not for new events."""
-    errors = [] if obj.get("eventTime") else [required("eventTime")]
-    if obj.get("type") not in ("Normal", "Warning"):
-        errors.append(invalid("type", "", f"has invalid value: {obj.get('type', '')}"))
-    return errors + [
-        invalid(name, "", "needs to be unset") for name in ("firstTimestamp", "lastTimestamp", "count") if obj.get(name)
-    ]
+        if newer:  # there the old times and counts are not for new events
+            errors += [] if obj.get("eventTime") else [required("eventTime")]
+            if obj.get("type") not in ("Normal", "Warning"):
+                errors.append(invalid("type", "", f"has invalid value: {obj.get('type', '')}"))
+            old = ("firstTimestamp", "lastTimestamp", "count")
+            errors += [invalid(name, "", "needs to be unset") for name in old if obj.get(name)]
+        return errors
 
 
 def _check_series_fields(obj: Json, reporter: str) -> list[FieldError]:
@@ -57,13 +53,6 @@ def _check_series_fields(obj: Json, reporter: str) -> list[FieldError]:
     return errors
 
 
-def _source(obj: Json) -> str:
-    source = obj.get("source") or {}
-    component = source.get("component") or obj.get("reportingComponent", "")
-    host = source.get("host") or obj.get("reportingInstance", "")
-    return f"{component}, {host}" if host else component
-
-
 def cells(obj: Json, now: float) -> list[Any]:
     involved, series = obj.get("involvedObject") or {}, obj.get("series")
     first = c.since(obj.get("firstTimestamp") or obj.get("eventTime"), now)
@@ -72,13 +61,16 @@ def cells(obj: Json, now: float) -> list[Any]:
     if series:
         last, count = c.since(series.get("lastObservedTime"), now), series.get("count") or 0
     kind, name = involved.get("kind", "").lower(), involved.get("name")
+    source = obj.get("source") or {}
+    component = source.get("component") or obj.get("reportingComponent", "")
+    host = source.get("host") or obj.get("reportingInstance", "")
     return [
         last,
         obj.get("type", ""),
         obj.get("reason", ""),
         f"{kind}/{name}" if name else kind,
         involved.get("fieldPath", ""),
-        _source(obj),
+        f"{component}, {host}" if host else component,
         obj.get("message", "").strip(),
         first,
         count,

@@ -120,7 +120,15 @@ def assign(obj: Json, ctx: Context, old: Json | None = None) -> None:
     spec = obj["spec"]
     if spec["type"] not in NEEDS_IP:
         return
-    _assign_families(spec, ctx)
+    families = spec.get("ipFamilies") or [family(ctx)]
+    if is_headless(spec) and not spec.get("selector") and not spec.get("ipFamilyPolicy"):
+        # The only Services that may have endpoints of both families.
+        other = "IPv6" if families[0] == "IPv4" else "IPv4"
+        spec["ipFamilyPolicy"] = "RequireDualStack"
+        spec["ipFamilies"] = families if len(families) > 1 else [*families, other]
+    else:
+        spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
+        spec["ipFamilies"] = families
     owner = obj["metadata"].get("uid", "")
     if not spec.get("clusterIP") and not spec.get("clusterIPs") and spec["ipFamilies"] == [family(ctx)]:
         address = free_address(ctx, owner)
@@ -132,19 +140,6 @@ def assign(obj: Json, ctx: Context, old: Json | None = None) -> None:
     if needs_health_port(spec) and not spec.get("healthCheckNodePort"):
         used = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
         spec["healthCheckNodePort"] = free_port(ctx, owner, used)
-
-
-def _assign_families(spec: Json, ctx: Context) -> None:
-    """One family, except for headless Services without a selector: those may have endpoints of both."""
-    own = family(ctx)
-    if is_headless(spec) and not spec.get("selector") and not spec.get("ipFamilyPolicy"):
-        families = spec.get("ipFamilies") or [own]
-        other = "IPv6" if families[0] == "IPv4" else "IPv4"
-        spec["ipFamilyPolicy"] = "RequireDualStack"
-        spec["ipFamilies"] = families if len(families) > 1 else [*families, other]
-        return
-    spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
-    spec["ipFamilies"] = spec.get("ipFamilies") or [own]
 
 
 def _assign_node_ports(ports: list[Json], ctx: Context, owner: str) -> None:

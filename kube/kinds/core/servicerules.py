@@ -43,7 +43,19 @@ def check_service(obj: Json, ctx: Context) -> list[FieldError]:
     errors = _check_ports(spec)
     if selector := spec.get("selector"):
         errors += check_labels("spec.selector", selector)
-    errors += _check_affinity(spec) + check_choice("spec.type", spec["type"], TYPES)
+    affinity = spec["sessionAffinity"]
+    errors += check_choice("spec.sessionAffinity", affinity, ("ClientIP", "None"))
+    if affinity == "ClientIP":
+        seconds = ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds", 0)
+        if not 0 < seconds <= _DAY:
+            errors.append(
+                invalid(
+                    "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
+                    seconds,
+                    f"must be greater than 0 and less than {_DAY}",
+                )
+            )
+    errors += check_choice("spec.type", spec["type"], TYPES)
     if spec["type"] == "ExternalName":
         errors += _check_external_name(spec)
     else:
@@ -81,22 +93,6 @@ def _check_ports(spec: Json) -> list[FieldError]:
         seen.add(key)
         if port.get("nodePort") and not may_have_node_ports(spec):
             errors.append(forbidden(f"{path}.nodePort", f"may not be used when `type` is '{spec['type']}'"))
-    return errors
-
-
-def _check_affinity(spec: Json) -> list[FieldError]:
-    kind = spec["sessionAffinity"]
-    errors = check_choice("spec.sessionAffinity", kind, ("ClientIP", "None"))
-    if kind == "ClientIP":
-        seconds = ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds", 0)
-        if not 0 < seconds <= _DAY:
-            errors.append(
-                invalid(
-                    "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
-                    seconds,
-                    f"must be greater than 0 and less than {_DAY}",
-                )
-            )
     return errors
 
 

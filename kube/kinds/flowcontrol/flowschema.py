@@ -9,7 +9,7 @@ from kube.errors import FieldError, invalid, not_supported, required
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check, dns1123_subdomain
+from kube.validation import check_required, dns1123_subdomain
 
 METHODS = ("ByNamespace", "ByUser")
 HIGHEST = 10000
@@ -46,7 +46,7 @@ class FlowSchemaStrategy(ObjectStrategy):
             errors.append(not_supported("spec.distinguisherMethod.type", {"Type": method.get("type", "")}, METHODS))
         name = (spec.get("priorityLevelConfiguration") or {}).get("name") or ""
         path = "spec.priorityLevelConfiguration.name"
-        errors += check(path, name, dns1123_subdomain) if name else [required(path, "must reference a priority level")]
+        errors += check_required(path, name, dns1123_subdomain, "must reference a priority level")
         return errors + [
             e for i, rule in enumerate(spec.get("rules") or ()) for e in _check_rule(rule, f"spec.rules[{i}]")
         ]

@@ -50,7 +50,33 @@ class PriorityLevelStrategy(ObjectStrategy):
             )
         if exempt is not None:
             return [forbidden("spec.exempt", "must be nil if the type is Limited")]
-        return _check_limited(limited, "spec.limited")
+        path = "spec.limited"
+        if limited is None:
+            return [required(path, "must not be empty when type is Limited")]
+        errors = _check_shares(limited, path)
+        response = limited.get("limitResponse") or {}
+        kind, queuing = response.get("type") or "", response.get("queuing")
+        path += ".limitResponse"
+        if kind not in RESPONSES:
+            return [*errors, not_supported(f"{path}.type", kind, RESPONSES)]
+        if kind == "Reject":
+            text = "must be nil if limited.limitResponse.type is Reject"
+            return errors if queuing is None else [*errors, forbidden(f"{path}.queuing", text)]
+        if queuing is None:
+            return [*errors, required(f"{path}.queuing", "must not be empty if limited.limitResponse.type is Queue")]
+        path += ".queuing"
+        errors += [
+            invalid(f"{path}.{name}", queuing[name], "must be positive") for name in QUEUING if queuing[name] <= 0
+        ]
+        if queuing["queues"] > MAX_QUEUES:
+            errors.append(invalid(f"{path}.queues", queuing["queues"], f"must not be greater than {MAX_QUEUES}"))
+        if queuing["handSize"] > queuing["queues"]:
+            errors.append(
+                invalid(
+                    f"{path}.handSize", queuing["handSize"], f"should not be greater than queues ({queuing['queues']})"
+                )
+            )
+        return errors
 
 
 def _check_shares(level: Json, path: str) -> list[FieldError]:
@@ -59,31 +85,6 @@ def _check_shares(level: Json, path: str) -> list[FieldError]:
     if lendable is not None and not 0 <= lendable <= 100:
         errors.append(invalid(f"{path}.lendablePercent", lendable, "must be between 0 and 100, inclusive"))
     return errors + check_not_negative(f"{path}.borrowingLimitPercent", borrowing)
-
-
-def _check_limited(limited: Json | None, path: str) -> list[FieldError]:
-    if limited is None:
-        return [required(path, "must not be empty when type is Limited")]
-    errors = _check_shares(limited, path)
-    response = limited.get("limitResponse") or {}
-    kind, queuing = response.get("type") or "", response.get("queuing")
-    path += ".limitResponse"
-    if kind not in RESPONSES:
-        return [*errors, not_supported(f"{path}.type", kind, RESPONSES)]
-    if kind == "Reject":
-        text = "must be nil if limited.limitResponse.type is Reject"
-        return errors if queuing is None else [*errors, forbidden(f"{path}.queuing", text)]
-    if queuing is None:
-        return [*errors, required(f"{path}.queuing", "must not be empty if limited.limitResponse.type is Queue")]
-    path += ".queuing"
-    errors += [invalid(f"{path}.{name}", queuing[name], "must be positive") for name in QUEUING if queuing[name] <= 0]
-    if queuing["queues"] > MAX_QUEUES:
-        errors.append(invalid(f"{path}.queues", queuing["queues"], f"must not be greater than {MAX_QUEUES}"))
-    if queuing["handSize"] > queuing["queues"]:
-        errors.append(
-            invalid(f"{path}.handSize", queuing["handSize"], f"should not be greater than queues ({queuing['queues']})")
-        )
-    return errors
 
 
 def cells(obj: Json, now: float) -> list[Any]:

@@ -12,7 +12,7 @@ from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check, dns1123_label, dns1123_subdomain, ip_of
+from kube.validation import check, check_required, dns1123_label, dns1123_subdomain, ip_of
 
 MAX_CIDRS = 2
 
@@ -71,7 +71,7 @@ class IPAddressStrategy(ObjectStrategy):
             errors += check(f"{path}.group", parent["group"], dns1123_subdomain)
         for name in ("resource", "name"):
             value = parent.get(name)
-            errors += check(f"{path}.{name}", value, path_segment) if value else [required(f"{path}.{name}")]
+            errors += check_required(f"{path}.{name}", value, path_segment)
         if parent.get("namespace"):
             errors += check(f"{path}.namespace", parent["namespace"], dns1123_label)
         return errors

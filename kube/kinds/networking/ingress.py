@@ -12,6 +12,7 @@ from kube.registry import Context, Kind
 from kube.validation import (
     check,
     check_choice,
+    check_required,
     dns1123_label,
     dns1123_subdomain,
     ip_of,
@@ -135,12 +136,8 @@ def check_backend(backend: Json, path: str) -> list[FieldError]:
         return errors
     if service is None:
         return [invalid(path, "", "resource or service backend is required")]
-    return _check_service(service, path)
-
-
-def _check_service(service: Json, path: str) -> list[FieldError]:
     name, port = service.get("name") or "", service.get("port") or {}
-    errors = check(f"{path}.service.name", name, dns1123_label) if name else [required(f"{path}.service.name")]
+    errors = check_required(f"{path}.service.name", name, dns1123_label)
     number, text = port.get("number") or 0, port.get("name") or ""
     if number and text:
         errors.append(invalid(path, "", "cannot set both port name & port number"))

@@ -10,7 +10,15 @@ from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check, check_choice, check_domain_path, check_unchanged, dns1123_label, dns1123_subdomain
+from kube.validation import (
+    check,
+    check_choice,
+    check_domain_path,
+    check_required,
+    check_unchanged,
+    dns1123_label,
+    dns1123_subdomain,
+)
 
 CONTROLLER_LIMIT = 250
 SCOPES = ("Cluster", "Namespace")
@@ -36,31 +44,23 @@ class IngressClassStrategy(ObjectStrategy):
                 errors.append(too_long("spec.controller", controller, CONTROLLER_LIMIT))
             errors += check_domain_path("spec.controller", controller)
         if spec.get("parameters") is not None:
-            errors += _check_parameters(spec["parameters"], "spec.parameters")
+            parameters, path = spec["parameters"], "spec.parameters"
+            if parameters.get("apiGroup"):
+                errors += check(f"{path}.apiGroup", parameters["apiGroup"], dns1123_subdomain)
+            for name in ("kind", "name"):
+                errors += check_required(f"{path}.{name}", parameters.get(name), path_segment)
+            scope, namespace = parameters["scope"], parameters.get("namespace")
+            errors += check_choice(f"{path}.scope", scope, SCOPES)
+            if scope == "Namespace":
+                errors += check_required(
+                    f"{path}.namespace", namespace, dns1123_label, "`parameters.scope` is set to 'Namespace'"
+                )
+            if scope == "Cluster" and namespace is not None:
+                errors.append(forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'"))
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_unchanged("spec.controller", obj["spec"].get("controller"), old["spec"].get("controller"))
-
-
-def _check_parameters(parameters: Json, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if parameters.get("apiGroup"):
-        errors += check(f"{path}.apiGroup", parameters["apiGroup"], dns1123_subdomain)
-    for name in ("kind", "name"):
-        value = parameters.get(name)
-        errors += check(f"{path}.{name}", value, path_segment) if value else [required(f"{path}.{name}")]
-    scope, namespace = parameters["scope"], parameters.get("namespace")
-    errors += check_choice(f"{path}.scope", scope, SCOPES)
-    if scope == "Namespace":
-        errors += (
-            check(f"{path}.namespace", namespace, dns1123_label)
-            if namespace
-            else [required(f"{path}.namespace", "`parameters.scope` is set to 'Namespace'")]
-        )
-    if scope == "Cluster" and namespace is not None:
-        errors.append(forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'"))
-    return errors
 
 
 def cells(obj: Json, now: float) -> list[Any]:

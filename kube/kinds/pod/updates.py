@@ -27,7 +27,18 @@ def check_spec_change(new: Json, old: Json) -> list[FieldError]:
             return [forbidden(f"spec.{name}", "pod updates may not add or remove containers")]
     if new == old:
         return []
-    errors = _check_deadline(new, old)
+    errors: list[FieldError] = []
+    path, deadline, was = (
+        "spec.activeDeadlineSeconds",
+        new.get("activeDeadlineSeconds"),
+        old.get("activeDeadlineSeconds"),
+    )
+    if deadline is None and was is not None:
+        errors.append(invalid(path, None, "must not update from a positive integer to nil value"))
+    elif deadline is not None:
+        errors += check_deadline(deadline, path)
+        if not errors and was is not None and deadline > was:
+            errors.append(invalid(path, deadline, "must be less than or equal to previous value"))
     kept = [{**toleration, "tolerationSeconds": None} for toleration in new.get("tolerations") or ()]
     if any({**toleration, "tolerationSeconds": None} not in kept for toleration in old.get("tolerations") or ()):
         errors.append(
@@ -73,17 +84,6 @@ def _with_old(new: Json, old: Json) -> Json:
     if old.get("terminationGracePeriodSeconds", 0) < 0 and rest.get("terminationGracePeriodSeconds") == 1:
         rest["terminationGracePeriodSeconds"] = old["terminationGracePeriodSeconds"]
     return rest
-
-
-def _check_deadline(new: Json, old: Json) -> list[FieldError]:
-    path = "spec.activeDeadlineSeconds"
-    value, before = new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds")
-    if value is None:
-        return [] if before is None else [invalid(path, None, "must not update from a positive integer to nil value")]
-    errors = check_deadline(value, path)
-    if not errors and before is not None and value > before:
-        errors.append(invalid(path, value, "must be less than or equal to previous value"))
-    return errors
 
 
 def _check_gated(new: Json, old: Json) -> list[FieldError]:

@@ -24,6 +24,7 @@ from kube.validation import (
     Checker,
     check,
     check_choice,
+    check_required,
     dns1123_label,
     dns1123_subdomain,
     dns_search_domain,
@@ -186,7 +187,7 @@ def _check_resource_claims(claims: list[Json], path: str, spec: Json) -> list[Fi
     seen: set[str] = set()
     for i, claim in enumerate(claims):
         at, name = f"{path}[{i}]", claim.get("name", "")
-        errors += check(f"{at}.name", name, dns1123_label) if name else [required(f"{at}.name")]
+        errors += check_required(f"{at}.name", name, dns1123_label)
         if name in seen:
             errors.append(duplicate(f"{at}.name", name))
         seen.add(name)

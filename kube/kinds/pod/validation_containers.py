@@ -11,7 +11,7 @@ from kube.kinds.pod.validation_probes import check_lifecycle, check_probes
 from kube.objects import Json
 from kube.pods.podutil import is_sidecar
 from kube.resourcelist import check_requirements
-from kube.validation import check, check_choice, dns1123_label, port_name, port_number
+from kube.validation import check_choice, check_required, dns1123_label, port_name, port_number
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 RESTART_POLICIES = ("Always", "Never", "OnFailure")
@@ -60,13 +60,11 @@ def _check_container(
 ) -> list[FieldError]:
     """What holds for containers of every sort; adds the name to `names`."""
     errors: list[FieldError] = []
-    if name := container.get("name"):
-        errors += check(f"{path}.name", name, dns1123_label)
-        if name in names:
-            errors.append(duplicate(f"{path}.name", name))
-        names.add(name)
-    else:
-        errors.append(required(f"{path}.name"))
+    name = container.get("name")
+    errors += check_required(f"{path}.name", name, dns1123_label)
+    if name and name in names:
+        errors.append(duplicate(f"{path}.name", name))
+    names.add(name or "")
     image = container.get("image")
     if not image:
         errors.append(required(f"{path}.image"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from kube.errors import FieldError, invalid, not_supported, required
 from kube.objects import Json
-from kube.validation import check, config_key, dns1123_subdomain, env_var_name, qualified_name
+from kube.validation import check, check_required, config_key, dns1123_subdomain, env_var_name, qualified_name
 
 ENV_FIELDS = (
     "metadata.name",
@@ -48,10 +48,7 @@ def check_env(variables: list[Json], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for i, variable in enumerate(variables):
         name = variable.get("name")
-        if not name:
-            errors.append(required(f"{path}[{i}].name"))
-        else:
-            errors += [invalid(f"{path}[{i}].name", name, m) for m in env_var_name(name)]
+        errors += check_required(f"{path}[{i}].name", name, env_var_name)
         if variable.get("valueFrom") is not None:
             errors += _check_source(variable, f"{path}[{i}].valueFrom")
     return errors
@@ -71,10 +68,8 @@ def _check_source(variable: Json, path: str) -> list[FieldError]:
             errors += [required(f"{at}.{part}") for part in ("key", "volumeName", "path") if not reference.get(part)]
             if key := reference.get("key"):
                 errors += check(f"{at}.key", key, env_var_name)
-        elif key := source[name].get("key"):
-            errors += check(f"{path}.{name}.key", key, config_key)
         else:
-            errors.append(required(f"{path}.{name}.key"))
+            errors += check_required(f"{path}.{name}.key", source[name].get("key"), config_key)
     if not given:
         errors.append(
             invalid(
@@ -139,10 +134,7 @@ def check_env_from(sources: list[Json], path: str) -> list[FieldError]:
             errors += check(f"{at}.prefix", prefix, env_var_name)
         given = [name for name in ("configMapRef", "secretRef") if source.get(name) is not None]
         for name in given:
-            if target := source[name].get("name"):
-                errors += check(f"{at}.{name}.name", target, dns1123_subdomain)
-            else:
-                errors.append(required(f"{at}.{name}.name"))
+            errors += check_required(f"{at}.{name}.name", source[name].get("name"), dns1123_subdomain)
         if not given:
             errors.append(invalid(at, "", "must specify one of: `configMapRef` or `secretRef`"))
         elif len(given) > 1:

@@ -9,6 +9,7 @@ from kube.validation import (
     check_choice,
     check_label_selector,
     check_labels,
+    check_required,
     dns1123_label,
     label_value,
     qualified_name,
@@ -165,11 +166,7 @@ def _check_spread(constraints: list[Json], path: str) -> list[FieldError]:
         at, key, action = f"{path}[{i}]", constraint.get("topologyKey", ""), constraint.get("whenUnsatisfiable", "")
         if constraint.get("maxSkew", 0) <= 0:
             errors.append(invalid(f"{at}.maxSkew", constraint.get("maxSkew", 0), "must be greater than zero"))
-        errors += (
-            check(f"{at}.topologyKey", key, qualified_name)
-            if key
-            else [required(f"{at}.topologyKey", "can not be empty")]
-        )
+        errors += check_required(f"{at}.topologyKey", key, qualified_name, "can not be empty")
         errors += check_choice(f"{at}.whenUnsatisfiable", action, ("DoNotSchedule", "ScheduleAnyway"))
         if (key, action) in seen:
             errors.append(duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}"))

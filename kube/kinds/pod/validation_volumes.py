@@ -10,7 +10,7 @@ from kube.kinds.pod.validation_mounts import check_no_parent
 from kube.objectmeta import validate_meta_content
 from kube.objects import Json
 from kube.resourcelist import nano
-from kube.validation import check, check_choice, dns1123_label
+from kube.validation import check_choice, check_required, dns1123_label
 from kube.volumeclaims import check_claim_spec
 
 HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
@@ -82,10 +82,7 @@ def check_volumes(volumes: list[Json], path: str) -> list[FieldError]:
     seen: set[str] = set()
     for i, volume in enumerate(volumes):
         name = volume.get("name", "")
-        if not name:
-            errors.append(required(f"{path}[{i}].name"))
-        else:
-            errors += check(f"{path}[{i}].name", name, dns1123_label)
+        errors += check_required(f"{path}[{i}].name", name, dns1123_label)
         if name in seen:
             errors.append(duplicate(f"{path}[{i}].name", name))
         seen.add(name)

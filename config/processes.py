@@ -142,7 +142,7 @@ def _program(process: Process, order: int, logs: Path) -> str:
     command = _escape(" ".join(w if w.replace("-", "").isalnum() else f'"{w}"' for w in process.command))
     return (
         f"[program:{process.name}]\ncommand={command}\npriority={order}\nautorestart=true\nstartsecs=1\n"
-        # Never give up: what ails a process (a full disk, Redis away) may pass.
+        # Never give up: what stops a process (a full disk, Redis away) may pass.
         "startretries=1000000\n"
         f"stopwaitsecs={process.stop}\nstopsignal={process.stop_signal}\nstopasgroup=false\nkillasgroup=false\n"
         f"stdout_logfile={logs}/{process.name}.log\nredirect_stderr=true\nstdout_logfile_maxbytes=10MB\n"

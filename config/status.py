@@ -18,7 +18,7 @@ SILENT = 40.0  # seconds without a sign of life after which a kubelet counts as 
 
 
 def status(var: Path) -> int:
-    """Print a line per process, with what ails it, and the node's state; exit status 0 only when all is well."""
+    """Print a line per process, with what is wrong with it, and the node's state; exit status 0 only when all is well."""
     if preflight.running(var) is None:
         print("Binnacle is not running.")
         return 3

@@ -78,7 +78,7 @@ _contexts: dict[tuple[str, float], ssl.SSLContext | None] = {}
 
 
 def _context(where: Endpoint) -> ssl.SSLContext | None:
-    # Making a context reads the authority's file and costs milliseconds; it is made anew when the file changes.
+    # Making a context reads the authority's file and costs milliseconds; it is made again when the file changes.
     changed = where.ca_file.stat().st_mtime if where.ca_file and where.ca_file.is_file() else 0.0
     key = (f"{where.url} {where.ca_file}", changed)
     if key not in _contexts:

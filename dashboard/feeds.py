@@ -57,7 +57,7 @@ class OverviewFeed:
 
 
 class ObjectFeed:
-    """One object with its family and events; sent anew when one of those moves."""
+    """One object with its family and events; sent again when one of them changes."""
 
     interval = 0.1
 

@@ -27,7 +27,7 @@ RIGHTS = frozenset(rbac.STORAGES) | {"namespaces"}
 
 
 class Boards:
-    """The row encoders of one cluster, shared by its viewers. A few that nobody looks at are kept for who comes back."""
+    """The row encoders of one cluster, shared by its viewers. A few that nobody looks at are kept: viewers come back."""
 
     IDLE = 10
 
@@ -89,7 +89,7 @@ class ListFeed:
                 continue
             self.scopes[storage] = self.access.scope(kind)
             self.rows[storage] = (place, boards.take(kind, self.together))
-        # That there is nothing in a namespace may only be said to who may see what is there.
+        # That there is nothing in a namespace may only be told to users who may see what is there.
         if not any(
             scope is None or (scope & self.namespaces if self.namespaces else scope) for scope in self.scopes.values()
         ):

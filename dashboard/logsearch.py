@@ -6,7 +6,7 @@ One socket for all questions of a page, so that a slow search holds up nothing e
 query is wrong, `column` and `length`. There is nothing that changes anything.
 
 The log store answers the dashboard's account anything; so the dashboard works out the user's scope from the authoriser that
-all its pages ask, for each question anew, and the store limits lines, counts, top values, tail and download to it alike.
+all its pages ask, once for each question, and the store limits lines, counts, top values, tail and download to it.
 
 | lines of | who sees them |
 | --- | --- |

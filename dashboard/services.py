@@ -117,7 +117,7 @@ class LogStore(Service):
     def _session(self) -> HttpSession:
         url = "http://{}:{}".format(*self.place())
         if self._kept is None or self._kept[0] != url:
-            # Asked anew for each request: the token's file changes.
+            # Read for each request: the token's file changes.
             session = HttpSession(
                 url, lambda: api.endpoint().headers(), connections=16, timeout=self.patience, again=True
             )

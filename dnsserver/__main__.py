@@ -30,7 +30,7 @@ from web.server import Server as WebServer
 log = logging.getLogger("dnsserver")
 
 LOOK = 2.0  # seconds between looks at the configuration
-# Those who ask are probes and scrapers, seldom and few.
+# Only probes and scrapers ask here: rarely, and few at once.
 PROBES = Limits(header_bytes=8192, body_bytes=0, connections=64, per_address=32)
 LEAVE = 1.0  # seconds that questions are still answered after SIGTERM, while the service's rules turn to others
 

@@ -28,7 +28,7 @@ T = TypeVar("T", list[Any], dict[str, Any])
 
 
 class ConfigError(ValueError):
-    """A file does not say what it may say; the message names it and what would be right."""
+    """What a file says is not allowed; the message names the file and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)

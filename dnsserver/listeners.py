@@ -85,12 +85,12 @@ class Connection(asyncio.Protocol):
             del self._data[: 2 + size]
             self._pending += 1
             if not self._server.ask(packet, self._channel, self._answer):
-                self._transport.abort()  # no question: nobody to talk to
+                self._transport.abort()  # not a DNS question: not a DNS client
                 return
         self._hold()
 
     def _hold(self) -> None:
-        """Read no more from who does not read, or asks faster than answers come."""
+        """Stop reading from a client that does not read its answers, or asks faster than they come."""
         if self._blocked or self._pending >= MAX_PENDING:
             self._transport.pause_reading()
         elif not self._transport.is_closing():

@@ -21,7 +21,7 @@ log = logging.getLogger("dnsserver")
 
 MAX_WAITING = 2000  # questions that wait for upstream servers; more are answered SERVFAIL
 MAX_ALIASES = 8  # CNAMEs followed for one question
-MAX_TURNS = 8  # versions of an answer with several addresses that are kept packed
+MAX_ROTATIONS = 8  # versions of an answer with several addresses that are kept packed
 
 Reply = Callable[[bytes], None]
 
@@ -40,14 +40,14 @@ class Channel:
 
 @dataclass(slots=True)
 class Outcome:
-    """A packed answer, and what to count and keep of it. `turns`: further versions, with the records in another order."""
+    """A packed answer, and what to count and keep of it. `rotations`: further versions, with the records in another order."""
 
     data: bytes
     rcode: int
     zone: str
     plugin: str
     service: Name | None = None  # None: not to be kept
-    turns: tuple[bytes, ...] = ()
+    rotations: tuple[bytes, ...] = ()
 
 
 class Server:
@@ -157,7 +157,7 @@ class Server:
         )
         self.metrics.answered(about, time.perf_counter() - started)
         if channel.cache is not None and outcome.service is not None and query is not None and query.plain:
-            tails = [packed[2:] for packed in (outcome.data, *outcome.turns)]
+            tails = [packed[2:] for packed in (outcome.data, *outcome.rotations)]
             channel.cache.put(data[2:], Entry(tails, outcome.service, about._replace(plugin="cache")))
 
     # -- answers --------------------------------------------------------------------------------------------------------
@@ -179,11 +179,11 @@ class Server:
             return self._refuse(query, channel, wire.SERVFAIL, plugin="kubernetes")
         if answer.alias and query.qtype not in (wire.CNAME, wire.ANY):
             return None
-        limit, ttl, turns = channel.limit(query), self.zone.ttl, _turns(answer.answers)
+        limit, ttl, rotations = channel.limit(query), self.zone.ttl, _rotations(answer.answers)
         authority = [] if answer.answers else [self.zone.soa(answer.origin)]
         data, *others = [
             wire.pack(query, answer.rcode, records, authority, answer.additional, ttl=ttl, limit=limit)
-            for records in (turns if channel.cache is not None else turns[:1])
+            for records in (rotations if channel.cache is not None else rotations[:1])
         ]
         zone = f"{answer.origin}." if answer.origin == self.zone.domain else "arpa."
         return Outcome(data, answer.rcode, zone, "kubernetes", answer.service, tuple(others))
@@ -222,8 +222,8 @@ class Server:
         return Outcome(data, rcode, f"{self.zone.domain}.", "kubernetes")
 
     async def _outside(self, labels: tuple[str, ...], query: Query) -> tuple[list[Record], int]:
-        """Addresses of a name of others, each to live no longer than our own. Other types: nothing, and the asker goes
-        on with the CNAME."""
+        """Addresses of a name outside the cluster, each to live no longer than our own. For other types nothing: the asker
+        goes on with the CNAME."""
         if query.qtype not in (wire.A, wire.AAAA):
             return [], wire.NOERROR
         question = wire.encode_name(labels) + query.qtype.to_bytes(2) + wire.IN.to_bytes(2)
@@ -233,15 +233,15 @@ class Server:
 
 
 def _key(query: Query) -> Key:
-    # The name only in lower case: letters among the type's two bytes are no letters.
+    # Only the name in lower case: the two bytes of the type may look like letters.
     question = query.question[:-4].lower() + query.question[-4:]
     return question, query.do, bool(query.flags & wire.CD)
 
 
-def _turns(records: list[Record]) -> list[list[Record]]:
-    """The records in up to MAX_TURNS orders, so that clients that take the first address spread."""
+def _rotations(records: list[Record]) -> list[list[Record]]:
+    """The records in up to MAX_ROTATIONS orders, so that clients that take the first address spread."""
     count = len(records)
     if count < 2 or records[0].type not in (wire.A, wire.AAAA):
         return [records]
-    step = -(-count // min(count, MAX_TURNS))
+    step = -(-count // min(count, MAX_ROTATIONS))
     return [records[at:] + records[:at] for at in range(0, count, step)]

@@ -26,7 +26,7 @@ class Unanswered(Exception):
 
 class Upstream:
     """Answers questions by `config`'s servers. The same question is asked once at a time, for all who wait for it:
-    should a server pass our question back to us, it waits for itself and fails, and nothing multiplies."""
+    if a server passes our question back to us, it waits for itself and fails, and nothing multiplies."""
 
     def __init__(self, config: Config, metrics: Metrics) -> None:
         self.config, self._metrics = config, metrics

@@ -115,34 +115,27 @@ class Zone:
             return Answer(answers=[Record(None, CNAME, service.external)], alias=service.external)
         match head:
             case ():
-                return self._whole(service, qtype)
+                if qtype == SRV:
+                    return self._ports(service, lambda port: True)
+                if not service.headless:
+                    return Answer(answers=list(_addresses(None, service.addresses, qtype)))
+                ready = dict.fromkeys(e.address for e in self.records.endpoints(_key(service)))
+                return Answer(answers=list(_addresses(None, ready, qtype))) if ready else Answer(NXDOMAIN)
             case (protocol,) if protocol.startswith("_"):
                 # Nothing is at this name, but names are below it.
                 known = {"_" + port.protocol for port in service.ports if port.name}
                 return Answer() if protocol in known else Answer(NXDOMAIN)
             case (label,):
-                return self._endpoint(service, label, qtype)
+                found = [e for e in self.records.endpoints(_key(service)) if e.label.lower() == label]
+                if qtype == SRV and found:
+                    return self._targets(service, ((e, port) for e in found for port in e.ports))
+                hosts = dict.fromkeys(e.address for e in found)
+                return Answer(answers=list(_addresses(None, hosts, qtype))) if found else Answer(NXDOMAIN)
             case (port, protocol) if port.startswith("_") and protocol.startswith("_"):
-                found = self._ports(service, lambda p: p.name.lower() == port[1:] and p.protocol == protocol[1:])
+                of_port = self._ports(service, lambda p: p.name.lower() == port[1:] and p.protocol == protocol[1:])
                 # The name is there; nothing but SRV is at it.
-                return found if qtype in (SRV, ANY) or found.rcode != NOERROR else Answer()
+                return of_port if qtype in (SRV, ANY) or of_port.rcode != NOERROR else Answer()
         return Answer(NXDOMAIN)
-
-    def _whole(self, service: Service, qtype: int) -> Answer:
-        if qtype == SRV:
-            return self._ports(service, lambda port: True)
-        if not service.headless:
-            return Answer(answers=list(_addresses(None, service.addresses, qtype)))
-        ready = dict.fromkeys(e.address for e in self.records.endpoints(_key(service)))
-        return Answer(answers=list(_addresses(None, ready, qtype))) if ready else Answer(NXDOMAIN)
-
-    def _endpoint(self, service: Service, label: str, qtype: int) -> Answer:
-        found = [e for e in self.records.endpoints(_key(service)) if e.label.lower() == label]
-        if not found:
-            return Answer(NXDOMAIN)
-        if qtype == SRV:
-            return self._targets(service, ((e, port) for e in found for port in e.ports))
-        return Answer(answers=list(_addresses(None, dict.fromkeys(e.address for e in found), qtype)))
 
     def _ports(self, service: Service, wanted: Callable[[Port], bool]) -> Answer:
         if service.headless:

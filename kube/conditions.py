@@ -45,7 +45,7 @@ def update(status: Json, condition: Json, now: float | None = None) -> bool:
 
 
 def put(status: Json, type: str, value: str, reason: str, message: str, now: float, *extra: str) -> bool:
-    """Put a condition at the end, and the old one away, unless status and reason are the same; whether it was.
+    """Replace the condition of this type by a new one at the end, unless status and reason are the same; whether it did.
 
     `extra` names further time fields to stamp (lastUpdateTime, lastProbeTime). The transition time changes only with
     the status.

@@ -9,7 +9,7 @@ import orjson
 
 T = TypeVar("T")
 
-LARGEST = 16 * 1024  # bytes of JSON: what is larger is seldom met again, and what is known of it may be as large
+LARGEST = 16 * 1024  # bytes of JSON: what is larger is rarely met again, and its result may be as large
 
 
 def digest(value: Any) -> bytes | None:
@@ -19,7 +19,7 @@ def digest(value: Any) -> bytes | None:
 
 
 class Memo(dict[Any, T], Generic[T]):
-    """Results by digest, at most `size` of them: then it forgets all and begins anew."""
+    """Results by digest, at most `size` of them: then it forgets all of them."""
 
     def __init__(self, size: int = 4096) -> None:
         super().__init__()

@@ -186,7 +186,7 @@ class Container(TypedDict, total=False):
 
 
 class Toleration(TypedDict, total=False):
-    """A taint that a pod bears."""
+    """A taint that a pod tolerates."""
 
     key: str
     operator: str

@@ -166,7 +166,7 @@ class _Document:
         self._borrowed_size += size
         if self._borrowed > max(FREE, RATIO * self._own) or self._borrowed_size > max(FREE, RATIO * self._own_size):
             raise _error(event, "document contains excessive aliasing")
-        self._add(marshal.loads(marshal.dumps(value)), nodes, size, event)  # a copy: who changes one means one
+        self._add(marshal.loads(marshal.dumps(value)), nodes, size, event)  # a copy: each may be changed
 
     def _add(self, value: Any, nodes: int, size: int, event: yaml.Event) -> None:
         if not self._open:

@@ -162,19 +162,8 @@ def transaction(table: str, have: State, want: State) -> str:
         if name in have.chains:
             lines.append(f"flush chain ip {table} {name}")
         lines += [f"add rule ip {table} {name} {rule}" for rule in want.chains[name]]
-    lines += _element_commands(table, have.elements, want.elements)
-    gone = [name for name in have.chains if name not in want.chains]
-    # Flushed first: a chain cannot be deleted while another one that goes too still points at it.
-    lines += [f"flush chain ip {table} {name}" for name in gone]
-    lines += [f"delete chain ip {table} {name}" for name in gone]
-    lines += [f"delete set ip {table} {name}" for name in have.sets if name not in want.sets]
-    return "\n".join(lines)
-
-
-def _element_commands(table: str, have: Elements, want: Elements) -> list[str]:
-    lines = []
     for name in MAPS:
-        old, new = have[name], want[name]
+        old, new = have.elements[name], want.elements[name]
         lines += [
             f"delete element ip {table} {name} {{ {element} }}"
             for element, verdict in old.items()
@@ -185,7 +174,12 @@ def _element_commands(table: str, have: Elements, want: Elements) -> list[str]:
             for element, verdict in new.items()
             if old.get(element) != verdict
         ]
-    return lines
+    gone = [name for name in have.chains if name not in want.chains]
+    # Flushed first: a chain cannot be deleted while another one that goes too still points at it.
+    lines += [f"flush chain ip {table} {name}" for name in gone]
+    lines += [f"delete chain ip {table} {name}" for name in gone]
+    lines += [f"delete set ip {table} {name}" for name in have.sets if name not in want.sets]
+    return "\n".join(lines)
 
 
 class Nftables:

@@ -20,7 +20,7 @@ log = logging.getLogger("kubeproxy")
 
 SETTLE = 0.05  # seconds: changes that come together are applied together
 RETRY = 5.0  # seconds after a backend failed
-RESYNC = 60.0  # seconds after which addresses that could not be had are tried again
+RESYNC = 60.0  # seconds after which addresses that could not be listened on are tried again
 
 
 class Backend(Protocol):
@@ -112,7 +112,7 @@ class Proxy:
         for backend in self.backends:
             try:
                 await backend.sync(ports)
-                # Ports that cannot be had are told where their users look: at their service, or their pod.
+                # Ports that cannot be listened on are reported where their users look: at their service, or their pod.
                 for port, why in backend.complaints():
                     namespace, _, name = port.name.partition(":")[0].partition("/")
                     owners = self._pods if port.kind == "Pod" else self._services

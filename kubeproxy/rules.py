@@ -117,7 +117,8 @@ def _endpoints(slices: list[Json], port_name: str, protocol: str, node: str) -> 
     """The ready endpoints; when there is none, those that still serve while they terminate."""
     ready, terminating = set(), set()
     for piece in slices:
-        number = _port_number(piece, port_name, protocol)
+        ports = [p for p in piece.get("ports") or () if (p.get("name") or "") == port_name]
+        number = next((p.get("port") for p in ports if p.get("protocol", "TCP") == protocol), None)
         if number is None:
             continue
         for endpoint in piece.get("endpoints") or []:
@@ -129,11 +130,3 @@ def _endpoints(slices: list[Json], port_name: str, protocol: str, node: str) -> 
             elif conditions.get("serving") and conditions.get("terminating"):
                 terminating |= where
     return tuple(sorted(ready or terminating))
-
-
-def _port_number(piece: Json, name: str, protocol: str) -> int | None:
-    for port in piece.get("ports") or []:
-        if (port.get("name") or "") == name and port.get("protocol", "TCP") == protocol:
-            number: int | None = port.get("port")
-            return number
-    return None

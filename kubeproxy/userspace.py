@@ -10,7 +10,7 @@ import errno
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kubeproxy.rules import Endpoint, ServicePort
@@ -211,7 +211,14 @@ class Userspace:
 
     async def sync(self, ports: Sequence[ServicePort]) -> None:
         """Listen for exactly these ports. An address that cannot be listened on is told once and tried again."""
-        wanted = dict(self._wanted(ports))
+        wanted: dict[Listen, tuple[ServicePort, Sequence[Endpoint]]] = {}
+        for port in ports:
+            if port.protocol in ("TCP", "UDP"):
+                if self.cluster_ips:
+                    for address in port.addresses:
+                        wanted[port.protocol, address, port.port] = port, port.internal
+                if port.node_port:
+                    wanted[port.protocol, self.node_address, port.node_port] = port, port.external
         for where in self._running.keys() - wanted.keys():
             self._running.pop(where)[1].close()
         for where, (port, endpoints) in wanted.items():
@@ -220,18 +227,8 @@ class Userspace:
             if where in self._running:
                 self._running[where][0].update(port, endpoints)
 
-    def _wanted(self, ports: Iterable[ServicePort]) -> Iterable[tuple[Listen, tuple[ServicePort, Sequence[Endpoint]]]]:
-        for port in ports:
-            if port.protocol not in ("TCP", "UDP"):
-                continue
-            if self.cluster_ips:
-                for address in port.addresses:
-                    yield (port.protocol, address, port.port), (port, port.internal)
-            if port.node_port:
-                yield (port.protocol, self.node_address, port.node_port), (port, port.external)
-
     def complaints(self) -> list[tuple[ServicePort, str]]:
-        """What could not be listened on, and why: what is new of it."""
+        """What could not be listened on, and why; each reason is told once."""
         found, self._complaints = self._complaints, []
         return found
 

@@ -188,7 +188,7 @@ def _leads_somewhere(path: str, schema: Json) -> bool:
 
 
 def _try(rule: Json, key: str, wanted: type, complaint: str, schema: Json, path: str) -> Iterator[FieldError]:
-    """Compile an expression and run it on a sample that has all fields: what is missing there is nowhere."""
+    """Compile an expression and run it on a sample that has all fields: a field that is missing there does not exist."""
     sample = celvalues.sample(schema)
     optional = rule.get("optionalOldSelf")
     try:

@@ -41,7 +41,7 @@ class CustomStrategy(Strategy):
         carry_generation(obj, old, changed=self.spec_of(obj) != self.spec_of(old))
 
     def prepare_status_update(self, obj: Json, old: Json, ctx: Context) -> None:
-        """Only the status passes; of the metadata, what only says who wrote."""
+        """Only the status passes, and of the metadata `managedFields`."""
         meta = {**old["metadata"], **{k: v for k, v in obj["metadata"].items() if k == "managedFields"}}
         status = obj.get("status")
         obj.clear()

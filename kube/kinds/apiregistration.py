@@ -25,7 +25,7 @@ class APIServiceStrategy(ObjectStrategy):
             service.setdefault("port", 443)
 
     def prepare_create(self, obj: Json, ctx: Context) -> None:
-        # A service of this server needs no one to look whether it answers.
+        # What this server answers itself is always available: nobody has to look.
         obj["status"] = (
             {}
             if obj["spec"].get("service")

@@ -1,4 +1,4 @@
-"""storage.k8s.io/v1: classes of volumes, and what CSI drivers tell about themselves, their nodes and their room."""
+"""storage.k8s.io/v1: classes of volumes, and what CSI drivers report of themselves, their nodes and their capacity."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ register(
             c.NAME,
             c.column("AttachRequired", "boolean", "Whether volumes are attached before they are mounted."),
             c.column("PodInfoOnMount", "boolean", "Whether the driver is told of the pod when it mounts."),
-            c.column("StorageCapacity", "boolean", "Whether the scheduler minds the room it reports."),
+            c.column("StorageCapacity", "boolean", "Whether the scheduler considers the capacity it reports."),
             c.column("TokenRequests", description="Audiences of the service account tokens that it needs."),
             c.column("RequiresRepublish", "boolean", "Whether mounted volumes are published again and again."),
             c.column("Modes", description="Kinds of volumes that the driver supports."),

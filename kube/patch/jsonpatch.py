@@ -55,7 +55,7 @@ def _run(root: list[Any], operation: Any) -> int:
 
 
 def _refused(detail: str) -> ApiError:
-    """kube-apiserver keeps to itself what does not fit, and so do we; `detail` tells it to who calls from Python."""
+    """kube-apiserver does not say what does not fit, and neither do we; callers in Python find `detail` in a note."""
     error = ApiError("the server rejected our request due to an error in our request", code=422, reason="Invalid")
     error.add_note(detail)
     return error

@@ -10,7 +10,7 @@ from kube import clock, conditions
 from kube.objects import Json
 from kube.pods import podutil
 
-# What a container waits for that is well.
+# Reasons to wait that belong to a normal start.
 STARTING = frozenset({"ContainerCreating", "PodInitializing", "", None})
 
 

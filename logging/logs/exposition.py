@@ -27,7 +27,7 @@ class Writes(Protocol):
 
 
 class Tally:
-    """Of questions: answered, failed, seconds spent, and who follows now."""
+    """Of questions: answered, failed, seconds spent, and how many follow now."""
 
     def __init__(self) -> None:
         self.count = self.failed = self.following = 0

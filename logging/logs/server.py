@@ -36,7 +36,7 @@ from web.server import Answer, Request, Server, routes
 from web.server import Page as WebPage
 
 MAX_BODY = 16 << 20  # bytes of one /ingest, as sent and unpacked
-# The dashboard asks for all its users from one address, and who follows holds a connection.
+# The dashboard asks for all its users from one address, and each follower holds a connection.
 LIMITS = Limits(body_bytes=MAX_BODY, idle_seconds=120.0, per_address=192)
 MAX_DOWNLOAD = 1_000_000  # lines
 BEAT = 1.0
@@ -108,7 +108,7 @@ class Pages:
         return Answer(200, JSON, orjson.dumps({"results": found}))
 
     def committed(self) -> None:
-        """Lines have come: who follows is woken."""
+        """Lines have come: followers are woken."""
         event, self._arrived = self._arrived, asyncio.Event()
         event.set()
 

@@ -86,7 +86,7 @@ def check_param_kind(kind: Json, path: str) -> list[FieldError]:
 
 
 def check_param_ref(reference: Json, path: str) -> list[FieldError]:
-    """Parameters are named or selected, and it is said what happens without any."""
+    """Parameters are named or selected, and `parameterNotFoundAction` says what happens without any."""
     name, selector = reference.get("name"), reference.get("selector")
     errors = check_label_selector(f"{path}.selector", selector)
     if bool(name) == (selector is not None):

@@ -84,7 +84,7 @@ def _set_template_generation(obj: Json, value: int) -> None:
 
 
 def check_update_strategy(strategy: Json) -> list[FieldError]:
-    """OnDelete, or a rolling update that either surges or takes pods away, not both and not neither."""
+    """OnDelete, or a rolling update that either surges or takes pods away: exactly one of the two."""
     kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
     if kind == "OnDelete":
         return []

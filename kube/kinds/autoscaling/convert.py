@@ -78,7 +78,7 @@ def _take_cpu(metrics: list[Json], name: str) -> tuple[int | None, list[Json]]:
 
 
 def _load(text: str | None, empty: Any) -> Any:
-    """The JSON of an annotation; one that is none was not written by us and counts as absent."""
+    """The JSON of an annotation; one that is not JSON was not written by us and counts as absent."""
     try:
         return json.loads(text) if text else empty
     except ValueError:

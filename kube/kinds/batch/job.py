@@ -22,7 +22,7 @@ CONTROLLER_UID, JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernet
 OLD_CONTROLLER_UID, OLD_JOB_NAME = "controller-uid", "job-name"
 MAX_INT32 = 2**31 - 1
 FIXED = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
-# What of the template a suspended job that never started lets change, beside labels and annotations.
+# What may change in the template of a suspended job that never started, beside labels and annotations.
 SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates")
 
 

@@ -38,7 +38,7 @@ _ONCE = "may not change once set"
 
 
 def check_service(obj: Json, ctx: Context) -> list[FieldError]:
-    """All rules but those that need to know the ranges."""
+    """All rules except those that need the ranges of addresses and ports."""
     spec = obj["spec"]
     errors = _check_ports(spec)
     if selector := spec.get("selector"):
@@ -125,7 +125,7 @@ def _check_families(spec: Json, ctx: Context) -> list[FieldError]:
         elif name != own and not unselected and (i >= len(addresses) or addresses[i] == "None"):
             # Where an address stands beside the family, the address is reported instead.
             errors.append(invalid(f"spec.ipFamilies[{i}]", name, "not configured on this cluster"))
-    if policy:  # which a service of an unknown type has not got
+    if policy:  # which a service of an unknown type does not have
         errors += check_choice("spec.ipFamilyPolicy", policy, _POLICIES)
     if policy == "RequireDualStack" and not unselected:
         errors.append(invalid("spec.ipFamilyPolicy", policy, "this cluster is not configured for dual-stack services"))

@@ -130,7 +130,7 @@ def _check_pod_term(term: Json, path: str) -> list[FieldError]:
 
 
 def check_tolerations(tolerations: list[Json], path: str) -> list[FieldError]:
-    """What taints a pod bears."""
+    """The taints that a pod tolerates."""
     errors: list[FieldError] = []
     for i, toleration in enumerate(tolerations):
         at = f"{path}[{i}]"

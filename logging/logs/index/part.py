@@ -68,7 +68,7 @@ class Part:
         """Everything added is on the disk and found by searches."""
         if self._writer is not None:
             self._writer.commit()
-            # Wider first: who asks meanwhile finds no line outside of it.
+            # Wider first: a search in between finds no line outside of it.
             self.span = self.span.with_(self._added.low, self._added.high)
             self._index.reload()
         self._pending.clear()

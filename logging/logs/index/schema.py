@@ -37,7 +37,7 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("id", tokenizer_name="raw", index_option="basic")
     builder.add_integer_field("time", indexed=True, fast=True)  # nanoseconds
     builder.add_integer_field("ms", fast=True)  # histograms count in floats, which hold no nanoseconds
-    builder.add_unsigned_field("seq", indexed=True, fast=True)  # in the order of arrival, for who follows
+    builder.add_unsigned_field("seq", indexed=True, fast=True)  # in the order of arrival, for followers
     builder.add_text_field("message", tokenizer_name="words", index_option="position")
     for name in COLUMNS.values():
         builder.add_text_field(name, tokenizer_name="raw", fast=True, index_option="basic")

@@ -20,8 +20,8 @@ Row = tuple[Place, bytes]
 INDICES = f"/{PREFIX}*"
 OPTIONS = "?ignore_unavailable=true&allow_no_indices=true"
 TIMEOUT = 9.0  # seconds for an answer
-REFRESH = 3.0  # seconds between two refreshes for who follows: a new line is seen after one
-LATE = 60 * 10**9  # nanoseconds that a line may come later than its time, and still be seen by who follows
+REFRESH = 3.0  # seconds between two refreshes for followers: a new line is seen after one
+LATE = 60 * 10**9  # nanoseconds that a line may come later than its time, and still be seen by followers
 
 
 class Mark(NamedTuple):

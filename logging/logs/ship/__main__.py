@@ -36,7 +36,7 @@ from web.server import Server as WebServer
 log = logging.getLogger("logs.ship")
 
 SYNC = 15.0  # seconds that the first lines wait for the pods of this node
-# Those who ask are probes and scrapers, seldom and few.
+# Only probes and scrapers ask here: rarely, and few at once.
 PROBES = Limits(header_bytes=8192, body_bytes=0, connections=64, per_address=32)
 STUCK = 120.0  # seconds without a turn of the loop after which the process is not healthy
 SERVICE = "/api/v1/namespaces/kube-system/services/log-store"
@@ -150,7 +150,7 @@ class Program:
         if self._api is not None and events == "always":
             yield Events(self._api, self._positions.get(KEY), self._agent.add).run()
         if self._options.store == "elasticsearch":
-            from logs.elastic.retention import keep_swept  # likewise
+            from logs.elastic.retention import keep_swept  # imported here for the same reason
 
             yield keep_swept(
                 _server(self._options.elasticsearch), self._options.retention_days, self._options.retention_size

@@ -75,26 +75,26 @@ def docker(line: bytes) -> Piece | None:
 
 def normal(time: str) -> str:
     """RFC 3339 in UTC with nine digits and Z; empty when it is no time."""
-    if len(time) == 30 and _EXACT.fullmatch(time) and "1970" <= time[:4] <= "2261" and _date(time[:10]):
+    if len(time) == 30 and _EXACT.fullmatch(time) and "1970" <= time[:4] <= "2261" and _is_day(time[:10]):
         return time
     found = _RFC3339.fullmatch(time)
     return _of(found, local=False) if found else ""
 
 
-_dates: set[str] = set()
+_days: set[str] = set()
 
 
-def _date(text: str) -> bool:
+def _is_day(text: str) -> bool:
     """Whether there is such a day; the few that occur are remembered."""
-    if text in _dates:
+    if text in _days:
         return True
     try:
         datetime.strptime(text, "%Y-%m-%d")
     except ValueError:
         return False
-    if len(_dates) > 100:
-        _dates.clear()
-    _dates.add(text)
+    if len(_days) > 100:
+        _days.clear()
+    _days.add(text)
     return True
 
 

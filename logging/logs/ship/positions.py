@@ -1,4 +1,4 @@
-"""Where reading goes on, on the disk: a journal of lines `[path, position]`, written anew when it has grown.
+"""Where reading goes on, on the disk: a journal of lines `[path, position]`, rewritten when it has grown.
 
 A position is written after the store has acknowledged what is before it. Losing the end of the journal makes lines be sent
 again under the same ids; a torn last line is left out when it is read.
@@ -17,7 +17,7 @@ from logs.ship.series import Position
 
 log = logging.getLogger("logs.ship.positions")
 
-COMPACT = 256 * 1024  # bytes that the journal may have beyond twice what it is after writing it anew
+COMPACT = 256 * 1024  # bytes that the journal may have beyond twice its size after a rewrite
 
 
 class Positions:

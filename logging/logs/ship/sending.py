@@ -117,11 +117,11 @@ class Sender:
                     await self._pause(error, backoff)
                 continue
             self._metrics.store_answered()
-            documents = await self._sorted(documents, results)
+            documents = await self._take_results(documents, results)
             if documents:
                 await self._pause(Unavailable(f"{len(documents)} documents are to be sent again"), backoff)
 
-    async def _sorted(self, documents: list[Document], results: list[Result]) -> list[Document]:
+    async def _take_results(self, documents: list[Document], results: list[Result]) -> list[Document]:
         """What is to be sent again; what is refused is set aside."""
         again: list[Document] = []
         refused: list[tuple[Document, str]] = []

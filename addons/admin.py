@@ -17,12 +17,14 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.static import serve
 
 from addons import rollout, status
-from addons.catalogue import Addon, catalogue
+from addons.catalogue import NAMESPACE, Addon, catalogue
+from addons.events import SearchForm, event_row
 from addons.forms import ConfigForm, LoginForm
 from addons.models import AuditEntry
 from addons.options import OptionError
@@ -31,10 +33,13 @@ from addons.usage import charts as charts_of
 from addons.usage import cores, mebibytes, sampler
 from cluster.admin import VIEW as VIEW_OBJECTS
 from cluster.admin import ChangeAdmin, ObjectAdmin
+from cluster.changes import Key
 from cluster.models import Change, Object
+from dashboard import acts
+from dashboard.login import of_account
 from kube.errors import ApiError
 
-VIEW, CHANGE = "addons.view_switch", "addons.change_switch"
+VIEW, CHANGE, VIEW_LOG = "addons.view_switch", "addons.change_switch", "addons.view_auditlog"
 STATIC = Path(__file__).resolve().parent / "static" / "addons"
 BRIEF, PAGE = 12, 50  # entries of the audit trail on an addon's page, and on a page of the trail
 
@@ -51,7 +56,8 @@ class AddonAdminSite(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether somebody may come in; each page asks besides for its own permission."""
-        return request.user.is_active and (may_see_addons(request) or request.user.has_perm(VIEW_OBJECTS))
+        also = (VIEW_OBJECTS, VIEW_LOG)
+        return request.user.is_active and (may_see_addons(request) or any(map(request.user.has_perm, also)))
 
     def login(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         """As Django's; who has to wait is told so by the status too."""
@@ -77,6 +83,7 @@ class AddonAdminSite(AdminSite):
             path("addon/<slug:name>/", view(require_http_methods(["GET", "HEAD", "POST"])(self.addon)), name="addon"),
             path("addon/<slug:name>/live/", view(require_GET(self.live)), name="live"),
             path("audit/", view(require_GET(self.audit)), name="audit"),
+            path("events/", self.admin_view(require_GET(self.events)), name="events"),
             *super().get_urls(),
         ]
 
@@ -84,6 +91,8 @@ class AddonAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: Context | None = None
     ) -> HttpResponse:
         if not may_see_addons(request):
+            if not request.user.has_perm(VIEW_OBJECTS):
+                return redirect(f"{self.name}:events")
             return redirect(f"{self.name}:app_list", app_label="cluster")
         return render(
             request,
@@ -129,6 +138,7 @@ class AddonAdminSite(AdminSite):
         except (OptionError, ApiError) as error:
             form.add_error(None, str(error))
             return self._page(request, found, form, seen)
+        _tell(request, found.addon, [key for key, _, _ in changes])
         words = ", ".join(f"{key} from {old} to {new}" for key, old, new in changes)
         if changes:
             messages.success(request, f"Changed {words}. It is being rolled out.")
@@ -148,7 +158,8 @@ class AddonAdminSite(AdminSite):
                 "enabled: must be true or false, for an addon that exists\n", status=400, content_type="text/plain"
             )
         try:
-            status.change(addon, {"enabled": request.POST["enabled"]}, request.user.get_username())
+            changes = status.change(addon, {"enabled": request.POST["enabled"]}, request.user.get_username())
+            _tell(request, addon, [key for key, _, _ in changes])
         except (OptionError, ApiError, Changed) as error:
             messages.error(request, f"{addon.title} was not switched: {error or 'others keep changing it; try again'}")
         if request.POST.get("next") == "addon":
@@ -166,6 +177,22 @@ class AddonAdminSite(AdminSite):
             "addons/audit.html",
             {**self._context(request, "What was done"), "page": page, "names": list(catalogue()), "chosen": chosen},
         )
+
+    def events(self, request: HttpRequest) -> HttpResponse:
+        """The audit log, newest first, as far as one search reads."""
+        if not request.user.has_perm(VIEW_LOG):
+            raise PermissionDenied
+        form = SearchForm(request.GET)
+        found = form.found() if form.is_valid() else None
+        rows = [event_row(event) for event in found.events] if found else []
+        context = {"form": form, "rows": rows, "found": found, "older": form.older(found.cursor) if found else ""}
+        return render(request, "addons/events.html", {**self._context(request, "Audit log"), **context})
+
+    def logout(self, request: HttpRequest, extra_context: Context | None = None) -> TemplateResponse:
+        user = of_account(request.user) if request.user.is_authenticated else None
+        response = super().logout(request, extra_context)
+        acts.tell(request, acts.LOGOUT, response.status_code, user)
+        return response
 
     def _page(
         self, request: HttpRequest, found: AddonStatus, form: ConfigForm, seen: str = "", conflict: bool = False
@@ -186,7 +213,8 @@ class AddonAdminSite(AdminSite):
         )
 
     def _context(self, request: HttpRequest, title: str) -> Context:
-        return {**self.each_context(request), "title": title, "may_change": request.user.has_perm(CHANGE)}
+        may = {"may_change": request.user.has_perm(CHANGE), "may_see_log": request.user.has_perm(VIEW_LOG)}
+        return {**self.each_context(request), "title": title, **may}
 
     def _may_change(self, request: HttpRequest) -> None:
         if not request.user.has_perm(CHANGE):
@@ -195,6 +223,13 @@ class AddonAdminSite(AdminSite):
 
 def may_see_addons(request: HttpRequest) -> bool:
     return request.user.has_perm(VIEW) or request.user.has_perm(CHANGE)
+
+
+def _tell(request: HttpRequest, addon: Addon, keys: list[str]) -> None:
+    """A change of an addon into the audit log: which options, not their values."""
+    if keys:
+        about, names = Key("configmaps", NAMESPACE, addon.config_name), {"binnacle/options": ", ".join(keys)}
+        acts.tell(request, acts.PATCH, 302, of_account(request.user), about, names)
 
 
 def _addon(name: str) -> Addon:

@@ -12,8 +12,8 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from addons import options
 from addons.catalogue import Addon
 from addons.options import LONGEST, Option
-from dashboard import attempts
-from dashboard.login import MAX_NAME
+from dashboard import acts, attempts
+from dashboard.login import MAX_NAME, of_account
 from dashboard.metrics import LOGINS
 
 STRUCTURED = ("json", "addresses", "domains")
@@ -38,16 +38,20 @@ class LoginForm(AdminAuthenticationForm):
         assert self.request is not None
         name, address = str(self.cleaned_data.get("username") or "")[:MAX_NAME], attempts.address_of(self.request)
         self.wait = attempts.begin(name, address)
+        account = name if attempts.known(name) else ""
         if self.wait:
             LOGINS.add("refused")
+            acts.refused(self.request, 429, account)
             raise forms.ValidationError(attempts.sentence(self.wait), code="wait")
         try:
             found: dict[str, Any] = super().clean()
         except forms.ValidationError:
             LOGINS.add("failed")
+            acts.refused(self.request, 401, account)
             raise
         attempts.succeeded(name, address)
         LOGINS.add("ok")
+        acts.tell(self.request, acts.LOGIN, 302, of_account(self.user_cache))
         return found
 
 

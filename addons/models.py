@@ -1,4 +1,5 @@
-"""Django's part in the addons: the permissions, and the table of the audit trail. An addon's state lives in the cluster."""
+"""Django's part in the addons and the audit log: the permissions, and the table of the audit trail. An addon's state lives
+in the cluster."""
 
 from __future__ import annotations
 
@@ -15,6 +16,15 @@ class Switch(models.Model):
         managed = False
         default_permissions = ("view", "change")
         verbose_name = "addon"
+
+
+class AuditLog(models.Model):
+    """No table: only the permission to search the audit log of the whole cluster (see `cluster.audit`)."""
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        verbose_name = "audit log"
 
 
 class AuditEntry(models.Model):

@@ -27,6 +27,13 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--admission-control-config-file", type=Path, metavar="FILE", help="a file of kind AdmissionConfiguration"
     )
+    parser.add_argument(
+        "--audit-policy-file", type=Path, metavar="FILE", help="a Policy of audit.k8s.io/v1; without, no audit log"
+    )
+    parser.add_argument("--audit-log-path", metavar="FILE", help="where the audit log goes; -: standard output")
+    parser.add_argument("--audit-log-maxsize", type=float, default=0, help="MiB of a file before it is rotated; 0: 100")
+    parser.add_argument("--audit-log-maxage", type=float, default=0, help="days that rotated files are kept; 0: any")
+    parser.add_argument("--audit-log-maxbackup", type=int, default=0, help="rotated files that are kept; 0: all")
     return parser
 
 
@@ -43,7 +50,7 @@ def main() -> int:
         from apiserver.standalone import prepare
 
         prepare(var)
-    from apiserver.server import Options, serve
+    from apiserver.server import AuditOptions, Options, serve
 
     try:
         serve(
@@ -55,6 +62,13 @@ def main() -> int:
                 names(options.enable_admission_plugins),
                 names(options.disable_admission_plugins),
                 options.admission_control_config_file,
+                AuditOptions(
+                    options.audit_policy_file,
+                    options.audit_log_path or "",
+                    options.audit_log_maxsize,
+                    options.audit_log_maxage,
+                    options.audit_log_maxbackup,
+                ),
             )
         )
     except (OSError, ValueError) as error:

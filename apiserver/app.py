@@ -8,12 +8,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from apiserver import authorization, discovery, dispatch, health, metrics, response, version
+from apiserver import auditing, authorization, discovery, dispatch, health, metrics, response, version
 from apiserver.authn.impersonation import impersonate
 from apiserver.request import Receive, Request, not_allowed
-from apiserver.response import Answer, Response, Send
+from apiserver.response import Answer, Response, Send, Stream
 from apiserver.state import State
-from kube.errors import ApiError, BadRequest, InternalError
+from kube.errors import ApiError, BadRequest, InternalError, Unauthorized
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +75,23 @@ class App:
             return
         started = time.perf_counter()
         request = Request(scope, receive, self.state)
-        answer = await self.answer(request)
-        if isinstance(answer, Response) and request.pretty:
-            await answer.indent()
-        metrics.observe(request, answer, time.perf_counter() - started)
-        if "tunnel" in scope and isinstance(answer, Response):
-            # Nothing can follow a refused upgrade: the client may already have sent what was meant for the other side.
-            answer.headers.append((b"connection", b"close"))
-        await answer.send(send, request.header(b"accept-encoding"), scope.get("direct"))
+        answer: Answer | None = None
+        try:
+            answer = await self.answer(request)
+            if request.event is not None:
+                auditing.answering(request, request.event, answer)
+            if isinstance(answer, Response) and request.pretty:
+                await answer.indent()
+            metrics.observe(request, answer, time.perf_counter() - started)
+            if isinstance(answer, (Response, Stream)):
+                answer.headers.append((auditing.ID, request.audit_id.encode()))
+            if "tunnel" in scope and isinstance(answer, Response):
+                # Nothing can follow a refused upgrade: the client may already have sent what was meant for the other side.
+                answer.headers.append((b"connection", b"close"))
+            await answer.send(send, request.header(b"accept-encoding"), scope.get("direct"))
+        finally:
+            if request.event is not None:
+                auditing.answered(request.event, answer)
 
     async def answer(self, request: Request) -> Answer:
         """The answer to a request, whatever happens. Its warnings are given even if it fails."""
@@ -95,13 +104,20 @@ class App:
                 answer = response.of_error(BadRequest(f"the object cannot be stored as JSON: {error}"))
             else:  # the last line of defence: a bug must answer 500, not break the connection
                 log.exception("%s %s failed", request.method, request.info.path)
+                if request.event is not None:
+                    auditing.failed(request.event, error)
                 answer = response.of_error(InternalError(f"Internal error occurred: {type(error).__name__}: {error}"))
         if request.warnings:
             answer.warnings = [*request.warnings, *(w for w in answer.warnings if w not in request.warnings)]
         return answer
 
     async def _handle(self, request: Request) -> Answer:
-        request.user = request.state.authenticator.authenticate(request)
+        try:
+            request.user = request.state.authenticator.authenticate(request)
+        except Unauthorized:
+            auditing.begin(request, None)
+            raise
+        auditing.begin(request, request.user)
         request.user = impersonate(request)
         authorization.authorize(request)
         if request.info.is_resource:

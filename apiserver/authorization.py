@@ -29,10 +29,15 @@ def attributes(request: Request) -> Attributes:
 
 def authorize(request: Request) -> None:
     """Raises Forbidden when the request's user may not do what it wants."""
+    event = request.event
     if request.user.is_master:
+        if event is not None:
+            event.decided(True)
         return
     want = attributes(request)
     decision = request.state.authorizer.decide(request.user, want)
+    if event is not None:
+        event.decided(decision.allowed, decision.reason)
     if not decision.allowed:
         raise forbidden(request.user, want, decision.reason)
 

@@ -15,6 +15,7 @@ import httptools
 
 from apiserver.response import Stream, Taken
 from client.paths import kubelet_port
+from cluster.audit.events import STARTED
 from kube.errors import ServiceUnavailable
 from kube.objects import Json
 
@@ -269,6 +270,8 @@ async def upgrade(request: Request, target: Target, path: str, extra: Iterable[H
     )
     writer.write(head(request.method, path, target, headers))
     tunnel.take()
+    if request.event is not None:
+        request.event.stage(STARTED, {"metadata": {}, "code": 101})
     try:
         await _both_ways(tunnel, reader, writer)
     finally:

@@ -64,6 +64,9 @@ DELAY = METRICS.histogram(
     bounds=doubling(0.0005, 16),
 )
 
+AUDITED = METRICS.counter("apiserver_audit_event_total", "Audit events that were written.")
+AUDIT_ERRORS = METRICS.counter("apiserver_audit_error_total", "Audit events that were lost.", "plugin")
+
 _histograms: dict[tuple[str, ...], tuple[Histogram, Histogram]] = {}
 _followed: list[State] = []
 
@@ -123,6 +126,10 @@ def _look(state: State) -> None:
     REVISION.set(state.cache.revision)
     BEHIND.set(max(state.store.revision() - state.cache.revision, 0))
     COMMITS.set(state.store.groups)
+    if state.audit is not None:
+        writer = state.audit.writer
+        AUDITED.set(writer.written)
+        AUDIT_ERRORS.set(writer.dropped + writer.failed, "log")
     for storage in state.cache.stored():
         resource, _, group = storage.partition(".")
         RESOURCES.set(state.cache.count(storage), group, resource)

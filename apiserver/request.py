@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from apiserver import negotiation
 from apiserver.negotiation import View
 from apiserver.paths import RequestInfo, parse
+from cluster.audit.events import Event, id_of
 from kube import schema
 from kube.errors import ApiError, BadRequest, Invalid, MethodNotAllowed, RequestEntityTooLarge, not_supported
 from kube.users import ANONYMOUS, User
@@ -25,7 +26,20 @@ OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptio
 class Request:
     """One HTTP request. `user` is known after authentication, `info` from the start."""
 
-    __slots__ = ("_headers", "_query", "info", "method", "raw_path", "receive", "scope", "state", "user", "warnings")
+    __slots__ = (
+        "_headers",
+        "_query",
+        "audit_id",
+        "event",
+        "info",
+        "method",
+        "raw_path",
+        "receive",
+        "scope",
+        "state",
+        "user",
+        "warnings",
+    )
 
     def __init__(self, scope: dict[str, Any], receive: Receive, state: State) -> None:
         self.scope, self.receive, self.state = scope, receive, state
@@ -37,6 +51,8 @@ class Request:
         self._query: dict[str, list[str]] = parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {}
         self.info: RequestInfo = parse(self.method, scope["path"], bool_of(self.query("watch")))
         self.user: User = ANONYMOUS
+        self.event: Event | None = None  # of the audit log
+        self.audit_id = id_of(self.header(b"audit-id"))
 
     def header(self, name: bytes) -> str:
         """A header by its name in lower case, "" if absent; the last one of several."""
@@ -88,6 +104,12 @@ class Request:
 
     async def body(self) -> bytes:
         """The whole body. Raises RequestEntityTooLarge."""
+        body = await self._body()
+        if self.event is not None and self.event.wants_request and body:
+            self.event.request = (self.header(b"content-type"), body)
+        return body
+
+    async def _body(self) -> bytes:
         declared = self.header(b"content-length")
         if declared.isdigit() and int(declared) > MAX_BODY:
             raise too_large()

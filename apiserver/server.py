@@ -10,16 +10,40 @@ from pathlib import Path
 
 import uvicorn
 
-from apiserver import bootstrap
+from apiserver import auditing, bootstrap
 from apiserver.app import App
 from apiserver.ownservice import OwnService
 from apiserver.protocol import Protocol
 from apiserver.state import State, open_state
 from cluster import memory
 from cluster.admission.chain import default_chain
+from cluster.audit.events import AuditLog
+from cluster.audit.policy import load
+from cluster.audit.writer import Rotated, Writer
 from cluster.customkinds import Follower
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """What is written where (`-`: standard output), and how long it is kept: see `cluster.audit`."""
+
+    policy: Path | None = None
+    path: str = ""
+    max_size: float = 0  # MiB
+    max_age: float = 0  # days
+    max_backups: int = 0
+
+    def open(self) -> AuditLog | None:
+        """The log; None where nothing is asked for. Raises ValueError, OSError."""
+        if self.policy is None or not self.path:
+            if self.path:
+                raise ValueError("--audit-log-path needs --audit-policy-file, which says what is written")
+            return None
+        policy = load(self.policy)
+        file = None if self.path == "-" else Rotated(Path(self.path), self.max_size, self.max_age, self.max_backups)
+        return AuditLog(policy, Writer(file), auditing.decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +57,7 @@ class Options:
     enabled: tuple[str, ...] = ()
     disabled: tuple[str, ...] = ()
     admission: Path | None = None
+    audit: AuditOptions = AuditOptions()
 
 
 class Server(uvicorn.Server):
@@ -87,7 +112,9 @@ def serve(options: Options) -> None:
         raise ValueError("--insecure-http is for loopback addresses only")
     chain = default_chain(options.enabled, options.disabled, options.admission)
     sockets = [listen(address, options.port) for address in options.addresses]
+    audit = options.audit.open()
     state = open_state(options.var, chain, port=options.port)
+    state.audit = audit
     bootstrap.ensure(state, options.addresses[-1], options.port)
     Follower(state.registry, state.cache, state.session(bootstrap.SYSTEM), replaced=state.hub.end).start()
     OwnService(state, options.addresses[-1], options.port).start()
@@ -109,4 +136,8 @@ def serve(options: Options) -> None:
     server = Server(config)
     server.state = state
     memory.settle()
-    server.run(sockets)
+    try:
+        server.run(sockets)
+    finally:
+        if audit is not None:
+            audit.writer.close()

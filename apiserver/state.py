@@ -10,6 +10,7 @@ from apiserver.authn.authenticator import Authenticator
 from apiserver.resourcemetrics.scraper import Scraper
 from apiserver.watchers import Hub
 from cluster.admission.chain import Chain
+from cluster.audit.events import AuditLog
 from cluster.authz import Authorizer
 from cluster.cache import Cache
 from cluster.settings import from_environment
@@ -37,6 +38,7 @@ class State:
     started: float = field(default_factory=time.time)
     stopping: bool = False
     scraper: Scraper = field(default_factory=Scraper)
+    audit: AuditLog | None = None
 
     @property
     def registry(self) -> Registry:

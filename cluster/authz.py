@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from cluster import nodeauthz, rbac
@@ -19,7 +19,13 @@ from kube.users import User
 
 MEMO_LIMIT = 20_000
 
-Grant = tuple[str, list[dict[str, Any]]]  # (namespace or "" for the whole cluster, rules)
+
+class Grant(NamedTuple):
+    """What one binding gives a subject: in a namespace, or "" for the whole cluster. `reason` says which binding."""
+
+    namespace: str
+    rules: list[dict[str, Any]]
+    reason: str
 
 
 _guard = threading.Lock()
@@ -33,7 +39,7 @@ class Authorizer:
         self.cache = cache
         self._lock = threading.Lock()
         self._grants: dict[tuple[str, str], list[Grant]] | None = None
-        self._memo: dict[tuple[User, tuple[str, ...], Attributes], bool] = {}
+        self._memo: dict[tuple[User, tuple[str, ...], Attributes], Decision] = {}
         cache.subscribe(self._changed)
 
     @staticmethod
@@ -62,9 +68,8 @@ class Authorizer:
         node = nodeauthz.decide(self.cache, user, want)
         if node is not None and node.allowed:
             return ALLOWED
-        if self._rbac(user, want):
-            return ALLOWED
-        return DENIED if node is None else Decision(False, node.reason)
+        found = self._rbac(user, want)
+        return found if found.allowed or node is None else Decision(False, node.reason)
 
     def allows(
         self,
@@ -79,26 +84,25 @@ class Authorizer:
         """`decide` for a resource, as a plain yes or no."""
         return self.decide(user, Attributes(verb, kind_group, resource, subresource, namespace, name)).allowed
 
-    def _rbac(self, user: User, want: Attributes) -> bool:
+    def _rbac(self, user: User, want: Attributes) -> Decision:
         memo = self._memo
         key = (user, user.groups, want)
         found = memo.get(key)
         if found is None:
-            found = any(rbac.rule_allows(rule, want) for rule in self.rules(user, want.namespace))
+            grants = self._granted(user, want.namespace)
+            fits = (g for g in grants if any(rbac.rule_allows(rule, want) for rule in g.rules))
+            grant = next(fits, None)
+            found = DENIED if grant is None else Decision(True, grant.reason)
             if len(memo) < MEMO_LIMIT:
                 memo[key] = found
         return found
 
     def rules(self, user: User, namespace: str) -> list[dict[str, Any]]:
         """All PolicyRules that a user has in a namespace ("" for cluster scope)."""
-        grants = self._load()
-        return [
-            rule
-            for key in rbac.subject_keys(user)
-            for where, rules in grants.get(key, ())
-            if where in ("", namespace)
-            for rule in rules
-        ]
+        return [rule for grant in self._granted(user, namespace) for rule in grant.rules]
+
+    def _granted(self, user: User, namespace: str) -> list[Grant]:
+        return [grant for grant in self.granted(user) if grant.namespace in ("", namespace)]
 
     def granted(self, user: User) -> list[Grant]:
         """All that roles give a user, in each namespace."""
@@ -116,8 +120,10 @@ class Authorizer:
         for storage in (rbac.CLUSTER_BINDINGS, rbac.BINDINGS):
             for entry in self.cache.list(storage):
                 binding = entry.object()
-                grant = (entry.key.namespace, self.role_rules(binding.get("roleRef") or {}, entry.key.namespace))
+                reference = binding.get("roleRef") or {}
+                rules = self.role_rules(reference, entry.key.namespace)
                 for subject in binding.get("subjects") or ():
+                    grant = Grant(entry.key.namespace, rules, rbac.reason(entry.key, reference, subject))
                     grants.setdefault(rbac.subject_key(subject, entry.key.namespace), []).append(grant)
         return grants
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cluster.changes import Key
 from kube.users import User
 
 GROUP = "rbac.authorization.k8s.io"
@@ -17,7 +18,7 @@ STORAGES = frozenset({CLUSTER_ROLES, ROLES, CLUSTER_BINDINGS, BINDINGS})
 
 
 class Decision(NamedTuple):
-    """`reason` explains a refusal where there is more to say than that no rule allows it."""
+    """`reason` says which binding allows it; of a refusal, why, where there is more to say than that no rule allows it."""
 
     allowed: bool
     reason: str = ""
@@ -67,6 +68,17 @@ def _holds(values: list[str] | None, value: str) -> bool:
 
 def _path_matches(pattern: str, path: str) -> bool:
     return pattern == "*" or pattern == path or (pattern.endswith("*") and path.startswith(pattern[:-1]))
+
+
+def reason(binding: Key, role: dict[str, Any], subject: dict[str, Any]) -> str:
+    """Which binding allows something, in the words of Kubernetes."""
+    bound = f'ClusterRoleBinding "{binding.name}"'
+    if binding.namespace:
+        bound = f'RoleBinding "{binding.name}/{binding.namespace}"'
+    who = str(subject.get("name"))
+    if subject.get("kind") == "ServiceAccount":
+        who = f"{who}/{subject.get('namespace') or binding.namespace}"
+    return f'RBAC: allowed by {bound} of {role.get("kind")} "{role.get("name")}" to {subject.get("kind")} "{who}"'
 
 
 def split(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:

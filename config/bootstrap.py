@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import environment
+from cluster.audit import installation as audit
 from config.installation import Installation
 from config.preflight import Refused
 from config.processes import ROOT, supervisor_config
@@ -33,6 +34,7 @@ def prepare(at: Installation) -> None:
         (at.path / "kubeproxy" / "kubeconfig", "system:kube-proxy"),
     ):
         pki.write_kubeconfig(path, server=server, ca=folder / "ca.crt", user=user, token=tokens[user])
+    audit.prepare(at.path)
     migrate(at)
     condense_definitions(at)
     (at.path / "supervisord.conf").write_text(supervisor_config(at))

@@ -18,6 +18,7 @@ from pathlib import Path
 import environment
 from addons.catalogue import dns_port
 from client.ports import beside
+from cluster.audit import installation as audit
 from config.installation import Installation
 from controllers.manifest import SERVICES
 
@@ -75,6 +76,11 @@ def _known(at: Installation) -> list[Process]:
         "address": "127.0.0.1" if at.node_address == "127.0.0.1" else f"127.0.0.1,{at.node_address}",
         "port": str(at.api_port),
         "enable-admission-plugins": "NodeRestriction",  # as installers of Kubernetes have it
+        "audit-policy-file": str(audit.policy_path(at.path)),
+        "audit-log-path": str(audit.log_path(at.path)),
+        "audit-log-maxsize": str(audit.MAX_SIZE),
+        "audit-log-maxage": str(audit.MAX_AGE),
+        "audit-log-maxbackup": str(audit.MAX_BACKUPS),
     }
     node = {
         "node-name": at.node,

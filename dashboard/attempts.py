@@ -42,7 +42,7 @@ def begin(account: str, address: str) -> int:
     rows, now = _rows(), time.time()
     with transaction.atomic():
         row, made = rows.select_for_update().get_or_create(
-            key=_key(account, address), defaults={"tries": 0, "open_at": 0.0, "at": now, "known": _known(account)}
+            key=_key(account, address), defaults={"tries": 0, "open_at": 0.0, "at": now, "known": known(account)}
         )
         if now < row.open_at:
             return math.ceil(row.open_at - now)
@@ -83,7 +83,8 @@ def _rows() -> Manager[FailedLogin]:
     return FailedLogin.objects
 
 
-def _known(account: str) -> bool:
+def known(account: str) -> bool:
+    """Whether there is such an account. Blocking."""
     return account == TOKEN or get_user_model().objects.filter(username=account).exists()
 
 

@@ -88,10 +88,11 @@ def by_token(token: str) -> User | None:
 def by_account(request: Any, name: str, password: str) -> User | None:
     """The user of a Django account. Staff look on as administrators; others have the roles bound to their name."""
     account = authenticate(request, username=name[:MAX_NAME], password=password[:1_000])
-    return _of_account(account) if account is not None and account.is_active else None
+    return of_account(account) if account is not None and account.is_active else None
 
 
-def _of_account(account: Any) -> User:
+def of_account(account: Any) -> User:
+    """The user that a Django account is."""
     staff = account.is_staff or account.is_superuser
     groups = (MASTERS,) if staff else tuple(account.groups.values_list("name", flat=True))
     # A Django group of such a name must not open the cluster's built-in doors.
@@ -150,7 +151,7 @@ def user_of(session: Any) -> User | None:
     name, uid = str(kept["name"]), str(kept["uid"])
     if uid.startswith(ACCOUNT):  # with the groups that it has now
         account = get_user_model().objects.filter(pk=uid.removeprefix(ACCOUNT), is_active=True).first()
-        return None if account is None else _of_account(account)
+        return None if account is None else of_account(account)
     if (until := kept.get("until")) is not None and time.time() >= until:
         return None
     if static := kept.get("static"):  # with the name and the groups that the file gives it now

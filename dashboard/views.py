@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from dashboard import api, attempts, login, origin, statics
+from dashboard import acts, api, attempts, login, origin, statics
 from dashboard.metrics import LOGINS, METRICS
 from dashboard.source import sources
 from telemetry import exposition
@@ -88,7 +88,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
     account, address = attempts.TOKEN if token else name, attempts.address_of(request)
     counted = not login.unguessable(token)
     if counted and (wait := attempts.begin(account, address)):
-        LOGINS.add("refused")
+        _refused(request, 429, account)
         response = login_page(request, attempts.sentence(wait), 429)
         response["Retry-After"] = str(wait)
         return response
@@ -100,13 +100,19 @@ def log_in(request: HttpRequest) -> HttpResponse:
         words = f"The token could not be checked: {error}. A one-time token or an account still works."
         return login_page(request, words, 503)
     if user is None:
-        LOGINS.add("failed")
+        _refused(request, 401, account)
         return login_page(request, "That did not match. Check the token or the account.", 401)
     if counted:
         attempts.succeeded(account, address)
     login.open_session(request.session, user, token)
     LOGINS.add("ok")
+    acts.tell(request, acts.LOGIN, 303, user)
     return _go(request.POST.get("next", ""))
+
+
+def _refused(request: HttpRequest, status: int, account: str) -> None:
+    LOGINS.add("refused" if status == 429 else "failed")
+    acts.refused(request, status, account if attempts.known(account) else "")
 
 
 def _go(wanted: str) -> HttpResponse:
@@ -125,7 +131,9 @@ def log_out(request: HttpRequest) -> HttpResponse:
     """End the session; open sockets of it notice within seconds."""
     if not _ours(request, request.session.session_key):
         return HttpResponse("This was not sent from the dashboard's own page.", status=403)
+    user = login.user_of(request.session)
     request.session.flush()
+    acts.tell(request, acts.LOGOUT, 303, user)
     return _go("")
 
 

@@ -47,10 +47,19 @@ def impersonate(request: Request) -> User:
     for want in wanted:
         decision = request.state.authorizer.decide(request.user, want)
         if not decision.allowed:
+            if request.event is not None:
+                request.event.decided(False, decision.reason)
             # Told in terms of the request itself, as servers with constrained impersonation do.
             asked = replace(attributes(request), verb=f"impersonate-on:user-info:{attributes(request).verb}")
             raise forbidden(request.user, asked, decision.reason)
 
+    acts_as = _user(name, uid, groups, extra, account)
+    if request.event is not None:
+        request.event.impersonated(acts_as)
+    return acts_as
+
+
+def _user(name: str, uid: str, groups: list[str], extra: dict[str, list[str]], account: list[str] | None) -> User:
     if name == ANONYMOUS.name:
         return User(name, uid, groups or (UNAUTHENTICATED,), extra)
     if account and not groups:

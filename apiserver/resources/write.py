@@ -81,6 +81,8 @@ async def body_of(request: Request, call: Call) -> dict[str, Any]:
     raw = await request.body()
     sent = request.header(b"content-type")
     obj, problems = await negotiation.apart(lambda: schema.parse(raw, sent, call.kind.kind), raw, sent)
+    if request.event is not None:
+        request.event.about(obj)
     call.warn(schema.strict(call.kind, obj, problems, call.field_validation))
     return obj
 

@@ -55,6 +55,8 @@ def _check_create(request: Request) -> None:
     want = replace(attributes(request), verb="create")
     decision = request.state.authorizer.decide(request.user, want)
     if not decision.allowed:
+        if request.event is not None:
+            request.event.decided(False, decision.reason)
         raise forbidden(request.user, want, decision.reason)
 
 

@@ -10,14 +10,12 @@ plugins:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
-from kube import yamltext
+from cluster.configfile import parsed, read
 from kube.objects import Json
-
-T = TypeVar("T")
 
 
 class _Plugin(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,7 +33,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 def load(path: Path) -> dict[str, Json]:
     """The configuration of each plugin that the file names. Raises ValueError, which says what is wrong in which file."""
     found: dict[str, Json] = {}
-    for at, plugin in enumerate(read(_File, _parsed(path), str(path)).plugins):
+    for at, plugin in enumerate(read(_File, parsed(path), str(path)).plugins):
         where = f"{path}: plugins[{at}]"
         if not plugin.name:
             raise ValueError(f"{where}: name is empty")
@@ -44,27 +42,7 @@ def load(path: Path) -> dict[str, Json]:
         if plugin.path and plugin.configuration is not None:
             raise ValueError(f"{where}: {plugin.name} has both path and configuration")
         if plugin.path:
-            found[plugin.name] = _parsed(path.parent / plugin.path)
+            found[plugin.name] = parsed(path.parent / plugin.path)
         elif plugin.configuration is not None:
             found[plugin.name] = plugin.configuration
     return found
-
-
-def read(form: type[T], value: Any, where: str) -> T:
-    """A value as a msgspec Struct. Raises ValueError, which begins with `where`."""
-    try:
-        return msgspec.convert(value, form)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{where}: {error}") from None
-
-
-def _parsed(path: Path) -> Json:
-    try:
-        value = yamltext.parse(path.read_bytes())
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    except yamltext.YamlError as error:
-        raise ValueError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{path}: not an object")
-    return value

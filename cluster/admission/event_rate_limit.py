@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from cluster.admission.configuration import read
 from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.request import Request
+from cluster.configfile import read
 from kube.errors import TooManyRequests
 from kube.objects import Json
 from kube.rates import Buckets

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import orjson
 from msgspec import Struct
 
-from cluster.admission.configuration import read
 from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.request import Request
+from cluster.configfile import read
 from kube.kinds.pod.validation_scheduling import check_tolerations
 from kube.objects import Json
 from kube.pods.qos import qos_class

@@ -279,3 +279,61 @@ def test_its_files_are_served(pages: Path) -> None:
         answer = Client().get(f"/admin/{path}")
         assert answer.status_code == 200 and answer["Content-Type"].startswith(kind), path
     assert Client().get("/admin/files/../admin.py").status_code in (400, 404)
+
+
+# -- the audit log of the cluster ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log(cluster: Cluster, pages: Path) -> Path:
+    """An audit log whose newest event is hostile; and what the pages do goes there too."""
+    import json
+
+    from cluster.audit import installation
+    from cluster.audit.writer import Rotated
+
+    installation.prepare(pages)
+    installation.beside.cache_clear()
+    event = {
+        "stage": "ResponseComplete",
+        "verb": "delete",
+        "user": {"username": "eve"},
+        "objectRef": {"resource": "pods", "namespace": "shop", "name": HOSTILE},
+        "stageTimestamp": "2026-01-01T00:00:00.000000Z",
+        "responseStatus": {"code": 403, "message": "no"},
+        "requestObject": {"data": "of-a-body"},
+    }
+    other = {**event, "verb": "create", "user": {"username": "bob"}, "stageTimestamp": "2026-01-02T00:00:00.000000Z"}
+    Rotated(installation.log_path(pages)).write([json.dumps(one).encode() + b"\n" for one in (event, other)])
+    return installation.log_path(pages)
+
+
+def test_the_audit_log_is_searched_and_shows_no_bodies(log: Path) -> None:
+    admin = client("view_auditlog")
+    page = text(admin.get("/admin/", follow=True))
+    assert "<td>eve</td>" in page and "<td>bob</td>" in page and page.index(">bob<") < page.index(">eve<")
+    assert "of-a-body" not in page and "window.pwned" in page and "<script>window" not in page
+    page = text(
+        admin.get("/admin/events/?user=ev&verb=delete&resource=pods&namespace=shop&since=2026-01-01&until=2026-01-02")
+    )
+    assert "<td>eve</td>" in page and "<td>bob</td>" not in page
+    assert "Nothing that fits" in text(admin.get("/admin/events/?since=2026-01-03"))
+    assert admin.get("/admin/events/?cursor=x&verb=sing").status_code == 200
+    assert admin.get("/admin/audit/").status_code == 403, "the addons are another permission's"
+
+
+def test_the_audit_log_needs_its_own_permission(log: Path) -> None:
+    assert client("view_switch", "change_switch").get("/admin/events/").status_code == 403
+    assert client("view_switch", name="bert").post("/admin/events/").status_code == 405
+
+
+def test_a_change_of_an_addon_stands_in_the_audit_log(log: Path) -> None:
+    from cluster.audit import installation
+
+    admin = client(superuser=True)
+    admin.post("/admin/switch/sample/", {"enabled": "false"})
+    found = installation.beside(log.parent.parent)
+    assert found
+    found.writer.flush()
+    page = text(admin.get("/admin/events/?user=anna"))
+    assert "patch" in page and "kube-system/addon-sample" in page and "enabled" in page

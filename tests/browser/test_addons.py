@@ -182,7 +182,7 @@ def test_a_reset_and_hostile_texts(page: Any, place: tuple[Site, World]) -> None
 
 def test_every_page_of_the_admin_keeps_to_the_policy(page: Any, place: tuple[Site, World]) -> None:
     """What a strict Content-Security-Policy refuses is an error of the console, which the fixture tells."""
-    pages = ["admin/", "admin/addon/dns/", "admin/audit/", "admin/cluster/", "admin/password_change/"]
+    pages = ["admin/", "admin/addon/dns/", "admin/audit/", "admin/cluster/", "admin/password_change/", "admin/events/"]
     lists = ["admin/cluster/object/?kind=configmaps", "admin/cluster/change/"]
     for path in pages + lists:
         answer = page.goto(path)

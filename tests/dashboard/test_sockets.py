@@ -165,7 +165,7 @@ def test_an_account_that_is_no_longer_staff_sees_what_others_see(peopled: People
     from dashboard import login
 
     account = get_user_model().objects.create_user("boss", is_staff=True)
-    user = login._of_account(account)
+    user = login.of_account(account)
     key = session(user)
     assert user.is_master
 

@@ -19,7 +19,7 @@ from kube.pods import podutil
 from kube.pods.summary import STARTING
 
 if TYPE_CHECKING:
-    from kube.shapes import Condition, ContainerStatus
+    from kube.shapes import Condition, ContainerStatus, PodLike
 
 WORKLOADS = ("deployments.apps", "daemonsets.apps", "statefulsets.apps")
 
@@ -102,7 +102,7 @@ def _unfinished(obj: Json, status: Json, desired: int, ready: int) -> str:
     return ""
 
 
-def pod_trouble(pod: Json) -> str:
+def pod_trouble(pod: PodLike) -> str:
     """Why a pod is not ready, in words that stay the same while nothing changes; "" when it is."""
     if podutil.ready(pod):
         return ""

@@ -17,11 +17,11 @@ from apiserver.response import Stream, Taken
 from client.paths import kubelet_port
 from cluster.audit.events import STARTED
 from kube.errors import ServiceUnavailable
-from kube.objects import Json
 
 if TYPE_CHECKING:
     from apiserver.protocol import Tunnel
     from apiserver.request import Request
+    from kube.shapes import NodeLike
 
 Header = tuple[bytes, bytes]
 
@@ -58,7 +58,7 @@ def kubelet_tls(pki: Path) -> ssl.SSLContext:
     return context
 
 
-def kubelet_target(node: Json, pki: Path) -> Target:
+def kubelet_target(node: NodeLike, pki: Path) -> Target:
     """Where a node says that its kubelet is. Raises ServiceUnavailable."""
     status = node.get("status") or {}
     addresses = {a["type"]: a["address"] for a in reversed(status.get("addresses") or ())}

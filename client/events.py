@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from client.api import Client
 from client.errors import ApiStatusError
 from client.paths import resource_path
 from kube import clock
 from kube.events import MESSAGE_LIMIT, Correlator, Happening, event, reference
-from kube.objects import Json
 
 log = logging.getLogger("client.events")
 WAITING = 1000
@@ -28,7 +29,7 @@ class Recorder:
         self._queue: asyncio.Queue[Happening] = asyncio.Queue(WAITING)
         self._correlator = Correlator()
 
-    def event(self, obj: Json, kind: str, reason: str, message: str, field_path: str = "") -> None:
+    def event(self, obj: Mapping[str, Any], kind: str, reason: str, message: str, field_path: str = "") -> None:
         """`kind` is Normal or Warning; `field_path` names a container of a pod."""
         about = {"kind": "Pod", "apiVersion": "v1", **reference(obj, field_path)}
         happening = Happening(

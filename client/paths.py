@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -32,13 +33,13 @@ def object_key(obj: dict[str, Any]) -> Key:
     return metadata.get("namespace") or "", metadata.get("name") or ""
 
 
-def kubelet_port(node: dict[str, Any]) -> int:
+def kubelet_port(node: Mapping[str, Any]) -> int:
     """The port that a node says its kubelet listens on; 0: it names none."""
     endpoint = ((node.get("status") or {}).get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
     return endpoint.get("Port") or 0
 
 
-def kubelet_prefix(node: dict[str, Any]) -> str:
+def kubelet_prefix(node: Mapping[str, Any]) -> str:
     """What comes before the paths of a node's kubelet: nothing, or as its annotation says, `/metrics/nodes/sim-7`."""
     found = _RESOURCE_METRICS.fullmatch((node["metadata"].get("annotations") or {}).get(RESOURCE_METRICS_PATH, ""))
     return found[1] if found else ""

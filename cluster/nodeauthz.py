@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cluster.cache import Cache
 from cluster.rbac import ALLOWED, DENIED, Attributes, Decision, rule_allows
 from cluster.store import Key
 from kube.pods import podutil
 from kube.users import User
+
+if TYPE_CHECKING:
+    from kube.shapes import Container, PodLike
 
 NODES_GROUP = "system:nodes"
 PREFIX = "system:node:"
@@ -85,7 +88,7 @@ def _claims_volume(cache: Cache, pod: dict[str, Any], volume: str) -> bool:
     return False
 
 
-def references(pod: dict[str, Any]) -> set[tuple[str, str]]:
+def references(pod: PodLike) -> set[tuple[str, str]]:
     """What a pod reads of its namespace, as (resource, name): secrets, config maps and claims."""
     spec = pod["spec"]
     found = {("secrets", ref.get("name", "")) for ref in spec.get("imagePullSecrets") or ()}
@@ -110,7 +113,7 @@ def _volume_references(volume: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "configmaps", source["configMap"].get("name", "")
 
 
-def _environment_references(container: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _environment_references(container: Container) -> Iterator[tuple[str, str]]:
     for source in container.get("envFrom") or ():
         if "secretRef" in source:
             yield "secrets", source["secretRef"].get("name", "")

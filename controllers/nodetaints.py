@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from kube import clock, conditions, nodematch
 from kube.objects import Json
+
+if TYPE_CHECKING:
+    from kube.shapes import NodeLike, PodLike, Taint
 
 NO_SCHEDULE, NO_EXECUTE = "NoSchedule", "NoExecute"
 PREFIX = "node.kubernetes.io/"
@@ -22,10 +26,10 @@ EXECUTED = ("not-ready", "unreachable")
 OURS = frozenset(PREFIX + name for name in (*(name for name, *_ in BY_CONDITION), "unschedulable"))
 
 
-def wanted_taints(node: Json, now: float) -> list[Json]:
+def wanted_taints(node: NodeLike, now: float) -> list[Taint | Json]:
     """The node's taints as they should be: those of others untouched and first, ours by conditions."""
     present = (node.get("spec") or {}).get("taints") or []
-    wanted = [t for t in present if t["key"] not in OURS]
+    wanted: list[Taint | Json] = [t for t in present if t["key"] not in OURS]
     for key, effect in _states(node):
         old = next((t for t in present if t["key"] == key and t["effect"] == effect), None)
         wanted.append(old or {"key": key, "effect": effect, "timeAdded": clock.stamp(now)})
@@ -34,7 +38,7 @@ def wanted_taints(node: Json, now: float) -> list[Json]:
     return kept + [t for t in wanted if t not in kept]
 
 
-def _states(node: Json) -> Iterable[tuple[str, str]]:
+def _states(node: NodeLike) -> Iterable[tuple[str, str]]:
     status, spec = node.get("status") or {}, node.get("spec") or {}
     for name, type, value in BY_CONDITION:
         condition = conditions.find(status, type)
@@ -49,7 +53,7 @@ def _states(node: Json) -> Iterable[tuple[str, str]]:
         yield PREFIX + "unschedulable", NO_SCHEDULE
 
 
-def evict_after(pod: Json, taints: list[Json], now: float) -> float | None:
+def evict_after(pod: PodLike, taints: Sequence[Taint | Json], now: float) -> float | None:
     """Seconds until the pod must go because of NoExecute taints (0 or less: now), None when it may stay."""
     tolerations = (pod.get("spec") or {}).get("tolerations") or []
     shortest: float | None = None

@@ -16,41 +16,41 @@ if TYPE_CHECKING:
 MEMO = 8_192  # decoded pods kept; when full, all are dropped
 
 
-class Terminated(msgspec.Struct, frozen=True, gc=False):
+class TerminatedView(msgspec.Struct, frozen=True, gc=False):
     exitCode: int = 0
     finishedAt: str | None = None
 
 
-class State(msgspec.Struct, frozen=True, gc=False):
-    terminated: Terminated | None = None
+class StateView(msgspec.Struct, frozen=True, gc=False):
+    terminated: TerminatedView | None = None
 
 
-class ContainerStatus(msgspec.Struct, frozen=True, gc=False):
+class ContainerStatusView(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
     restartCount: int = 0
-    state: State | None = None
+    state: StateView | None = None
 
 
-class Condition(msgspec.Struct, frozen=True, gc=False):
+class ConditionView(msgspec.Struct, frozen=True, gc=False):
     type: str = ""
     status: str = ""
     reason: str | None = None
     lastTransitionTime: str | None = None
 
 
-class Status(msgspec.Struct, frozen=True, gc=False):
+class StatusView(msgspec.Struct, frozen=True, gc=False):
     phase: str = ""
-    conditions: list[Condition] | None = None
-    containerStatuses: list[ContainerStatus] | None = None
-    initContainerStatuses: list[ContainerStatus] | None = None
+    conditions: list[ConditionView] | None = None
+    containerStatuses: list[ContainerStatusView] | None = None
+    initContainerStatuses: list[ContainerStatusView] | None = None
 
 
-class Spec(msgspec.Struct, frozen=True, gc=False):
+class SpecView(msgspec.Struct, frozen=True, gc=False):
     nodeName: str | None = None
     restartPolicy: str = "Always"
 
 
-class Meta(msgspec.Struct, frozen=True, gc=False):
+class MetaView(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
     namespace: str = ""
     uid: str = ""
@@ -61,12 +61,12 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
     deletionTimestamp: str | None = None
 
 
-class Pod(msgspec.Struct, frozen=True, gc=False):
+class PodView(msgspec.Struct, frozen=True, gc=False):
     """The parts of a pod that decide what a controller does."""
 
-    metadata: Meta
-    spec: Spec
-    status: Status = Status()
+    metadata: MetaView
+    spec: SpecView
+    status: StatusView = StatusView()
 
     @property
     def name(self) -> str:
@@ -93,7 +93,7 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     def ready(self) -> bool:
         return (condition := self.condition("Ready")) is not None and condition.status == "True"
 
-    def condition(self, type: str) -> Condition | None:
+    def condition(self, type: str) -> ConditionView | None:
         return next((c for c in self.status.conditions or () if c.type == type), None)
 
     def available_in(self, min_ready: float, now: float) -> float | None:
@@ -104,7 +104,7 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
         return podutil.available_in(condition.lastTransitionTime, min_ready, now)
 
     @property
-    def all_statuses(self) -> list[ContainerStatus]:
+    def all_statuses(self) -> list[ContainerStatusView]:
         """Of containers and init containers."""
         return [*(self.status.containerStatuses or ()), *(self.status.initContainerStatuses or ())]
 
@@ -113,11 +113,11 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
         return max((status.restartCount for status in self.status.containerStatuses or ()), default=0)
 
 
-_decode = msgspec.json.Decoder(Pod).decode
-_memo: dict[Key, tuple[int, Pod]] = {}
+_decode = msgspec.json.Decoder(PodView).decode
+_memo: dict[Key, tuple[int, PodView]] = {}
 
 
-def view(entry: Entry) -> Pod:
+def view(entry: Entry) -> PodView:
     """The typed view of a pod in the cache."""
     found = _memo.get(entry.key)
     if found is not None and found[0] == entry.revision:
@@ -129,13 +129,13 @@ def view(entry: Entry) -> Pod:
     return pod
 
 
-def until_available(pods: Iterable[Pod], min_ready: float, now: float) -> float | None:
+def until_available(pods: Iterable[PodView], min_ready: float, now: float) -> float | None:
     """Seconds until the next ready pod will have been ready for long enough; None when no pod waits for that."""
     if not min_ready:
         return None
     return min((wait for pod in pods if (wait := pod.available_in(min_ready, now))), default=None)
 
 
-def views(entries: Iterable[Entry]) -> list[Pod]:
+def views(entries: Iterable[Entry]) -> list[PodView]:
     """The typed views of several pods, in order."""
     return [view(entry) for entry in entries]

@@ -6,14 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from controllers.pods import Pod
+from controllers.pods import PodView
 from kube import clock
 
 COST = "controller.kubernetes.io/pod-deletion-cost"
 _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
-def doomed(pods: Iterable[Pod], related: Iterable[Pod], count: int, now: float) -> list[Pod]:
+def doomed(pods: Iterable[PodView], related: Iterable[PodView], count: int, now: float) -> list[PodView]:
     """The `count` pods to delete: not bound, not running, not ready, cheap, crowded, young ones first.
 
     `related` are all active pods of the same application: a pod on a node with many of them goes before one alone.
@@ -25,7 +25,7 @@ def doomed(pods: Iterable[Pod], related: Iterable[Pod], count: int, now: float) 
     return sorted(pods, key=lambda pod: _rank(pod, crowd[pod.spec.nodeName], now))[:count]
 
 
-def _rank(pod: Pod, crowd: int, now: float) -> tuple[float | str, ...]:
+def _rank(pod: PodView, crowd: int, now: float) -> tuple[float | str, ...]:
     ready = pod.condition("Ready")
     since = clock.parse(ready.lastTransitionTime) if ready and ready.lastTransitionTime else now
     created = clock.parse(pod.metadata.creationTimestamp) if pod.metadata.creationTimestamp else now
@@ -42,7 +42,7 @@ def _rank(pod: Pod, crowd: int, now: float) -> tuple[float | str, ...]:
     )
 
 
-def deletion_cost(pod: Pod) -> int:
+def deletion_cost(pod: PodView) -> int:
     """The user's wish which pods to keep: higher stays longer. Anything but an int32 counts as 0."""
     text = pod.metadata.annotations.get(COST, "0")
     try:

@@ -13,7 +13,7 @@ from cluster.events import Recorder
 from cluster.store import Key
 from controllers import owners, pods, ranking
 from controllers.podcontrol import BURST, PodControl, copies, from_template, namespace_ends
-from controllers.pods import Pod
+from controllers.pods import PodView
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from controllers.writes import put_status
 from kube import conditions, ownerrefs, selectors
@@ -65,7 +65,7 @@ class ReplicaSetController(Controller):
         active = (pod for pod in held if pod.active)
         return pods.until_available(active, rs["spec"].get("minReadySeconds", 0), ctx.now())
 
-    def _manage(self, ctx: Context, rs: Json, held: Sequence[Pod]) -> tuple[ApiError | None, bool]:
+    def _manage(self, ctx: Context, rs: Json, held: Sequence[PodView]) -> tuple[ApiError | None, bool]:
         """Create or delete pods; returns the error that stopped it and whether anything was tried."""
         difference = _difference(rs, held)
         if difference == 0:
@@ -77,7 +77,7 @@ class ReplicaSetController(Controller):
         chosen = ranking.doomed(active, self._related(ctx, rs, active), min(difference, BURST), ctx.now())
         return self._pods.delete(ctx, rs, [pod.name for pod in chosen]), True
 
-    def _related(self, ctx: Context, rs: Json, active: list[Pod]) -> list[Pod]:
+    def _related(self, ctx: Context, rs: Json, active: list[PodView]) -> list[PodView]:
         """Active pods of all replica sets of the same owner."""
         owner = ownerrefs.controller(rs["metadata"])
         if owner is None:
@@ -87,13 +87,13 @@ class ReplicaSetController(Controller):
         return [pod for pod in pods.views(entries) if pod.active]
 
 
-def _difference(rs: Json, held: Sequence[Pod]) -> int:
+def _difference(rs: Json, held: Sequence[PodView]) -> int:
     """Active pods minus wanted ones."""
     surplus: int = sum(pod.active for pod in held) - rs["spec"].get("replicas", 1)
     return surplus
 
 
-def status(rs: Json, held: Sequence[Pod], error: ApiError | None, now: float) -> Json:
+def status(rs: Json, held: Sequence[PodView], error: ApiError | None, now: float) -> Json:
     """The status of a replica set with these pods. Counters that are zero are absent, as the API writes them."""
     labels = (rs["spec"]["template"].get("metadata") or {}).get("labels") or {}
     min_ready = rs["spec"].get("minReadySeconds", 0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kube.objects import Json
 from kube.pods import resources
 from kube.pods.resources import tolerant
 from kube.quantity import NANO
 from kube.resourcelist import MILLI
+
+if TYPE_CHECKING:
+    from kube.shapes import NodeLike
 
 
 class Amounts(NamedTuple):
@@ -29,7 +32,7 @@ def limits(spec: Json) -> Amounts:
     return _amounts({name: most[name] for name in ("cpu", "memory") if resources.is_limited(spec, name)})
 
 
-def allocatable(node: Json) -> Amounts:
+def allocatable(node: NodeLike) -> Amounts:
     """What a node has for its pods."""
     have = (node.get("status") or {}).get("allocatable") or {}
     return _amounts({name: tolerant(have.get(name)) for name in ("cpu", "memory")})

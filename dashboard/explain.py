@@ -15,7 +15,7 @@ from kube.objects import Json
 from kube.pods import podutil
 
 if TYPE_CHECKING:
-    from kube.shapes import ContainerStateTerminated, ContainerStatus
+    from kube.shapes import ContainerStateTerminated, ContainerStatus, NodeLike, PodLike
 
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM"}
 _EXITS = {
@@ -57,7 +57,7 @@ def exit_meaning(code: int) -> str:
     return "the program chose this exit code"
 
 
-def explain_pod(pod: Json, events: list[Json], now: float, node: Json | None = None) -> list[Json]:
+def explain_pod(pod: PodLike, events: list[Json], now: float, node: NodeLike | None = None) -> list[Json]:
     """Findings about one pod; an empty list when nothing is wrong. `events` newest first; `now` in epoch seconds; `node` the
     pod's, None where it is not known."""
     status, phase = pod.get("status") or {}, podutil.phase(pod)
@@ -79,7 +79,7 @@ def explain_pod(pod: Json, events: list[Json], now: float, node: Json | None = N
     return sorted(findings, key=lambda f: f["level"] != BAD)[:_MAX_FINDINGS]
 
 
-def explain_node(node: Json) -> list[Json]:
+def explain_node(node: NodeLike) -> list[Json]:
     """Findings about one node; an empty list when nothing is wrong."""
     found = conditions(node)
     wrong = []
@@ -98,7 +98,7 @@ def explain_node(node: Json) -> list[Json]:
     return wrong
 
 
-def _lost(pod: Json, node: Json | None) -> list[Json]:
+def _lost(pod: PodLike, node: NodeLike | None) -> list[Json]:
     """A pod that should run on a node that is not ready: nobody knows how it is."""
     ready = conditions(node).get("Ready", {}) if node else {}
     if node is None or ready.get("status") == "True" or podutil.finished(pod):
@@ -129,7 +129,7 @@ def _event(events: list[Json], *reasons: str, container: str = "") -> Json | Non
     return None
 
 
-def _stuck(pod: Json, now: float) -> list[Json]:
+def _stuck(pod: PodLike, now: float) -> list[Json]:
     meta = pod.get("metadata") or {}
     since = meta.get("deletionTimestamp")
     if not since:

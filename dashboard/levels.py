@@ -5,15 +5,15 @@ level, reason = judge("pods", pod)
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.summary import STARTING, of_init_state, of_state, summarize
 
 if TYPE_CHECKING:
-    from kube.shapes import Condition
+    from kube.shapes import Condition, NodeLike, PodLike
 
 Verdict = tuple[int, str]
 
@@ -32,7 +32,7 @@ def judge(storage: str, obj: Json) -> Verdict:
     return NONE, ""
 
 
-def conditions(obj: Json) -> dict[str, Condition]:
+def conditions(obj: Mapping[str, Any]) -> dict[str, Condition]:
     """The object's status conditions by type; tolerant of anything a custom resource may hold there."""
     found = (obj.get("status") or {}).get("conditions") if isinstance(obj.get("status"), dict) else None
     return {
@@ -40,7 +40,7 @@ def conditions(obj: Json) -> dict[str, Condition]:
     }
 
 
-def _pod(pod: Json) -> Verdict:
+def _pod(pod: PodLike) -> Verdict:
     """The reason is the word that kubectl shows, but where that is no more than a phase and a condition tells more."""
     phase = podutil.phase(pod)
     if not podutil.active(pod):
@@ -57,7 +57,7 @@ def _pod(pod: Json) -> Verdict:
     return PROGRESS, "NotReady" if word == "Running" else word
 
 
-def _container_trouble(pod: Json) -> str:
+def _container_trouble(pod: PodLike) -> str:
     """Why a container does not run that should, in kubectl's words; "" where all do."""
     restart_always = (pod.get("spec") or {}).get("restartPolicy", "Always") == "Always"
     for one, init in podutil.statuses(pod):
@@ -69,7 +69,7 @@ def _container_trouble(pod: Json) -> str:
     return ""
 
 
-def _node(node: Json) -> Verdict:
+def _node(node: NodeLike) -> Verdict:
     found = conditions(node)
     ready = found.get("Ready", {}).get("status")
     if ready != "True":

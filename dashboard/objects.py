@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -23,6 +23,9 @@ from dashboard.rows import Rows
 from kube.objects import Json
 from kube.pods import podutil
 from kube.registry import Kind
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 MAX_TREE, MAX_EVENTS, MAX_RELATED, MAX_BODY, MAX_HISTORY, MAX_HISTORY_BYTES = (200, 100, 100, 1_500_000, 100, 4_000_000)
 
@@ -68,7 +71,7 @@ def document(access: Access, key: Key) -> Json | None:
     return found
 
 
-def _why(access: Access, pod: Json, events: list[Json]) -> list[Json]:
+def _why(access: Access, pod: PodLike, events: list[Json]) -> list[Json]:
     key = Key("nodes", "", (pod.get("spec") or {}).get("nodeName") or "")
     node = access.source.cache.get(key) if access.can_get(key) else None
     return explain_pod(pod, events, time.time(), node.object() if node else None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -84,7 +85,7 @@ class Correlator:
         return COMBINED + happening.message, group
 
 
-def reference(obj: Json, field_path: str = "") -> Json:
+def reference(obj: Mapping[str, Any], field_path: str = "") -> Json:
     """The ObjectReference of an object."""
     meta = obj["metadata"]
     about = {

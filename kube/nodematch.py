@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kube.objects import Json
 from kube.selectors import Requirement
+
+if TYPE_CHECKING:
+    from kube.shapes import PodSpecLike, Taint, Toleration
 
 NAME = "metadata.name"  # the only field of a node that `matchFields` knows
 
@@ -39,7 +42,7 @@ def terms(selector: Json) -> tuple[Term, ...]:
     return tuple(term(written) for written in selector.get("nodeSelectorTerms") or ())
 
 
-def alternatives(spec: Json) -> tuple[Term, ...] | None:
+def alternatives(spec: PodSpecLike) -> tuple[Term, ...] | None:
     """The terms one of which a pod's node must suit, by `nodeSelector` and required affinity; None: any node will do."""
     chosen = tuple(Requirement(key, "in", (value,)) for key, value in (spec.get("nodeSelector") or {}).items())
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
@@ -50,13 +53,13 @@ def alternatives(spec: Json) -> tuple[Term, ...] | None:
     return tuple(Term(chosen + each.labels, each.fields) for each in asking)
 
 
-def selects(spec: Json, name: str, labels: Mapping[str, str]) -> bool:
+def selects(spec: PodSpecLike, name: str, labels: Mapping[str, str]) -> bool:
     """Whether a pod's `nodeSelector` and required node affinity allow the node with this name and these labels."""
     wanted = alternatives(spec)
     return wanted is None or any(each.holds(name, labels) for each in wanted)
 
 
-def tolerates(toleration: Json, taint: Json) -> bool:
+def tolerates(toleration: Toleration | Json, taint: Taint | Json) -> bool:
     """Whether one toleration covers one taint."""
     if toleration.get("effect") and toleration["effect"] != taint["effect"]:
         return False
@@ -68,7 +71,9 @@ def tolerates(toleration: Json, taint: Json) -> bool:
     return operator == "Equal" and bool(toleration.get("key")) and toleration.get("value", "") == taint.get("value", "")
 
 
-def untolerated(taints: Sequence[Json], tolerations: Sequence[Json], effects: Collection[str]) -> list[Json]:
+def untolerated(
+    taints: Sequence[Taint | Json], tolerations: Sequence[Toleration | Json], effects: Collection[str]
+) -> list[Taint | Json]:
     """The taints with one of `effects` that no toleration covers."""
     return [
         taint

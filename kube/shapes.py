@@ -2,12 +2,15 @@
 
 A shape says what a field holds where it is there, not that it is: the API leaves out what is empty, and only fields marked
 `Required` are always there; what callers look up as `find(…) or {}` (conditions, owners, statuses) has none, so that `{}` is
-one of them. Functions take `Json` or `Mapping[str, Any]` and return shapes, so that callers need no casts.
+one of them. Functions return shapes, and take a shape or plain JSON (`…Like`): their callers need no casts, and yet mypy
+tells a field that there is not.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal, Required, TypedDict
+
+from kube.objects import Json
 
 Truth = Literal["True", "False", "Unknown"]
 Quantities = dict[str, Any]  # as written, a string or a number, by resource name
@@ -46,27 +49,6 @@ class ObjectMeta(TypedDict, total=False):
     managedFields: list[dict[str, Any]]
 
 
-class Object(TypedDict):
-    """An object of any kind, as far as all are alike."""
-
-    apiVersion: str
-    kind: str
-    metadata: ObjectMeta
-
-
-class Status(TypedDict, total=False):
-    """The API's answer to a request that returns no object."""
-
-    apiVersion: Required[str]
-    kind: Required[str]
-    metadata: dict[str, Any]
-    status: str
-    message: str
-    reason: str
-    details: dict[str, Any]
-    code: int
-
-
 class Condition(TypedDict, total=False):
     """One of `status.conditions`."""
 
@@ -79,21 +61,6 @@ class Condition(TypedDict, total=False):
     lastUpdateTime: str
     lastProbeTime: str | None
     lastHeartbeatTime: str
-
-
-class LabelSelectorRequirement(TypedDict, total=False):
-    """What a selector asks of one label."""
-
-    key: Required[str]
-    operator: Required[Literal["In", "NotIn", "Exists", "DoesNotExist"]]
-    values: list[str]
-
-
-class LabelSelector(TypedDict, total=False):
-    """Which objects are meant, by their labels."""
-
-    matchLabels: dict[str, str]
-    matchExpressions: list[LabelSelectorRequirement]
 
 
 # -- pods ---------------------------------------------------------------------------------------------------------------
@@ -183,6 +150,7 @@ class Container(TypedDict, total=False):
     stdinOnce: bool
     tty: bool
     targetContainerName: str
+    resizePolicy: list[dict[str, str]]
 
 
 class Toleration(TypedDict, total=False):
@@ -210,15 +178,20 @@ class PodSpec(TypedDict, total=False):
     schedulingGates: list[dict[str, Any]]
     priority: int
     priorityClassName: str
+    runtimeClassName: str
     preemptionPolicy: str
     restartPolicy: str
     terminationGracePeriodSeconds: int
     activeDeadlineSeconds: int
     serviceAccountName: str
+    enableServiceLinks: bool
+    imagePullSecrets: list[dict[str, str]]
     hostname: str
     subdomain: str
     hostNetwork: bool
     dnsPolicy: str
+    dnsConfig: dict[str, Any]
+    hostAliases: list[dict[str, Any]]
     resources: ResourceRequirements
     overhead: Quantities
     volumes: list[dict[str, Any]]
@@ -257,7 +230,7 @@ class Pod(TypedDict, total=False):
     status: PodStatus
 
 
-# -- nodes and events ---------------------------------------------------------------------------------------------------
+# -- nodes ---------------------------------------------------------------------------------------------------------------
 
 
 class Taint(TypedDict, total=False):
@@ -301,22 +274,10 @@ class Node(TypedDict, total=False):
     status: NodeStatus
 
 
-class Event(TypedDict, total=False):
-    """What happened to an object, of `v1`."""
+# -- what functions take --------------------------------------------------------------------------------------------------
 
-    apiVersion: str
-    kind: str
-    metadata: Required[ObjectMeta]
-    involvedObject: Required[dict[str, Any]]
-    type: str
-    reason: str
-    message: str
-    source: dict[str, str]
-    reportingComponent: str
-    reportingInstance: str
-    action: str
-    count: int
-    firstTimestamp: str | None
-    lastTimestamp: str | None
-    eventTime: str | None
-    series: dict[str, Any] | None
+PodLike = Pod | Json
+PodSpecLike = PodSpec | Json
+PodStatusLike = PodStatus | Json
+ContainerLike = Container | Json
+NodeLike = Node | Json

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from client import Client, Reflector, resource_path
 from client.events import Recorder
-from kube.objects import Json
 from kube.pods import podutil
 from kubelet import lease, localstorage, machine
 from kubelet.cleanup import remove_orphans
@@ -25,6 +25,9 @@ from kubelet.tokens import TokenManager
 from kubelet.volumes.base import Context
 from kubelet.volumes.manager import layout
 from kubelet.worker import PodWorker, Tools
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 log = logging.getLogger("kubelet")
 
@@ -110,12 +113,12 @@ class Agent:
             root=options.root_dir,
         )
 
-    def _facts(self, pod: Json, address: str = "") -> PodFacts:
+    def _facts(self, pod: PodLike, address: str = "") -> PodFacts:
         return PodFacts(address, self.options.address, self.machine.cpus * 1000, self.machine.memory)
 
     # -- pods -----------------------------------------------------------------------------------------------------------
 
-    def _add(self, pod: Json) -> None:
+    def _add(self, pod: PodLike) -> None:
         uid = podutil.uid(pod)
         if uid in self.workers:
             self.workers[uid].update(pod)

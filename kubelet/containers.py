@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kube import quantity
 from kube.objects import Json
@@ -19,6 +20,9 @@ from kubelet.runtimes.base import ConfigError, ContainerSpec, Limits
 from kubelet.volumes import manager as volumes
 from kubelet.volumes.base import Ready
 
+if TYPE_CHECKING:
+    from kube.shapes import ContainerLike, PodLike
+
 MAX_NAME = 255  # bytes of a folder's name
 
 
@@ -31,7 +35,7 @@ class Builder:
         logs: Path,
         lookup: Lookup,
         all_services: Callable[[], Iterable[Json]],
-        facts: Callable[[Json, str], PodFacts],
+        facts: Callable[[PodLike, str], PodFacts],
         node: str,
         shared_network: bool,
     ) -> None:
@@ -39,7 +43,7 @@ class Builder:
         self._facts, self._node, self._shared = facts, node, shared_network
 
     async def build(
-        self, pod: Json, container: Json, attempt: int, address: str, ready: dict[str, Ready]
+        self, pod: PodLike, container: ContainerLike, attempt: int, address: str, ready: dict[str, Ready]
     ) -> ContainerSpec:
         """Raises ConfigError in the words that the container's status shows."""
         known = services.environment(
@@ -77,17 +81,17 @@ class Builder:
             target=container.get("targetContainerName") or "",
         )
 
-    def log_path(self, pod: Json, name: str, attempt: int) -> Path:
+    def log_path(self, pod: PodLike, name: str, attempt: int) -> Path:
         return self.log_folder(pod) / name / f"{attempt}.log"
 
-    def log_folder(self, pod: Json) -> Path:
+    def log_folder(self, pod: PodLike) -> Path:
         """`<namespace>_<name>_<uid>`; of a very long name only as much as a folder's name may hold."""
         metadata = pod["metadata"]
         before, after = f"{metadata['namespace']}_", f"_{metadata['uid']}"
         return self._logs / f"{before}{metadata['name'][: MAX_NAME - len(before) - len(after)]}{after}"
 
 
-def _identity(pod: Json, container: Json) -> tuple[int | None, int | None]:
+def _identity(pod: PodLike, container: ContainerLike) -> tuple[int | None, int | None]:
     security = {**(pod["spec"].get("securityContext") or {}), **(container.get("securityContext") or {})}
     uid, gid = security.get("runAsUser"), security.get("runAsGroup")
     if security.get("runAsNonRoot") and (os.geteuid() if uid is None else uid) == 0:
@@ -99,7 +103,7 @@ def _identity(pod: Json, container: Json) -> tuple[int | None, int | None]:
     return uid, gid
 
 
-def limits(container: Json) -> Limits:
+def limits(container: ContainerLike) -> Limits:
     resources = container.get("resources") or {}
     limit, request = resources.get("limits") or {}, resources.get("requests") or {}
     cpu = quantity.milli(limit.get("cpu") or 0)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kube.objects import Json
 from kubelet import fields
 from kubelet.expand import expand
 from kubelet.fields import PodFacts
 from kubelet.runtimes.base import ConfigError
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerLike, PodLike
 
 _NAME = re.compile(r"[^=\0]+")
 
@@ -34,7 +37,7 @@ def texts(kind: str, obj: Json) -> dict[str, str]:
 class Environment:
     """Builds one container's variables: services, then envFrom, then env, each seeing those before it."""
 
-    def __init__(self, pod: Json, container: Json, lookup: Lookup, facts: PodFacts) -> None:
+    def __init__(self, pod: PodLike, container: ContainerLike, lookup: Lookup, facts: PodFacts) -> None:
         self._pod, self._container, self._lookup, self._facts = pod, container, lookup, facts
         self._namespace: str = pod["metadata"]["namespace"]
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from kube import quantity
 from kube.objects import Json
 from kube.pods import podutil
 from kubelet.runtimes.base import ConfigError
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerLike, PodLike
 
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
@@ -23,9 +28,10 @@ class PodFacts:
     node_memory: int
 
 
-def field(pod: Json, path: str, facts: PodFacts) -> str:
+def field(pod: PodLike, path: str, facts: PodFacts) -> str:
     """The text of a field; ConfigError for a path that cannot be had."""
-    metadata, spec = pod["metadata"], pod["spec"]
+    metadata: Mapping[str, Any] = pod["metadata"]
+    spec = pod["spec"]
     subscript = _SUBSCRIPT.fullmatch(path)
     if subscript is not None:
         return str((metadata.get(subscript[1]) or {}).get(subscript[2], ""))
@@ -50,13 +56,13 @@ def field(pod: Json, path: str, facts: PodFacts) -> str:
     return str(simple[path])
 
 
-def resource(pod: Json, selector: Json, container: Json, facts: PodFacts) -> str:
+def resource(pod: PodLike, selector: Json, container: ContainerLike, facts: PodFacts) -> str:
     """The value of `limits.cpu` and its like, in units of the divisor; the node's capacity where no limit is set."""
     named = selector.get("containerName")
     if named:
         container = podutil.container(pod, named) or container
     section, _, name = str(selector["resource"]).partition(".")
-    resources = container.get("resources") or {}
+    resources: Mapping[str, Any] = container.get("resources") or {}
     value = (resources.get(section) or {}).get(name)
     if value is None and section == "limits":
         value = {"cpu": f"{facts.node_cpu_millis}m", "memory": facts.node_memory}.get(name)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from kube.objects import Json
 from kubelet.commands import run
 from kubelet.probes.actions import http_get
 from kubelet.runtimes.base import Runtime, StartError
 
+if TYPE_CHECKING:
+    from kube.shapes import ContainerLike
+
 
 class HookError(Exception):
     """A handler failed; the message is what the event tells."""
 
 
-async def call(runtime: Runtime, uid: str, address: str, container: Json, handler: Json, timeout: float | None) -> None:
+async def call(
+    runtime: Runtime, uid: str, address: str, container: ContainerLike, handler: Json, timeout: float | None
+) -> None:
     """Runs one handler; raises HookError, TimeoutError when it takes longer than `timeout` seconds."""
     async with asyncio.timeout(timeout):
         if "exec" in handler:

@@ -15,6 +15,7 @@ from kubelet.runtimes.base import ConfigError, ImageError, PodState, StartError
 from kubelet.volumes.base import Ready, VolumeError
 
 if TYPE_CHECKING:
+    from kube.shapes import ContainerLike
     from kubelet.worker import PodWorker
 
 RESYNC = 30.0
@@ -135,7 +136,7 @@ class Launcher:
 
     # -- images ---------------------------------------------------------------------------------------------------------
 
-    async def _image(self, container: Json) -> float:
+    async def _image(self, container: ContainerLike) -> float:
         """0 when the image is there, else seconds until the next try; sets the waiting reason."""
         worker, name, image = self._worker, container["name"], container["image"]
         if self._tools.runtime.has_image(image):
@@ -181,7 +182,7 @@ class Launcher:
 
     # -- postStart ------------------------------------------------------------------------------------------------------
 
-    async def _post_start(self, container: Json, handler: Json, identifier: str, state: PodState) -> None:
+    async def _post_start(self, container: ContainerLike, handler: Json, identifier: str, state: PodState) -> None:
         worker, name = self._worker, container["name"]
         try:
             await hooks.call(self._tools.runtime, worker.uid, worker.address(state), container, handler, None)

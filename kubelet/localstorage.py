@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kube import quantity
-from kube.objects import Json
 from kube.pods import podutil
 from kubelet.metrics import EVICTIONS
 from kubelet.stats.machine import disk_usage
 from kubelet.volumes.base import Context
 
 if TYPE_CHECKING:
+    from kube.shapes import PodLike
     from kubelet.worker import PodWorker
 
 PERIOD = 10.0
 
 
-async def enforce(workers: Iterable[PodWorker], context: Context, logs: Callable[[Json], Path]) -> None:
+async def enforce(workers: Iterable[PodWorker], context: Context, logs: Callable[[PodLike], Path]) -> None:
     """Look once at all pods with such limits; `logs` gives the folder that holds a pod's logs, one folder a container."""
     for worker in workers:
         found = None if worker.ending else await asyncio.to_thread(excess, worker.pod, context, logs)
@@ -31,7 +31,7 @@ async def enforce(workers: Iterable[PodWorker], context: Context, logs: Callable
             EVICTIONS.add(signal)
 
 
-def excess(pod: Json, context: Context, logs: Callable[[Json], Path]) -> tuple[str, str] | None:
+def excess(pod: PodLike, context: Context, logs: Callable[[PodLike], Path]) -> tuple[str, str] | None:
     """The first limit that the pod exceeds: (eviction signal, message)."""
     volumes = [volume for volume in pod["spec"].get("volumes") or ()
                if "emptyDir" in volume and (volume["emptyDir"] or {}).get("medium") != "Memory"]  # fmt: skip

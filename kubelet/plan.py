@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.restarts import restarts
 from kubelet.runtimes.base import ContainerState, PodState
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerLike, PodLike
 
 
 @dataclass
@@ -21,7 +24,7 @@ class Plan:
     initialized: bool = False
 
 
-def make(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) -> Plan:
+def make(pod: PodLike, state: PodState | None, has_started: Callable[[str], bool]) -> Plan:
     """`has_started(name)` tells whether a running container passed its startup probe.
 
     1. Init containers run one after the other; a sidecar among them only has to have started.
@@ -39,7 +42,7 @@ def make(pod: Json, state: PodState | None, has_started: Callable[[str], bool]) 
     return plan
 
 
-def _is_new(pod: Json, state: PodState | None, name: str) -> bool:
+def _is_new(pod: PodLike, state: PodState | None, name: str) -> bool:
     if _latest(state, name) is not None:
         return False
     before = (podutil.reported(pod, name) or {}).get("state") or {}
@@ -56,7 +59,7 @@ def _of_this_sandbox(state: PodState | None, name: str) -> ContainerState | None
     return found if found and state and found.started_at >= state.since else None
 
 
-def _init(pod: Json, state: PodState | None, has_started: Callable[[str], bool], plan: Plan) -> None:
+def _init(pod: PodLike, state: PodState | None, has_started: Callable[[str], bool], plan: Plan) -> None:
     passed = any(_of_this_sandbox(state, c["name"]) for c in podutil.mains(pod))
     passed = passed or (state is not None and not _mains_to_start(pod, state))
     for container in podutil.inits(pod):
@@ -72,7 +75,7 @@ def _init(pod: Json, state: PodState | None, has_started: Callable[[str], bool],
     plan.initialized = True
 
 
-def _init_done(pod: Json, container: Json, found: ContainerState | None, plan: Plan) -> bool:
+def _init_done(pod: PodLike, container: ContainerLike, found: ContainerState | None, plan: Plan) -> bool:
     if found is None:
         plan.start.append(container["name"])
     elif not found.running:
@@ -85,7 +88,7 @@ def _init_done(pod: Json, container: Json, found: ContainerState | None, plan: P
     return False
 
 
-def _mains_to_start(pod: Json, state: PodState | None) -> list[str]:
+def _mains_to_start(pod: PodLike, state: PodState | None) -> list[str]:
     names = []
     for container in podutil.mains(pod):
         found = _latest(state, container["name"])
@@ -94,7 +97,7 @@ def _mains_to_start(pod: Json, state: PodState | None) -> list[str]:
     return names
 
 
-def _mains(pod: Json, state: PodState | None, plan: Plan) -> bool:
+def _mains(pod: PodLike, state: PodState | None, plan: Plan) -> bool:
     """Plans the starts; whether none runs and none will."""
     names = _mains_to_start(pod, state)
     plan.start += names
@@ -104,7 +107,7 @@ def _mains(pod: Json, state: PodState | None, plan: Plan) -> bool:
     )
 
 
-def _finish(pod: Json, state: PodState | None, plan: Plan) -> None:
+def _finish(pod: PodLike, state: PodState | None, plan: Plan) -> None:
     plan.start = []
     running = [c["name"] for c in podutil.inits(pod) if (s := _latest(state, c["name"])) and s.running]
     if running:

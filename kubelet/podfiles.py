@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kube.objects import Json
 from kube.pods import podutil
 from kubelet.runtimes.base import Mount
 from kubelet.shim.logs import rotated
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerLike, PodLike
 
 HOSTS = """# Kubernetes-managed hosts file.
 127.0.0.1\tlocalhost
@@ -20,7 +23,7 @@ fe00::2\tip6-allrouters
 MAX_SEARCHES, MAX_SERVERS = 32, 3
 
 
-def hosts(pod: Json, address: str, node: str, domain: str, machine: str) -> str:
+def hosts(pod: PodLike, address: str, node: str, domain: str, machine: str) -> str:
     """`machine` is the node's own hosts file, which pods on the host's network see."""
     if pod["spec"].get("hostNetwork"):
         text = "# Kubernetes-managed hosts file (host network).\n" + machine
@@ -36,7 +39,7 @@ def hosts(pod: Json, address: str, node: str, domain: str, machine: str) -> str:
     return text
 
 
-def resolv_conf(pod: Json, cluster_dns: str, domain: str, machine: str) -> str:
+def resolv_conf(pod: PodLike, cluster_dns: str, domain: str, machine: str) -> str:
     """By dnsPolicy and dnsConfig; without a cluster DNS server pods use the machine's."""
     policy = pod["spec"].get("dnsPolicy") or "ClusterFirst"
     if policy == "ClusterFirst" and pod["spec"].get("hostNetwork"):
@@ -85,7 +88,7 @@ class PodFiles:
     def __init__(self, root: Path, node: str, cluster_dns: str, domain: str) -> None:
         self._root, self._node, self._dns, self._domain = root, node, cluster_dns, domain
 
-    def mounts(self, pod: Json, container: Json, address: str, attempt: int) -> list[Mount]:
+    def mounts(self, pod: PodLike, container: ContainerLike, address: str, attempt: int) -> list[Mount]:
         """The mounts of the files into one container, leaving out what the pod mounts itself."""
         folder = self._root / "pods" / podutil.uid(pod)
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kube.objects import Json
 from kube.pods import podutil
 from kubelet.containers import limits
 from kubelet.runtimes.base import ContainerState, PodState
 
 if TYPE_CHECKING:
+    from kube.shapes import ContainerLike, ResourceRequirements
     from kubelet.worker import PodWorker
 
 
@@ -19,11 +19,11 @@ class Resizer:
 
     def __init__(self, worker: PodWorker) -> None:
         self._worker = worker
-        self._given: dict[str, Json] = {}
+        self._given: dict[str, ResourceRequirements] = {}
         self._errors: dict[str, str] = {}
 
     @property
-    def given(self) -> Mapping[str, Json]:
+    def given(self) -> Mapping[str, ResourceRequirements]:
         return self._given
 
     @property
@@ -31,7 +31,7 @@ class Resizer:
         """Why resources are not in force that the spec asks for; "" when they are."""
         return "; ".join(self._errors.values())
 
-    def started(self, identifier: str, container: Json) -> None:
+    def started(self, identifier: str, container: ContainerLike) -> None:
         """A container started with what its spec asks for."""
         self._given[identifier] = container.get("resources") or {}
 
@@ -42,11 +42,11 @@ class Resizer:
         self._given = {identifier: found for identifier, found in self._given.items() if identifier in ids}
         self._errors = {name: text for name, text in self._errors.items() if name in running}
         for name, run in running.items():
-            container = podutil.container(self._worker.pod, name) or {}
+            container = podutil.container(self._worker.pod, name) or {"name": name}
             if self._given.get(run.id) != (container.get("resources") or {}) and name not in self._worker.stops:
                 await self._change(container, run, state)
 
-    async def _change(self, container: Json, run: ContainerState, state: PodState | None) -> None:
+    async def _change(self, container: ContainerLike, run: ContainerState, state: PodState | None) -> None:
         worker, name, known = self._worker, run.name, self._given.get(run.id)
         if known is not None and _needs_restart(container, known):
             message = f"Container {name} resize requires restart, will be restarted"
@@ -66,9 +66,9 @@ class Resizer:
             worker.say("Normal", "ResizeCompleted", f"Resized container {name}", name)
 
 
-def _needs_restart(container: Json, known: Json) -> bool:
+def _needs_restart(container: ContainerLike, known: Mapping[str, Any]) -> bool:
     """Whether a resource changed whose resizePolicy asks for a restart."""
-    now = container.get("resources") or {}
+    now: Mapping[str, Any] = container.get("resources") or {}
     return any(
         (now.get(which) or {}).get(policy["resourceName"]) != (known.get(which) or {}).get(policy["resourceName"])
         for policy in container.get("resizePolicy") or ()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kube import clock
 from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.restarts import restarts
 from kubelet.runtimes.base import ContainerState, PodState
+
+if TYPE_CHECKING:
+    from kube.shapes import Condition, ContainerLike, PodLike, ResourceRequirements, Truth
 
 OWN_CONDITIONS = (
     "PodReadyToStartContainers",
@@ -39,7 +42,7 @@ class Observed:
     ready: Mapping[str, bool] = field(default_factory=dict)
     started: Mapping[str, bool] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
-    resources: Mapping[str, Json] = field(default_factory=dict)
+    resources: Mapping[str, ResourceRequirements] = field(default_factory=dict)
     phase: str | None = None
     reason: str = ""
     message: str = ""
@@ -47,7 +50,7 @@ class Observed:
     stopping: bool = False
 
 
-def compute(pod: Json, seen: Observed) -> Json:
+def compute(pod: PodLike, seen: Observed) -> Json:
     """The whole status as it is to be written; fields that others own are taken over from `pod`."""
     before = pod.get("status") or {}
     inits = [_container(pod, c, seen, init=True) for c in podutil.inits(pod)]
@@ -86,7 +89,7 @@ def compute(pod: Json, seen: Observed) -> Json:
 # -- containers ---------------------------------------------------------------------------------------------------------
 
 
-def _container(pod: Json, container: Json, seen: Observed, init: bool) -> Json:
+def _container(pod: PodLike, container: ContainerLike, seen: Observed, init: bool) -> Json:
     name = container["name"]
     found = seen.state.latest(name) if seen.state else None
     state, last, run = _states(pod, name, found, seen)
@@ -124,7 +127,7 @@ def _container(pod: Json, container: Json, seen: Observed, init: bool) -> Json:
 
 
 def _states(
-    pod: Json, name: str, found: ContainerState | None, seen: Observed
+    pod: PodLike, name: str, found: ContainerState | None, seen: Observed
 ) -> tuple[Mapping[str, Any], Mapping[str, Any], ContainerState | None]:
     """(state, lastState, the start they tell of)."""
     reported = podutil.reported(pod, name) or {}
@@ -145,12 +148,12 @@ def _states(
     return {"terminated": ended}, last, found
 
 
-def _held_back(pod: Json) -> str:
+def _held_back(pod: PodLike) -> str:
     """Why a container that never ran waits, when nothing else is known."""
     return "PodInitializing" if podutil.inits(pod) else "ContainerCreating"
 
 
-def _waiting(pod: Json, name: str, seen: Observed) -> Json:
+def _waiting(pod: PodLike, name: str, seen: Observed) -> Json:
     if name in seen.waiting:
         reason, message = seen.waiting[name]
         return {"reason": reason, "message": message} if message else {"reason": reason}
@@ -174,7 +177,7 @@ def terminated(state: ContainerState, seen: Observed) -> Json:
 # -- the pod ------------------------------------------------------------------------------------------------------------
 
 
-def _phase(pod: Json, inits: list[Json], mains: list[Json]) -> str:
+def _phase(pod: PodLike, inits: list[Json], mains: list[Json]) -> str:
     if podutil.finished(pod):
         return podutil.phase(pod)
     if not _initialized(pod, inits, mains):
@@ -194,7 +197,7 @@ def _phase(pod: Json, inits: list[Json], mains: list[Json]) -> str:
     return "Failed" if any(code for _, code in codes) else "Succeeded"
 
 
-def _initialized(pod: Json, inits: list[Json], mains: list[Json]) -> bool:
+def _initialized(pod: PodLike, inits: list[Json], mains: list[Json]) -> bool:
     if any("running" in s["state"] or "terminated" in s["state"] for s in mains):
         return True
     for container, status in zip(podutil.inits(pod), inits, strict=True):
@@ -204,8 +207,8 @@ def _initialized(pod: Json, inits: list[Json], mains: list[Json]) -> bool:
     return True
 
 
-def _conditions(pod: Json, seen: Observed, phase: str, inits: list[Json], mains: list[Json]) -> list[Json]:
-    old = {c["type"]: c for c in (pod.get("status") or {}).get("conditions") or ()}
+def _conditions(pod: PodLike, seen: Observed, phase: str, inits: list[Json], mains: list[Json]) -> list[Condition]:
+    old: dict[str, Condition] = {c["type"]: c for c in (pod.get("status") or {}).get("conditions") or ()}
     network = seen.state is not None and seen.state.ready and phase not in podutil.FINISHED
     containers = _containers_ready(pod, phase, inits, mains)
     wanted = {
@@ -222,10 +225,12 @@ def _conditions(pod: Json, seen: Observed, phase: str, inits: list[Json], mains:
     return result + [c for kind, c in old.items() if kind not in OWN_CONDITIONS]
 
 
-def _condition(pod: Json, kind: str, value: bool, reason: str, message: str, old: Json | None, now: float) -> Json:
-    status = "True" if value else "False"
+def _condition(
+    pod: PodLike, kind: str, value: bool, reason: str, message: str, old: Condition | None, now: float
+) -> Condition:
+    status: Truth = "True" if value else "False"
     same = old is not None and old["status"] == status
-    result: Json = {
+    result: Condition = {
         "type": kind,
         "status": status,
         "observedGeneration": pod["metadata"].get("generation", 1),
@@ -239,7 +244,7 @@ def _condition(pod: Json, kind: str, value: bool, reason: str, message: str, old
     return result
 
 
-def _initialized_condition(pod: Json, phase: str, inits: list[Json], mains: list[Json]) -> tuple[bool, str, str]:
+def _initialized_condition(pod: PodLike, phase: str, inits: list[Json], mains: list[Json]) -> tuple[bool, str, str]:
     if phase == "Succeeded":
         return True, "PodCompleted", ""
     if _initialized(pod, inits, mains):
@@ -248,7 +253,7 @@ def _initialized_condition(pod: Json, phase: str, inits: list[Json], mains: list
     return False, "ContainersNotInitialized", f"containers with incomplete status: [{names}]"
 
 
-def _containers_ready(pod: Json, phase: str, inits: list[Json], mains: list[Json]) -> tuple[bool, str, str]:
+def _containers_ready(pod: PodLike, phase: str, inits: list[Json], mains: list[Json]) -> tuple[bool, str, str]:
     if phase == "Succeeded":
         return False, "PodCompleted", ""
     if phase == "Failed":
@@ -260,7 +265,7 @@ def _containers_ready(pod: Json, phase: str, inits: list[Json], mains: list[Json
     return True, "", ""
 
 
-def _with_gates(pod: Json, old: Mapping[str, Json], containers: tuple[bool, str, str]) -> tuple[bool, str, str]:
+def _with_gates(pod: PodLike, old: Mapping[str, Condition], containers: tuple[bool, str, str]) -> tuple[bool, str, str]:
     if not containers[0]:
         return containers
     gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from client import ApiStatusError, Backoff, Client, resource_path
 from client.api import MERGE_PATCH
 from kube.objects import Json
 from kube.pods import podutil
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 log = logging.getLogger("kubelet.status")
 NULLABLE = ("podIP", "podIPs", "reason", "message", "initContainerStatuses", "ephemeralContainerStatuses")
@@ -17,7 +22,7 @@ NULLABLE = ("podIP", "podIPs", "reason", "message", "initContainerStatuses", "ep
 class StatusWriter:
     """The status of one pod.  `gone` is set when the API has no such pod any more."""
 
-    def __init__(self, client: Client, pod: Json) -> None:
+    def __init__(self, client: Client, pod: PodLike) -> None:
         metadata = pod["metadata"]
         self._client, self._uid = client, metadata["uid"]
         self._path = resource_path("v1", "pods", metadata["namespace"], metadata["name"], "status")
@@ -27,7 +32,7 @@ class StatusWriter:
         self._task: asyncio.Task[None] | None = None
         self.gone = False
 
-    def set(self, status: Json, current: Json) -> None:
+    def set(self, status: Json, current: Mapping[str, Any]) -> None:
         """Writes `status` unless the API already has it: `current` is what it was last known to hold."""
         if status == (self._wanted or self._written) and self._covers(status, current):
             return
@@ -38,7 +43,7 @@ class StatusWriter:
             self._task = asyncio.create_task(self._flush())
 
     @staticmethod
-    def _covers(status: Json, current: Json) -> bool:
+    def _covers(status: Json, current: Mapping[str, Any]) -> bool:
         absent = all(key in status or key not in current for key in NULLABLE)
         return absent and all(current.get(key) == value for key, value in status.items())
 

@@ -6,10 +6,13 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from kube.objects import Json
 from kubelet import hooks
 from kubelet.runtimes.base import Runtime
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerLike
 
 AFTER_HOOK = 2.0
 """Seconds that a container has at least, once its preStop hook used up the grace period."""
@@ -19,7 +22,7 @@ LOOK = 0.1
 class Stop:
     """The end of one start of a container; `hurry()` shortens its grace, never lengthens it."""
 
-    def __init__(self, runtime: Runtime, uid: str, container: Json, address: str, grace: float) -> None:
+    def __init__(self, runtime: Runtime, uid: str, container: ContainerLike, address: str, grace: float) -> None:
         self._runtime, self._uid, self._container, self._address = runtime, uid, container, address
         self._deadline = time.monotonic() + grace
         self._hook: asyncio.Task[None] | None = None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from client import Client, resource_path
 from kube import clock
 from kube.objects import Json
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 Key = tuple[str, str, int]
 MAX_AGE = 24 * 3600
@@ -24,7 +28,7 @@ class TokenManager:
         self._client = client
         self._tokens: dict[Key, _Token] = {}
 
-    async def get(self, pod: Json, audience: str, seconds: int) -> str:
+    async def get(self, pod: PodLike, audience: str, seconds: int) -> str:
         """A token bound to the pod; raises what the client raises."""
         metadata = pod["metadata"]
         key = (metadata["uid"], audience, seconds)

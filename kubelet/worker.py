@@ -7,10 +7,10 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from client import ApiStatusError, Client
 from client.events import Recorder
-from kube.objects import Json
 from kube.pods import podutil
 from kubelet import plan as plans
 from kubelet.containers import Builder
@@ -19,7 +19,7 @@ from kubelet.messages import read as read_message
 from kubelet.metrics import WORKER
 from kubelet.podfiles import PodFiles
 from kubelet.probes.actions import Asker
-from kubelet.probes.manager import KINDS, PodProbes
+from kubelet.probes.manager import PodProbes, probes_of
 from kubelet.resizing import Resizer
 from kubelet.runtimes.base import ContainerState, PodState, Runtime, SandboxSpec
 from kubelet.sources import Sources
@@ -30,6 +30,9 @@ from kubelet.termination import Termination
 from kubelet.tokens import TokenManager
 from kubelet.volumes import manager as volumes
 from kubelet.volumes.base import Context, Ready, VolumeError
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 log = logging.getLogger("kubelet.worker")
 RESYNC = 30.0
@@ -65,7 +68,7 @@ class Outcome:
 class PodWorker:
     """`update()` hands in the newest object, `removed()` tells that the API has it no more; `run()` returns at the end."""
 
-    def __init__(self, pod: Json, tools: Tools) -> None:
+    def __init__(self, pod: PodLike, tools: Tools) -> None:
         self.pod = pod
         self.uid = podutil.uid(pod)
         self.tools = tools
@@ -89,7 +92,7 @@ class PodWorker:
     def wake(self) -> None:
         self._wake.set()
 
-    def update(self, pod: Json) -> None:
+    def update(self, pod: PodLike) -> None:
         self.pod = pod
         self.wake()
 
@@ -210,7 +213,7 @@ class PodWorker:
         running = self.running(state)
         for name, kind in self.probes.failed().items():
             if name in running:
-                probe = (podutil.container(self.pod, name) or {}).get(KINDS[kind]) or {}
+                probe = probes_of(podutil.container(self.pod, name) or {}).get(kind) or {}
                 grace = probe.get("terminationGracePeriodSeconds")
                 message = f"Container {name} failed {kind} probe, will be restarted"
                 self.stop(name, message, podutil.grace_period(self.pod) if grace is None else float(grace), state)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from kube.objects import Json
 from kube.pods import podutil
 from kubeproxy.rules import PROTOCOLS, Endpoint, ServicePort
 
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
+
 EVERYWHERE = ("", "0.0.0.0")
 
 
-def keep(pod: Json) -> Json:
+def keep(pod: PodLike) -> Json:
     """What is kept of a pod: `ports`, a list of (host address, host port, protocol, pod address, container port)."""
     metadata = {name: pod["metadata"].get(name, "") for name in ("namespace", "name", "uid", "resourceVersion")}
     return {"metadata": metadata, "ports": list(_ports(pod))}
 
 
-def _ports(pod: Json) -> Iterable[tuple[str, int, str, str, int]]:
+def _ports(pod: PodLike) -> Iterable[tuple[str, int, str, str, int]]:
     spec, ip = pod["spec"], (pod.get("status") or {}).get("podIP") or ""
     # Pods in the host's network have its ports themselves; those that ended or have no address yet serve nothing.
     if spec.get("hostNetwork") or not ip or ":" in ip or podutil.finished(pod):
@@ -27,7 +31,7 @@ def _ports(pod: Json) -> Iterable[tuple[str, int, str, str, int]]:
     shared = ipaddress.ip_address(ip).is_loopback
     for container in podutil.lasting(spec):
         for port in container.get("ports") or ():
-            number, inside = port.get("hostPort"), port.get("containerPort")
+            number, inside = port.get("hostPort"), port["containerPort"]
             protocol = port.get("protocol") or "TCP"
             if number and protocol in PROTOCOLS and not (shared and number == inside):
                 yield port.get("hostIP") or "", number, protocol, ip, inside

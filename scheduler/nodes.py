@@ -7,6 +7,7 @@ counted when it appears. Nothing is rebuilt for a pod; columns double when slots
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from scheduler.counts import PodCounts
 from scheduler.pods import PodInfo
 from scheduler.ports import PortTable
 from scheduler.requests import amounts
+
+if TYPE_CHECKING:
+    from kube.shapes import NodeLike
 
 Taint = tuple[str, str, str]  # key, value, effect
 
@@ -62,7 +66,7 @@ class NodeTable:
             column = self.labels[key] = Interned(self.capacity)
         return column
 
-    def put_node(self, node: Json) -> int:
+    def put_node(self, node: NodeLike) -> int:
         """Add a node or take over its changes; returns its slot."""
         name = node["metadata"]["name"]
         self.version += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -19,6 +19,9 @@ from kube.pods import podutil
 from kube.pods.resources import in_force
 from scheduler import requests
 from scheduler.selection import Selection, Term, preferred_terms, required_terms, with_label_keys
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 DEFAULT_SCHEDULER = "default-scheduler"
 _CONTAINER_FIELDS = ("image", "resources", "ports", "restartPolicy")
@@ -126,7 +129,7 @@ class PodInfo:
 _classes: weakref.WeakValueDictionary[bytes, PodClass] = weakref.WeakValueDictionary()
 
 
-def pod_info(pod: Json) -> PodInfo:
+def pod_info(pod: PodLike) -> PodInfo:
     """Digest a Pod object."""
     meta, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
     info = PodInfo(
@@ -152,7 +155,7 @@ def _time(text: str | None) -> float:
     return clock.parse(text) if text else 0.0
 
 
-def pod_class(pod: Json) -> PodClass:
+def pod_class(pod: PodLike) -> PodClass:
     """The shared class of a Pod object; the same instance for all pods that scheduling cannot tell apart."""
     meta, spec = pod["metadata"], in_force(pod)
     kept: Json = {name: spec[name] for name in _SPEC_FIELDS if spec.get(name)}

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import orjson
 
 from cluster.cache import Entry, Event
 from controllers import pods
-from kube.objects import Json
 from scheduler.nodes import NodeTable
 from scheduler.pods import DEFAULT_SCHEDULER, PodInfo, pod_info
 from scheduler.queue import SchedulingQueue
+
+if TYPE_CHECKING:
+    from kube.shapes import NodeLike
 
 WAKING = {
     "persistentvolumeclaims": "PersistentVolumeClaim",
@@ -153,7 +156,7 @@ def matters(event: Event) -> bool:
     return True
 
 
-def node_mark(node: Json) -> bytes:
+def node_mark(node: NodeLike) -> bytes:
     """What of a node scheduling looks at; heartbeats and conditions are not in it."""
     spec, status = node.get("spec") or {}, node.get("status") or {}
     parts = (

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from apiserver.backend import Target, kubelet_target
 from apiserver.request import Request
 from cluster.store import Key
 from kube.errors import BadRequest, NotFound
 from kube.objects import Json
 from kube.pods import podutil
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 
 def pod_of(request: Request) -> Json:
@@ -20,7 +25,7 @@ def pod_of(request: Request) -> Json:
     return entry.object()
 
 
-def container_of(request: Request, pod: Json) -> str:
+def container_of(request: Request, pod: PodLike) -> str:
     """The container that is meant: the one named, else the only one. Raises BadRequest."""
     name, wanted = pod["metadata"]["name"], request.query("container")
     names = [c["name"] for c in podutil.all_containers(pod["spec"])]

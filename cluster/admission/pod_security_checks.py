@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from kube.objects import Json
 from kube.pods import podutil
 
-Check = Callable[[Json, list[Json]], str]
+if TYPE_CHECKING:
+    from kube.shapes import Container
+
+Check = Callable[[Json, "list[Container]"], str]
 
 _BASELINE_CAPABILITIES = frozenset(
     {
@@ -67,20 +71,20 @@ def violations(level: str, pod: Json) -> str:
     return ", ".join(found for check in checks if (found := check(pod, containers)))
 
 
-def _names(containers: Iterable[Json]) -> str:
+def _names(containers: Iterable[Container]) -> str:
     names = [f'"{c["name"]}"' for c in containers]
     return f"container{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _security(thing: Json) -> Json:
+def _security(thing: Mapping[str, Any]) -> Json:
     return thing.get("securityContext") or {}
 
 
-def _selected(containers: list[Json], test: Callable[[Json], bool]) -> list[Json]:
+def _selected(containers: list[Container], test: Callable[[Json], bool]) -> list[Container]:
     return [c for c in containers if test(_security(c))]
 
 
-def app_armor(pod: Json, containers: list[Json]) -> str:
+def app_armor(pod: Json, containers: list[Container]) -> str:
     bad = [
         c
         for c in (pod["spec"], *containers)
@@ -89,14 +93,14 @@ def app_armor(pod: Json, containers: list[Json]) -> str:
     return "forbidden AppArmor profile" + ("s" if len(bad) > 1 else "") if bad else ""
 
 
-def capabilities_baseline(pod: Json, containers: list[Json]) -> str:
+def capabilities_baseline(pod: Json, containers: list[Container]) -> str:
     bad = {
         c["name"]: sorted(_added(c) - _BASELINE_CAPABILITIES) for c in containers if _added(c) - _BASELINE_CAPABILITIES
     }
     return f"non-default capabilities ({_added_text(bad)})" if bad else ""
 
 
-def _added(container: Json) -> set[str]:
+def _added(container: Container) -> set[str]:
     return set((_security(container).get("capabilities") or {}).get("add") or ())
 
 
@@ -108,17 +112,17 @@ def _added_text(bad: Mapping[str, list[str]]) -> str:
     )
 
 
-def host_namespaces(pod: Json, containers: list[Json]) -> str:
+def host_namespaces(pod: Json, containers: list[Container]) -> str:
     found = [f"{name}=true" for name in ("hostNetwork", "hostPID", "hostIPC") if pod["spec"].get(name)]
     return f"host namespaces ({', '.join(found)})" if found else ""
 
 
-def host_path(pod: Json, containers: list[Json]) -> str:
+def host_path(pod: Json, containers: list[Container]) -> str:
     names = [f'"{v["name"]}"' for v in pod["spec"].get("volumes") or () if "hostPath" in v]
     return f"hostPath volumes (volume{'s' if len(names) > 1 else ''} {', '.join(names)})" if names else ""
 
 
-def host_ports(pod: Json, containers: list[Json]) -> str:
+def host_ports(pod: Json, containers: list[Container]) -> str:
     used = {c["name"]: [p["hostPort"] for p in c.get("ports") or () if p.get("hostPort")] for c in containers}
     used = {name: ports for name, ports in used.items() if ports}
     if not used:
@@ -131,42 +135,42 @@ def host_ports(pod: Json, containers: list[Json]) -> str:
     )
 
 
-def privileged(pod: Json, containers: list[Json]) -> str:
+def privileged(pod: Json, containers: list[Container]) -> str:
     bad = _selected(containers, lambda s: s.get("privileged") is True)
     return f"privileged ({_names(bad)} must not set securityContext.privileged=true)" if bad else ""
 
 
-def proc_mount(pod: Json, containers: list[Json]) -> str:
+def proc_mount(pod: Json, containers: list[Container]) -> str:
     bad = _selected(containers, lambda s: s.get("procMount") not in (None, "Default"))
     return f"procMount ({_names(bad)} must not set securityContext.procMount)" if bad else ""
 
 
-def selinux(pod: Json, containers: list[Json]) -> str:
+def selinux(pod: Json, containers: list[Container]) -> str:
     options = [_security(c).get("seLinuxOptions") or {} for c in (pod["spec"], *containers)]
     bad = any(o.get("type", "") not in _SELINUX_TYPES or o.get("user") or o.get("role") for o in options)
     return "seLinuxOptions (type, user and role may not be set to custom values)" if bad else ""
 
 
-def seccomp_baseline(pod: Json, containers: list[Json]) -> str:
+def seccomp_baseline(pod: Json, containers: list[Container]) -> str:
     bad = any(_seccomp(c) == "Unconfined" for c in (pod["spec"], *containers))
     return 'seccompProfile (type must not be "Unconfined")' if bad else ""
 
 
-def _seccomp(thing: Json) -> str | None:
+def _seccomp(thing: Mapping[str, Any]) -> str | None:
     return (_security(thing).get("seccompProfile") or {}).get("type")
 
 
-def sysctls(pod: Json, containers: list[Json]) -> str:
+def sysctls(pod: Json, containers: list[Container]) -> str:
     bad = [s["name"] for s in _security(pod["spec"]).get("sysctls") or () if s["name"] not in _SYSCTLS]
     return f"forbidden sysctls ({', '.join(bad)})" if bad else ""
 
 
-def windows_host_process(pod: Json, containers: list[Json]) -> str:
+def windows_host_process(pod: Json, containers: list[Container]) -> str:
     bad = any((_security(c).get("windowsOptions") or {}).get("hostProcess") for c in (pod["spec"], *containers))
     return "hostProcess (must not set securityContext.windowsOptions.hostProcess=true)" if bad else ""
 
 
-def privilege_escalation(pod: Json, containers: list[Json]) -> str:
+def privilege_escalation(pod: Json, containers: list[Container]) -> str:
     bad = _selected(containers, lambda s: s.get("allowPrivilegeEscalation") is not False)
     return (
         (f"allowPrivilegeEscalation != false ({_names(bad)} must set securityContext.allowPrivilegeEscalation=false)")
@@ -175,7 +179,7 @@ def privilege_escalation(pod: Json, containers: list[Json]) -> str:
     )
 
 
-def capabilities_restricted(pod: Json, containers: list[Json]) -> str:
+def capabilities_restricted(pod: Json, containers: list[Container]) -> str:
     undropped = [c for c in containers if "ALL" not in ((_security(c).get("capabilities") or {}).get("drop") or ())]
     added = {
         c["name"]: sorted(_added(c) - {"NET_BIND_SERVICE"}) for c in containers if _added(c) - {"NET_BIND_SERVICE"}
@@ -185,7 +189,7 @@ def capabilities_restricted(pod: Json, containers: list[Json]) -> str:
     return f"unrestricted capabilities ({'; '.join(parts)})" if parts else ""
 
 
-def restricted_volumes(pod: Json, containers: list[Json]) -> str:
+def restricted_volumes(pod: Json, containers: list[Container]) -> str:
     bad = [(v["name"], kind) for v in pod["spec"].get("volumes") or () for kind in v if kind not in _VOLUMES]
     if not bad:
         return ""
@@ -197,7 +201,7 @@ def restricted_volumes(pod: Json, containers: list[Json]) -> str:
     )
 
 
-def run_as_non_root(pod: Json, containers: list[Json]) -> str:
+def run_as_non_root(pod: Json, containers: list[Container]) -> str:
     default = _security(pod["spec"]).get("runAsNonRoot")
     explicit = _selected(containers, lambda s: s.get("runAsNonRoot") is False)
     implicit = _selected(containers, lambda s: s.get("runAsNonRoot") is None) if not default else []
@@ -212,14 +216,14 @@ def run_as_non_root(pod: Json, containers: list[Json]) -> str:
     )
 
 
-def run_as_user(pod: Json, containers: list[Json]) -> str:
+def run_as_user(pod: Json, containers: list[Container]) -> str:
     whose = ["pod"] if _security(pod["spec"]).get("runAsUser") == 0 else []
     bad = _selected(containers, lambda s: s.get("runAsUser") == 0)
     whose += [_names(bad)] if bad else []
     return f"runAsUser=0 ({' and '.join(whose)} must not set runAsUser=0)" if whose else ""
 
 
-def seccomp_restricted(pod: Json, containers: list[Json]) -> str:
+def seccomp_restricted(pod: Json, containers: list[Container]) -> str:
     default = _seccomp(pod["spec"])
     bad = [container for container in containers if (_seccomp(container) or default) not in _SECCOMP]
     return (

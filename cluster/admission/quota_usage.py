@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kube import quantity
 from kube.objects import Json
 from kube.pods import podutil, resources
@@ -9,6 +11,9 @@ from kube.pods.qos import qos_class
 from kube.quantity import Quantity
 from kube.registry import Kind
 from kube.resourcelist import is_extended, is_huge_page
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 # Kinds that are counted under their plain name beside count/NAME.
 _PLAIN = frozenset(
@@ -43,7 +48,7 @@ def usage(kind: Kind, obj: Json) -> dict[str, Quantity]:
     return found
 
 
-def _pod(pod: Json, found: dict[str, Quantity]) -> dict[str, Quantity]:
+def _pod(pod: PodLike, found: dict[str, Quantity]) -> dict[str, Quantity]:
     """One that has ended costs nothing but its count; nor does one that should be gone: its node may be lost for long."""
     if podutil.finished(pod) or podutil.overdue(pod):
         found.pop("pods", None)
@@ -69,7 +74,7 @@ def matches_scopes(spec: Json, storage: str, obj: Json) -> bool:
     return storage == "pods" and all(_in_scope(requirement, obj) for requirement in wanted)
 
 
-def _in_scope(requirement: Json, pod: Json) -> bool:
+def _in_scope(requirement: Json, pod: PodLike) -> bool:
     name, spec = requirement["scopeName"], pod["spec"]
     if name == "PriorityClass":
         value, values = spec.get("priorityClassName"), requirement.get("values") or ()

@@ -72,5 +72,6 @@ def _unspecified(spec: Json, name: str) -> Iterator[str]:
     if resource not in ("cpu", "memory") or spec.get("resources", {}).get(which, {}).get(resource):
         return
     for container in podutil.all_containers(spec, ephemeral=False):
-        if resource not in ((container.get("resources") or {}).get(which) or {}):
+        asked = container.get("resources") or {}
+        if resource not in ((asked.get("requests") if which == "requests" else asked.get("limits")) or {}):
             yield container["name"]

@@ -6,6 +6,9 @@ grace or finalizers left the mark, else the end.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import orjson
 
 from cluster.admission import webhooks
@@ -88,7 +91,7 @@ def check_options(options: Json) -> None:
         raise Invalid("DeleteOptions", "", errors, "meta.k8s.io")
 
 
-def check_preconditions(call: Call, wanted: Json, old: Json) -> None:
+def check_preconditions(call: Call, wanted: Json, old: Mapping[str, Any]) -> None:
     meta = old["metadata"]
     if wanted.get("uid") and wanted["uid"] != meta["uid"]:
         raise Conflict(

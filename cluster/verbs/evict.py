@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cluster.cache import Entry
 from cluster.plan import Commit, Plan, first
 from cluster.store import Write
@@ -11,6 +13,9 @@ from kube import clock, conditions, selectors
 from kube.errors import ApiError, Conflict, NotFound, TooManyRequests
 from kube.objects import Json
 from kube.pods import podutil
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 BUDGETS = "poddisruptionbudgets.policy"
 REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
@@ -60,7 +65,7 @@ def _budget(call: Call, entry: Entry) -> Entry | None:
     return found[0] if found else None
 
 
-def _exempt(budget: Json, pod: Json) -> bool:
+def _exempt(budget: Json, pod: PodLike) -> bool:
     """Whether an unready pod may go without counting: always with AlwaysAllow, else when enough are healthy."""
     if podutil.ready(pod):
         return False
@@ -70,7 +75,7 @@ def _exempt(budget: Json, pod: Json) -> bool:
     return bool(status.get("desiredHealthy", 0) > 0 and status.get("currentHealthy", 0) >= status["desiredHealthy"])
 
 
-def _charge(budget: Json, pod: Json) -> Json:
+def _charge(budget: Json, pod: PodLike) -> Json:
     """The budget with one disruption less; raises TooManyRequests when it has none to give."""
     status, name = budget.setdefault("status", {}), budget["metadata"]["name"]
     if status.get("observedGeneration", 0) < budget["metadata"].get("generation", 0):
@@ -91,7 +96,7 @@ def _refused(message: str, seconds: int) -> TooManyRequests:
     return TooManyRequests(REFUSED, seconds, {"causes": [{"reason": "DisruptionBudget", "message": message}]})
 
 
-def _writes(call: Call, entry: Entry, pod: Json, options: Json) -> list[Write]:
+def _writes(call: Call, entry: Entry, pod: PodLike, options: Json) -> list[Write]:
     delete.check_options(options)
     delete.check_preconditions(call, options.get("preconditions") or {}, pod)
     new, end = delete.mark(call, entry, options)

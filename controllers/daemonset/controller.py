@@ -13,7 +13,7 @@ from cluster.store import Key
 from controllers import owners, pods, revisions
 from controllers.daemonset import placement, update
 from controllers.podcontrol import BURST, PodControl
-from controllers.pods import Pod
+from controllers.pods import PodView
 from controllers.runtime import Context, Controller, Result, Watch, keys_of, own_key, split_key
 from controllers.writes import put_status
 from kube import selectors
@@ -126,7 +126,7 @@ class DaemonSetController(Controller):
             self._recorder.event(ctx.session, look.ds, *event)
         return self._sync(ctx, look, change.create, [*change.delete, *finished])
 
-    def _may_replace(self, look: update.Look, pod: Pod) -> bool:
+    def _may_replace(self, look: update.Look, pod: PodView) -> bool:
         """A node on which daemon pods end again and again gets new ones ever more slowly: after 1, 2, 4 … 900 s."""
         place = (look.ds["metadata"]["uid"], pod.spec.nodeName or "")
         count, last = self._ends.get(place, (0, 0.0))
@@ -142,7 +142,7 @@ class DaemonSetController(Controller):
         return True
 
     def _sync(
-        self, ctx: Context, look: update.Look, nodes: Sequence[str], doomed: Sequence[Pod]
+        self, ctx: Context, look: update.Look, nodes: Sequence[str], doomed: Sequence[PodView]
     ) -> tuple[bool, ApiError | None]:
         error = self._pods.delete(ctx, look.ds, [pod.name for pod in doomed[:BURST]]) if doomed else None
         if nodes:

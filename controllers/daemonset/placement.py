@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from controllers import revisions
 from controllers.podcontrol import from_template
-from controllers.pods import Pod
+from controllers.pods import PodView
 from kube import nodematch
 from kube.objects import Json
+
+if TYPE_CHECKING:
+    from kube.shapes import NodeLike
 
 GENERATION_LABEL = "pod-template-generation"
 GENERATION = "deprecated.daemonset.template.generation"
@@ -36,8 +39,8 @@ class Change(NamedTuple):
     """Nodes that need a pod, pods that are in the way, and finished pods that make room for new ones."""
 
     create: list[str]
-    delete: list[Pod]
-    finished: list[Pod]
+    delete: list[PodView]
+    finished: list[PodView]
 
 
 def with_tolerations(spec: Json) -> Json:
@@ -54,7 +57,7 @@ def with_tolerations(spec: Json) -> Json:
     return {**spec, "tolerations": present}
 
 
-def fit(spec: Json, node: Json) -> Fit:
+def fit(spec: Json, node: NodeLike) -> Fit:
     """`spec` is that of the template with tolerations added."""
     name = node["metadata"]["name"]
     if spec.get("nodeName") and spec["nodeName"] != name:
@@ -101,9 +104,9 @@ def node_of(spec: Json) -> str:
     return ""
 
 
-def by_node(placed: Iterable[tuple[str, Pod]]) -> dict[str, list[Pod]]:
+def by_node(placed: Iterable[tuple[str, PodView]]) -> dict[str, list[PodView]]:
     """Pods of each node, oldest first."""
-    found: defaultdict[str, list[Pod]] = defaultdict(list)
+    found: defaultdict[str, list[PodView]] = defaultdict(list)
     for node, pod in placed:
         found[node].append(pod)
     for pods in found.values():
@@ -111,7 +114,7 @@ def by_node(placed: Iterable[tuple[str, Pod]]) -> dict[str, list[Pod]]:
     return dict(found)
 
 
-def changes(fits: dict[str, Fit], pods: dict[str, list[Pod]], surge: bool, current: str) -> Change:
+def changes(fits: dict[str, Fit], pods: dict[str, list[PodView]], surge: bool, current: str) -> Change:
     """What to do: `surge` lets an old and a new pod be on a node for a while; `current` is the template's hash."""
     change = Change([], [], [])
     for node, suits in fits.items():
@@ -127,7 +130,7 @@ def changes(fits: dict[str, Fit], pods: dict[str, list[Pod]], surge: bool, curre
     return change
 
 
-def _thin_out(present: Sequence[Pod], surge: bool, current: str, change: Change) -> None:
+def _thin_out(present: Sequence[PodView], surge: bool, current: str, change: Change) -> None:
     """Finished pods go (and come anew); of several, the oldest stays, with surge the oldest of each template."""
     alive = [pod for pod in present if not pod.terminating]
     change.finished.extend(pod for pod in alive if pod.finished)
@@ -140,5 +143,5 @@ def _thin_out(present: Sequence[Pod], surge: bool, current: str, change: Change)
         change.delete.extend(same[1:])
 
 
-def hash_label(pod: Pod) -> str:
+def hash_label(pod: PodView) -> str:
     return pod.metadata.labels.get(revisions.REVISION_LABEL, "")

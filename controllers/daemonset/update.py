@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from controllers.daemonset.placement import GENERATION, GENERATION_LABEL, Fit, hash_label
-from controllers.pods import Pod
+from controllers.pods import PodView
 from kube.objects import Json
 
 
@@ -39,34 +39,34 @@ class Look(NamedTuple):
     ds: Json
     current: str
     fits: dict[str, Fit]
-    pods: dict[str, list[Pod]]
+    pods: dict[str, list[PodView]]
     now: float
 
     @property
     def desired(self) -> int:
         return sum(suits.run for suits in self.fits.values())
 
-    def updated(self, pod: Pod) -> bool:
+    def updated(self, pod: PodView) -> bool:
         generation = (self.ds["metadata"].get("annotations") or {}).get(GENERATION)
         same = generation is not None and pod.metadata.labels.get(GENERATION_LABEL) == generation
         return same or hash_label(pod) == self.current
 
-    def available(self, pod: Pod) -> bool:
+    def available(self, pod: PodView) -> bool:
         return not pod.terminating and pod.available_in(self.ds["spec"].get("minReadySeconds", 0), self.now) == 0
 
-    def pair(self, pods: Sequence[Pod]) -> tuple[Pod | None, Pod | None]:
+    def pair(self, pods: Sequence[PodView]) -> tuple[PodView | None, PodView | None]:
         """The pod of the new and the pod of an old template on a node."""
         new = next((pod for pod in pods if self.updated(pod)), None)
         old = next((pod for pod in pods if not self.updated(pod)), None)
         return new, old
 
 
-def replacements(look: Look, rolling: Rolling) -> tuple[list[str], list[Pod]]:
+def replacements(look: Look, rolling: Rolling) -> tuple[list[str], list[PodView]]:
     """(nodes that get a second, new pod, old pods to delete)."""
     return _by_surge(look, rolling.surge) if rolling.surge else ([], _by_deletion(look, rolling.unavailable))
 
 
-def _by_deletion(look: Look, unavailable: int) -> list[Pod]:
+def _by_deletion(look: Look, unavailable: int) -> list[PodView]:
     """Old pods that are down anyway go at once; of the others as many as may be down beside those that are."""
     broken, candidates, down = [], [], 0
     for node, suits in look.fits.items():
@@ -84,7 +84,7 @@ def _by_deletion(look: Look, unavailable: int) -> list[Pod]:
     return broken + candidates[: max(unavailable - down, 0)]
 
 
-def _by_surge(look: Look, surge: int) -> tuple[list[str], list[Pod]]:
+def _by_surge(look: Look, surge: int) -> tuple[list[str], list[PodView]]:
     """A new pod beside the old one; when it is available, the old one goes."""
     nodes: list[str] = []
     candidates: list[str] = []

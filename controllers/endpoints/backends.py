@@ -19,42 +19,42 @@ if TYPE_CHECKING:
 MEMO = 8_192  # decoded pods and service selectors kept; when full, all are dropped
 
 
-class PodIP(msgspec.Struct, frozen=True, gc=False):
+class _PodIP(msgspec.Struct, frozen=True, gc=False):
     ip: str = ""
 
 
-class Condition(msgspec.Struct, frozen=True, gc=False):
+class _Condition(msgspec.Struct, frozen=True, gc=False):
     type: str = ""
     status: str = ""
 
 
-class ContainerPort(msgspec.Struct, frozen=True, gc=False):
+class _ContainerPort(msgspec.Struct, frozen=True, gc=False):
     containerPort: int = 0
     name: str = ""
     protocol: str = "TCP"
 
 
-class Container(msgspec.Struct, frozen=True, gc=False):
-    ports: list[ContainerPort] | None = None
+class _Container(msgspec.Struct, frozen=True, gc=False):
+    ports: list[_ContainerPort] | None = None
     restartPolicy: str | None = None
 
 
-class Spec(msgspec.Struct, frozen=True, gc=False):
+class _Spec(msgspec.Struct, frozen=True, gc=False):
     nodeName: str = ""
     hostname: str = ""
     subdomain: str = ""
-    containers: list[Container] = []
-    initContainers: list[Container] | None = None
+    containers: list[_Container] = []
+    initContainers: list[_Container] | None = None
 
 
-class Status(msgspec.Struct, frozen=True, gc=False):
+class _Status(msgspec.Struct, frozen=True, gc=False):
     phase: str = ""
     podIP: str = ""
-    podIPs: list[PodIP] | None = None
-    conditions: list[Condition] | None = None
+    podIPs: list[_PodIP] | None = None
+    conditions: list[_Condition] | None = None
 
 
-class Meta(msgspec.Struct, frozen=True, gc=False):
+class _Meta(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
     namespace: str = ""
     uid: str = ""
@@ -65,9 +65,9 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
 class Backend(msgspec.Struct, frozen=True, gc=False):
     """A pod as an endpoint. Two equal ones mean the same to every client of the Service."""
 
-    metadata: Meta
-    spec: Spec = Spec()
-    status: Status = Status()
+    metadata: _Meta
+    spec: _Spec = _Spec()
+    status: _Status = _Status()
 
     @property
     def ready(self) -> bool:

@@ -15,11 +15,11 @@ from collections.abc import Iterable
 from controllers.job import indexes
 from controllers.job.facts import TRACKING, Facts, index_of
 from controllers.podcontrol import BURST
-from controllers.pods import Pod
+from controllers.pods import PodView
 from kube.objects import Json
 
 
-def settle(status: Json, pods: Iterable[Pod]) -> bool:
+def settle(status: Json, pods: Iterable[PodView]) -> bool:
     """Step 3: count the noted pods that have lost their finalizer or are gone; True if there were any."""
     tracked = {pod.metadata.uid for pod in pods if TRACKING in (pod.metadata.finalizers or ())}
     noted, changed = status.setdefault("uncountedTerminatedPods", {}), False
@@ -36,7 +36,7 @@ def settle(status: Json, pods: Iterable[Pod]) -> bool:
     return changed
 
 
-def note(status: Json, facts: Facts, ending_failed: bool) -> list[Pod]:
+def note(status: Json, facts: Facts, ending_failed: bool) -> list[PodView]:
     """Step 1: note finished pods; returns those to take the finalizer from.
 
     The last failed pod of an index stays until its successor carries the failure count on, so that it is not forgotten.
@@ -44,7 +44,7 @@ def note(status: Json, facts: Facts, ending_failed: bool) -> list[Pod]:
     """
     noted = status.setdefault("uncountedTerminatedPods", {})
     held = _bearers(facts)
-    release: list[Pod] = []
+    release: list[PodView] = []
     succeeded: set[int] = set(facts.succeeded_indexes)
     for pod in facts.pods:
         if TRACKING not in (pod.metadata.finalizers or ()) or len(release) >= BURST:

@@ -13,7 +13,7 @@ from controllers.job import accounting, limits, manage
 from controllers.job.facts import TRACKING, Facts
 from controllers.job.limits import Ending
 from controllers.podcontrol import PodControl, namespace_ends
-from controllers.pods import Pod
+from controllers.pods import PodView
 from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
 from controllers.writes import change, drop_finalizer, put_status
 from kube import clock, conditions, selectors
@@ -227,7 +227,7 @@ class _Pass:
         self._announce.clear()
 
 
-def _tracked(pod: Pod) -> bool:
+def _tracked(pod: PodView) -> bool:
     return TRACKING in (pod.metadata.finalizers or ())
 
 
@@ -241,7 +241,7 @@ def _release_stray(ctx: Context, namespace: str, name: str) -> None:
     _drop_finalizers(ctx, [pods.view(entry)])
 
 
-def _drop_finalizers(ctx: Context, chosen: Sequence[Pod]) -> None:
+def _drop_finalizers(ctx: Context, chosen: Sequence[PodView]) -> None:
     """Take the tracking finalizer from pods, in one commit; pods that changed meanwhile are taken singly."""
     bodies = []
     for pod in chosen:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from controllers.job import indexes, policy
-from controllers.pods import Pod
+from controllers.pods import PodView
 from kube import clock
 from kube.objects import Json
 
@@ -22,7 +22,7 @@ class Facts:
     """A job and its pods at one moment."""
 
     job: Json
-    pods: Sequence[Pod]
+    pods: Sequence[PodView]
     now: float
 
     @property
@@ -57,14 +57,14 @@ class Facts:
         return bool(self.spec.get("podReplacementPolicy", default) == "Failed")
 
     @cached_property
-    def active(self) -> list[Pod]:
+    def active(self) -> list[PodView]:
         return [pod for pod in self.pods if pod.active]
 
     @cached_property
-    def terminating(self) -> list[Pod]:
+    def terminating(self) -> list[PodView]:
         return [pod for pod in self.pods if pod.terminating and not pod.finished]
 
-    def failed(self, pod: Pod) -> bool:
+    def failed(self, pod: PodView) -> bool:
         if pod.phase == "Failed":
             return True
         return not self.waits_for_end and pod.terminating and pod.phase != "Succeeded"
@@ -76,14 +76,14 @@ class Facts:
         return {*(uncounted.get("succeeded") or ()), *(uncounted.get("failed") or ())}
 
     @cached_property
-    def new_succeeded(self) -> list[Pod]:
+    def new_succeeded(self) -> list[PodView]:
         return [pod for pod in self.pods if pod.phase == "Succeeded" and self._is_new(pod)]
 
     @cached_property
-    def new_failed(self) -> list[Pod]:
+    def new_failed(self) -> list[PodView]:
         return [pod for pod in self.pods if self.failed(pod) and self._is_new(pod)]
 
-    def _is_new(self, pod: Pod) -> bool:
+    def _is_new(self, pod: PodView) -> bool:
         return TRACKING in (pod.metadata.finalizers or ()) and pod.metadata.uid not in self.counted
 
     @cached_property
@@ -91,7 +91,7 @@ class Facts:
         """What the failure policy says of each failed pod, by uid."""
         return {pod.metadata.uid: policy.on_failure(self.job, pod) for pod in self.pods if self.failed(pod)}
 
-    def ignored(self, pod: Pod) -> bool:
+    def ignored(self, pod: PodView) -> bool:
         return self.verdicts[pod.metadata.uid].action == "Ignore"
 
     @cached_property
@@ -134,9 +134,9 @@ class Facts:
         return (before | new) - self.succeeded_indexes
 
     @cached_property
-    def last_failed(self) -> dict[int, Pod]:
+    def last_failed(self) -> dict[int, PodView]:
         """The newest failed pod of each index (the one with the highest failure count)."""
-        found: dict[int, Pod] = {}
+        found: dict[int, PodView] = {}
         for pod in self.pods:
             index = index_of(pod)
             if index >= 0 and self.failed(pod):
@@ -174,18 +174,18 @@ class Facts:
         return max(last + wait - self.now, 0.0)
 
 
-def index_of(pod: Pod) -> int:
+def index_of(pod: PodView) -> int:
     """The completion index of a pod, -1 without."""
     text = pod.metadata.annotations.get(indexes.INDEX, "")
     return int(text) if text.isdigit() else -1
 
 
-def _failures_at_birth(pod: Pod) -> int:
+def _failures_at_birth(pod: PodView) -> int:
     text = pod.metadata.annotations.get(FAILURES, "0")
     return int(text) if text.isdigit() else 0
 
 
-def finished_at(pod: Pod) -> float:
+def finished_at(pod: PodView) -> float:
     """When a pod ended, as far as it tells."""
     ends = [
         status.state.terminated.finishedAt

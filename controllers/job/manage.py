@@ -9,7 +9,7 @@ from controllers import ranking
 from controllers.job import indexes
 from controllers.job.facts import FAILURES, IGNORED_FAILURES, TRACKING, Facts, index_of
 from controllers.podcontrol import BURST, from_template
-from controllers.pods import Pod
+from controllers.pods import PodView
 from kube.objects import Json
 from kube.pods import podutil
 
@@ -23,7 +23,7 @@ class Moves(NamedTuple):
     """Pods to create and to delete, and seconds after which more may be created."""
 
     create: list[Json]
-    delete: list[Pod]
+    delete: list[PodView]
     after: float | None = None
 
 
@@ -54,7 +54,7 @@ def moves(facts: Facts) -> Moves:
     return Moves([], surplus, delay) if delay > 0 else Moves([_pod(facts) for _ in range(missing)], surplus)
 
 
-def _misplaced(facts: Facts) -> list[Pod]:
+def _misplaced(facts: Facts) -> list[PodView]:
     """Active pods of an indexed job whose index is done, out of range or held by an older pod."""
     if not facts.indexed:
         return []
@@ -68,7 +68,7 @@ def _misplaced(facts: Facts) -> list[Pod]:
     return result
 
 
-def _indexed(facts: Facts, active: list[Pod], count: int) -> tuple[list[Json], float | None]:
+def _indexed(facts: Facts, active: list[PodView], count: int) -> tuple[list[Json], float | None]:
     """Pods for the lowest indexes that are free and not backing off."""
     taken = {index_of(pod) for pod in active} | facts.succeeded_indexes | facts.failed_indexes
     if facts.waits_for_end:

@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import NamedTuple
 
 from controllers.job import indexes
-from controllers.pods import Pod
+from controllers.pods import PodView
 from kube.objects import Json
 
 
@@ -17,7 +17,7 @@ class Verdict(NamedTuple):
     message: str = ""
 
 
-def on_failure(job: Json, pod: Pod) -> Verdict:
+def on_failure(job: Json, pod: PodView) -> Verdict:
     """What the failure of a pod means: Count, Ignore, FailIndex or FailJob."""
     policy = job["spec"].get("podFailurePolicy")
     if policy is None or pod.phase != "Failed":
@@ -29,7 +29,7 @@ def on_failure(job: Json, pod: Pod) -> Verdict:
     return Verdict("Count")
 
 
-def _by_exit_code(wanted: Json | None, pod: Pod) -> str:
+def _by_exit_code(wanted: Json | None, pod: PodView) -> str:
     if not wanted:
         return ""
     for status in pod.all_statuses:
@@ -41,7 +41,7 @@ def _by_exit_code(wanted: Json | None, pod: Pod) -> str:
     return ""
 
 
-def _by_condition(wanted: list[Json] | None, pod: Pod) -> str:
+def _by_condition(wanted: list[Json] | None, pod: PodView) -> str:
     for pattern in wanted or ():
         condition = pod.condition(pattern["type"])
         if condition is not None and condition.status == pattern.get("status", "True"):
@@ -49,7 +49,7 @@ def _by_condition(wanted: list[Json] | None, pod: Pod) -> str:
     return ""
 
 
-def _path(pod: Pod) -> str:
+def _path(pod: PodView) -> str:
     return f"{pod.metadata.namespace}/{pod.name}"
 
 

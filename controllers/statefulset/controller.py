@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import owners, pods, revisions
-from controllers.pods import Pod
+from controllers.pods import PodView
 from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from controllers.statefulset import identity, plan
 from controllers.writes import put_status
@@ -95,7 +95,7 @@ class StatefulSetController(Controller):
             error = self._report(ctx, sts, "Create", pod["metadata"]["name"], result) or error
         return error
 
-    def _delete(self, ctx: Context, sts: Json, doomed: Sequence[Pod]) -> ApiError | None:
+    def _delete(self, ctx: Context, sts: Json, doomed: Sequence[PodView]) -> ApiError | None:
         namespace, error = sts["metadata"]["namespace"], None
         if not doomed:
             return None
@@ -177,7 +177,7 @@ class StatefulSetController(Controller):
         put_status(ctx, STORAGE, sts, plan.status(situation, collisions))
 
 
-def _members(sts: Json, candidates: Sequence[Pod]) -> list[Pod]:
+def _members(sts: Json, candidates: Sequence[PodView]) -> list[PodView]:
     """Pods with a name of this set: others that its selector matches are none of its business."""
     prefix = sts["metadata"]["name"]
     return [pod for pod in candidates if pod.name.rpartition("-")[0] == prefix and identity.ordinal_of(pod.name) >= 0]

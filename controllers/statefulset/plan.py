@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from controllers.pods import Pod
+from controllers.pods import PodView
 from controllers.revisions import REVISION_LABEL
 from controllers.statefulset.identity import first_ordinal, ordinal_of
 from kube.objects import Json
@@ -21,8 +21,8 @@ class Steps:
     """Ordinals to create (with the name of the revision to use), pods to delete, seconds after which to look again."""
 
     create: list[tuple[int, str]] = field(default_factory=list)
-    delete: list[Pod] = field(default_factory=list)
-    recreate: list[Pod] = field(default_factory=list)
+    delete: list[PodView] = field(default_factory=list)
+    recreate: list[PodView] = field(default_factory=list)
     after: float | None = None
 
 
@@ -33,7 +33,7 @@ class Situation:
     sts: Json
     current: str
     update: str
-    pods: Sequence[Pod]
+    pods: Sequence[PodView]
     now: float
 
     @property
@@ -57,30 +57,30 @@ class Situation:
             return None
         return strategy.get("rollingUpdate") or {}
 
-    def wanted(self) -> dict[int, Pod | None]:
+    def wanted(self) -> dict[int, PodView | None]:
         """The pod of each ordinal that should be there."""
-        found: dict[int, Pod | None] = dict.fromkeys(range(self.start, self.start + self.replicas))
+        found: dict[int, PodView | None] = dict.fromkeys(range(self.start, self.start + self.replicas))
         for pod in self.pods:
             if ordinal_of(pod.name) in found:
                 found[ordinal_of(pod.name)] = pod
         return found
 
-    def condemned(self) -> list[Pod]:
+    def condemned(self) -> list[PodView]:
         """Pods beyond the wanted ordinals, highest first."""
         ends = range(self.start, self.start + self.replicas)
         extra = [pod for pod in self.pods if ordinal_of(pod.name) not in ends]
         return sorted(extra, key=lambda pod: ordinal_of(pod.name), reverse=True)
 
-    def available_in(self, pod: Pod) -> float | None:
+    def available_in(self, pod: PodView) -> float | None:
         if pod.phase != "Running":
             return None
         return pod.available_in(self.sts["spec"].get("minReadySeconds", 0), self.now)
 
-    def healthy(self, pod: Pod) -> bool:
+    def healthy(self, pod: PodView) -> bool:
         return not pod.terminating and self.available_in(pod) == 0
 
 
-def revision_of(pod: Pod) -> str:
+def revision_of(pod: PodView) -> str:
     return pod.metadata.labels.get(REVISION_LABEL, "")
 
 
@@ -158,7 +158,7 @@ def max_unavailable(s: Situation, value: int | str | None) -> int:
     return max(value or 1, 1)
 
 
-def _wait(s: Situation, steps: Steps, pod: Pod) -> None:
+def _wait(s: Situation, steps: Steps, pod: PodView) -> None:
     """A pod that is ready but not long enough needs another look; all else shows as a change."""
     left = None if pod.terminating else s.available_in(pod)
     if left:

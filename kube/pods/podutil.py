@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kube import clock, conditions
-from kube.objects import Json
 
 if TYPE_CHECKING:
-    from kube.shapes import ContainerStatus
+    from kube.shapes import Container, ContainerLike, ContainerStatus, PodLike, PodSpecLike
 
 FINISHED = ("Succeeded", "Failed")  # phases that a pod never leaves
 GRACE_SECONDS = 30
@@ -26,40 +25,40 @@ HostPort = tuple[str, str, int]  # protocol, host address, port
 # -- the object ---------------------------------------------------------------------------------------------------------
 
 
-def uid(pod: Mapping[str, Any]) -> str:
+def uid(pod: PodLike) -> str:
     value: str = pod["metadata"]["uid"]
     return value
 
 
-def full_name(pod: Mapping[str, Any]) -> str:
+def full_name(pod: PodLike) -> str:
     return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
 
-def hostname(pod: Mapping[str, Any], node: str) -> str:
+def hostname(pod: PodLike, node: str) -> str:
     if pod["spec"].get("hostNetwork"):
         return node
     name: str = pod["spec"].get("hostname") or pod["metadata"]["name"]
     return name[:63].rstrip("-.")
 
 
-def deleting(pod: Mapping[str, Any]) -> bool:
+def deleting(pod: PodLike) -> bool:
     """Whether somebody deleted it; it goes when its node says that nothing runs any more."""
     return bool((pod.get("metadata") or {}).get("deletionTimestamp"))
 
 
-def grace_period(pod: Mapping[str, Any]) -> int:
+def grace_period(pod: PodLike) -> int:
     """Seconds between SIGTERM and SIGKILL; a delete request may have shortened it."""
     asked = pod["metadata"].get("deletionGracePeriodSeconds")
     return int(asked) if asked is not None else own_grace_period(pod)
 
 
-def own_grace_period(pod: Mapping[str, Any]) -> int:
+def own_grace_period(pod: PodLike) -> int:
     """Seconds that its spec gives it to stop."""
     asked = (pod.get("spec") or {}).get("terminationGracePeriodSeconds")
     return GRACE_SECONDS if asked is None else int(asked)
 
 
-def overdue(pod: Mapping[str, Any], now: float | None = None) -> bool:
+def overdue(pod: PodLike, now: float | None = None) -> bool:
     """Whether it was deleted and should be gone: its node is lost, or something holds it. `now` in epoch seconds."""
     metadata = pod["metadata"]
     since: str | None = metadata.get("deletionTimestamp")
@@ -72,32 +71,32 @@ def overdue(pod: Mapping[str, Any], now: float | None = None) -> bool:
 # -- containers of the spec ---------------------------------------------------------------------------------------------
 
 
-def is_sidecar(container: Mapping[str, Any]) -> bool:
+def is_sidecar(container: ContainerLike) -> bool:
     """An init container that goes on running beside the others."""
     return bool(container.get("restartPolicy") == "Always")
 
 
-def mains(pod: Mapping[str, Any]) -> list[Json]:
+def mains(pod: PodLike) -> list[Container]:
     return pod["spec"].get("containers") or []
 
 
-def inits(pod: Mapping[str, Any]) -> list[Json]:
+def inits(pod: PodLike) -> list[Container]:
     return pod["spec"].get("initContainers") or []
 
 
-def ephemerals(pod: Mapping[str, Any]) -> list[Json]:
+def ephemerals(pod: PodLike) -> list[Container]:
     """Containers that `kubectl debug` added to a pod that runs: started once, never again, and no part of its phase."""
     return pod["spec"].get("ephemeralContainers") or []
 
 
-def lasting(spec: Mapping[str, Any]) -> list[Json]:
+def lasting(spec: PodSpecLike) -> list[Container]:
     """The containers that run at the same time, to the end of the pod: the sidecars come last."""
-    containers: list[Json] = spec.get("containers") or []
+    containers: list[Container] = spec.get("containers") or []
     steps = spec.get("initContainers")
     return [*containers, *filter(is_sidecar, steps)] if steps else containers
 
 
-def all_containers(spec: Mapping[str, Any], ephemeral: bool = True) -> Iterator[Json]:
+def all_containers(spec: PodSpecLike, ephemeral: bool = True) -> Iterator[Container]:
     """Those that start first come first."""
     yield from spec.get("initContainers") or ()
     yield from spec.get("containers") or ()
@@ -105,17 +104,18 @@ def all_containers(spec: Mapping[str, Any], ephemeral: bool = True) -> Iterator[
         yield from spec.get("ephemeralContainers") or ()
 
 
-def container(pod: Mapping[str, Any], name: str) -> Json | None:
+def container(pod: PodLike, name: str) -> Container | None:
     return next((c for c in all_containers(pod["spec"]) if c["name"] == name), None)
 
 
-def field_path(pod: Mapping[str, Any], name: str) -> str:
+def field_path(pod: PodLike, name: str) -> str:
     """How events point at a container."""
-    section = next((s for s, _ in SORTS if any(c["name"] == name for c in pod["spec"].get(s) or ())), "containers")
+    spec: Mapping[str, Any] = pod["spec"]
+    section = next((s for s, _ in SORTS if any(c["name"] == name for c in spec.get(s) or ())), "containers")
     return f"spec.{section}{{{name}}}"
 
 
-def host_ports(spec: Mapping[str, Any]) -> tuple[HostPort, ...]:
+def host_ports(spec: PodSpecLike) -> tuple[HostPort, ...]:
     """Every port of the node that the pod takes; an unset address is 0.0.0.0."""
     found = {
         (port.get("protocol") or "TCP", port.get("hostIP") or "0.0.0.0", port["hostPort"])
@@ -129,26 +129,26 @@ def host_ports(spec: Mapping[str, Any]) -> tuple[HostPort, ...]:
 # -- the status ---------------------------------------------------------------------------------------------------------
 
 
-def phase(pod: Mapping[str, Any]) -> str:
+def phase(pod: PodLike) -> str:
     return (pod.get("status") or {}).get("phase") or "Pending"
 
 
-def finished(pod: Mapping[str, Any]) -> bool:
+def finished(pod: PodLike) -> bool:
     """Whether all of it has ended, for good."""
     return phase(pod) in FINISHED
 
 
-def active(pod: Mapping[str, Any]) -> bool:
+def active(pod: PodLike) -> bool:
     """Whether it counts as one that runs or will: neither finished nor being deleted."""
     return not finished(pod) and not deleting(pod)
 
 
-def start_time(pod: Mapping[str, Any]) -> float | None:
+def start_time(pod: PodLike) -> float | None:
     text = (pod.get("status") or {}).get("startTime")
     return clock.parse(text) if text else None
 
 
-def ready(pod: Mapping[str, Any]) -> bool:
+def ready(pod: PodLike) -> bool:
     return conditions.is_true(pod.get("status"), "Ready")
 
 
@@ -159,7 +159,7 @@ def available_in(since: str | None, min_ready: float, now: float) -> float:
     return max((clock.parse(since) if since else now) + min_ready - now, 0.0)
 
 
-def statuses(pod: Mapping[str, Any], ephemeral: bool = False) -> Iterator[tuple[ContainerStatus, bool]]:
+def statuses(pod: PodLike, ephemeral: bool = False) -> Iterator[tuple[ContainerStatus, bool]]:
     """(the status of a container, whether it is an init container), in the order in which they start."""
     status = pod.get("status") or {}
     for one in status.get("initContainerStatuses") or ():
@@ -171,6 +171,6 @@ def statuses(pod: Mapping[str, Any], ephemeral: bool = False) -> Iterator[tuple[
             yield one, False
 
 
-def reported(pod: Mapping[str, Any], name: str) -> ContainerStatus | None:
+def reported(pod: PodLike, name: str) -> ContainerStatus | None:
     """A container's status as the API holds it."""
     return next((one for one, _ in statuses(pod, ephemeral=True) if one["name"] == name), None)

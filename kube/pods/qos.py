@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from kube.objects import Json
 from kube.pods.podutil import all_containers
 from kube.resourcelist import nano
+
+if TYPE_CHECKING:
+    from kube.shapes import PodSpecLike
 
 _COMPUTE = ("cpu", "memory")
 
 
-def qos_class(spec: Json) -> str:
+def qos_class(spec: PodSpecLike) -> str:
     """`Guaranteed`: every container's limits for cpu and memory equal its requests; `BestEffort`: no container states
     any; else `Burstable`. Resources of the whole pod, where given, count instead of those of its containers."""
     whole = spec.get("resources") or {}
@@ -20,7 +23,7 @@ def qos_class(spec: Json) -> str:
     return _class([container.get("resources") or {} for container in all_containers(spec, ephemeral=False)])
 
 
-def _class(resources: list[Json]) -> str:
+def _class(resources: Sequence[Mapping[str, Any]]) -> str:
     stated = False
     guaranteed = True
     for item in resources:

@@ -31,7 +31,7 @@ SCORED: Written = {"cpu": "100m", "memory": "200Mi"}
 
 
 def requests(
-    spec: Json, read: Read[Amount], missing: Written | None = None, overhead: bool = True
+    spec: Mapping[str, Any], read: Read[Amount], missing: Written | None = None, overhead: bool = True
 ) -> dict[str, Amount]:
     """What a pod of this spec requests, by resource name. Each container that requests none of a resource in `missing`
     counts as requesting that much; so does a limited one as requesting its limit, which is what defaults make of it.
@@ -48,7 +48,7 @@ def requests(
     return total
 
 
-def limits(spec: Json, read: Read[Amount], overhead: bool = True) -> dict[str, Amount]:
+def limits(spec: Mapping[str, Any], read: Read[Amount], overhead: bool = True) -> dict[str, Amount]:
     """What a pod of this spec is limited to, by resource name: the sum of what is said, with the overhead where it is
     more than nothing. `is_limited` tells whether that keeps the whole pod within it.
     """
@@ -61,7 +61,7 @@ def limits(spec: Json, read: Read[Amount], overhead: bool = True) -> dict[str, A
     return total
 
 
-def is_limited(spec: Json, name: str) -> bool:
+def is_limited(spec: Mapping[str, Any], name: str) -> bool:
     """Whether the pod as a whole, or each container that runs in it to the end, has a limit of a resource."""
     if tolerant(_said(spec, "limits").get(name)) > 0:
         return True
@@ -69,12 +69,12 @@ def is_limited(spec: Json, name: str) -> bool:
     return bool(containers) and all(tolerant(_said(container, "limits").get(name)) > 0 for container in containers)
 
 
-def of_containers(spec: Json, read: Read[Amount]) -> dict[str, Amount]:
+def of_containers(spec: Mapping[str, Any], read: Read[Amount]) -> dict[str, Amount]:
     """What the containers of a pod request, whatever is said of the pod as a whole, without overhead."""
     return _of_containers(spec, "requests", read)
 
 
-def in_force(pod: Json) -> Json:
+def in_force(pod: Mapping[str, Any]) -> Json:
     """The pod's spec with the resources that count while a resize is under way: the most of what is asked for, what the
     node set aside and what runs; without what is asked for where the node can never give that. The spec itself, not a
     copy, when these agree.
@@ -106,7 +106,9 @@ def tolerant(value: Any) -> int:
         return 0
 
 
-def _of_containers(spec: Json, which: str, read: Read[Amount], missing: Written | None = None) -> dict[str, Amount]:
+def _of_containers(
+    spec: Mapping[str, Any], which: str, read: Read[Amount], missing: Written | None = None
+) -> dict[str, Amount]:
     total: dict[str, Amount] = {}
     for container in spec.get("containers") or ():
         _add(total, _asked(container, which, missing), read)
@@ -137,7 +139,7 @@ def _asked(container: Json, which: str, missing: Written | None) -> Written:
     return {**missing, **found} if missing else found
 
 
-def _said(holder: Json, which: str) -> Written:
+def _said(holder: Mapping[str, Any], which: str) -> Written:
     return (holder.get("resources") or {}).get(which) or {}
 
 
@@ -188,6 +190,6 @@ def _most(*lists: Written | None) -> Written:
     return most
 
 
-def _is_infeasible(pod: Json) -> bool:
+def _is_infeasible(pod: Mapping[str, Any]) -> bool:
     found = conditions.find(pod.get("status"), "PodResizePending")
     return found is not None and found.get("reason") == "Infeasible"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kube import clock, conditions
 from kube.objects import Json
 from kube.pods import podutil
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerStatus, PodLike, PodSpecLike, PodStatusLike
 
 # Reasons to wait that belong to a normal start.
 STARTING = frozenset({"ContainerCreating", "PodInitializing", "", None})
@@ -25,17 +28,16 @@ class Summary:
     restarts: int = 0
     last: float = 0.0
 
-    def _count(self, status: Json) -> None:
+    def _count(self, status: ContainerStatus | Json) -> None:
         if restarts := status.get("restartCount"):
             self.restarts += restarts
         if stamp := ((status.get("lastState") or {}).get("terminated") or {}).get("finishedAt"):
             self.last = max(self.last, clock.parse(stamp))
 
 
-def summarize(pod: Mapping[str, Any]) -> Summary:
+def summarize(pod: PodLike) -> Summary:
     """The summary of a pod."""
-    spec: Json = pod.get("spec") or {}
-    status: Json = pod.get("status") or {}
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
     word = status.get("reason") or status.get("phase") or ""
     scheduled = conditions.find(status, "PodScheduled")
     if scheduled and scheduled.get("reason") == "SchedulingGated":
@@ -72,7 +74,7 @@ def of_init_state(state: Mapping[str, Any]) -> str:
     return f"Init:{word}" if word else ""
 
 
-def _of_main_containers(pod: Mapping[str, Any], status: Json, found: Summary) -> None:
+def _of_main_containers(pod: PodLike, status: PodStatusLike, found: Summary) -> None:
     running = False
     for one in reversed(status.get("containerStatuses") or ()):
         found._count(one)
@@ -86,7 +88,7 @@ def _of_main_containers(pod: Mapping[str, Any], status: Json, found: Summary) ->
         found.word = "Running" if podutil.ready(pod) else "NotReady"
 
 
-def _is_initializing(pod: Mapping[str, Any], spec: Json, found: Summary) -> bool:
+def _is_initializing(pod: PodLike, spec: PodSpecLike, found: Summary) -> bool:
     """Whether init containers still hold the pod; fills in what they say, of sidecars only once they do not."""
     inits = spec["initContainers"]
     sidecars = {container["name"] for container in inits if podutil.is_sidecar(container)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
 
 from kube.objects import Json
@@ -12,6 +13,9 @@ from kubelet.commands import run
 from kubelet.probes import grpc_health
 from kubelet.runtimes.base import Runtime, StartError
 from web.client import HttpSession
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerLike
 
 SAFE = "%/?:@!$&'()*+,;=~-._"  # what stays as it is written in a path
 MAX_REDIRECTS = 10
@@ -25,7 +29,7 @@ class Asker:
     def __init__(self, runtime: Runtime, uid: str, address: str) -> None:
         self._runtime, self._uid, self._address = runtime, uid, address
 
-    async def ask(self, container: Json, probe: Json) -> tuple[bool, str]:
+    async def ask(self, container: ContainerLike, probe: Json) -> tuple[bool, str]:
         timeout = float(probe.get("timeoutSeconds") or 1)
         if "exec" in probe:
             return await self._exec(container["name"], probe["exec"].get("command") or [], timeout)
@@ -47,7 +51,7 @@ class Asker:
             return False, str(error)
         return code == 0, output.decode("utf-8", "replace")
 
-    async def _tcp(self, container: Json, action: Json, timeout: float) -> tuple[bool, str]:
+    async def _tcp(self, container: ContainerLike, action: Json, timeout: float) -> tuple[bool, str]:
         host, port = action.get("host") or self._address, port_number(container, action["port"])
         try:
             async with asyncio.timeout(timeout):
@@ -66,7 +70,7 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def port_number(container: Json, port: int | str) -> int:
+def port_number(container: ContainerLike, port: int | str) -> int:
     """A port given by number, or by the name it has in the container's ports; OSError for an unknown name."""
     if isinstance(port, int) or port.isdigit():
         return int(port)
@@ -76,7 +80,7 @@ def port_number(container: Json, port: int | str) -> int:
     raise OSError(f"container {container['name']} has no port named {port!r}")
 
 
-async def http_get(container: Json, action: Json, address: str, timeout: float) -> tuple[bool, str]:
+async def http_get(container: ContainerLike, action: Json, address: str, timeout: float) -> tuple[bool, str]:
     """2xx and 3xx are success; certificates are not checked.  Redirects are followed on the same host, others succeed."""
     host = action.get("host") or address
     path = action.get("path") or "/"

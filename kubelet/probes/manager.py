@@ -15,12 +15,21 @@ from kubelet.probes.state import ProbeState
 from kubelet.runtimes.base import ContainerState
 
 if TYPE_CHECKING:
-    from kube.shapes import ContainerStatus
+    from kube.shapes import ContainerLike, ContainerStatus, PodLike
 
-KINDS = {"startup": "startupProbe", "readiness": "readinessProbe", "liveness": "livenessProbe"}
 VERDICTS = {"startup": "started", "readiness": "ready"}  # as a container's status tells them
 EAGER = 0.2
 Unhealthy = Callable[[str, str], None]
+
+
+def probes_of(container: ContainerLike) -> dict[str, Json]:
+    """The probes that a container has, by kind."""
+    found = {
+        "startup": container.get("startupProbe"),
+        "readiness": container.get("readinessProbe"),
+        "liveness": container.get("livenessProbe"),
+    }
+    return {kind: probe for kind, probe in found.items() if probe}
 
 
 class Probed:
@@ -28,7 +37,7 @@ class Probed:
 
     def __init__(
         self,
-        container: Json,
+        container: ContainerLike,
         run: ContainerState,
         asker: Asker,
         changed: Callable[[], None],
@@ -39,7 +48,8 @@ class Probed:
         self.id = run.id
         self.failed = ""
         self._container, self._run, self._asker, self._changed, self._say = container, run, asker, changed, say
-        self._states = {kind: ProbeState.of(kind, container[f]) for kind, f in KINDS.items() if container.get(f)}
+        self._probes = probes_of(container)
+        self._states = {kind: ProbeState.of(kind, probe) for kind, probe in self._probes.items()}
         # A kubelet that starts anew goes on from the verdicts of the one before: its restart stops no service.
         if reported.get("containerID", "").endswith(f"//{self.id}"):
             for kind, field in VERDICTS.items():
@@ -63,7 +73,7 @@ class Probed:
             self._tasks.pop(kind).cancel()
 
     async def _watch(self, kind: str) -> None:
-        probe, state = self._container[KINDS[kind]], self._states[kind]
+        probe, state = self._probes[kind], self._states[kind]
         if kind == "startup" and state.verdict:
             return
         period = float(probe.get("periodSeconds") or 10)
@@ -117,7 +127,7 @@ class PodProbes:
         self._changed, self._say = changed, say
         self._probed: dict[str, Probed] = {}
 
-    def sync(self, pod: Json, running: dict[str, ContainerState], asker: Asker, ending: bool = False) -> None:
+    def sync(self, pod: PodLike, running: dict[str, ContainerState], asker: Asker, ending: bool = False) -> None:
         """Probes exactly the containers in `running` (name to its current start); of a pod that ends only readiness, for it
         may serve until it is gone."""
         for name, probed in list(self._probed.items()):

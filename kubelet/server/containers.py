@@ -11,6 +11,7 @@ from kube.pods import podutil
 from kubelet.runtimes.base import ContainerState
 
 if TYPE_CHECKING:
+    from kube.shapes import Container
     from kubelet.agent import Agent
 
 AGENT: web.AppKey[Any] = web.AppKey("agent")
@@ -30,7 +31,7 @@ def pod(request: web.Request) -> Json:
     return found
 
 
-def container(request: web.Request) -> tuple[Json, Json]:
+def container(request: web.Request) -> tuple[Json, Container]:
     """(pod, container) of the request's path, or 404."""
     found, name = pod(request), request.match_info["container"]
     wanted = podutil.container(found, name)
@@ -39,7 +40,7 @@ def container(request: web.Request) -> tuple[Json, Json]:
     return found, wanted
 
 
-def running(request: web.Request) -> tuple[Json, Json]:
+def running(request: web.Request) -> tuple[Json, Container]:
     """(pod, container) of a container that runs now, or 400."""
     found, wanted = container(request)
     latest = start(request, found, wanted["name"], previous=False)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from kube import quantity
 from kube.objects import Json
-from kubelet.stats.model import Container, FileSystem, Interface, Node, Pod, Snapshot, Usage
+from kubelet.stats.model import ContainerStats, FileSystem, Interface, NodeStats, PodStats, Snapshot, Usage
 
 CORES, MEMORY, DISK = 8, 16 << 30, 100 << 30  # of a node, as `nodes.CAPACITY` says
 PERIODS = (600.0, 5400.0)  # seconds from one high to the next
@@ -52,7 +52,7 @@ def _resources(cpu: str, memory: str, cpu_limit: str, memory_limit: str) -> Reso
 
 def snapshot(name: str, since: float, pods: Iterable[Json], now: float) -> Snapshot:
     """All figures of a node with these (trimmed) pods; `since`: when it was registered. Times in epoch seconds."""
-    made = Snapshot(Node(name, since, now, Usage(), MEMORY, CORES, 0.0))
+    made = Snapshot(NodeStats(name, since, now, Usage(), MEMORY, CORES, 0.0))
     for pod in pods:
         if pod["phase"] == "Running":
             made.pods.append(_pod(pod, now))
@@ -67,16 +67,16 @@ def snapshot(name: str, since: float, pods: Iterable[Json], now: float) -> Snaps
     return made
 
 
-def _pod(pod: Json, now: float) -> Pod:
+def _pod(pod: Json, now: float) -> PodStats:
     meta, since = pod["metadata"], min(pod["since"], now)
-    made = Pod(meta["uid"], meta["namespace"], meta["name"], since, now)
+    made = PodStats(meta["uid"], meta["namespace"], meta["name"], since, now)
     for (name, image), asked in zip(pod["containers"], pod["resources"], strict=True):
         made.containers.append(_container(f"{meta['uid']}/{name}", name, image, asked, since, now))
     made.interfaces = [_interface(int((made.usage.cpu + 1) * 200_000), 0.4)]
     return made
 
 
-def _container(key: str, name: str, image: str, asked: Resources, since: float, now: float) -> Container:
+def _container(key: str, name: str, image: str, asked: Resources, since: float, now: float) -> ContainerStats:
     share, phase, period = _chance(key, 0), _chance(key, 1) * math.tau, PERIODS[0] + _chance(key, 2) * PERIODS[1]
     mean = (asked.cpu or DEFAULT_CPU) * (0.2 + 0.5 * share)
     # The rate swings around its mean; the total is its integral since then.
@@ -91,7 +91,7 @@ def _container(key: str, name: str, image: str, asked: Resources, since: float, 
     )
     if asked.cpu_limit:
         usage.periods = int((now - since) * 10)
-    return Container(
+    return ContainerStats(
         name,
         f"sim-{zlib.crc32(key.encode()):08x}",
         image,

@@ -53,7 +53,7 @@ class FileSystem:
 
 
 @dataclass(slots=True)
-class Container:
+class ContainerStats:
     """One running container.  `rate` is None until it was seen twice; `cpu_limit` in cores, `memory_limit` 0 for none."""
 
     name: str
@@ -69,13 +69,13 @@ class Container:
 
 
 @dataclass(slots=True)
-class Pod:
+class PodStats:
     uid: str
     namespace: str
     name: str
     started_at: float
     at: float
-    containers: list[Container] = field(default_factory=list)
+    containers: list[ContainerStats] = field(default_factory=list)
     interfaces: list[Interface] = field(default_factory=list)
     volumes: int = 0
 
@@ -94,7 +94,7 @@ class Pod:
 
 
 @dataclass(slots=True)
-class Node:
+class NodeStats:
     name: str
     started_at: float
     at: float
@@ -110,6 +110,6 @@ class Node:
 class Snapshot:
     """All of one sample; `failed` counts what could not be read."""
 
-    node: Node
-    pods: list[Pod] = field(default_factory=list)
+    node: NodeStats
+    pods: list[PodStats] = field(default_factory=list)
     failed: int = 0

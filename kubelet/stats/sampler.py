@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kube import quantity
 from kube.objects import Json
@@ -16,8 +17,11 @@ from kube.pods import podutil
 from kubelet.metrics import RELIST
 from kubelet.runtimes.base import Measurable, Running
 from kubelet.stats import groups, machine
-from kubelet.stats.model import Container, Node, Pod, Snapshot, Usage
+from kubelet.stats.model import ContainerStats, NodeStats, PodStats, Snapshot, Usage
 from kubelet.stats.processes import Table
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 log = logging.getLogger("kubelet.stats")
 
@@ -77,7 +81,7 @@ class Sampler:
         usage, total = machine.usage(self._proc)
         now = time.time()
         snapshot = Snapshot(
-            Node(
+            NodeStats(
                 name=self._node_name,
                 started_at=self._booted,
                 at=now,
@@ -109,9 +113,9 @@ class Sampler:
         self._volumes = {key: value for key, value in self._volumes.items() if key in uids}
         return snapshot
 
-    def _pod(self, pod: Json, source: Measurable, table: Table | None) -> Pod:
+    def _pod(self, pod: PodLike, source: Measurable, table: Table | None) -> PodStats:
         state = source.state
-        made = Pod(state.uid, state.namespace, state.name, state.since, time.time())
+        made = PodStats(state.uid, state.namespace, state.name, state.since, time.time())
         if source.network_pid:
             made.interfaces = machine.interfaces(source.network_pid, self._proc)
         for running in source.running:
@@ -120,12 +124,13 @@ class Sampler:
         made.volumes = self._volume_bytes(state.uid, source.folder)
         return made
 
-    def _container(self, pod: Json, running: Running, table: Table | None) -> Container:
+    def _container(self, pod: PodLike, running: Running, table: Table | None) -> ContainerStats:
         state = running.state
         usage = _usage(running, table)
         now = time.time()
-        limits = ((podutil.container(pod, state.name) or {}).get("resources") or {}).get("limits") or {}
-        return Container(
+        written = podutil.container(pod, state.name)
+        limits = ((written or {"name": state.name}).get("resources") or {}).get("limits") or {}
+        return ContainerStats(
             name=state.name,
             id=state.id,
             image=state.image,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kube import clock
 from kube.objects import Json
-from kubelet.stats.model import Container, FileSystem, Interface, Node, Pod, Snapshot, Usage
+from kubelet.stats.model import ContainerStats, FileSystem, Interface, NodeStats, PodStats, Snapshot, Usage
 
 
 def render(snapshot: Snapshot, *, brief: bool = False) -> Json:
@@ -13,7 +13,7 @@ def render(snapshot: Snapshot, *, brief: bool = False) -> Json:
     return {"node": _node(snapshot.node, files), "pods": [_pod(pod, files) for pod in snapshot.pods]}
 
 
-def _node(node: Node, files: FileSystem | None) -> Json:
+def _node(node: NodeStats, files: FileSystem | None) -> Json:
     made: Json = {
         "nodeName": node.name,
         "startTime": clock.stamp(node.started_at),
@@ -28,7 +28,7 @@ def _node(node: Node, files: FileSystem | None) -> Json:
     return made
 
 
-def _pod(pod: Pod, files: FileSystem | None) -> Json:
+def _pod(pod: PodStats, files: FileSystem | None) -> Json:
     usage = pod.usage
     made: Json = {
         "podRef": {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid},
@@ -46,7 +46,7 @@ def _pod(pod: Pod, files: FileSystem | None) -> Json:
     return made
 
 
-def _container(container: Container, files: FileSystem | None) -> Json:
+def _container(container: ContainerStats, files: FileSystem | None) -> Json:
     made: Json = {
         "name": container.name,
         "startTime": clock.stamp(container.started_at),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kube.objects import Json
 from kubelet.envs import Lookup
 from kubelet.fields import PodFacts
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 
 class VolumeError(Exception):
@@ -17,7 +20,7 @@ class VolumeError(Exception):
 
 
 class Tokens(Protocol):
-    async def get(self, pod: Json, audience: str, seconds: int) -> str:
+    async def get(self, pod: PodLike, audience: str, seconds: int) -> str:
         """A service account token bound to the pod."""
 
 
@@ -30,11 +33,11 @@ class Reader(Protocol):
 class Context:
     """What volumes are made from.  `facts` holds no pod address yet: volumes come before the network."""
 
-    folder: Callable[[Json, str, str], Path]
+    folder: Callable[[PodLike, str, str], Path]
     lookup: Lookup
     tokens: Tokens
     api: Reader
-    facts: Callable[[Json], PodFacts]
+    facts: Callable[[PodLike], PodFacts]
 
 
 @dataclass(frozen=True)
@@ -48,5 +51,5 @@ class Ready:
     group: int | None = None
 
 
-SetUp = Callable[[Json, Json, Context], Awaitable[Ready]]
+SetUp = Callable[["PodLike", Json, Context], Awaitable[Ready]]
 """(pod, the volume's JSON, context) -> where it is.  Called again to refresh it; raises VolumeError, ConfigError."""

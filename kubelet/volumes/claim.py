@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from client import ApiStatusError, resource_path
 from kube.objects import Json
 from kubelet.volumes import hostpath
 from kubelet.volumes.base import Context, Ready, VolumeError
 
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
-async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
+
+async def set_up(pod: PodLike, volume: Json, context: Context) -> Ready:
     reference = volume["persistentVolumeClaim"]
     return await provide(pod, reference["claimName"], bool(reference.get("readOnly")), context)
 
 
-async def provide(pod: Json, name: str, readonly: bool, context: Context) -> Ready:
+async def provide(pod: PodLike, name: str, readonly: bool, context: Context) -> Ready:
     claim = await _get(context, resource_path("v1", "persistentvolumeclaims", pod["metadata"]["namespace"], name))
     bound = (claim.get("spec") or {}).get("volumeName")
     if not bound or (claim.get("status") or {}).get("phase") != "Bound":
@@ -36,6 +41,6 @@ async def _get(context: Context, path: str) -> Json:
         raise VolumeError(error.message) from error
 
 
-async def set_up_ephemeral(pod: Json, volume: Json, context: Context) -> Ready:
+async def set_up_ephemeral(pod: PodLike, volume: Json, context: Context) -> Ready:
     """ephemeral: a claim of the pod's own, which a controller makes under this name."""
     return await provide(pod, f"{pod['metadata']['name']}-{volume['name']}", False, context)

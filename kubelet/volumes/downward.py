@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kube.objects import Json
 from kubelet.volumes import atomic, payload
 from kubelet.volumes.base import Context, Ready
 from kubelet.volumes.ownership import usable_group
 
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
-async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
+
+async def set_up(pod: PodLike, volume: Json, context: Context) -> Ready:
     source = volume["downwardAPI"]
     mode = source.get("defaultMode", payload.DEFAULT_MODE)
     files = payload.from_downward(pod, source.get("items") or [], mode, context)

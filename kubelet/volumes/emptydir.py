@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kube import quantity
 from kube.objects import Json
 from kubelet.volumes.base import Context, Ready
 from kubelet.volumes.ownership import give, usable_group
 
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
-async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
+
+async def set_up(pod: PodLike, volume: Json, context: Context) -> Ready:
     source = volume["emptyDir"] or {}
     folder = context.folder(pod, "kubernetes.io~empty-dir", volume["name"])
     if not folder.exists():

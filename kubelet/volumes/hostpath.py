@@ -5,9 +5,13 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kube.objects import Json
 from kubelet.volumes.base import Context, Ready, VolumeError
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 _CHECKS: dict[str, Callable[[int], bool]] = {
     "Directory": stat.S_ISDIR,
@@ -18,7 +22,7 @@ _CHECKS: dict[str, Callable[[int], bool]] = {
 }
 
 
-async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
+async def set_up(pod: PodLike, volume: Json, context: Context) -> Ready:
     return provide(volume["hostPath"]["path"], volume["hostPath"].get("type") or "")
 
 

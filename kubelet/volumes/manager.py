@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kube.objects import Json
 from kube.pods import podutil
 from kubelet.expand import expand
 from kubelet.runtimes.base import ConfigError, Memory, Mount
 from kubelet.shim import subpaths
 from kubelet.volumes import claim, configmap, downward, emptydir, hostpath, projected, secret
 from kubelet.volumes.base import Context, Ready, SetUp, VolumeError
+
+if TYPE_CHECKING:
+    from kube.shapes import ContainerLike, PodLike
 
 KINDS: dict[str, SetUp] = {
     "emptyDir": emptydir.set_up,
@@ -26,7 +29,7 @@ KINDS: dict[str, SetUp] = {
 LIVE = ("configMap", "secret", "projected", "downwardAPI")
 
 
-async def set_up(pod: Json, context: Context, only_live: bool = False) -> dict[str, Ready]:
+async def set_up(pod: PodLike, context: Context, only_live: bool = False) -> dict[str, Ready]:
     """All volumes by name (or only those whose content follows the API); raises VolumeError naming the volume."""
     result = {}
     for volume in pod["spec"].get("volumes") or ():
@@ -47,7 +50,7 @@ def memory(volumes: dict[str, Ready]) -> tuple[Memory, ...]:
     return tuple(Memory(ready.path, ready.size, ready.group) for ready in volumes.values() if ready.memory)
 
 
-def mounts(container: Json, volumes: dict[str, Ready], variables: dict[str, str]) -> list[Mount]:
+def mounts(container: ContainerLike, volumes: dict[str, Ready], variables: dict[str, str]) -> list[Mount]:
     """The mounts of one container; raises ConfigError."""
     result = []
     for entry in container.get("volumeMounts") or ():
@@ -68,10 +71,10 @@ def mounts(container: Json, volumes: dict[str, Ready], variables: dict[str, str]
     return result
 
 
-def layout(root: Path) -> Callable[[Json, str, str], Path]:
+def layout(root: Path) -> Callable[[PodLike, str, str], Path]:
     """Where volumes lie below the kubelet's root directory: pods/<uid>/volumes/<plugin>/<name>."""
 
-    def locate(pod: Json, plugin: str, name: str) -> Path:
+    def locate(pod: PodLike, plugin: str, name: str) -> Path:
         return root / "pods" / podutil.uid(pod) / "volumes" / plugin / name
 
     return locate

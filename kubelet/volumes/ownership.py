@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kube.objects import Json
 from kubelet.volumes.payload import group
 
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
-def usable_group(pod: Json) -> int | None:
+
+def usable_group(pod: PodLike) -> int | None:
     """The pod's fsGroup, when we may give files away."""
     return group(pod) if os.geteuid() == 0 else None
 
 
-def give(folder: Path, pod: Json) -> None:
+def give(folder: Path, pod: PodLike) -> None:
     """A directory that every container of the pod may write, whatever its user."""
     owner = usable_group(pod)
     if owner is not None:

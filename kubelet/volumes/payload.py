@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
 from kube.objects import Json
 from kube.pods import podutil
 from kubelet import fields
 from kubelet.volumes.atomic import File, checked
 from kubelet.volumes.base import Context, VolumeError
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 DEFAULT_MODE = 0o644
 
@@ -22,7 +26,7 @@ def content(kind: str, obj: Json) -> dict[str, bytes]:
     return result
 
 
-async def from_object(pod: Json, kind: str, source: Json, name: str, mode: int, context: Context) -> dict[str, File]:
+async def from_object(pod: PodLike, kind: str, source: Json, name: str, mode: int, context: Context) -> dict[str, File]:
     """The files of ConfigMap or Secret `name` as `source` (items, optional) selects them."""
     namespace = pod["metadata"]["namespace"]
     obj = await context.lookup.get(kind, namespace, name, podutil.uid(pod))
@@ -43,7 +47,7 @@ async def from_object(pod: Json, kind: str, source: Json, name: str, mode: int, 
     return result
 
 
-def from_downward(pod: Json, items: list[Json], mode: int, context: Context) -> dict[str, File]:
+def from_downward(pod: PodLike, items: list[Json], mode: int, context: Context) -> dict[str, File]:
     result = {}
     facts = context.facts(pod)
     for item in items:
@@ -55,14 +59,14 @@ def from_downward(pod: Json, items: list[Json], mode: int, context: Context) -> 
     return result
 
 
-async def from_token(pod: Json, source: Json, mode: int, context: Context) -> dict[str, File]:
+async def from_token(pod: PodLike, source: Json, mode: int, context: Context) -> dict[str, File]:
     token = await context.tokens.get(pod, source.get("audience") or "", source.get("expirationSeconds") or 3600)
     owner = user(pod)
     private = mode == DEFAULT_MODE and (owner is not None or group(pod) is not None)
     return {checked(source["path"]): File(token.encode(), 0o600 if private else mode, owner)}
 
 
-def user(pod: Json) -> int | None:
+def user(pod: PodLike) -> int | None:
     """The user of all the pod's containers, when they have the same and their specs say which."""
     common = (pod["spec"].get("securityContext") or {}).get("runAsUser")
     containers = podutil.all_containers(pod["spec"], ephemeral=False)
@@ -70,6 +74,6 @@ def user(pod: Json) -> int | None:
     return users.pop() if len(users) == 1 else None
 
 
-def group(pod: Json) -> int | None:
+def group(pod: PodLike) -> int | None:
     found = (pod["spec"].get("securityContext") or {}).get("fsGroup")
     return int(found) if found is not None else None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kube.objects import Json
 from kubelet.volumes import atomic, payload
 from kubelet.volumes.base import Context, Ready, VolumeError
 from kubelet.volumes.ownership import usable_group
 
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
-async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
+
+async def set_up(pod: PodLike, volume: Json, context: Context) -> Ready:
     source = volume["projected"]
     mode = source.get("defaultMode", payload.DEFAULT_MODE)
     files: dict[str, atomic.File] = {}
@@ -19,7 +24,7 @@ async def set_up(pod: Json, volume: Json, context: Context) -> Ready:
     return Ready(str(folder), readonly=True)
 
 
-async def _files(pod: Json, entry: Json, mode: int, context: Context) -> dict[str, atomic.File]:
+async def _files(pod: PodLike, entry: Json, mode: int, context: Context) -> dict[str, atomic.File]:
     if "configMap" in entry:
         return await payload.from_object(
             pod, "configmaps", entry["configMap"], entry["configMap"]["name"], mode, context

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from kube.objects import Json
 from monitoring.objects.families import Families, Maker, Sample, amounts, escape, find, labels, seconds
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 Of = Callable[[Json], Iterable[tuple[str, float]]]  # of one status: further labels, value
 
@@ -34,8 +38,8 @@ def declare(pods: Families) -> None:
 
 
 def _info(spec: str, status: str) -> Maker:
-    def make(pod: Json) -> Iterator[Sample]:
-        declared = {c["name"]: c for c in pod["spec"].get(spec) or ()}
+    def make(pod: PodLike) -> Iterator[Sample]:
+        declared = {c["name"]: c for c in find(pod, "spec", spec) or ()}
         for c in find(pod, "status", status) or ():
             own = declared.get(c["name"]) or {}
             policy = {} if spec == "containers" else {"restart_policy": own.get("restartPolicy")}
@@ -55,7 +59,7 @@ def _info(spec: str, status: str) -> Maker:
 
 
 def _each(status: str, of: Of) -> Maker:
-    def make(pod: Json) -> Iterator[Sample]:
+    def make(pod: PodLike) -> Iterator[Sample]:
         for c in find(pod, "status", status) or ():
             own = f',container="{escape(c["name"])}"'
             for more, value in of(c):
@@ -65,9 +69,9 @@ def _each(status: str, of: Of) -> Maker:
 
 
 def _resources(spec: str, kind: str) -> Maker:
-    def make(pod: Json) -> Iterator[Sample]:
+    def make(pod: PodLike) -> Iterator[Sample]:
         node = pod["spec"].get("nodeName")
-        for c in pod["spec"].get(spec) or ():
+        for c in find(pod, "spec", spec) or ():
             found = find(c, "resources", kind)
             if found:
                 yield from amounts(found, labels(container=c["name"], node=node))

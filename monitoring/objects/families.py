@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from client import resource_path
@@ -110,7 +110,7 @@ def labels(**pairs: str | None) -> str:
     return "".join([f',{name}="{escape(value or "")}"' for name, value in pairs.items()])
 
 
-def find(obj: Json, *path: str) -> Any:
+def find(obj: Mapping[str, Any], *path: str) -> Any:
     """What is at a path of keys, None where a part of it is missing."""
     found: Any = obj
     for key in path:
@@ -133,7 +133,7 @@ def truth(status: str, label: str = "status", more: str = "") -> Iterator[Sample
     return ((f'{more},{label}="{each.lower()}"', each == status) for each in ("True", "False", "Unknown"))
 
 
-def conditions(obj: Json, *more: str) -> Iterator[Sample]:
+def conditions(obj: Mapping[str, Any], *more: str) -> Iterator[Sample]:
     """Three samples for each condition; `more`: further fields of it as labels."""
     for condition in find(obj, "status", "conditions") or ():
         extra = "".join([f',{key}="{escape(condition.get(key) or "")}"' for key in more])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from kube.objects import Json
 from monitoring.objects import wishes
 from monitoring.objects.families import Families, Sample, amounts, conditions, find, labels
+
+if TYPE_CHECKING:
+    from kube.shapes import NodeLike
 
 NODES = Families("v1", "nodes", note=wishes.of_node, node="name")
 ROLE = "node-role.kubernetes.io/"
@@ -14,7 +17,7 @@ NODES.lifetime("kube_node")
 
 
 @NODES.gauge("kube_node_info", "Information about a cluster node.")
-def info(node: Json) -> Iterable[Sample]:
+def info(node: NodeLike) -> Iterable[Sample]:
     about = find(node, "status", "nodeInfo") or {}
     addresses = find(node, "status", "addresses") or ()
     return (
@@ -36,14 +39,14 @@ def info(node: Json) -> Iterable[Sample]:
 
 
 @NODES.gauge("kube_node_role", "The role of a cluster node.")
-def role(node: Json) -> Iterator[Sample]:
+def role(node: NodeLike) -> Iterator[Sample]:
     return (
         (labels(role=key.removeprefix(ROLE)), 1) for key in node["metadata"].get("labels") or () if key.startswith(ROLE)
     )
 
 
 @NODES.gauge("kube_node_spec_taint", "The taint of a cluster node.")
-def taint(node: Json) -> Iterator[Sample]:
+def taint(node: NodeLike) -> Iterator[Sample]:
     for each in find(node, "spec", "taints") or ():
         yield labels(key=each["key"], value=each.get("value"), effect=each["effect"]), 1
 
@@ -52,7 +55,7 @@ NODES.field("kube_node_spec_unschedulable", "Whether a node can schedule new pod
 
 
 @NODES.gauge("kube_node_status_addresses", "Node address information.")
-def addresses(node: Json) -> Iterator[Sample]:
+def addresses(node: NodeLike) -> Iterator[Sample]:
     for each in find(node, "status", "addresses") or ():
         yield labels(type=each["type"], address=each["address"]), 1
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kube import conditions, ownerrefs
 from kube.objects import Json
 from kube.pods import podutil
 from monitoring.objects import containers, wishes
 from monitoring.objects.families import Families, Sample, find, labels, number, one_of, seconds, truth
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 PODS = Families("v1", "pods", note=wishes.of_pod, namespace="namespace", pod="name", uid="uid")
 PHASES = ("Pending", "Succeeded", "Failed", "Unknown", "Running")
@@ -23,7 +26,7 @@ CONDITION_TIMES = {
 
 
 @PODS.gauge("kube_pod_info", "Information about pod.")
-def info(pod: Json) -> Iterable[Sample]:
+def info(pod: PodLike) -> Iterable[Sample]:
     spec, status = pod["spec"], pod.get("status") or {}
     owner = ownerrefs.controller(pod["metadata"]) or {}
     return (
@@ -43,7 +46,7 @@ def info(pod: Json) -> Iterable[Sample]:
 
 
 @PODS.gauge("kube_pod_ips", "Pod IP addresses.")
-def ips(pod: Json) -> Iterator[Sample]:
+def ips(pod: PodLike) -> Iterator[Sample]:
     for each in find(pod, "status", "podIPs") or ():
         yield labels(ip=each["ip"], ip_family="6" if ":" in each["ip"] else "4"), 1
 
@@ -54,7 +57,7 @@ PODS.time("kube_pod_start_time", "Start time in unix timestamp for a pod.", "sta
 
 
 @PODS.gauge("kube_pod_completion_time", "Completion time in unix timestamp for a pod.")
-def completion(pod: Json) -> Iterable[Sample]:
+def completion(pod: PodLike) -> Iterable[Sample]:
     ends = [
         end
         for c in find(pod, "status", "containerStatuses") or ()
@@ -64,13 +67,13 @@ def completion(pod: Json) -> Iterable[Sample]:
 
 
 @PODS.gauge("kube_pod_status_phase", "The pod's current phase.")
-def phase(pod: Json) -> Iterable[Sample]:
+def phase(pod: PodLike) -> Iterable[Sample]:
     now = find(pod, "status", "phase")
     return one_of("phase", now, PHASES) if now else ()
 
 
 @PODS.gauge("kube_pod_status_reason", "The pod status reasons.")
-def reason(pod: Json) -> Iterator[Sample]:
+def reason(pod: PodLike) -> Iterator[Sample]:
     status = pod.get("status") or {}
     found = {status.get("reason")} | {
         find(c, "state", "terminated", "reason") for c in status.get("containerStatuses") or ()
@@ -79,17 +82,17 @@ def reason(pod: Json) -> Iterator[Sample]:
 
 
 @PODS.gauge("kube_pod_status_qos_class", "The pod's current QoS class.")
-def qos(pod: Json) -> Iterable[Sample]:
+def qos(pod: PodLike) -> Iterable[Sample]:
     found = find(pod, "status", "qosClass")
     return one_of("qos_class", found, ("BestEffort", "Burstable", "Guaranteed")) if found else ()
 
 
-def _condition(pod: Json, kind: str) -> Mapping[str, Any] | None:
+def _condition(pod: PodLike, kind: str) -> Mapping[str, Any] | None:
     return conditions.find(pod.get("status"), kind)
 
 
 def _truth_of(kind: str, name: str, text: str) -> None:
-    def make(pod: Json) -> Iterable[Sample]:
+    def make(pod: PodLike) -> Iterable[Sample]:
         found = _condition(pod, kind)
         return truth(found["status"], "condition") if found else ()
 
@@ -97,7 +100,7 @@ def _truth_of(kind: str, name: str, text: str) -> None:
 
 
 def _since(kind: str, name: str) -> None:
-    def make(pod: Json) -> Iterable[Sample]:
+    def make(pod: PodLike) -> Iterable[Sample]:
         found = _condition(pod, kind)
         held = found and found["status"] == "True" and found.get("lastTransitionTime")
         return (("", seconds(held)),) if held else ()
@@ -112,28 +115,28 @@ for _kind, _word in CONDITION_TIMES.items():
 
 
 @PODS.gauge("kube_pod_status_unschedulable", "Describes the unschedulable status for the pod.")
-def unschedulable(pod: Json) -> Iterable[Sample]:
+def unschedulable(pod: PodLike) -> Iterable[Sample]:
     found = _condition(pod, "PodScheduled")
     return (("", 1),) if found and found["status"] == "False" and found.get("reason") == "Unschedulable" else ()
 
 
 @PODS.gauge("kube_pod_restart_policy", "Describes the restart policy in use by this pod.")
-def restart_policy(pod: Json) -> Iterable[Sample]:
+def restart_policy(pod: PodLike) -> Iterable[Sample]:
     return ((labels(type=pod["spec"].get("restartPolicy") or "Always"), 1),)
 
 
 @PODS.gauge("kube_pod_scheduler", "The scheduler for a pod.")
-def scheduler(pod: Json) -> Iterable[Sample]:
+def scheduler(pod: PodLike) -> Iterable[Sample]:
     return ((labels(name=pod["spec"].get("schedulerName")), 1),)
 
 
 @PODS.gauge("kube_pod_service_account", "The service account for a pod.")
-def service_account(pod: Json) -> Iterable[Sample]:
+def service_account(pod: PodLike) -> Iterable[Sample]:
     return ((labels(service_account=pod["spec"].get("serviceAccountName")), 1),)
 
 
 @PODS.gauge("kube_pod_tolerations", "Information about the pod tolerations")
-def tolerations(pod: Json) -> Iterator[Sample]:
+def tolerations(pod: PodLike) -> Iterator[Sample]:
     for each in {str(t): t for t in pod["spec"].get("tolerations") or ()}.values():
         after = each.get("tolerationSeconds")
         yield (
@@ -149,12 +152,12 @@ def tolerations(pod: Json) -> Iterator[Sample]:
 
 
 @PODS.gauge("kube_pod_runtimeclass_name_info", "The runtimeclass associated with the pod.")
-def runtime_class(pod: Json) -> Iterable[Sample]:
+def runtime_class(pod: PodLike) -> Iterable[Sample]:
     name = pod["spec"].get("runtimeClassName")
     return ((labels(runtimeclass_name=name), 1),) if name else ()
 
 
-def _claims(pod: Json) -> Iterator[tuple[str, Json]]:
+def _claims(pod: PodLike) -> Iterator[tuple[str, Json]]:
     for volume in pod["spec"].get("volumes") or ():
         claim = volume.get("persistentVolumeClaim")
         if claim:
@@ -164,7 +167,7 @@ def _claims(pod: Json) -> Iterator[tuple[str, Json]]:
 @PODS.gauge(
     "kube_pod_spec_volumes_persistentvolumeclaims_info", "Information about persistentvolumeclaim volumes in a pod."
 )
-def claims(pod: Json) -> Iterator[Sample]:
+def claims(pod: PodLike) -> Iterator[Sample]:
     return ((which, 1) for which, _ in _claims(pod))
 
 
@@ -172,12 +175,12 @@ def claims(pod: Json) -> Iterator[Sample]:
     "kube_pod_spec_volumes_persistentvolumeclaims_readonly",
     "Describes whether a persistentvolumeclaim is mounted read only.",
 )
-def claims_readonly(pod: Json) -> Iterator[Sample]:
+def claims_readonly(pod: PodLike) -> Iterator[Sample]:
     return ((which, bool(claim.get("readOnly"))) for which, claim in _claims(pod))
 
 
 def _overhead(resource: str, name: str, text: str) -> None:
-    def make(pod: Json) -> Iterable[Sample]:
+    def make(pod: PodLike) -> Iterable[Sample]:
         value = find(pod, "spec", "overhead", resource)
         return () if value is None else (("", number(value)),)
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from client.paths import kubelet_port, kubelet_prefix
 from kube.objects import Json
+
+if TYPE_CHECKING:
+    from kube.shapes import NodeLike, PodLike
 
 PREFIX = "prometheus.io/"
 APP = ("app.kubernetes.io/name", "k8s-app", "app")
 
 
-def wish(obj: Json) -> Json | None:
+def wish(obj: Mapping[str, Any]) -> Json | None:
     """What the annotations `prometheus.io/scrape`, `port`, `path` and `scheme` ask for; None when they ask for nothing.
 
     An annotation that makes no sense counts as absent: it is another's to write.
@@ -25,7 +31,7 @@ def wish(obj: Json) -> Json | None:
     }
 
 
-def of_pod(pod: Json) -> Json | None:
+def of_pod(pod: PodLike) -> Json | None:
     """The wish of a pod that has an address, with that, its ports, its node and the name of its application."""
     found, status = wish(pod), pod.get("status") or {}
     if found is None or not status.get("podIP") or status.get("phase") != "Running":
@@ -50,7 +56,7 @@ def of_service(service: Json) -> Json | None:
     return wish(service)
 
 
-def of_node(node: Json) -> tuple[str, str] | None:
+def of_node(node: NodeLike) -> tuple[str, str] | None:
     """A node's kubelet as (`host:port`, what its paths begin with); None where it names no port: it serves no figures."""
     addresses, port = (node.get("status") or {}).get("addresses") or (), kubelet_port(node)
     address = next((a["address"] for a in addresses if a["type"] == "InternalIP"), "")

@@ -10,12 +10,12 @@ from kube import clock
 NOW = 1_000_000.0
 
 
-def pod(ready_for: float | None) -> pods.Pod:
+def pod(ready_for: float | None) -> pods.PodView:
     """A pod that has been ready for so many seconds, or is not (None)."""
     if ready_for is None:
-        return pods.Pod(pods.Meta(), pods.Spec(), pods.Status("Running"))
-    condition = pods.Condition("Ready", "True", None, clock.stamp(NOW - ready_for))
-    return pods.Pod(pods.Meta(), pods.Spec(), pods.Status("Running", [condition]))
+        return pods.PodView(pods.MetaView(), pods.SpecView(), pods.StatusView("Running"))
+    condition = pods.ConditionView("Ready", "True", None, clock.stamp(NOW - ready_for))
+    return pods.PodView(pods.MetaView(), pods.SpecView(), pods.StatusView("Running", [condition]))
 
 
 @pytest.mark.parametrize(

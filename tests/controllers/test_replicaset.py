@@ -42,14 +42,14 @@ def pod(
     age: float = 5000,
     cost: str = "",
     restarts: int = 0,
-) -> pods.Pod:
+) -> pods.PodView:
     conditions = []
     if ready_for is not None:
-        conditions = [pods.Condition("Ready", "True", None, clock.stamp(NOW - ready_for))]
+        conditions = [pods.ConditionView("Ready", "True", None, clock.stamp(NOW - ready_for))]
     notes = {ranking.COST: cost} if cost else {}
-    meta = pods.Meta(name, "default", name, {}, notes, None, clock.stamp(NOW - age))
-    containers = [pods.ContainerStatus("c", restarts)]
-    return pods.Pod(meta, pods.Spec(node or None), pods.Status(phase, conditions, containers))
+    meta = pods.MetaView(name, "default", name, {}, notes, None, clock.stamp(NOW - age))
+    containers = [pods.ContainerStatusView("c", restarts)]
+    return pods.PodView(meta, pods.SpecView(node or None), pods.StatusView(phase, conditions, containers))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def pod(
         (pod("a", cost="not a number", restarts=1), pod("b")),
     ],
 )
-def test_order_of_deletion(first: pods.Pod, second: pods.Pod) -> None:
+def test_order_of_deletion(first: pods.PodView, second: pods.PodView) -> None:
     related = [first, second, *(pod(f"x{i}", node="full") for i in range(3))]
     for both in ([first, second], [second, first]):
         assert ranking.doomed(both, related, 1, NOW) == [first]

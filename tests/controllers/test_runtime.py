@@ -191,7 +191,7 @@ def test_keys_of_a_killed_worker_are_done_by_the_next(redis: Redis, cache: Cache
     dead.feeder.start()
     dead.feeder.lead(True)
     put(cache, "a", "x")
-    assert hung.wait(5)
+    assert hung.wait(60)
     dead.feeder.lead(False)
     redis.set("binnacle:lead:feeder:test", dead.worker)  # it led, and its pid is nobody's
     heir = Worker(redis, cache, copier).start()

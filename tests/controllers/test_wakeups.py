@@ -12,6 +12,8 @@ from redis import Redis
 
 from controllers.wakeups import WakeUps
 
+LONG = 3600  # seconds: who waits so long gets its queue, or the test is ended
+
 
 def test_a_queue_that_nobody_waits_for_needs_a_message_and_is_taken_once(redis: Redis) -> None:
     wakeups = WakeUps(redis, "test")
@@ -22,11 +24,11 @@ def test_a_queue_that_nobody_waits_for_needs_a_message_and_is_taken_once(redis: 
 def test_a_drain_that_waits_gets_the_queue_without_a_message(redis: Redis) -> None:
     wakeups = WakeUps(redis, "test")
     got: list[str | None] = []
-    drain = threading.Thread(target=lambda: got.append(wakeups.take("one", 30)))
+    drain = threading.Thread(target=lambda: got.append(wakeups.take("one", LONG)), daemon=True)
     drain.start()
     waits_for(redis, 1)
     assert not wakeups.add("a")
-    drain.join(10)
+    drain.join()
     assert got == ["a"]
     assert wakeups.add("b"), "it waits no more: whoever works is not counted on"
 
@@ -34,13 +36,16 @@ def test_a_drain_that_waits_gets_the_queue_without_a_message(redis: Redis) -> No
 def test_two_queues_go_to_two_drains(redis: Redis) -> None:
     wakeups = WakeUps(redis, "test")
     got: list[str | None] = []
-    drains = [threading.Thread(target=lambda name=name: got.append(wakeups.take(name, 30))) for name in ("one", "two")]
+    drains = [
+        threading.Thread(target=lambda name=name: got.append(wakeups.take(name, LONG)), daemon=True)
+        for name in ("one", "two")
+    ]
     for drain in drains:
         drain.start()
     waits_for(redis, 2)
     assert not wakeups.add("a") and not wakeups.add("b") and wakeups.add("c")
     for drain in drains:
-        drain.join(10)
+        drain.join()
     assert sorted(map(str, got)) == ["a", "b"]
 
 
@@ -68,10 +73,10 @@ def test_none_is_lost_however_drains_come_and_go(redis: Redis, queues: list[str]
     running: list[threading.Thread] = []
     for number, queue in enumerate(queues):
         if wakeups.add(queue) or number < drains:
-            running.append(threading.Thread(target=drain, args=(str(number),)))
+            running.append(threading.Thread(target=drain, args=(str(number),), daemon=True))
             running[-1].start()
     for thread in running:
-        thread.join(10)
+        thread.join()
     assert set(seen) == set(queues)
     assert seen.total() <= len(queues)
     assert not redis.keys("binnacle:wakeups:test:*")

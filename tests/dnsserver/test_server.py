@@ -113,36 +113,49 @@ def known(records: Records) -> Records:
     return records
 
 
-def test_other_names_are_asked_for_once_and_kept(known: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+class Clock:
+    """The time of the server and of the event loop's timers: it stands still but for what a test adds to `now`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def silence(self, query: dnslib.DNSRecord) -> None:
+        """Of a server that never answers: whoever asked has now waited as long as it waits for one server."""
+        self.now += upstream.TRY
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def test_other_names_are_asked_for_once_and_kept(known: Records, clock: Clock) -> None:
     fake = FakeUpstream(records("www.example.com. 20 IN A 192.0.2.1\nwww.example.com. 300 IN A 192.0.2.2"))
 
     async def test(server: Server) -> None:
-        clock = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: clock)
         many = await asyncio.gather(*(asked(server, "www.example.com") for _ in range(20)))
         assert all(rows(answer) == ["192.0.2.1", "192.0.2.2"] for answer in many) and len(fake.asked) == 1
-        clock += 7
+        clock.now += 7
         answer = await asked(server, "WWW.example.com")
         assert str(answer.q.qname) == "WWW.example.com." and not answer.header.aa and answer.header.ra
         assert min(r.ttl for r in answer.rr) == 13 and len(fake.asked) == 1
-        clock += 14
+        clock.now += 14
         await asked(server, "www.example.com")
         assert len(fake.asked) == 2, "the shortest lifetime of its records is the answer's"
 
     with_upstream(known, [fake], test)
 
 
-def test_denials_are_kept_as_their_soa_says(known: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_denials_are_kept_as_their_soa_says(known: Records, clock: Clock) -> None:
     fake = FakeUpstream(records("", "NXDOMAIN", SOA))
 
     async def test(server: Server) -> None:
-        clock = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: clock)
         for _ in range(3):
             answer = await asked(server, "nosuch.example.com")
             assert rcode(answer) == "NXDOMAIN" and len(answer.auth) == 1
         assert len(fake.asked) == 1 and dict(server.upstream.cache.sizes()) == {"success": 0, "denial": 1}
-        clock += 21
+        clock.now += 21
         await asked(server, "nosuch.example.com")
         assert len(fake.asked) == 2
 
@@ -160,27 +173,33 @@ def test_what_upstream_cuts_is_asked_for_over_tcp(known: Records) -> None:
     with_upstream(known, [fake], test)
 
 
-def test_a_silent_server_costs_one_try(known: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "TRY", 0.2)
+def test_a_silent_server_costs_one_try(known: Records, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.sample", lambda servers, count: list(servers))
-    silent, good = FakeUpstream(lambda query: None), FakeUpstream(records("a.example. 60 IN A 192.0.2.1"))
+    silent, good = FakeUpstream(clock.silence), FakeUpstream(records("a.example. 60 IN A 192.0.2.1"))
 
     async def test(server: Server) -> None:
         for i in range(4):
             assert rcode(await asked(server, f"a{i}.example")) == "NOERROR"
         assert len(silent.asked) == 1 and len(good.asked) == 4, "a server that did not answer is asked last for a while"
+        clock.now += upstream.UNHEALTHY
+        await asked(server, "a4.example")
+        assert len(silent.asked) == 2, "then it gets another chance"
 
     with_upstream(known, [silent, good], test)
 
 
-def test_without_any_answer_it_says_so_in_time_and_keeps_that(known: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "TRY", 0.1)
-    silent = FakeUpstream(lambda query: None)
+def test_without_any_answer_it_says_so_in_time_and_keeps_that(known: Records, clock: Clock) -> None:
+    silent = FakeUpstream(clock.silence)
 
     async def test(server: Server) -> None:
+        began = clock.now
         assert rcode(await asked(server, "a.example")) == "SERVFAIL"
-        tries = len(silent.asked)
-        assert tries == 3 and rcode(await asked(server, "a.example")) == "SERVFAIL" and len(silent.asked) == tries
+        assert len(silent.asked) == 3 and clock.now - began <= upstream.TOTAL
+        clock.now += upstream.FAILURE - 0.1
+        assert rcode(await asked(server, "a.example")) == "SERVFAIL" and len(silent.asked) == 3
+        clock.now += 0.2
+        await asked(server, "a.example")
+        assert len(silent.asked) == 6
 
     with_upstream(known, [silent], test)
 
@@ -243,14 +262,21 @@ def test_a_server_without_edns_is_asked_plainly(known: Records) -> None:
     with_upstream(known, [FakeUpstream(old)], test)
 
 
-def test_a_forged_reply_is_not_taken(known: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "TRY", 0.1)
+def test_a_forged_reply_is_not_taken(known: Records, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, seen = upstream.parse_reply, []
 
     def forged(query: dnslib.DNSRecord) -> dnslib.DNSRecord:
         query.header.id ^= 1
         return query.reply()
 
+    def parse(data: bytes, number: int, question: bytes) -> upstream.Reply | None:
+        seen.append(read(data, number, question))
+        clock.now += upstream.TRY  # nothing else comes
+        return seen[-1]
+
+    monkeypatch.setattr(upstream, "parse_reply", parse)
+
     async def test(server: Server) -> None:
-        assert rcode(await asked(server, "a.example")) == "SERVFAIL"
+        assert rcode(await asked(server, "a.example")) == "SERVFAIL" and seen == [None] * 3
 
     with_upstream(known, [FakeUpstream(forged)], test)

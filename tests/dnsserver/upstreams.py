@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import dnslib
 
+from tests.ports import free_port
+
 
 class FakeUpstream(asyncio.DatagramProtocol):
     """`reply(query)` gives the reply, None for silence. Over UDP `cut` replies come truncated."""
@@ -19,8 +21,8 @@ class FakeUpstream(asyncio.DatagramProtocol):
 
     async def start(self) -> FakeUpstream:
         loop = asyncio.get_running_loop()
-        self.streams = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.address = self.streams.sockets[0].getsockname()
+        self.address = ("127.0.0.1", free_port())
+        self.streams = await asyncio.start_server(self._serve, *self.address)
         self.datagrams, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=self.address)
         return self
 

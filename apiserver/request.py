@@ -111,7 +111,7 @@ class Request:
 
     async def _body(self) -> bytes:
         declared = self.header(b"content-length")
-        if declared.isdigit() and int(declared) > MAX_BODY:
+        if declared.isdecimal() and int(declared) > MAX_BODY:
             raise too_large()
         chunks: list[bytes] = []
         size = 0

@@ -58,7 +58,7 @@ def processes(var: Path) -> dict[str, tuple[float, float]]:
     """(Pss, Rss) in MiB of every process that has this state folder in its environment or command."""
     found: dict[str, tuple[float, float]] = {}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+        if not entry.name.isdecimal() or int(entry.name) == os.getpid():
             continue
         try:
             command = (entry / "cmdline").read_bytes()

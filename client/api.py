@@ -211,4 +211,4 @@ def _error(response: Response, method: str, path: str) -> ApiStatusError:
     if not isinstance(status, dict) or status.get("kind") != "Status":
         status = status_from_text(response.status, body.decode("utf-8", "replace"), method, path)
     retry = response.headers.get("retry-after", "")
-    return ApiStatusError(status, float(retry) if retry.isdigit() else None)
+    return ApiStatusError(status, float(retry) if retry.isdecimal() else None)

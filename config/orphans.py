@@ -14,7 +14,7 @@ STOP_TIMEOUT = 10.0  # seconds from SIGTERM to SIGKILL
 
 def find(var: Path) -> list[int]:
     """Process ids of what a supervisor of this installation started, and nothing of what those started."""
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _ours(entry, var)]
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _ours(entry, var)]
 
 
 def _ours(entry: Path, var: Path) -> bool:

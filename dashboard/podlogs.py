@@ -64,7 +64,7 @@ def params_of(query: Mapping[str, str]) -> tuple[str, str, dict[str, str]]:
         if query.get(field) == "1":
             params[name] = "true"
     tail = query.get("tail", "1000")
-    if not tail.isdigit() or int(tail) > MAX_TAIL:
+    if not (len(tail) < 10 and tail.isdecimal()) or int(tail) > MAX_TAIL:
         raise ValueError(f"tail: a number up to {MAX_TAIL}")
     params["tailLines"] = tail
     if since := query.get("since", ""):

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from web.address import port_of
+
 INSECURE, VERIFIED, DISABLED = POD_RECORDS = "insecure", "verified", "disabled"
 RESOLVED = Path("/run/systemd/resolve/resolv.conf")  # the servers behind systemd-resolved's own address
 Server = tuple[str, int]
@@ -140,9 +142,9 @@ def _server(field: str, text: object) -> Server:
         raise ConfigError(
             f"{field}: {text!r} is no address (such as 10.0.0.2, 10.0.0.2:5353 or [fd00::1]:53)"
         ) from None
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    if (number := port_of(port)) is None:
         raise ConfigError(f"{field}: {text!r}: a port is a number from 1 to 65535")
-    return host, int(port)
+    return host, number
 
 
 def _number(words: Mapping[str, str], name: str, default: int) -> int:

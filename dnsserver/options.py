@@ -10,6 +10,7 @@ from pathlib import Path
 
 import environment
 from client.pod import inside
+from web.address import port_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+    if (port := port_of(text)) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
-    return int(text)
+    return port
 
 
 def _range(text: str) -> str:

@@ -5,3 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]  # an object of any kind, or a part of one, as it stands in JSON
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a text is; None for all else: signs, other scripts' digits, thousands of digits."""
+    return int(text) if 0 < len(text) < 19 and text.isascii() and text.isdigit() else None

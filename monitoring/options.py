@@ -77,7 +77,7 @@ def size(text: str) -> int:
 
 
 def _interval(text: str) -> int:
-    if not (text.isdigit() and 5 <= int(text) <= 30):
+    if not (text.isdecimal() and 5 <= int(text) <= 30):
         raise argparse.ArgumentTypeError(f"{text!r}: a number of seconds from 5 to 30")
     return int(text)
 

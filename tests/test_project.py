@@ -74,3 +74,13 @@ def test_commands_that_the_documents_name_exist() -> None:
     for document in ("README.md", "CONTRIBUTING.md"):
         named = set(re.findall(r"`make ([a-z]+)", (ROOT / document).read_text()))
         assert named and named <= targets, f"{document}: {named - targets}"
+
+
+def test_texts_that_become_numbers_are_asked_for_digits_that_int_can_read() -> None:
+    """`"²".isdigit()` holds, and `int("²")` fails: `isdecimal`, or `isascii` beside it."""
+    for path in ROOT.glob("*/**/*.py"):
+        if path.relative_to(ROOT).parts[0] in ("tests", ".venv"):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            careless = "isdigit()" in line and "isascii()" not in line and re.search(r"\bint\(", line)
+            assert not careless, f"{path.relative_to(ROOT)}:{number}"

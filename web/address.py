@@ -44,3 +44,9 @@ class Address:
         if body is not None or method in ("POST", "PUT", "PATCH"):
             merged["Content-Length"] = str(len(body or b""))
         return request_head(method, self.prefix + path, merged) + (body or b"")
+
+
+def port_of(text: str) -> int | None:
+    """The port that a text names; None for all else, other scripts' digits and thousands of them too."""
+    number = int(text) if 0 < len(text) < 6 and text.isascii() and text.isdigit() else 0
+    return number if 0 < number < 65_536 else None

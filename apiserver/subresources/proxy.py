@@ -16,6 +16,7 @@ from cluster.store import Key
 from kube.errors import BadRequest, NotFound, ServiceUnavailable
 from kube.objects import Json
 from kube.registry import Kind
+from web.address import port_of
 
 SLICES = "endpointslices.discovery.k8s.io"
 
@@ -36,7 +37,7 @@ async def pod(request: Request, kind: Kind) -> Answer:
     if not address:
         raise BadRequest("address not allowed")
     declared = [p["containerPort"] for c in obj["spec"]["containers"] for p in c.get("ports") or ()]
-    number = int(port) if port.isdigit() else declared[0] if declared else 443 if scheme == "https" else 80
+    number = port_of(port) or (declared[0] if declared else 443 if scheme == "https" else 80)
     return await _pass(request, Target(address, number, unverified_tls() if scheme == "https" else None))
 
 

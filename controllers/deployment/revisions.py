@@ -8,7 +8,7 @@ from controllers import templates
 from controllers.deployment.sizes import DESIRED, MAXIMUM, REVISION, max_surge, new_size, replicas
 from kube import ownerrefs
 from kube.objectmeta import LAST_APPLIED
-from kube.objects import Json
+from kube.objects import Json, whole
 
 HISTORY = "deployment.kubernetes.io/revision-history"
 _NOT_COPIED = frozenset({LAST_APPLIED, "deprecated.deployment.rollback.to", REVISION, HISTORY, DESIRED, MAXIMUM})
@@ -27,7 +27,7 @@ def find_new(d: Json, sets: Iterable[Json]) -> Json | None:
 def revision_of(obj: Json) -> int:
     """The revision in an object's annotations, 0 without."""
     text = (obj["metadata"].get("annotations") or {}).get(REVISION, "")
-    return int(text) if text.isdigit() else 0
+    return whole(text) or 0
 
 
 def next_revision(old: Iterable[Json]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from kube.objects import Json
+from kube.objects import Json, whole
 
 REVISION = "deployment.kubernetes.io/revision"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
@@ -188,4 +188,4 @@ def _fraction(d: Json, rs: Json) -> int:
 
 def _annotated(rs: Json, name: str) -> int | None:
     text = (rs["metadata"].get("annotations") or {}).get(name, "")
-    return int(text) if text.isdigit() else None
+    return whole(text)

@@ -9,7 +9,7 @@ from functools import cached_property
 from controllers.job import indexes, policy
 from controllers.pods import PodView
 from kube import clock
-from kube.objects import Json
+from kube.objects import Json, whole
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 FAILURES = "batch.kubernetes.io/job-index-failure-count"
@@ -177,12 +177,13 @@ class Facts:
 def index_of(pod: PodView) -> int:
     """The completion index of a pod, -1 without."""
     text = pod.metadata.annotations.get(indexes.INDEX, "")
-    return int(text) if text.isdigit() else -1
+    found = whole(text)
+    return -1 if found is None else found
 
 
 def _failures_at_birth(pod: PodView) -> int:
     text = pod.metadata.annotations.get(FAILURES, "0")
-    return int(text) if text.isdigit() else 0
+    return whole(text) or 0
 
 
 def finished_at(pod: PodView) -> float:

@@ -72,7 +72,7 @@ def _reason(error: BaseException) -> str:
 
 def port_number(container: ContainerLike, port: int | str) -> int:
     """A port given by number, or by the name it has in the container's ports; OSError for an unknown name."""
-    if isinstance(port, int) or port.isdigit():
+    if isinstance(port, int) or port.isdecimal():
         return int(port)
     for entry in container.get("ports") or ():
         if entry.get("name") == port:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from kubelet.server import attach, execs, logs, metrics, portforward, state, stats
 from kubelet.server.auth import Guard, Handler, guarded
@@ -15,7 +17,20 @@ if TYPE_CHECKING:
     from kubelet.agent import Agent
 
 
+log = logging.getLogger(__name__)
+
 GUARD = web.AppKey("guard", Guard)
+
+
+class FaultsOfOurs(logging.Filter):
+    """Lets through what this program did wrong. What a client sent, or that it left, is no reason for a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, (HttpProcessingError, ConnectionError)):
+            return True
+        log.debug("%s: %.200s", record.getMessage(), error)
+        return False
 
 
 def build(agent: Agent) -> web.Application:
@@ -52,10 +67,19 @@ def tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:
     return context
 
 
+def runner_of(app: web.Application) -> web.AppRunner:
+    """Runs it, and logs only what is this program's fault."""
+    quiet = logging.getLogger("aiohttp.server")
+    if not any(isinstance(one, FaultsOfOurs) for one in quiet.filters):
+        quiet.addFilter(FaultsOfOurs())
+    logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # it warns of protocols that clients offer
+    return web.AppRunner(app, access_log=None, shutdown_timeout=1.0, logger=quiet)
+
+
 async def start(agent: Agent) -> web.AppRunner:
     """Serves on the node's address, and on loopback for the API server of the same machine."""
     options = agent.options
-    runner = web.AppRunner(build(agent), access_log=None, shutdown_timeout=1.0)
+    runner = runner_of(build(agent))
     await runner.setup()
     context = tls(options.tls_cert, options.tls_key, options.client_ca)
     for address in dict.fromkeys([options.address, "127.0.0.1"]):

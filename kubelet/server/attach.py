@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-import orjson
 from aiohttp import web
 
 from kube.pods import podutil
@@ -57,9 +55,8 @@ async def _converse(
     async def data(channel: int, payload: bytes) -> None:
         if channel == channels.STDIN and takes_input:
             await streams.write(payload)
-        elif channel == channels.RESIZE:
-            size: dict[str, Any] = orjson.loads(payload)
-            streams.resize(int(size.get("Width", 80)), int(size.get("Height", 24)))
+        elif channel == channels.RESIZE and (size := channels.size_of(payload)):
+            streams.resize(*size)
 
     incoming = asyncio.create_task(channels.receive(socket, data, closed))
     out, err = await streams.reader("out"), await streams.reader("err")

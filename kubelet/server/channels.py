@@ -35,6 +35,19 @@ async def open_socket(request: web.Request) -> Socket:
     return socket
 
 
+def size_of(payload: bytes) -> tuple[int, int] | None:
+    """(columns, rows) that a message on the channel RESIZE asks for; None for what is no size."""
+    try:
+        asked = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(asked, dict):
+        return None
+    columns, rows = asked.get("Width", 80), asked.get("Height", 24)
+    fits = all(isinstance(one, int) and 0 <= one < 65_536 for one in (columns, rows))
+    return (columns, rows) if fits else None
+
+
 def exit_status(code: int) -> dict[str, object]:
     """The Status of a command that ended."""
     if code == 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-import orjson
 from aiohttp import web
 
 from kube.pods import podutil
@@ -62,9 +61,8 @@ async def _converse(socket: channels.Socket, streams: Streams, process: Exec) ->
     async def data(channel: int, payload: bytes) -> None:
         if channel == channels.STDIN:
             await streams.write(payload)
-        elif channel == channels.RESIZE:
-            size = orjson.loads(payload)
-            streams.resize(int(size.get("Width", 80)), int(size.get("Height", 24)))
+        elif channel == channels.RESIZE and (size := channels.size_of(payload)):
+            streams.resize(*size)
 
     incoming = asyncio.create_task(channels.receive(socket, data, lambda channel: streams.end_input()))
     output = [asyncio.create_task(channels.pump(socket, channels.STDOUT, await streams.reader("out")))]

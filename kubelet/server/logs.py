@@ -62,7 +62,7 @@ def options(request: web.Request) -> Options:
             text = request.query.get(key)
             if text is None or (key == "tailLines" and text == "-1"):
                 continue
-            if not text.isdigit():
+            if not text.isdecimal():
                 raise ValueError(f"{key} has to be a number, 0 or more, not {text!r}")
             counts[key] = int(text)
     except ValueError as error:

@@ -17,6 +17,7 @@ from kubelet.server import channels
 from kubelet.server.containers import agent, pod
 from kubelet.server.portforward_spdy import Forwarding
 from kubelet.server.spdy import carrier
+from web.address import port_of
 
 PROTOCOL = "portforward.k8s.io"
 
@@ -36,7 +37,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
         await Forwarding(connection, address, podutil.full_name(found)).run()
         return carrier.Answered()
     text = ",".join([*request.query.getall("ports", []), *request.query.getall("port", [])])
-    ports = [int(part) for part in text.split(",") if part.isdigit() and 0 < int(part) < 65536]
+    ports = [port for part in text.split(",") if (port := port_of(part))]
     if not ports:
         raise web.HTTPBadRequest(text="the query parameter ports has to name at least one port\n")
     socket = await channels.open_socket(request)
@@ -72,7 +73,7 @@ class Forward:
 
     async def _data(self, channel: int, payload: bytes) -> None:
         writer = self._writers.get(channel)
-        if writer is not None:
+        if writer is not None and not writer.is_closing():
             with contextlib.suppress(ConnectionError):
                 writer.write(payload)
                 await writer.drain()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 from kubelet.server.spdy.session import Carrier, Session, Stream
+from web.address import port_of
 
 CHUNK = 32 * 1024
 
@@ -40,12 +41,12 @@ class Forwarding:
     async def _forward(self, data: Stream, error: Stream | None) -> None:
         port = data.headers.get("port", "")
         try:
-            if not port.isdigit() or not 0 < int(port) < 65536:
-                raise OSError(f"{port!r} is no port")
-            reader, writer = await asyncio.open_connection(self._address, int(port))
+            if (number := port_of(port)) is None:
+                raise OSError(f"{port[:100]!r} is no port")
+            reader, writer = await asyncio.open_connection(self._address, number)
         except OSError as problem:
             if error is not None:
-                await error.write(f"error forwarding port {port} to pod {self._pod}: {problem}".encode())
+                await error.write(f"error forwarding port {port[:100]} to pod {self._pod}: {problem}".encode())
         else:
             await _copy(data, reader, writer)
         await data.close()
@@ -58,7 +59,7 @@ async def _copy(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.St
 
     async def inward() -> None:
         with contextlib.suppress(OSError):
-            while data := await stream.read():
+            while (data := await stream.read()) and not writer.is_closing():
                 writer.write(data)
                 await writer.drain()
             if writer.can_write_eof():

@@ -33,7 +33,7 @@ def kill_leftovers(session: int, mark: str) -> int:
     count = 0
     wanted = f"\0{MARK}={mark}\0".encode()
     for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
+        if not name.isdecimal() or int(name) == os.getpid():
             continue
         fields = _stat(name)
         if (session and fields and int(fields[3]) == session) or _marked(name, wanted):

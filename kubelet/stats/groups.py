@@ -90,4 +90,4 @@ def number(file: Path) -> int:
 def numbers(file: Path) -> dict[str, int]:
     """A file of lines `name value`."""
     pairs = (line.split() for line in file.read_text().splitlines())
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from client.paths import kubelet_port, kubelet_prefix
 from kube.objects import Json
+from web.address import port_of
 
 if TYPE_CHECKING:
     from kube.shapes import NodeLike, PodLike
@@ -25,7 +26,7 @@ def wish(obj: Mapping[str, Any]) -> Json | None:
         return None
     port, path, scheme = (found.get(PREFIX + key) or "" for key in ("port", "path", "scheme"))
     return {
-        "port": int(port) if port.isascii() and port.isdigit() and 0 < int(port) < 65536 else 0,
+        "port": port_of(port) or 0,
         "path": path if path.startswith("/") else "/metrics",
         "scheme": scheme if scheme == "https" else "http",
     }

@@ -16,7 +16,7 @@ from kube.kinds.apps.workload import (
     magnitude,
 )
 from kube.kinds.pod.defaults import default_pod_template
-from kube.objects import Json
+from kube.objects import Json, whole
 from kube.registry import Context, Kind
 from kube.validation import check_label_selector, check_unchanged
 
@@ -76,7 +76,7 @@ class DaemonSetStrategy(WorkloadStrategy):
 
 def _template_generation(obj: Json) -> int:
     text = (obj["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION, "")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return whole(text) or 0
 
 
 def _set_template_generation(obj: Json, value: int) -> None:

@@ -75,6 +75,8 @@ class ConnectionCarrier:
                 yield data
 
     async def send(self, data: bytes) -> None:
+        if self._writer.is_closing():  # a transport of TLS breaks when it is written to then
+            return
         with contextlib.suppress(ConnectionError):
             self._writer.write(data)
             await self._writer.drain()

@@ -46,7 +46,7 @@ class Elasticsearch:
             after = answer.headers.get("retry-after", "")
             raise Unavailable(
                 f"Elasticsearch answered {answer.status}: {_words(answer)}",
-                float(after) if after.isdigit() else None,
+                float(after) if after.isdecimal() else None,
                 too_large=answer.status in _TOO_MUCH,
             )
         decoded = orjson.loads(answer.body)

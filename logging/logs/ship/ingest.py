@@ -31,7 +31,7 @@ class Ingest:
             after = answer.headers.get("retry-after", "")
             raise Unavailable(
                 f"the log store answered {answer.status}: {answer.body[:300].decode('utf-8', 'replace')}",
-                float(after) if after.isdigit() else None,
+                float(after) if after.isdecimal() else None,
                 too_large=answer.status in (400, 413),
             )
         results = [OK] * len(batch)

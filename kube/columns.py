@@ -44,19 +44,14 @@ def selector(value: Mapping[str, Any] | None) -> str:
     if not value:
         return NONE
     terms = [(key, f"{key}={text}") for key, text in (value.get("matchLabels") or {}).items()]
-    terms += [(e.get("key", ""), _requirement(e)) for e in value.get("matchExpressions") or ()]
+    for expression in value.get("matchExpressions") or ():
+        key, operator = expression.get("key", ""), expression.get("operator")
+        if operator in ("Exists", "DoesNotExist"):
+            terms.append((key, key if operator == "Exists" else f"!{key}"))
+        else:
+            values = ",".join(sorted(expression.get("values") or ()))
+            terms.append((key, f"{key} {'in' if operator == 'In' else 'notin'} ({values})"))
     return ",".join(text for _, text in sorted(terms, key=lambda term: term[0])) or NONE
-
-
-def _requirement(expression: Mapping[str, Any]) -> str:
-    key: str = expression.get("key", "")
-    operator = expression.get("operator")
-    if operator == "Exists":
-        return key
-    if operator == "DoesNotExist":
-        return f"!{key}"
-    word = "in" if operator == "In" else "notin"
-    return f"{key} {word} ({','.join(sorted(expression.get('values') or ()))})"
 
 
 def names(items: Iterable[Json] | None) -> str:

@@ -76,15 +76,16 @@ def check_expression(
     for name in _COMPOSED.findall(text):
         if name not in composed:
             return [invalid(path, text, f"compilation failed: undefined field '{name}'")]
-    return _check_constant(path, text, result) if result and not program.variables() else []
-
-
-def _check_constant(path: str, text: str, result: str) -> list[FieldError]:
-    try:
-        found = _KINDS.get(type(cel.run(text, {})), "dyn")
-    except Exception:  # the engine raises many types; what fails when it runs is reported then, not when it is stored
-        return []
-    return [] if found in (result, "dyn") else [invalid(path, text, f"must evaluate to {result} but got {found}")]
+    if result and not program.variables():
+        try:
+            found = _KINDS.get(type(cel.run(text, {})), "dyn")
+        except (
+            Exception
+        ):  # the engine raises many types; what fails when it runs is reported then, not when it is stored
+            return []
+        if found not in (result, "dyn"):
+            return [invalid(path, text, f"must evaluate to {result} but got {found}")]
+    return []
 
 
 def check_match_conditions(conditions: list[Json], path: str, variables: Collection[str]) -> list[FieldError]:

@@ -257,11 +257,17 @@ def _relevant(fields: Node | None, writer: Writer, has_status: bool) -> Node | N
 def _check_conflicts(managers: _Managers, writer: Writer, changed: Node | None) -> None:
     causes = []
     for entry in managers.entries:
-        if not writer.owns(entry):
-            causes += [
-                {"reason": "FieldManagerConflict", "message": f"conflict with {_shown(entry)}", "field": path}
-                for path in sets.paths(sets.intersection(entry["fieldsV1"], changed))
-            ]
+        if writer.owns(entry):
+            continue
+        message = f'conflict with "{entry.get("manager", "")}"'
+        if entry.get("subresource"):
+            message += f' with subresource "{entry["subresource"]}"'
+        if entry["operation"] == "Update":
+            message += f" using {entry['apiVersion']}" + (f" at {entry['time']}" if entry.get("time") else "")
+        causes += [
+            {"reason": "FieldManagerConflict", "message": message, "field": path}
+            for path in sets.paths(sets.intersection(entry["fieldsV1"], changed))
+        ]
     if not causes:
         return
     if len(causes) == 1:
@@ -274,12 +280,3 @@ def _check_conflicts(managers: _Managers, writer: Writer, changed: Node | None) 
             f"{message}:\n- " + "\n- ".join(found) for message, found in below.items()
         )
     raise ApiError(f"Apply failed with {text}", code=409, reason="Conflict", details={"causes": causes})
-
-
-def _shown(entry: Json) -> str:
-    text = f'"{entry.get("manager", "")}"'
-    if entry.get("subresource"):
-        text += f' with subresource "{entry["subresource"]}"'
-    if entry["operation"] == "Update":
-        text += f" using {entry['apiVersion']}" + (f" at {entry['time']}" if entry.get("time") else "")
-    return text

@@ -43,7 +43,17 @@ def _object(old: Json, patch: Json, kind: Type) -> Json:
     for key, order in orders.items():
         _ordered_list(old, patch, key, order, _field(kind, key))
     for key, value in patch.items():
-        _member(old, key, value, _field(kind, key))
+        field, before = _field(kind, key), old.get(key)
+        if value is None:
+            old.pop(key, None)
+        elif isinstance(value, dict) and isinstance(before, dict) and "replace" not in field.patch:
+            old[key] = _object(before, value, field.type)
+        elif isinstance(value, list) and isinstance(before, list) and "merge" in field.patch:
+            old[key] = _list(before, value, field, value)
+        elif isinstance(value, dict) and value.get(DIRECTIVE) == "delete":
+            old.pop(key, None)
+        else:
+            old[key] = _clean(value)
     return old
 
 
@@ -56,22 +66,6 @@ def _field(kind: Type, key: str) -> Field:
 
 
 _UNKNOWN = Field(Struct("unknown", {}))
-
-
-def _member(old: Json, key: str, value: Any, field: Field) -> None:
-    """Merge one field of the patch into the old object."""
-    if value is None:
-        old.pop(key, None)
-        return
-    before = old.get(key)
-    if isinstance(value, dict) and isinstance(before, dict) and "replace" not in field.patch:
-        old[key] = _object(before, value, field.type)
-    elif isinstance(value, list) and isinstance(before, list) and "merge" in field.patch:
-        old[key] = _list(before, value, field, value)
-    elif isinstance(value, dict) and value.get(DIRECTIVE) == "delete":
-        old.pop(key, None)
-    else:
-        old[key] = _clean(value)
 
 
 def _clean(value: Any) -> Any:

@@ -11,7 +11,7 @@ from kube.objects import Json
 from kube.pods import podutil
 
 if TYPE_CHECKING:
-    from kube.shapes import ContainerStatus, PodLike, PodSpecLike, PodStatusLike
+    from kube.shapes import ContainerStatus, PodLike, PodSpecLike
 
 # Reasons to wait that belong to a normal start.
 STARTING = frozenset({"ContainerCreating", "PodInitializing", "", None})
@@ -44,7 +44,17 @@ def summarize(pod: PodLike) -> Summary:
         word = "SchedulingGated"
     found = Summary(word, len(podutil.lasting(spec)))
     if not (spec.get("initContainers") and _is_initializing(pod, spec, found)):
-        _of_main_containers(pod, status, found)
+        running = False
+        for one in reversed(status.get("containerStatuses") or ()):
+            found._count(one)
+            state = one.get("state") or {}
+            if word := of_state(state):
+                found.word = word
+            elif one.get("ready") and state.get("running") is not None:
+                running = True
+                found.ready += 1
+        if found.word == "Completed" and running:
+            found.word = "Running" if podutil.ready(pod) else "NotReady"
     if podutil.deleting(pod):
         if status.get("reason") == "NodeLost":
             found.word = "Unknown"
@@ -72,20 +82,6 @@ def of_init_state(state: Mapping[str, Any]) -> str:
     """As `of_state`, of an init container."""
     word = of_state(state)
     return f"Init:{word}" if word else ""
-
-
-def _of_main_containers(pod: PodLike, status: PodStatusLike, found: Summary) -> None:
-    running = False
-    for one in reversed(status.get("containerStatuses") or ()):
-        found._count(one)
-        state = one.get("state") or {}
-        if word := of_state(state):
-            found.word = word
-        elif one.get("ready") and state.get("running") is not None:
-            running = True
-            found.ready += 1
-    if found.word == "Completed" and running:
-        found.word = "Running" if podutil.ready(pod) else "NotReady"
 
 
 def _is_initializing(pod: PodLike, spec: PodSpecLike, found: Summary) -> bool:

@@ -46,27 +46,21 @@ def decode(body: bytes) -> Json:
             f"bytes {MAGIC.hex(' ')}, and begins with {body[:4].hex(' ') or 'nothing'}"
         )
     try:
-        return _decode(body)
+        envelope = reader("Unknown")(body, len(MAGIC), len(body), 0)
+        meta, raw = envelope.get("typeMeta", {}), envelope.get("raw", b"")
+        api_version, kind = meta.get("apiVersion", ""), meta.get("kind", "")
+        if not api_version or not kind:
+            raise Malformed("its envelope names no apiVersion and kind")
+        name = definition(api_version, kind)
+        if not name:
+            raise UnsupportedMediaType(
+                f"{kind} of {api_version} has no protobuf form - accepted media types include: "
+                "application/json, application/yaml"
+            )
+        return {"kind": kind, "apiVersion": api_version, **reader(name)(raw, 0, len(raw), 0)}
     except (Malformed, ValueError, IndexError, OverflowError, RecursionError) as error:
         detail = "unexpected end" if isinstance(error, IndexError) else str(error)
         raise BadRequest(f"the protobuf body of the request cannot be decoded: {detail}") from error
-
-
-def _decode(body: bytes) -> Json:
-    envelope = reader("Unknown")(body, len(MAGIC), len(body), 0)
-    meta, raw = envelope.get("typeMeta", {}), envelope.get("raw", b"")
-    api_version, kind = meta.get("apiVersion", ""), meta.get("kind", "")
-    if not api_version or not kind:
-        raise Malformed("its envelope names no apiVersion and kind")
-    name = definition(api_version, kind)
-    if not name:
-        raise UnsupportedMediaType(
-            f"{kind} of {api_version} has no protobuf form - accepted media types include: "
-            "application/json, application/yaml"
-        )
-    obj: Json = {"kind": kind, "apiVersion": api_version}
-    obj.update(reader(name)(raw, 0, len(raw), 0))
-    return obj
 
 
 def encode(obj: Json) -> bytes:

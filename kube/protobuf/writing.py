@@ -59,23 +59,15 @@ def _field(slot: Slot) -> Writer:
             tag = put_varint(slot.number << 3 | wire)
             return lambda values: b"".join(tag + write(value) for value in values)
         case MapOf(value=value):
-            return _map(slot.number, value)
+            # Entries in the order of their keys, as Go writes them.
+            tag = put_varint(slot.number << 3 | BYTES)
+            value_of = _field(Slot(2, "value", value, wrapped=isinstance(value, ListOf)))
+            return lambda values: b"".join(
+                tag + _sized(b"\x0a" + _sized(key.encode()) + value_of(value)) for key, value in sorted(values.items())
+            )
     wire, write = _value(slot.type)
     tag = put_varint(slot.number << 3 | wire)
     return lambda value: tag + write(value)
-
-
-def _map(number: int, kind: Type) -> Writer:
-    """Entries in the order of their keys, as Go writes them."""
-    tag = put_varint(number << 3 | BYTES)
-    value_of = _field(Slot(2, "value", kind, wrapped=isinstance(kind, ListOf)))
-
-    def put(values: Any) -> bytes:
-        return b"".join(
-            tag + _sized(b"\x0a" + _sized(key.encode()) + value_of(value)) for key, value in sorted(values.items())
-        )
-
-    return put
 
 
 def _sized(content: bytes) -> bytes:

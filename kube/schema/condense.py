@@ -98,12 +98,12 @@ def _definition(name: str, schema: dict[str, Any], facts: dict[str, str]) -> Any
         return _SPECIAL[name]
     codes = {field: code for code, fields in facts.items() for field in fields.split()}
     required = schema.get("required", ())
-    doc: dict[str, Any] = {
-        "f": {
-            key: _field(key, prop, codes.get(key) or _encoding(key, prop, required))
-            for key, prop in schema.get("properties", {}).items()
-        }
-    }
+    fields: dict[str, list[Any]] = {}
+    for key, prop in schema.get("properties", {}).items():
+        fields[key] = [_type(prop), codes.get(key) or _encoding(key, prop, required)]
+        if strategy := prop.get("x-kubernetes-patch-strategy"):
+            fields[key] += [strategy.split(","), prop.get("x-kubernetes-patch-merge-key", "")]
+    doc: dict[str, Any] = {"f": fields}
     if schema.get("x-kubernetes-map-type") == "atomic":
         doc["atomic"] = True
     if name in _KEY_DEFAULTS:
@@ -115,14 +115,6 @@ def _encoding(key: str, prop: dict[str, Any], required: Any) -> str:
     if key in required:
         return t.ALWAYS
     return t.OMIT if _plain(prop) in ("array", "object", "string") else t.POINTER
-
-
-def _field(key: str, prop: dict[str, Any], code: str) -> list[Any]:
-    spec: list[Any] = [_type(prop), code]
-    strategy = prop.get("x-kubernetes-patch-strategy")
-    if strategy:
-        spec += [strategy.split(","), prop.get("x-kubernetes-patch-merge-key", "")]
-    return spec
 
 
 def _plain(prop: dict[str, Any]) -> str | None:

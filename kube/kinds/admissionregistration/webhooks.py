@@ -20,7 +20,7 @@ from kube.kinds.admissionregistration.rules import (
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check, check_choice, check_label_selector, dns1123_subdomain
+from kube.validation import check_choice, check_label_selector, check_required, dns1123_subdomain
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
 SIDE_EFFECTS = ("None", "NoneOnDryRun")
@@ -62,7 +62,14 @@ class MutatingStrategy(WebhookStrategy):
 
 def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]:
     """One webhook; `names` are those seen before it."""
-    errors = _check_name(webhook.get("name") or "", names, f"{path}.name")
+    name = webhook.get("name") or ""
+    errors = check_required(f"{path}.name", name, dns1123_subdomain)
+    if not errors and name.count(".") < 2:
+        message = "should be a domain with at least three segments separated by dots"
+        errors.append(invalid(f"{path}.name", name, message))
+    if name and name in names:
+        errors.append(duplicate(f"{path}.name", name))
+    names.add(name)
     errors += check_label_selector(f"{path}.namespaceSelector", webhook.get("namespaceSelector"))
     errors += check_label_selector(f"{path}.objectSelector", webhook.get("objectSelector"))
     if effects := webhook.get("sideEffects"):
@@ -93,18 +100,6 @@ def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]
     return errors + check_match_conditions(
         webhook.get("matchConditions") or [], f"{path}.matchConditions", REQUEST_VARIABLES
     )
-
-
-def _check_name(name: str, names: set[str], path: str) -> list[FieldError]:
-    if not name:
-        return [required(path)]
-    errors = check(path, name, dns1123_subdomain)
-    if not errors and name.count(".") < 2:
-        errors.append(invalid(path, name, "should be a domain with at least three segments separated by dots"))
-    if name in names:
-        errors.append(duplicate(path, name))
-    names.add(name)
-    return errors
 
 
 def _check_client(client: Json, path: str) -> list[FieldError]:

@@ -42,7 +42,19 @@ class CronJobStrategy(ObjectStrategy):
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec, name = obj["spec"], obj["metadata"].get("name", "")
-        errors = _check_schedule(spec.get("schedule") or "") + _check_zone(spec.get("timeZone"))
+        errors: list[FieldError] = []
+        schedule = spec.get("schedule") or ""
+        if not schedule:
+            errors.append(required("spec.schedule"))
+        elif "TZ" in schedule:
+            message = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+            errors.append(invalid("spec.schedule", schedule, message))
+        else:
+            try:
+                cron.parse(schedule)
+            except ValueError as error:
+                errors.append(invalid("spec.schedule", schedule, str(error)))
+        errors += _check_zone(spec.get("timeZone"))
         for field in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
             errors += check_not_negative(f"spec.{field}", spec.get(field))
         errors += check_choice("spec.concurrencyPolicy", spec["concurrencyPolicy"], POLICIES)
@@ -63,19 +75,6 @@ class CronJobStrategy(ObjectStrategy):
             return []
         template = obj["spec"]["jobTemplate"]["spec"]["template"]
         return name_warnings(obj) + template_warnings(template, "spec.jobTemplate.spec.template")
-
-
-def _check_schedule(text: str) -> list[FieldError]:
-    path = "spec.schedule"
-    if not text:
-        return [required(path)]
-    if "TZ" in text:
-        return [invalid(path, text, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")]
-    try:
-        cron.parse(text)
-    except ValueError as error:
-        return [invalid(path, text, str(error))]
-    return []
 
 
 def _check_zone(name: str | None) -> list[FieldError]:

@@ -150,34 +150,33 @@ class LimitRangeStrategy(CoreStrategy):
             if kind in seen:
                 errors.append(duplicate(f"{path}.type", kind))
             seen.add(kind)
-            errors += _check_item(item, path, kind)
+            keys: dict[str, None] = {}
+            fields = ["max", "min", "maxLimitRequestRatio"]
+            if kind == "Pod":
+                errors += [
+                    forbidden(f"{path}.{name}", "may not be specified when `type` is 'Pod'")
+                    for name in ("default", "defaultRequest")
+                    if item.get(name)
+                ]
+            else:
+                fields[2:2] = ["default", "defaultRequest"]
+            check_resource = check_container_name if kind in ("Pod", "Container") else check_name
+            for name in fields:
+                for key in item.get(name) or ():
+                    keys[key] = None
+                    errors += check_resource(f"{path}.{name}[{key}]", key)
+            if kind == "PersistentVolumeClaim" and not any(
+                "storage" in (item.get(name) or {}) for name in ("min", "max")
+            ):
+                errors.append(
+                    required(
+                        f"{path}.limits",
+                        "either minimum or maximum storage value is required, but neither was provided",
+                    )
+                )
+            for key in keys:
+                errors += _check_order(item, path, key)
         return errors
-
-
-def _check_item(item: Json, path: str, kind: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    keys: dict[str, None] = {}
-    fields = ["max", "min", "maxLimitRequestRatio"]
-    if kind == "Pod":
-        errors += [
-            forbidden(f"{path}.{name}", "may not be specified when `type` is 'Pod'")
-            for name in ("default", "defaultRequest")
-            if item.get(name)
-        ]
-    else:
-        fields[2:2] = ["default", "defaultRequest"]
-    check_resource = check_container_name if kind in ("Pod", "Container") else check_name
-    for name in fields:
-        for key in item.get(name) or ():
-            keys[key] = None
-            errors += check_resource(f"{path}.{name}[{key}]", key)
-    if kind == "PersistentVolumeClaim" and not any("storage" in (item.get(name) or {}) for name in ("min", "max")):
-        errors.append(
-            required(f"{path}.limits", "either minimum or maximum storage value is required, but neither was provided")
-        )
-    for key in keys:
-        errors += _check_order(item, path, key)
-    return errors
 
 
 _ORDER = (

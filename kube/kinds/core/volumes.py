@@ -153,7 +153,17 @@ class PersistentVolumeClaimStrategy(CoreStrategy):
             _take(new, before, "storageClassName")
         if new != before:
             return [forbidden("spec", _FIXED + difference(new, before))]
-        return _check_shrink(obj["spec"], old) if bound else []
+        if not bound:
+            return []
+        # A bound claim may grow, and shrink back to what it really holds.
+        wanted = ((obj["spec"].get("resources") or {}).get("requests") or {}).get("storage")
+        asked = ((before.get("resources") or {}).get("requests") or {}).get("storage")
+        held = ((old.get("status") or {}).get("capacity") or {}).get("storage")
+        if wanted is None or asked is None or nano(wanted) >= nano(asked):
+            return []
+        if held is not None and nano(wanted) > nano(held):
+            return []
+        return [forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")]
 
 
 def _take(new: Json, old: Json, name: str) -> None:
@@ -161,18 +171,6 @@ def _take(new: Json, old: Json, name: str) -> None:
         new[name] = old[name]
     else:
         new.pop(name, None)
-
-
-def _check_shrink(spec: Json, old: Json) -> list[FieldError]:
-    """A claim may grow, and shrink back to what it really holds."""
-    wanted = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    before = ((old["spec"].get("resources") or {}).get("requests") or {}).get("storage")
-    held = ((old.get("status") or {}).get("capacity") or {}).get("storage")
-    if wanted is None or before is None or nano(wanted) >= nano(before):
-        return []
-    if held is not None and nano(wanted) > nano(held):
-        return []
-    return [forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")]
 
 
 def _modes(modes: list[str] | None) -> str:

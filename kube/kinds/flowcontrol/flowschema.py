@@ -57,7 +57,14 @@ def _check_rule(rule: Json, path: str) -> list[FieldError]:
     if not rule.get("subjects"):
         errors.append(required(f"{path}.subjects", "subjects must contain at least one value"))
     for i, subject in enumerate(rule.get("subjects") or ()):
-        errors += _check_subject(subject, f"{path}.subjects[{i}]")
+        at, kind = f"{path}.subjects[{i}]", subject.get("kind") or ""
+        if kind not in SUBJECTS:
+            errors.append(not_supported(f"{at}.kind", kind, SUBJECTS))
+        elif (body := subject.get(field := SUBJECTS[kind])) is None:
+            errors.append(required(f"{at}.{field}", f"{field} is required when subject kind is '{kind}'"))
+        else:
+            names = ("name", "namespace") if kind == "ServiceAccount" else ("name",)
+            errors += [required(f"{at}.{field}.{name}") for name in names if not body.get(name)]
     if not rule.get("resourceRules") and not rule.get("nonResourceRules"):
         errors.append(required(path, "at least one of resourceRules and nonResourceRules has to be non-empty"))
     for i, item in enumerate(rule.get("resourceRules") or ()):
@@ -75,17 +82,6 @@ def _check_rule(rule: Json, path: str) -> list[FieldError]:
     for i, item in enumerate(rule.get("nonResourceRules") or ()):
         errors += _check_lists(item, ("verbs", "nonResourceURLs"), f"{path}.nonResourceRules[{i}]")
     return errors
-
-
-def _check_subject(subject: Json, path: str) -> list[FieldError]:
-    kind = subject.get("kind") or ""
-    if kind not in SUBJECTS:
-        return [not_supported(f"{path}.kind", kind, SUBJECTS)]
-    body = subject.get(SUBJECTS[kind])
-    if body is None:
-        return [required(f"{path}.{SUBJECTS[kind]}", f"{SUBJECTS[kind]} is required when subject kind is '{kind}'")]
-    names = ("name", "namespace") if kind == "ServiceAccount" else ("name",)
-    return [required(f"{path}.{SUBJECTS[kind]}.{name}") for name in names if not body.get(name)]
 
 
 def _check_lists(rule: Json, names: tuple[str, ...], path: str) -> list[FieldError]:

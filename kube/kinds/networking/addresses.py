@@ -12,7 +12,7 @@ from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check, check_required, dns1123_label, dns1123_subdomain, ip_of
+from kube.validation import check, check_required, cidr, dns1123_label, dns1123_subdomain, ip_of
 
 MAX_CIDRS = 2
 
@@ -38,7 +38,13 @@ class ServiceCIDRStrategy(ObjectStrategy):
                 invalid("spec", obj.get("spec"), f"may only hold up to {MAX_CIDRS} values"),
                 too_many("spec.cidrs", len(ranges), MAX_CIDRS),
             ]
-        return [e for i, text in enumerate(ranges) for e in _check_cidr(text, f"spec.cidrs[{i}]")]
+        errors: list[FieldError] = []
+        for i, text in enumerate(ranges):
+            wrong = check(f"spec.cidrs[{i}]", text, cidr)
+            if not wrong and str(network := ipaddress.ip_network(text, strict=False)) != text:
+                wrong = [invalid(f"spec.cidrs[{i}]", text, f'must be in canonical form ("{network}")')]
+            errors += wrong
+        return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         new, before = ((o.get("spec") or {}).get("cidrs") or [] for o in (obj, old))
@@ -46,16 +52,6 @@ class ServiceCIDRStrategy(ObjectStrategy):
         if new == before or (len(before) == 1 and len(new) == MAX_CIDRS and new[0] == before[0]):
             return []
         return [invalid("spec.cidrs[0]" if len(before) == 1 else "spec.cidrs", new, "field is immutable")]
-
-
-def _check_cidr(text: str, path: str) -> list[FieldError]:
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return [invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")]
-    if str(network) != text:
-        return [invalid(path, text, f'must be in canonical form ("{network}")')]
-    return []
 
 
 class IPAddressStrategy(ObjectStrategy):

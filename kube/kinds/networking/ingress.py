@@ -57,7 +57,16 @@ class IngressStrategy(ObjectStrategy):
         if backend is not None:
             errors += check_backend(backend, "spec.defaultBackend")
         for i, rule in enumerate(rules):
-            errors += _check_rule(rule, f"spec.rules[{i}]")
+            path = f"spec.rules[{i}]"
+            if host := rule.get("host"):
+                if ip_of(host):
+                    errors.append(invalid(f"{path}.host", host, "must be a DNS name, not an IP address"))
+                errors += check_host(f"{path}.host", host)
+            if (http := rule.get("http")) is not None:
+                if not http.get("paths"):
+                    errors.append(required(f"{path}.http.paths"))
+                for j, item in enumerate(http.get("paths") or ()):
+                    errors += _check_path(item, f"{path}.http.paths[{j}]")
         for i, tls in enumerate(spec.get("tls") or ()):
             path = f"spec.tls[{i}]"
             for j, host in enumerate(tls.get("hosts") or ()):
@@ -85,20 +94,6 @@ class IngressStrategy(ObjectStrategy):
 def check_host(path: str, host: str) -> list[FieldError]:
     """A host name; its first label may be `*`."""
     return check(path, host[2:] if host.startswith("*.") else host, dns1123_subdomain)
-
-
-def _check_rule(rule: Json, path: str) -> list[FieldError]:
-    host, errors = rule.get("host"), []
-    if host:
-        if ip_of(host):
-            errors.append(invalid(f"{path}.host", host, "must be a DNS name, not an IP address"))
-        errors += check_host(f"{path}.host", host)
-    if (http := rule.get("http")) is None:
-        return errors
-    paths = http.get("paths") or []
-    if not paths:
-        return [*errors, required(f"{path}.http.paths")]
-    return errors + [e for i, item in enumerate(paths) for e in _check_path(item, f"{path}.http.paths[{i}]")]
 
 
 def _check_path(item: Json, path: str) -> list[FieldError]:

@@ -10,7 +10,7 @@ from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check_label_selector, cidr, port_name, port_number
+from kube.validation import check, check_label_selector, check_required, cidr, port_name, port_number
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -74,27 +74,18 @@ def _check_peer(peer: Json, path: str) -> list[FieldError]:
     errors = check_label_selector(f"{path}.podSelector", pods)
     errors += check_label_selector(f"{path}.namespaceSelector", namespaces)
     if block is not None:
-        errors += _check_block(block, f"{path}.ipBlock")
+        at, text = f"{path}.ipBlock", block.get("cidr") or ""
+        wrong = check_required(f"{at}.cidr", text, cidr)
+        errors += wrong
+        for i, item in enumerate([] if wrong else block.get("except") or []):
+            if malformed := check(f"{at}.except[{i}]", item, cidr):
+                errors += malformed
+            elif not _inside(ipaddress.ip_network(item, strict=False), ipaddress.ip_network(text, strict=False)):
+                errors.append(invalid(f"{at}.except[{i}]", item, "must be a strict subset of `cidr`"))
     if pods is None and namespaces is None and block is None:
         errors.append(required(path, "must specify a peer"))
     elif block is not None and (pods is not None or namespaces is not None):
         errors.append(forbidden(path, "may not specify both ipBlock and another peer"))
-    return errors
-
-
-def _check_block(block: Json, path: str) -> list[FieldError]:
-    text = block.get("cidr") or ""
-    if not text:
-        return [required(f"{path}.cidr")]
-    if wrong := cidr(text):
-        return [invalid(f"{path}.cidr", text, m) for m in wrong]
-    outer = ipaddress.ip_network(text, strict=False)
-    errors: list[FieldError] = []
-    for i, item in enumerate(block.get("except") or ()):
-        if wrong := cidr(item):
-            errors += [invalid(f"{path}.except[{i}]", item, m) for m in wrong]
-        elif not _inside(ipaddress.ip_network(item, strict=False), outer):
-            errors.append(invalid(f"{path}.except[{i}]", item, "must be a strict subset of `cidr`"))
     return errors
 
 

@@ -17,7 +17,7 @@ PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 RESTART_POLICIES = ("Always", "Never", "OnFailure")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
-_INIT_ONLY_SIDECARS = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+_SIDECARS_ONLY = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
 _NOT_EPHEMERAL = (
     "ports",
     "livenessProbe",
@@ -47,7 +47,15 @@ def check_all_containers(spec: Json, path: str, volumes: Mapping[str, Json]) -> 
             errors += _check_host_ports(ports, f"{at}.ports", host_ports, host_network)
     for i, container in enumerate(spec.get("initContainers") or ()):
         at = f"{path}.initContainers[{i}]"
-        errors += _check_container(container, at, names, volumes, claims) + _check_init(container, at)
+        errors += _check_container(container, at, names, volumes, claims)
+        if is_sidecar(container):  # a full container; others run to their end without probes or hooks
+            errors += check_lifecycle(container, at) + check_probes(container, at)
+        else:
+            errors += [
+                forbidden(f"{at}.{name}", "may not be set for init containers without restartPolicy=Always")
+                for name in _SIDECARS_ONLY
+                if container.get(name) is not None
+            ]
         if ports := container.get("ports"):
             errors += _check_host_ports(ports, f"{at}.ports", set(), host_network)
     if ephemeral := spec.get("ephemeralContainers"):
@@ -211,17 +219,6 @@ def check_profile(path: str, profile: Json) -> list[FieldError]:
     if local:
         errors.append(invalid(f"{path}.localhostProfile", local, "can only be set when seccomp type is Localhost"))
     return errors
-
-
-def _check_init(container: Json, path: str) -> list[FieldError]:
-    """A sidecar (restartPolicy Always) is a full container; others run to their end without probes or hooks."""
-    if is_sidecar(container):
-        return check_lifecycle(container, path) + check_probes(container, path)
-    return [
-        forbidden(f"{path}.{name}", "may not be set for init containers without restartPolicy=Always")
-        for name in _INIT_ONLY_SIDECARS
-        if container.get(name) is not None
-    ]
 
 
 def _check_ephemeral(

@@ -33,8 +33,13 @@ def check_scheduling(spec: Json, path: str) -> list[FieldError]:
         errors += check_tolerations(tolerations, f"{path}.tolerations")
     if constraints := spec.get("topologySpreadConstraints"):
         errors += _check_spread(constraints, f"{path}.topologySpreadConstraints")
-    if gates := spec.get("schedulingGates"):
-        errors += _check_gates(gates, f"{path}.schedulingGates")
+    names: set[str] = set()
+    for i, gate in enumerate(spec.get("schedulingGates") or ()):
+        at, name = f"{path}.schedulingGates[{i}]", gate.get("name", "")
+        errors += check(at, name, qualified_name)
+        if name in names:
+            errors.append(duplicate(at, name))
+        names.add(name)
     return errors
 
 
@@ -189,16 +194,4 @@ def _check_spread(constraints: list[Json], path: str) -> list[FieldError]:
                 errors += check_choice(f"{at}.{name}", policy, _POLICIES)
         for j, label in enumerate(constraint.get("matchLabelKeys") or ()):
             errors += check(f"{at}.matchLabelKeys[{j}]", label, qualified_name)
-    return errors
-
-
-def _check_gates(gates: list[Json], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    seen: set[str] = set()
-    for i, gate in enumerate(gates):
-        name = gate.get("name", "")
-        errors += check(f"{path}[{i}]", name, qualified_name)
-        if name in seen:
-            errors.append(duplicate(f"{path}[{i}]", name))
-        seen.add(name)
     return errors

@@ -13,7 +13,6 @@ from msgspec import Struct
 from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.request import Request
 from cluster.configfile import read
-from kube.kinds.pod.validation_scheduling import check_tolerations
 from kube.objects import Json
 from kube.pods.qos import qos_class
 
@@ -77,6 +76,8 @@ class PodTolerationRestriction(Plugin):
 
 
 def _checked(tolerations: list[Json], name: str) -> list[Json]:
+    from kube.kinds.pod.validation_scheduling import check_tolerations  # late: the dashboard loads admission, not kinds
+
     errors = check_tolerations(tolerations, name)
     if errors:
         raise ValueError(f"its configuration: {errors[0]}")

@@ -240,6 +240,7 @@ async def forward(request: Request, target: Target, path: str, extra: Iterable[H
         exchange.status,
         [(n, v) for n, v in exchange.headers if n not in ours],
         release=exchange.close,
+        patient=True,
     )
 
 

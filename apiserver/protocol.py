@@ -1,4 +1,6 @@
-"""uvicorn's HTTP protocol with two things that ASGI lacks: the client's certificate, and taking over a connection."""
+"""The HTTP protocol of `web.asgi` with what ASGI lacks: the client's certificate, answers past its messages, and taking
+over a connection.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +8,22 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
-import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from apiserver.authn.authenticator import of_certificate
+from kube.errors import ApiError
 from kube.users import User
+from web import asgi
+from web.http1 import JSON, Refusal
+from web.server import Answer
 
 Header = tuple[bytes, bytes]
 Buffer = bytes | memoryview
 
 BUFFER = 256 * 1024
 BODILESS = (204, 304)  # an answer with one of these ends with its head, and says no length
+REASONS = {408: "Timeout", 429: "TooManyRequests", 431: "RequestHeaderFieldsTooLarge", 503: "ServiceUnavailable"}
 
 
 class Tunnel:
@@ -32,6 +39,7 @@ class Tunnel:
     def take(self) -> None:
         """From here on the connection is the handler's; the server sends nothing of its own."""
         cycle = self.protocol.cycle
+        self.protocol.patient = True
         cycle.response_started = cycle.response_complete = cycle.disconnected = True
 
     async def write(self, data: bytes) -> None:
@@ -48,10 +56,10 @@ class Direct:
     Headers must be valid and hold the content's type; how the body's length is told is added here.
     """
 
-    __slots__ = ("cycle",)
+    __slots__ = ("cycle", "protocol")
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self.cycle = cycle
+    def __init__(self, protocol: Protocol) -> None:
+        self.cycle, self.protocol = protocol.cycle, protocol
 
     async def whole(self, status: int, headers: list[Header], pieces: Sequence[Buffer]) -> None:
         """Send a complete answer, given in pieces."""
@@ -66,8 +74,14 @@ class Direct:
             await self._write(head)
         self._finish()
 
-    async def stream(self, status: int, headers: list[Header], body: AsyncIterator[bytes]) -> None:
-        """Send an answer of unknown length as it comes; to a HEAD, and with a status that has no body, the head alone."""
+    async def stream(
+        self, status: int, headers: list[Header], body: AsyncIterator[bytes], patient: bool = False
+    ) -> None:
+        """Send an answer of unknown length as it comes; to a HEAD, and with a status that has no body, the head alone.
+
+        `patient`: its reader may stop to read for as long as it likes.
+        """
+        self.protocol.patient = patient
         bodiless = self.cycle.scope["method"] == "HEAD" or status in BODILESS
         known = status in BODILESS or any(name == b"content-length" for name, _ in headers)
         await self._write(self._head(status, headers, b"" if known else b"transfer-encoding: chunked\r\n"))
@@ -125,7 +139,13 @@ def chunks(pieces: Iterable[Buffer]) -> Iterator[bytes]:
         yield b"".join(waiting)
 
 
-class Protocol(HttpToolsProtocol):
+def problem(refusal: Refusal) -> Answer:
+    """A refusal of what is no request yet, as Kubernetes' Status."""
+    error = ApiError(str(refusal), code=refusal.status, reason=REASONS.get(refusal.status, "BadRequest"), details={})
+    return Answer(refusal.status, JSON, orjson.dumps(error.status()), refusal.headers)
+
+
+class Protocol(asgi.Protocol):
     """One connection.
 
     The scope gets `client_certificate` (a User or None), `direct` to send an answer, and `tunnel` for requests to
@@ -151,7 +171,7 @@ class Protocol(HttpToolsProtocol):
             self.tunnel = Tunnel(self, b"")
             self.scope["tunnel"] = self.tunnel  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
-        self.scope["direct"] = Direct(self.cycle)  # type: ignore[typeddict-unknown-key]
+        self.scope["direct"] = Direct(self)  # type: ignore[typeddict-unknown-key]
 
     def _should_upgrade(self) -> bool:
         # WebSockets too are handed on as raw bytes: this server ends none of them.
@@ -161,14 +181,11 @@ class Protocol(HttpToolsProtocol):
         if self.tunnel is not None:
             self.tunnel.reader.feed_data(data)
             return
-        self._unset_keepalive_if_required()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self.tunnel is not None and len(data) > upgrade.args[0]:
-                self.tunnel.reader.feed_data(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
+        super().data_received(data)
+
+    def upgraded(self, rest: bytes) -> None:
+        if self.tunnel is not None and rest:
+            self.tunnel.reader.feed_data(rest)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.tunnel is not None:

@@ -82,9 +82,10 @@ class Stream:
     """An answer of unknown length: chunks are sent as they come.
 
     `release` gives back what the chunks come from. It is called once, also where none is asked for: to a HEAD.
+    `patient`: its reader may stop to read for a while.
     """
 
-    __slots__ = ("chunks", "content_type", "headers", "release", "status", "warnings")
+    __slots__ = ("chunks", "content_type", "headers", "patient", "release", "status", "warnings")
 
     def __init__(
         self,
@@ -94,16 +95,17 @@ class Stream:
         headers: list[tuple[bytes, bytes]] | None = None,
         *,
         release: Callable[[], object],
+        patient: bool = False,
     ) -> None:
         self.chunks, self.content_type, self.status, self.headers = chunks, content_type, status, headers or []
-        self.release = release
+        self.release, self.patient = release, patient
         self.warnings: list[str] = []
 
     async def send(self, send: Send, accept_encoding: str = "", direct: Direct | None = None) -> None:
         headers = [(b"content-type", self.content_type.encode()), NO_CACHE, *self.headers]
         try:
             if direct is not None:
-                await direct.stream(self.status, headers, self.chunks)
+                await direct.stream(self.status, headers, self.chunks, self.patient)
                 return
             await send({"type": "http.response.start", "status": self.status, "headers": headers})
             async for chunk in self.chunks:

@@ -13,7 +13,8 @@ import uvicorn
 from apiserver import auditing, bootstrap
 from apiserver.app import App
 from apiserver.ownservice import OwnService
-from apiserver.protocol import Protocol
+from apiserver.protocol import Protocol, problem
+from apiserver.request import MAX_BODY
 from apiserver.state import State, open_state
 from cluster import memory
 from cluster.admission.chain import default_chain
@@ -21,6 +22,9 @@ from cluster.audit.events import AuditLog
 from cluster.audit.policy import load
 from cluster.audit.writer import Rotated, Writer
 from cluster.customkinds import Follower
+from web import asgi
+from web.door import bound
+from web.limits import configured
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +64,12 @@ class Options:
     audit: AuditOptions = AuditOptions()
 
 
-class Server(uvicorn.Server):
-    """uvicorn, with watches ended before it waits for requests to end."""
+class Server(asgi.Server):
+    """Ends the watches before it waits for requests to end."""
 
-    state: State
+    def __init__(self, config: uvicorn.Config, state: State) -> None:
+        super().__init__(config, configured(body_bytes=MAX_BODY), problem)
+        self.state = state
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.state.hub.start()
@@ -74,25 +80,6 @@ class Server(uvicorn.Server):
         self.state.hub.stop()
         await super().shutdown(sockets)
         self.state.cache.close()
-
-
-IP_FREEBIND = 15  # linux/in.h; the socket module does not name it
-
-
-def listen(address: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError with the address in it."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # The node's address appears only when the kubelet makes its bridge, after this server answers.
-    listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-    try:
-        listener.bind((address, port))
-    except OSError as error:
-        listener.close()
-        raise OSError(error.errno, f"cannot listen on {address}:{port}: {error.strerror}") from error
-    listener.listen(1024)
-    return listener
 
 
 def tls_context(pki: Path) -> ssl.SSLContext:
@@ -111,7 +98,8 @@ def serve(options: Options) -> None:
     if options.insecure and any(not a.startswith("127.") and a != "::1" for a in options.addresses):
         raise ValueError("--insecure-http is for loopback addresses only")
     chain = default_chain(options.enabled, options.disabled, options.admission)
-    sockets = [listen(address, options.port) for address in options.addresses]
+    # The node's address appears only when the kubelet makes its bridge, after this server answers.
+    sockets = [bound(address, options.port, early=True) for address in options.addresses]
     audit = options.audit.open()
     state = open_state(options.var, chain, port=options.port)
     state.audit = audit
@@ -128,13 +116,11 @@ def serve(options: Options) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=90,
         timeout_graceful_shutdown=3,
     )
     config.load()
     config.ssl = None if options.insecure else tls_context(state.pki)
-    server = Server(config)
-    server.state = state
+    server = Server(config, state)
     memory.settle()
     try:
         server.run(sockets)

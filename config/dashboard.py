@@ -7,19 +7,22 @@ import socket
 import uvicorn
 
 import environment
+from web import asgi
+from web.door import bound
+from web.limits import configured
 
 
 def sockets(port: int) -> list[socket.socket]:
-    """Listen on loopback, and on the address under which pods and the service proxy reach this machine."""
+    """Bound on loopback, and on the address under which pods and the service proxy reach this machine."""
     addresses = ["127.0.0.1", environment.NODE_ADDRESS.get()]
-    return [socket.create_server((address, port), backlog=512) for address in dict.fromkeys(addresses)]
+    return [bound(address, port) for address in dict.fromkeys(addresses)]
 
 
 def main() -> None:
     config = uvicorn.Config(
         "config.asgi:application",
         loop="uvloop",
-        http="httptools",
+        http=asgi.Protocol,
         ws="websockets-sansio",
         lifespan="off",
         log_level="warning",
@@ -29,7 +32,7 @@ def main() -> None:
         timeout_graceful_shutdown=2,
         ws_max_size=1 << 20,
     )
-    uvicorn.Server(config).run(sockets(environment.DASHBOARD_PORT.get()))
+    asgi.Server(config, configured()).run(sockets(environment.DASHBOARD_PORT.get()))
 
 
 if __name__ == "__main__":

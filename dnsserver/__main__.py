@@ -15,7 +15,8 @@ import environment
 from client import Client
 from client.kubeconfig import KubeconfigError
 from client.pod import api
-from dnsserver import config, listeners
+from dnsserver import config
+from dnsserver.listeners import Listeners
 from dnsserver.metrics import Metrics
 from dnsserver.options import Options, parse
 from dnsserver.records import Records
@@ -23,15 +24,13 @@ from dnsserver.server import Server
 from dnsserver.sources import Sources
 from telemetry.exposition import render
 from web.http1 import METRICS, TEXT
-from web.limits import Limits
+from web.limits import PROBES
 from web.server import Answer, Page, Request, routes, text
 from web.server import Server as WebServer
 
 log = logging.getLogger("dnsserver")
 
 LOOK = 2.0  # seconds between looks at the configuration
-# Only probes and scrapers ask here: rarely, and few at once.
-PROBES = Limits(header_bytes=8192, body_bytes=0, connections=64, per_address=32)
 LEAVE = 1.0  # seconds that questions are still answered after SIGTERM, while the service's rules turn to others
 
 
@@ -135,10 +134,10 @@ class Program:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        pages = WebServer(routes(self.pages()), PROBES)
+        pages, questions = WebServer(routes(self.pages()), PROBES), Listeners(self.server)
         for address in self.options.addresses:
             try:
-                await listeners.listen(self.server, address, self.options.port)
+                await questions.listen(address, self.options.port)
                 await pages.listen(address, self.options.http_port)
             except OSError:
                 if address != "::":  # a machine without IPv6 is served by IPv4

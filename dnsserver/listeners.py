@@ -9,13 +9,15 @@ import struct
 from typing import cast
 
 from dnsserver.server import Channel, Server
+from web.door import NEVER, Deadlines, Door, bound
+from web.limits import Limits
 
 log = logging.getLogger("dnsserver")
 
 BUFFER = 4 << 20  # bytes of the UDP socket's buffer that are asked for; the kernel may give less
-MAX_CONNECTIONS = 512
 MAX_PENDING = 64  # questions of one connection that are not answered yet, before no more are read
-IDLE = 10.0  # seconds that a connection may be silent
+# `header_seconds`: for one whole question; behind kube-proxy in userspace all pods ask from one address.
+LIMITS = Limits(header_seconds=10.0, idle_seconds=10.0, write_seconds=10.0, connections=512, per_address=256)
 
 
 class Datagrams(asyncio.DatagramProtocol):
@@ -46,35 +48,35 @@ class Datagrams(asyncio.DatagramProtocol):
 class Connection(asyncio.Protocol):
     """One TCP connection: questions with their length before them, answered in the order they are ready."""
 
-    open = 0
-
-    def __init__(self, server: Server, family: str) -> None:
-        self._server, self._channel = server, Channel("tcp", family)
+    def __init__(self, server: Server, deadlines: Deadlines) -> None:
+        self._server, self._deadlines = server, deadlines
         self._pending, self._blocked = 0, False
         self._data = bytearray()
-        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self.deadline = NEVER
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        Connection.open += 1
-        if Connection.open > MAX_CONNECTIONS:
-            self._transport.abort()
-        self._touch()
+        self._channel = Channel("tcp", family_of(transport.get_extra_info("sockname")[0]))
+        self._deadlines.join(self)
+        self._await(LIMITS.idle_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        Connection.open -= 1
-        if self._timer:
-            self._timer.cancel()
+        self._deadlines.leave(self)
 
-    def _touch(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(IDLE, self._transport.abort)
+    def _await(self, seconds: float) -> None:
+        self.deadline = self._loop.time() + seconds
+
+    def overdue(self) -> None:
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if not self._data:
+            self._await(LIMITS.header_seconds)
         self._data += data
-        self._touch()
         self._next()
+        if not self._data:
+            self._await(LIMITS.idle_seconds)
 
     def _next(self) -> None:
         while len(self._data) >= 2 and self._pending < MAX_PENDING and not self._blocked:
@@ -83,6 +85,7 @@ class Connection(asyncio.Protocol):
                 break
             packet = bytes(self._data[2 : 2 + size])
             del self._data[: 2 + size]
+            self._await(LIMITS.header_seconds)
             self._pending += 1
             if not self._server.ask(packet, self._channel, self._answer):
                 self._transport.abort()  # not a DNS question: not a DNS client
@@ -106,29 +109,41 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._blocked = True
+        self._await(LIMITS.write_seconds)
         self._hold()
 
     def resume_writing(self) -> None:
         self._blocked = False
+        self._await(LIMITS.idle_seconds)
         self._next()
 
 
-async def listen(server: Server, address: str, port: int) -> list[asyncio.BaseTransport | asyncio.AbstractServer]:
-    """Listen on an address for UDP and TCP; raises OSError with the address in it."""
-    version = socket.AF_INET6 if ":" in address else socket.AF_INET
-    family = "2" if version == socket.AF_INET6 else "1"
-    loop = asyncio.get_running_loop()
-    try:
-        datagrams = socket.socket(version, socket.SOCK_DGRAM)
-        if version == socket.AF_INET6:
-            datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-        datagrams.setblocking(False)
-        datagrams.bind((address, port))
-        transport, _ = await loop.create_datagram_endpoint(lambda: Datagrams(server, family), sock=datagrams)
-        streams = await loop.create_server(
-            lambda: Connection(server, family), address, port, family=version, backlog=512
+class Listeners:
+    """UDP and TCP on any number of addresses; connections are counted over all of them."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        deadlines = Deadlines(LIMITS)
+        self._door = Door(lambda: Connection(server, deadlines), LIMITS)
+
+    async def listen(self, address: str, port: int) -> None:
+        """Raises OSError with the address in it."""
+        version = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            datagrams = socket.socket(version, socket.SOCK_DGRAM)
+            if version == socket.AF_INET6:
+                datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+            datagrams.setblocking(False)
+            datagrams.bind((address, port))
+        except OSError as error:
+            raise OSError(error.errno, f"cannot listen on {address} port {port}: {error.strerror or error}") from error
+        await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: Datagrams(self._server, family_of(address)), sock=datagrams
         )
-    except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {address} port {port}: {error.strerror or error}") from error
-    return [transport, streams]
+        await self._door.listen(bound(address, port))
+
+
+def family_of(address: str) -> str:
+    """As dnstap and the metrics of CoreDNS number them."""
+    return "2" if ":" in address else "1"

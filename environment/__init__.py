@@ -132,6 +132,33 @@ SERVICE_ACCOUNT_DIR = _dashboard.setting(
     "where the service account is mounted",
 )
 
+# -- Listening sockets
+
+_sockets = Section(
+    "Listening sockets",
+    "What the API server, the dashboard, the kubelet, the log store and monitoring grant to who connects, each process for"
+    " itself; one of several API servers counts its own. What is over a bound is answered 431, 408 or 503, or closed.",
+)
+
+HEADER_BYTES = _sockets.setting("BINNACLE_HEADER_BYTES", COUNT, "32768", "bytes of a request line with its headers")
+HEADER_COUNT = _sockets.setting("BINNACLE_HEADER_COUNT", COUNT, "100", "headers of a request")
+HEADER_SECONDS = _sockets.setting(
+    "BINNACLE_HEADER_SECONDS", POSITIVE, "10", "seconds for a TLS handshake, and then for the headers of a request"
+)
+BODY_SECONDS = _sockets.setting("BINNACLE_BODY_SECONDS", POSITIVE, "60", "seconds for the body of a request")
+IDLE_SECONDS = _sockets.setting(
+    "BINNACLE_IDLE_SECONDS", POSITIVE, "90", "seconds for which a connection is kept between two requests"
+)
+WRITE_SECONDS = _sockets.setting(
+    "BINNACLE_WRITE_SECONDS", POSITIVE, "30", "seconds for which a client may take nothing of an answer, or of a watch"
+)
+CONNECTIONS = _sockets.setting(
+    "BINNACLE_CONNECTIONS", COUNT, "1024", "connections of a process; never more than three quarters of its open files"
+)
+ADDRESS_CONNECTIONS = _sockets.setting(
+    "BINNACLE_ADDRESS_CONNECTIONS", COUNT, "512", "connections from one address; behind a proxy all share its address"
+)
+
 # -- Inside a pod
 
 _pods = Section("Programs in pods", "The kubelet or a pod's manifest sets these.")
@@ -186,7 +213,7 @@ GOLDEN = _tests.setting(
 )
 CI = _tests.setting("CI", TEXT, "", "`true`: a test that lacks a program fails; elsewhere it is skipped")
 
-SECTIONS = (_cluster, _controllers, _processes, _dashboard, _pods, _others, _tests)
+SECTIONS = (_cluster, _controllers, _processes, _dashboard, _sockets, _pods, _others, _tests)
 TABLE = {setting.name: setting for section in SECTIONS for setting in section.settings}
 """Every setting by the name of its variable."""
 

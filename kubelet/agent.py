@@ -84,7 +84,7 @@ class Agent:
                 task.cancel()
             await asyncio.gather(*background, *self._tasks.values(), return_exceptions=True)
             if server is not None:
-                await server.cleanup()
+                await server.close()
             await self.runtime.close()
 
     def _tools(self) -> Tools:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from kubeproxy.rules import Endpoint, ServicePort
+from web.door import Door, bound
+from web.limits import Limits
 
 log = logging.getLogger("kubeproxy.userspace")
 
@@ -21,6 +24,8 @@ CONNECT_TIMEOUT = 5.0  # seconds per endpoint before the next one is tried
 CHUNK = 1 << 16  # bytes read at a time: bounds what a slow receiver makes us hold
 UDP_IDLE = 60.0  # seconds until a silent client's association is forgotten
 MAX_UDP_CLIENTS = 4096
+# Of one address and port of a service. All pods may share one address; conntrack forgets what is silent for a day as well.
+LIMITS = Limits(connections=1024, per_address=768, idle_seconds=86400.0)
 
 Listen = tuple[str, str, int]  # protocol, address, port
 
@@ -66,17 +71,19 @@ class TcpForwarder:
 
     def __init__(self, balancer: Balancer) -> None:
         self.balancer = balancer
-        self._server: asyncio.Server | None = None
+        self._door = Door(self._protocol, LIMITS)
         self._open: set[asyncio.StreamWriter] = set()
 
     async def start(self, address: str, port: int) -> None:
-        self._server = await asyncio.start_server(self._accept, address, port, limit=CHUNK, backlog=512)
+        await self._door.listen(bound(address, port))
 
     def close(self) -> None:
-        if self._server:
-            self._server.close()
+        self._door.close()
         for writer in list(self._open):
             writer.close()
+
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(CHUNK), self._accept)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = writer.get_extra_info("peername")[0]
@@ -86,7 +93,7 @@ class TcpForwarder:
             if reached is None:
                 writer.transport.abort()  # a reset: what a packet filter would answer
                 return
-            await asyncio.gather(_pump(reader, reached[1]), _pump(reached[0], writer))
+            await _pump_both((reader, writer), reached)
         except OSError as error:
             log.debug("connection of %s: %s", client, error)
         finally:
@@ -106,10 +113,37 @@ class TcpForwarder:
         return None
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _pump_both(client: Pair, endpoint: Pair) -> None:
+    """Until both have ended, or neither has said anything for IDLE seconds: as long as the kernel would remember them."""
+    loop = asyncio.get_running_loop()
+    last = loop.time()
+
+    def moved() -> None:
+        nonlocal last
+        last = loop.time()
+
+    async def idle() -> None:
+        while (left := last + LIMITS.idle_seconds - loop.time()) > 0:
+            await asyncio.sleep(left)
+        for _, writer in (client, endpoint):
+            writer.transport.abort()
+
+    watch = asyncio.ensure_future(idle())
+    try:
+        await asyncio.gather(_pump(client[0], endpoint[1], moved), _pump(endpoint[0], client[1], moved))
+    finally:
+        watch.cancel()
+        endpoint[1].close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, moved: Callable[[], None]) -> None:
     """Copy one direction; pass on the end of the stream, so that half-closed connections work."""
     try:
         while data := await reader.read(CHUNK):
+            moved()
             writer.write(data)
             await writer.drain()
         if writer.can_write_eof():
@@ -244,7 +278,7 @@ class Userspace:
             elif error.errno == errno.EADDRINUSE:
                 reason = "another program of this machine has the port: end it, or choose another port"
             else:
-                reason = error.strerror or str(error)
+                reason = os.strerror(error.errno or 0)
             why = f"cannot listen on {protocol} {address}:{number}: {reason}"
             if self._refused.get(where) != why:
                 self._refused[where] = why

@@ -27,13 +27,13 @@ from monitoring.scraping.kubelets import Kubelets
 from monitoring.scraping.owners import Owners
 from monitoring.scraping.scraper import Scraper
 from web.http1 import JSON, METRICS, Refusal
-from web.limits import Limits
+from web.limits import configured
 from web.server import Answer, Page, Request, Server, routes, text
 
 log = logging.getLogger("monitoring")
 
 # Dashboards, probes and scrapers: few and at intervals.
-LIMITS = Limits(body_bytes=0)
+LIMITS = configured(body_bytes=0, connections=256, per_address=128)
 ANSWERS = 4  # range queries answered at once: each takes a thread and a copy of what it reads
 RANGE = "/api/v1/range"
 # The right to it. Not its own path: /api/* may everybody get who is logged in, to discover what there is.

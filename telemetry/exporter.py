@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from client.access import Access
 from telemetry.counting import Metrics
 from telemetry.exposition import render
+from web.door import bound
 from web.http1 import METRICS
-from web.limits import Limits
-from web.server import Answer, Request, Server, bound, routes
+from web.limits import PROBES
+from web.server import Answer, Request, Server, routes
 from web.thread import LoopThread
 
 log = logging.getLogger(__name__)
 
-LIMITS = Limits(header_bytes=8192, body_bytes=0, connections=64, per_address=32)  # probes and scrapers, seldom and few
 RETRY = 10.0  # seconds after which a port that was taken is tried again
 
 
@@ -52,7 +52,7 @@ class Exporter:
         self._scrapes.shutdown(wait=False)
 
     async def _serve(self) -> None:
-        server = Server(routes({("GET", "/metrics"): self._metrics, ("GET", "/healthz"): self._health}), LIMITS)
+        server = Server(routes({("GET", "/metrics"): self._metrics, ("GET", "/healthz"): self._health}), PROBES)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self._files)
         try:
@@ -70,7 +70,7 @@ class Exporter:
                 return
             except OSError as error:
                 if not complained:
-                    log.warning("no metrics on %s:%d: %s; trying again", address, self.port, error.strerror)
+                    log.warning("no metrics: %s; trying again", error.strerror)
                 complained = True
                 await asyncio.sleep(RETRY)
 

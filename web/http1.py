@@ -70,72 +70,110 @@ class Message:
         return parts.path, parts.query
 
 
+class Head:
+    """Bounds the heads of the requests on one connection, told of each step of its parser.
+
+    `refusal`: why the parser was stopped; the parser itself tells of no more than that it was.
+    """
+
+    __slots__ = ("_count", "_limits", "_size", "_stuck", "begun", "moved", "refusal")
+
+    def __init__(self, limits: Limits) -> None:
+        self.begun = False
+        """Some bytes of a head have come, and not yet all."""
+        self.moved = False
+        """What was fed last completed a head, or belonged to a body."""
+        self.refusal: Refusal | None = None
+        self._limits = limits
+        self._count = self._size = self._stuck = 0
+
+    def begin(self, waiting: int) -> None:
+        """A request begins; so many before it are not answered yet. Raises Refusal."""
+        self.begun, self._count, self._size = True, 0, 0
+        if waiting > self._limits.pipelined:
+            self.refuse(Refusal(429, f"more than {self._limits.pipelined} requests wait on this connection"))
+
+    def grow(self, size: int) -> None:
+        """So many bytes more of it. Raises Refusal."""
+        self._size += size
+        if self._size > self._limits.header_bytes:
+            self.refuse(self._too_long())
+
+    def header(self, name: bytes, value: bytes | None) -> None:
+        """One header more, or a trailer. Raises Refusal."""
+        self._count += 1
+        self.grow(len(name) + len(value or b"") + 4)
+        if self._count > self._limits.header_count:
+            self.refuse(Refusal(431, f"more than {self._limits.header_count} headers"))
+
+    def whole(self) -> None:
+        self.begun, self.moved = False, True
+
+    def fed(self, size: int) -> None:
+        """The parser took so many bytes. Raises Refusal: what it holds back (a header without end) is in no callback yet."""
+        self._stuck = 0 if self.moved else self._stuck + size
+        self.moved = False
+        if self._stuck > self._limits.header_bytes:
+            self.refuse(self._too_long())
+
+    def refuse(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        raise refusal  # the parser stops
+
+    def _too_long(self) -> Refusal:
+        return Refusal(431, f"more than {self._limits.header_bytes} bytes of headers")
+
+
 class RequestReader:
     """`messages`: the requests whose head has come, the oldest first; who answers one takes it out."""
 
     def __init__(self, limits: Limits) -> None:
         self.messages: deque[Message] = deque()
-        self.begun = False
-        """Some bytes of a head have come, and not yet all."""
         self._limits = limits
+        self._head = Head(limits)
         self._target = b""
         self._headers: dict[str, str] = {}
-        self._count = self._size = self._stuck = 0
-        self._moved = self._over = False
-        self._refusal: Refusal | None = None
+        self._over = False
         self._reading: Message | None = None
         self._parser = httptools.HttpRequestParser(self)
 
+    @property
+    def begun(self) -> bool:
+        """Some bytes of a head have come, and not yet all."""
+        return self._head.begun
+
     def feed(self, data: bytes) -> None:
         """Raises Refusal for what is no request or too much; nothing more can be read then."""
-        self._moved = False
         try:
             if not self._over:
                 self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             # No other protocol is spoken here: it is answered as if it had not been asked for, and nothing follows.
-            self._over, self.messages[-1].keep, self._moved = True, False, True
+            self._over, self.messages[-1].keep, self._head.moved = True, False, True
         except httptools.HttpParserError as error:
-            raise self._refusal or Refusal(400, f"this is no HTTP request: {error}") from None
-        # What the parser holds back (a header without end) is in no callback yet.
-        self._stuck = 0 if self._moved else self._stuck + len(data)
-        if self._stuck > self._limits.header_bytes:
-            raise self._too_long()
-
-    def _too_long(self) -> Refusal:
-        return Refusal(431, f"more than {self._limits.header_bytes} bytes of headers")
-
-    def _refuse(self, refusal: Refusal) -> None:
-        self._refusal = refusal
-        raise refusal  # the parser stops
+            raise self._head.refusal or Refusal(400, f"this is no HTTP request: {error}") from None
+        self._head.fed(len(data))
 
     # -- called by the parser -------------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        self.begun = True
-        self._target, self._headers, self._count, self._size = b"", {}, 0, 0
+        self._target, self._headers = b"", {}
+        self._head.begin(len(self.messages))
 
     def on_url(self, url: bytes) -> None:
         self._target += url
-        self._size += len(url)
-        if self._size > self._limits.header_bytes:
-            self._refuse(self._too_long())
+        self._head.grow(len(url))
 
     def on_header(self, name: bytes, value: bytes | None) -> None:
-        self._count += 1
-        self._size += len(name) + len(value or b"") + 4
-        if self._size > self._limits.header_bytes:
-            self._refuse(self._too_long())
-        if self._count > self._limits.header_count:
-            self._refuse(Refusal(431, f"more than {self._limits.header_count} headers"))
+        self._head.header(name, value)
         if self._reading is None:  # else it is a trailer, which nobody here wants
             add_header(self._headers, name, value)
 
     def on_headers_complete(self) -> None:
         parser = self._parser
         if parser.get_http_version() not in ("1.0", "1.1"):
-            self._refuse(Refusal(400, "this is no request of HTTP/1.1 or HTTP/1.0"))
-        self.begun, self._moved = False, True
+            self._head.refuse(Refusal(400, "this is no request of HTTP/1.1 or HTTP/1.0"))
+        self._head.whole()
         self._reading = Message(
             parser.get_method().decode("latin-1"),
             self._target.decode("latin-1"),
@@ -147,14 +185,14 @@ class RequestReader:
 
     def on_body(self, body: bytes) -> None:
         assert self._reading is not None
-        self._moved = True
+        self._head.moved = True
         self._reading.body += body
         if len(self._reading.body) > self._limits.body_bytes:
-            self._refuse(too_large(self._limits))
+            self._head.refuse(too_large(self._limits))
 
     def on_message_complete(self) -> None:
         assert self._reading is not None
-        self._moved, self._reading.complete, self._reading = True, True, None
+        self._head.moved, self._reading.complete, self._reading = True, True, None
 
 
 def too_large(limits: Limits) -> Refusal:

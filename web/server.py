@@ -6,11 +6,11 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from web.door import NEVER, Deadlines, Door, bound
 from web.http1 import (
     CONTINUE,
     LAST_CHUNK,
@@ -27,8 +27,6 @@ from web.limits import Limits
 log = logging.getLogger("web.server")
 
 PIECE = 256 * 1024  # bytes of a long body that are handed to the transport at once
-NEVER = float("inf")
-IP_FREEBIND = 15  # linux/in.h
 
 
 class Gone(ConnectionError):
@@ -99,12 +97,10 @@ class Server:
     def __init__(self, page: Page, limits: Limits | None = None, problem: Callable[[Refusal], Answer] = plain) -> None:
         self.page, self.limits, self.problem = page, limits or Limits(), problem
         self.closing = False
-        self._listening: list[socket.socket] = []
-        self._arriving: set[asyncio.Task[None]] = set()
+        self.deadlines = Deadlines(self.limits)
+        self._door = Door(self._connection, self.limits, lambda why: whole(problem(busy(why))))
         self._connections: set[_Connection] = set()
-        self._by_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
-        self._looking: asyncio.TimerHandle | None = None
 
     async def listen(self, address: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """The port, which the system chooses for 0. Raises OSError when it cannot."""
@@ -112,24 +108,12 @@ class Server:
 
     async def listen_on(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> int:
         """On a socket that is bound; its port. Raises OSError when another listens there by now."""
-        try:
-            listener.listen(128)
-        except OSError:
-            listener.close()
-            raise
-        listener.setblocking(False)
-        self._listening.append(listener)
-        asyncio.get_running_loop().add_reader(listener, self._accept, listener, tls)
-        port: int = listener.getsockname()[1]
-        return port
+        return await self._door.listen(listener, tls)
 
     async def close(self, grace: float = 0.0) -> None:
         """No new connection, idle ones end; those that are being answered have `grace` seconds to their end."""
         self.closing = True
-        loop = asyncio.get_running_loop()
-        for listener in self._listening:
-            loop.remove_reader(listener)
-            listener.close()
+        self._door.close()
         for connection in list(self._connections):
             connection.leave()
         if self._connections and grace > 0:
@@ -138,99 +122,34 @@ class Server:
             except TimeoutError:
                 log.debug("%d connections did not end within %g s", len(self._connections), grace)
         tasks = [task for connection in list(self._connections) if (task := connection.abort())]
-        for task in self._arriving:
-            task.cancel()
-        await asyncio.gather(*tasks, *self._arriving, return_exceptions=True)
-        if self._looking is not None:
-            self._looking.cancel()
+        await asyncio.gather(*tasks, self._door.wait_closed(), return_exceptions=True)
 
-    # -- clients that come ----------------------------------------------------------------------------------------------
+    def _connection(self) -> _Connection:
+        return _Connection(self, asyncio.get_running_loop())
 
-    def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """Counted before the handshake, which costs more than all that follows."""
-        loop = asyncio.get_running_loop()
-        try:
-            client, peer = listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return
-        except OSError as error:  # out of descriptors: others may end meanwhile
-            log.error("no connection can be accepted: %s", error)
-            loop.remove_reader(listener)
-            loop.call_later(1.0, self._again, listener, tls)
-            return
-        client.setblocking(False)
-        address = str(peer[0]) if isinstance(peer, tuple) else ""
-        if why := self._too_many(address):
-            log.debug("a connection from %s is refused: %s", address, why)
-            _turn_away(client, None if tls else why)
-            return
-        connection = _Connection(self, loop, address, tls is not None)
+    def begun(self, connection: _Connection) -> None:
         self._connections.add(connection)
         self._empty.clear()
-        self._by_address[address] += 1
-        if self._looking is None:
-            self._looking = loop.call_later(self.limits.look, self._look)
-        task = loop.create_task(self._take(connection, client, tls))
-        self._arriving.add(task)
-        task.add_done_callback(self._arriving.discard)
+        self.deadlines.join(connection)
 
-    def _again(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-        if not self.closing:
-            asyncio.get_running_loop().add_reader(listener, self._accept, listener, tls)
-
-    def _too_many(self, address: str) -> str:
-        """Why one more connection from there is too many; "" when it is not."""
-        if len(self._connections) >= self.limits.connections:
-            return f"{self.limits.connections} connections are open already"
-        if self._by_address[address] >= self.limits.per_address:
-            return f"{address} has {self.limits.per_address} connections open already"
-        return ""
-
-    async def _take(self, connection: _Connection, client: socket.socket, tls: ssl.SSLContext | None) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: connection,
-                client,
-                ssl=tls,
-                ssl_handshake_timeout=self.limits.header_seconds if tls else None,
-                ssl_shutdown_timeout=self.limits.linger_seconds if tls else None,
-            )
-        except (OSError, asyncio.CancelledError) as error:
-            log.debug("no TLS with %s: %r", connection.address, error)
-            client.close()
-            self.forget(connection)
-
-    def forget(self, connection: _Connection) -> None:
-        """It has ended."""
-        if connection in self._connections:
-            self._connections.discard(connection)
-            self._by_address[connection.address] -= 1
-            if not self._by_address[connection.address]:
-                del self._by_address[connection.address]
+    def ended(self, connection: _Connection) -> None:
+        self.deadlines.leave(connection)
+        self._connections.discard(connection)
         if not self._connections:
             self._empty.set()
-
-    def _look(self) -> None:
-        """One timer for all: a timer for each turn of each connection costs more than the turn."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        for connection in list(self._connections):
-            if connection.deadline < now:
-                connection.overdue()
-        self._looking = loop.call_later(self.limits.look, self._look) if self._connections else None
 
 
 class _Connection(asyncio.Protocol):
     """One client. `task` answers, request after request; `deadline` (loop time) is that of what it waits for now."""
 
-    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop, address: str, tls: bool) -> None:
-        self._server, self._limits, self._loop, self._tls = server, server.limits, loop, tls
-        self.address = address
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        self._server, self._limits, self._loop = server, server.limits, loop
         self.deadline = NEVER
         self.task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._reader = RequestReader(self._limits)
         self._broken: Refusal | None = None  # nothing after what was read can be understood
+        self._thrown = 0
         self._deaf = self._ended = self._streaming = self._lost = False
         self._more: asyncio.Future[None] | None = None  # of who waits for a body
         self._room: asyncio.Future[None] | None = None  # of who waits to write
@@ -238,6 +157,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._tls = transport.get_extra_info("sslcontext") is not None
+        self._server.begun(self)
         self.deadline = self._loop.time() + self._limits.header_seconds
         if self._server.closing:
             self._close()
@@ -246,6 +167,9 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
+            self._thrown += len(data)
+            if self._thrown > self._limits.linger_bytes and self._transport is not None:
+                self._transport.abort()
             return
         reader = self._reader
         fresh = not reader.begun
@@ -281,7 +205,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._lost = True
-        self._server.forget(self)
+        self._server.ended(self)
         self._lose(Gone(f"the client has left: {error}" if error else "the client has left"))
         if self._streaming and self.task is not None:
             self.task.cancel()
@@ -335,7 +259,7 @@ class _Connection(asyncio.Protocol):
                 self._finish(False)
                 return
         except Gone as failure:
-            log.debug("an answer did not reach %s: %s", self.address, failure)
+            log.debug("an answer did not reach its client: %s", failure)
             self._transport.abort()
             return
         except asyncio.CancelledError:
@@ -434,7 +358,6 @@ class _Connection(asyncio.Protocol):
 
     def overdue(self) -> None:
         """The time for what was awaited is over."""
-        self.deadline = NEVER
         if self._more is not None:
             self._broken, self._deaf = Refusal(408, f"no whole body within {self._limits.body_seconds:g} s"), True
             self._wake()
@@ -460,6 +383,17 @@ class _Connection(asyncio.Protocol):
         return self.task
 
 
+def busy(why: str) -> Refusal:
+    """What a connection too many is told."""
+    return Refusal(503, why, {"Retry-After": "1"})
+
+
+def whole(answer: Answer) -> bytes:
+    """A whole answer that is the last on its connection."""
+    assert isinstance(answer.body, bytes)
+    return _head(answer, close=True) + answer.body
+
+
 def _head(answer: Answer, close: bool, old: bool = False) -> bytes:
     headers = {"Content-Type": answer.kind, "Cache-Control": "no-store"}
     if answer.status == 401:
@@ -472,29 +406,3 @@ def _head(answer: Answer, close: bool, old: bool = False) -> bytes:
     if close or old:
         headers["Connection"] = "close" if close else "keep-alive"
     return response_head(answer.status, headers)
-
-
-def _turn_away(client: socket.socket, why: str | None) -> None:
-    with client:
-        if why is not None:
-            body = f"{why}\n".encode()
-            try:
-                client.send(_head(Answer(503, TEXT, body, {"Retry-After": "1"}), close=True) + body)
-            except OSError:
-                pass  # it has left
-
-
-def bound(address: str, port: int, *, early: bool = False) -> socket.socket:
-    """A socket that is bound, for `listen_on`. `early`: the address may come up after this process. Raises OSError."""
-    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if ":" in address:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if early:
-            listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-        listener.bind((address, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener

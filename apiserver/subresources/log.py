@@ -51,7 +51,7 @@ async def handle(request: Request, kind: Kind) -> Answer:
         if exchange.status == 400:
             raise BadRequest(text)
         raise ApiError(text or "the kubelet gave no log", code=exchange.status)
-    return Stream(until_gone(request, exchange), "text/plain", release=exchange.close)
+    return Stream(until_gone(request, exchange), "text/plain", release=exchange.close, patient=True)
 
 
 def _check_options(request: Request) -> None:

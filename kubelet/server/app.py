@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from kubelet.server import attach, execs, logs, metrics, portforward, state, stats
 from kubelet.server.auth import Guard, Handler, guarded
 from kubelet.server.containers import AGENT
+from web.aio import Site
+from web.limits import configured
 
 if TYPE_CHECKING:
     from kubelet.agent import Agent
 
 
-log = logging.getLogger(__name__)
-
 GUARD = web.AppKey("guard", Guard)
-
-
-class FaultsOfOurs(logging.Filter):
-    """Lets through what this program did wrong. What a client sent, or that it left, is no reason for a traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, (HttpProcessingError, ConnectionError)):
-            return True
-        log.debug("%s: %.200s", record.getMessage(), error)
-        return False
 
 
 def build(agent: Agent) -> web.Application:
@@ -67,21 +54,11 @@ def tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:
     return context
 
 
-def runner_of(app: web.Application) -> web.AppRunner:
-    """Runs it, and logs only what is this program's fault."""
-    quiet = logging.getLogger("aiohttp.server")
-    if not any(isinstance(one, FaultsOfOurs) for one in quiet.filters):
-        quiet.addFilter(FaultsOfOurs())
-    logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # it warns of protocols that clients offer
-    return web.AppRunner(app, access_log=None, shutdown_timeout=1.0, logger=quiet)
-
-
-async def start(agent: Agent) -> web.AppRunner:
+async def start(agent: Agent) -> Site:
     """Serves on the node's address, and on loopback for the API server of the same machine."""
     options = agent.options
-    runner = runner_of(build(agent))
-    await runner.setup()
-    context = tls(options.tls_cert, options.tls_key, options.client_ca)
-    for address in dict.fromkeys([options.address, "127.0.0.1"]):
-        await web.TCPSite(runner, address, options.port, ssl_context=context, reuse_address=True).start()
-    return runner
+    site = Site(build(agent), configured())
+    await site.start(
+        [options.address, "127.0.0.1"], options.port, tls(options.tls_cert, options.tls_key, options.client_ca)
+    )
+    return site

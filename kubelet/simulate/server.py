@@ -21,7 +21,9 @@ from kubelet.simulate import figures
 from kubelet.stats import cadvisor, resources, summary
 from kubelet.stats.model import Snapshot
 from telemetry.exposition import Page
+from web.aio import Site
 from web.http1 import METRICS as CONTENT_TYPE
+from web.limits import configured
 
 KEEP = 1.0  # seconds for which the pods are known by their nodes: a round asks for all nodes, one after the other
 NODES = "/metrics/nodes"
@@ -52,18 +54,14 @@ class Server:
         ):
             app.router.add_get(f"{NODES}/{{name}}{path}", page)
         # Idle connections are closed: each holds a quarter of a megabyte for TLS.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=60.0)
+        self._site = Site(app, configured(idle_seconds=60.0))
 
     async def start(self, addresses: Iterable[str], port: int = 0) -> int:
         """Listen on all of the addresses at one port, a free one if it is 0; which. Raises OSError."""
-        await self._runner.setup()
-        for address in dict.fromkeys(addresses):
-            await web.TCPSite(self._runner, address, port, ssl_context=self._context).start()
-            port = port or int(self._runner.addresses[0][1])
-        return port
+        return await self._site.start(addresses, port, self._context)
 
     async def close(self) -> None:
-        await self._runner.cleanup()
+        await self._site.close()
 
     def drop(self, name: str) -> None:
         """A node is gone."""

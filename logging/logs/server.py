@@ -31,13 +31,13 @@ from logs.query.nodes import AnyOf, Not, both
 from logs.questions import BadQuery, Question
 from logs.search.backend import MAX_LIMIT, Asked, Backend, Page, Unavailable
 from web.http1 import JSON, METRICS, NDJSON, TEXT, Refusal
-from web.limits import Limits
+from web.limits import configured
 from web.server import Answer, Request, Server, routes
 from web.server import Page as WebPage
 
 MAX_BODY = 16 << 20  # bytes of one /ingest, as sent and unpacked
 # The dashboard asks for all its users from one address, and each follower holds a connection.
-LIMITS = Limits(body_bytes=MAX_BODY, idle_seconds=120.0, per_address=192)
+LIMITS = configured(body_bytes=MAX_BODY, idle_seconds=120.0, connections=256, per_address=192)
 MAX_DOWNLOAD = 1_000_000  # lines
 BEAT = 1.0
 FOLLOWERS = 64  # /tail at once

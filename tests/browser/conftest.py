@@ -70,7 +70,7 @@ class Site:
         return env
 
     def start(self) -> None:
-        self.process = _spawn("config.asgi:application", self.port, self.environment)
+        self.process = subprocess.Popen([sys.executable, "-m", "config.dashboard"], cwd=ROOT, env=self.environment)
         _await_answer(self.url + "healthz")
 
     def stop(self) -> None:

@@ -19,7 +19,8 @@ from config.pki import Authority
 from kubelet.server import app as server
 from kubelet.server import channels
 from kubelet.server.spdy import frames
-from tests.ports import free_port
+from web.aio import Site
+from web.limits import configured
 
 CONNECTIONS = 300
 POD = {"metadata": {"namespace": "ns", "name": "p", "uid": "u"}, "spec": {"containers": [{"name": "c"}]}}
@@ -156,11 +157,9 @@ async def run(folder: Path, seed: int, complaints: list[str]) -> int:
     pods = SimpleNamespace(items={("ns", "p"): POD})
     options = SimpleNamespace(node_name="n1", address="127.0.0.1")
     agent: Any = SimpleNamespace(client=None, pods=pods, runtime=Runtime(), options=options)
-    runner = server.runner_of(server.build(agent))
-    await runner.setup()
-    port = free_port()
+    site = Site(server.build(agent), configured())
     context = server.tls(str(folder / "server.crt"), str(folder / "server.key"), str(folder / "ca.crt"))
-    await server.web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
+    port = await site.start(["127.0.0.1"], 0, context)
     trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
     rnd, some = random.Random(seed), asyncio.Semaphore(16)
 
@@ -173,7 +172,7 @@ async def run(folder: Path, seed: int, complaints: list[str]) -> int:
     writer.write(b"GET /portForward/ns/p HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     status = int((await reader.readline()).split()[1])
     writer.close()
-    await runner.cleanup()
+    await site.close()
     return status
 
 

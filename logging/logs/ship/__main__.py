@@ -29,15 +29,13 @@ from logs.ship.sending import Sender
 from telemetry.exposition import Page as Exposition
 from web.client import HttpSession
 from web.http1 import METRICS, TEXT
-from web.limits import Limits
+from web.limits import PROBES
 from web.server import Answer, Page, Request, routes, text
 from web.server import Server as WebServer
 
 log = logging.getLogger("logs.ship")
 
 SYNC = 15.0  # seconds that the first lines wait for the pods of this node
-# Only probes and scrapers ask here: rarely, and few at once.
-PROBES = Limits(header_bytes=8192, body_bytes=0, connections=64, per_address=32)
 STUCK = 120.0  # seconds without a turn of the loop after which the process is not healthy
 SERVICE = "/api/v1/namespaces/kube-system/services/log-store"
 UNREACHABLE = 60.0  # seconds without the store after which it is not ready

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from cluster.cache import Cache, Entry, Event
@@ -12,6 +11,7 @@ from controllers.runtime import Context, Controller, Result, Watch, join_key, ke
 from controllers.writes import put_status
 from kube import clock, conditions, selectors
 from kube.objects import Json
+from kube.quantity import share
 
 STORAGE = "poddisruptionbudgets.policy"
 DELETION_SECONDS = 120.0  # an evicted pod that is not gone after this was not evicted after all
@@ -107,16 +107,11 @@ def needs(budget: Json, active: list[Entry], cache: Cache) -> tuple[int, int]:
     most, least = spec.get("maxUnavailable"), spec.get("minAvailable")
     if most is not None:
         expected = _expected(active, cache)
-        return expected, max(expected - amount(most, expected), 0)
+        return expected, max(expected - share(most, expected), 0)
     if isinstance(least, str):
         expected = _expected(active, cache)
-        return expected, amount(least, expected)
+        return expected, share(least, expected)
     return len(active), least or 0
-
-
-def amount(value: int | str, total: int) -> int:
-    """A number, or a percentage of `total` rounded up."""
-    return value if isinstance(value, int) else math.ceil(int(value.rstrip("%")) * total / 100)
 
 
 def _expected(active: list[Entry], cache: Cache) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cluster.admission import quota_usage
-from cluster.cache import Cache, Entry, Event
+from cluster.cache import Cache, Event
 from cluster.store import Key
 from controllers import pods
-from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.runtime import Context, Controller, Result, Watch, keys_of, own_key, split_key
 from controllers.writes import put_status
 from kube import quantity
 from kube.objects import Json
@@ -24,10 +24,6 @@ PLAIN = frozenset(
     {"configmaps", "persistentvolumeclaims", "replicationcontrollers", "resourcequotas", "secrets", "services"}
 )
 RECOUNT_SECONDS = 300.0
-
-
-def _quota_keys(entry: Entry, cache: Cache) -> Iterable[str]:
-    return (join_key(*found.key[1:]) for found in cache.list(STORAGE, entry.key.namespace) if entry.key.namespace)
 
 
 def _matters(event: Event) -> bool:
@@ -45,7 +41,7 @@ class ResourceQuotaController(Controller):
 
     name = "resourcequota"
     user = "system:serviceaccount:kube-system:resourcequota-controller"
-    watches = (Watch(STORAGE, own_key), Watch("*", _quota_keys, _matters))
+    watches = (Watch(STORAGE, own_key), Watch("*", keys_of(STORAGE), _matters))
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)

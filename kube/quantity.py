@@ -106,3 +106,11 @@ def of_units(value: int, notation: str = "DecimalSI") -> Quantity:
 def canonical(value: Any) -> str:
     """A quantity as the API writes it back: `canonical("1000m") == "1"`."""
     return str(parse(value))
+
+
+def share(value: int | str | None, of: int, up: bool = True) -> int:
+    """A number as it is (absent: 0), or a percentage (`25%`) of a number, rounded up or down."""
+    if not isinstance(value, str):
+        return value or 0
+    hundredths = int(value.rstrip("%")) * of
+    return -(-hundredths // 100) if up else hundredths // 100

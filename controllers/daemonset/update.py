@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from controllers.daemonset.placement import GENERATION, GENERATION_LABEL, Fit, hash_label
 from controllers.pods import PodView
 from kube.objects import Json
+from kube.quantity import share
 
 
 class Rolling(NamedTuple):
@@ -24,13 +24,9 @@ def limits(ds: Json, desired: int) -> Rolling | None:
     if strategy.get("type", "RollingUpdate") != "RollingUpdate":
         return None
     rolling = strategy.get("rollingUpdate") or {}
-    surge = _share(rolling.get("maxSurge", 0), desired)
-    unavailable = _share(rolling.get("maxUnavailable", 1), desired)
+    surge = share(rolling.get("maxSurge", 0), desired)
+    unavailable = share(rolling.get("maxUnavailable", 1), desired)
     return Rolling(surge, unavailable if surge or unavailable else 1)
-
-
-def _share(value: int | str, of: int) -> int:
-    return math.ceil(int(value.rstrip("%")) * of / 100) if isinstance(value, str) else value
 
 
 class Look(NamedTuple):

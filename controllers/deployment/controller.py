@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster.cache import Cache, Entry, Event
+from cluster.cache import Cache, Entry
 from cluster.events import Recorder
 from cluster.store import Key
 from controllers import owners, pods, templates
@@ -33,11 +33,6 @@ def _of_pod(entry: Entry, cache: Cache) -> Iterable[str]:
             yield join_key(entry.key.namespace, rs.controller.name)
 
 
-def _pod_went(event: Event) -> bool:
-    """Recreate waits for the last old pod to go; nothing else in a pod matters here."""
-    return event.type == "DELETED"
-
-
 class DeploymentController(Controller):
     """See the package's text."""
 
@@ -46,7 +41,8 @@ class DeploymentController(Controller):
     watches = (
         Watch(STORAGE, own_key),
         Watch(SETS, owners.owner_or_matching_keys("Deployment", STORAGE, selector_of)),
-        Watch("pods", _of_pod, _pod_went),
+        # Recreate waits for the last old pod to go; nothing else in a pod matters here.
+        Watch("pods", _of_pod, lambda event: event.type == "DELETED"),
     )
 
     def __init__(self) -> None:

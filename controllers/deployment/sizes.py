@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from kube import quantity
 from kube.objects import Json, whole
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -37,21 +38,13 @@ def is_rolling(d: Json) -> bool:
     return bool((d["spec"].get("strategy") or {}).get("type", "RollingUpdate") == "RollingUpdate")
 
 
-def _share(value: int | str | None, of: int, up: bool) -> int:
-    """An int-or-percent of a number of replicas."""
-    if isinstance(value, str):
-        part = int(value.rstrip("%")) * of / 100
-        return math.ceil(part) if up else math.floor(part)
-    return value or 0
-
-
 def fences(d: Json) -> tuple[int, int]:
     """(maxSurge, maxUnavailable) as numbers of pods; never both 0, or the rollout could not move."""
     if not is_rolling(d):
         return 0, 0
     rolling = d["spec"].get("strategy", {}).get("rollingUpdate") or {}
-    surge = _share(rolling.get("maxSurge", "25%"), replicas(d), True)
-    unavailable = _share(rolling.get("maxUnavailable", "25%"), replicas(d), False)
+    surge = quantity.share(rolling.get("maxSurge", "25%"), replicas(d))
+    unavailable = quantity.share(rolling.get("maxUnavailable", "25%"), replicas(d), up=False)
     if surge == 0 and unavailable == 0:
         unavailable = 1
     return surge, unavailable
@@ -160,7 +153,7 @@ def _proportional(d: Json, sets: list[Json]) -> dict[str, int]:
     sets.sort(key=replicas, reverse=True)
     sizes, added = {}, 0
     for rs in sets:
-        share = _proportion(d, rs, difference, added) if difference else 0
+        share = _proportion(d, rs, difference - added)
         sizes[rs["metadata"]["name"]] = replicas(rs) + share
         added += share
     if sets and difference:
@@ -169,23 +162,15 @@ def _proportional(d: Json, sets: list[Json]) -> dict[str, int]:
     return sizes
 
 
-def _proportion(d: Json, rs: Json, difference: int, added: int) -> int:
-    if difference == added:
-        return 0
-    left = difference - added
-    fraction = _fraction(d, rs)
-    return min(fraction, left) if difference > 0 else max(fraction, left)
-
-
-def _fraction(d: Json, rs: Json) -> int:
-    """The change of size that keeps the share of this replica set."""
+def _proportion(d: Json, rs: Json, left: int) -> int:
+    """The change of size that keeps the share of this replica set, towards `left` and no further."""
     if replicas(d) == 0:
-        return -replicas(rs)
-    maximum = _annotated(rs, MAXIMUM) or stat(d, "replicas") or replicas(rs)
-    size = replicas(rs) * (replicas(d) + max_surge(d)) / maximum
-    return math.floor(size + 0.5) - replicas(rs)
+        change = -replicas(rs)
+    else:
+        maximum = _annotated(rs, MAXIMUM) or stat(d, "replicas") or replicas(rs)
+        change = math.floor(replicas(rs) * (replicas(d) + max_surge(d)) / maximum + 0.5) - replicas(rs)
+    return min(change, left) if left > 0 else max(change, left) if left < 0 else 0
 
 
 def _annotated(rs: Json, name: str) -> int | None:
-    text = (rs["metadata"].get("annotations") or {}).get(name, "")
-    return whole(text)
+    return whole((rs["metadata"].get("annotations") or {}).get(name, ""))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cluster.store import Key
 
 
+HEADLESS = "service.kubernetes.io/headless"  # label of what belongs to a headless Service
 MEMO = 8_192  # decoded pods and service selectors kept; when full, all are dropped
 
 

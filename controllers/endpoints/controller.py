@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 from cluster.store import Key
@@ -15,7 +16,6 @@ from kube.objects import Json
 LARGEST = 1000
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 MANAGED_BY = ("endpoints.kubernetes.io/managed-by", "endpoint-controller")
-HEADLESS = "service.kubernetes.io/headless"
 
 
 class EndpointsController(Controller):
@@ -34,7 +34,9 @@ class EndpointsController(Controller):
         service = ctx.cache.get(Key("services", namespace, name))
         present = ctx.cache.get(Key("endpoints", namespace, name))
         if service is None or service.meta.deletionTimestamp:
-            self._drop(ctx, namespace, name, present is not None and _is_ours(present.object()))
+            if present is not None and _is_ours(present.object()):
+                with contextlib.suppress(NotFound):
+                    ctx.session.delete("endpoints", namespace, name)
         elif backends.selector(service) is not None:
             obj = service.object()
             pods = backends.backends_of(ctx.cache, obj)
@@ -42,20 +44,11 @@ class EndpointsController(Controller):
         return None
 
     @staticmethod
-    def _drop(ctx: Context, namespace: str, name: str, exists: bool) -> None:
-        if not exists:
-            return
-        try:
-            ctx.session.delete("endpoints", namespace, name)
-        except NotFound:
-            return
-
-    @staticmethod
     def _write(ctx: Context, service: Json, present: Json | None, wanted: list[Json]) -> None:
         meta = service["metadata"]
         labels = {**(meta.get("labels") or {}), MANAGED_BY[0]: MANAGED_BY[1]}
         if backends.is_headless(service):
-            labels[HEADLESS] = ""
+            labels[backends.HEADLESS] = ""
         if (
             present is not None
             and (present.get("subsets") or []) == wanted

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from cluster.cache import Cache, Entry
+from cluster.cache import Entry
 from cluster.store import Key
 from controllers.endpoints import backends, slices
-from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from kube import ownerrefs
 from kube.objectmeta import LAST_APPLIED
 from kube.objects import Json
 
 MANAGER = "endpointslicemirroring-controller.k8s.io"
-STORAGE = "endpointslices.discovery.k8s.io"
 SKIP = "endpointslice.kubernetes.io/skip-mirror"
 LEADER = "control-plane.alpha.kubernetes.io/leader"
 LARGEST_SUBSET = 1000
-
-
-def _mirror_keys(entry: Entry, cache: Cache) -> Iterable[str]:
-    if entry.labels.get(slices.MANAGER_LABEL) == MANAGER:
-        yield join_key(entry.key.namespace, entry.labels.get(slices.SERVICE_LABEL, ""))
 
 
 class EndpointSliceMirroringController(Controller):
@@ -29,18 +21,16 @@ class EndpointSliceMirroringController(Controller):
 
     name = "endpointslicemirroring"
     user = "system:serviceaccount:kube-system:endpointslicemirroring-controller"
-    watches = (Watch("endpoints", own_key), Watch("services", own_key), Watch(STORAGE, _mirror_keys))
+    watches = (
+        Watch("endpoints", own_key),
+        Watch("services", own_key),
+        Watch(slices.STORAGE, slices.service_keys(MANAGER)),
+    )
 
     def reconcile(self, key: str, ctx: Context) -> Result:
         namespace, name = split_key(key)
         endpoints, service = (ctx.cache.get(Key(storage, namespace, name)) for storage in ("endpoints", "services"))
-        existing = [
-            e.object()
-            for e in ctx.cache.list(STORAGE, namespace)
-            if not e.meta.deletionTimestamp
-            and e.labels.get(slices.SERVICE_LABEL) == name
-            and e.labels.get(slices.MANAGER_LABEL) == MANAGER
-        ]
+        existing = slices.of_service(ctx.cache, namespace, name, MANAGER)
         if service is None or endpoints is None or not _mirrored(endpoints, service):
             slices.write(ctx.session, namespace, slices.Changes(delete=[s["metadata"]["name"] for s in existing]))
             return None

@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster.cache import Cache, Entry
+from cluster.cache import Cache
 from cluster.store import Key
 from controllers.endpoints import backends, slices
 from controllers.endpoints.backends import Backend, Port
-from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.runtime import Context, Controller, Result, Watch, own_key, split_key
 from kube import clock, ownerrefs
 from kube.objects import Json
 
 MANAGER = "endpointslice-controller.k8s.io"
-STORAGE = "endpointslices.discovery.k8s.io"
 ZONE = "topology.kubernetes.io/zone"
-HEADLESS = "service.kubernetes.io/headless"
-
-
-def service_keys(entry: Entry, cache: Cache) -> Iterable[str]:
-    """Mapper: the Service that a slice of ours belongs to."""
-    if entry.labels.get(slices.MANAGER_LABEL) == MANAGER:
-        yield join_key(entry.key.namespace, entry.labels.get(slices.SERVICE_LABEL, ""))
 
 
 class EndpointSliceController(Controller):
@@ -33,7 +25,7 @@ class EndpointSliceController(Controller):
     watches = (
         Watch("services", own_key),
         Watch("pods", backends.selecting_keys, backends.pod_matters),
-        Watch(STORAGE, service_keys),
+        Watch(slices.STORAGE, slices.service_keys(MANAGER)),
     )
 
     def reconcile(self, key: str, ctx: Context) -> Result:
@@ -42,13 +34,7 @@ class EndpointSliceController(Controller):
         if entry is None or entry.meta.deletionTimestamp or backends.selector(entry) is None:
             return None  # what it owned is collected as garbage
         service = entry.object()
-        existing = [
-            e.object()
-            for e in ctx.cache.list(STORAGE, namespace)
-            if not e.meta.deletionTimestamp
-            and e.labels.get(slices.SERVICE_LABEL) == name
-            and e.labels.get(slices.MANAGER_LABEL) == MANAGER
-        ]
+        existing = slices.of_service(ctx.cache, namespace, name, MANAGER)
         pods = backends.backends_of(ctx.cache, service)
         wanted = wanted_slices(service, pods, lambda node: _zone(ctx.cache, node))
         slices.write(ctx.session, namespace, slices.plan(wanted, existing, template(service, ctx.now())))
@@ -63,10 +49,10 @@ def _zone(cache: Cache, node: str) -> str:
 def template(service: Json, now: float) -> Json:
     """Metadata that all slices of a Service share."""
     meta = service["metadata"]
-    labels = {name: value for name, value in (meta.get("labels") or {}).items() if name != HEADLESS}
+    labels = {name: value for name, value in (meta.get("labels") or {}).items() if name != backends.HEADLESS}
     labels |= {slices.SERVICE_LABEL: meta["name"], slices.MANAGER_LABEL: MANAGER}
     if backends.is_headless(service):
-        labels[HEADLESS] = ""
+        labels[backends.HEADLESS] = ""
     reference = ownerrefs.reference({**service, "apiVersion": "v1", "kind": "Service"})
     return {"labels": labels, "ownerReferences": [reference], "annotations": {slices.TRIGGER: clock.stamp(now)}}
 

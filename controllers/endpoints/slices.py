@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from cluster.cache import Cache, Entry
+from controllers.runtime import join_key
 from kube.objects import Json
 
 PortsKey = bytes  # the JSON of a slice's ports
 
 LARGEST = 100
+STORAGE = "endpointslices.discovery.k8s.io"
 SERVICE_LABEL = "kubernetes.io/service-name"
 MANAGER_LABEL = "endpointslice.kubernetes.io/managed-by"
 TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"
+
+
+def service_keys(manager: str) -> Callable[[Entry, Cache], Iterable[str]]:
+    """Mapper: the Service that a slice of this manager belongs to."""
+
+    def keys(entry: Entry, cache: Cache) -> Iterable[str]:
+        if entry.labels.get(MANAGER_LABEL) == manager:
+            yield join_key(entry.key.namespace, entry.labels.get(SERVICE_LABEL, ""))
+
+    return keys
+
+
+def of_service(cache: Cache, namespace: str, name: str, manager: str) -> list[Json]:
+    """The slices that a manager keeps for a Service."""
+    return [
+        entry.object()
+        for entry in cache.list(STORAGE, namespace)
+        if not entry.meta.deletionTimestamp
+        and entry.labels.get(SERVICE_LABEL) == name
+        and entry.labels.get(MANAGER_LABEL) == manager
+    ]
 
 
 @dataclass
@@ -126,14 +150,13 @@ def _identity(endpoint: Json) -> tuple[str, ...]:
 
 def write(session: Any, namespace: str, changes: Changes) -> None:
     """Carry changes out, each kind in one commit. Raises the first error that is not "gone already"."""
-    storage = "endpointslices.discovery.k8s.io"
     results = []
     if changes.create:
-        results += session.create_many([(storage, namespace, obj) for obj in changes.create])
+        results += session.create_many([(STORAGE, namespace, obj) for obj in changes.create])
     if changes.update:
-        results += session.update_many([(storage, namespace, obj) for obj in changes.update])
+        results += session.update_many([(STORAGE, namespace, obj) for obj in changes.update])
     if changes.delete:
-        results += session.delete_many([(storage, namespace, name) for name in changes.delete])
+        results += session.delete_many([(STORAGE, namespace, name) for name in changes.delete])
     for result in results:
         if isinstance(result, Exception) and getattr(result, "code", 0) != 404:
             raise result

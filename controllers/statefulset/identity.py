@@ -85,17 +85,17 @@ def claim_owners(sts: Json, pod: Json | None, condemned: bool, present: list[Jso
     Scaling down with `whenScaled: Delete` ties the claim to the pod that goes; `whenDeleted: Delete` ties it to the set.
     """
     policy = sts["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
-    ours = {sts["metadata"]["uid"]} | {ref["uid"] for ref in present if ref["kind"] == "Pod" and _is_ours(ref, sts)}
-    kept = [ref for ref in present if ref["uid"] not in ours]
+    prefix = f"{sts['metadata']['name']}-"  # of its pods
+    kept = [
+        ref
+        for ref in present
+        if ref["uid"] != sts["metadata"]["uid"] and not (ref["kind"] == "Pod" and ref["name"].startswith(prefix))
+    ]
     if condemned and policy.get("whenScaled") == "Delete":
         return [*kept, _reference("v1", "Pod", pod)] if pod else kept
     if policy.get("whenDeleted") == "Delete":
         return [*kept, {**_reference(sts["apiVersion"], sts["kind"], sts), "controller": True}]
     return kept
-
-
-def _is_ours(reference: Json, sts: Json) -> bool:
-    return bool(reference["name"].startswith(sts["metadata"]["name"] + "-"))
 
 
 def _reference(api_version: str, kind: str, obj: Json) -> Json:

@@ -6,7 +6,6 @@ replaces pods of an old template in order, too.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +13,7 @@ from controllers.pods import PodView
 from controllers.revisions import REVISION_LABEL
 from controllers.statefulset.identity import first_ordinal, ordinal_of
 from kube.objects import Json
+from kube.quantity import share
 
 
 @dataclass
@@ -153,9 +153,7 @@ def _replace(s: Situation, rolling: Json, steps: Steps) -> None:
 
 def max_unavailable(s: Situation, value: int | str | None) -> int:
     """How many pods a rolling update may have down at once: at least one."""
-    if isinstance(value, str):
-        value = math.ceil(int(value.rstrip("%")) * s.replicas / 100)
-    return max(value or 1, 1)
+    return max(share(value, s.replicas), 1)
 
 
 def _wait(s: Situation, steps: Steps, pod: PodView) -> None:

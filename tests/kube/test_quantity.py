@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kube.quantity import NANO, Quantity, canonical, milli, of_units, parse, units
+from kube.quantity import NANO, Quantity, canonical, milli, of_units, parse, share, units
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,20 @@ def test_what_is_written_reads_back_as_the_same_amount(nano, notation):
 @given(st.integers(0, 10**9))
 def test_whole_numbers_survive(number):
     assert units(str(number)) == number and parse(str(number)).nano == number * NANO
+
+
+@pytest.mark.parametrize(
+    ("value", "of", "up", "down"),
+    [
+        (3, 10, 3, 3),
+        (0, 10, 0, 0),
+        (None, 10, 0, 0),
+        ("0%", 10, 0, 0),
+        ("25%", 10, 3, 2),
+        ("29%", 100, 29, 29),
+        ("100%", 7, 7, 7),
+        ("150%", 3, 5, 4),
+    ],
+)
+def test_a_share_of_a_number(value: int | str | None, of: int, up: int, down: int) -> None:
+    assert (share(value, of), share(value, of, up=False)) == (up, down)

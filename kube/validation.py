@@ -267,6 +267,11 @@ def check_not_negative(path: str, value: Any) -> list[FieldError]:
     return [invalid(path, value, NOT_NEGATIVE)] if value is not None and value < 0 else []
 
 
+def check_counts(holder: Mapping[str, Any], path: str, names: Iterable[str]) -> list[FieldError]:
+    """Errors for those of the named fields below `path` that are negative."""
+    return [error for name in names for error in check_not_negative(f"{path}.{name}", holder.get(name))]
+
+
 def check_choice(path: str, value: Any, choices: Iterable[str]) -> list[FieldError]:
     """An error if the value is none of the choices."""
     return [] if value in choices else [not_supported(path, value, choices)]

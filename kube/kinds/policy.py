@@ -10,7 +10,7 @@ from kube.kinds.apps.workload import check_count_or_percent, check_not_above_100
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, register
-from kube.validation import check_choice, check_label_selector, check_not_negative
+from kube.validation import check_choice, check_counts, check_label_selector
 
 POLICIES = ("AlwaysAllow", "IfHealthyBudget")
 COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
@@ -40,8 +40,7 @@ class PodDisruptionBudgetStrategy(ObjectStrategy):
         return errors
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        status = obj.get("status") or {}
-        return [error for name in COUNTS for error in check_not_negative(f"status.{name}", status.get(name))]
+        return check_counts(obj.get("status") or {}, "status", COUNTS)
 
 
 def cells(obj: Json, now: float) -> list[Any]:

@@ -9,7 +9,6 @@ from kube.errors import FieldError, invalid, not_supported, required
 from kube.kinds.apps.workload import (
     WorkloadStrategy,
     check_count_or_percent,
-    check_counts,
     check_not_above_100,
     check_template,
     is_empty,
@@ -18,7 +17,7 @@ from kube.kinds.apps.workload import (
 from kube.kinds.pod.defaults import default_pod_template
 from kube.objects import Json, whole
 from kube.registry import Context, Kind
-from kube.validation import check_label_selector, check_unchanged
+from kube.validation import check_counts, check_label_selector, check_unchanged
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 COUNTS = (

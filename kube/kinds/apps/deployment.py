@@ -9,8 +9,8 @@ from kube.errors import FieldError, forbidden, invalid, not_supported
 from kube.kinds.apps.workload import (
     WorkloadStrategy,
     check_at_most,
+    check_collisions,
     check_count_or_percent,
-    check_counts,
     check_not_above_100,
     check_selector,
     magnitude,
@@ -19,7 +19,7 @@ from kube.kinds.pod.defaults import default_pod_template
 from kube.objectmeta import validate_meta_update
 from kube.objects import Json
 from kube.registry import Context, Kind, Scale, keep
-from kube.validation import check_not_negative, check_unchanged
+from kube.validation import check_counts, check_not_negative, check_unchanged
 
 COUNTS = (
     "replicas",
@@ -80,10 +80,7 @@ class DeploymentStrategy(WorkloadStrategy):
             status, ("updatedReplicas", "readyReplicas", "availableReplicas"), "replicas", "status.replicas"
         )
         errors += check_at_most(status, ("availableReplicas",), "readyReplicas", "readyReplicas")
-        before, after = ((o.get("status") or {}).get("collisionCount") or 0 for o in (old, obj))
-        if after < before:
-            errors.append(invalid("status.collisionCount", after, "cannot be decremented"))
-        return errors
+        return errors + check_collisions(obj, old)
 
 
 def check_strategy(strategy: Json) -> list[FieldError]:

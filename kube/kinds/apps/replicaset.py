@@ -6,11 +6,11 @@ from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError
-from kube.kinds.apps.workload import WorkloadStrategy, check_at_most, check_counts, check_selector
+from kube.kinds.apps.workload import WorkloadStrategy, check_at_most, check_selector
 from kube.kinds.pod.defaults import default_pod_template
 from kube.objects import Json
 from kube.registry import Context, Kind, Scale
-from kube.validation import check_unchanged
+from kube.validation import check_counts, check_unchanged
 
 COUNTS = (
     "replicas",

@@ -6,11 +6,11 @@ from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, required
-from kube.kinds.apps.workload import WorkloadStrategy, check_at_most, check_counts, check_selector
+from kube.kinds.apps.workload import WorkloadStrategy, check_at_most, check_collisions, check_selector
 from kube.kinds.pod.defaults import default_claim_spec, default_pod_template
 from kube.objects import Json
 from kube.registry import Context, Kind, Scale
-from kube.validation import check, check_choice, check_not_negative, dns1123_label
+from kube.validation import check, check_choice, check_counts, check_not_negative, dns1123_label
 
 COUNTS = (
     "replicas",
@@ -89,10 +89,7 @@ class StatefulSetStrategy(WorkloadStrategy):
             "status.replicas",
         )
         errors += check_at_most(status, ("availableReplicas",), "readyReplicas", "status.readyReplicas")
-        before, after = ((o.get("status") or {}).get("collisionCount") or 0 for o in (old, obj))
-        if after < before:
-            errors.append(invalid("status.collisionCount", after, "cannot be decremented"))
-        return errors
+        return errors + check_collisions(obj, old)
 
 
 def _with_claims(spec: Json) -> Json:

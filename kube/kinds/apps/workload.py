@@ -92,11 +92,6 @@ def check_template(template: Json, selector: Json | None, owner: str) -> list[Fi
     return errors
 
 
-def check_counts(obj: Json, path: str, names: Iterable[str]) -> list[FieldError]:
-    """Numbers that may not be negative."""
-    return [error for name in names for error in check_not_negative(f"{path}.{name}", obj.get(name))]
-
-
 def check_at_most(status: Json, names: Iterable[str], limit: str, shown: str) -> list[FieldError]:
     """Counts of the status that may not exceed another one; `shown` names it in the message."""
     bound = status.get(limit) or 0
@@ -105,6 +100,12 @@ def check_at_most(status: Json, names: Iterable[str], limit: str, shown: str) ->
         for name in names
         if (status.get(name) or 0) > bound
     ]
+
+
+def check_collisions(obj: Json, old: Json) -> list[FieldError]:
+    """`status.collisionCount` goes into the names of what the workload makes next: it may not fall."""
+    before, after = ((o.get("status") or {}).get("collisionCount") or 0 for o in (old, obj))
+    return [invalid("status.collisionCount", after, "cannot be decremented")] if after < before else []
 
 
 def check_count_or_percent(path: str, value: Any) -> list[FieldError]:

@@ -6,7 +6,14 @@ from kube import quantity
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.kinds.rbac import path_segment
 from kube.objects import Json
-from kube.validation import NOT_NEGATIVE, check_choice, check_label_selector, check_not_negative, check_required
+from kube.validation import (
+    NOT_NEGATIVE,
+    check_choice,
+    check_counts,
+    check_label_selector,
+    check_not_negative,
+    check_required,
+)
 
 SOURCES = {
     "ContainerResource": "containerResource",
@@ -45,11 +52,7 @@ def check_spec(spec: Json) -> list[FieldError]:
 
 
 def check_status(status: Json) -> list[FieldError]:
-    return [
-        e
-        for name in ("currentReplicas", "desiredReplicas")
-        for e in check_not_negative(f"status.{name}", status.get(name))
-    ]
+    return check_counts(status, "status", ("currentReplicas", "desiredReplicas"))
 
 
 def _check_reference(reference: Json, path: str) -> list[FieldError]:

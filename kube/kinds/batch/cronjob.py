@@ -9,16 +9,17 @@ from kube import columns as c
 from kube import cron
 from kube.errors import FieldError, invalid, required
 from kube.kinds.apps.workload import name_warnings
-from kube.kinds.batch.jobspec import check_job_spec
+from kube.kinds.batch.jobspec import check_job_spec, default_conditions
 from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.warnings import template_warnings
 from kube.objectmeta import ObjectStrategy, check_annotations
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check_choice, check_not_negative
+from kube.validation import check_choice, check_counts
 
 # The controller appends a dash and a time of ten digits to make the name of a Job.
 NAME_LIMIT = 63 - 11
+COUNTS = ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
 POLICIES = ("Allow", "Forbid", "Replace")
 
 
@@ -32,9 +33,7 @@ class CronJobStrategy(ObjectStrategy):
         template.setdefault("metadata", {})
         job = template.setdefault("spec", {})
         default_pod_template(job.setdefault("template", {}))
-        for rule in (job.get("podFailurePolicy") or {}).get("rules") or ():
-            for pattern in rule.get("onPodConditions") or ():
-                pattern["status"] = pattern.get("status") or "True"
+        default_conditions(job.get("podFailurePolicy"))
         spec["concurrencyPolicy"] = spec.get("concurrencyPolicy") or "Allow"
         spec.setdefault("suspend", False)
         spec.setdefault("successfulJobsHistoryLimit", 3)
@@ -55,8 +54,7 @@ class CronJobStrategy(ObjectStrategy):
             except ValueError as error:
                 errors.append(invalid("spec.schedule", schedule, str(error)))
         errors += _check_zone(spec.get("timeZone"))
-        for field in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-            errors += check_not_negative(f"spec.{field}", spec.get(field))
+        errors += check_counts(spec, "spec", COUNTS)
         errors += check_choice("spec.concurrencyPolicy", spec["concurrencyPolicy"], POLICIES)
         path, template = "spec.jobTemplate", spec["jobTemplate"]
         annotations, job = (template.get("metadata") or {}).get("annotations") or {}, template.get("spec") or {}

@@ -9,7 +9,7 @@ from kube import columns as c
 from kube.conditions import is_true
 from kube.errors import FieldError, invalid, required
 from kube.kinds.apps.workload import MISMATCH, matches, name_warnings
-from kube.kinds.batch.jobspec import check_job_spec
+from kube.kinds.batch.jobspec import check_job_spec, default_conditions
 from kube.kinds.batch.jobstatus import check_job_status
 from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.warnings import template_warnings
@@ -105,9 +105,7 @@ def default_job_spec(spec: Json) -> None:
     spec.setdefault("manualSelector", False)
     policy = spec.get("podFailurePolicy")
     spec.setdefault("podReplacementPolicy", "Failed" if policy is not None else "TerminatingOrFailed")
-    for rule in (policy or {}).get("rules") or ():
-        for pattern in rule.get("onPodConditions") or ():
-            pattern["status"] = pattern.get("status") or "True"
+    default_conditions(policy)
 
 
 def generate_selector(obj: Json) -> None:

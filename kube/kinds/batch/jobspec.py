@@ -5,7 +5,7 @@ from __future__ import annotations
 from kube.errors import FieldError, forbidden, invalid, required, too_long, too_many
 from kube.kinds.pod.validation import validate_pod_template
 from kube.objects import Json
-from kube.validation import check, check_choice, check_domain_path, check_not_negative, qualified_name
+from kube.validation import check, check_choice, check_counts, check_domain_path, check_not_negative, qualified_name
 
 NUMBERS = (
     "parallelism",
@@ -22,9 +22,16 @@ MAX_PARALLELISM = 100000
 MAX_RULES, MAX_EXIT_CODES, MAX_PATTERNS = 20, 255, 20
 
 
+def default_conditions(policy: Json | None) -> None:
+    """The conditions that the rules of a `podFailurePolicy` look for are to be True unless they say otherwise."""
+    for rule in (policy or {}).get("rules") or ():
+        for pattern in rule.get("onPodConditions") or ():
+            pattern["status"] = pattern.get("status") or "True"
+
+
 def check_job_spec(spec: Json, path: str) -> list[FieldError]:
     """The spec of a Job apart from its selector."""
-    errors = [error for name in NUMBERS for error in check_not_negative(f"{path}.{name}", spec.get(name))]
+    errors = check_counts(spec, path, NUMBERS)
     if (manager := spec.get("managedBy")) is not None:
         errors += check_domain_path(f"{path}.managedBy", manager)
         if len(manager) > 63:

@@ -11,7 +11,7 @@ from kube.conditions import is_true
 from kube.errors import FieldError, invalid, required
 from kube.kinds.batch.jobspec import omitted
 from kube.objects import Json
-from kube.validation import check_not_negative
+from kube.validation import check_counts
 
 COUNTS = ("active", "succeeded", "failed", "ready", "terminating")
 CONDITIONS = "status.conditions"
@@ -25,7 +25,7 @@ def is_finished(status: Json) -> bool:
 def check_job_status(job: Json, old: Json) -> list[FieldError]:
     """The status of a job against itself and against the one it replaces."""
     status, before = job.get("status") or {}, old.get("status") or {}
-    errors = [error for name in COUNTS for error in check_not_negative(f"status.{name}", status.get(name))]
+    errors = check_counts(status, "status", COUNTS)
     errors += _check_uncounted(status)
     errors += _check_conditions(status)
     errors += _check_completion_time(status)

@@ -12,7 +12,7 @@ from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.validation import validate_pod_template
 from kube.objects import Json
 from kube.registry import Context, Kind, Scale
-from kube.validation import check_labels, check_not_negative
+from kube.validation import check_counts, check_labels, check_not_negative
 
 _COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
 
@@ -56,7 +56,7 @@ class ReplicationControllerStrategy(CoreStrategy):
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         status = obj.get("status") or {}
-        errors = [e for name in _COUNTS for e in check_not_negative(f"status.{name}", status.get(name))]
+        errors = check_counts(status, "status", _COUNTS)
         ready, available = status.get("readyReplicas") or 0, status.get("availableReplicas") or 0
         total = status.get("replicas") or 0
         errors += [

@@ -20,10 +20,6 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Answer]]
 
 
-async def _version(request: Request) -> Answer:
-    return response.json_response(version.info())
-
-
 async def _openapi(request: Request) -> Answer:
     from apiserver import openapi  # reads schemas: only in processes that are asked for them
 
@@ -47,7 +43,7 @@ async def _root(request: Request) -> Answer:
 
 EXACT: dict[str, Handler] = {
     "": _root,
-    "/version": _version,
+    "/version": version.handle,
     "/metrics": metrics.handle,
     "/api": discovery.api,
     "/apis": discovery.apis,

@@ -144,18 +144,12 @@ class Exchange:
         extra = [(b"connection", b"close"), *([(b"transfer-encoding", b"chunked")] if chunked else [])]
         self._writer.write(head(method, path, self.target, [*headers, *extra]))
         if body is not None:
-            await self._send(body, chunked)
-        await self._read_head()
-
-    async def _send(self, body: AsyncIterator[bytes], chunked: bool) -> None:
-        async for chunk in body:
-            if chunk:
-                self._writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
-                await self._writer.drain()
-        if chunked:
-            self._writer.write(b"0\r\n\r\n")
-
-    async def _read_head(self) -> None:
+            async for chunk in body:
+                if chunk:
+                    self._writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+                    await self._writer.drain()
+            if chunked:
+                self._writer.write(b"0\r\n\r\n")
         size = 0
         while not self._parsed.ready:
             data = await self._read()
@@ -246,19 +240,14 @@ async def forward(request: Request, target: Target, path: str, extra: Iterable[H
 
 async def until_gone(request: Request, exchange: Exchange) -> AsyncIterator[bytes]:
     """The answer's chunks; the backend is let go when the client leaves, even in the middle of silence."""
-    watch = asyncio.ensure_future(_close_when_gone(request, exchange))
+    gone = asyncio.ensure_future(request.gone())
+    gone.add_done_callback(lambda _: exchange.close())
     try:
         with contextlib.suppress(ServiceUnavailable):
             async for chunk in exchange.chunks():
                 yield chunk
     finally:
-        watch.cancel()
-
-
-async def _close_when_gone(request: Request, exchange: Exchange) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        continue
-    exchange.close()
+        gone.cancel()
 
 
 async def upgrade(request: Request, target: Target, path: str, extra: Iterable[Header] = ()) -> Taken:

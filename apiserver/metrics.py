@@ -116,12 +116,7 @@ def _changed(events: Sequence[Event]) -> None:
 
 async def handle(request: Request) -> Answer:
     """The metrics in Prometheus' text format."""
-    _look(request.state)
-    return Response(render(METRICS), 200, CONTENT_TYPE)
-
-
-def _look(state: State) -> None:
-    """Set what is known only now."""
+    state = request.state  # what is known only now
     LONGRUNNING.set(state.hub.count, "WATCH")
     REVISION.set(state.cache.revision)
     BEHIND.set(max(state.store.revision() - state.cache.revision, 0))
@@ -137,6 +132,7 @@ def _look(state: State) -> None:
     for kind, count in _inflight().items():
         INFLIGHT.set(count, kind)
     SLI.histograms = {what: each for what, each in DURATION.histograms.items() if what[0] not in ("WATCH", "CONNECT")}
+    return Response(render(METRICS), 200, CONTENT_TYPE)
 
 
 def _inflight() -> dict[str, int]:

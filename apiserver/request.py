@@ -102,6 +102,11 @@ class Request:
         """The representation to answer in. Raises NotAcceptable."""
         return negotiation.view(self.header(b"accept"))
 
+    async def gone(self) -> None:
+        """Returns when the client goes away. Nothing is left to be read of the request's body."""
+        while (await self.receive())["type"] != "http.disconnect":
+            continue
+
     async def body(self) -> bytes:
         """The whole body. Raises RequestEntityTooLarge."""
         body = await self._body()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import platform
 
+from apiserver import response
+from apiserver.request import Request
+from apiserver.response import Answer
+
 MAJOR, MINOR, PATCH = 1, 36, 3
 GIT_VERSION = f"v{MAJOR}.{MINOR}.{PATCH}"
 
 
-def info() -> dict[str, str]:
+async def handle(request: Request) -> Answer:
     """The answer to /version."""
-    return {
+    info = {
         "major": str(MAJOR),
         "minor": str(MINOR),
         "emulationMajor": str(MAJOR),
@@ -25,3 +29,4 @@ def info() -> dict[str, str]:
         "compiler": platform.python_implementation().lower(),
         "platform": f"linux/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }",
     }
+    return response.json_response(info)

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from kube.objects import Json
+from kube.protobuf.wire import put_varint
 
 _TEXT, _BOOL, _INT, _NUMBER = "text", "bool", "int", "number"
 
@@ -44,17 +45,8 @@ def encode(document: bytes) -> bytes:
     return _string(1, doc["swagger"]) + _message(2, info) + _message(8, served) + _message(9, definitions)
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def _message(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
+    return put_varint(number << 3 | 2) + put_varint(len(content)) + content
 
 
 def _string(number: int, text: str) -> bytes:
@@ -62,14 +54,15 @@ def _string(number: int, text: str) -> bytes:
 
 
 def _integer(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value & (2**64 - 1))
+    return put_varint(number << 3) + put_varint(value)
 
 
-def _double(number: int, value: float) -> bytes:
-    return _varint(number << 3 | 1) + struct.pack("<d", value)
-
-
-_WRITERS: dict[str, Callable[[int, Any], bytes]] = {_TEXT: _string, _BOOL: _integer, _INT: _integer, _NUMBER: _double}
+_WRITERS: dict[str, Callable[[int, Any], bytes]] = {
+    _TEXT: _string,
+    _BOOL: _integer,
+    _INT: _integer,
+    _NUMBER: lambda number, value: put_varint(number << 3 | 1) + struct.pack("<d", value),
+}
 
 
 def _named(number: int, name: str, content: bytes) -> bytes:

@@ -126,7 +126,8 @@ async def _stream(request: Request, watcher: Watcher, initial: Iterable[bytes], 
     loop = asyncio.get_running_loop()
     end = loop.time() + lasts
     timer = loop.call_later(lasts, watcher.wake)
-    gone = asyncio.ensure_future(_disconnected(request, watcher))
+    gone = asyncio.ensure_future(request.gone())
+    gone.add_done_callback(lambda _: watcher.wake())
     bookmarks = asyncio.ensure_future(_bookmark(request, watcher)) if request.flag("allowWatchBookmarks") else None
     try:
         for chunk in chunks(initial):
@@ -150,9 +151,3 @@ async def _bookmark(request: Request, watcher: Watcher) -> None:
         seen = request.state.cache.revision
         await asyncio.sleep(0.1)
         watcher.put(bookmark(watcher, max(watcher.since, seen)))
-
-
-async def _disconnected(request: Request, watcher: Watcher) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        continue
-    watcher.wake()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cluster.store import Key
 from kube import crd
 from kube.conditions import is_true
-from kube.crd import ending, names
+from kube.crd import deletion, names
 from kube.errors import ApiError, Conflict, NotFound
 from kube.objects import Json
 from kube.registry import Kind, Registry
@@ -50,7 +50,7 @@ class Follower:
 
     def start(self) -> None:
         self._unsubscribe = self.cache.subscribe(self._events)
-        for entry in self.cache.list(ending.DEFINITIONS):
+        for entry in self.cache.list(deletion.DEFINITIONS):
             self._changed(entry.object())
         if self.session is not None:
             threading.Thread(target=self._serve_loop, name="crd-follow", daemon=True).start()
@@ -66,7 +66,7 @@ class Follower:
         for event in events:
             if event.type == "DELETED" and event.key.storage in self._due:
                 self._wake.set()
-            if event.key.storage == ending.DEFINITIONS:
+            if event.key.storage == deletion.DEFINITIONS:
                 if event.type == "DELETED":
                     self._gone(event.key.name)
                 elif event.entry is not None:
@@ -77,7 +77,7 @@ class Follower:
         if is_true(obj.get("status"), "Established"):
             self._register(name, obj)
         if self.session is not None and (
-            not is_true(obj.get("status"), "Established") or names.outdated(obj) or ending.is_held(obj)
+            not is_true(obj.get("status"), "Established") or names.outdated(obj) or deletion.is_held(obj)
         ):
             self._due.add(name)
             self._wake.set()
@@ -126,16 +126,16 @@ class Follower:
     def _serve(self, name: str) -> None:
         """Do what a CRD waits for: let it go, or accept its names."""
         assert self.session is not None
-        found = self.cache.get(Key(ending.DEFINITIONS, "", name))
+        found = self.cache.get(Key(deletion.DEFINITIONS, "", name))
         if found is None:
             return
-        if ending.is_held(found.object()):
+        if deletion.is_held(found.object()):
             self._due.add(name)  # until it is done, whatever happens
             if _finish(self.session, name, next(iter(self._kinds.get(name, ())), None)):
                 self._due.discard(name)
             return
-        others = [entry.object() for entry in self.cache.list(ending.DEFINITIONS) if entry.key.name != name]
-        self.session.mutate(ending.DEFINITIONS, "", name, lambda obj: names.accept(obj, others), subresource="status")
+        others = [entry.object() for entry in self.cache.list(deletion.DEFINITIONS) if entry.key.name != name]
+        self.session.mutate(deletion.DEFINITIONS, "", name, lambda obj: names.accept(obj, others), subresource="status")
 
 
 def _finish(session: Session, name: str, custom: Kind | None) -> bool:
@@ -151,5 +151,5 @@ def _finish(session: Session, name: str, custom: Kind | None) -> bool:
                 continue
     if custom and session.cache.list(name):
         return False
-    session.mutate(ending.DEFINITIONS, "", name, ending.release)
+    session.mutate(deletion.DEFINITIONS, "", name, deletion.release)
     return True

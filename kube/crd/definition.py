@@ -8,7 +8,7 @@ from typing import Any
 
 from kube import errors as e
 from kube.conditions import is_true
-from kube.crd import jsonpath, rules
+from kube.crd import jsonpath, schemas
 from kube.errors import FieldError
 from kube.objects import Json
 from kube.validation import check, check_required, dns1035_label, dns1123_subdomain
@@ -114,7 +114,7 @@ def _check_version(version: Json, path: str, versions: list[Json]) -> Iterator[F
     if schema is None:
         yield e.required(f"{path}.schema.openAPIV3Schema")
     else:
-        yield from rules.check(
+        yield from schemas.check(
             schema, "spec.validation.openAPIV3Schema" if "schema" in shared else f"{path}.schema.openAPIV3Schema"
         )
     places = {key: f"spec.{key}" if key in shared else f"{path}.{key}" for key in _PER_VERSION}

@@ -1,6 +1,6 @@
 """What a custom kind's schema does to an object before validation: prune unknown fields, set defaults, drop nulls.
 
-Schemas are plain `openAPIV3Schema` documents that passed `kube.crd.rules`, so they are structural: each field's
+Schemas are plain `openAPIV3Schema` documents that passed `kube.crd.schemas`, so they are structural: each field's
 type stands once, outside of `oneOf` and the like.
 """
 

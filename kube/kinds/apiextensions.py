@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
-from kube.crd import definition, ending
+from kube.crd import definition, deletion
 from kube.errors import FieldError
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
@@ -45,7 +45,7 @@ class DefinitionStrategy(ObjectStrategy):
             obj["status"] = {**(obj.get("status") or {}), "storedVersions": stored + new}
 
     def prepare_delete(self, obj: Json) -> None:
-        ending.begin(obj)
+        deletion.begin(obj)
 
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
         return definition.validate_name(obj) + super().validate(obj, ctx)

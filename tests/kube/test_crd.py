@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kube import conditions, crd, schema
-from kube.crd import definition, formats, jsonpath, names, rules, structural, validations, values
+from kube.crd import definition, formats, jsonpath, names, schemas, structural, validations, values
 from kube.crd.validations import RULES
 from kube.kinds.apiextensions import DefinitionStrategy
 from kube.objects import Json
@@ -315,7 +315,7 @@ def test_the_functions_of_kubernetes(rule: str) -> None:
     ],
 )
 def test_schemas_that_are_refused(custom: Json, field: str) -> None:
-    assert [error.field for error in rules.check(custom, "p")] == [field]
+    assert [error.field for error in schemas.check(custom, "p")] == [field]
 
 
 def test_a_definition_checks_its_names_versions_and_columns() -> None:

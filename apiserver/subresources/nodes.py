@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from apiserver.backend import Target, kubelet_target
 from apiserver.request import Request
+from cluster.cache import Entry
 from cluster.store import Key
 from kube.errors import BadRequest, NotFound
 from kube.objects import Json
@@ -15,14 +16,19 @@ if TYPE_CHECKING:
     from kube.shapes import PodLike
 
 
+def entry_of(request: Request, storage: str, namespace: str, name: str) -> Entry:
+    """An object as it is now. Raises NotFound."""
+    cache = request.state.cache
+    cache.refresh()
+    entry = cache.get(Key(storage, namespace, name))
+    if entry is None:
+        raise NotFound(storage, name)
+    return entry
+
+
 def pod_of(request: Request) -> Json:
     """The pod of the path. Raises NotFound."""
-    cache, info = request.state.cache, request.info
-    cache.refresh()
-    entry = cache.get(Key("pods", info.namespace, info.name))
-    if entry is None:
-        raise NotFound("pods", info.name)
-    return entry.object()
+    return entry_of(request, "pods", request.info.namespace, request.info.name).object()
 
 
 def container_of(request: Request, pod: PodLike) -> str:
@@ -45,10 +51,7 @@ def container_of(request: Request, pod: PodLike) -> str:
 
 def node_of(request: Request, name: str) -> Json:
     """A node. Raises NotFound."""
-    entry = request.state.cache.get(Key("nodes", "", name))
-    if entry is None:
-        raise NotFound("pods", name)
-    return entry.object()
+    return entry_of(request, "nodes", "", name).object()
 
 
 def node_target(request: Request, name: str) -> Target:

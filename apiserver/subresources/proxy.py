@@ -9,11 +9,10 @@ from apiserver import backend
 from apiserver.backend import Target, kubelet_target, unverified_tls
 from apiserver.request import Request
 from apiserver.response import Answer, Response, Stream
-from apiserver.subresources.nodes import node_of
+from apiserver.subresources.nodes import entry_of, node_of
 from client.paths import kubelet_prefix
 from cluster.cache import Entry
-from cluster.store import Key
-from kube.errors import BadRequest, NotFound, ServiceUnavailable
+from kube.errors import BadRequest, ServiceUnavailable
 from kube.objects import Json
 from kube.registry import Kind
 from web.address import port_of
@@ -24,7 +23,7 @@ SLICES = "endpointslices.discovery.k8s.io"
 async def service(request: Request, kind: Kind) -> Answer:
     """Pass on to one ready endpoint of `[scheme:]name[:port]`."""
     scheme, name, port = split_name(request.info.name)
-    entry = _find(request, "services", name)
+    entry = entry_of(request, "services", request.info.namespace, name)
     address, number = choose_endpoint(request, entry, port)
     return await _pass(request, Target(address, number, unverified_tls() if scheme == "https" else None))
 
@@ -32,7 +31,7 @@ async def service(request: Request, kind: Kind) -> Answer:
 async def pod(request: Request, kind: Kind) -> Answer:
     """Pass on to a pod's address, at the port of `[scheme:]name[:port]`, or the first that a container declares."""
     scheme, name, port = split_name(request.info.name)
-    obj = _find(request, "pods", name).object()
+    obj = entry_of(request, "pods", request.info.namespace, name).object()
     address = (obj.get("status") or {}).get("podIP")
     if not address:
         raise BadRequest("address not allowed")
@@ -58,15 +57,6 @@ def split_name(text: str) -> tuple[str, str, str]:
     if len(parts) == 3 and parts[0] in ("", "http", "https"):
         return parts[0], parts[1], parts[2]
     raise BadRequest(f"invalid service request {text!r}: write [scheme:]name[:port]")
-
-
-def _find(request: Request, storage: str, name: str) -> Entry:
-    cache = request.state.cache
-    cache.refresh()
-    entry = cache.get(Key(storage, request.info.namespace, name))
-    if entry is None:
-        raise NotFound(storage, name)
-    return entry
 
 
 def choose_endpoint(request: Request, service: Entry, wanted: str) -> tuple[str, int]:

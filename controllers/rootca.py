@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cluster.store import Key
 from controllers import pki
-from controllers.runtime import Context, Controller, Result, Watch, own_key
-from controllers.serviceaccount import create, namespace_key
+from controllers.runtime import Context, Controller, Result, Watch, namespace_key, own_key
+from controllers.writes import create
 
 NAME = "kube-root-ca.crt"
 DESCRIPTION = (

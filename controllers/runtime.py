@@ -111,6 +111,11 @@ def own_key(entry: Entry, cache: Cache) -> Iterable[str]:
     yield join_key(entry.key.namespace, entry.key.name)
 
 
+def namespace_key(entry: Entry, cache: Cache) -> Iterable[str]:
+    """Mapper: the namespace that an object is in."""
+    yield entry.key.namespace
+
+
 def keys_of(storage: str) -> Callable[[Entry, Cache], Iterable[str]]:
     """Mapper: every object of `storage` in the namespace of the object; all of them for a cluster-scoped one."""
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from cluster.cache import Cache, Entry
 from cluster.store import Key
-from controllers.runtime import Context, Controller, Result, Watch, own_key
-from kube.errors import AlreadyExists, Forbidden, NotFound
+from controllers.runtime import Context, Controller, Result, Watch, namespace_key, own_key
+from controllers.writes import create
 
 NAMES = ("default",)
-
-
-def namespace_key(entry: Entry, cache: Cache) -> Iterable[str]:
-    """Mapper: the namespace that an object is in."""
-    yield entry.key.namespace
 
 
 class ServiceAccountController(Controller):
@@ -35,15 +27,3 @@ class ServiceAccountController(Controller):
             if ctx.cache.get(Key("serviceaccounts", key, name)) is None:
                 create(ctx, "serviceaccounts", key, {"metadata": {"name": name, "namespace": key}})
         return None
-
-
-def create(ctx: Context, storage: str, namespace: str, obj: dict[str, object]) -> None:
-    """Create an object of a namespace; somebody was faster, or the namespace goes away: both are fine."""
-    try:
-        ctx.session.create(storage, namespace, obj)
-    except (AlreadyExists, NotFound):
-        return
-    except Forbidden:
-        entry = ctx.cache.get(Key("namespaces", "", namespace))
-        if entry is not None and not entry.meta.deletionTimestamp:
-            raise

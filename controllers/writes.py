@@ -1,4 +1,4 @@
-"""Writes that controllers have in common: a status, an object as it stands now, a finalizer that goes.
+"""Writes that controllers have in common: a status, an object as it stands now or is made, a finalizer that goes.
 
 An object that is gone is no error: its deletion is a change like any other, and the next look sees it.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cluster.store import Key
-from kube.errors import NotFound
+from kube.errors import AlreadyExists, Forbidden, NotFound
 from kube.objects import Json
 
 if TYPE_CHECKING:
@@ -50,6 +50,18 @@ def change(
     except NotFound:
         return None
     return written
+
+
+def create(ctx: Context, storage: str, namespace: str, obj: Json) -> None:
+    """Create an object of a namespace; somebody was faster, or the namespace goes away: both are fine."""
+    try:
+        ctx.session.create(storage, namespace, obj)
+    except (AlreadyExists, NotFound):
+        return
+    except Forbidden:
+        entry = ctx.cache.get(Key("namespaces", "", namespace))
+        if entry is not None and not entry.meta.deletionTimestamp:
+            raise
 
 
 def lift_finalizer(ctx: Context, entry: Entry, finalizer: str) -> None:

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 import environment
+from cluster import keyring
 
 ADMIN = "admin"
 
@@ -17,9 +18,10 @@ def prepare(var: Path) -> None:
     # By name: `config` wires the packages together, so that none of them imports it.
     pki = importlib.import_module("config.pki")
     pki.make_all(var / "pki", node="localhost", addresses=["127.0.0.1"])
+    keyring.of(var).prepare()
     tokens = var / "pki" / "tokens.csv"
     if not tokens.exists():
-        pki.write_private(tokens, f'{secrets.token_urlsafe(32)},{ADMIN},{ADMIN}-uid,"system:masters"\n'.encode())
+        keyring.write_private(tokens, f'{secrets.token_urlsafe(32)},{ADMIN},{ADMIN}-uid,"system:masters"\n'.encode())
     migrate(var)
     print(f"token {tokens.read_text().partition(',')[0]}", flush=True)
 

@@ -17,14 +17,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cluster import keyring
 from kube.objects import Json
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def prepare(var: Path) -> None:
-    (var / "pki").mkdir(parents=True)
-    (var / "pki" / "encryption.key").write_bytes(os.urandom(32))
+    var.mkdir(parents=True)
+    keyring.of(var).prepare()
     os.environ.update(BINNACLE_VAR=str(var), DJANGO_SETTINGS_MODULE="config.settings")
     os.environ.pop("DATABASE_URL", None)
     subprocess.run([sys.executable, "manage.py", "migrate", "--skip-checks", "-v", "0"], cwd=ROOT, check=True)

@@ -22,6 +22,7 @@ from django.apps.registry import Apps
 from django.db import models
 
 from cluster import crypto
+from cluster.changes import Key
 from kube import registry
 from kube.objects import Json
 
@@ -79,8 +80,13 @@ class Change(models.Model):
 
     @property
     def document(self) -> Json:
-        """The object at this revision as a JSON document."""
-        found: Json = orjson.loads(crypto.reveal(bytes(self.body)))
+        """The object at this revision as a JSON document; one that says why, where it cannot be decrypted."""
+        key = Key(self.storage, self.namespace, self.name)
+        try:
+            body = crypto.reveal(self.cluster_id, key, bytes(self.body))
+        except crypto.Unreadable as error:
+            body = crypto.remark(key, self.revision, error)
+        found: Json = orjson.loads(body)
         return found
 
 

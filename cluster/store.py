@@ -215,10 +215,7 @@ class Store:
         newest = {change.key: change for change in group.changes}
         self.database.insert(
             "cluster_change (revision, cluster_id, storage, namespace, name, type, at, previous, body)",
-            [
-                (c.revision, self.cluster, *c.key, c.type[0], c.at, c.previous, crypto.conceal(c.key.storage, c.body))
-                for c in group.changes
-            ],
+            [(c.revision, self.cluster, *c.key, c.type[0], c.at, c.previous, self._conceal(c)) for c in group.changes],
         )
         exists = [(key, c) for key, c in newest.items() if c.type != "DELETED"]
         self.database.insert(
@@ -242,7 +239,13 @@ class Store:
             [(self.cluster, *claim, owner) for owner, claims in group.claims.items() for claim in claims],
         )
 
+    def _conceal(self, change: Change) -> bytes:
+        return crypto.conceal(self.cluster, change.key, change.body)
+
     # -- reading -----------------------------------------------------------------------------------------------------
+    #
+    # Of a body that cannot be decrypted readers of many get a remark (`crypto.remark`): one row that somebody copied must
+    # not keep all the others from being read.
 
     def revision(self) -> int:
         """The newest committed revision."""
@@ -253,12 +256,17 @@ class Store:
         return self.database.value("SELECT compacted FROM cluster_cluster WHERE id = ?", (self.cluster,)) or 0
 
     def get(self, key: Key) -> Stored | None:
+        """An object as it is now. Raises Unreadable for one that cannot be decrypted."""
         row = self.database.execute(
             f"SELECT revision, body FROM cluster_change WHERE revision = (SELECT revision"
             f" FROM cluster_object WHERE {_KEY})",
             (self.cluster, *key),
         ).fetchone()
-        return Stored(key, row[0], crypto.reveal(bytes(row[1]))) if row else None
+        if row is None:
+            return None
+        body = self._reveal(row[0], key, row[1])
+        crypto.check(body)
+        return Stored(key, row[0], body)
 
     def snapshot(self, storages: Sequence[str] | None = None) -> tuple[int, list[Stored]]:
         """The newest revision and every object (of these storages) as it is then."""
@@ -270,7 +278,7 @@ class Store:
                 f" FROM cluster_object WHERE cluster_id = ?{where})",
                 (self.cluster, *parameters),
             )
-        return revision, [Stored(Key(*row[:3]), row[3], crypto.reveal(bytes(row[4]))) for row in rows]
+        return revision, [Stored(key := Key(*row[:3]), row[3], self._reveal(row[3], key, row[4])) for row in rows]
 
     def changes_since(self, revision: int, limit: int = 10_000, storages: Sequence[str] | None = None) -> list[Change]:
         """Up to `limit` changes after a revision, in order. Raises Gone when some of them were compacted."""
@@ -283,7 +291,7 @@ class Store:
             )
         if revision < compacted:
             raise Gone(f"too old resource version: {revision} ({compacted})")
-        return [_change(row) for row in rows]
+        return [self._change(row) for row in rows]
 
     def at(self, revision: int, storage: str, namespace: str | None = None) -> list[Change]:
         """The objects of a storage as they were at a revision, in key order. Raises Gone when that was compacted."""
@@ -300,11 +308,11 @@ class Store:
             )
         if revision < compacted:
             raise Gone(f"The provided continue parameter is too old: revision {revision} was compacted at {compacted}")
-        return sorted((_change(row) for row in rows), key=lambda change: change.key)
+        return sorted((self._change(row) for row in rows), key=lambda change: change.key)
 
     def history(self, key: Key, limit: int = 100) -> list[Change]:
         """The newest changes of one object that the log still has, newest first."""
-        found: list[Change] = []
+        found: list[tuple[Any, ...]] = []
         with self.database.reading():
             revision = self.database.value(f"SELECT revision FROM cluster_object WHERE {_KEY}", (self.cluster, *key))
             revision = revision or self._deleted(key, self.revision())
@@ -312,9 +320,9 @@ class Store:
                 row = self.database.execute(_CHANGE + "WHERE revision = ?", (revision,)).fetchone()
                 if row is None:  # compacted
                     break
-                found.append(_change(row))
-                revision = found[-1].previous or self._deleted(key, revision)
-        return found
+                found.append(row)
+                revision = row[-1] or self._deleted(key, revision)
+        return [self._change(row) for row in found]
 
     def _deleted(self, key: Key, revision: int) -> int:
         """The revision of the last deletion of an object of that name up to a revision, 0 if the log has none."""
@@ -329,7 +337,26 @@ class Store:
     def before(self, change: Change) -> Change | None:
         """The state that a change replaced; None when there was none, or the log does not have it any more."""
         row = self.database.execute(_CHANGE + "WHERE revision = ?", (change.previous,)).fetchone()
-        return None if row is None else _change(row)
+        return None if row is None else self._change(row)
+
+    def _change(self, row: tuple[Any, ...]) -> Change:
+        revision, kind, storage, namespace, name, body, at, previous = row
+        key = Key(storage, namespace, name)
+        return Change(revision, TYPES[kind], key, self._reveal(revision, key, body), at, previous)
+
+    def _reveal(self, revision: int, key: Key, kept: bytes) -> bytes:
+        """A body of the log as JSON, or the remark that it cannot be read."""
+        kept = bytes(kept)
+        try:
+            return crypto.reveal(self.cluster, key, kept)
+        except crypto.Unreadable:
+            # A rotation may have finished since the row was read: then the row is another now.
+            newer = self.database.value("SELECT body FROM cluster_change WHERE revision = ?", (revision,))
+        try:
+            return crypto.reveal(self.cluster, key, kept if newer is None else bytes(newer))
+        except crypto.Unreadable as error:
+            log.error("%s (revision %d)", error, revision)
+            return crypto.remark(key, revision, error)
 
     def revision_at(self, at: float) -> int:
         """The newest revision that is older than a time (epoch seconds), 0 when the log has none."""
@@ -389,11 +416,6 @@ def _padded(parameters: list[str], width: int) -> list[str]:
 def _tuples(width: int, parameters: Sequence[Any]) -> str:
     """Placeholders for a VALUES list: `(?,?),(?,?)`."""
     return ",".join([f"({','.join('?' * width)})"] * (len(parameters) // width))
-
-
-def _change(row: tuple[Any, ...]) -> Change:
-    revision, kind, storage, namespace, name, body, at, previous = row
-    return Change(revision, TYPES[kind], Key(storage, namespace, name), crypto.reveal(bytes(body)), at, previous)
 
 
 def _storages(storages: Sequence[str] | None) -> tuple[str, Sequence[str]]:

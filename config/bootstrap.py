@@ -35,9 +35,41 @@ def prepare(at: Installation) -> None:
     ):
         pki.write_kubeconfig(path, server=server, ca=folder / "ca.crt", user=user, token=tokens[user])
     audit.prepare(at.path)
+    prepare_keys(at)
     migrate(at)
+    bind_values(at)
     condense_definitions(at)
     (at.path / "supervisord.conf").write_text(supervisor_config(at))
+
+
+def prepare_keys(at: Installation) -> None:
+    """Make the first encryption key of a new installation; one that was started before has its keys somewhere."""
+    from cluster import keyring
+
+    ring = keyring.of(at.path)
+    try:
+        if (at.path / "migrated").exists() and not ring.all():
+            raise Refused(
+                f"the encryption keys of {at.var} are not in {ring.folder}: set BINNACLE_KEYS as before, or put them back"
+            )
+        ring.prepare()
+    except keyring.KeyringError as error:
+        raise Refused(str(error)) from error
+
+
+def bind_values(at: Installation) -> None:
+    """Once, for an installation of before: encrypt its secrets anew, each bound to its object (`cluster.rotation`)."""
+    if not (at.path / "pki" / "encryption.key").exists():
+        return
+    done = subprocess.run(
+        [sys.executable, "manage.py", "rotate_keys", "--no-new-key", "--skip-checks"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        env={**os.environ, **at.environment()},
+    )
+    if done.returncode:
+        print(f"Note: {done.stderr.strip()}", flush=True)
 
 
 def migrate(at: Installation) -> None:

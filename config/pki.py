@@ -8,7 +8,8 @@
 | `kubelet.*` | the kubelet's server certificate |
 | `sa.key`, `sa.pub` | sign and check the tokens of service accounts (ES256) |
 | `tokens.csv` | static tokens: token,user,uid,"groups" |
-| `encryption.key` | 32 bytes, for secrets at rest |
+
+The keys that secrets are encrypted with at rest are not here but in a folder of their own: see `cluster.keyring`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import base64
 import datetime
 import ipaddress
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +26,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from cluster.keyring import write_private
 
 YEARS = 10
 
@@ -129,16 +131,6 @@ def _new_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    scratch = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(scratch, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.rename(path)
-
-
 def make_all(folder: Path, *, node: str, addresses: Sequence[str], domain: str = "cluster.local") -> None:
     """Make whatever is missing of the files in this module's table.
 
@@ -156,8 +148,6 @@ def make_all(folder: Path, *, node: str, addresses: Sequence[str], domain: str =
             folder / "sa.pub",
             key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
         )
-    if not (folder / "encryption.key").exists():
-        write_private(folder / "encryption.key", os.urandom(32))
 
 
 def static_tokens(folder: Path, users: dict[str, str]) -> dict[str, str]:

@@ -16,12 +16,13 @@ class Refused(Exception):
 def check_folder(var: Path) -> None:
     """The state folder exists, can be written, and is nobody else's to read: what is open is closed, at each start."""
     try:
-        for folder in (var, var / "run", var / "log", var / "pki", var / "audit"):
+        for folder in (var, var / "run", var / "log", var / "pki", var / "keys", var / "audit"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _make_private(folder, 0o700)
         # Keys and tokens themselves too: a backup or a copy of the folder keeps their modes.
         for file in (
             *(var / "pki").iterdir(),
+            *(var / "keys").iterdir(),
             *var.glob("kubeconfig"),
             *var.glob("*/kubeconfig"),
             *var.glob("cluster.db*"),

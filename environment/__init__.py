@@ -37,6 +37,12 @@ MAKE_API_PORT = _cluster.setting("API_PORT", PORT, "6443", "the port of the Kube
 DATABASE_URL = _cluster.setting(
     "DATABASE_URL", DATABASE, "", "what keeps the state; empty: the SQLite file `cluster.db` in the state folder", True
 )
+KEYS = _cluster.setting(
+    "BINNACLE_KEYS",
+    MAYBE_PATH,
+    "",
+    "the folder of the keys that secrets are encrypted with; empty: `keys` in the state folder",
+)
 WITHOUT = _cluster.setting(
     "BINNACLE_WITHOUT", WORDS, "", "processes that are not started: `kubelet,kubeproxy` gives a control plane alone"
 )

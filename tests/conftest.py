@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, settings
 
+from cluster import keyring
 from cluster.cache import Cache
 from cluster.database import Database
 from cluster.store import Store
@@ -29,8 +30,7 @@ settings.load_profile("patient")
 
 def migrate(var: Path, url: str = "") -> None:
     """Create the tables of an empty database, as `make up` does."""
-    (var / "pki").mkdir(parents=True, exist_ok=True)
-    (var / "pki" / "encryption.key").write_bytes(b"k" * 32)
+    keyring.of(var).prepare()
     env = {**os.environ, "BINNACLE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "config.settings"}
     env.pop("DATABASE_URL", None)
     if url:

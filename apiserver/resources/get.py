@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiserver import render
 from apiserver.request import Request
 from apiserver.response import Answer
+from cluster import crypto
 from cluster.cache import Cache, Entry
 from cluster.store import Key
 from kube.errors import ApiError, NotFound, Timeout
@@ -18,7 +19,7 @@ async def handle(request: Request, kind: Kind) -> Answer:
 
 
 def find(request: Request, kind: Kind) -> Entry:
-    """The object that a request is about. Raises NotFound."""
+    """The object that a request is about. Raises NotFound, and InternalError for one that cannot be decrypted."""
     info, cache = request.info, request.state.cache
     key = Key(kind.storage, info.namespace if kind.namespaced else "", info.name)
     wanted = parse_revision(request.query("resourceVersion"), code=400)
@@ -29,6 +30,7 @@ def find(request: Request, kind: Kind) -> Entry:
         entry = cache.get(key)
     if entry is None:
         raise NotFound(kind.plural, info.name, kind.group)
+    crypto.check(entry.body)
     return entry
 
 

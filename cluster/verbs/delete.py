@@ -44,7 +44,7 @@ def plan(call: Call, options: Json) -> Plan[Outcome]:
     """Delete one object under DeleteOptions. Raises NotFound, Conflict, Invalid, Forbidden."""
     check_options(options)
     for attempt in range(ATTEMPTS):
-        entry = call.session.read(call.key)
+        entry = call.session.read(call.key, to_delete=True)
         if entry is None:
             raise call.not_found()
         old = entry.object()

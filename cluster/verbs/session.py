@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from cluster import crypto
 from cluster.admission.chain import Chain, default_chain
 from cluster.cache import Cache, Entry
 from cluster.plan import run, together
@@ -58,10 +59,13 @@ class Session:
     def context(self, dry_run: bool = False) -> Context:
         return Context(self.cluster, self.user, self.cache, self.settings, dry_run)
 
-    def read(self, key: Key) -> Entry | None:
-        """The newest committed state of an object."""
+    def read(self, key: Key, *, to_delete: bool = False) -> Entry | None:
+        """The newest committed state of an object. Raises InternalError if it cannot be decrypted, but for a deletion."""
         self.cache.refresh()
-        return self.cache.get(key)
+        entry = self.cache.get(key)
+        if entry is not None and not to_delete:
+            crypto.check(entry.body)
+        return entry
 
     def call(
         self, kind: KindLike, namespace: str = "", name: str = "", subresource: str | None = None, **options: Any

@@ -92,3 +92,13 @@ def test_a_process_that_needs_no_django_gets_none(var: Path, module: str) -> Non
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_value_that_was_copied_to_another_row_says_why_it_is_not_shown(things: dict[str, Any]) -> None:
+    from cluster.models import Secret
+
+    found = Secret.objects.first()
+    assert found is not None and found.document["data"]
+    found.state.name = "another"
+    document = found.state.document
+    assert "data" not in document and "/another cannot be decrypted" in document["unreadable"]

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 
 from cluster.database import Database
+from kube.redact.objects import redact_value
+from kube.redact.text import clean
 
 KEPT = 10_000  # rows; older ones are deleted
 LONGEST = 500  # characters of a value, and of a note
@@ -40,20 +42,24 @@ def record(
 ) -> None:
     """Add a row, unless it is there. `known`: the actor is a person, whose name replaces the client's in a row there."""
     put = "UPDATE SET actor = excluded.actor" if known else "NOTHING"
-    body = orjson.dumps([[key, _cut(old), _cut(new)] for key, old, new in changes]).decode()
+    body = orjson.dumps([[key, _shown(key, old), _shown(key, new)] for key, old, new in changes]).decode()
     with database.writing():
         database.execute(
             "INSERT INTO addons_auditentry (at, addon, action, actor, revision, changes, note) VALUES (?, ?, ?, ?, ?, ?, ?) "
             f"ON CONFLICT (addon, action, revision) DO {put}",
-            (time.time(), addon, action, actor[:200], revision, body, note[: 4 * LONGEST]),
+            (time.time(), addon, action, actor[:200], revision, body, clean(note)[: 4 * LONGEST]),
         )
         database.execute(
             "DELETE FROM addons_auditentry WHERE id <= (SELECT max(id) FROM addons_auditentry) - ?", (KEPT,)
         )
 
 
-def _cut(value: str | None) -> str | None:
-    return value if value is None or len(value) <= LONGEST else value[:LONGEST] + "…"
+def _shown(key: str, value: str | None) -> str | None:
+    """A value as the trail keeps it, for everybody who may look at addons: without credentials, and cut."""
+    if value is None:
+        return None
+    value = redact_value(key, value)
+    return value if len(value) <= LONGEST else value[:LONGEST] + "…"
 
 
 def actor_of(config: Mapping[str, Any], changes: list[Change]) -> str:

@@ -15,7 +15,6 @@ from addons.catalogue import NAMESPACE, Addon, catalogue
 from addons.health import Health
 from addons.state import State
 from cluster.cache import Cache
-from cluster.redact import clean_text
 from cluster.store import Key, Store
 from cluster.verbs import Session
 from kube import clock
@@ -23,6 +22,7 @@ from kube.errors import Conflict
 from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.summary import summarize
+from kube.redact.text import clean
 from kube.users import AUTHENTICATED, User
 
 WARNINGS = 8  # events shown
@@ -133,7 +133,7 @@ def warnings(found: AddonStatus, seen: Cache) -> list[Json]:
                 rows.append(
                     {
                         "reason": event.get("reason"),
-                        "message": clean_text(str(event.get("message") or "")[:600]),
+                        "message": clean(str(event.get("message") or ""))[:600],
                         "about": f"{about.get('kind')} {about.get('name')}",
                         "count": event.get("count") or 1,
                         "age": _age(event.get("lastTimestamp")),
@@ -164,7 +164,7 @@ def pods(found: AddonStatus) -> list[Json]:
                         "container": name,
                         "code": end.get("exitCode"),
                         "reason": end.get("reason") or "",
-                        "message": clean_text(str(end.get("message") or "")[-600:]),
+                        "message": clean(str(end.get("message") or ""))[-600:],
                         "age": _age(end.get("finishedAt")),
                     }
                     for name, end in ends

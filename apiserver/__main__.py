@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
 import environment
+from telemetry import logs
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -43,7 +43,7 @@ def names(text: str) -> tuple[str, ...]:
 
 def main() -> int:
     options = arguments().parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.set_up()
     var = (options.standalone or options.var).resolve()
     environment.VAR.put(str(var))
     if options.standalone:

@@ -1,7 +1,7 @@
 """The read-only admin of the store: objects by kind, namespace and name, and the log of their changes.
 
 Who may look has the permission `cluster.view_object`; it opens all clusters and namespaces. What is shown has gone through
-`cluster.redact`, as on the dashboard. There is no address that takes anything but GET and HEAD, and no field of a row can
+`kube.redact`, as on the dashboard. There is no address that takes anything but GET and HEAD, and no field of a row can
 be asked for but by the filters here: a body that is redacted cannot be guessed by searching in it.
 
 Every query is bounded by an index: objects are listed in the order of their key, changes by revision, `WINDOW` at a time.
@@ -27,9 +27,9 @@ from django.views.decorators.http import require_safe
 
 from cluster.changes import TYPES, Key
 from cluster.models import Change, Cluster, Object
-from cluster.redact import redact
 from cluster.store import Store
 from kube import registry
+from kube.redact.objects import redact
 
 VIEW = "cluster.view_object"
 MOST = 20_000  # rows of a list that its pages reach; beyond, one narrows it down

@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 
 from celery import Celery
+from celery.signals import after_setup_logger, after_setup_task_logger
 from kombu import Queue
+
+from telemetry import logs
 
 # Celery's command has the present folder in the path only while it imports this module; tasks import more, later.
 if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
@@ -52,3 +55,9 @@ app.conf.update(
 # Drains come several times a second: a line for each would bury what the controllers have to say.
 for name in ("celery.worker.strategy", "celery.app.trace"):
     logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@after_setup_logger.connect
+@after_setup_task_logger.connect
+def _redact(logger: logging.Logger, **_: object) -> None:
+    logs.redact(logger)

@@ -116,7 +116,7 @@ CSRF_COOKIE_NAME = f"binnacle-csrf-{environment.DASHBOARD_PORT.get()}"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {"line": {"()": "telemetry.logs.Redacted"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": environment.LOG_LEVEL.get()},
 }

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from cluster.cache import Entry
-from cluster.redact import redact
 from cluster.store import Key
 from dashboard.access import Access
 from dashboard.explain import explain_node, explain_pod
@@ -22,6 +21,8 @@ from dashboard.overview import summary
 from dashboard.rows import Rows
 from kube.objects import Json
 from kube.pods import podutil
+from kube.redact.objects import redact
+from kube.redact.text import clean as clean_text
 from kube.registry import Kind
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def brief(entry: Entry, kind: Kind | None) -> Json:
         "key": list(entry.key),
         "kind": kind.kind if kind else entry.key.storage,
         "level": level,
-        "reason": reason[:80],
+        "reason": clean_text(reason)[:80],
         "created": entry.meta.creationTimestamp,
     }
 

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import orjson
 
 from cluster.cache import Entry, Event
-from cluster.redact import clean_text
 from cluster.store import Change, Key
 from dashboard import amounts
 from dashboard.access import Access, Scope, within
@@ -26,6 +25,7 @@ from kube import clock
 from kube.objects import Json
 from kube.pods import podutil
 from kube.pods.resources import in_force
+from kube.redact.text import clean
 
 JUDGED = (
     "nodes",
@@ -254,7 +254,7 @@ def document(tally: Tally, access: Access, namespaces: frozenset[str] | None) ->
     return {
         "health": health,
         "problems": [
-            {"key": list(key), "level": one.level, "reason": one.reason[:80], "since": one.since}
+            {"key": list(key), "level": one.level, "reason": clean(one.reason)[:80], "since": one.since}
             for key, one in wrong[:MAX_PROBLEMS]
         ],
         "problem_count": len(wrong),
@@ -283,7 +283,7 @@ def _addons(source: Source, access: Access, namespaces: frozenset[str] | None) -
                 {
                     "key": list(entry.key),
                     "name": entry.key.name.removeprefix(prefix),
-                    "why": clean_text(why[:400]),
+                    "why": clean(why)[:400],
                     "level": max(level, PROGRESS) if refused and level < BAD else level,
                     "state": f"{state}, a change is refused" if refused else state,
                 }
@@ -316,7 +316,7 @@ def summary(event: Json) -> Json:
         "name": event["metadata"]["name"],
         "type": event.get("type") or "Normal",
         "reason": str(event.get("reason") or "")[:128],
-        "message": clean_text(str(event.get("message") or event.get("note") or "")[:1_024]),
+        "message": clean(str(event.get("message") or event.get("note") or ""))[:1_024],
         "count": event.get("count") or series.get("count") or event.get("deprecatedCount") or 1,
         "first": event.get("firstTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"),
         "last": event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime"),

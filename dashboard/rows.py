@@ -17,7 +17,6 @@ from typing import Any
 import orjson
 
 from cluster.cache import Cache, Entry
-from cluster.redact import redact
 from cluster.store import Key
 from dashboard import amounts
 from dashboard.levels import judge
@@ -25,6 +24,8 @@ from kube import clock
 from kube.objects import Json
 from kube.pods.resources import in_force
 from kube.pods.summary import summarize
+from kube.redact.objects import redact
+from kube.redact.text import clean
 from kube.registry import BUILT_IN, Column, Kind
 
 MAX_CELL = 512
@@ -135,7 +136,8 @@ class Rows:
         if known is None or known[0] != entry.revision:
             obj = entry.object()
             if self._custom:
-                # Printer columns of a custom resource may point at anything; those of built-in kinds show no credential.
+                # Printer columns of a custom resource may point at anything; of those of built-in kinds only texts can hold
+                # a credential, such as the message of an event.
                 redact(self.kind.storage, obj)
             known = self._rows[where] = (entry.revision, encode(place, entry, obj, self.cells(obj)))
         return known[1]
@@ -150,13 +152,13 @@ class Rows:
     def cells(self, obj: Json) -> list[Any]:
         """The cells of one (redacted) object in its storage version."""
         cells = self.kind.cells(obj, time.time())
-        return [_bound(grow(obj, cells[i]) if grow else cells[i]) for i, grow in self._kept]
+        return [_shown(grow(obj, cells[i]) if grow else cells[i]) for i, grow in self._kept]
 
 
 def encode(place: int, entry: Entry, obj: Json, cells: list[Any]) -> bytes:
     level, reason = judge(entry.key.storage, obj)
     created = _epoch(entry.meta.creationTimestamp) or 0
-    row = [place, entry.key.namespace, entry.key.name, level, str(reason)[:80], created, cells]
+    row = [place, entry.key.namespace, entry.key.name, level, clean(str(reason))[:80], created, cells]
     if entry.key.storage == "pods":
         spec = in_force(obj)
         asked, most = amounts.requests(spec), amounts.limits(spec)
@@ -167,10 +169,10 @@ def encode(place: int, entry: Entry, obj: Json, cells: list[Any]) -> bytes:
     return orjson.dumps(row, option=orjson.OPT_NON_STR_KEYS)
 
 
-def _bound(cell: Any) -> Any:
+def _shown(cell: Any) -> Any:
     if cell is None or isinstance(cell, (bool, int, float, list)):
         return cell
-    text = str(cell)
+    text = clean(str(cell))
     return text if len(text) <= MAX_CELL else text[:MAX_CELL] + "…"
 
 
@@ -185,7 +187,7 @@ class WorkloadRows(Rows):
         storage, spec = self.kind.storage, obj.get("spec") or {}
         template = (spec.get("jobTemplate") or {}).get("spec", {}).get("template") or spec.get("template") or {}
         containers = (template.get("spec") or {}).get("containers") or ()
-        images = _bound(", ".join(str(container.get("image", "")) for container in containers))
+        images = _shown(", ".join(str(container.get("image", "")) for container in containers))
         return [self.kind.kind, _ready(storage, obj), judge(storage, obj)[1], images]
 
 

@@ -11,7 +11,6 @@ import time
 
 import uvloop
 
-import environment
 from client import Client
 from client.kubeconfig import KubeconfigError
 from client.pod import api
@@ -22,6 +21,7 @@ from dnsserver.options import Options, parse
 from dnsserver.records import Records
 from dnsserver.server import Server
 from dnsserver.sources import Sources
+from telemetry import logs
 from telemetry.exposition import render
 from web.http1 import METRICS, TEXT
 from web.limits import PROBES
@@ -171,7 +171,7 @@ async def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(message)s")
+    logs.set_up()
     started = time.monotonic()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

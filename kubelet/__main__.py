@@ -14,11 +14,12 @@ from kubelet.options import Options, parse
 from kubelet.runtimes.base import Runtime
 from kubelet.runtimes.process.runtime import ProcessRuntime
 from kubelet.runtimes.simulated import SimulatedRuntime
+from telemetry import logs
 
 
 def main() -> None:
     options = parse()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.set_up()
     try:
         options.root_dir.mkdir(parents=True, exist_ok=True)
         asyncio.run(serve(options))

@@ -13,13 +13,13 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import environment
 from client.access import Access
 from client.api import Client
 from kubeproxy import nftables, routes
 from kubeproxy.metrics import METRICS, REQUESTS
 from kubeproxy.proxy import Backend, Proxy
 from kubeproxy.userspace import Userspace
+from telemetry import logs
 from telemetry.exporter import Exporter, pages
 
 log = logging.getLogger("kubeproxy")
@@ -114,6 +114,6 @@ async def run(options: argparse.Namespace, chosen: Sequence[Backend]) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(message)s")
+    logs.set_up()
     parsed = parse()
     asyncio.run(run(parsed, backends(parsed)))

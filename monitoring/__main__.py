@@ -11,13 +11,13 @@ import time
 
 import uvloop
 
-import environment
 from client import Client
 from client.kubeconfig import KubeconfigError
 from client.pod import api
 from monitoring.exposition import REQUESTS
 from monitoring.options import Options, parse
 from monitoring.program import Program
+from telemetry import logs
 
 
 async def main(options: Options) -> None:
@@ -40,7 +40,7 @@ async def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(message)s")
+    logs.set_up()
     started = time.monotonic()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

@@ -15,6 +15,7 @@ from kubelet.simulate.fleet import Fleet
 from kubelet.simulate.nodes import Nodes
 from kubelet.simulate.pipe import Pipe
 from kubelet.simulate.server import Server
+from telemetry import logs
 
 LABEL = "sim=true"
 
@@ -39,7 +40,7 @@ def main() -> None:
         parser.error("--adopt-label has to be key=value")
     if len({bool(arguments.tls_cert), bool(arguments.tls_key), bool(arguments.client_ca)}) > 1:
         parser.error("--tls-cert, --tls-key and --client-ca belong together")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.set_up()
     try:
         asyncio.run(serve(arguments))
     except (KubeconfigError, OSError) as error:

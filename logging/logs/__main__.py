@@ -10,13 +10,13 @@ import logging
 import signal
 import sys
 
-import environment
 from client.access import Access
 from client.kubeconfig import Config, KubeconfigError
 from logs.exposition import Tally
 from logs.options import ELASTICSEARCH, parse
 from logs.server import Pages
 from logs.ship.options import api
+from telemetry.logs import set_up
 
 log = logging.getLogger("logs")
 
@@ -60,7 +60,7 @@ async def main(options: argparse.Namespace, config: Config | None) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up()
     options = parse()
     try:
         with contextlib.suppress(KeyboardInterrupt):

@@ -241,6 +241,16 @@ def test_the_trail_is_bounded(working: Cluster, monkeypatch: pytest.MonkeyPatch)
     assert len(rows) == 5 and len(json.loads(rows[0][2])[0][1]) == 501
 
 
+def test_the_trail_keeps_no_credentials(working: Cluster) -> None:
+    from addons import audit
+
+    changes = [("password", "hunter2", "hunter3"), ("url", None, "http://app:hunter2@es:9200"), ("size", "1", "2")]
+    database = working.ctx.session.store.database
+    audit.record(database, "sample", audit.CHANGED, "anna", 77, changes, "refused: token=hunter2")
+    _, _, kept, note = working.audit()[-1]
+    assert "hunter" not in kept + note and json.loads(kept)[2] == ["size", "1", "2"]
+
+
 def test_a_person_stands_for_the_name_of_the_client(working: Cluster) -> None:
     from addons import audit
 

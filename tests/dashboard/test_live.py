@@ -224,6 +224,33 @@ def test_credentials_never_leave_by_object_history_or_list(peopled: Peopled) -> 
     live(ADMIN, story)
 
 
+def test_credentials_never_leave_in_messages(peopled: Peopled) -> None:
+    store, _ = peopled
+    pod = world.pod("leaky", "guestbook")
+    pod["spec"]["containers"][0]["command"] = ["sh", "-c", "mysql -u root -phunter2 shop"]
+    pod["status"] |= {"phase": "Failed", "reason": "password=hunter2", "message": "mysql -phunter2: no such host"}
+    world.create(
+        store, pod, world.event(pod, "leaky.1", "Unhealthy", "probe failed: curl -u app:hunter2 https://x", "Warning")
+    )
+
+    async def story(page: Page) -> None:
+        asks: list[dict[str, Any]] = [
+            {"feed": "list", "kind": "events"},
+            {"feed": "list", "kind": "pods"},
+            {"feed": "object", "key": ["pods", "guestbook", "leaky"]},
+            {"feed": "overview"},
+            {"op": "history", "key": ["pods", "guestbook", "leaky"]},
+        ]
+        for number, ask in enumerate(asks):
+            await page.ask(**{"op": "sub", "id": number + 1, **ask})
+            while (frame := await page.frame()).get("id") != number + 1:
+                pass
+            assert frame["t"] in ("doc", "rows", "answer")
+            assert "leaky" in str(frame) and "hunter2" not in str(frame)
+
+    live(ADMIN, story)
+
+
 def test_the_failing_pod_is_explained_with_evidence(peopled: Peopled) -> None:
     async def story(page: Page) -> None:
         await page.ask(op="sub", id=1, feed="object", key=["pods", "ledger", "ledger-5f6d8c7b9-hq2vn"])

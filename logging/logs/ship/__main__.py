@@ -27,6 +27,7 @@ from logs.ship.options import api, parse
 from logs.ship.positions import Positions
 from logs.ship.sending import Sender
 from telemetry.exposition import Page as Exposition
+from telemetry.logs import set_up
 from web.client import HttpSession
 from web.http1 import METRICS, TEXT
 from web.limits import PROBES
@@ -168,7 +169,7 @@ def _server(url: str) -> HttpSession:
 
 
 def main() -> None:
-    logging.basicConfig(level=environment.LOG_LEVEL.get(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up()
     options = parse()
     try:
         asyncio.run(Program(options, api(options)).run())

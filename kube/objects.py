@@ -6,6 +6,8 @@ from typing import Any
 
 Json = dict[str, Any]  # an object of any kind, or a part of one, as it stands in JSON
 
+SYSTEM_NAMESPACE = "kube-system"
+"""Where the cluster's own parts run."""
 
 def whole(text: str) -> int | None:
     """The whole number that a text is; None for all else: signs, other scripts' digits, thousands of digits."""

@@ -1,37 +1,55 @@
-"""Linux capabilities by name, as securityContext.capabilities has them."""
+"""What a container may do, from its securityContext and its pod's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from kube.objects import Json
 from kubelet.runtimes.base import ConfigError
+from kubelet.shim.confine import CAPABILITIES
 
-NAMES = (
-    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
-    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
-    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
-    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
-    "CHECKPOINT_RESTORE",
-)  # fmt: skip
-"""In the order of the kernel's numbers, from 0."""
+DEFAULT = frozenset({
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "NET_RAW",
+    "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+})  # fmt: skip
+"""What container runtimes leave to root."""
 
 
-def dropped(capabilities: dict[str, Any]) -> tuple[int, ...]:
-    """The numbers of what `drop` takes and `add` does not give back; ConfigError for a name that is none."""
-    drop, add = _numbers(capabilities.get("drop") or ()), _numbers(capabilities.get("add") or ())
-    return tuple(sorted(drop - add))
+def granted(security: Json) -> frozenset[str]:
+    """The capabilities of a container; ConfigError for a name that is none.
+
+    As container runtimes have it: `ALL` first, then what is added, then what is dropped.
+    """
+    if security.get("privileged"):
+        return frozenset(CAPABILITIES)
+    capabilities = security.get("capabilities") or {}
+    add, drop = _names(capabilities.get("add") or ()), _names(capabilities.get("drop") or ())
+    base = frozenset(CAPABILITIES) if "ALL" in add else DEFAULT
+    if "ALL" in drop:
+        base = frozenset()
+    return (base | add) - drop - {"ALL"}
 
 
-def _numbers(names: Iterable[str]) -> set[int]:
-    found: set[int] = set()
+def _names(names: Iterable[str]) -> set[str]:
+    found = set()
     for name in names:
         short = name.upper().removeprefix("CAP_")
-        if short == "ALL":
-            found.update(range(len(NAMES)))
-        elif short in NAMES:
-            found.add(NAMES.index(short))
-        else:
+        if short != "ALL" and short not in CAPABILITIES:
             raise ConfigError(f'unknown capability "{name}"')
+        found.add(short)
     return found
+
+
+def filtered(pod: Json, security: Json) -> bool:
+    """Whether the default filter of system calls applies: it does where no profile is named, too.
+
+    ConfigError for a profile that this kubelet cannot have.
+    """
+    of_pod = pod["spec"].get("securityContext") or {}
+    profile = security.get("seccompProfile") or of_pod.get("seccompProfile") or {}
+    if profile.get("type") == "Localhost":
+        raise ConfigError(
+            f'seccomp profile "{profile.get("localhostProfile")}": this kubelet has no profiles of the machine; '
+            "seccompProfile.type can be RuntimeDefault or Unconfined"
+        )
+    return profile.get("type") != "Unconfined" and not security.get("privileged")

@@ -11,7 +11,7 @@ from kube import quantity
 from kube.objects import Json
 from kube.pods import podutil
 from kubelet import services
-from kubelet.capabilities import dropped
+from kubelet.capabilities import filtered, granted
 from kubelet.envs import Environment, Lookup
 from kubelet.expand import expand
 from kubelet.fields import PodFacts
@@ -75,7 +75,10 @@ class Builder:
             limits=limits(container),
             no_new_privileges=security.get("allowPrivilegeEscalation") is False,
             readonly_root=bool(security.get("readOnlyRootFilesystem")),
-            dropped=dropped(security.get("capabilities") or {}),
+            capabilities=granted(security),
+            privileged=bool(security.get("privileged")),
+            seccomp=filtered(pod, security),
+            unmasked=security.get("procMount") == "Unmasked",
             stdin=bool(container.get("stdin")),
             tty=bool(container.get("tty")),
             target=container.get("targetContainerName") or "",

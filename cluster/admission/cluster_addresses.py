@@ -18,9 +18,9 @@ from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.request import Request
 from cluster.cache import Cache
 from cluster.store import Key
+from kube.objects import SYSTEM_NAMESPACE
 from kube.pods import podutil
 
-SYSTEM = "kube-system"
 LOOPBACK = "127.0.0.1"
 Held = tuple[str, int, str]  # address, port, who
 
@@ -43,7 +43,7 @@ class ClusterAddresses(Plugin):
 
     def validate(self, request: Request) -> None:
         spec, before = request.obj["spec"], (request.old or {}).get("spec") or {}
-        if request.namespace == SYSTEM:
+        if request.namespace == SYSTEM_NAMESPACE:
             return
         if request.kind.storage == "pods":
             wanted = podutil.host_ports(spec) if request.operation == CREATE else ()
@@ -86,11 +86,11 @@ class ClusterAddresses(Plugin):
         for address in addresses:
             yield address, environment.API_PORT.get(), "the API server"
             yield address, environment.DASHBOARD_PORT.get(), "the dashboard"
-        for entry in cache.list("services", SYSTEM):
+        for entry in cache.list("services", SYSTEM_NAMESPACE):
             spec = entry.object()["spec"]
             for address in (*(spec.get("clusterIPs") or ()), *(spec.get("externalIPs") or ())):
                 for item in spec.get("ports") or ():
-                    yield address, item["port"], f"the service {SYSTEM}/{entry.key.name}"
+                    yield address, item["port"], f"the service {SYSTEM_NAMESPACE}/{entry.key.name}"
 
 
 def _is_any(address: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -87,8 +87,14 @@ class ContainerSpec:
     no_new_privileges: bool = False
     readonly_root: bool = False
     """Nothing but the volumes can be written."""
-    dropped: tuple[int, ...] = ()
-    """Numbers of the capabilities that the container must not have."""
+    capabilities: Collection[str] = ()
+    """What root may do in the container, without CAP_."""
+    privileged: bool = False
+    """It has the machine's devices, and all of /proc and /sys to write."""
+    seccomp: bool = True
+    """The default filter of system calls holds."""
+    unmasked: bool = False
+    """All of /proc can be read."""
     stdin: bool = False
     tty: bool = False
     target: str = ""

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import resource
 import signal
 import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from kubelet.shim import files, procs, syscalls
+from kubelet.shim import confine, files, landlock, procs, seccomp, syscalls
 from kubelet.shim.logs import LogFile
-from kubelet.shim.mounts import View
+from kubelet.shim.mounts import Kernel, Root
 
 NOT_STARTED = 128
 POD = "pod"
+SHM = "shm"
+"""The pod's shared memory, in its folder: containers have it at /dev/shm."""
 _IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -107,6 +108,10 @@ def hold_processes() -> int:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
         os.dup2(read, 0)
         os.closerange(1, 1 << 16)
+        # It is among the containers' processes: it keeps nothing that they may not have.
+        os.chroot(SHM)
+        os.chdir("/")
+        syscalls.set_capabilities(0)
         os.read(0, 1)
         os._exit(0)
 
@@ -160,6 +165,7 @@ def _child(
     """In the new process: never returns."""
     try:
         os.close(go_write)
+        confine.hide()
         os.read(go_read, 1)  # from here on the shim is the parent, which the death signal below is bound to
         os.setsid()
         for fd, source in enumerate(streams):
@@ -176,20 +182,31 @@ def _child(
 
 
 def prepare(config: dict[str, Any], folder: str) -> None:
-    """Control groups, mounts, and the private /proc of the calling process."""
-    for procs_file in config.get("cgroups") or ():
+    """Control groups and the root directory of the calling process."""
+    enter_cgroups(config)
+    if not config["mountNamespace"]:
+        landlock.restrict(**config["visible"])
+        return
+    groups = config["cgroups"]
+    syscalls.unshare(syscalls.CLONE_NEWNS | (syscalls.CLONE_NEWCGROUP if groups else 0))
+    syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+    kernel = Kernel(
+        own_processes=config["pidNamespace"],
+        privileged=config["privileged"],
+        unmasked=config["unmasked"],
+        cgroups=[os.path.dirname(group) for group in groups],
+    )
+    root = Root(os.path.abspath(os.path.join(folder, "rootfs")), kernel)
+    home = (config["env"].get("HOME", ""), *(-1 if own is None else own for own in (config["uid"], config["gid"])))
+    root.enter(config["layout"], config["mounts"], config["shm"], home)
+    if config["readonlyRoot"]:
+        root.seal()
+
+
+def enter_cgroups(config: dict[str, Any]) -> None:
+    for procs_file in config["cgroups"]:
         with open(procs_file, "w") as file:
             file.write("0")
-    if config.get("mountNamespace"):
-        syscalls.unshare(syscalls.CLONE_NEWNS)
-        syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
-        view = View(os.path.abspath(os.path.join(folder, "rootfs")))
-        view.enter(config["mounts"])
-        if config.get("readonlyRoot"):
-            view.seal()
-        if config.get("pidNamespace"):
-            flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-            syscalls.mount("proc", "/proc", "proc", flags)
 
 
 def execute(config: dict[str, Any]) -> NoReturn:
@@ -199,16 +216,19 @@ def execute(config: dict[str, Any]) -> NoReturn:
     except FileNotFoundError as error:
         raise OSError(f"workingDir {config['cwd']!r} does not exist") from error
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _drop_capabilities(config.get("dropped") or ())
-    uid, gid = config.get("uid"), config.get("gid")
-    if os.geteuid() == 0 and (uid is not None or gid is not None or config.get("groups")):
-        os.setgroups(config.get("groups") or ([gid] if gid is not None else []))
+    confine.bound(config["capabilities"])
+    if config["noNewPrivileges"]:
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    if config["seccomp"]:
+        seccomp.install(config["capabilities"])
+    uid, gid = config["uid"], config["gid"]
+    if os.geteuid() == 0 and (uid is not None or gid is not None or config["groups"]):
+        os.setgroups(config["groups"] or ([gid] if gid is not None else []))
         if gid is not None:
             os.setgid(gid)
         if uid is not None:
             os.setuid(uid)
-    if config.get("noNewPrivileges"):
-        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    confine.give_up(config["capabilities"])
     # After the change of user, which clears it: without the shim nobody would keep log and exit code.
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     for number in _IGNORED:
@@ -222,15 +242,3 @@ def execute(config: dict[str, Any]) -> NoReturn:
         raise OSError(f'exec: "{program}": executable file not found in $PATH') from error
     except PermissionError as error:
         raise OSError(f'exec: "{program}": permission denied') from error
-
-
-def _drop_capabilities(numbers: Sequence[int]) -> None:
-    """No program that is executed from here on gets them, not even root's; other users' programs have none anyway."""
-    if os.geteuid() != 0:
-        return
-    for number in numbers:
-        try:
-            syscalls.prctl(syscalls.PR_CAPBSET_DROP, number)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # a kernel that is older than this capability
-                raise

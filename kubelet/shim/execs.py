@@ -7,8 +7,8 @@ import os
 import termios
 from typing import Any, NoReturn
 
-from kubelet.shim import syscalls
-from kubelet.shim.container import Container, execute
+from kubelet.shim import confine, landlock, syscalls
+from kubelet.shim.container import Container, enter_cgroups, execute
 
 CANNOT_EXECUTE = 126
 
@@ -36,7 +36,7 @@ def _child(container: Container, request: dict[str, Any], fds: list[int], status
         for target, source in enumerate(fds):
             os.dup2(source, target)
         if request.get("tty"):
-            if config.get("pidNamespace"):
+            if config["pidNamespace"]:
                 os.setsid()  # the leader of the first session is the process that waits outside
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
             config["env"] = {"TERM": "xterm", **config["env"]}
@@ -49,24 +49,27 @@ def _child(container: Container, request: dict[str, Any], fds: list[int], status
 
 def _join(pid: int, config: dict[str, Any]) -> None:
     """The container's control groups, mount namespace and root directory."""
-    for procs_file in config.get("cgroups") or ():
-        with open(procs_file, "w") as file:
-            file.write("0")
-    if not config.get("mountNamespace"):
+    confine.hide()
+    enter_cgroups(config)
+    if not config["mountNamespace"]:
+        landlock.restrict(**config["visible"])
         return
-    mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    namespaces = {
+        name: os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in ("mnt", "pid", "cgroup")
+    }
     root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    processes = os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-    if config.get("pidNamespace"):
-        syscalls.setns(processes, syscalls.CLONE_NEWPID)
-    syscalls.setns(mounts, syscalls.CLONE_NEWNS)
-    os.fchdir(root)  # the namespace's own root is the host's, the container may have another
+    if config["pidNamespace"]:
+        syscalls.setns(namespaces["pid"], syscalls.CLONE_NEWPID)
+    if config["cgroups"]:
+        syscalls.setns(namespaces["cgroup"], syscalls.CLONE_NEWCGROUP)
+    syscalls.setns(namespaces["mnt"], syscalls.CLONE_NEWNS)
+    os.fchdir(root)
     os.chroot(".")
 
 
 def _enter_process_namespace(config: dict[str, Any]) -> None:
     """Joining a process namespace takes hold for children: this process stays to pass on its child's end."""
-    if not config.get("pidNamespace"):
+    if not config["pidNamespace"]:
         return
     pid = os.fork()
     if pid == 0:

@@ -1,133 +1,263 @@
-"""A container's view of the machine's file system: volumes at their mountPath, the host's own files untouched.
+"""A container's own root directory: what its image shows of the machine, read-only, and its volumes.
 
-The image is the machine itself, so a mountPath such as /config may not exist, and must not be made on the host.  A
-directory that lacks a mount point is *mirrored*: a tmpfs takes its place in this container's mount namespace, and
-every entry of the original is bound into it; there the mount point can be made.
+The root is a folder of the container's own, on the disk: what it writes anywhere but in a volume stays there, and goes
+with it.  The image's folders are bound into it, then it becomes the root of the mount namespace, and the machine's
+files are gone from it.  Only then volumes are put in their places: links that a volume holds lead nowhere else.
+
+A mountPath within a read-only folder of the image, such as /usr/share/app, may not exist there.  The folder above it is
+then *mirrored*: a tmpfs takes its place, every entry of the original is bound into it, and the mount point can be made.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from kubelet.shim import subpaths
-from kubelet.shim.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT, mount
+from kubelet.shim import subpaths, syscalls
+from kubelet.shim.syscalls import MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY, MS_NODEV, MS_NOEXEC, MS_NOSUID, mount
 
 MAX_MIRRORED = 5000
-_KERNEL = ("/dev", "/proc", "/sys")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_LINKS = {
+    "/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0", "/dev/stdout": "/proc/self/fd/1",
+    "/dev/stderr": "/proc/self/fd/2", "/dev/ptmx": "pts/ptmx", "/var/run": "/run", "/var/lock": "/run/lock",
+}  # fmt: skip
+_FOLDERS = {
+    **dict.fromkeys(
+        ("/dev", "/proc", "/sys", "/etc", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv"), 0o755
+    ),
+    **dict.fromkeys(("/var", "/var/cache", "/var/lib", "/var/log", "/var/spool"), 0o755),
+    **dict.fromkeys(("/tmp", "/var/tmp", "/run/lock"), 0o1777),
+}
+"""What every image has, with its mode."""
+MASKED = (
+    "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+    "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
+    "/sys/firmware", "/sys/kernel/security",
+)  # fmt: skip
+"""What a container must not read of the kernel, as container runtimes have it."""
+SEALED = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+"""What it may read and not write."""
 
 
-class View:
-    """Builds the view in the mount namespace of the calling process; `root` is a folder to build on if needed."""
+@dataclass(frozen=True)
+class Kernel:
+    """What the kernel shows of itself."""
 
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._mirrored: set[str] = set()
-        self._made: list[str] = []
+    own_processes: bool
+    """Only those of the process namespace that the container has joined."""
+    privileged: bool
+    """The machine's devices; everything can be written."""
+    unmasked: bool
+    """Nothing of /proc and /sys is hidden."""
+    cgroups: Sequence[str] = ()
+    """Folders of the container's control groups."""
+
+
+class Root:
+    """The root directory of the calling process, which is alone in its mount namespace; `folder` must not exist yet."""
+
+    def __init__(self, folder: str, kernel: Kernel) -> None:
+        self._folder, self._kernel = folder, kernel
         self._points: list[str] = []
+        """Where volumes are."""
 
-    def enter(self, mounts: list[dict[str, object]]) -> None:
-        """Applies mounts `{source, below, target, readonly}`, outer targets first; may change the root directory."""
-        targets = [str(entry["target"]) for entry in mounts]
-        # Sources are opened first: a mirror or another volume may hide their path.
-        sources = []
-        for entry in mounts:
-            source, below = str(entry["source"]), str(entry.get("below") or "")
-            path = subpaths.provide(source, below) if below else source
-            sources.append(os.open(path, os.O_PATH | os.O_CLOEXEC))
-        if any(not os.path.lexists("/" + target.strip("/").split("/")[0]) for target in targets):
-            os.makedirs(self._root, exist_ok=True)
-            fill("/", self._root)
-            os.chroot(self._root)
-            os.chdir("/")
-            self._mirrored.add("/")
-        order = sorted(range(len(mounts)), key=lambda i: targets[i].rstrip("/").count("/"))
-        for i in order:
-            point = self._provide(targets[i], stat.S_ISDIR(os.fstat(sources[i]).st_mode))
-            bind_fd(sources[i], point)
-            if mounts[i].get("readonly"):
-                _read_only(point)
-            self._made.append(point)
-            self._points.append(point)
-        for fd in sources:
-            os.close(fd)
+    def enter(self, layout: dict[str, Any], mounts: list[dict[str, Any]], shm: str, home: tuple[str, int, int]) -> None:
+        """`layout`: `{"binds": [[source, target]], "links": [[path, text]], "hidden": [path]}` of the image.
+
+        `mounts`: `{source, below, target, readonly}`.  `shm` is the folder of shared memory; `home` that of the user, with
+        uid and gid (-1: whoever this is).
+        """
+        volumes = [self._open(entry) for entry in mounts]
+        self._make(layout, home)
+        self._show_kernel(shm)
+        old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.chdir(self._folder)
+        syscalls.pivot_root(".", ".")
+        os.fchdir(old)
+        syscalls.unmount(".", syscalls.MNT_DETACH)
+        os.close(old)
+        os.chdir("/")
+        # Outer ones first, so that an inner one is not hidden.
+        for entry, tree in sorted(zip(mounts, volumes, strict=True), key=lambda pair: _depth(pair[0]["target"])):
+            self._points.append(_place(tree, str(entry["target"])))
+        if not (self._kernel.unmasked or self._kernel.privileged):
+            _mask()
 
     def seal(self) -> None:
-        """Makes all read-only but the volumes and what the kernel shows of itself (readOnlyRootFilesystem)."""
-        for point in _mount_points():
-            if not any(point == kept or point.startswith(kept + "/") for kept in (*_KERNEL, *self._points)):
-                try:
-                    _read_only(point)
-                except OSError:
-                    if point == "/":
-                        raise
+        """Nothing of the root itself can be written any more (readOnlyRootFilesystem)."""
+        mount("", "/", "", syscalls.MS_REMOUNT | syscalls.MS_BIND | syscalls.MS_RDONLY | _flags("/"))
 
-    def _provide(self, target: str, directory: bool) -> str:
-        """The real path of `target`, made if it is missing."""
-        point = os.path.realpath(target)
-        if os.path.exists(point):
-            return point
-        parent = os.path.dirname(point)
-        while not os.path.isdir(parent):
-            parent = os.path.dirname(parent)
-        # Ours are mirrors (their entries are the host's), volumes, and what lies in volumes.
-        made = any(parent == ours or parent.startswith(ours + "/") for ours in self._made)
-        if not made and parent not in self._mirrored:
-            fill(parent, parent)
-            self._mirrored.add(parent)
-        self._made.append(os.path.join(parent, os.path.relpath(point, parent).split("/")[0]))
-        if directory:
-            os.makedirs(point)
+    def _open(self, entry: dict[str, Any]) -> int:
+        """The tree of a volume, not mounted anywhere yet."""
+        attributes = 0 if self._kernel.privileged else MOUNT_ATTR_NODEV
+        if entry.get("readonly"):
+            attributes |= MOUNT_ATTR_RDONLY
+        if not entry.get("below"):
+            return syscalls.clone_mounts(str(entry["source"]), attributes)
+        fd = subpaths.open_below(str(entry["source"]), str(entry["below"]))
+        try:
+            return syscalls.clone_mounts(f"/proc/self/fd/{fd}", attributes)
+        finally:
+            os.close(fd)
+
+    def _make(self, layout: dict[str, Any], home: tuple[str, int, int]) -> None:
+        """The root's folders, and in them those of the image."""
+        os.mkdir(self._folder)
+        syscalls.attach_mounts(
+            syscalls.clone_mounts(self._folder, 0 if self._kernel.privileged else MOUNT_ATTR_NODEV), self._folder
+        )
+        for path, mode in _FOLDERS.items():
+            os.mkdir(self._folder + path)
+            os.chmod(self._folder + path, mode)
+        for path, text in (*_LINKS.items(), *layout["links"]):
+            if not path.startswith("/dev/"):
+                os.symlink(text, self._folder + path)
+        for source, target in layout["binds"]:
+            if os.path.exists(source):
+                _provide(self._folder + target, os.path.isdir(source))
+                syscalls.attach_mounts(syscalls.clone_mounts(source, MOUNT_ATTR_RDONLY), self._folder + target)
+        for path in layout["hidden"]:
+            if os.path.isdir(self._folder + path):
+                mount(
+                    "none", self._folder + path, "tmpfs", MS_NOSUID | MS_NODEV | syscalls.MS_RDONLY, "size=4k,mode=755"
+                )
+        path, uid, gid = home
+        if path.startswith("/") and not os.path.lexists(self._folder + path):
+            os.makedirs(self._folder + path)
+            os.chmod(self._folder + path, 0o700)
+            if os.geteuid() == 0:
+                os.chown(self._folder + path, uid, gid)
+
+    def _show_kernel(self, shm: str) -> None:
+        """/proc, /sys and /dev."""
+        common = MS_NOSUID | MS_NODEV | MS_NOEXEC
+        if self._kernel.own_processes:
+            mount("proc", self._folder + "/proc", "proc", common)
         else:
-            os.makedirs(os.path.dirname(point), exist_ok=True)
-            os.close(os.open(point, os.O_CREAT | os.O_WRONLY, 0o644))
-        return point
+            syscalls.attach_mounts(syscalls.clone_mounts("/proc", 0), self._folder + "/proc")
+        self._show_sys(common)
+        if self._kernel.privileged:
+            mirror("/dev", self._folder + "/dev")
+        else:
+            self._show_devices(common)
+        os.makedirs(self._folder + "/dev/shm", exist_ok=True)
+        syscalls.attach_mounts(syscalls.clone_mounts(shm, 0), self._folder + "/dev/shm")
+
+    def _show_sys(self, flags: int) -> None:
+        target = self._folder + "/sys"
+        readonly = 0 if self._kernel.privileged else syscalls.MS_RDONLY
+        try:
+            mount("sysfs", target, "sysfs", flags | readonly)
+        except OSError:  # it belongs to the network namespace, which is not ours to show
+            syscalls.attach_mounts(syscalls.clone_mounts("/sys", MOUNT_ATTR_RDONLY if readonly else 0), target)
+            return
+        if not os.path.isdir(target + "/fs/cgroup"):
+            return
+        if self._kernel.privileged:
+            syscalls.attach_mounts(syscalls.clone_mounts("/sys/fs/cgroup", 0), target + "/fs/cgroup")
+            return
+        groups = {_controller(group): group for group in self._kernel.cgroups}
+        if "" in groups:
+            syscalls.attach_mounts(syscalls.clone_mounts(groups[""], MOUNT_ATTR_RDONLY), target + "/fs/cgroup")
+            return
+        mount("none", target + "/fs/cgroup", "tmpfs", flags, "size=64k,mode=755")
+        for controller, group in groups.items():
+            os.mkdir(f"{target}/fs/cgroup/{controller}")
+            syscalls.attach_mounts(syscalls.clone_mounts(group, MOUNT_ATTR_RDONLY), f"{target}/fs/cgroup/{controller}")
+
+    def _show_devices(self, flags: int) -> None:
+        target = self._folder + "/dev"
+        mount("none", target, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=755")
+        for name in _DEVICES:
+            os.close(os.open(f"{target}/{name}", os.O_CREAT | os.O_WRONLY, 0o666))
+            syscalls.attach_mounts(syscalls.clone_mounts(f"/dev/{name}", 0), f"{target}/{name}")
+        os.mkdir(target + "/pts")
+        options = "newinstance,ptmxmode=0666,mode=0620" + (",gid=5" if os.geteuid() == 0 else "")
+        mount("devpts", target + "/pts", "devpts", MS_NOSUID | MS_NOEXEC, options)
+        for path, text in _LINKS.items():
+            if path.startswith("/dev/"):
+                os.symlink(text, self._folder + path)
+        if os.isatty(0):
+            os.close(os.open(target + "/console", os.O_CREAT | os.O_WRONLY, 0o600))
+            syscalls.attach_mounts(syscalls.clone_mounts(os.ttyname(0), 0), target + "/console")
 
 
-def fill(source: str, target: str) -> None:
+def _depth(target: Any) -> int:
+    return str(target).rstrip("/").count("/")
+
+
+def _controller(group: str) -> str:
+    """What is mounted where this control group is: a controller of version 1, "" for version 2."""
+    path = group.removeprefix("/sys/fs/cgroup/")
+    return "" if os.path.exists(os.path.join(group, "cgroup.controllers")) else path.split("/")[0]
+
+
+def _place(tree: int, target: str) -> str:
+    """Mounts a volume's tree at `target`, which is made if it is missing; its real path."""
+    point = os.path.realpath(target)
+    if any(point == kept or point.startswith(kept + "/") for kept in ("/proc", "/sys")):
+        raise OSError(errno.EPERM, f"mountPath {target} lies in {point.split('/')[1]}, which is the kernel's")
+    directory = stat.S_ISDIR(os.fstat(tree).st_mode)
+    if not os.path.lexists(point):
+        try:
+            _provide(point, directory)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            parent = os.path.dirname(point)
+            while not os.path.isdir(parent):
+                parent = os.path.dirname(parent)
+            mirror(parent, parent)
+            _provide(point, directory)
+    syscalls.attach_mounts(tree, point)
+    return point
+
+
+def _provide(point: str, directory: bool) -> None:
+    if directory:
+        os.makedirs(point, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(point), exist_ok=True)
+        os.close(os.open(point, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o644))
+
+
+def mirror(source: str, target: str) -> None:
     """Mounts a tmpfs on `target` that holds every entry of `source`, bound or (links) made again."""
     info = os.stat(source)
-    origin = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        names = os.listdir(source)
-        if len(names) > MAX_MIRRORED:
-            raise OSError(f"{source} has {len(names)} entries; a mount point below it has to exist already")
-        mount("tmpfs", target, "tmpfs", MS_NOSUID, f"mode={stat.S_IMODE(info.st_mode):o},size=16m")
-        for name in names:
-            _copy_entry(origin, name, os.path.join(target, name))
-    finally:
-        os.close(origin)
+    names = os.listdir(source)
+    if len(names) > MAX_MIRRORED:
+        raise OSError(f"{source} has {len(names)} entries; a mount point below it has to exist already")
+    trees = {name: syscalls.clone_mounts(f"{source}/{name}", 0) for name in names if _bindable(f"{source}/{name}")}
+    links = {name: os.readlink(f"{source}/{name}") for name in names if os.path.islink(f"{source}/{name}")}
+    mount("none", target, "tmpfs", MS_NOSUID, f"mode={stat.S_IMODE(info.st_mode):o},size=16m")
+    for name, tree in trees.items():
+        _provide(f"{target}/{name}", stat.S_ISDIR(os.fstat(tree).st_mode))
+        syscalls.attach_mounts(tree, f"{target}/{name}")
+    for name, text in links.items():
+        os.symlink(text, f"{target}/{name}")
 
 
-def _copy_entry(origin: int, name: str, target: str) -> None:
-    try:
-        mode = os.lstat(name, dir_fd=origin).st_mode
-        if stat.S_ISLNK(mode):
-            os.symlink(os.readlink(name, dir_fd=origin), target)
-            return
-        if stat.S_ISDIR(mode):
-            os.mkdir(target)
-        else:
-            os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
-        mount(f"/proc/self/fd/{origin}/{name}", target, "", MS_BIND | MS_REC)
-    except FileNotFoundError:
-        return  # it went away between listing and binding
+def _bindable(path: str) -> bool:
+    return os.path.exists(path) and not os.path.islink(path)  # it may go away between listing and binding
 
 
-def _mount_points() -> list[str]:
-    """Where something is mounted below our root directory; blanks and the like are written as octal numbers there."""
-    with open("/proc/self/mountinfo") as file:
-        paths = [line.split(" ")[4] for line in file]
-    return [re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), path) for path in paths]
+def _mask() -> None:
+    for path in MASKED:
+        if os.path.isdir(path):
+            mount("none", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | syscalls.MS_RDONLY, "size=4k,mode=755")
+        elif os.path.exists(path):
+            syscalls.attach_mounts(syscalls.clone_mounts("/dev/null", 0), path)
+    for path in SEALED:
+        if os.path.exists(path):
+            syscalls.attach_mounts(syscalls.clone_mounts(path, MOUNT_ATTR_RDONLY), path)
 
 
-def bind_fd(source: int, target: str) -> None:
-    mount(f"/proc/self/fd/{source}", target, "", MS_BIND | MS_REC)
-
-
-def _read_only(point: str) -> None:
+def _flags(point: str) -> int:
+    """Those of the mount at `point` that a remount must not drop."""
     flags = os.statvfs(point).f_flag
-    # A user namespace may not drop the flags that the original mount carries.
-    kept = sum(flag for flag in (MS_NOSUID, MS_NODEV, MS_NOEXEC) if flags & flag)
-    mount("", point, "", MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
+    return sum(flag for flag in (MS_NOSUID, MS_NODEV, MS_NOEXEC) if flags & flag)

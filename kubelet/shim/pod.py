@@ -51,6 +51,10 @@ def enter_namespaces(config: dict[str, Any]) -> None:
     syscalls.unshare(sum(_NAMESPACES[name] for name in wanted if name != "user"))
     if "mount" in wanted:
         syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+        os.makedirs(containers.SHM, exist_ok=True)
+        if "ipc" in wanted:
+            flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+            syscalls.mount("none", containers.SHM, "tmpfs", flags, "mode=1777,size=64m")
     if "uts" in wanted and config.get("hostname"):
         socket.sethostname(config["hostname"])
     if "network" in wanted:

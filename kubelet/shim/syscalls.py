@@ -8,11 +8,15 @@ import os
 import socket
 import struct
 
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE = 4096, 16384, 1 << 18, 1 << 19
-PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 38, 47
+PR_CAP_AMBIENT_CLEAR_ALL, SECCOMP_MODE_FILTER = 4, 2
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV = 1, 4
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -38,8 +42,71 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
     _check(result, f"mount {source} on {target}")
 
 
+def unmount(target: str, flags: int) -> None:
+    _check(_libc.umount2(target.encode(), flags), f"umount {target}")
+
+
 def prctl(option: int, value: int) -> None:
     _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl({option})")
+
+
+def prctl_pointer(option: int, value: int, memory: bytes) -> None:
+    """A prctl whose third argument points to `memory`."""
+    _check(_libc.prctl(option, ctypes.c_ulong(value), memory, 0, 0), f"prctl({option})")
+
+
+def call(what: str, number: int, *arguments: int | bytes) -> int:
+    """A system call without a function in libc; its result.  `what` stands in the error."""
+    given = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
+    result = int(_libc.syscall(ctypes.c_long(number), *given))
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+    return result
+
+
+def pivot_root(new: str, old: str) -> None:
+    call(f"pivot_root {new}", {"x86_64": 155, "aarch64": 41}[os.uname().machine], new.encode(), old.encode())
+
+
+def set_capabilities(mask: int) -> None:
+    """The permitted and effective capabilities of this process (bits by the kernel's numbers); it passes none on."""
+    words = [mask & 0xFFFFFFFF, mask >> 32]
+    data = struct.pack("=6I", words[0], words[0], 0, words[1], words[1], 0)
+    _check(_libc.capset(struct.pack("=Ii", 0x20080522, 0), data), "capset")
+
+
+def clone_mounts(path: str, attributes: int) -> int:
+    """A descriptor of a copy of what is mounted at and below `path`, with attributes (MOUNT_ATTR_…); Linux 5.12.
+
+    It is mounted nowhere until `attach_mounts`.
+    """
+    at_fdcwd, at_empty_path, at_recursive, clone, close = -100, 0x1000, 0x8000, 1, os.O_CLOEXEC
+    tree = call(f"open_tree {path}", 428, at_fdcwd, path.encode(), clone | close | at_recursive)
+    try:
+        if attributes:
+            call(
+                f"mount_setattr {path}",
+                442,
+                tree,
+                b"",
+                at_empty_path | at_recursive,
+                struct.pack("=4Q", attributes, 0, 0, 0),
+                32,
+            )
+    except BaseException:
+        os.close(tree)
+        raise
+    return tree
+
+
+def attach_mounts(tree: int, target: str) -> None:
+    """Mounts what `clone_mounts` gave at `target`; the descriptor is closed."""
+    at_fdcwd, from_empty_path = -100, 4
+    try:
+        call(f"mount on {target}", 429, tree, b"", at_fdcwd, target.encode(), from_empty_path)
+    finally:
+        os.close(tree)
 
 
 # -- addresses of a network namespace, by the classic ioctls: no netlink library in a small process -------------------

@@ -59,15 +59,12 @@ def mounts(container: ContainerLike, volumes: dict[str, Ready], variables: dict[
             raise ConfigError(f'volumeMount "{entry["name"]}" names no volume of the pod')
         relative = entry.get("subPath") or expand(entry.get("subPathExpr") or "", variables)
         readonly = ready.readonly or bool(entry.get("readOnly"))
-        if ready.memory:
-            # It is mounted in the pod's namespace only: the place is made there.
-            result.append(Mount(ready.path, entry["mountPath"], readonly, relative))
-            continue
-        try:
-            source = subpaths.provide(ready.path, relative, make=not ready.readonly) if relative else ready.path
-        except (ValueError, OSError) as error:
-            raise ConfigError(str(error)) from error
-        result.append(Mount(source, entry["mountPath"], readonly))
+        if relative and not ready.memory:  # that is mounted in the pod's namespace only: the place is made there
+            try:
+                subpaths.provide(ready.path, relative, make=not ready.readonly)
+            except (ValueError, OSError) as error:
+                raise ConfigError(str(error)) from error
+        result.append(Mount(ready.path, entry["mountPath"], readonly, relative))
     return result
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import os
 import signal
@@ -44,6 +45,14 @@ HEADS = (
 LOOP = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 
 
+def seeing(folder: Path, name: str, container: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A pod whose containers see `folder` of the machine at its own path."""
+    mount = {"name": "shared", "mountPath": str(folder)}
+    container = {**container, "volumeMounts": [*container.get("volumeMounts", ()), mount]}
+    volumes = [*spec.pop("volumes", ()), {"name": "shared", "hostPath": {"path": str(folder)}}]
+    return pod(name, container, volumes=volumes, **spec)
+
+
 class World:
     def __init__(self, folder: Path, pod_cidr: str) -> None:
         self.folder, self.cidr = folder, pod_cidr
@@ -67,7 +76,9 @@ class World:
                 if value := check():
                     return value
             await asyncio.sleep(0.05)
-        raise AssertionError(f"not within {seconds} s: {check.__code__.co_firstlineno}\n{self.dump()}")
+        raise AssertionError(
+            f"not within {seconds} s: {inspect.getsource(check) if inspect.isfunction(check) else check}\n{self.dump()}"
+        )
 
     def dump(self) -> str:
         pods = {key[2]: o["status"] for key, o in self.api.objects.items() if key[0] == "pods"}
@@ -194,7 +205,7 @@ async def a_pod_that_is_ending_is_ready_while_it_serves(w: World) -> None:
     ready = f"echo >> {asked}; test ! -e {closed}"
     probe = {"exec": {"command": ["sh", "-c", ready]}, "periodSeconds": 1, "failureThreshold": 1}
     sick = {"exec": {"command": ["test", "!", "-e", str(told)]}, "periodSeconds": 1, "failureThreshold": 1}
-    w.api.put("pods", pod("drains", {"name": "c", "command": ["sh", "-c", script], "readinessProbe": probe,
+    w.api.put("pods", seeing(w.folder, "drains", {"name": "c", "command": ["sh", "-c", script], "readinessProbe": probe,
                                      "livenessProbe": sick}))  # fmt: skip
     await w.until(lambda: w.ready("drains"))
     w.api.delete_pod("drains", grace=600)
@@ -214,7 +225,7 @@ async def the_kubelet_may_die(w: World) -> None:
     w.api.put("pods", pod("steady", {"name": "c", "command": ["sh", "-c", "echo said; " + LOOP]}))
     go, went = w.folder / "go", w.folder / "went"
     short = f"until [ -e {go} ]; do sleep 0.05; done; : > {went}; exit 7"
-    w.api.put("pods", pod("short", {"name": "c", "command": ["sh", "-c", short]}, restartPolicy="Never"))
+    w.api.put("pods", seeing(w.folder, "short", {"name": "c", "command": ["sh", "-c", short]}, restartPolicy="Never"))
     await w.until(lambda: w.ready("steady") and w.ready("short"))
     before = w.container("steady")
     assert w.process is not None

@@ -38,13 +38,13 @@ def working_directory(image: str) -> str:
     return str(ROOT) if repository(image) != "host" else "/"
 
 
-def environment(image: str, uid: int | None) -> dict[str, str]:
-    """What a container of this image finds before its own variables."""
+def environment(image: str, uid: int | None, trusted: bool) -> dict[str, str]:
+    """What a container of this image finds before its own variables; our settings only where it is `trusted`."""
     path = settings.PATH.get()
     if repository(image) == "host":
         # The machine's programs come first; the project's environment adds python and redis-server to a bare one.
         return {"PATH": os.pathsep.join([path, *_project_bins()]), "HOME": _home(uid)}
-    inherited = settings.passed_on("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "LANG")
+    inherited = settings.passed_on("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "LANG") if trusted else {}
     return {"PATH": os.pathsep.join([*_project_bins(), path]), "HOME": _home(uid), **inherited}
 
 

@@ -7,16 +7,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from kube.objects import SYSTEM_NAMESPACE
 from kubelet.runtimes.base import ConfigError, ContainerSpec, Mount
 from kubelet.runtimes.process import images
+from kubelet.runtimes.process.layout import Layouts
 from kubelet.shim import subpaths
+from kubelet.shim.container import SHM
 from kubelet.shim.procs import MARK
 
 
 def container_config(
-    spec: ContainerSpec, identifier: str, folder: Path, mounts: bool, processes: str | None, cgroups: list[str]
+    spec: ContainerSpec,
+    identifier: str,
+    folder: Path,
+    sandbox: dict[str, Any],
+    processes: str | None,
+    cgroups: list[str],
+    layouts: Layouts,
 ) -> dict[str, Any]:
     """The content of a container's config.json; `processes` as `_processes` of the runtime says.  Raises ConfigError."""
+    mounts = "mount" in sandbox["namespaces"]
     if os.geteuid() != 0 and spec.uid not in (None, os.geteuid()):
         raise ConfigError(
             f"securityContext.runAsUser {spec.uid}: the node agent runs as uid {os.geteuid()} and can start processes "
@@ -24,11 +34,14 @@ def container_config(
         )
     if not spec.args:
         raise ConfigError(f'no command specified: image "{spec.image}" has none of its own; set command')
-    environment = {**images.environment(spec.image, spec.uid), **spec.env}
+    trusted = sandbox["namespace"] == SYSTEM_NAMESPACE
+    environment = {**images.environment(spec.image, spec.uid, trusted), **spec.env}
     if processes != "":
         environment[MARK] = identifier
+    visible: dict[str, list[str]] = {}
     if not mounts:
         environment["BINNACLE_POD_ROOT"] = _link_volumes(folder, spec.mounts)
+        visible = _visible(spec, folder, layouts)
     return {
         "id": identifier,
         "image": spec.image,
@@ -44,9 +57,16 @@ def container_config(
         "pidNamespace": processes is not None,
         "processesOf": processes,
         "cgroups": cgroups,
-        "noNewPrivileges": spec.no_new_privileges,
+        "layout": layouts.of(spec.image),
+        "visible": visible,
+        "shm": SHM if "ipc" in sandbox["namespaces"] else "/dev/shm",
+        "privileged": spec.privileged,
+        "capabilities": sorted(spec.capabilities),
+        "seccomp": spec.seccomp,
+        # An ordinary user's programs gain nothing: what could be gained is not in the pod's user namespace.
+        "noNewPrivileges": spec.no_new_privileges or os.geteuid() != 0,
         "readonlyRoot": spec.readonly_root,
-        "dropped": list(spec.dropped),
+        "unmasked": spec.unmasked,
         "stdin": spec.stdin,
         "tty": spec.tty,
     }
@@ -67,3 +87,13 @@ def _link_volumes(folder: Path, mounts: list[Mount]) -> str:
         except ValueError as error:
             raise ConfigError(str(error)) from error
     return str(root)
+
+
+def _visible(spec: ContainerSpec, folder: Path, layouts: Layouts) -> dict[str, list[str]]:
+    """What Landlock lets the container read and write where it shares the machine's root."""
+    own = folder / "tmp"
+    own.mkdir(exist_ok=True)
+    spec.env.setdefault("TMPDIR", str(own))
+    writable = ["/dev", str(own), *(mount.source for mount in spec.mounts if not mount.readonly)]
+    readable = [str(folder / "root"), *(mount.source for mount in spec.mounts), *layouts.visible(spec.image)]
+    return {"readable": readable, "writable": writable}

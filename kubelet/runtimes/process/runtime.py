@@ -12,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import environment as settings
 from kubelet.runtimes.base import ContainerSpec, Limits, Measurable, PodState, Running, SandboxSpec, StartError
 from kubelet.runtimes.process import images, shimclient
 from kubelet.runtimes.process.addresses import AddressPool
 from kubelet.runtimes.process.cgroups import Cgroups
 from kubelet.runtimes.process.launch import container_config
+from kubelet.runtimes.process.layout import Layouts
 from kubelet.runtimes.process.network import Network, digest
 from kubelet.runtimes.process.records import Records
 from kubelet.shim import files
@@ -37,6 +39,8 @@ class ProcessRuntime:
         self._records = Records(Path(self._root))
         self._pool = AddressPool("127.244.0.0/24")
         self._pids_limit = pids_limit
+        state = [Path(self._root), Path(settings.VAR.get()).absolute()]
+        self._layouts = Layouts(Path(self._root) / "image", state)
         self._zygote = shimclient.Zygote()
         self._watches: dict[str, shimclient.Watch] = {}
         self._dying: set[asyncio.Task[None]] = set()
@@ -88,7 +92,9 @@ class ProcessRuntime:
         if self.shared_network:
             missing.append(f"pods share the machine's network, each with an address in {self._pool.network}")
         if not self.features["mount"]:
-            missing.append("volumes are found below $BINNACLE_POD_ROOT instead of at their mountPath")
+            missing.append(
+                "pods see the machine's files, volumes below $BINNACLE_POD_ROOT instead of at their mountPath"
+            )
         if not self.features["pid"]:
             missing.append("pods see the machine's processes")
         if self.cgroups is None or not self.cgroups.roots:
@@ -172,7 +178,7 @@ class ProcessRuntime:
             "mount": self.features["mount"],
             "network": self._network is not None and not spec.host_network,
             "uts": self.features["uts"] and not spec.host_network,
-            "ipc": self.features["network"] and not spec.host_ipc,
+            "ipc": self.features["mount"] and not spec.host_ipc,
         }
         config: dict[str, Any] = {
             "uid": spec.uid,
@@ -224,7 +230,8 @@ class ProcessRuntime:
         Path(spec.log).parent.mkdir(parents=True, exist_ok=True)
         cgroups = self.cgroups.create(uid, f"{spec.name}-{spec.attempt}", spec.limits) if self.cgroups else []
         processes = self._processes(uid, spec, sandbox)
-        config = container_config(spec, uuid.uuid4().hex, folder, self.features["mount"], processes, cgroups)
+        await asyncio.to_thread(self._layouts.refresh)
+        config = container_config(spec, uuid.uuid4().hex, folder, sandbox, processes, cgroups, self._layouts)
         files.write_json(str(folder / "config.json"), config)
         try:
             await self._call(uid, {"op": "start", "folder": self._records.folder(spec.name, spec.attempt)})

@@ -41,4 +41,4 @@ def bound(capabilities: Collection[str]) -> None:
 def give_up(capabilities: Collection[str]) -> None:
     """This process keeps no more than these, and passes none on but through what root's programs get by the bound."""
     if os.geteuid() == 0:
-        syscalls.set_capabilities(sum(1 << n for n, name in enumerate(CAPABILITIES) if name in capabilities))
+        syscalls.keep_capabilities(sum(1 << n for n, name in enumerate(CAPABILITIES) if name in capabilities))

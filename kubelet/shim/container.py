@@ -111,7 +111,7 @@ def hold_processes() -> int:
         # It is among the containers' processes: it keeps nothing that they may not have.
         os.chroot(SHM)
         os.chdir("/")
-        syscalls.set_capabilities(0)
+        syscalls.keep_capabilities(0)
         os.read(0, 1)
         os._exit(0)
 

@@ -90,7 +90,7 @@ class Root:
 
     def seal(self) -> None:
         """Nothing of the root itself can be written any more (readOnlyRootFilesystem)."""
-        mount("", "/", "", syscalls.MS_REMOUNT | syscalls.MS_BIND | syscalls.MS_RDONLY | _flags("/"))
+        _read_only("/")
 
     def _open(self, entry: dict[str, Any]) -> int:
         """The tree of a volume, not mounted anywhere yet."""
@@ -169,6 +169,7 @@ class Root:
         for controller, group in groups.items():
             os.mkdir(f"{target}/fs/cgroup/{controller}")
             syscalls.attach_mounts(syscalls.clone_mounts(group, MOUNT_ATTR_RDONLY), f"{target}/fs/cgroup/{controller}")
+        _read_only(target + "/fs/cgroup")
 
     def _show_devices(self, flags: int) -> None:
         target = self._folder + "/dev"
@@ -257,7 +258,8 @@ def _mask() -> None:
             syscalls.attach_mounts(syscalls.clone_mounts(path, MOUNT_ATTR_RDONLY), path)
 
 
-def _flags(point: str) -> int:
-    """Those of the mount at `point` that a remount must not drop."""
+def _read_only(point: str) -> None:
     flags = os.statvfs(point).f_flag
-    return sum(flag for flag in (MS_NOSUID, MS_NODEV, MS_NOEXEC) if flags & flag)
+    # A user namespace may not drop the flags that the mount carries.
+    kept = sum(flag for flag in (MS_NOSUID, MS_NODEV, MS_NOEXEC) if flags & flag)
+    mount("", point, "", syscalls.MS_REMOUNT | syscalls.MS_BIND | syscalls.MS_RDONLY | kept)

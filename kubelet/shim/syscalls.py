@@ -69,11 +69,13 @@ def pivot_root(new: str, old: str) -> None:
     call(f"pivot_root {new}", {"x86_64": 155, "aarch64": 41}[os.uname().machine], new.encode(), old.encode())
 
 
-def set_capabilities(mask: int) -> None:
-    """The permitted and effective capabilities of this process (bits by the kernel's numbers); it passes none on."""
-    words = [mask & 0xFFFFFFFF, mask >> 32]
-    data = struct.pack("=6I", words[0], words[0], 0, words[1], words[1], 0)
-    _check(_libc.capset(struct.pack("=Ii", 0x20080522, 0), data), "capset")
+def keep_capabilities(mask: int) -> None:
+    """This process keeps no more than these of its capabilities (bits by the kernel's numbers), and passes none on."""
+    header, data = struct.pack("=Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
+    _check(_libc.capget(header, data), "capget")
+    _, low, _, _, high, _ = struct.unpack("=6I", data.raw)
+    low, high = low & mask & 0xFFFFFFFF, high & mask >> 32
+    _check(_libc.capset(header, struct.pack("=6I", low, low, 0, high, high, 0)), "capset")
 
 
 def clone_mounts(path: str, attributes: int) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.kubelet import pki
+from tests.kubelet import isolation, pki
 from tests.kubelet.fakeapi import FakeApi, pod
 from tests.ports import free_port
 from tests.rawhttp import head_alone
@@ -368,6 +368,10 @@ async def main(folder: Path, cidr: str) -> None:
             a_pod_that_is_ending_is_ready_while_it_serves(w),
             containers_that_share_their_processes(w),
             a_container_is_confined(w),
+            isolation.a_hostile_container_gets_nothing(w),
+            isolation.what_privileged_gives_back(w),
+            isolation.other_processes_can_be_seen_and_not_entered(w),
+            isolation.a_link_in_a_volume_leads_nowhere_else(w),
         )
         await the_node_is_registered(w)
         await the_kubelet_may_die(w)

@@ -40,12 +40,19 @@ def working_directory(image: str) -> str:
 
 def environment(image: str, uid: int | None, trusted: bool) -> dict[str, str]:
     """What a container of this image finds before its own variables; our settings only where it is `trusted`."""
-    path = settings.PATH.get()
+    path = os.pathsep.join(program_folders())
     if repository(image) == "host":
         # The machine's programs come first; the project's environment adds python and redis-server to a bare one.
         return {"PATH": os.pathsep.join([path, *_project_bins()]), "HOME": _home(uid)}
     inherited = settings.passed_on("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "LANG") if trusted else {}
     return {"PATH": os.pathsep.join([*_project_bins(), path]), "HOME": _home(uid), **inherited}
+
+
+def program_folders() -> list[str]:
+    """The folders of PATH but those in a home, which pods do not see."""
+    homes = ("/home", os.path.expanduser("~"))
+    folders = (os.path.normpath(path) for path in settings.PATH.get().split(os.pathsep) if path.startswith("/"))
+    return [path for path in folders if not any(Path(path).is_relative_to(home) for home in homes)]
 
 
 def _project_bins() -> list[str]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import environment as settings
 from kubelet.runtimes.process import images
 from kubelet.runtimes.process.images import ROOT
 
@@ -56,10 +55,8 @@ class Layouts:
         """Folders beyond the machine's: the Python that runs us, what PATH names, and for our own images the project."""
         yield sys.base_prefix
         yield sys.prefix
-        for path in settings.PATH.get().split(os.pathsep):
-            # Not a home, nor a folder above the state: PATH may hold anything.
-            private = path in ("/", os.path.expanduser("~")) or any(_within(kept, [path]) for kept in self._hidden)
-            if path.startswith("/") and not private:
+        for path in images.program_folders():
+            if path != "/" and not any(_within(kept, [path]) for kept in self._hidden):
                 yield path
         if images.repository(image) != "host":
             yield str(ROOT / "manage.py")

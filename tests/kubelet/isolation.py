@@ -1,0 +1,127 @@
+"""Hostile containers in `scenario`: what they see of the machine and of its cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.kubelet import attack
+from tests.kubelet.fakeapi import pod
+
+if TYPE_CHECKING:
+    from tests.kubelet.scenario import World
+
+REFUSED = ("EPERM", "EACCES", "ENOSYS", "EROFS", "ENOENT", "ENODATA")
+WAIT = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
+DEFAULT = 0xA80425FB
+"""The bits of the capabilities that container runtimes leave to root."""
+
+
+def attacker(w: World, name: str, security: dict[str, Any], **spec: Any) -> None:
+    """A pod that runs the attack on what it must not see, and stays."""
+    source = Path(attack.__file__).read_text()
+    w.api.put("configmaps", {"metadata": {"name": "attack", "namespace": "default"}, "data": {"attack.py": source}})
+    secrets = " ".join(
+        map(str, (w.folder, w.root, w.root / "pods", Path(__file__).parents[2] / ".git", "/etc/ssl/private"))
+    )
+    container = {
+        "name": "c",
+        "command": ["sh", "-c", f"python3 /attack/attack.py {secrets}; {WAIT}"],
+        "securityContext": security,
+        "volumeMounts": [{"name": "a", "mountPath": "/attack"}],
+    }
+    volumes = [{"name": "a", "configMap": {"name": "attack"}}]
+    w.api.put("pods", pod(name, container, volumes=volumes, terminationGracePeriodSeconds=1, **spec))
+
+
+async def result(w: World, name: str) -> dict[str, Any]:
+    text = await w.until(lambda: w.ready(name) and w.log(name))
+    await w.until(lambda: w.log(name).startswith("{"))
+    found: dict[str, Any] = json.loads(w.log(name))
+    return found | {"log": text}
+
+
+async def a_hostile_container_gets_nothing(w: World) -> None:
+    attacker(w, "hostile", {})
+    found = await result(w, "hostile")
+    assert found["seen"] == []
+    for kind in ("calls", "reads", "writes"):
+        got = {what: answer for what, answer in found[kind].items() if answer not in REFUSED}
+        assert got == {}, (kind, got)
+    assert found["device"] in REFUSED
+    assert set(found["own"].values()) == {"done"}, found["own"]
+    # What the image shows beside the machine's own programs is the Python that runs us.
+    of_python = {Path(path).parts[1] for path in (sys.prefix, sys.base_prefix)}
+    assert set(found["roots"]) <= {
+        "attack", "bin", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "media", "mnt", "nonexistent", "opt",
+        "proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "var", *of_python,
+    }  # fmt: skip
+    assert found["descriptors"] == ["0", "1", "2"]
+    assert found["processes"] <= 3, found["processes"]
+    assert found["seccomp"] == "2"
+    if os.geteuid() == 0:
+        assert found["capabilities"] == {
+            "CapInh": 0, "CapPrm": DEFAULT, "CapEff": DEFAULT, "CapBnd": DEFAULT, "CapAmb": 0,
+        }  # fmt: skip
+    else:
+        assert found["capabilities"]["CapEff"] == found["capabilities"]["CapPrm"] == 0
+        assert found["privileges"] == "1"
+
+
+async def what_privileged_gives_back(w: World) -> None:
+    """The machine's devices and all capabilities; the root directory is still the container's own."""
+    looks = (
+        f"test -e {w.root} || echo own; grep -h 'Seccomp:.*0' /proc/self/status; mount -t tmpfs none /mnt 2>/dev/null && echo mounted; "
+        "test -e /dev/kmsg && echo devices; " + WAIT
+    )
+    container = {"name": "c", "command": ["sh", "-c", looks], "securityContext": {"privileged": True}}
+    w.api.put("pods", pod("mighty", container, terminationGracePeriodSeconds=1))
+    await w.until(lambda: w.ready("mighty") and "devices" in w.log("mighty"))
+    said = w.log("mighty").splitlines()
+    assert [line.split()[0] for line in said] == [
+        "own",
+        "Seccomp:",
+        *(["mounted"] if os.geteuid() == 0 else []),
+        "devices",
+    ]
+
+
+async def other_processes_can_be_seen_and_not_entered(w: World) -> None:
+    """hostPID: the machine's processes are there, their root directories and environments are not."""
+    assert w.process is not None
+    pid = w.process.pid
+    looks = (
+        f"test -d /proc/{pid} && echo seen; ls /proc/{pid}/root/ || echo shut; cat /proc/{pid}/environ || echo closed; "
+        f"readlink /proc/{pid}/fd/0 || echo hidden; " + WAIT
+    )
+    container = {"name": "c", "command": ["sh", "-c", looks]}
+    w.api.put("pods", pod("watcher", container, hostPID=True, terminationGracePeriodSeconds=1))
+    await w.until(lambda: w.ready("watcher") and "hidden" in w.log("watcher"))
+    assert [line for line in w.log("watcher").splitlines() if ":" not in line] == ["seen", "shut", "closed", "hidden"]
+
+
+async def a_link_in_a_volume_leads_nowhere_else(w: World) -> None:
+    """A volume whose links lead to the machine's folders, and mounts below them."""
+    place = w.folder / "links"
+    place.mkdir(exist_ok=True)
+    os.symlink("/etc", place / "absolute")
+    os.symlink("../../../../../../../../etc", place / "relative")
+    script = "ls /volume/absolute/cron.evil /volume/relative/deep.evil && echo mounted; " + WAIT
+    mounts = [{"name": "h", "mountPath": "/volume"}, {"name": "e", "mountPath": "/volume/absolute/cron.evil"},
+              {"name": "e", "mountPath": "/volume/relative/deep.evil"}]  # fmt: skip
+    volumes = [{"name": "h", "hostPath": {"path": str(place)}}, {"name": "e", "emptyDir": {}}]
+    container = {"name": "c", "command": ["sh", "-c", script], "volumeMounts": mounts}
+    w.api.put("pods", pod("linked", container, volumes=volumes, terminationGracePeriodSeconds=1))
+    await w.until(lambda: w.ready("linked") and "mounted" in w.log("linked"))
+    assert not os.path.exists("/etc/cron.evil") and not os.path.exists("/etc/deep.evil")
+    bad = {
+        "name": "c",
+        "command": ["true"],
+        "volumeMounts": [{"name": "h", "mountPath": "/v", "subPath": "absolute/x"}],
+    }
+    w.api.put("pods", pod("outside", bad, volumes=volumes))
+    waiting = await w.until(lambda: w.container("outside")["state"]["waiting"].get("message"))
+    assert waiting == "subPath 'absolute/x' leads out of its volume"

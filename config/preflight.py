@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
+PROBE = Path(__file__).resolve().parent.parent / "kubelet/shim/probe.py"
 NODE_PORTS = range(30000, 32768)
 
 
@@ -84,11 +88,22 @@ def running(var: Path) -> int | None:
 
 def limits() -> list[str]:
     """What this user cannot have here, and what is done instead."""
-    if os.geteuid() == 0:
-        return [
-            "pods are not shut off from this machine: a pod of the image host is root here, so is who may create one"
-        ]
-    return [
-        "not root: pods are plain processes with addresses in 127.0.0.0/8, without cgroup limits; "
-        "services are forwarded in userspace, on ports from 1024 up"
-    ]
+    found: dict[str, bool] = json.loads(subprocess.check_output([sys.executable, "-I", "-S", str(PROBE)]))
+    sentences = []
+    if os.geteuid() != 0:
+        sentences.append(
+            "not root: pods are plain processes with addresses in 127.0.0.0/8, without cgroup limits; "
+            "services are forwarded in userspace, on ports from 1024 up"
+        )
+    if not found["mount"]:
+        kept = found["landlock"] and os.geteuid() != 0
+        sentences.append(
+            "no mount namespaces for pods here (they need Linux 5.12, and user namespaces where you are not root): pods "
+            "share this machine's file system and see its processes; "
+            + (
+                "Landlock keeps them from all files but programs and their own volumes"
+                if kept
+                else "they are not isolated, and who may create one may do what you may"
+            )
+        )
+    return sentences

@@ -15,7 +15,7 @@ _ALL = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
 """Version: every right over files that it knows; from 5 on ioctl of devices, too."""
 _READ = 0b1101  # execute, read a file, list a folder
 _OF_FILES = 0b111 | 1 << 14 | 1 << 15  # execute, write, read, truncate, ioctl
-_SCOPES = 0b11  # abstract sockets and signals do not leave the pod
+_ABSTRACT_SOCKETS, _SIGNALS = 1, 2
 
 
 def version() -> int:
@@ -26,16 +26,18 @@ def version() -> int:
         return 0
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
+def restrict(readable: Iterable[str], writable: Iterable[str], signals: bool) -> None:
     """From here on the calling process, and all it starts, sees the files below these paths only; gives up privileges.
 
-    Paths that are not there are left out.  Nothing happens where the kernel has no Landlock.
+    Paths that are not there are left out.  Abstract sockets of others are out of reach, and without `signals` other
+    processes, too.  Nothing happens where the kernel has no Landlock.
     """
     found = version()
     if not found:
         return
     every = _ALL[found] if found in _ALL else (1 << 16) - 1
-    attributes = struct.pack("=QQQ", every, 0, _SCOPES if found >= 6 else 0)
+    scopes = _ABSTRACT_SOCKETS | (0 if signals else _SIGNALS)
+    attributes = struct.pack("=QQQ", every, 0, scopes if found >= 6 else 0)
     size = 8 if found < 4 else 16 if found < 6 else 24
     rules = syscalls.call("landlock", _CREATE, attributes, size, 0)
     for paths, rights in ((readable, _READ), (writable, every)):

@@ -1,6 +1,7 @@
 """Finds out what this user may do on this kernel: `python -I -S probe.py` prints it as JSON.
 
-`{"user": needs a user namespace of its own, "mount": bool, "pid": bool, "network": bool, "uts": bool}`
+`{"user": needs a user namespace of its own, "mount": bool, "pid": bool, "network": bool, "uts": bool,
+"landlock": bool}`
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from kubelet.shim import pod, syscalls
+from kubelet.shim import landlock, pod, syscalls
 
 
 def works(attempt: Callable[[], None]) -> bool:
@@ -61,6 +62,7 @@ def main() -> None:
                 "mount": mount,
                 "pid": mount and private_proc(*outer),
                 "uts": mount and with_namespaces(*outer, "uts"),
+                "landlock": landlock.version() > 0,
                 "network": privileged and with_namespaces("mount", "network"),
             }
         )

@@ -1,6 +1,7 @@
-"""What a hostile program tries in a container; run there as `python3 attack.py PATH…`, prints what it could do as JSON.
+"""What a hostile program tries in a container; run there as `python3 attack.py PID PATH…`, prints what it could do as JSON.
 
-It uses the standard library alone: the container has nothing else.  PATH are files of the machine that it must not see.
+It uses the standard library alone: the container has nothing else.  PID is the kubelet's
+outside, PATH are files of the machine that it must not see.
 """
 
 from __future__ import annotations
@@ -59,6 +60,14 @@ def read(path: str) -> str:
     return attempt(action)
 
 
+def signal_to(pid: int) -> str:
+    return attempt(lambda: os.kill(pid, 0))
+
+
+def opened(path: str) -> bool:
+    return attempt(lambda: os.close(os.open(path, os.O_RDONLY))) == "done"
+
+
 def device() -> None:
     """The machine's first disk, by a node of our own."""
     with open("/proc/partitions") as file:
@@ -80,13 +89,16 @@ def roots() -> list[str]:
             for _ in range(20):
                 os.chdir("..")
             os.chroot(".")
-        os.write(parent, json.dumps(sorted(os.listdir("/"))).encode())
+        found = []
+        with contextlib.suppress(OSError):
+            found = sorted(os.listdir("/"))
+        os.write(parent, json.dumps(found).encode())
         os._exit(0)
     os.wait()
     return list(json.loads(os.read(child, 65536)))
 
 
-def tried(paths: list[str]) -> dict[str, object]:
+def tried(kubelet: int, paths: list[str]) -> dict[str, object]:
     def flags(*names: str) -> int:
         return sum(NEW[name] for name in names)
 
@@ -104,7 +116,8 @@ def tried(paths: list[str]) -> dict[str, object]:
     }
     return {
         "calls": calls,
-        "seen": [path for path in paths if os.path.lexists(path)],
+        "seen": [path for path in paths if opened(path)],
+        "kill": signal_to(kubelet),
         "reads": {path: read(path) for path in ("/etc/shadow", "/proc/kcore", "/proc/keys", "/proc/timer_list")},
         "writes": {
             path: write(path)
@@ -124,4 +137,4 @@ def tried(paths: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(tried(sys.argv[1:])), flush=True)
+    print(json.dumps(tried(int(sys.argv[1]), sys.argv[2:])), flush=True)

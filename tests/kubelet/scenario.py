@@ -20,6 +20,7 @@ from typing import Any
 
 import aiohttp
 
+from kubelet.runtimes.process import shimclient
 from tests.kubelet import isolation, pki
 from tests.kubelet.fakeapi import FakeApi, pod
 from tests.ports import free_port
@@ -60,6 +61,8 @@ class World:
         self.root = folder / "kubelet"
         self.process: asyncio.subprocess.Process | None = None
         self.port = free_port()
+        self.features: dict[str, bool] = {}
+        """What namespaces there can be, as the kubelet finds out."""
 
     async def start_kubelet(self) -> None:
         pem = str(self.folder)
@@ -115,6 +118,7 @@ async def world(folder: Path, cidr: str) -> AsyncIterator[World]:
         "clusters": [{"name": "k", "cluster": {"server": url}}],
     }
     (folder / "kubeconfig").write_text(json.dumps(kubeconfig))
+    made.features = await shimclient.probe()
     await made.start_kubelet()
     try:
         yield made

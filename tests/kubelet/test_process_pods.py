@@ -68,3 +68,13 @@ def test_pods_of_an_ordinary_user(folder: Path) -> None:
     os.chown(folder, NOBODY, NOBODY)
     drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     run([*drop, *scenario(python, folder, "127.244.7.0/24")], folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_pods_where_no_namespaces_can_be_had(folder: Path) -> None:
+    """An ordinary user on a machine that gives such users no namespaces: Landlock is what is left."""
+    python = _usable_python()
+    if python is None:
+        pytest.skip("no Python that an ordinary user may execute")
+    os.chown(folder, NOBODY, NOBODY)
+    run([sys.executable, "-m", "tests.kubelet.plain", *scenario(python, folder, "127.244.8.0/24")], folder)

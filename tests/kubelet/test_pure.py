@@ -12,7 +12,7 @@ import pytest
 from kube import quantity
 from kubelet import fields, podfiles, services
 from kubelet.backoff import CrashBackoff
-from kubelet.capabilities import dropped
+from kubelet.capabilities import DEFAULT, filtered, granted
 from kubelet.containers import Builder, limits
 from kubelet.envs import Environment
 from kubelet.expand import expand
@@ -20,6 +20,7 @@ from kubelet.fields import PodFacts
 from kubelet.runtimes.base import ConfigError
 from kubelet.runtimes.process import images
 from kubelet.runtimes.process.addresses import AddressPool
+from kubelet.shim.confine import CAPABILITIES
 from tests.kubelet.fakeapi import pod
 
 FACTS = PodFacts("10.0.0.9", "10.0.0.1", 2000, 1 << 30)
@@ -190,17 +191,42 @@ def test_the_log_folder_of_a_pod_has_a_name_that_a_folder_may_have(length: int) 
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "numbers"),
+    ("security", "names"),
     [
-        ({}, ()),
-        ({"drop": ["CHOWN", "CAP_NET_RAW"]}, (0, 13)),
-        ({"drop": ["all"], "add": ["NET_BIND_SERVICE"]}, tuple(n for n in range(41) if n != 10)),
+        ({}, DEFAULT),
+        ({"capabilities": {"drop": ["NET_RAW"]}}, DEFAULT - {"NET_RAW"}),
+        ({"capabilities": {"drop": ["cap_net_raw"], "add": ["SYS_TIME"]}}, DEFAULT - {"NET_RAW"} | {"SYS_TIME"}),
+        ({"capabilities": {"drop": ["ALL"]}}, frozenset()),
+        ({"capabilities": {"drop": ["all"], "add": ["NET_BIND_SERVICE"]}}, {"NET_BIND_SERVICE"}),
+        ({"capabilities": {"add": ["ALL"], "drop": ["SYS_ADMIN"]}}, set(CAPABILITIES) - {"SYS_ADMIN"}),
+        ({"capabilities": {"drop": ["KILL"], "add": ["KILL"]}}, DEFAULT - {"KILL"}),
+        ({"privileged": True, "capabilities": {"drop": ["ALL"]}}, set(CAPABILITIES)),
     ],
 )
-def test_dropped_capabilities(capabilities: dict[str, Any], numbers: tuple[int, ...]) -> None:
-    assert dropped(capabilities) == numbers
+def test_capabilities(security: dict[str, Any], names: set[str]) -> None:
+    assert granted(security) == names
 
 
 def test_an_unknown_capability_is_named() -> None:
     with pytest.raises(ConfigError, match='unknown capability "FLY"'):
-        dropped({"drop": ["FLY"]})
+        granted({"capabilities": {"drop": ["FLY"]}})
+
+
+@pytest.mark.parametrize(
+    ("of_pod", "of_container", "filtered_calls"),
+    [
+        (None, {}, True),
+        ("Unconfined", {}, False),
+        ("Unconfined", {"seccompProfile": {"type": "RuntimeDefault"}}, True),
+        ("RuntimeDefault", {"seccompProfile": {"type": "Unconfined"}}, False),
+        (None, {"privileged": True}, False),
+    ],
+)
+def test_the_filter_of_system_calls(of_pod: str | None, of_container: dict[str, Any], filtered_calls: bool) -> None:
+    spec = {"securityContext": {"seccompProfile": {"type": of_pod}}} if of_pod else {}
+    assert filtered({"spec": spec}, of_container) is filtered_calls
+
+
+def test_a_profile_of_the_machine_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r'seccomp profile "my\.json": this kubelet has no profiles'):
+        filtered({"spec": {}}, {"seccompProfile": {"type": "Localhost", "localhostProfile": "my.json"}})

@@ -38,10 +38,13 @@ def container_config(
     environment = {**images.environment(spec.image, spec.uid, trusted), **spec.env}
     if processes != "":
         environment[MARK] = identifier
-    visible: dict[str, list[str]] = {}
+    visible: dict[str, Any] = {}
     if not mounts:
         environment["BINNACLE_POD_ROOT"] = _link_volumes(folder, spec.mounts)
-        visible = _visible(spec, folder, layouts)
+        (folder / "tmp").mkdir(exist_ok=True)
+        environment.setdefault("TMPDIR", str(folder / "tmp"))
+        signals = bool(sandbox.get("shareProcesses") or sandbox["hostPID"])
+        visible = {**_visible(spec, folder, layouts), "signals": signals}
     return {
         "id": identifier,
         "image": spec.image,
@@ -91,9 +94,6 @@ def _link_volumes(folder: Path, mounts: list[Mount]) -> str:
 
 def _visible(spec: ContainerSpec, folder: Path, layouts: Layouts) -> dict[str, list[str]]:
     """What Landlock lets the container read and write where it shares the machine's root."""
-    own = folder / "tmp"
-    own.mkdir(exist_ok=True)
-    spec.env.setdefault("TMPDIR", str(own))
-    writable = ["/dev", str(own), *(mount.source for mount in spec.mounts if not mount.readonly)]
+    writable = ["/dev", str(folder / "tmp"), *(mount.source for mount in spec.mounts if not mount.readonly)]
     readable = [str(folder / "root"), *(mount.source for mount in spec.mounts), *layouts.visible(spec.image)]
     return {"readable": readable, "writable": writable}

@@ -92,9 +92,9 @@ class ProcessRuntime:
         if self.shared_network:
             missing.append(f"pods share the machine's network, each with an address in {self._pool.network}")
         if not self.features["mount"]:
-            missing.append(
-                "pods see the machine's files, volumes below $BINNACLE_POD_ROOT instead of at their mountPath"
-            )
+            missing.append("volumes are found below $BINNACLE_POD_ROOT instead of at their mountPath")
+            kept = self.features["landlock"] and os.geteuid() != 0
+            missing.append("Landlock alone keeps pods apart" if kept else "pods are not kept from the machine's files")
         if not self.features["pid"]:
             missing.append("pods see the machine's processes")
         if self.cgroups is None or not self.cgroups.roots:

@@ -12,6 +12,7 @@ from typing import Any
 
 from cluster.changes import Key
 from kube import clock
+from kube.objects import SYSTEM_NAMESPACE
 from kube.users import AUTHENTICATED, User
 
 LOOK = 1.0  # seconds between two looks whether the file has changed
@@ -64,7 +65,7 @@ def read(path: Path) -> dict[str, User]:
 
 def bootstrap_key(token_id: str) -> Key:
     """Where the Secret of a bootstrap token is."""
-    return Key("secrets", "kube-system", f"bootstrap-token-{token_id}")
+    return Key("secrets", SYSTEM_NAMESPACE, f"bootstrap-token-{token_id}")
 
 
 def bootstrap_user(token_id: str, secret: dict[str, Any], shown: str | None = None) -> User | None:

@@ -141,5 +141,7 @@ class Agent:
     async def _guard_disk(self) -> None:
         assert self.tools is not None
         while True:
-            await localstorage.enforce([*self.workers.values()], self.tools.volumes, self.tools.builder.log_folder)
+            await localstorage.enforce(
+                [*self.workers.values()], self.tools.volumes, self.tools.builder.log_folder, self.runtime.measurable
+            )
             await asyncio.sleep(localstorage.PERIOD)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import TYPE_CHECKING
 
 from client import ApiStatusError, resource_path
 from kube.pods import podutil
+from kubelet.disk import remove_tree
 from kubelet.runtimes.base import PodState
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Termination:
         worker.tools.sources.release(worker.uid)
         worker.tools.tokens.release(worker.uid)
         await worker.tools.runtime.remove_pod(worker.uid)
-        await asyncio.to_thread(shutil.rmtree, worker.tools.root / "pods" / worker.uid, True)
+        await asyncio.to_thread(remove_tree, worker.tools.root / "pods" / worker.uid)
         return None
 
     def _stop(self, running: list[str], state: PodState | None) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from kubelet.stats.machine import disk_usage
+from kubelet.disk import disk_usage, remove_tree
 
 log = logging.getLogger("kubelet.logs")
 
@@ -41,6 +40,6 @@ class DeadLogs:
             if not pressed and now - self._since[name] < self._kept and total <= self._most:
                 return
             log.info("removing the logs %s of a pod that is gone", name)
-            shutil.rmtree(self._folder / name, ignore_errors=True)
+            remove_tree(self._folder / name)
             total -= sizes[name]
             del self._since[name]

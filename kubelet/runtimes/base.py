@@ -151,6 +151,8 @@ class Running:
     state: ContainerState
     pid: int = 0
     groups: dict[str, Path] = field(default_factory=dict)
+    written: Path | None = None
+    """What it wrote outside of its volumes."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from kubelet.shim.mounts import Kernel, Root
 
 NOT_STARTED = 128
 POD = "pod"
+ROOT = "rootfs"
+"""The container's root directory, in its folder."""
 SHM = "shm"
 """The pod's shared memory, in its folder: containers have it at /dev/shm."""
 _IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -196,7 +198,7 @@ def prepare(config: dict[str, Any], folder: str) -> None:
         unmasked=config["unmasked"],
         cgroups=[os.path.dirname(group) for group in groups],
     )
-    root = Root(os.path.abspath(os.path.join(folder, "rootfs")), kernel)
+    root = Root(os.path.abspath(os.path.join(folder, ROOT)), kernel)
     home = (config["env"].get("HOME", ""), *(-1 if own is None else own for own in (config["uid"], config["gid"])))
     root.enter(config["layout"], config["mounts"], config["shm"], home)
     if config["readonlyRoot"]:

@@ -8,8 +8,6 @@ from pathlib import Path
 from kubelet.stats.model import FileSystem, Interface, Usage
 from kubelet.stats.processes import TICKS
 
-MAX_ENTRIES = 5000  # of one folder that are added up: more would take too long
-
 
 def usage(proc: Path = Path("/proc")) -> tuple[Usage, int]:
     """(usage, memory in total).  The working set is what is neither free nor an inactive page of a file."""
@@ -74,20 +72,3 @@ def file_system(folder: Path) -> FileSystem:
         inodes=s.f_files,
         inodes_free=s.f_ffree,
     )
-
-
-def disk_usage(folder: Path, limit: int = MAX_ENTRIES) -> int:
-    """Bytes that the files below a folder take on the disk; of the first `limit` entries."""
-    total, waiting = 0, [str(folder)]
-    while waiting and limit > 0:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    limit -= 1
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    else:
-                        total += entry.stat(follow_symlinks=False).st_blocks * 512
-        except OSError:
-            continue  # it went while we looked
-    return total

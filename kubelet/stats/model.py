@@ -66,6 +66,8 @@ class ContainerStats:
     logs: int = 0
     cpu_limit: float = 0.0
     memory_limit: int = 0
+    written: int = 0
+    """Bytes in its own root directory."""
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kube import quantity
 from kube.objects import Json
 from kube.pods import podutil
+from kubelet.disk import disk_usage
 from kubelet.metrics import RELIST
 from kubelet.runtimes.base import Measurable, Running
 from kubelet.stats import groups, machine
@@ -27,7 +28,7 @@ log = logging.getLogger("kubelet.stats")
 
 PERIOD = 10.0
 SHORTEST = 1.0  # seconds: a rate over less says little
-VOLUMES_EVERY = 60.0  # folders of volumes are walked that seldom
+WALK_EVERY = 60.0  # folders of volumes and containers are walked that seldom
 
 
 class Sampler:
@@ -46,7 +47,7 @@ class Sampler:
         self._booted = machine.booted(proc)
         self._last: Snapshot | None = None
         self._totals: dict[str, tuple[float, float, float | None]] = {}  # id -> (at, CPU seconds, rate)
-        self._volumes: dict[str, tuple[float, int]] = {}
+        self._sizes: dict[str, tuple[float, int]] = {}
         self._lock = asyncio.Lock()
 
     async def run(self) -> None:
@@ -108,9 +109,9 @@ class Sampler:
                 continue
             snapshot.pods.append(made)
             seen.update(container.id for container in made.containers)
-        uids = {pod.uid for pod in snapshot.pods}
+        seen.update(pod.uid for pod in snapshot.pods)
         self._totals = {key: value for key, value in self._totals.items() if key in seen}
-        self._volumes = {key: value for key, value in self._volumes.items() if key in uids}
+        self._sizes = {key: value for key, value in self._sizes.items() if key in seen}
         return snapshot
 
     def _pod(self, pod: PodLike, source: Measurable, table: Table | None) -> PodStats:
@@ -121,7 +122,8 @@ class Sampler:
         for running in source.running:
             with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
                 made.containers.append(self._container(pod, running, table))
-        made.volumes = self._volume_bytes(state.uid, source.folder)
+        volumes = source.folder / "volumes" / "kubernetes.io~empty-dir" if source.folder else None
+        made.volumes = self._walked(state.uid, volumes)
         return made
 
     def _container(self, pod: PodLike, running: Running, table: Table | None) -> ContainerStats:
@@ -138,7 +140,8 @@ class Sampler:
             usage=usage,
             at=now,
             rate=self._rate(state.id, now, usage),
-            logs=machine.disk_usage(Path(state.log).parent) if state.log else 0,
+            logs=disk_usage(Path(state.log).parent) if state.log else 0,
+            written=self._walked(state.id, running.written),
             cpu_limit=quantity.milli(limits["cpu"]) / 1000 if "cpu" in limits else 0.0,
             memory_limit=quantity.units(limits["memory"]) if "memory" in limits else 0,
         )
@@ -157,14 +160,15 @@ class Sampler:
         self._totals[key] = (now, usage.cpu, rate)
         return rate
 
-    def _volume_bytes(self, uid: str, folder: Path | None) -> int:
+    def _walked(self, key: str, folder: Path | None) -> int:
+        """Bytes below `folder`, as they were at the last walk; `key` is the pod's or container's id."""
         if folder is None:
             return 0
-        at, size = self._volumes.get(uid, (0.0, 0))
+        at, size = self._sizes.get(key, (0.0, 0))
         now = time.monotonic()
-        if not at or now - at > VOLUMES_EVERY:
-            size = machine.disk_usage(folder / "volumes" / "kubernetes.io~empty-dir")
-            self._volumes[uid] = (now, size)
+        if not at or now - at > WALK_EVERY:
+            size = disk_usage(folder)
+            self._sizes[key] = (now, size)
         return size
 
 

@@ -35,6 +35,7 @@ def test_who_takes_more_than_its_limit_is_evicted(tmp_path: Path, source: Any, s
     said: list[str] = []
     worker: Any = SimpleNamespace(
         ending=False,
+        uid="u",
         evict=said.append,
         pod=pod(
             "p",
@@ -44,38 +45,52 @@ def test_who_takes_more_than_its_limit_is_evicted(tmp_path: Path, source: Any, s
     )
     context: Any = SimpleNamespace(folder=lambda obj, kind, name: tmp_path / name)
     before = EVICTIONS.values.get(("emptydirfs.limit",), 0)
-    asyncio.run(localstorage.enforce([worker], context, lambda obj: tmp_path / "logs"))
+    asyncio.run(localstorage.enforce([worker], context, lambda obj: tmp_path / "logs", lambda uid: None))
     assert EVICTIONS.values.get(("emptydirfs.limit",), 0) - before == evicted
     assert said == (['Usage of EmptyDir volume "scratch" exceeds the limit "64Ki". '] if evicted else [])
 
 
 @pytest.mark.parametrize(
-    ("scratch", "log", "other", "found"),
+    ("scratch", "log", "other", "root", "found"),
     [
         (
             128,
             8,
             8,
+            0,
             (
                 "ephemeralpodfs.limit",
                 "Pod ephemeral local storage usage exceeds the total limit of containers 131072. ",
             ),
         ),
-        (8, 100, 8, ("ephemeralcontainerfs.limit", 'Container c exceeded its local ephemeral storage limit "64Ki". ')),
-        (8, 8, 8, None),
+        (
+            8,
+            100,
+            8,
+            0,
+            ("ephemeralcontainerfs.limit", 'Container c exceeded its local ephemeral storage limit "64Ki". '),
+        ),
+        (8, 8, 8, 8, None),
+        (
+            8,
+            8,
+            8,
+            90,
+            ("ephemeralcontainerfs.limit", 'Container c exceeded its local ephemeral storage limit "64Ki". '),
+        ),
     ],
 )
-def test_limits_of_ephemeral_storage(tmp_path: Path, scratch: int, log: int, other: int, found: Any) -> None:
-    for folder, size in (("scratch", scratch), ("logs/c", log), ("logs/d", other)):
+def test_limits_of_ephemeral_storage(tmp_path: Path, scratch: int, log: int, other: int, root: int, found: Any) -> None:
+    for folder, size in (("scratch", scratch), ("logs/c", log), ("logs/d", other), ("roots/c", root)):
         write(tmp_path / folder, size)
     limited = {"resources": {"limits": {"ephemeral-storage": "64Ki"}}}
     obj = pod("p", {"name": "c", **limited}, {"name": "d", **limited}, volumes=[{"name": "scratch", "emptyDir": {}}])
     context: Any = SimpleNamespace(folder=lambda obj, kind, name: tmp_path / name)
-    assert localstorage.excess(obj, context, lambda obj: tmp_path / "logs") == found
+    assert localstorage.excess(obj, context, lambda obj: tmp_path / "logs", {"c": tmp_path / "roots/c"}) == found
 
 
 def test_pods_without_limits_take_what_they_like(tmp_path: Path) -> None:
     write(tmp_path / "scratch", 128)
     obj = pod("p", {"name": "c"}, volumes=[{"name": "scratch", "emptyDir": {}}])
     context: Any = SimpleNamespace(folder=lambda obj, kind, name: tmp_path / name)
-    assert localstorage.excess(obj, context, lambda obj: tmp_path / "logs") is None
+    assert localstorage.excess(obj, context, lambda obj: tmp_path / "logs", {}) is None

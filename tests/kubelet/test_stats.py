@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from kubelet.disk import disk_usage
 from kubelet.runtimes.base import ContainerState, Measurable, PodState, Running
 from kubelet.stats import cadvisor, groups, machine, resources, summary
 from kubelet.stats.processes import PAGE, TICKS, Table
@@ -78,9 +79,9 @@ def test_interfaces_but_loopback_and_cables() -> None:
 def test_folders(tmp_path: Path) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/file").write_bytes(b"x" * 10_000)
-    assert 10_000 <= machine.disk_usage(tmp_path) < 100_000
-    assert machine.disk_usage(tmp_path, limit=1) == 0
-    assert machine.disk_usage(tmp_path / "none") == 0
+    assert 10_000 <= disk_usage(tmp_path) < 100_000
+    assert disk_usage(tmp_path, limit=1) == 0
+    assert disk_usage(tmp_path / "none") == 0
 
 
 def pod(name: str, *containers: str) -> dict[str, Any]:

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+from kubelet.disk import remove_tree
 from kubelet.runtimes.base import ContainerState, PodState
 from kubelet.shim import files, procs
 
@@ -86,10 +86,10 @@ class Records:
         )
 
     def forget_container(self, uid: str, name: str, attempt: int) -> None:
-        shutil.rmtree(self.directory(uid) / self.folder(name, attempt), ignore_errors=True)
+        remove_tree(self.directory(uid) / self.folder(name, attempt))
 
     def forget(self, uid: str) -> None:
-        shutil.rmtree(self.directory(uid), ignore_errors=True)
+        remove_tree(self.directory(uid))
 
 
 def _container_state(name: str, attempt: int, config: dict[str, Any], state: dict[str, Any]) -> ContainerState:

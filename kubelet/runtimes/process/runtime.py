@@ -22,7 +22,7 @@ from kubelet.runtimes.process.layout import Layouts
 from kubelet.runtimes.process.network import Network, digest
 from kubelet.runtimes.process.records import Records
 from kubelet.shim import files
-from kubelet.shim.container import POD
+from kubelet.shim.container import POD, ROOT
 
 log = logging.getLogger("kubelet.process")
 STOP_SECONDS = 5.0
@@ -156,7 +156,9 @@ class ProcessRuntime:
             pid = self._records.first_process(uid, container.name, container.attempt) if container.running else 0
             if pid:
                 name = f"{container.name}-{container.attempt}"
-                running.append(Running(container, pid, self.cgroups.folders(uid, name) if self.cgroups else {}))
+                groups = self.cgroups.folders(uid, name) if self.cgroups else {}
+                folder = self._records.directory(uid) / self._records.folder(container.name, container.attempt)
+                running.append(Running(container, pid, groups, folder / ROOT))
         own = "network" in sandbox["namespaces"]
         pid = self._records.alive(uid) or 0
         return Measurable(state, running, pid if own else 0, self._records.directory(uid))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from kube.objects import Json
 from kubelet.runtimes.base import ConfigError
 from kubelet.shim.confine import CAPABILITIES
+
+if TYPE_CHECKING:
+    from kube.shapes import PodLike
 
 DEFAULT = frozenset({
     "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "NET_RAW",
@@ -40,7 +44,7 @@ def _names(names: Iterable[str]) -> set[str]:
     return found
 
 
-def filtered(pod: Json, security: Json) -> bool:
+def filtered(pod: PodLike, security: Json) -> bool:
     """Whether the default filter of system calls applies: it does where no profile is named, too.
 
     ConfigError for a profile that this kubelet cannot have.

@@ -46,6 +46,8 @@ class Builder:
         self, pod: PodLike, container: ContainerLike, attempt: int, address: str, ready: dict[str, Ready]
     ) -> ContainerSpec:
         """Raises ConfigError in the words that the container's status shows."""
+        if pod["spec"].get("hostUsers") is False:
+            raise ConfigError("hostUsers: false cannot be had: this kubelet has no user namespaces for single pods")
         known = services.environment(
             self._services(), pod["metadata"]["namespace"], pod["spec"].get("enableServiceLinks", True)
         )

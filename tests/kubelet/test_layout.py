@@ -87,7 +87,6 @@ def test_the_state_is_hidden_wherever_it_lies(tmp_path: Path, monkeypatch: pytes
 
 
 def test_folders_of_path_in_homes_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/root")
     monkeypatch.setenv("PATH", "/root/bin:/home/me/bin:/usr/bin:relative:/sbin")
     assert images.program_folders() == ["/usr/bin", "/sbin"]
     assert images.environment("host", None, trusted=False)["PATH"].startswith("/usr/bin:/sbin")

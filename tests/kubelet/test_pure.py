@@ -190,6 +190,14 @@ def test_the_log_folder_of_a_pod_has_a_name_that_a_folder_may_have(length: int) 
     assert name.startswith("default_ppp") and name.endswith(f"_{obj['metadata']['uid']}") and len(name) <= 255
 
 
+def test_a_pod_that_asks_for_a_user_namespace_is_told_that_there_is_none() -> None:
+    unused: Any = None
+    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True)
+    obj = pod("p", {"name": "c"}, hostUsers=False)
+    with pytest.raises(ConfigError, match="hostUsers: false cannot be had"):
+        asyncio.run(builder.build(obj, obj["spec"]["containers"][0], 0, "", {}))
+
+
 @pytest.mark.parametrize(
     ("security", "names"),
     [

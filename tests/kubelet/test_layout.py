@@ -87,8 +87,12 @@ def test_the_state_is_hidden_wherever_it_lies(tmp_path: Path, monkeypatch: pytes
 
 
 def test_folders_of_path_in_homes_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/root/bin:/home/me/bin:/usr/bin:relative:/sbin")
+    monkeypatch.setenv("PATH", "/root/bin:/home/me/bin:/usr/bin:relative:/sbin:/srv/me/bin")
+    monkeypatch.setattr(images, "_home", lambda uid: "/srv/me")
     assert images.program_folders() == ["/usr/bin", "/sbin"]
+    for home in ("/", "/usr/sbin"):
+        monkeypatch.setattr(images, "_home", lambda uid, home=home: home)
+        assert images.program_folders() == ["/usr/bin", "/sbin", "/srv/me/bin"]
     assert images.environment("host", None, trusted=False)["PATH"].startswith("/usr/bin:/sbin")
 
 

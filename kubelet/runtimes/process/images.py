@@ -50,7 +50,10 @@ def environment(image: str, uid: int | None, trusted: bool) -> dict[str, str]:
 
 def program_folders() -> list[str]:
     """The folders of PATH but those in a home, which pods do not see."""
-    homes = ("/home", "/root", _home(None))
+    own = _home(None)
+    homes = ["/home", "/root"]
+    if own != "/" and not own.startswith("/usr/"):  # as those of the machine's own users
+        homes.append(own)
     folders = (os.path.normpath(path) for path in settings.PATH.get().split(os.pathsep) if path.startswith("/"))
     return [path for path in folders if not any(Path(path).is_relative_to(home) for home in homes)]
 

@@ -9,6 +9,7 @@ Json = dict[str, Any]  # an object of any kind, or a part of one, as it stands i
 SYSTEM_NAMESPACE = "kube-system"
 """Where the cluster's own parts run."""
 
+
 def whole(text: str) -> int | None:
     """The whole number that a text is; None for all else: signs, other scripts' digits, thousands of digits."""
     return int(text) if 0 < len(text) < 19 and text.isascii() and text.isdigit() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,12 +15,13 @@ ENVIRONMENT = {"BINNACLE_AUTOSCALER_PERIOD": "3", "BINNACLE_METRICS_RESOLUTION":
 SPIN = 'while [ ! -e "$0" ]; do :; done; exec sleep 1000'
 
 
-def deployment(name: str, stop: str) -> str:
-    """Works at full speed until the file `stop` appears."""
+def deployment(name: str, folder: Path) -> str:
+    """Works at full speed until the file `stop` appears in a folder of the machine."""
     container = {
         "name": "spin",
         "image": "host",
-        "command": ["sh", "-c", SPIN, stop],
+        "command": ["sh", "-c", SPIN, "/machine/stop"],
+        "volumeMounts": [{"name": "machine", "mountPath": "/machine", "readOnly": True}],
         "resources": {"requests": {"cpu": "100m"}, "limits": {"cpu": "300m"}},
     }
     labels = {"app": name}
@@ -33,11 +35,21 @@ def deployment(name: str, stop: str) -> str:
                 "selector": {"matchLabels": labels},
                 "template": {
                     "metadata": {"labels": labels},
-                    "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
+                    "spec": {
+                        "terminationGracePeriodSeconds": 0,
+                        "containers": [container],
+                        "volumes": [{"name": "machine", "hostPath": {"path": str(folder)}}],
+                    },
                 },
             },
         }
     )
+
+
+def load_folder(cluster: Cluster) -> Path:
+    folder = cluster.folder / "load"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def autoscaler(name: str) -> str:
@@ -62,8 +74,7 @@ def autoscaler(name: str) -> str:
 
 
 def test_top_and_the_pages_of_the_kubelet(cluster: Cluster) -> None:
-    stop = cluster.folder / "stop"
-    cluster.kubectl("apply", "-f", "-", stdin=deployment("spin", str(stop)))
+    cluster.kubectl("apply", "-f", "-", stdin=deployment("spin", load_folder(cluster)))
     lines = cluster.until(
         lambda: cluster.kubectl("top", "pods", "-l", "app=spin", "--containers", "--no-headers").split(),
         lambda words: len(words) == 4 and int(words[2].removesuffix("m")) > 50,
@@ -94,7 +105,7 @@ def test_an_autoscaler_follows_the_load(cluster: Cluster) -> None:
         return cluster.path("deployment", "spin", "{.spec.replicas}")
 
     cluster.until(replicas, lambda n: n == "2", timeout=45, what="scaling up")
-    (cluster.folder / "stop").touch()
+    (load_folder(cluster) / "stop").touch()
     cluster.until(replicas, lambda n: n == "1", timeout=60, what="scaling down")
     reasons = cluster.kubectl("get", "events", "--field-selector", "reason=SuccessfulRescale")
     assert "above target" in reasons and "below target" in reasons

@@ -118,7 +118,7 @@ def load(var: Path, port: int, api_port: int) -> Installation:
             )
         if (before := kept.get("database", database)) != database and (var / "migrated").exists():
             raise ValueError(
-                f"the state of {var} is in {before}, and this start would leave it there and begin anew in "
+                f"the state of {var} is in {before}, and this start would leave it there and start with none in "
                 f"{database}: set DATABASE_URL as before, or choose another folder with VAR=…"
             )
         slot = kept["slot"]

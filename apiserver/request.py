@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -74,14 +75,17 @@ class Request:
         return name in self._query
 
     def integer(self, name: str) -> int | None:
-        """An integer option, None if absent. Raises BadRequest."""
+        """An integer option of 64 bits, None if absent. Raises BadRequest."""
         text = self.query(name)
         if not text:
             return None
-        try:
-            return int(text)
-        except ValueError as error:
-            raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
+        if not _INTEGER.fullmatch(text):
+            raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+        digits = text.lstrip("+-0")
+        value = int(text) if len(digits) < 20 else 2**64
+        if not -(2**63) <= value < 2**63:
+            raise BadRequest(f'strconv.ParseInt: parsing "{text}": value out of range')
+        return value
 
     def flag(self, name: str) -> bool:
         """A boolean option; anything but a form of false is true, as Kubernetes reads it."""
@@ -142,6 +146,7 @@ class Request:
         return value
 
 
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
 

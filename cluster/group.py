@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from cluster.changes import Change, Key, Stored, Write
-from kube.errors import AlreadyExists, ApiError, ClaimTaken, Conflict, InternalError, NotFound
+from kube.errors import AlreadyExists, ApiError, BadRequest, ClaimTaken, Conflict, InternalError, NotFound
 
 Results = list[Stored | ApiError]
 
@@ -108,7 +108,7 @@ class Group:
         try:
             return orjson.dumps(body)
         except TypeError as error:  # this write's fault: the others of the group go on
-            raise InternalError(f"{'/'.join(write.key)} cannot be written as JSON: {error}") from error
+            raise BadRequest(f"the object cannot be stored as JSON: {error}") from error
 
 
 def answer(requests: Sequence[Request], results: Sequence[Results | ApiError]) -> None:

@@ -50,10 +50,12 @@ def parse_revision(text: str, code: int = 400, prefix: str = "") -> int:
     """A resourceVersion option as a number, -1 for none. Raises ApiError on anything else."""
     if not text:
         return -1
-    if text.isascii() and text.isdigit():
+    number = text.isascii() and text.isdigit()
+    if number and len(text.lstrip("0")) <= 20 and int(text) < 2**64:
         return int(text)
+    wrong = "value out of range" if number else "invalid syntax"
     raise ApiError(
-        f'{prefix}resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax',
+        f'{prefix}resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": {wrong}',
         code=code,
         reason="BadRequest" if code == 400 else "",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiserver import render
-from apiserver.request import Request, only
+from apiserver.request import Request, check_types, only
 from apiserver.resources import write
 from apiserver.response import Answer
 from cluster.plan import arun
@@ -17,6 +17,7 @@ async def handle(request: Request, kind: Kind) -> Answer:
     only(request, "update")
     view, call = request.view, write.call_of(request, kind)
     sent = await request.json()
+    check_types(kind.definition, kind.kind, sent)
     finalizers = (sent.get("spec") or {}).get("finalizers") or []
 
     def transform(namespace: Json) -> Json:

@@ -8,16 +8,18 @@ import orjson
 
 from apiserver import render, table
 from apiserver.negotiation import View
-from apiserver.request import Request, only
+from apiserver.request import Request, check_types, only
 from apiserver.resources import get, write
 from apiserver.response import Answer
 from cluster.plan import arun
 from cluster.verbs import update
 from kube import columns, schema, selectors
-from kube.errors import BadRequest, InternalError, Invalid, invalid
+from kube.errors import BadRequest, Invalid, invalid
 from kube.objects import Json
 from kube.patch import decoded, jsonpatch, merge
 from kube.registry import Kind, Scale
+
+_DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
 
 
 def _cells(scale: Json, now: float) -> list[Any]:
@@ -52,7 +54,7 @@ async def handle(request: Request, kind: Kind) -> Answer:
         found = get.find(request, kind).object()
         if schema.is_custom(kind.definition) and fetch(found, paths.replicas) is None:
             text = f'the spec replicas field ".{paths.replicas}" does not exist'
-            raise InternalError(f"Internal error occurred: {text}", details={"causes": [{"message": text}]})
+            raise BadRequest(text, details={"causes": [{"message": text}]})
         return render.finish(view, _body(of_object(found, paths), view, request.query("includeObject")))
     wanted = await _wanted(request)
     call = write.call_of(request, kind)
@@ -60,6 +62,9 @@ async def handle(request: Request, kind: Kind) -> Answer:
 
     def transform(obj: Json) -> Json:
         scale = wanted(of_object(obj, paths))
+        if not isinstance(scale, dict):
+            raise BadRequest("a Scale must be a JSON object")
+        check_types(_DEFINITION, "Scale", scale)
         _check(request, kind, scale)
         sent = (scale.get("metadata") or {}).get("resourceVersion")
         if sent or kind.strategy.unconditional_update:
@@ -93,12 +98,12 @@ def _check(request: Request, kind: Kind, scale: Json) -> None:
     if meta.get("name", name) != name:
         raise BadRequest(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
     replicas = (scale.get("spec") or {}).get("replicas", 0)
-    if (not isinstance(replicas, int) or replicas < 0) and schema.is_custom(kind.definition):
+    if replicas < 0 and schema.is_custom(kind.definition):
         paths = kind.scale or Scale()
         raise Invalid(
             kind.kind, name, [invalid(f".{paths.replicas}", replicas, "should be a non-negative integer")], kind.group
         )
-    if not isinstance(replicas, int) or replicas < 0:
+    if replicas < 0:
         raise Invalid(
             "Scale", name, [invalid("spec.replicas", replicas, "must be greater than or equal to 0")], "autoscaling"
         )
@@ -134,8 +139,10 @@ def fetch(obj: Json, path: str) -> Any:
 
 
 def put(obj: Json, path: str, value: Any) -> None:
-    """Set the value at a dotted path."""
+    """Set the value at a dotted path. Raises BadRequest where something else than an object is in between."""
     *parents, last = path.strip(".").split(".")
     for part in parents:
         obj = obj.setdefault(part, {})
+        if not isinstance(obj, dict):
+            raise BadRequest(f'the field ".{path}" cannot be set: {part} is no object')
     obj[last] = value

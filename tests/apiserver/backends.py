@@ -22,7 +22,7 @@ class Backend(http.server.BaseHTTPRequestHandler):
             self._echo()
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        said = f"{self.command} {self.path} {body.decode()} auth={self.headers.get('Authorization')}".encode()
+        said = f"{self.command} {self.path} {body.decode(errors='replace')} auth={self.headers.get('Authorization')}".encode()
         if self.path == "/move":
             self.send_response(302)
             self.send_header("Location", "/moved")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
+
+import pytest
 
 from tests.apiserver.standalone import Server
 
+C = {"name": "c", "image": "host"}
 WORK = "/api/v1/namespaces/work"
 
 
@@ -91,3 +95,39 @@ def test_pages_of_a_node_that_shares_its_kubelet(server: Server, node: str) -> N
             == 200
         )
         assert server.request("GET", page)[1] == f"GET {path}?x=1  auth=None".encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello", 200),
+        (b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", 503),
+        (b"HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n", 503),
+        (b"HTTP/1.1 099 What\r\nContent-Length: 0\r\n\r\n", 503),
+        (b"HTTP/1.1 204 None\r\n\r\n", 204),
+        (b"nonsense\r\n\r\n", 503),
+        (b"", 503),
+    ],
+)
+def test_what_a_backend_answers_oddly_breaks_nothing(server: Server, said: bytes, status: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(said)
+
+        threading.Thread(target=answer, daemon=True).start()
+        name = f"odd-{port}"
+        server.request(
+            "POST", f"{WORK}/pods", {"metadata": {"name": name}, "spec": {"nodeName": "n1", "containers": [C]}}
+        )
+        found = {"podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}
+        assert (
+            server.request("PUT", f"{WORK}/pods/{name}/status", {"metadata": {"name": name}, "status": found})[0] == 200
+        )
+        got, body = server.request("GET", f"{WORK}/pods/{name}:{port}/proxy/")
+        assert got == status
+        assert body == b"hello" if said.endswith(b"hello") else b"OK" not in bytes(str(body), "utf-8")

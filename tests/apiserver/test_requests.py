@@ -14,6 +14,7 @@ import pytest
 from cluster.tokens import LEGACY_CLAIM, LEGACY_ISSUER, Signer
 from tests.apiserver.standalone import Server
 
+SCALED = "/apis/apps/v1/namespaces/work/deployments/odd"
 CONFIGS = "/api/v1/namespaces/work/configmaps"
 
 
@@ -237,10 +238,39 @@ def test_metrics_count_requests(server: Server) -> None:
         ("POST", "/api/v1/namespaces/work/pods/any/eviction", {"deleteOptions": []}, "deleteOptions"),
         ("POST", "/api/v1/namespaces/work/serviceaccounts/any/token", {"spec": {"audiences": 1}}, "audiences"),
         ("POST", "/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": 5}}, "token"),
+        ("PUT", "/api/v1/namespaces/work/finalize", {"spec": 5}, "spec"),
+        ("PUT", f"{SCALED}/scale", {"spec": 5}, "spec"),
+        ("PUT", f"{SCALED}/scale", {"spec": {"replicas": "x"}}, "replicas"),
+        ("PUT", f"{SCALED}/scale", {"spec": {"replicas": 2**40}}, "replicas"),
+        ("PATCH", f"{SCALED}/scale", {"spec": []}, "spec"),
         ("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": {"groups": "x"}}, "groups"),
     ],
 )
 def test_fields_of_a_wrong_type_are_named(server: Server, method: str, path: str, body: object, said: str) -> None:
-    status, answer = server.request(method, path, body)
+    if path.startswith(SCALED):
+        template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "host"}]}}
+        spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+        server.request("POST", SCALED.rpartition("/")[0], {"metadata": {"name": "odd"}, "spec": spec})
+    kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    status, answer = server.request(method, path, body, Content_Type=kind)
     assert status == 400
     assert "cannot unmarshal" in answer["message"] and said in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        (f"limit={2**63 - 1}", 200),
+        (f"limit={2**63}", 400),
+        ("limit=1" + "0" * 400, 400),
+        ("limit=1_0", 400),
+        ("limit=%D9%A1", 400),  # a digit, but none of Go's
+        ("watch=1&timeoutSeconds=1" + "0" * 400, 400),
+        (f"resourceVersion={2**64 - 1}", 504),
+        (f"resourceVersion={2**64}", 400),
+        ("resourceVersion=" + "9" * 5000, 400),
+        (f"watch=1&resourceVersion={2**64}", 400),
+    ],
+)
+def test_numbers_that_64_bits_do_not_hold_are_the_clients_fault(server: Server, query: str, status: int) -> None:
+    assert server.request("GET", f"{CONFIGS}?{query}")[0] == status

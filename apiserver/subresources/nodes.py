@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def entry_of(request: Request, storage: str, namespace: str, name: str) -> Entry:
-    """An object as it is now. Raises NotFound."""
+    """An object as it is now. Raises NotFound, in words of the kind that was asked for, as Kubernetes does."""
     cache = request.state.cache
     cache.refresh()
     entry = cache.get(Key(storage, namespace, name))
     if entry is None:
-        raise NotFound(storage, name)
+        raise NotFound(request.info.resource, name)
     return entry
 
 

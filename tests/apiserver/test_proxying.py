@@ -74,12 +74,12 @@ def test_logs_come_from_the_kubelet(server: Server, node: str) -> None:
     assert server.request("GET", "/api/v1/nodes/n1/proxy/healthz")[1] == b"GET /healthz  auth=None"
 
 
-def test_a_node_that_is_not_there_is_told_as_a_node(server: Server, node: str) -> None:
+def test_a_node_that_is_not_there_is_told_in_words_of_what_was_asked_for(server: Server, node: str) -> None:
     spec = {"nodeName": "none", "containers": [{"name": "c", "image": "host"}]}
     assert server.request("POST", f"{WORK}/pods", {"metadata": {"name": "lost"}, "spec": spec})[0] == 201
-    for path in ("/api/v1/nodes/none/proxy/healthz", f"{WORK}/pods/lost/log"):
+    for kind, path in (("nodes", "/api/v1/nodes/none/proxy/healthz"), ("pods", f"{WORK}/pods/lost/log")):
         status, body = server.request("GET", path)
-        assert (status, body["message"], body["details"]["kind"]) == (404, 'nodes "none" not found', "nodes")
+        assert (status, body["message"], body["details"]["kind"]) == (404, f'{kind} "none" not found', kind)
 
 
 def test_pages_of_a_node_that_shares_its_kubelet(server: Server, node: str) -> None:

@@ -64,7 +64,7 @@ install: .venv/installed
 	@echo "Installing what Binnacle needs into .venv …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true # on all processors, while pip uses one
-	@ln -sf "$$($(BIN)/python -c 'from config.processes import redis_server; print(redis_server())')" $(BIN)/redis-server
+	@ln -sf "$$($(BIN)/python -c 'from client.keyvalue import server; print(server())')" $(BIN)/redis-server
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed

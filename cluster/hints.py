@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-import environment
+from client import keyvalue
 
 log = logging.getLogger(__name__)
 _local = threading.local()
@@ -22,7 +22,7 @@ def channel(cluster: int) -> str:
 
 def connect(timeout: float = 0.2) -> Any:
     """A Redis client of this installation, None when none is configured (single-process tests)."""
-    url = environment.REDIS_URL.get()
+    url = keyvalue.address()
     if not url:
         return None
     import redis

@@ -19,7 +19,7 @@ MIGRATED_APPS = ("cluster", "addons", "dashboard")
 
 def prepare(at: Installation) -> None:
     """Bring the state folder into the form that this version expects."""
-    from config import pki
+    from config import pki, redis
 
     folder = at.path / "pki"
     pki.make_all(folder, node=at.node, addresses=sorted({at.service_address, at.node_address}))
@@ -36,6 +36,7 @@ def prepare(at: Installation) -> None:
         pki.write_kubeconfig(path, server=server, ca=folder / "ca.crt", user=user, token=tokens[user])
     audit.prepare(at.path)
     prepare_keys(at)
+    redis.prepare(at.path)
     migrate(at)
     bind_values(at)
     condense_definitions(at)

@@ -22,6 +22,7 @@ if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(_root)
 
 import environment
+from client import keyvalue
 from config import installation
 
 # In a shell of a person as in a process of the supervisor.
@@ -30,7 +31,7 @@ for _name, _value in installation.kept_environment(_var).items():
     os.environ.setdefault(_name, _value)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-_redis = environment.REDIS_URL.get() or f"unix://{_var}/run/redis.sock"
+_redis = keyvalue.address() or f"unix://{_var}/run/redis.sock"
 
 # kombu spells a Unix socket differently from redis-py.
 # No fixups: the workers need no Django, which Celery would load because its settings are named in the environment.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -23,7 +24,7 @@ def _ours(entry: Path, var: Path) -> bool:
         environment = (entry / "environ").read_bytes().split(b"\0")
     except OSError:  # it ended, or belongs to somebody else
         return False
-    if words[0].endswith(f"redis-server unixsocket:{var}/run/redis.sock".encode()):
+    if re.search(rb"(valkey|redis)-server unixsocket:%b/run/redis\.sock$" % re.escape(f"{var}".encode()), words[0]):
         return True  # it writes its title over its arguments and its environment
     # Pods' processes may have the variables too, but run other programs.
     program = words[0] == sys.executable.encode() and b" ".join(words[1:3]).decode(errors="replace") in PROGRAMS

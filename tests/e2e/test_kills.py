@@ -213,7 +213,7 @@ def test_the_supervisor(cluster: Cluster, load: Load) -> None:
 
 
 def started_as(name: str, command: str) -> bool:
-    words = {"redis": "redis-server", "controllers": "-Q controllers", "scheduler": "-Q scheduler"}.get(
+    words = {"redis": "valkey-server", "controllers": "-Q controllers", "scheduler": "-Q scheduler"}.get(
         name, f"-m {name} "
     )
     return words in command and "http.server" not in command

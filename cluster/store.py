@@ -15,7 +15,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, ClassVar
 
@@ -191,25 +191,27 @@ class Store:
 
     def _current(self, keys: Iterable[Key]) -> dict[Key, int]:
         """The revisions of those keys that exist."""
-        parameters = _padded([part for key in keys for part in key], 3)
-        # CROSS JOIN fixes SQLite's order: a look-up in the index for each key, not a scan of all objects.
-        rows = self.database.rows(
-            f"WITH wanted (s, ns, n) AS (VALUES {_tuples(3, parameters)}) SELECT storage, namespace, name, revision FROM"
-            " wanted CROSS JOIN cluster_object WHERE cluster_id = ? AND storage = s AND namespace = ns AND name = n",
-            [*parameters, self.cluster],
-        )
-        return {Key(*row[:3]): row[3] for row in rows}
+        found: dict[Key, int] = {}
+        for parameters in _statements(keys):
+            # CROSS JOIN fixes SQLite's order: a look-up in the index for each key, not a scan of all objects.
+            rows = self.database.rows(
+                f"WITH wanted (s, ns, n) AS (VALUES {_tuples(3, parameters)}) SELECT storage, namespace, name, revision FROM"
+                " wanted CROSS JOIN cluster_object WHERE cluster_id = ? AND storage = s AND namespace = ns AND name = n",
+                [*parameters, self.cluster],
+            )
+            found.update((Key(*row[:3]), row[3]) for row in rows)
+        return found
 
     def _taken(self, claims: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        parameters = _padded([part for claim in claims for part in claim], 2)
-        if not parameters:
-            return {}
-        rows = self.database.rows(
-            f"WITH wanted (s, v) AS (VALUES {_tuples(2, parameters)}) SELECT scope, value, owner FROM wanted CROSS JOIN"
-            " cluster_claim WHERE cluster_id = ? AND scope = s AND value = v",
-            [*parameters, self.cluster],
-        )
-        return {(scope, value): owner for scope, value, owner in rows}
+        found: dict[tuple[str, str], str] = {}
+        for parameters in _statements(claims):
+            rows = self.database.rows(
+                f"WITH wanted (s, v) AS (VALUES {_tuples(2, parameters)}) SELECT scope, value, owner FROM wanted CROSS JOIN"
+                " cluster_claim WHERE cluster_id = ? AND scope = s AND value = v",
+                [*parameters, self.cluster],
+            )
+            found.update(((scope, value), owner) for scope, value, owner in rows)
+        return found
 
     def _save(self, group: Group) -> None:
         newest = {change.key: change for change in group.changes}
@@ -406,11 +408,16 @@ def _one(result: Stored | ApiError) -> Stored:
     return result
 
 
-def _padded(parameters: list[str], width: int) -> list[str]:
-    """Repeat the last tuple until their number is a power of two: few different statements, which stay prepared."""
-    count = len(parameters) // width
-    wanted = 1 << (count - 1).bit_length() if count else 0
-    return parameters + parameters[-width:] * (wanted - count)
+def _statements(wanted: Iterable[tuple[str, ...]]) -> Iterator[list[str]]:
+    """The parameters of statements that look for so many tuples: databases bound how many one may have.
+
+    The last tuple is repeated until their number is a power of two: few different statements, which stay prepared.
+    """
+    left = list(wanted)
+    for start in range(0, len(left), MAX_GROUP):
+        part = left[start : start + MAX_GROUP]
+        part += part[-1:] * ((1 << (len(part) - 1).bit_length()) - len(part))
+        yield [value for one in part for value in one]
 
 
 def _tuples(width: int, parameters: Sequence[Any]) -> str:

@@ -108,6 +108,16 @@ def test_a_claimed_value_has_one_owner_until_it_is_given_up(both: Store) -> None
     both.write(Write("create", key("b", "services"), pod("b"), claims=claim))
 
 
+def test_a_commit_may_be_larger_than_a_statement(both: Store) -> None:
+    """A restore is one commit of the whole cluster; SQL allows 65,535 parameters, on SQLite some more."""
+    count = 17_000 if both.database.postgres else 66_000
+    writes = [Write("create", key(f"p{n}"), pod(f"p{n}"), claims=[("scope", f"v{n}")]) for n in range(count)]
+    results = both.write_many(writes, atomic=True)
+    assert [r.revision for r in results if isinstance(r, Stored)] == list(range(1, count + 1))
+    again = both.write_many(writes[-3:])
+    assert [type(r).__name__ for r in again] == ["AlreadyExists"] * 3
+
+
 def test_secrets_are_unreadable_in_the_database(both: Store) -> None:
     body = {"metadata": {"name": "s", "namespace": "d", "uid": "u"}, "data": {"password": "aHVudGVyMg=="}}
     both.write(Write("create", key("s", "secrets"), body))

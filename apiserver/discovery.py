@@ -17,7 +17,7 @@ from apiserver.response import Answer, Response
 from kube import schema
 from kube.errors import ApiError
 from kube.objects import Json
-from kube.registry import Kind
+from kube.registry import Kind, version_rank
 
 if TYPE_CHECKING:
     from apiserver.state import State
@@ -85,7 +85,7 @@ class Catalogue:
             if place not in self.resources:
                 self.resources[place] = []
                 self.versions.setdefault(resource.group, []).append(resource.version)
-                self.versions[resource.group].sort(key=version_priority)
+                self.versions[resource.group].sort(key=version_rank)
             self.resources[place].append(resource)
         for found in self.resources.values():
             found.sort(key=lambda resource: resource.plural)
@@ -94,17 +94,6 @@ class Catalogue:
         """All groups but the core one, in the order in which they are listed."""
         known = {name: i for i, name in enumerate(GROUP_ORDER)}
         return sorted((g for g in self.versions if g), key=lambda g: (known.get(g, len(known)), g))
-
-
-def version_priority(version: str) -> tuple[int, int, int, str]:
-    """Sorts v2 before v1 before v1beta2 before v1alpha1 before anything else."""
-    import re
-
-    match = re.fullmatch(r"v(\d+)(?:(alpha|beta)(\d+))?", version)
-    if match is None:
-        return 3, 0, 0, version
-    stage = {None: 0, "beta": 1, "alpha": 2}[match[2]]
-    return stage, -int(match[1]), -int(match[3] or 0), version
 
 
 _catalogues: dict[int, tuple[tuple[int, ...], Catalogue]] = {}

@@ -15,7 +15,7 @@ from kube import conditions, schema
 from kube.crd import columns, jsonpath, structural
 from kube.crd.strategy import CustomStrategy
 from kube.objects import Json
-from kube.registry import Kind, Scale, identity
+from kube.registry import Kind, Scale, identity, version_rank
 from kube.schema import definitions
 
 _PREFIX = "#/components/schemas/"
@@ -129,17 +129,6 @@ def _deprecation(spec: Json, version: Json) -> str:
         (v["name"] for v in spec["versions"] if v.get("served") and not v.get("deprecated")), key=version_rank
     )
     return f"{text}; use {spec['group']}/{others[0]} {spec['names']['kind']}" if others else text
-
-
-def version_rank(name: str) -> tuple[int, int, int, str]:
-    """Sorts versions as Kubernetes prefers them: v2, v1, v1beta2, v1beta1, v1alpha1, then others by name."""
-    import re
-
-    match = re.fullmatch(r"v(\d+)(?:(alpha|beta)(\d+))?", name)
-    if match is None:
-        return (3, 0, 0, name)
-    stage = {None: 0, "beta": 1, "alpha": 2}[match[2]]
-    return (stage, -int(match[1]), -int(match[3] or 0), name)
 
 
 def _versioned(api_version: str) -> Any:

@@ -8,12 +8,10 @@ from kube import clock
 from kube import columns as c
 from kube.conditions import is_true
 from kube.errors import FieldError, invalid, required
-from kube.kinds.apps.workload import MISMATCH, matches, name_warnings
+from kube.kinds.apps.workload import MISMATCH, WorkloadStrategy, matches
 from kube.kinds.batch.jobspec import check_job_spec, default_conditions
 from kube.kinds.batch.jobstatus import check_job_status
 from kube.kinds.pod.defaults import default_pod_template
-from kube.kinds.pod.warnings import template_warnings
-from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
 from kube.validation import check_label_selector, check_unchanged, dns1123_label
@@ -26,10 +24,7 @@ FIXED = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedB
 SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates")
 
 
-class JobStrategy(ObjectStrategy):
-    status = True
-    generation = True
-
+class JobStrategy(WorkloadStrategy):
     def default(self, obj: Json) -> None:
         spec = obj.setdefault("spec", {})
         default_pod_template(spec.setdefault("template", {}))
@@ -87,11 +82,6 @@ class JobStrategy(ObjectStrategy):
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_job_status(obj, old)
-
-    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
-        if old and old["spec"] == obj["spec"]:
-            return []
-        return name_warnings(obj) + template_warnings(obj["spec"]["template"], "spec.template")
 
 
 def default_job_spec(spec: Json) -> None:

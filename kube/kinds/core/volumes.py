@@ -12,7 +12,7 @@ from kube.kinds.pod.defaults import default_claim_spec, default_volume_source
 from kube.kinds.pod.validation_scheduling import check_node_selector
 from kube.kinds.pod.validation_volumes import KNOWN_SOURCES, check_volume_source
 from kube.objects import Json
-from kube.registry import Context, Kind
+from kube.registry import Context, Kind, keep
 from kube.resourcelist import canonical_list, nano
 from kube.validation import check, check_choice, check_unchanged, difference, dns1123_subdomain
 from kube.volumeclaims import VOLUME_MODES, check_access_modes, check_claim_spec
@@ -143,14 +143,14 @@ class PersistentVolumeClaimStrategy(CoreStrategy):
         new, before = dict(obj["spec"]), old["spec"]
         bound = (old.get("status") or {}).get("phase") == "Bound"
         if not before.get("volumeName"):
-            _take(new, before, "volumeName")
+            keep(new, before, "volumeName")
         if bound:
-            _take(new, before, "volumeAttributesClassName")
+            keep(new, before, "volumeAttributesClassName")
             new["resources"] = {**new["resources"], "requests": (before.get("resources") or {}).get("requests")}
         annotated = _CLASS_ANNOTATION in (old["metadata"].get("annotations") or {})
         if before.get("storageClassName") is None and not annotated:
             # A claim without a class may be given one later: the default class, once there is one.
-            _take(new, before, "storageClassName")
+            keep(new, before, "storageClassName")
         if new != before:
             return [forbidden("spec", _FIXED + difference(new, before))]
         if not bound:
@@ -164,13 +164,6 @@ class PersistentVolumeClaimStrategy(CoreStrategy):
         if held is not None and nano(wanted) > nano(held):
             return []
         return [forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")]
-
-
-def _take(new: Json, old: Json, name: str) -> None:
-    if name in old:
-        new[name] = old[name]
-    else:
-        new.pop(name, None)
 
 
 def _modes(modes: list[str] | None) -> str:

@@ -25,9 +25,10 @@ from django.views.static import serve
 from addons import rollout, status
 from addons.catalogue import NAMESPACE, Addon, catalogue
 from addons.events import SearchForm, event_row
-from addons.forms import ConfigForm, LoginForm
+from addons.forms import ConfigForm
 from addons.models import AuditEntry
 from addons.options import OptionError
+from addons.passwords import LoginForm, PasswordView, with_wait
 from addons.status import AddonStatus, Changed
 from addons.usage import charts as charts_of
 from addons.usage import cores, mebibytes, sampler
@@ -61,12 +62,15 @@ class AddonAdminSite(AdminSite):
 
     def login(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         """As Django's; who has to wait is told so by the status too."""
-        response = super().login(request, extra_context)
-        form = (getattr(response, "context_data", None) or {}).get("form")
-        if isinstance(form, LoginForm) and form.wait:
-            response.status_code = 429
-            response["Retry-After"] = str(form.wait)
-        return response
+        return with_wait(super().login(request, extra_context))
+
+    def password_change(self, request: HttpRequest, extra_context: Context | None = None) -> TemplateResponse:
+        """As Django's, within the bounds of a login."""
+        context = {**self.each_context(request), **(extra_context or {})}
+        template = self.password_change_template or "registration/password_change_form.html"
+        view: Any = PasswordView.as_view(extra_context=context, template_name=template)
+        response: TemplateResponse = view(request)
+        return with_wait(response)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         def view(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -1,5 +1,4 @@
-"""The admin's forms: an addon's configuration, a field for each of its options, checked as the addon manager checks them;
-and the login."""
+"""The form of an addon's configuration: a field for each of its options, checked as the addon manager checks them."""
 
 from __future__ import annotations
 
@@ -7,14 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib.admin.forms import AdminAuthenticationForm
 
 from addons import options
 from addons.catalogue import Addon
 from addons.options import LONGEST, Option
-from dashboard import acts, attempts
-from dashboard.login import MAX_NAME, of_account
-from dashboard.metrics import LOGINS
 
 STRUCTURED = ("json", "addresses", "domains")
 NOTES = {
@@ -27,32 +22,6 @@ NOTES = {
     "addresses": "a JSON list of addresses",
     "domains": "a JSON object: domain → list of addresses",
 }
-
-
-class LoginForm(AdminAuthenticationForm):
-    """Django's, which judges no password while its account and address have to wait: then `wait` is for how long, seconds."""
-
-    wait = 0
-
-    def clean(self) -> dict[str, Any]:
-        assert self.request is not None
-        name, address = str(self.cleaned_data.get("username") or "")[:MAX_NAME], attempts.address_of(self.request)
-        self.wait = attempts.begin(name, address)
-        account = name if attempts.known(name) else ""
-        if self.wait:
-            LOGINS.add("refused")
-            acts.refused(self.request, 429, account)
-            raise forms.ValidationError(attempts.sentence(self.wait), code="wait")
-        try:
-            found: dict[str, Any] = super().clean()
-        except forms.ValidationError:
-            LOGINS.add("failed")
-            acts.refused(self.request, 401, account)
-            raise
-        attempts.succeeded(name, address)
-        LOGINS.add("ok")
-        acts.tell(self.request, acts.LOGIN, 302, of_account(self.user_cache))
-        return found
 
 
 class ConfigForm(forms.Form):

@@ -14,7 +14,7 @@ from cluster.changes import Key
 from dashboard.attempts import address_of
 from kube.users import User
 
-LOGIN, LOGOUT, PATCH = "login", "logout", "patch"
+LOGIN, LOGOUT, PATCH, UPDATE = "login", "logout", "patch", "update"
 
 
 def tell(

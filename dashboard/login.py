@@ -117,6 +117,7 @@ def open_session(session: Any, user: User, token: str = "") -> None:
         static = _keyed(token)
         if _of_static(static) is None:  # another API server's file
             until, static = time.time() + UNFOLLOWED_LIFE, None
+    account = _account(user.uid)
     session[SESSION_KEY] = {
         "name": user.name,
         "uid": user.uid,
@@ -124,6 +125,7 @@ def open_session(session: Any, user: User, token: str = "") -> None:
         "at": time.time(),
         "until": until,
         "static": static,
+        "password": account.get_session_auth_hash() if account is not None else None,
         "pod": [bound.get("namespace"), bound["pod"].get("name"), bound["pod"].get("uid")]
         if bound.get("pod")
         else None,
@@ -142,16 +144,19 @@ def _claims(token: str) -> Json:
 
 
 def user_of(session: Any) -> User | None:
-    """Who a session is now; None without a session, and when its identity is gone: the account was disabled, the service
-    account, the bootstrap token or the pod deleted, the static token taken out of its file, the token's time is over.
-    Blocking."""
+    """Who a session is now; None without a session, and when its identity is gone: the account was disabled or has another
+    password, the service account, the bootstrap token or the pod deleted, the static token taken out of its file, the
+    token's time is over. Blocking."""
     kept = session.get(SESSION_KEY)
     if not isinstance(kept, dict) or not kept.get("name"):
         return None
     name, uid = str(kept["name"]), str(kept["uid"])
     if uid.startswith(ACCOUNT):  # with the groups that it has now
-        account = get_user_model().objects.filter(pk=uid.removeprefix(ACCOUNT), is_active=True).first()
-        return None if account is None else of_account(account)
+        account = _account(uid)
+        same = account is not None and constant_time_compare(
+            account.get_session_auth_hash(), kept.get("password") or ""
+        )
+        return of_account(account) if same else None
     if (until := kept.get("until")) is not None and time.time() >= until:
         return None
     if static := kept.get("static"):  # with the name and the groups that the file gives it now
@@ -174,6 +179,13 @@ def _stands(key: Key, uid: str) -> bool:
         return False
     meta = found.obj["metadata"]
     return meta.get("uid") == uid and not meta.get("deletionTimestamp")
+
+
+def _account(uid: str) -> Any:
+    """The Django account that a user is, None when it is none, or none that may come in."""
+    if not uid.startswith(ACCOUNT):
+        return None
+    return get_user_model().objects.filter(pk=uid.removeprefix(ACCOUNT), is_active=True).first()
 
 
 def _of_bootstrap(token_id: str) -> User | None:

@@ -92,6 +92,39 @@ def test_the_admin_shuts_out_too_and_both_count_together(accounts: None, slow: N
     assert admin_login(browser(), "clerk", "battery staple").status_code == 302
 
 
+def test_the_old_password_is_no_way_around(accounts: None, slow: None) -> None:
+    client = browser()
+    assert admin_login(client, "boss", "correct horse").status_code == 302
+
+    def change(old: str) -> Any:
+        page = client.get("/admin/password_change/", **OURS).content.decode()
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        assert token
+        new = {"new_password1": "a much better one", "new_password2": "a much better one"}
+        fields = {"old_password": old, **new, "csrfmiddlewaretoken": token[1]}
+        return client.post("/admin/password_change/", fields, **OURS)
+
+    for _ in range(attempts.FREE + 1):
+        assert change("wrong").status_code == 200
+    answer = change("correct horse")
+    assert answer.status_code == 429 and "Too many failed logins" in answer.content.decode()
+    attempts.succeeded("boss", PROXY)
+    assert change("correct horse").status_code == 302
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(accounts: None) -> None:
+    from django.contrib.auth.models import User
+
+    made = browser()
+    assert enter(made, name="boss", password="correct horse").status_code == 303
+    key = made.session.session_key
+    assert login.user_of_key(key) == "boss"
+    account = User.objects.get(username="boss")
+    account.set_password("another one")
+    account.save()
+    assert login.user_of_key(key) is None
+
+
 def test_a_name_that_nobody_has_is_answered_as_one_that_somebody_has(accounts: None, slow: None) -> None:
     assert shut_out(name="boss").content.decode().count("Too many") == shut_out(name="ghost").content.decode().count(
         "Too"

@@ -62,6 +62,8 @@ class Streams:
             file = os.fdopen(self._ours.pop("in"), "wb", 0)
             transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, file)
             self._writer = asyncio.StreamWriter(transport, protocol, None, loop)
+        if self._writer.is_closing():  # a transport that is written to then says so in the log
+            return
         with contextlib.suppress(ConnectionError):
             self._writer.write(data)
             await self._writer.drain()

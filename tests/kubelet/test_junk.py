@@ -136,10 +136,10 @@ async def disturb(rnd: random.Random, port: int, trust: ssl.SSLContext) -> None:
         writer.write(rnd.choice(PLAIN) if way == "plain" else upgrade(rnd, rnd.choice(PATHS), way))
         await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 0.5)
         if way == "spdy" and rnd.random() < 0.6:
-            for number, kind in enumerate(("error", "stdin", "stdout", "resize")):
-                writer.write(encoder.syn_stream(2 * number + 1, {"streamtype": kind}))
+            kinds = enumerate(("error", "stdin", "stdout", "resize"))
+            writer.write(b"".join(encoder.syn_stream(2 * number + 1, {"streamtype": kind}) for number, kind in kinds))
         for _ in range(rnd.randrange(1, 6)):
-            if writer.is_closing():
+            if writer.is_closing():  # our own writes must not be what the log tells of
                 break
             junk = websocket_junk(rnd) if way == "socket" else spdy_junk(rnd, encoder)
             writer.write(frame(2, junk) if way == "tunnel" else junk)

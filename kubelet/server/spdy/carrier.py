@@ -49,8 +49,8 @@ class WebSocketCarrier:
 class ConnectionCarrier:
     """The connection itself, taken from the HTTP server."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, protocol: _Taken) -> None:
+        self._reader, self._writer, self._protocol = reader, writer, protocol
 
     @classmethod
     def open(cls, request: web.Request, headers: dict[str, str]) -> ConnectionCarrier:
@@ -67,7 +67,7 @@ class ConnectionCarrier:
         lines = ["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: SPDY/3.1"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        return cls(reader, writer)
+        return cls(reader, writer, protocol)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         with contextlib.suppress(ConnectionError):
@@ -75,11 +75,13 @@ class ConnectionCarrier:
                 yield data
 
     async def send(self, data: bytes) -> None:
-        if self._writer.is_closing():  # a transport of TLS breaks when it is written to then
+        # A transport of TLS breaks, or fills the log, when it is written to after its connection was lost.
+        if self._writer.is_closing() or self._protocol.lost:
             return
         with contextlib.suppress(ConnectionError):
             self._writer.write(data)
             await self._writer.drain()
+            await asyncio.sleep(0)  # so that a loss is known before the next of many small frames
 
 
 class _Taken(asyncio.StreamReaderProtocol):
@@ -88,8 +90,10 @@ class _Taken(asyncio.StreamReaderProtocol):
     def __init__(self, reader: asyncio.StreamReader, before: asyncio.BaseProtocol) -> None:
         super().__init__(reader)
         self._before = before
+        self.lost = False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
         super().connection_lost(exc)
         self._before.connection_lost(exc)
 

@@ -153,6 +153,10 @@ class Keyring:
     def add(self) -> EncryptionKey:
         """Make a new key, the newest from now on, whole and on the disk or not at all. Raises KeyringError."""
         key = os.urandom(SIZE)
+        if (owner := self.folder.stat().st_uid) != os.geteuid():
+            raise KeyringError(
+                f"{self.folder} belongs to the user with the number {owner}: make a new key as that user"
+            )
         names = [found.path.name for found in self.all() if found.path != self._before]
         path = self.folder / f"{max(map(_number, names), default=0) + 1:04}-{key_id(key).hex()}.key"
         if names and path.name < max(names):

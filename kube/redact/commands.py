@@ -31,6 +31,8 @@ _RULES = (
     (r"docker|podman|nerdctl|helm|skopeo|buildah|oras|crane|az", "login", _option("p", f"{_GAP}?+")),
     (r"(?:redis|valkey|keydb)-(?:cli|benchmark)", "-a", _option("a", f"{_GAP}?+")),
     (r"ldap(?:search|add|modify|delete|passwd|whoami)", "-w", _option("w", f"{_GAP}?+")),
+    (r"ssh-keygen", "-N", _option("N", f"{_GAP}?+")),
+    (r"useradd|usermod", "-p", _option("p", f"{_GAP}?+")),
     (r"zip|unzip|sqlcmd|bcp|osql", "-P", _option("P", f"{_GAP}?+")),
     (r"curl|wget|lftp", "u", rf"({_BEFORE}(?:-[uU]|--(?:proxy-)?user)(?:{_GAP}|=)?+{_USER}){_REST}"),
     (r"smbclient|rpcclient|lftp", "-", rf"({_BEFORE}-[uU]{_GAP}[^\s%,]{{1,256}}+[%,]){_REST}"),
@@ -47,7 +49,8 @@ _RULES = (
 )
 _STEMS = """
 mysql maria mycli 7z sshpass mongo docker podman nerdctl helm skopeo buildah oras crane az redis- valkey- keydb- ldap zip
-sqlcmd bcp osql curl wget lftp smbclient rpcclient openssl htpasswd rabbitmqctl mc vault aws machine sqlplus echo printf
+sqlcmd bcp osql curl wget lftp smbclient rpcclient openssl htpasswd rabbitmqctl mc vault aws machine sqlplus ssh-keygen
+useradd usermod echo printf
 """
 STEMS = tuple(_STEMS.split())
 """A text without one of these has nothing for `clean`."""

@@ -12,12 +12,12 @@ _END = r"(?:[-_.]?(?:base64|b64|value|plain|text|\d{1,3}))?$"
 # Long stems may follow anything (`PGPASSWORD`, `redispassword`); short ones must be a word of the name (not `compass`).
 _NAME = re.compile(
     r"(?:passw(?:or)?d|passphrase|passcode|secret|token|credentials?|api[-_]?key|(?:access|account|auth|encryption|master"
-    r"|private|secret|shared|signing|ssh|storage)[-_]?key|secret[-_]?key[-_]base|requirepass|(?:^|[-_./]|store|key)(?:pass|pwd|_auth))"
+    r"|private|secret|shared|signing|ssh|storage)[-_]?key|secret[-_]?key[-_]base|oauth2[-_]bearer|requirepass|(?:^|[-_.]|root|admin|bind)pw|(?:^|[-_./]|store|key)(?:pass|pwd|_auth))"
     + _END,
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"[a-z0-9](?:Pass|Pwd)" + _END)
-_STEMS = ("pass", "pwd", "secret", "token", "key", "credential", "auth")
+_STEMS = ("pass", "pwd", "pw", "bearer", "secret", "token", "key", "credential", "auth")
 _PLURAL = re.compile(r"(?:passwords|tokens|api_?keys)$", re.IGNORECASE)
 
 

@@ -18,8 +18,8 @@ from kube.redact.names import BULLETS, is_credential_name, is_list_of_credential
 
 # Without one of these, in lower case, there is nothing to find: most texts are done here.
 _STEMS = """
-pass pwd secret token key cred auth cookie basic bearer :// eyj akia asia aiza ghp_ gho_ ghu_ ghs_ ghr_ github_ glpat- xox
-xapp- sk- k_live_ k_test_ hvs. hvb. npm_ sg. dop_v1_ $2 $5 $6 $y $apr1 $argon
+pass pw secret token key cred auth cookie basic bearer :// eyj akia asia aiza ghp_ gho_ ghu_ ghs_ ghr_ github_ glpat- xox
+xapp- sk- k_live_ k_test_ hvs. hvb. hooks. webhooks sig= -signature= npm_ sg. dop_v1_ $2 $5 $6 $y $apr1 $argon
 """
 _SUSPECT = (*_STEMS.split(), *commands.STEMS)
 _ONE_WORD = re.compile(r"[\w./-]{0,19}")  # too short for a token, and with nothing that it could be the value of
@@ -31,8 +31,10 @@ _OWN_FORM = re.compile(
     r"|\bAIza[\w-]{35}"  # Google
     r"|\bgh[pousr]_\w{30,255}|\bgithub_pat_\w{22,255}|\bglpat-[\w-]{20,255}"
     r"|\bxox[abeoprs]-[\w-]{10,255}|\bxapp-\d-[\w-]{10,255}"  # Slack
-    r"|\bsk-(?=[\w-]{0,200}\d)[\w-]{20,255}|\b[sr]k_(?:live|test)_\w{10,255}"  # OpenAI, Anthropic, Stripe
+    r"|(?<![\w-])sk-(?=[\w-]{0,200}\d)[\w-]{20,255}|\b[sr]k_(?:live|test)_\w{10,255}"  # OpenAI, Anthropic, Stripe
     r"|\bhv[sb]\.[\w-]{20,255}|\bnpm_\w{30,255}|\bSG\.[\w-]{16,64}\.[\w-]{16,64}|\bdop_v1_[0-9a-f]{60,64}"
+    r"|(?<=hooks\.slack\.com/services/)[\w/]{8,255}|(?<=/api/webhooks/)\d{1,20}/[\w-]{8,255}"  # Slack, Discord
+    r"|(?<=[?&]sig=)[^\s&\"']{4,512}|(?<=-Signature=)[^\s&\"']{4,512}"  # signed URLs of Azure, AWS and Google
     r"|\$(?:2[aby]|5|6|y|apr1|argon2id?)\$[./\w$=,+-]{20,255}"  # hashes of passwords
 )
 _URL = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{1,20}+://)([^\s/?#:@\"'<>]{0,256}+)(:[^\s/\"'<>]{1,512}(?=@))?(?=@)")
@@ -45,13 +47,18 @@ _COOKIE = re.compile(r"(?i)(\b(?:set-)?cookie:[ \t]*+)([^\"'\r\n]++)")
 _SCHEME = re.compile(r"(?i)\b(basic|bearer)(\s{1,9}+)([\w.~+/-]{8,}+=*+)")
 
 _WORD = re.compile(r"[\w./-]{2,}+")
-_SEPARATOR = re.compile(r"\\{0,7}[\"']?[ \t]{0,99}+(?:=>|:=|:[-=?+]|={1,2}|:)(?!//)[ \t]*+")
+_SEPARATOR = re.compile(
+    r"\\{0,7}[\"']?[ \t]{0,99}+(?:=>|:=|:[-=?+]|={1,2}|:)(?!//)[ \t]*+(?:\r?\n\s{0,99}+(?=[\"']))?+"
+)
 _NAMED_VALUE = re.compile(r"[\s\"'\\]{0,99}+,?[\s\"'\\]{0,99}+value\\{0,7}[\"']?[ \t]{0,9}+[:=][ \t]*+")
 _NEXT_WORD = re.compile(r"\\{0,7}[\"']?(?:[ \t]{0,9}+,\s{0,99}+|\s{1,99}+(?:-\s{1,9}+)?)")
 _OPEN = re.compile(r"\\{0,7}[\"']")
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\[\s\S])*+\"|'[^']*+'")
 _BLOCK = re.compile(r"[|>][-+0-9]{0,2}[ \t]*+\r?\n")
 _LINE = re.compile(r"[^\r\n]*+")
+# A value on the line below its key, further in: neither a key with a value of its own nor a list.
+_BELOW = re.compile(r"\r?\n([ \t]++)(?!-[ \t]|#|[\w./\"'-]++:(?:\s|\Z))(?=\S)")
+_FOLDERS = frozenset({"PWD", "OLDPWD"})  # of a shell; in a connection string they are passwords
 _PLAIN = re.compile(r"[^\s,;&\"'<>|)}\]]++")
 _TO_BLANK = re.compile(r"\S++")
 _TO_TAG = re.compile(r"[^<]*+")
@@ -65,7 +72,8 @@ _REFERENCE = re.compile(
 )
 _PROSE = re.compile(
     r"(?i)(?:is|are|was|were|has|have|had|must|can|cannot|could|may|should|will|not|or|and|in|of|for|to|from|with|the|an?|on"
-    r"|by|at|as|if|it|this|that|option|flag|argument|given|missing|required|invalid|expired|found|file|value)(?![\w-])"
+    r"|by|at|as|if|it|this|that|option|flag|argument|given|missing|required|invalid|expired|found|file|value|see|check"
+    r"|incorrect|wrong|expected|unknown|empty|eof|mismatch|changed|needs?)(?![\w-])"
 )
 
 
@@ -167,8 +175,12 @@ def _assigned(text: str, word: re.Match[str], separator: re.Match[str]) -> tuple
     start = text.rfind("\n", max(0, word.start() - 256), word.start()) + 1
     left = _LEFT.match(text, start, word.start())
     first = left is not None and left.end() == word.start() and (start > 0 or word.start() < 256)
+    if word[0] in _FOLDERS and text.startswith("/", at):
+        return None
     if block := _BLOCK.match(text, at):
         return block.end(), _end_of_block(text, word.start() - start, block.end())
+    if first and colon and (below := _BELOW.match(text, at)) and len(below[1]) > word.start() - start:
+        return _span(text, below.end(), _LINE)
     if text.startswith("[", at):
         end = text.find("]", at, at + 65_536)
         return (at + 1, end) if end > 0 else _span(text, at, _LINE)

@@ -179,6 +179,13 @@ def test_what_is_wrong_with_the_keys_is_said(var: Path, harm: Callable[[Path], A
         crypto.conceal(1, key("a"), b"{}")
 
 
+def test_nobody_makes_a_key_that_the_cluster_could_not_read(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(KeyringError, match=r"belongs to the user with the number .*: make a new key as that user"):
+        keyring.ring().add()
+    assert len(keyring.ring().all()) == 1
+
+
 def test_keys_may_lie_elsewhere(var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BINNACLE_KEYS", str(tmp_path / "mounted"))
     keyring.ring().prepare()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 
 import uvicorn
@@ -18,7 +19,17 @@ def sockets(port: int) -> list[socket.socket]:
     return [bound(address, port) for address in dict.fromkeys(addresses)]
 
 
+class NoTextIsNoFault(logging.Filter):
+    """A frame that is no UTF-8 closes its socket, as it should; of that a line is enough, not a traceback for each."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+            record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
+        return True
+
+
 def main() -> None:
+    logging.getLogger("uvicorn.error").addFilter(NoTextIsNoFault())
     config = uvicorn.Config(
         "config.asgi:application",
         loop="uvloop",

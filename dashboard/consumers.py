@@ -58,6 +58,12 @@ class Consumer(AsyncJsonWebsocketConsumer):
         self.spawn(self._watch_session())
         await self.ready()
 
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        try:
+            await super().dispatch(message)
+        except OSError as error:  # the browser left, or sent what no browser does
+            log.debug("a socket ended: %s", error)
+
     async def _refusal(self) -> int:
         headers = {name: value.decode("latin-1") for name, value in self.scope["headers"]}
         hosts = [headers.get(b"host", ""), headers.get(b"x-forwarded-host", "")]
@@ -106,14 +112,22 @@ class Consumer(AsyncJsonWebsocketConsumer):
         """The socket is accepted: begin."""
 
     async def send_frame(self, frame: bytes) -> None:
+        """Raises OSError when the browser has left, or this side has closed."""
         FRAMES.add()
         BYTES.add(by=len(frame))
-        await self.send(text_data=frame.decode())
+        try:
+            await self.send(text_data=frame.decode())
+        except RuntimeError as error:  # the server's word for a socket that was closed meanwhile
+            raise ConnectionAbortedError(str(error)) from error
+
+    async def close(self, code: int | bool | None = None, reason: str | None = None) -> None:
+        """Close it, where that is not done already."""
+        with contextlib.suppress(OSError, RuntimeError):
+            await super().close(code, reason)
 
     async def fail(self) -> None:
         """Something here is broken: close, so that the browser connects again."""
-        with contextlib.suppress(OSError, RuntimeError):
-            await self.close(1011)
+        await self.close(1011)
 
     async def disconnect(self, code: int) -> None:
         for task in list(self.tasks):

@@ -68,6 +68,8 @@ class LogSearchConsumer(Consumer):
         self.writing = asyncio.Lock()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        if not self.counted:
+            return  # refused: it is being closed
         try:
             message = orjson.loads(text_data or b"") if len(text_data or "") < MAX_MESSAGE else None
         except orjson.JSONDecodeError:
@@ -96,25 +98,32 @@ class LogSearchConsumer(Consumer):
         task.add_done_callback(over)
 
     async def _answer(self, number: int, message: Json) -> None:
-        what = str(message.get("op"))
         try:
-            if what == "tail":
-                await self._follow(number, message)
-            elif what in ASKS:
-                found = await log_store_of(self.access.source).ask(what, question(self.access, message))
-                await self._tell(b'{"t":"answer","id":%d,"found":%s}' % (number, found))
-            else:
-                raise BadQuestion({"error": f"unknown request {what[:40]!r}"})
-        except BadQuestion as error:
-            place = {name: error.body.get(name) for name in ("column", "length")}
-            await self._tell(orjson.dumps({"t": "error", "id": number, "message": str(error), **place}))
-        except Silent as silence:
-            await self._tell(orjson.dumps({"t": "error", "id": number, "message": str(silence), "why": silence.why}))
+            frame = await self._found(number, message)
+            if frame is not None:
+                await self._tell(frame)
         except OSError as error:  # the browser went away
             log.debug("an answer was not sent: %s", error)
         except Exception:
             log.exception("a question to the log store failed")
             await self.fail()
+
+    async def _found(self, number: int, message: Json) -> bytes | None:
+        """The frame that answers a question; None after a tail, which has sent its own."""
+        what = str(message.get("op"))
+        try:
+            if what == "tail":
+                await self._follow(number, message)
+                return None
+            if what not in ASKS:
+                raise BadQuestion({"error": f"unknown request {what[:40]!r}"})
+            found = await log_store_of(self.access.source).ask(what, question(self.access, message))
+            return b'{"t":"answer","id":%d,"found":%s}' % (number, found)
+        except BadQuestion as error:
+            place = {name: error.body.get(name) for name in ("column", "length")}
+            return orjson.dumps({"t": "error", "id": number, "message": str(error), **place})
+        except Silent as silence:
+            return orjson.dumps({"t": "error", "id": number, "message": str(silence), "why": silence.why})
 
     async def _tell(self, frame: bytes) -> None:
         async with self.writing:

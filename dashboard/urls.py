@@ -19,11 +19,19 @@ urlpatterns = [
     re_path(r"^(?P<path>c/[a-z0-9][a-z0-9.-]{0,62}(/.*)?)$", views.page),
 ]
 
+
+async def nowhere(scope: Any, receive: Any, send: Any) -> None:
+    """Where there is no socket: the handshake is refused, with 403."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
 _CLUSTER = r"^c/(?P<cluster>[a-z0-9][a-z0-9.-]{0,62})/"
 
 _SOCKETS = {"live": LiveConsumer, "log": LogConsumer, "logsearch": LogSearchConsumer}
 
 # Django's types know no ASGI application as the target of a path; Channels' URLRouter takes nothing else.
 websocket_urlpatterns: list[Any] = [
-    re_path(f"{_CLUSTER}{name}$", cast(Any, consumer.as_asgi())) for name, consumer in _SOCKETS.items()
+    *(re_path(f"{_CLUSTER}{name}$", cast(Any, consumer.as_asgi())) for name, consumer in _SOCKETS.items()),
+    re_path("", cast(Any, nowhere)),
 ]

@@ -145,5 +145,7 @@ class Site:
     def _handler(self) -> Handler:
         server = self._runner.server
         assert server is not None
-        options = {"loop": asyncio.get_running_loop(), "logger": self._log, "access_log": None}
+        # Nobody sends compressed bodies here, and what is no gzip would be a traceback in the log for each.
+        options: dict[str, Any] = {"auto_decompress": False, "access_log": None, "logger": self._log}
+        options["loop"] = asyncio.get_running_loop()
         return Handler(server, self._limits, self._deadlines, **options)

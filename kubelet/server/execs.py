@@ -27,8 +27,10 @@ async def run(request: web.Request) -> web.Response:
         code, output = await run_command(
             agent(request).runtime, podutil.uid(found), wanted["name"], command, RUN_SECONDS, RUN_LIMIT
         )
-    except (StartError, TimeoutError) as error:
-        raise web.HTTPInternalServerError(text=f"{error or 'the command took too long'}\n") from error
+    except StartError as error:  # there is no such program, or it may not be run
+        raise web.HTTPBadRequest(text=f"{error}\n") from error
+    except TimeoutError as error:
+        raise web.HTTPGatewayTimeout(text="the command took too long\n") from error
     return web.Response(body=output, headers={"X-Exit-Code": str(code)})
 
 

@@ -11,6 +11,8 @@ from kube.pods import podutil
 from kubelet.logs.reader import Options, stream
 from kubelet.server.containers import agent, container, flag, start
 
+LAST = 253_402_300_799.0  # the end of the year 9999: there are no later times in logs
+
 
 async def handle(request: web.Request) -> web.StreamResponse:
     found, wanted = container(request)
@@ -65,13 +67,13 @@ def options(request: web.Request) -> Options:
             if not text.isdecimal():
                 raise ValueError(f"{key} has to be a number, 0 or more, not {text!r}")
             counts[key] = int(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from error
     return Options(
         follow=flag(request, "follow"),
         timestamps=flag(request, "timestamps"),
         tail=counts.get("tailLines"),
-        since=since,
+        since=None if since is None else min(max(since, 0.0), LAST),
         limit_bytes=counts.get("limitBytes"),
         stream=request.query.get("stream", "").lower().replace("all", ""),
     )

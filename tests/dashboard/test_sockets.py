@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from cluster.store import Store
+from config.dashboard import NoTextIsNoFault
 from dashboard import api, consumers
 from dashboard.origin import origin_fits
 from kube.objects import Json
@@ -210,3 +213,47 @@ def test_what_is_no_token_claims_nothing(text: str) -> None:
     from dashboard import login
 
     assert login._claims(text) == {}
+
+
+def test_where_there_is_no_socket_the_handshake_is_refused(peopled: Peopled) -> None:
+    async def run() -> None:
+        socket = socket_to("/c/local/\x85\r", "none")
+        with pytest.raises(AssertionError, match=r"websocket\.close"):
+            await socket.connect()
+        await socket.task
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("name", ["live", "logsearch", "log"])
+def test_a_socket_that_is_closed_meanwhile_is_no_fault_of_ours(
+    peopled: Peopled, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server sends nothing after it has closed for a frame that breaks the protocol: that is the socket's end."""
+    key = session(ADMIN)
+    closed = "Unexpected ASGI message 'websocket.send', after sending 'websocket.close'."
+
+    async def send(self: Any, *arguments: Any, **options: Any) -> None:
+        raise RuntimeError(closed)
+
+    async def run() -> None:
+        socket = socket_to(f"/c/local/{name}?ns=work&pod=absent", key)
+        await socket.connect()
+        monkeypatch.setattr(AsyncJsonWebsocketConsumer, "send", send)
+        for message in ({"op": "nothing", "id": 1}, {"op": "search", "id": "x"}, {"op": "search", "id": 2}):
+            socket.send(json.dumps(message))
+        await socket.disconnect()
+
+    asyncio.run(run())
+    assert closed not in caplog.text and "Traceback" not in caplog.text
+
+
+def test_frames_that_are_no_text_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(wanted := NoTextIsNoFault())
+    try:
+        b"\xdc".decode()
+    except UnicodeDecodeError:
+        log.exception("Invalid UTF-8 sequence received from client.")
+    log.removeFilter(wanted)
+    assert "Invalid UTF-8" in caplog.text and "Traceback" not in caplog.text

@@ -270,8 +270,17 @@ async def logs_and_commands_over_https(w: World) -> None:
         answer = await session.get("/containerLogs/default/talk/c?tailLines=1", ssl=context)
         assert await answer.text() == "two\n"
         assert (await session.get("/containerLogs/default/talk/c?tailLines=x", ssl=context)).status == 400
+        for since, status in (("9" * 20, 200), ("-" + "9" * 20, 200), ("9" * 400, 400), ("x", 400)):
+            answer = await session.get(f"/containerLogs/default/talk/c?sinceSeconds={since}", ssl=context)
+            assert answer.status == status, since
+            await answer.read()
+        packed = await session.post(
+            "/exec/default/talk/c", data=b"x", headers={"Content-Encoding": "gzip"}, ssl=context
+        )
+        assert packed.status == 400, "what is no gzip breaks no connection"
         answer = await session.post("/run/default/talk/c?cmd=echo%20hi", ssl=context)
         assert await answer.text() == "hi\n"
+        assert (await session.post("/run/default/talk/c?cmd=absent%20x", ssl=context)).status == 400
         for path, status in HEADS:
             found, _ = await asyncio.to_thread(head_alone, w.port, path, context, then="/healthz")
             assert found == status, (path, found)

@@ -11,6 +11,7 @@ from django import forms
 import environment
 from cluster.audit.installation import log_path
 from cluster.audit.reading import Found, Search, find
+from kube.redact.objects import redact, redact_uri
 
 PAGE = 100  # events
 VERBS = ("create", "update", "patch", "delete", "deletecollection", "get", "list", "watch", "login", "logout")
@@ -48,7 +49,10 @@ class SearchForm(forms.Form):
 
 
 def event_row(event: dict[str, Any]) -> dict[str, Any]:
-    """What the template shows of an event."""
+    """What the template shows of an event, without credentials."""
+    event = {key: value for key, value in event.items() if key not in BODIES}
+    uri = redact_uri(str(event.get("requestURI") or ""))
+    event = {**redact("", event), "requestURI": uri}
     about, notes = _part(event, "objectRef"), _part(event, "annotations")
     answer, user = _part(event, "responseStatus"), _part(event, "user")
     place = "/".join(str(about[key]) for key in ("namespace", "name") if about.get(key))
@@ -65,9 +69,7 @@ def event_row(event: dict[str, Any]) -> dict[str, Any]:
         "bad": notes.get("authorization.k8s.io/decision") == "forbid" or int(answer.get("code") or 0) >= 400,
         "message": answer.get("message") or notes.get("binnacle/options"),
         "source": sources[-1] if isinstance(sources, list) and sources else "",
-        "whole": orjson.dumps(
-            {key: value for key, value in event.items() if key not in BODIES}, option=orjson.OPT_INDENT_2
-        ).decode(),
+        "whole": orjson.dumps(event, option=orjson.OPT_INDENT_2).decode(),
     }
 
 

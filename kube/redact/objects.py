@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from kube.objectmeta import LAST_APPLIED
 from kube.objects import Json
@@ -43,6 +44,23 @@ def redact_value(name: str, value: str) -> str:
     if is_credential_name(name) or (name in ("auth", "_auth") and is_pair(value)):
         return _masked(value)
     return clean(value)
+
+
+def redact_uri(uri: str) -> str:
+    """The address of a request: what it says by name, and the command of `exec`, a parameter a word."""
+    path, mark, query = uri.partition("?")
+    parts = parse_qsl(query, keep_blank_values=True)
+    words = [value for name, value in parts if name == "command"]
+    shown = list(words)
+    _list(shown, 0, False)
+    masked = iter(shown)
+    if shown == words:
+        return clean(uri)
+    return (
+        clean(path)
+        + mark
+        + urlencode([(name, next(masked) if name == "command" else clean(value)) for name, value in parts])
+    )
 
 
 def _decoded_size(value: Any) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from kube.objectmeta import LAST_APPLIED
 from kube.redact.names import is_credential_name
-from kube.redact.objects import redact
+from kube.redact.objects import redact, redact_uri
 from tests.dashboard import world
 
 
@@ -181,3 +181,22 @@ def test_an_object_nested_beyond_reason_does_not_exhaust_the_stack() -> None:
     for _ in range(200):
         deep = {"a": deep}
     assert redact("things.example.com", {"metadata": {}, "spec": deep})["spec"] is deep
+
+
+@pytest.mark.parametrize(
+    "uri, credential",
+    [
+        ("/api/v1/namespaces/a/pods/p/exec?command=mysql&command=-uroot&command=-phunter2&stdin=true", "hunter2"),
+        ("/api/v1/namespaces/a/pods/p/exec?command=sh&command=-c&command=PGPASSWORD%3Dhunter2+psql", "hunter2"),
+        ("/api/v1/namespaces/a/pods/p/exec?command=app&command=--token&command=hunter2", "hunter2"),
+        ("/api/v1/namespaces/a/services/web/proxy/login?user=a&password=hunter2", "hunter2"),
+    ],
+)
+def test_addresses_of_requests(uri: str, credential: str) -> None:
+    shown = redact_uri(uri)
+    assert credential not in shown and shown.startswith(uri.partition("?")[0] + "?")
+
+
+def test_an_address_without_a_credential_is_left_alone() -> None:
+    for uri in ("/api/v1/pods?limit=500&fieldSelector=a%3Db", "/x?command=ls&command=-l+%2Ftmp", "/healthz", ""):
+        assert redact_uri(uri) == uri

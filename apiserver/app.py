@@ -10,6 +10,7 @@ from typing import Any
 
 from apiserver import auditing, authorization, discovery, dispatch, health, metrics, response, version
 from apiserver.authn.impersonation import impersonate
+from apiserver.fairness.control import REST
 from apiserver.request import Receive, Request, not_allowed
 from apiserver.response import Answer, Response, Send, Stream
 from apiserver.state import State
@@ -79,13 +80,20 @@ class App:
             if isinstance(answer, Response) and request.pretty:
                 await answer.indent()
             metrics.observe(request, answer, time.perf_counter() - started)
+            if request.ticket is not None:
+                answer = request.ticket.hold(answer)
             if isinstance(answer, (Response, Stream)):
+                answer.headers += request.ticket.headers if request.ticket is not None else ()
                 answer.headers.append((auditing.ID, request.audit_id.encode()))
             if "tunnel" in scope and isinstance(answer, Response):
                 # Nothing can follow a refused upgrade: the client may already have sent what was meant for the other side.
                 answer.headers.append((b"connection", b"close"))
             await answer.send(send, request.header(b"accept-encoding"), scope.get("direct"))
+            if request.ticket is not None and request.ticket.rejected and "direct" in scope:
+                scope["direct"].protocol.rest(REST)
         finally:
+            if request.ticket is not None:
+                request.ticket.done()
             if request.event is not None:
                 auditing.answered(request.event, answer)
 
@@ -115,6 +123,7 @@ class App:
             raise
         auditing.begin(request, request.user)
         request.user = impersonate(request)
+        await request.state.fairness.enter(request)
         authorization.authorize(request)
         if request.info.is_resource:
             return await dispatch.handle(request)

@@ -9,11 +9,9 @@ from cluster import bootstrap
 from cluster.store import Key
 from kube.errors import AlreadyExists, ApiError
 from kube.registry import Kind
-from kube.users import MASTERS, User
+from kube.users import APISERVER
 
 log = logging.getLogger(__name__)
-
-SYSTEM = User("system:apiserver", groups=(MASTERS,))
 
 
 def reachable(state: State, address: str) -> bool:
@@ -23,7 +21,7 @@ def reachable(state: State, address: str) -> bool:
 
 def ensure(state: State, address: str, port: int) -> None:
     """Create what is missing of the bootstrap objects; what is there stays as it is."""
-    session = state.session(SYSTEM)
+    session = state.session(APISERVER)
     state.cache.refresh()
     missing: list[tuple[Kind, str, dict[str, object]]] = []
     for obj in bootstrap.objects(state.settings, port, address):

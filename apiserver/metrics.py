@@ -67,6 +67,42 @@ DELAY = METRICS.histogram(
 AUDITED = METRICS.counter("apiserver_audit_event_total", "Audit events that were written.")
 AUDIT_ERRORS = METRICS.counter("apiserver_audit_error_total", "Audit events that were lost.", "plugin")
 
+DISPATCHED = METRICS.counter(
+    "apiserver_flowcontrol_dispatched_requests_total", "Requests that were let in.", "flow_schema", "priority_level"
+)
+REJECTED = METRICS.counter(
+    "apiserver_flowcontrol_rejected_requests_total",
+    "Requests that were answered 429.",
+    "flow_schema",
+    "priority_level",
+    "reason",
+)
+WAITED = METRICS.histogram(
+    "apiserver_flowcontrol_request_wait_duration_seconds",
+    "Seconds until a request was let in, or not.",
+    "flow_schema",
+    "priority_level",
+    "execute",
+    bounds=_BUCKETS,
+)
+EXECUTED = METRICS.histogram(
+    "apiserver_flowcontrol_request_execution_seconds",
+    "Seconds for which a request had its seat.",
+    "flow_schema",
+    "priority_level",
+    bounds=_BUCKETS,
+)
+SEATS = METRICS.gauge("apiserver_flowcontrol_nominal_limit_seats", "Seats of a level.", "priority_level")
+IN_USE = METRICS.gauge("apiserver_flowcontrol_current_executing_seats", "Seats that are taken.", "priority_level")
+EXECUTING = METRICS.gauge(
+    "apiserver_flowcontrol_current_executing_requests", "Requests that have seats.", "priority_level"
+)
+INQUEUE = METRICS.gauge("apiserver_flowcontrol_current_inqueue_requests", "Requests that wait.", "priority_level")
+CUT = METRICS.counter(
+    "apiserver_terminated_watchers_total", "Watches that were ended because nobody read them.", "group", "resource"
+)
+USERS = METRICS.gauge("binnacle_apiserver_users", "Users that are connected to this process.")
+
 _histograms: dict[tuple[str, ...], tuple[Histogram, Histogram]] = {}
 _followed: list[State] = []
 
@@ -129,6 +165,13 @@ async def handle(request: Request) -> Answer:
         resource, _, group = storage.partition(".")
         RESOURCES.set(state.cache.count(storage), group, resource)
         OBJECTS.set(state.cache.count(storage), storage)
+    USERS.set(len(state.fairness.accounts))
+    for level in state.fairness.levels.values():
+        if level.seats is not None:
+            SEATS.set(level.seats, level.name)
+        IN_USE.set(level.in_use, level.name)
+        EXECUTING.set(level.executing, level.name)
+        INQUEUE.set(level.waiting, level.name)
     for kind, count in _inflight().items():
         INFLIGHT.set(count, kind)
     SLI.histograms = {what: each for what, each in DURATION.histograms.items() if what[0] not in ("WATCH", "CONNECT")}

@@ -11,9 +11,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from apiserver.bootstrap import SYSTEM, reachable
+from apiserver.bootstrap import reachable
 from cluster.bootstrap import system
 from cluster.store import Key
+from kube.users import APISERVER
 
 if TYPE_CHECKING:
     from apiserver.state import State
@@ -31,7 +32,7 @@ class OwnService:
     """`address` and `port`: where pods reach this server."""
 
     def __init__(self, state: State, address: str, port: int) -> None:
-        self._cache, self._session = state.cache, state.session(SYSTEM)
+        self._cache, self._session = state.cache, state.session(APISERVER)
         self._wanted = {key: (kind, obj) for kind, key, obj in _objects(state, address, port)}
         self._good: dict[Key, int] = {}  # the revision of each that is known to be right
         self._wake = threading.Event()

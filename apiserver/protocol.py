@@ -5,8 +5,8 @@ over a connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -18,10 +18,14 @@ from web import asgi
 from web.http1 import JSON, Refusal
 from web.server import Answer
 
+if TYPE_CHECKING:
+    from apiserver.fairness.accounts import Account
+
 Header = tuple[bytes, bytes]
 Buffer = bytes | memoryview
 
 BUFFER = 256 * 1024
+PIECE = 128 * 1024  # of a long answer, written at once
 BODILESS = (204, 304)  # an answer with one of these ends with its head, and says no length
 REASONS = {408: "Timeout", 429: "TooManyRequests", 431: "RequestHeaderFieldsTooLarge", 503: "ServiceUnavailable"}
 
@@ -68,6 +72,8 @@ class Direct:
         head = self._head(status, headers, length)
         body: Iterable[bytes] = chunks(pieces) if cycle.scope["method"] != "HEAD" else ()
         for chunk in body:
+            if not head:
+                await asyncio.sleep(0)  # others' turn: the rest of a long answer may be as long as a hundred of theirs
             await self._write(head + chunk if head else chunk)
             head = b""
         if head:
@@ -125,14 +131,14 @@ class Direct:
         cycle.on_response()
 
 
-def chunks(pieces: Iterable[Buffer]) -> Iterator[bytes]:
+def chunks(pieces: Iterable[Buffer], most: int = PIECE) -> Iterator[bytes]:
     """The pieces joined to chunks of a bounded size, so that a long answer is never in memory twice."""
     waiting: list[Buffer] = []
     size = 0
     for piece in pieces:
         waiting.append(piece)
         size += len(piece)
-        if size >= BUFFER:
+        if size >= most:
             yield b"".join(waiting)
             waiting, size = [], 0
     if waiting:
@@ -153,6 +159,8 @@ class Protocol(asgi.Protocol):
     """
 
     certificate: User | None = None
+    account: Account | None = None
+    """Of the user who asked last on this connection."""
     tunnel: Tunnel | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -187,7 +195,34 @@ class Protocol(asgi.Protocol):
         if self.tunnel is not None and rest:
             self.tunnel.reader.feed_data(rest)
 
+    def belong(self, account: Account, settle: Callable[[Account], None]) -> None:
+        """This connection is from now on that user's; `settle` is told when it ends, or becomes another's."""
+        self._leave()
+        self.account, self._settle = account, settle
+        account.connections += 1
+
+    def _leave(self) -> None:
+        account, self.account = self.account, None
+        if account is not None:
+            account.connections -= 1
+            self._settle(account)
+
+    def rest(self, seconds: float) -> None:
+        """Hear nothing of the client for a while, who asks faster than it is answered."""
+        self.flow.pause_reading()
+        self.loop.call_later(seconds, self._listen)
+
+    def _listen(self) -> None:
+        if not self.transport.is_closing() and not self.pipeline:
+            self.flow.resume_reading()
+
+    def stalled(self) -> None:
+        """What it was to be sent is given up: if the client reads nothing, it cannot be told either."""
+        if self.flow.write_paused:
+            self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
         if self.tunnel is not None:
             self.tunnel.reader.feed_eof()
         super().connection_lost(exc)

@@ -16,6 +16,7 @@ from kube.errors import ApiError, BadRequest, Invalid, MethodNotAllowed, Request
 from kube.users import ANONYMOUS, User
 
 if TYPE_CHECKING:
+    from apiserver.fairness.control import Ticket
     from apiserver.state import State
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -38,6 +39,7 @@ class Request:
         "receive",
         "scope",
         "state",
+        "ticket",
         "user",
         "warnings",
     )
@@ -53,6 +55,7 @@ class Request:
         self.info: RequestInfo = parse(self.method, scope["path"], bool_of(self.query("watch")))
         self.user: User = ANONYMOUS
         self.event: Event | None = None  # of the audit log
+        self.ticket: Ticket | None = None  # what it holds of this server, once it is known whose it is
         self.audit_id = id_of(self.header(b"audit-id"))
 
     def header(self, name: bytes) -> str:

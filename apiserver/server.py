@@ -22,6 +22,7 @@ from cluster.audit.events import AuditLog
 from cluster.audit.policy import load
 from cluster.audit.writer import Rotated, Writer
 from cluster.customkinds import Follower
+from kube.users import APISERVER
 from web import asgi
 from web.door import bound
 from web.limits import configured
@@ -104,7 +105,7 @@ def serve(options: Options) -> None:
     state = open_state(options.var, chain, port=options.port)
     state.audit = audit
     bootstrap.ensure(state, options.addresses[-1], options.port)
-    Follower(state.registry, state.cache, state.session(bootstrap.SYSTEM), replaced=state.hub.end).start()
+    Follower(state.registry, state.cache, state.session(APISERVER), replaced=state.hub.end).start()
     OwnService(state, options.addresses[-1], options.port).start()
     config = uvicorn.Config(
         App(state),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from apiserver.authn.authenticator import Authenticator
+from apiserver.fairness.control import Fairness
 from apiserver.resourcemetrics.scraper import Scraper
 from apiserver.watchers import Hub
 from cluster.admission.chain import Chain
@@ -39,6 +40,10 @@ class State:
     stopping: bool = False
     scraper: Scraper = field(default_factory=Scraper)
     audit: AuditLog | None = None
+    fairness: Fairness = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fairness = Fairness(self)
 
     @property
     def registry(self) -> Registry:

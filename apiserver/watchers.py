@@ -9,23 +9,42 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import orjson
 
-from apiserver import partial, render, table
+from apiserver import metrics, partial, render, table
 from apiserver.negotiation import View
 from cluster.cache import Cache, Entry, Event
 from cluster.verbs.select import Match
 from kube.registry import Kind
 
-MAX_PENDING = 16 * 1024 * 1024  # bytes that wait for a slow client before it is cut
+if TYPE_CHECKING:
+    from apiserver.fairness.accounts import Account
+
+MAX_PENDING = 8 * 1024 * 1024  # bytes that wait for a slow client before it is cut
+CHUNK = 64 * 1024  # bytes of events that are handed on at once
 _PREFIX = {t: f'{{"type":"{t}","object":'.encode() for t in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")}
 
 
 class Watcher:
     """One watch: what it wants to see, and what waits to be sent."""
 
-    __slots__ = ("_wake", "encode", "kind", "matches", "namespace", "overrun", "pending", "since", "size", "view")
+    __slots__ = (
+        "_wake",
+        "account",
+        "bound",
+        "encode",
+        "kind",
+        "matches",
+        "namespace",
+        "overrun",
+        "pending",
+        "since",
+        "size",
+        "stalled",
+        "view",
+    )
 
     def __init__(
         self, kind: Kind, namespace: str | None, matches: Match | None, view: View, include: str, since: int
@@ -36,6 +55,14 @@ class Watcher:
         self.size = 0
         self.overrun = False
         self._wake = asyncio.Event()
+        self.account: Account | None = None
+        self.bound = MAX_PENDING
+        self.stalled: Callable[[], None] = _nothing
+
+    def belong(self, account: Account, bound: int, stalled: Callable[[], None]) -> None:
+        """What waits here counts among what waits for a user, at most `bound` bytes; `stalled` ends a connection unread."""
+        self.account, self.bound, self.stalled = account, bound, stalled
+        account.watchers.add(self)
 
     def offer(self, event: Event, cached: dict[object, bytes]) -> None:
         """Queue the event if the watch is about it."""
@@ -77,25 +104,57 @@ class Watcher:
         return b"".join((_PREFIX[kind], self.encode(body), b"}\n"))
 
     def put(self, line: bytes) -> None:
+        if self.overrun:
+            return
         if self.size + len(line) > MAX_PENDING:
-            self.overrun = True
-        else:
-            self.pending.append(line)
-            self.size += len(line)
+            self.cut()
+            return
+        self.pending.append(line)
+        self._grow(len(line))
         self._wake.set()
+        if self.account is not None and self.account.bytes > self.bound:
+            max(self.account.watchers, key=lambda one: one.size).cut()
+
+    def _grow(self, size: int) -> None:
+        self.size += size
+        if self.account is not None:
+            self.account.bytes += size
+
+    def cut(self) -> None:
+        """It does not keep up: what waits is given back, and the watch ends."""
+        metrics.CUT.values[(self.kind.group, self.kind.plural)] += 1
+        self.overrun = True
+        self.drop()
+        self._wake.set()
+        self.stalled()
+
+    def drop(self) -> None:
+        """Nothing waits here any more."""
+        self.pending.clear()
+        self._grow(-self.size)
 
     async def take(self) -> bytes:
-        """All that waits, joined; empty when `wake` was called for another reason."""
+        """What waits, joined, the first of it where it is much; empty when `wake` was called for another reason."""
         if not self.pending and not self.overrun:
             await self._wake.wait()
         self._wake.clear()
-        chunk = b"".join(self.pending)
-        self.pending.clear()
-        self.size = 0
-        return chunk
+        if self.size <= CHUNK:
+            chunk = b"".join(self.pending)
+            self.drop()
+            return chunk
+        lines, size = [], 0
+        while self.pending and size < CHUNK:
+            lines.append(self.pending.popleft())
+            size += len(lines[-1])
+        self._grow(-size)
+        return b"".join(lines)
 
     def wake(self) -> None:
         self._wake.set()
+
+
+def _nothing() -> None:
+    """No connection is known."""
 
 
 def encoder(kind: Kind, view: View, include: str) -> Callable[[bytes], bytes]:
@@ -155,6 +214,9 @@ class Hub:
 
     def remove(self, watcher: Watcher) -> None:
         self._watchers[watcher.kind.storage].discard(watcher)
+        watcher.drop()
+        if watcher.account is not None:
+            watcher.account.watchers.discard(watcher)
 
     def _arrived(self, events: Sequence[Event]) -> None:
         watched = [event for event in events if self._watchers.get(event.key.storage)]

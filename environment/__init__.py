@@ -171,6 +171,31 @@ ADDRESS_CONNECTIONS = _sockets.setting(
     "BINNACLE_ADDRESS_CONNECTIONS", COUNT, "512", "connections from one address; behind a proxy all share its address"
 )
 
+# -- Fairness
+
+_fairness = Section(
+    "Fairness between users of the API",
+    "Of each API server process for itself. Members of `system:masters`, and what a FlowSchema sends to a level of the type"
+    " Exempt, are not bounded. What is over a bound is answered 429 with Retry-After, a watch is ended.",
+)
+
+SEATS = _fairness.setting(
+    "BINNACLE_SEATS",
+    POSITIVE,
+    "32",
+    "requests at work at once, which priority levels share by `nominalConcurrencyShares`",
+)
+USER_CONNECTIONS = _fairness.setting("BINNACLE_USER_CONNECTIONS", COUNT, "256", "connections of one user")
+USER_REQUESTS = _fairness.setting(
+    "BINNACLE_USER_REQUESTS", COUNT, "128", "requests of one user that are answered or wait for it"
+)
+USER_WATCHES = _fairness.setting(
+    "BINNACLE_USER_WATCHES", COUNT, "100", "watches, followed logs and other streams of one user"
+)
+USER_BYTES = _fairness.setting(
+    "BINNACLE_USER_BYTES", COUNT, "67108864", "bytes of answers and events that wait for one user to read them"
+)
+
 # -- Inside a pod
 
 _pods = Section("Programs in pods", "The kubelet or a pod's manifest sets these.")
@@ -225,7 +250,7 @@ GOLDEN = _tests.setting(
 )
 CI = _tests.setting("CI", TEXT, "", "`true`: a test that lacks a program fails; elsewhere it is skipped")
 
-SECTIONS = (_cluster, _controllers, _processes, _dashboard, _sockets, _pods, _others, _tests)
+SECTIONS = (_cluster, _controllers, _processes, _dashboard, _sockets, _fairness, _pods, _others, _tests)
 TABLE = {setting.name: setting for section in SECTIONS for setting in section.settings}
 """Every setting by the name of its variable."""
 

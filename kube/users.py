@@ -46,6 +46,7 @@ class User(str):
         return info
 
 
+APISERVER = User("system:apiserver", groups=(MASTERS,))  # what an API server does of itself
 ANONYMOUS = User("system:anonymous", groups=(UNAUTHENTICATED,))
 
 

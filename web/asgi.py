@@ -26,6 +26,8 @@ log = logging.getLogger("web.asgi")
 
 Problem = Callable[[Refusal], Answer]
 
+BUFFER = 64 * 1024  # bytes written that the client has not taken, from which on no more is written
+
 NOTHING, HEAD, BODY, IDLE, READER, END = "", "head", "body", "idle", "reader", "end"
 
 
@@ -49,6 +51,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(BUFFER)  # of TLS it would be eight times as much
         self._deadlines.join(self)
         self._await(HEAD, self.limits.header_seconds)
 

@@ -15,7 +15,7 @@ from apiserver.request import Request
 from apiserver.resources import options
 from apiserver.resources.get import parse_revision
 from apiserver.response import Answer, Stream
-from apiserver.watchers import Watcher
+from apiserver.watchers import CHUNK, Watcher
 from cluster.cache import Entry, Event
 from cluster.store import Change
 from cluster.verbs import select
@@ -44,6 +44,9 @@ async def handle(request: Request, kind: Kind) -> Answer:
         request.query("includeObject"),
         since=0,
     )
+    ticket, direct = request.ticket, request.scope.get("direct")
+    if ticket is not None and direct is not None:
+        watcher.belong(ticket.account, request.state.fairness.accounts.bytes, direct.protocol.stalled)
     initial = begin(request, watcher, revision)
     lasts = float(timeout) if timeout else random.uniform(*_DEFAULT_TIMEOUT)
     content_type = negotiation.JSON if not view.yaml else negotiation.YAML
@@ -130,7 +133,7 @@ async def _stream(request: Request, watcher: Watcher, initial: Iterable[bytes], 
     gone.add_done_callback(lambda _: watcher.wake())
     bookmarks = asyncio.ensure_future(_bookmark(request, watcher)) if request.flag("allowWatchBookmarks") else None
     try:
-        for chunk in chunks(initial):
+        for chunk in chunks(initial, CHUNK):
             yield chunk
         while not gone.done() and not watcher.overrun and loop.time() < end:
             chunk = await watcher.take()

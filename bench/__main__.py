@@ -6,11 +6,25 @@ import json
 import platform
 import sys
 
-from bench import creates, dns, history, logsearch, logship, nodemetrics, objectmetrics, rollout, start, watches, web
+from bench import (
+    creates,
+    dns,
+    fairness,
+    history,
+    logsearch,
+    logship,
+    nodemetrics,
+    objectmetrics,
+    rollout,
+    start,
+    watches,
+    web,
+)
 
 FIGURES = {
     "creates_lists_memory": creates.main,
     "watches": watches.main,
+    "fairness": fairness.main,
     "rollout": rollout.main,
     "start": start.main,
     "dns": dns.main,

@@ -141,7 +141,7 @@ class Level:
         while self.waiting and self.seats is not None:
             queue = min((one for one in self._queues.values() if one.waiting), key=lambda one: one.served)
             place, width = queue.waiting[0]
-            if self.in_use and self.in_use + min(width, self.seats) > self.seats:
+            if self.in_use + min(width, max(self.seats, 1)) > self.seats:
                 return
             queue.waiting.popleft()
             self.waiting -= 1

@@ -155,6 +155,23 @@ def test_who_is_not_waited_for_any_more_takes_no_seat(monkeypatch: pytest.Monkey
     asyncio.run(asyncio.wait_for(run(), WAIT))
 
 
+def test_a_level_without_seats_lets_nobody_in_whatever_is_given_back() -> None:
+    async def run() -> None:
+        made = level(1)
+        seat = await made.enter("a", 1)
+        waiting = asyncio.create_task(made.enter("b", 1))
+        await asyncio.sleep(0)
+        made.seats = 0
+        seat.leave(0.0)
+        await asyncio.sleep(0)
+        assert not waiting.done() and made.waiting == 1
+        made.seats = 1
+        made.seat_more()
+        (await waiting).leave(0.0)
+
+    asyncio.run(asyncio.wait_for(run(), WAIT))
+
+
 def test_what_is_wide_waits_until_it_has_room_and_never_for_ever() -> None:
     async def run() -> None:
         made = level(4)

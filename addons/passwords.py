@@ -24,6 +24,8 @@ class LoginForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         assert self.request is not None
+        if not {"username", "password"} <= self.cleaned_data.keys():
+            return self.cleaned_data  # what is missing is said at its field; nothing was tried, so nothing counts
         name, address = str(self.cleaned_data.get("username") or "")[:MAX_NAME], attempts.address_of(self.request)
         self.wait = attempts.begin(name, address)
         account = name if attempts.known(name) else ""

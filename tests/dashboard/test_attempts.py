@@ -125,6 +125,17 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(accounts: None) -> None
     assert login.user_of_key(key) is None
 
 
+@pytest.mark.parametrize(("name", "password"), [("boss", ""), ("", "x"), ("", "")])
+def test_a_form_of_the_admin_that_is_not_filled_in_is_no_attempt_and_forgets_none(
+    accounts: None, slow: None, name: str, password: str
+) -> None:
+    client = browser()
+    for _ in range(attempts.FREE + 1):
+        admin_login(client, "boss", "wrong")
+        assert admin_login(client, name, password).status_code == 200
+    assert admin_login(client, "boss", "correct horse").status_code == 429
+
+
 def test_a_name_that_nobody_has_is_answered_as_one_that_somebody_has(accounts: None, slow: None) -> None:
     assert shut_out(name="boss").content.decode().count("Too many") == shut_out(name="ghost").content.decode().count(
         "Too"

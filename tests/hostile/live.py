@@ -298,11 +298,14 @@ def _holder(host: str, port: int) -> Callable[[], int]:
 
 
 def listener(host: str, port: int) -> int:
-    """The process that listens on a TCP port, in whichever network namespace. Raises LookupError."""
+    """The process that listens on a TCP port; in whichever network namespace that has the address. Raises LookupError."""
+    here = os.readlink("/proc/thread-self/ns/net")
     ours, known = struct.unpack("<I", socket.inet_aton(host))[0], dict[str, set[str]]()
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             network = os.readlink(entry / "ns" / "net")
+            if host.startswith("127.") and network != here:
+                continue
             if network not in known:
                 rows = [line.split() for line in (entry / "net" / "tcp").read_text().splitlines()[1:]]
                 known[network] = {

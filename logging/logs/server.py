@@ -58,6 +58,9 @@ class Pages:
         self._arrived = asyncio.Event()
 
     def web(self) -> Server:
+        return Server(routes(self.pages()), LIMITS, problem)
+
+    def pages(self) -> dict[tuple[str, str], WebPage]:
         pages: dict[tuple[str, str], WebPage] = {
             ("GET", "/healthz"): self._health,
             ("GET", "/readyz"): self._ready,
@@ -73,7 +76,7 @@ class Pages:
             ("around", self._around),
         ):
             pages["POST", f"/{name}"] = self._guarded(READ, self._asked(answer))
-        return Server(routes(pages), LIMITS, problem)
+        return pages
 
     def _guarded(self, right: str, page: WebPage) -> WebPage:
         async def checked(request: Request) -> Answer:

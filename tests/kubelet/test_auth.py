@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from aiohttp import ClientSession, web
 
 from client import Client, Config
 from config.pki import Authority
-from kubelet.server.app import tls
+from kubelet.server.app import build, only_who_may, tls
 from kubelet.server.auth import Caller, Guard, Handler, guarded, of_certificate
 from tests.kubelet.fakeapi import FakeApi
 
@@ -21,6 +23,8 @@ NODE = "n1"
 CASES = [
     ("metrics", "get", "GET", "/metrics"),
     ("metrics", "get", "GET", "/metrics/cadvisor"),
+    ("metrics", "get", "GET", "/metrics/resource"),
+    ("metrics", "get", "GET", "/metrics/node"),
     ("stats", "get", "GET", "/stats/summary"),
     ("log", "get", "GET", "/logs/syslog"),
     ("pods", "get", "GET", "/pods"),
@@ -31,6 +35,9 @@ CASES = [
     ("proxy", "get", "GET", "/exec/ns/pod/c"),
     ("proxy", "create", "POST", "/exec/ns/pod/c"),
     ("proxy", "create", "POST", "/run/ns/pod/c"),
+    ("proxy", "get", "GET", "/attach/ns/pod/c"),
+    ("proxy", "create", "POST", "/attach/ns/pod/c"),
+    ("proxy", "get", "GET", "/portForward/ns/pod"),
     ("proxy", "create", "POST", "/portForward/ns/pod"),
 ]
 PAGES = sorted({(method, path) for _, _, method, path in CASES})
@@ -92,6 +99,15 @@ def test_a_right_opens_its_page_and_no_other_right_does(
     enough = {(user, v, p) for p, v, m, at in CASES if (m, at) == (method, path)}
     api.rights = others - enough
     assert asyncio.run(asked(folder, api, [(method, path)], **who)) == [403]
+
+
+def test_every_page_has_its_case() -> None:
+    app = build(SimpleNamespace(client=None))  # type: ignore[arg-type]
+    assert app.middlewares == [only_who_may]
+    for resource in app.router.resources():
+        info = resource.get_info()
+        whole = info.get("pattern") or re.compile(re.escape(info["path"]))
+        assert resource.canonical == "/healthz" or any(whole.fullmatch(path) for _, path in PAGES), resource.canonical
 
 
 def test_without_a_right_a_certificate_of_the_cluster_opens_nothing_but_health(folder: Path) -> None:

@@ -96,6 +96,7 @@ def tls_context(pki: Path) -> ssl.SSLContext:
 
 def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError for an address that is taken, ValueError for options that are wrong."""
+    memory.give_back()
     if options.insecure and any(not a.startswith("127.") and a != "::1" for a in options.addresses):
         raise ValueError("--insecure-http is for loopback addresses only")
     chain = default_chain(options.enabled, options.disabled, options.admission)

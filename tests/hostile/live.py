@@ -154,9 +154,9 @@ def metrics(running: Cluster, count: int, seed: int) -> Report:
 def exporter(running: Cluster, count: int, seed: int) -> Report:
     """The metrics of a process of the control plane, on its own port, with the kubelet's authority."""
     pages = [Page("GET", path, {"x": ()}) for path in ("/metrics", "/healthz", "/")]
-    place = ("127.0.0.1", beside(running.api_port, "controllers"))
+    place = ("127.0.0.1", beside(running.api_port, "kubeproxy"))
     requests = Pages(Random(seed), pages, (("Authorization", f"Bearer {_token(running)}"),))
-    return _driven(running, Drive(place, requests, _holder(*place), _tls(running)), count, "controllers")
+    return _driven(running, Drive(place, requests, _holder(*place), _tls(running)), count, "kubeproxy")
 
 
 def dns_pages(running: Cluster, count: int, seed: int) -> Report:

@@ -292,8 +292,16 @@ def test_what_changes_elsewhere_is_told_to_nobody(place: Store) -> None:
 def test_every_socket_is_closed_to_who_is_not_logged_in(place: Store) -> None:
     from dashboard.urls import websocket_urlpatterns
 
-    paths = [str(one.pattern).removeprefix("^").removesuffix("$") for one in websocket_urlpatterns]
-    assert sorted(path.rpartition("/")[2] for path in paths) == ["live", "log", "logsearch"]
+    paths = [str(one.pattern).removesuffix("$").rpartition("/")[2] for one in websocket_urlpatterns]
+    assert sorted(paths) == ["", "live", "log", "logsearch"]
+    for path in ("/", "/c/local/", "/admin/", "/c/local/logs/download"):  # where there is no socket
+
+        async def refusal(path: str = path) -> dict[str, Any]:
+            socket = socket_to(path, "")
+            socket.received.put_nowait({"type": "websocket.connect"})
+            return await socket.output()
+
+        assert asyncio.run(refusal()) == {"type": "websocket.close"}
     for name in ("live", "log", "logsearch"):
         assert refused(f"/c/local/{name}", "") == NO_LOGIN
         assert refused(f"/c/local/{name}", "0" * 32) == NO_LOGIN

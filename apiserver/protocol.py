@@ -25,7 +25,7 @@ Header = tuple[bytes, bytes]
 Buffer = bytes | memoryview
 
 BUFFER = 256 * 1024
-PIECE = 128 * 1024  # of a long answer, written at once
+PIECE = 256 * 1024  # of a long answer, written at once
 BODILESS = (204, 304)  # an answer with one of these ends with its head, and says no length
 REASONS = {408: "Timeout", 429: "TooManyRequests", 431: "RequestHeaderFieldsTooLarge", 503: "ServiceUnavailable"}
 
@@ -73,6 +73,7 @@ class Direct:
         body: Iterable[bytes] = chunks(pieces) if cycle.scope["method"] != "HEAD" else ()
         for chunk in body:
             if not head:
+                cycle.transport.set_write_buffer_limits(BUFFER)  # a long answer flows better; streams have less
                 await asyncio.sleep(0)  # others' turn: the rest of a long answer may be as long as a hundred of theirs
             await self._write(head + chunk if head else chunk)
             head = b""
@@ -88,6 +89,7 @@ class Direct:
         `patient`: its reader may stop to read for as long as it likes.
         """
         self.protocol.patient = patient
+        self.cycle.transport.set_write_buffer_limits(asgi.BUFFER)
         bodiless = self.cycle.scope["method"] == "HEAD" or status in BODILESS
         known = status in BODILESS or any(name == b"content-length" for name, _ in headers)
         await self._write(self._head(status, headers, b"" if known else b"transfer-encoding: chunked\r\n"))

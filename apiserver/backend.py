@@ -263,11 +263,29 @@ async def upgrade(request: Request, target: Target, path: str, extra: Iterable[H
     if request.event is not None:
         request.event.stage(STARTED, {"metadata": {}, "code": 101})
     try:
-        await _both_ways(tunnel, reader, writer)
+        if await _agreed(tunnel, reader):
+            await _both_ways(tunnel, reader, writer)
     finally:
         writer.close()
         tunnel.close()
     return Taken()
+
+
+async def _agreed(tunnel: Tunnel, reader: asyncio.StreamReader) -> bool:
+    """Hand the backend's answer to the client; whether it changes the protocol.
+
+    Where it does not, nothing more of the client may reach the backend: it would be a request in this server's name.
+    """
+    parsed = _Parsed()
+    while not parsed.done and (data := await reader.read(CHUNK)):
+        await tunnel.write(data)
+        try:
+            parsed.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            return True
+        except httptools.HttpParserError:
+            return False
+    return False
 
 
 async def _both_ways(tunnel: Tunnel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -208,7 +208,7 @@ class Generator:
 
     def _path(self, path: str) -> str:
         rng = self._rng
-        if rng.random() < 0.97:
+        if rng.random() < 0.97 or not path.startswith("/"):
             return path
         at = rng.randrange(1, len(path) + 1)
         odd = rng.choice(

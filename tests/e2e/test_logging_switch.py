@@ -48,6 +48,10 @@ def server(cluster: Cluster) -> str:
         {"name": "PATH", "value": cluster.environment["PATH"]},
     ]
     probe = {"httpGet": {"path": "/_cluster/health", "port": "http"}, "periodSeconds": 1, "timeoutSeconds": 5}
+    # A pod sees of the machine what it mounts.
+    paths = [str(elasticsearch.HOME), str(ROOT / "deploy" / "elasticsearch"), str(cluster.folder)]
+    volumes = [{"name": f"v{n}", "hostPath": {"path": path}} for n, path in enumerate(paths)]
+    mounts = [{"name": f"v{n}", "mountPath": path} for n, path in enumerate(paths)]
     about = {"name": "elasticsearch", "namespace": "search", "labels": {"app": "elasticsearch"}}
     pod = {
         "apiVersion": "v1",
@@ -56,8 +60,17 @@ def server(cluster: Cluster) -> str:
         "spec": {
             "terminationGracePeriodSeconds": 5,
             "containers": [
-                {"name": "server", "image": "host", "command": run, "env": env, "ports": ports, "readinessProbe": probe}
+                {
+                    "name": "server",
+                    "image": "host",
+                    "command": run,
+                    "env": env,
+                    "ports": ports,
+                    "readinessProbe": probe,
+                    "volumeMounts": mounts,
+                }
             ],
+            "volumes": volumes,
         },
     }
     service = {

@@ -263,7 +263,7 @@ async def upgrade(request: Request, target: Target, path: str, extra: Iterable[H
     if request.event is not None:
         request.event.stage(STARTED, {"metadata": {}, "code": 101})
     try:
-        if await _agreed(tunnel, reader):
+        if await _agreed(tunnel, reader, request.method):
             await _both_ways(tunnel, reader, writer)
     finally:
         writer.close()
@@ -271,13 +271,13 @@ async def upgrade(request: Request, target: Target, path: str, extra: Iterable[H
     return Taken()
 
 
-async def _agreed(tunnel: Tunnel, reader: asyncio.StreamReader) -> bool:
+async def _agreed(tunnel: Tunnel, reader: asyncio.StreamReader, method: str) -> bool:
     """Hand the backend's answer to the client; whether it changes the protocol.
 
     Where it does not, nothing more of the client may reach the backend: it would be a request in this server's name.
     """
     parsed = _Parsed()
-    while not parsed.done and (data := await reader.read(CHUNK)):
+    while not (parsed.done or (parsed.ready and method == "HEAD")) and (data := await reader.read(CHUNK)):
         await tunnel.write(data)
         try:
             parsed.parser.feed_data(data)

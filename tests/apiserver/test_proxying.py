@@ -136,7 +136,7 @@ def test_what_a_backend_answers_oddly_breaks_nothing(server: Server, said: bytes
 
 def test_a_refused_upgrade_leaves_no_way_to_the_backend(server: Server, service: str) -> None:
     """Else a second request on the connection would reach a kubelet with this server's certificate."""
-    first = f"PUT {service}/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
+    first = f"HEAD {service}/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
     sent = f"{first}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /secret HTTP/1.1\r\nHost: x\r\n\r\n"
     said = conversation(server.port, sent.encode(), ssl.create_default_context(cafile=server.ca))
-    assert said.startswith(b"HTTP/1.1 501 ") and said.count(b"HTTP/1.") == 1 and b"/secret" not in said
+    assert said.startswith(b"HTTP/1.1 200 ") and said.count(b"HTTP/1.") == 1 and b"/secret" not in said

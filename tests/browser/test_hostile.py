@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
+import environment
 from addons.catalogue import catalogue
 from cluster.changes import Key
 from cluster.database import Database
@@ -56,7 +57,7 @@ def place(site: Site, migrated: Path, tmp_path_factory: pytest.TempPathFactory) 
     """Dashboard, log store and monitoring of a cluster in which everything attacks."""
     var = tmp_path_factory.mktemp("hostile") / "var"
     shutil.copytree(migrated, var)
-    keyed = os.environ["BINNACLE_VAR"]
+    keyed = str(environment.VAR.get())
     os.environ["BINNACLE_VAR"] = str(var)
     store = Store(Database(f"sqlite:///{var}/cluster.db"))
     world.populate(store)

@@ -132,7 +132,7 @@ def tried(kubelet: int, paths: list[str]) -> dict[str, object]:
         "capabilities": {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")},
         "seccomp": status["Seccomp"].strip(),
         "privileges": status["NoNewPrivs"].strip(),
-        "environment": sorted(os.environ),
+        "environment": sorted(dict(os.environ)),
     }  # fmt: skip
 
 

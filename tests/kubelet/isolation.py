@@ -63,6 +63,8 @@ async def a_hostile_container_gets_nothing(w: World) -> None:
     else:
         assert found["capabilities"]["CapEff"] == found["capabilities"]["CapPrm"] == 0
         assert found["privileges"] == "1"
+    own = ("BINNACLE_CONTAINER_ID", "BINNACLE_POD_ROOT")
+    assert not [name for name in found["environment"] if name.startswith("BINNACLE_") and name not in own]
     if not w.features["mount"]:
         return
     assert set(found["own"].values()) == {"done"}, found["own"]

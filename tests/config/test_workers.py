@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +98,12 @@ class Crew:
         holder = self.redis.get(f"binnacle:lead:{name}")
         return int(str(holder).split(":")[1]) if holder else 0
 
+    def who_leads(self, name: str) -> int:
+        """The process that leads, as soon as one does: pid 0 would be all processes of this test."""
+        found: list[int] = []
+        self.until(lambda: (pid := self.leader(name)) and found.append(pid) is None, f"{name} is led")
+        return found[0]
+
     def close(self) -> None:
         for process in self._running:
             process.kill()
@@ -127,22 +136,29 @@ def test_the_supervisors_workers_and_those_of_celerys_command_answer(crew: Crew)
 
 
 def test_a_drain_is_an_active_task(crew: Crew) -> None:
-    numbers = itertools.count()
-    with ThreadPoolExecutor(1) as asking:
-        answer = asking.submit(crew.ask, "inspect", "active")
-        while not answer.done():  # there is something to drain while it looks
+    """A look sees one moment: it is repeated, with something to drain all the while."""
+    numbers, seen = itertools.count(), threading.Event()
+
+    def keep_busy() -> None:
+        while not seen.wait(0.05):
             crew.namespaces(f"seen-{next(numbers)}")
-            time.sleep(0.2)
-    assert "'name': 'controllers.drain'" in answer.result()
+
+    with ThreadPoolExecutor(1) as working:
+        done = working.submit(keep_busy)
+        try:
+            crew.until(lambda: "'name': 'controllers.drain'" in crew.ask("inspect", "active"), "a drain is seen")
+        finally:
+            seen.set()
+        done.result()
 
 
 def test_the_second_works_on_while_the_first_is_stopped(crew: Crew) -> None:
-    first = crew.leader("feeder:controllers")
-    os.kill(first, signal.SIGSTOP)
+    first = crew.who_leads("feeder:controllers")
+    stop_between_writes(crew, first)
     try:
         crew.namespaces("stopped")
         crew.until(lambda: crew.served("stopped"), "the second reconciles")
-        assert crew.leader("feeder:controllers") not in (0, first)
+        assert crew.who_leads("feeder:controllers") != first
     finally:
         os.kill(first, signal.SIGCONT)
     crew.namespaces("both")
@@ -160,7 +176,7 @@ def test_killed_in_the_midst_of_work_nothing_is_lost(crew: Crew) -> None:
     crew.pod("two")
     crew.until(lambda: crew.served(*names), "every namespace has its account")
     crew.until(lambda: crew.bound("one") and crew.bound("two"), "the pods are bound")
-    assert crew.leader("feeder:controllers") and crew.leader("scheduler")
+    assert crew.who_leads("feeder:controllers") and crew.who_leads("scheduler")
 
 
 def test_told_to_end_a_worker_ends_in_order(crew: Crew) -> None:
@@ -172,10 +188,26 @@ def test_told_to_end_a_worker_ends_in_order(crew: Crew) -> None:
     assert not crew.redis.keys("binnacle:queue:*:processing")
 
 
+def stop_between_writes(crew: Crew, pid: int) -> None:
+    """SIGSTOP; a process that is stopped within a transaction of SQLite would keep all others from writing."""
+
+    def stopped() -> bool:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with contextlib.closing(sqlite3.connect(crew.var / "cluster.db", timeout=1)) as database:
+                database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            os.kill(pid, signal.SIGCONT)
+            return False
+        return True
+
+    crew.until(stopped, "it is stopped between two writes")
+
+
 def kill(crew: Crew, lead: str) -> None:
     """The process that leads; there is another that can."""
-    victim = crew.leader(lead)
+    victim = crew.who_leads(lead)
     process = next(process for process in crew._running if process.pid == victim)
     process.kill()
     process.wait()
-    crew.until(lambda: crew.leader(lead) not in (0, victim), "another leads", 20)
+    crew.until(lambda: crew.leader(lead) not in (0, victim), "another leads")

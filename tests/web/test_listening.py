@@ -45,11 +45,14 @@ HTTP = pytest.mark.parametrize(
 )  # fmt: skip
 
 
-async def connected(at: Listening, local: str = "127.0.0.1") -> Client:
+ATTACKER = "127.0.0.2"  # an address of its own: the programs of the test, which ask one another, come from 127.0.0.1
+
+
+async def connected(at: Listening, local: str = ATTACKER) -> Client:
     return await asyncio.open_connection("127.0.0.1", at.port, ssl=at.context(), local_addr=(local, 0))
 
 
-async def _answers(at: Listening, local: str = "127.0.0.1") -> None:
+async def _answers(at: Listening, local: str = ATTACKER) -> None:
     """Wait until it answers who asks well."""
     async with asyncio.timeout(WAIT):
         while True:

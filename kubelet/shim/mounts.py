@@ -10,6 +10,7 @@ then *mirrored*: a tmpfs takes its place, every entry of the original is bound i
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -73,7 +74,7 @@ class Root:
         uid and gid (-1: whoever this is).
         """
         volumes = [self._open(entry) for entry in mounts]
-        self._make(layout, home)
+        self._make(layout)
         self._show_kernel(shm)
         old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         os.chdir(self._folder)
@@ -82,6 +83,7 @@ class Root:
         syscalls.unmount(".", syscalls.MNT_DETACH)
         os.close(old)
         os.chdir("/")
+        _make_home(*home)
         # Outer ones first, so that an inner one is not hidden.
         for entry, tree in sorted(zip(mounts, volumes, strict=True), key=lambda pair: _depth(pair[0]["target"])):
             self._points.append(_place(tree, str(entry["target"])))
@@ -105,7 +107,7 @@ class Root:
         finally:
             os.close(fd)
 
-    def _make(self, layout: dict[str, Any], home: tuple[str, int, int]) -> None:
+    def _make(self, layout: dict[str, Any]) -> None:
         """The root's folders, and in them those of the image."""
         os.mkdir(self._folder)
         syscalls.attach_mounts(
@@ -126,12 +128,6 @@ class Root:
                 mount(
                     "none", self._folder + path, "tmpfs", MS_NOSUID | MS_NODEV | syscalls.MS_RDONLY, "size=4k,mode=755"
                 )
-        path, uid, gid = home
-        if path.startswith("/") and not os.path.lexists(self._folder + path):
-            os.makedirs(self._folder + path)
-            os.chmod(self._folder + path, 0o700)
-            if os.geteuid() == 0:
-                os.chown(self._folder + path, uid, gid)
 
     def _show_kernel(self, shm: str) -> None:
         """/proc, /sys and /dev."""
@@ -186,6 +182,17 @@ class Root:
         if os.isatty(0):
             os.close(os.open(target + "/console", os.O_CREAT | os.O_WRONLY, 0o600))
             syscalls.attach_mounts(syscalls.clone_mounts(os.ttyname(0), 0), target + "/console")
+
+
+def _make_home(path: str, uid: int, gid: int) -> None:
+    """Within the new root: the pod says where it is, and may say anything."""
+    if not path.startswith("/") or os.path.lexists(path):
+        return
+    with contextlib.suppress(OSError):  # a place where nothing can be made
+        os.makedirs(path)
+        os.chmod(path, 0o700)
+        if os.geteuid() == 0:
+            os.chown(path, uid, gid)
 
 
 def _depth(target: Any) -> int:

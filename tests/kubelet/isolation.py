@@ -114,6 +114,26 @@ async def other_processes_can_be_seen_and_not_entered(w: World) -> None:
     assert [line for line in w.log("watcher").splitlines() if ":" not in line] == ["seen", "shut", "closed", "hidden"]
 
 
+async def a_home_is_made_in_the_container_alone(w: World) -> None:
+    """Wherever HOME says that it is."""
+    if not w.features["mount"]:
+        return
+    names = {
+        "above": "/../" * 20 + f"{w.folder}/above",
+        "link": "/var/run/evil-of-a-test",
+        "odd": "/proc/self/x",
+        "none": "x",
+    }
+    for name, home in names.items():
+        say = 'test -d "$HOME" && echo made; echo said; ' + WAIT
+        container = {"name": "c", "command": ["sh", "-c", say], "env": [{"name": "HOME", "value": home}]}
+        w.api.put("pods", pod(f"home-{name}", container, terminationGracePeriodSeconds=1))
+    for name in names:
+        await w.until(lambda name=name: w.ready(f"home-{name}") and "said" in w.log(f"home-{name}"))
+        assert ("made" in w.log(f"home-{name}")) is (name in ("above", "link"))
+    assert not (w.folder / "above").exists() and not Path("/run/evil-of-a-test").exists()
+
+
 async def a_link_in_a_volume_leads_nowhere_else(w: World) -> None:
     """A volume whose links lead to the machine's folders, and mounts below them."""
     if not w.features["mount"]:

@@ -383,6 +383,7 @@ async def main(folder: Path, cidr: str) -> None:
             a_container_is_confined(w),
             isolation.a_hostile_container_gets_nothing(w),
             isolation.what_privileged_gives_back(w),
+            isolation.a_home_is_made_in_the_container_alone(w),
             isolation.other_processes_can_be_seen_and_not_entered(w),
             isolation.a_link_in_a_volume_leads_nowhere_else(w),
         )

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from kubelet.runtimes.base import Mount
 from kubelet.runtimes.process import images, layout
+from kubelet.runtimes.process.launch import _link_volumes
 from kubelet.runtimes.process.layout import Layouts, copy_readable
 
 
@@ -101,6 +103,19 @@ def test_settings_are_for_the_clusters_own_programs_alone(monkeypatch: pytest.Mo
     assert "DATABASE_URL" not in images.environment("binnacle/dashboard", None, trusted=False)
     assert "DATABASE_URL" not in images.environment("host", None, trusted=True)
     assert "DATABASE_URL" in images.environment("binnacle/dashboard", None, trusted=True)
+
+
+def test_links_to_volumes_stay_below_the_containers_root(tmp_path: Path) -> None:
+    """Where there are no mounts: a mountPath may say what it likes."""
+    volume, folder = tmp_path / "volume", tmp_path / "state/pod/c"
+    volume.mkdir()
+    folder.mkdir(parents=True)
+    targets = ["/data", "/../../../keys/evil", "/a/../../../../pki/evil", "//b/./c"]
+    root = Path(_link_volumes(folder, [Mount(str(volume), target) for target in targets]))
+    assert root == folder / "root"
+    links = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_symlink()}
+    assert links == {"data", "keys/evil", "pki/evil", "b/c"}
+    assert {path.name for path in tmp_path.iterdir()} == {"volume", "state"} and [*folder.iterdir()] == [root]
 
 
 def test_it_is_copied_again_only_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

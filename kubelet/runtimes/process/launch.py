@@ -79,7 +79,7 @@ def _link_volumes(folder: Path, mounts: list[Mount]) -> str:
     """Without a mount namespace: a folder that holds a link at each mountPath; returns its path."""
     root = folder / "root"
     for mount in sorted(mounts, key=lambda m: m.target.count("/")):
-        link = root / mount.target.strip("/")
+        link = root / os.path.normpath(f"/{mount.target}").strip("/")  # `..` leads nowhere above a root
         if any(parent.is_symlink() for parent in link.parents):
             raise ConfigError(f"mountPath {mount.target} lies within another volume: this needs a mount namespace")
         link.parent.mkdir(parents=True, exist_ok=True)

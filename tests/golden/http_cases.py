@@ -21,6 +21,7 @@ import environment
 from tests.apiserver.standalone import ROOT, Server
 
 CASES = ROOT / environment.GOLDEN.get() / "http"
+PLAYS = 5  # of a case, where the second may have changed in the midst of it
 HERE = Path(__file__).resolve().parent
 PASSING, BY_DECISION, REPORT = HERE / "http-passing.txt", HERE / "by-decision.txt", ROOT / "build" / "golden-http.json"
 
@@ -39,12 +40,24 @@ def run(server: Server) -> dict[str, list[Any]]:
     client = replay.Client(server.url, server.token, server.ca)
     found: dict[str, list[Any]] = {}
     for case in replay.load_cases(CASES / "cases"):
-        try:
-            differences = replay.run_case(client, case)
-        except Exception as error:  # a broken answer is a failed case, not the end of the run
-            differences = [("-", "(error)", "an answer", f"{type(error).__name__}: {error}", False)]
-        found[f"{case['area']}/{case['name']}"] = [d for d in differences if not d[4]]
+        for _ in range(PLAYS):
+            try:
+                differences = [d for d in replay.run_case(client, case) if not d[4]]
+            except Exception as error:  # a broken answer is a failed case, not the end of the run
+                differences = [("-", "(error)", "an answer", f"{type(error).__name__}: {error}", False)]
+            if not in_another_order(differences):
+                break
+        found[f"{case['area']}/{case['name']}"] = differences
     return found
+
+
+def in_another_order(differences: list[Any]) -> bool:
+    """Whether only the entries of managedFields differ.
+
+    Their order follows the second in which each was written; the recording has a case within one second, here one may
+    begin during it. Each case has a namespace of its own and can be played again.
+    """
+    return bool(differences) and all(path.startswith("metadata.managedFields[") for _, path, *_ in differences)
 
 
 def passed(results: dict[str, list[Any]]) -> set[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import faulthandler
 import logging
 import socket
 import ssl
@@ -28,6 +30,8 @@ from web.door import bound
 from web.limits import configured
 
 log = logging.getLogger(__name__)
+
+HANGS = 40.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,11 @@ class Server(asgi.Server):
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config, configured(body_bytes=MAX_BODY), problem)
         self.state = state
+        self._alive: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.state.hub.start()
+        self._alive = asyncio.create_task(say_alive(HANGS))
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -81,6 +87,21 @@ class Server(asgi.Server):
         self.state.hub.stop()
         await super().shutdown(sockets)
         self.state.cache.close()
+        if self._alive is not None:
+            self._alive.cancel()
+
+
+async def say_alive(seconds: float) -> None:
+    """An event loop that does not turn for so long ends the process; where every thread stood is written to stderr.
+
+    Its supervisor starts it again: whoever asks is told something, and nothing is lost.
+    """
+    try:
+        while True:
+            faulthandler.dump_traceback_later(seconds, exit=True)
+            await asyncio.sleep(1.0)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def tls_context(pki: Path) -> ssl.SSLContext:

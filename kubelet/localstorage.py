@@ -34,7 +34,7 @@ async def enforce(
     for worker in workers:
         if worker.ending:
             continue
-        source = measurable(worker.uid)
+        source = measurable(worker.uid) if _limits(worker.pod) else None  # it reads the pod's records
         written = {run.state.name: run.written for run in source.running if run.written} if source else {}
         found = await asyncio.to_thread(excess, worker.pod, context, logs, written)
         if found:
@@ -57,9 +57,7 @@ def excess(
         name, limit = volume["name"], (volume["emptyDir"] or {}).get("sizeLimit")
         if limit and _size(folders[name]) > quantity.units(limit):
             return "emptydirfs.limit", f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
-    # Of the containers that go on running.
-    asked = {c["name"]: (c.get("resources") or {}).get("limits") or {} for c in podutil.lasting(pod["spec"])}
-    limits = {name: str(of["ephemeral-storage"]) for name, of in asked.items() if of.get("ephemeral-storage")}
+    limits = _limits(pod)
     if not limits:
         return None
     total = sum(quantity.units(limit) for limit in limits.values())
@@ -72,6 +70,12 @@ def excess(
             message = f'Container {name} exceeded its local ephemeral storage limit "{limit}". '
             return "ephemeralcontainerfs.limit", message
     return None
+
+
+def _limits(pod: PodLike) -> dict[str, str]:
+    """Those of `ephemeral-storage`, of the containers that go on running."""
+    asked = {c["name"]: (c.get("resources") or {}).get("limits") or {} for c in podutil.lasting(pod["spec"])}
+    return {name: str(of["ephemeral-storage"]) for name, of in asked.items() if of.get("ephemeral-storage")}
 
 
 def _size(folder: Path) -> int:

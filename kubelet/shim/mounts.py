@@ -64,8 +64,6 @@ class Root:
 
     def __init__(self, folder: str, kernel: Kernel) -> None:
         self._folder, self._kernel = folder, kernel
-        self._points: list[str] = []
-        """Where volumes are."""
 
     def enter(self, layout: dict[str, Any], mounts: list[dict[str, Any]], shm: str, home: tuple[str, int, int]) -> None:
         """`layout`: `{"binds": [[source, target]], "links": [[path, text]], "hidden": [path]}` of the image.
@@ -86,7 +84,7 @@ class Root:
         _make_home(*home)
         # Outer ones first, so that an inner one is not hidden.
         for entry, tree in sorted(zip(mounts, volumes, strict=True), key=lambda pair: _depth(pair[0]["target"])):
-            self._points.append(_place(tree, str(entry["target"])))
+            _place(tree, str(entry["target"]))
         if not (self._kernel.unmasked or self._kernel.privileged):
             _mask()
 
@@ -110,9 +108,7 @@ class Root:
     def _make(self, layout: dict[str, Any]) -> None:
         """The root's folders, and in them those of the image."""
         os.mkdir(self._folder)
-        syscalls.attach_mounts(
-            syscalls.clone_mounts(self._folder, 0 if self._kernel.privileged else MOUNT_ATTR_NODEV), self._folder
-        )
+        syscalls.bind(self._folder, self._folder, 0 if self._kernel.privileged else MOUNT_ATTR_NODEV)
         for path, mode in _FOLDERS.items():
             os.mkdir(self._folder + path)
             os.chmod(self._folder + path, mode)
@@ -122,7 +118,7 @@ class Root:
         for source, target in layout["binds"]:
             if os.path.exists(source):
                 _provide(self._folder + target, os.path.isdir(source))
-                syscalls.attach_mounts(syscalls.clone_mounts(source, MOUNT_ATTR_RDONLY), self._folder + target)
+                syscalls.bind(source, self._folder + target, MOUNT_ATTR_RDONLY)
         for path in layout["hidden"]:
             if os.path.isdir(self._folder + path):
                 mount(
@@ -135,14 +131,14 @@ class Root:
         if self._kernel.own_processes:
             mount("proc", self._folder + "/proc", "proc", common)
         else:
-            syscalls.attach_mounts(syscalls.clone_mounts("/proc", 0), self._folder + "/proc")
+            syscalls.bind("/proc", self._folder + "/proc")
         self._show_sys(common)
         if self._kernel.privileged:
             mirror("/dev", self._folder + "/dev")
         else:
             self._show_devices(common)
         os.makedirs(self._folder + "/dev/shm", exist_ok=True)
-        syscalls.attach_mounts(syscalls.clone_mounts(shm, 0), self._folder + "/dev/shm")
+        syscalls.bind(shm, self._folder + "/dev/shm")
 
     def _show_sys(self, flags: int) -> None:
         target = self._folder + "/sys"
@@ -150,21 +146,21 @@ class Root:
         try:
             mount("sysfs", target, "sysfs", flags | readonly)
         except OSError:  # it belongs to the network namespace, which is not ours to show
-            syscalls.attach_mounts(syscalls.clone_mounts("/sys", MOUNT_ATTR_RDONLY if readonly else 0), target)
+            syscalls.bind("/sys", target, MOUNT_ATTR_RDONLY if readonly else 0)
             return
         if not os.path.isdir(target + "/fs/cgroup"):
             return
         if self._kernel.privileged:
-            syscalls.attach_mounts(syscalls.clone_mounts("/sys/fs/cgroup", 0), target + "/fs/cgroup")
+            syscalls.bind("/sys/fs/cgroup", target + "/fs/cgroup")
             return
         groups = {_controller(group): group for group in self._kernel.cgroups}
         if "" in groups:
-            syscalls.attach_mounts(syscalls.clone_mounts(groups[""], MOUNT_ATTR_RDONLY), target + "/fs/cgroup")
+            syscalls.bind(groups[""], target + "/fs/cgroup", MOUNT_ATTR_RDONLY)
             return
         mount("none", target + "/fs/cgroup", "tmpfs", flags, "size=64k,mode=755")
         for controller, group in groups.items():
             os.mkdir(f"{target}/fs/cgroup/{controller}")
-            syscalls.attach_mounts(syscalls.clone_mounts(group, MOUNT_ATTR_RDONLY), f"{target}/fs/cgroup/{controller}")
+            syscalls.bind(group, f"{target}/fs/cgroup/{controller}", MOUNT_ATTR_RDONLY)
         _read_only(target + "/fs/cgroup")
 
     def _show_devices(self, flags: int) -> None:
@@ -172,7 +168,7 @@ class Root:
         mount("none", target, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=755")
         for name in _DEVICES:
             os.close(os.open(f"{target}/{name}", os.O_CREAT | os.O_WRONLY, 0o666))
-            syscalls.attach_mounts(syscalls.clone_mounts(f"/dev/{name}", 0), f"{target}/{name}")
+            syscalls.bind(f"/dev/{name}", f"{target}/{name}")
         os.mkdir(target + "/pts")
         options = "newinstance,ptmxmode=0666,mode=0620" + (",gid=5" if os.geteuid() == 0 else "")
         mount("devpts", target + "/pts", "devpts", MS_NOSUID | MS_NOEXEC, options)
@@ -181,7 +177,7 @@ class Root:
                 os.symlink(text, self._folder + path)
         if os.isatty(0):
             os.close(os.open(target + "/console", os.O_CREAT | os.O_WRONLY, 0o600))
-            syscalls.attach_mounts(syscalls.clone_mounts(os.ttyname(0), 0), target + "/console")
+            syscalls.bind(os.ttyname(0), target + "/console")
 
 
 def _make_home(path: str, uid: int, gid: int) -> None:
@@ -205,8 +201,8 @@ def _controller(group: str) -> str:
     return "" if os.path.exists(os.path.join(group, "cgroup.controllers")) else path.split("/")[0]
 
 
-def _place(tree: int, target: str) -> str:
-    """Mounts a volume's tree at `target`, which is made if it is missing; its real path."""
+def _place(tree: int, target: str) -> None:
+    """Mounts a volume's tree at `target`, which is made if it is missing."""
     point = os.path.realpath(target)
     if any(point == kept or point.startswith(kept + "/") for kept in ("/proc", "/sys")):
         raise OSError(errno.EPERM, f"mountPath {target} lies in {point.split('/')[1]}, which is the kernel's")
@@ -223,7 +219,6 @@ def _place(tree: int, target: str) -> str:
             mirror(parent, parent)
             _provide(point, directory)
     syscalls.attach_mounts(tree, point)
-    return point
 
 
 def _provide(point: str, directory: bool) -> None:
@@ -259,10 +254,10 @@ def _mask() -> None:
         if os.path.isdir(path):
             mount("none", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | syscalls.MS_RDONLY, "size=4k,mode=755")
         elif os.path.exists(path):
-            syscalls.attach_mounts(syscalls.clone_mounts("/dev/null", 0), path)
+            syscalls.bind("/dev/null", path)
     for path in SEALED:
         if os.path.exists(path):
-            syscalls.attach_mounts(syscalls.clone_mounts(path, MOUNT_ATTR_RDONLY), path)
+            syscalls.bind(path, path, MOUNT_ATTR_RDONLY)
 
 
 def _read_only(point: str) -> None:

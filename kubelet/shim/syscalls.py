@@ -111,6 +111,11 @@ def attach_mounts(tree: int, target: str) -> None:
         os.close(tree)
 
 
+def bind(source: str, target: str, attributes: int = 0) -> None:
+    """What is mounted at and below `source` appears at `target`, too, with attributes (MOUNT_ATTR_…)."""
+    attach_mounts(clone_mounts(source, attributes), target)
+
+
 # -- addresses of a network namespace, by the classic ioctls: no netlink library in a small process -------------------
 
 _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCADDRT = 0x8914, 0x8916, 0x891C, 0x890B

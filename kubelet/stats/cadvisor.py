@@ -58,9 +58,7 @@ def render(snapshot: Snapshot, version: str = "", kernel: str = "", system: str 
         whole = _labels(group, pod=pod.name, namespace=pod.namespace)
         _usage(page, whole, pod.usage, pod.at)
         page.add("container_start_time_seconds", pod.started_at, whole)
-        page.add(
-            "container_fs_usage_bytes", pod.volumes + sum(c.logs + c.written for c in pod.containers), whole, pod.at
-        )
+        page.add("container_fs_usage_bytes", pod.volumes + sum(c.on_disk for c in pod.containers), whole, pod.at)
         _network(page, whole, pod.interfaces, pod.at)
         for container in pod.containers:
             own = _labels(
@@ -69,7 +67,7 @@ def render(snapshot: Snapshot, version: str = "", kernel: str = "", system: str 
             _usage(page, own, container.usage, container.at)
             page.add("container_start_time_seconds", container.started_at, own)
             page.add("container_last_seen", container.at, own)
-            page.add("container_fs_usage_bytes", container.logs + container.written, own, container.at)
+            page.add("container_fs_usage_bytes", container.on_disk, own, container.at)
             page.add("container_spec_cpu_period", PERIOD, own)
             if container.cpu_limit:
                 page.add("container_spec_cpu_quota", int(container.cpu_limit * PERIOD), own)

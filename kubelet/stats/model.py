@@ -69,6 +69,11 @@ class ContainerStats:
     written: int = 0
     """Bytes in its own root directory."""
 
+    @property
+    def on_disk(self) -> int:
+        """Bytes of all that it left there but volumes."""
+        return self.logs + self.written
+
 
 @dataclass(slots=True)
 class PodStats:

@@ -130,8 +130,8 @@ class Sampler:
         state = running.state
         usage = _usage(running, table)
         now = time.time()
-        written = podutil.container(pod, state.name)
-        limits = ((written or {"name": state.name}).get("resources") or {}).get("limits") or {}
+        spec = podutil.container(pod, state.name)
+        limits = ((spec or {"name": state.name}).get("resources") or {}).get("limits") or {}
         return ContainerStats(
             name=state.name,
             id=state.id,

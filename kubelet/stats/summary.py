@@ -38,7 +38,7 @@ def _pod(pod: PodStats, files: FileSystem | None) -> Json:
         "memory": _memory(pod.at, usage, 0),
     }
     if files is not None:
-        storage = pod.volumes + sum(container.logs + container.written for container in pod.containers)
+        storage = pod.volumes + sum(container.on_disk for container in pod.containers)
         made["ephemeral-storage"] = _files(pod.at, files, storage)
         made["process_stats"] = {"process_count": usage.processes}
         if pod.interfaces:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import environment as settings
@@ -39,12 +40,12 @@ def working_directory(image: str) -> str:
 
 def environment(image: str, uid: int | None, trusted: bool) -> dict[str, str]:
     """What a container of this image finds before its own variables; our settings only where it is `trusted`."""
-    path = os.pathsep.join(program_folders())
+    path, ours = os.pathsep.join(program_folders()), os.path.join(sys.prefix, "bin")
     if repository(image) == "host":
         # The machine's programs come first; the project's environment adds python and redis-server to a bare one.
-        return {"PATH": os.pathsep.join([path, *_project_bins()]), "HOME": _home(uid)}
+        return {"PATH": os.pathsep.join([path, ours]), "HOME": _home(uid)}
     inherited = settings.passed_on("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "LANG") if trusted else {}
-    return {"PATH": os.pathsep.join([*_project_bins(), path]), "HOME": _home(uid), **inherited}
+    return {"PATH": os.pathsep.join([ours, path]), "HOME": _home(uid), **inherited}
 
 
 def program_folders() -> list[str]:
@@ -54,11 +55,12 @@ def program_folders() -> list[str]:
     if own != "/" and not own.startswith("/usr/"):  # as those of the machine's own users
         homes.append(own)
     folders = (os.path.normpath(path) for path in settings.PATH.get().split(os.pathsep) if path.startswith("/"))
-    return [path for path in folders if not any(Path(path).is_relative_to(home) for home in homes)]
+    return [path for path in folders if not within(path, homes)]
 
 
-def _project_bins() -> list[str]:
-    return [os.path.join(sys.prefix, "bin")]
+def within(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path is one of the folders, or lies in one."""
+    return any(Path(path).is_relative_to(folder) for folder in folders)
 
 
 def _home(uid: int | None) -> str:

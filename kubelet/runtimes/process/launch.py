@@ -60,7 +60,7 @@ def container_config(
         "pidNamespace": processes is not None,
         "processesOf": processes,
         "cgroups": cgroups,
-        "layout": layouts.of(spec.image),
+        "layout": layouts.of(spec.image) if mounts else {},
         "visible": visible,
         "shm": SHM if "ipc" in sandbox["namespaces"] else "/dev/shm",
         "privileged": spec.privileged,

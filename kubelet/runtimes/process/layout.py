@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kubelet.runtimes.process import images
-from kubelet.runtimes.process.images import ROOT
+from kubelet.runtimes.process.images import ROOT, within
 
 _PROGRAMS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr")
 _POD_FILES = ("hosts", "hostname", "resolv.conf")
@@ -28,13 +29,13 @@ class Layouts:
     def __init__(self, folder: Path, hidden: Iterable[Path]) -> None:
         self._etc = folder / "etc"
         self._hidden = [str(path) for path in hidden]
-        self._copied = 0.0
+        self._copied = -math.inf
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
         """Copies /etc again if the last time is long ago; blocks for some milliseconds."""
         with self._lock:
-            if time.monotonic() - self._copied > REFRESH or not self._copied:
+            if time.monotonic() - self._copied > REFRESH:
                 copy_readable("/etc", self._etc)
                 self._copied = time.monotonic()
 
@@ -45,10 +46,10 @@ class Layouts:
         folders = [path for path in programs if os.path.isdir(path) and not os.path.islink(path)]
         for path in self._own(image):
             for form in dict.fromkeys((os.path.realpath(path), os.path.abspath(path))):
-                if os.path.exists(form) and not _within(form, [*programs, *folders]):
+                if os.path.exists(form) and not within(form, [*programs, *folders]):
                     folders.append(form)
         binds = [[os.path.realpath(path), path] for path in folders]
-        hidden = [path for path in self._hidden if _within(path, folders)]
+        hidden = [path for path in self._hidden if within(path, folders)]
         return {"binds": [[str(self._etc), "/etc"], *binds], "links": links, "hidden": hidden}
 
     def _own(self, image: str) -> Iterator[str]:
@@ -56,7 +57,7 @@ class Layouts:
         yield sys.base_prefix
         yield sys.prefix
         for path in images.program_folders():
-            if path != "/" and not any(_within(kept, [path]) for kept in self._hidden):
+            if path != "/" and not any(within(kept, [path]) for kept in self._hidden):
                 yield path
         if images.repository(image) != "host":
             yield str(ROOT / "manage.py")
@@ -69,10 +70,6 @@ class Layouts:
         layout = self.of(image)
         kernel = ["/etc", "/proc", "/sys", "/dev"]
         return [*kernel, *(target for _, target in layout["binds"]), *(path for path, _ in layout["links"])]
-
-
-def _within(path: str, folders: Iterable[str]) -> bool:
-    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def copy_readable(source: str, target: Path) -> None:

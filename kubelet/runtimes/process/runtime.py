@@ -232,7 +232,8 @@ class ProcessRuntime:
         Path(spec.log).parent.mkdir(parents=True, exist_ok=True)
         cgroups = self.cgroups.create(uid, f"{spec.name}-{spec.attempt}", spec.limits) if self.cgroups else []
         processes = self._processes(uid, spec, sandbox)
-        await asyncio.to_thread(self._layouts.refresh)
+        if self.features["mount"]:
+            await asyncio.to_thread(self._layouts.refresh)
         config = container_config(spec, uuid.uuid4().hex, folder, sandbox, processes, cgroups, self._layouts)
         files.write_json(str(folder / "config.json"), config)
         try:

@@ -94,7 +94,7 @@ def main() -> int:
 
 def install(packages: list[str], prefix: list[str]) -> None:
     """Debian's packages. Raises CalledProcessError."""
-    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     subprocess.run([*apt, "update"], check=True)
     subprocess.run([*apt, "install", "-y", "--no-install-recommends", *packages], check=True, stdout=subprocess.DEVNULL)
     if "prometheus" in packages:  # the package starts a server of its own, which nobody here asked for

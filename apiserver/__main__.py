@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import environment
 from telemetry import logs
+
+if TYPE_CHECKING:
+    from apiserver.authn.serviceaccounts import Settings
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -34,7 +38,48 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--audit-log-maxsize", type=float, default=0, help="MiB of a file before it is rotated; 0: 100")
     parser.add_argument("--audit-log-maxage", type=float, default=0, help="days that rotated files are kept; 0: any")
     parser.add_argument("--audit-log-maxbackup", type=int, default=0, help="rotated files that are kept; 0: all")
+    accounts = parser.add_argument_group("tokens of service accounts")
+    accounts.add_argument(
+        "--service-account-issuer",
+        action="append",
+        metavar="URL",
+        help="who issues tokens, and is their `iss`; further ones are accepted still",
+    )
+    accounts.add_argument(
+        "--service-account-key-file",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="keys that verify tokens, beside the one that signs; without, every sa*.pub beside it",
+    )
+    accounts.add_argument("--service-account-jwks-uri", metavar="URL", help="where others find the keys, if not here")
+    accounts.add_argument("--api-audiences", default="", help="audiences of this API, by commas; without, the issuers")
+    accounts.add_argument(
+        "--service-account-max-token-expiration", type=int, default=0, metavar="SECONDS", help="0: no bound"
+    )
+    accounts.add_argument(
+        "--service-account-extend-token-expiration",
+        type=lambda text: text.lower() != "false",
+        default=True,
+        metavar="BOOL",
+        help="tokens in pods' own volumes are good for a year, and only warned of after the hour that they ask for",
+    )
     return parser
+
+
+def account_settings(options: argparse.Namespace) -> Settings:
+    """What the options say of tokens of service accounts, the environment where they say nothing."""
+    from apiserver.authn.serviceaccounts import Settings
+
+    issuers = options.service_account_issuer or environment.SERVICE_ACCOUNT_ISSUER.get()
+    return Settings(
+        issuers=tuple(issuers) or Settings().issuers,
+        audiences=names(options.api_audiences),
+        key_files=tuple(options.service_account_key_file or ()),
+        jwks_uri=options.service_account_jwks_uri or "",
+        max_seconds=options.service_account_max_token_expiration,
+        extend=options.service_account_extend_token_expiration,
+    )
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -69,6 +114,7 @@ def main() -> int:
                     options.audit_log_maxage,
                     options.audit_log_maxbackup,
                 ),
+                account_settings(options),
             )
         )
     except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from apiserver import auditing, authorization, discovery, dispatch, health, metrics, response, version
+from apiserver import auditing, authorization, discovery, dispatch, health, metrics, openid, response, version
 from apiserver.authn.impersonation import impersonate
 from apiserver.fairness.control import REST
 from apiserver.request import Receive, Request, not_allowed
@@ -48,6 +48,8 @@ EXACT: dict[str, Handler] = {
     "/metrics": metrics.handle,
     "/api": discovery.api,
     "/apis": discovery.apis,
+    openid.CONFIGURATION: openid.configuration,
+    openid.KEYS: openid.keys,
 }
 BELOW: dict[str, Handler] = {
     "healthz": health.handle,
@@ -117,7 +119,7 @@ class App:
 
     async def _handle(self, request: Request) -> Answer:
         try:
-            request.user = request.state.authenticator.authenticate(request)
+            request.user = await request.state.authenticator.authenticate(request)
         except Unauthorized:
             auditing.begin(request, None)
             raise

@@ -49,6 +49,7 @@ def begin(request: Request, user: User | None) -> None:
         info.version,
     )
     if request.event is not None and user is not None:
+        request.event.annotations.update(request.annotations)
         request.event.stage(RECEIVED)
 
 

@@ -168,9 +168,9 @@ class Protocol(asgi.Protocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         secure = transport.get_extra_info("ssl_object")
-        presented = secure.getpeercert() if secure is not None else None
+        presented = secure.getpeercert(binary_form=True) if secure is not None else None
         if presented:
-            self.certificate = of_certificate(presented)
+            self.certificate = of_certificate(secure.getpeercert(), presented)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

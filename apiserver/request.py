@@ -31,6 +31,7 @@ class Request:
     __slots__ = (
         "_headers",
         "_query",
+        "annotations",
         "audit_id",
         "event",
         "info",
@@ -55,6 +56,7 @@ class Request:
         self.info: RequestInfo = parse(self.method, scope["path"], bool_of(self.query("watch")))
         self.user: User = ANONYMOUS
         self.event: Event | None = None  # of the audit log
+        self.annotations: dict[str, str] = {}  # what authentication has to say there
         self.ticket: Ticket | None = None  # what it holds of this server, once it is known whose it is
         self.audit_id = id_of(self.header(b"audit-id"))
 

@@ -61,12 +61,13 @@ class Response:
         pieces = self.pieces
         headers = [
             (b"content-type", self.content_type.encode()),
-            NO_CACHE,
             *self.headers,
             *map(warning_header, self.warnings),
         ]
-        packed = any(name == b"content-encoding" for name, _ in headers)
-        if "gzip" in accept_encoding and not packed and self.size >= GZIP_FROM:
+        told = {name for name, _ in self.headers}
+        if b"cache-control" not in told:
+            headers.append(NO_CACHE)
+        if "gzip" in accept_encoding and b"content-encoding" not in told and self.size >= GZIP_FROM:
             pieces = await asyncio.to_thread(gzip, pieces)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
         if direct is not None:

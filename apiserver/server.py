@@ -7,13 +7,14 @@ import faulthandler
 import logging
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import uvicorn
 
-from apiserver import auditing, bootstrap
+from apiserver import auditing, bootstrap, openid
 from apiserver.app import App
+from apiserver.authn import serviceaccounts
 from apiserver.ownservice import OwnService
 from apiserver.protocol import Protocol, problem
 from apiserver.request import MAX_BODY
@@ -27,6 +28,7 @@ from cluster.customkinds import Follower
 from kube.users import APISERVER
 from web import asgi
 from web.door import bound
+from web.http1 import host_header
 from web.limits import configured
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class Options:
     disabled: tuple[str, ...] = ()
     admission: Path | None = None
     audit: AuditOptions = AuditOptions()
+    accounts: serviceaccounts.Settings = field(default_factory=serviceaccounts.Settings)
 
 
 class Server(asgi.Server):
@@ -124,7 +127,11 @@ def serve(options: Options) -> None:
     # The node's address appears only when the kubelet makes its bridge, after this server answers.
     sockets = [bound(address, options.port, early=True) for address in options.addresses]
     audit = options.audit.open()
-    state = open_state(options.var, chain, port=options.port)
+    here = f"https://{host_header(options.addresses[-1], options.port)}{openid.KEYS}"
+    accounts = replace(options.accounts, jwks_uri=options.accounts.jwks_uri or here)
+    state = open_state(options.var, chain, port=options.port, accounts=accounts)
+    if accounts.key_files:
+        _ = state.authenticator.signer.verifying  # what is wrong with them is to be known now
     state.audit = audit
     bootstrap.ensure(state, options.addresses[-1], options.port)
     Follower(state.registry, state.cache, state.session(APISERVER), replaced=state.hub.end).start()

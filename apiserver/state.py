@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from apiserver.authn import serviceaccounts
 from apiserver.authn.authenticator import Authenticator
 from apiserver.fairness.control import Fairness
 from apiserver.resourcemetrics.scraper import Scraper
@@ -58,7 +59,9 @@ class State:
         return Session(self.cluster, user, self.cache, self.store, settings=self.settings, chain=self.chain)
 
 
-def open_state(var: Path, chain: Chain, *, port: int = 6443, cluster: int = 1) -> State:
+def open_state(
+    var: Path, chain: Chain, *, port: int = 6443, cluster: int = 1, accounts: serviceaccounts.Settings | None = None
+) -> State:
     """Open the store of `var` and everything on top of it."""
     store = Store.of(cluster)
     cache = Cache(store)
@@ -71,7 +74,7 @@ def open_state(var: Path, chain: Chain, *, port: int = 6443, cluster: int = 1) -
         from_environment(),
         chain,
         Authorizer.of(cache),
-        Authenticator(var / "pki", cache),
+        Authenticator(var / "pki", cache, accounts),
         Hub(cache),
         port,
     )

@@ -55,6 +55,12 @@ ADMISSION_CONFIG = _cluster.setting(
     "",
     "a file of kind AdmissionConfiguration, with what plugins are configured with",
 )
+SERVICE_ACCOUNT_ISSUER = _cluster.setting(
+    "BINNACLE_SERVICE_ACCOUNT_ISSUER",
+    WORDS,
+    "https://kubernetes.default.svc",
+    "who issues tokens of service accounts, as their `iss` says; those after the first are accepted still",
+)
 ADDONS = _cluster.setting("BINNACLE_ADDONS", MAYBE_PATH, "", "a folder with addons of your own")
 LOG_LEVEL = _cluster.setting("BINNACLE_LOG_LEVEL", LEVEL, "INFO", "the least level that the programs log")
 METRICS_RESOLUTION = _cluster.setting(

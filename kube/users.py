@@ -55,6 +55,11 @@ def of(user: User | str) -> User:
     return user if isinstance(user, User) else User(user, groups=(MASTERS, AUTHENTICATED))
 
 
+def credential(form: str, text: str) -> dict[str, list[str]]:
+    """The extra attribute that says by which credential a user is known: `JTI` of a token, `X509SHA256`."""
+    return {"authentication.kubernetes.io/credential-id": [f"{form}={text}"]}
+
+
 def service_account(namespace: str, name: str, uid: str = "", extra: Mapping[str, list[str]] | None = None) -> User:
     """The user that a service account is."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from apiserver.authn import serviceaccounts
+from apiserver.authn.serviceaccounts import Settings, Subject
 from cluster import plaintokens
 from cluster.cache import Cache
-from cluster.tokens import ISSUER, InvalidToken, Signer
+from cluster.tokens import LEGACY_ISSUER, InvalidToken, Signer
 from kube.errors import Unauthorized
-from kube.users import ANONYMOUS, AUTHENTICATED, User
+from kube.users import ANONYMOUS, AUTHENTICATED, User, credential
 
 if TYPE_CHECKING:
     from apiserver.request import Request
@@ -22,46 +26,46 @@ MEMO_LIMIT = 10_000
 class Authenticator:
     """Authenticates against the state folder's keys and the cache."""
 
-    def __init__(self, pki: Path, cache: Cache) -> None:
+    def __init__(self, pki: Path, cache: Cache, settings: Settings | None = None) -> None:
         self.cache = cache
-        self.signer = Signer(pki / "sa.key")
+        self.settings = settings or Settings()
+        self.signer = Signer(pki / "sa.key", self.settings.key_files or None)
         self.static = plaintokens.of_folder(pki)
         # Signatures are checked once: token → claims that were found good. Liveness is checked every time.
         self._verified: dict[str, dict[str, Any]] = {}
 
-    def authenticate(self, request: Request) -> User:
+    async def authenticate(self, request: Request) -> User:
         """The user of a request. Raises Unauthorized for credentials that are not good."""
+        certificate: User | None = request.scope.get("client_certificate")
+        if certificate is not None:
+            return certificate
         header = request.header(b"authorization") or websocket_token(request)
         scheme, _, token = header.partition(" ")
-        if scheme.lower() == "bearer" and token.strip():
-            user = self.of_token(token.strip(), [ISSUER])
-            if user is None:
-                raise Unauthorized
-            return user
-        certificate = request.scope.get("client_certificate")
-        return certificate if certificate is not None else ANONYMOUS
-
-    def of_token(self, token: str, audiences: list[str]) -> User | None:
-        """The user that a bearer token stands for, None for an unknown one."""
-        user = self.static.users().get(token)
-        if user is None and token.count(".") == 2:
-            user = self._service_account(token, audiences)
-        elif user is None:
-            user = self._bootstrap(token)
-        return user
-
-    def _service_account(self, token: str, audiences: list[str]) -> User | None:
+        if scheme.lower() != "bearer" or not token.strip():
+            return ANONYMOUS
         try:
-            subject = serviceaccounts.identify(_Remembering(self.signer, self._verified), self.cache, token)
-        except InvalidToken:
-            return None
-        if subject.audiences and not set(subject.audiences) & set(audiences):
-            return None
+            subject = await self.of_token(token.strip(), self.settings.api_audiences)
+        except InvalidToken as error:
+            raise Unauthorized from error
+        request.annotations = subject.annotations
         return subject.user
+
+    async def of_token(self, token: str, audiences: list[str]) -> Subject:
+        """Whom a bearer token stands for. Raises InvalidToken, with a reason where the token is of a kind that is known."""
+        user = self.static.users().get(token) or self._bootstrap(token)
+        if user is not None:
+            meant = [audience for audience in self.settings.api_audiences if audience in audiences]
+            if not meant:
+                raise InvalidToken
+            return Subject(user, meant, {})
+        if token not in self._verified and issuer_of(token) not in (LEGACY_ISSUER, *self.settings.issuers):
+            raise InvalidToken
+        signer = _Remembering(self.signer, self._verified)
+        return serviceaccounts.identify(signer, self.cache, token, self.settings, audiences)
 
     def _bootstrap(self, token: str) -> User | None:
         token_id, dot, secret = token.partition(".")
-        if not dot:
+        if not dot or "." in secret:
             return None
         entry = self.cache.get(plaintokens.bootstrap_key(token_id))
         return None if entry is None else plaintokens.bootstrap_user(token_id, entry.object(), secret)
@@ -83,12 +87,35 @@ class _Remembering(Signer):
         return claims
 
 
-def of_certificate(certificate: dict[str, Any]) -> User | None:
-    """The user of a verified client certificate, as `ssl` describes it: common name, organisations as groups."""
+def issuer_of(token: str) -> str | None:
+    """Who a JWT says to be from; nothing of it is checked. None for what is no JWT."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return None
+    issuer = claims.get("iss") if isinstance(claims, dict) else None
+    return issuer if isinstance(issuer, str) else None
+
+
+UID = "1.3.6.1.4.1.57683.2"  # the attribute of a certificate's subject that holds the uid of its user
+
+
+def of_certificate(certificate: dict[str, Any], der: bytes) -> User | None:
+    """The user of a verified client certificate, as `ssl` describes it: common name, organisations as groups.
+
+    None for one that names nobody, or more than one uid.
+    """
     fields = [pair for rdn in certificate.get("subject", ()) for pair in rdn]
-    name = next((value for key, value in fields if key == "commonName"), "")
+    names = [value for key, value in fields if key == "commonName"]
     groups = [value for key, value in fields if key == "organizationName"]
-    return User(name, groups=(*groups, AUTHENTICATED)) if name else None
+    uids = [value for key, value in fields if key == UID]
+    if not names or not names[-1] or len(uids) > 1 or "" in uids:
+        return None
+    known = credential("X509SHA256", hashlib.sha256(der).hexdigest())
+    return User(names[-1], "".join(uids), (*groups, AUTHENTICATED), known)
 
 
 def websocket_token(request: Request) -> str:

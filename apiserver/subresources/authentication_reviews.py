@@ -8,7 +8,7 @@ from apiserver import response
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.posted import posted
-from cluster.tokens import ISSUER
+from cluster.tokens import InvalidToken
 from kube import clock
 from kube.errors import BadRequest
 
@@ -22,11 +22,14 @@ async def token_review(request: Request) -> Answer:
     token = spec.get("token")
     if not token:
         raise BadRequest("token is required for TokenReview in authentication")
-    audiences = spec.get("audiences") or [ISSUER]
-    user = request.state.authenticator.of_token(token, audiences)
-    status: dict[str, Any] = {"user": {}, "error": "invalid bearer token"}
-    if user is not None:
-        status = {"authenticated": True, "user": user.info(), "audiences": audiences}
+    authenticator = request.state.authenticator
+    try:
+        found = await authenticator.of_token(token, spec.get("audiences") or authenticator.settings.api_audiences)
+    except InvalidToken as why:
+        error = f"[invalid bearer token, {why}]" if str(why) else "invalid bearer token"
+        status: dict[str, Any] = {"user": {}, "error": error}
+    else:
+        status = {"authenticated": True, "user": found.user.info(), "audiences": found.audiences}
     return _answer("TokenReview", {"spec": spec, "status": status})
 
 

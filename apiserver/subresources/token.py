@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from apiserver import response
 from apiserver.authn import serviceaccounts
+from apiserver.authn.serviceaccounts import EXTENDED_SECONDS, POD_TOKEN_SECONDS
 from apiserver.request import Request
 from apiserver.response import Answer
 from apiserver.subresources.posted import posted
 from cluster import nodeauthz
-from cluster.cache import Entry
+from cluster.cache import Cache, Entry
 from cluster.store import Key
-from cluster.tokens import ISSUER
 from kube import clock
 from kube.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, invalid
 from kube.objects import Json
@@ -29,13 +29,29 @@ async def handle(request: Request, kind: Kind) -> Answer:
     if account is None:
         raise NotFound("serviceaccounts", info.name)
     spec = body.get("spec") or {}
-    seconds = _seconds(spec)
-    audiences = spec.get("audiences") or [ISSUER]
+    _check_metadata(body["metadata"], info.namespace, info.name)
+    authenticator = request.state.authenticator
+    settings, seconds = authenticator.settings, _seconds(spec)
+    audiences = spec.get("audiences") or settings.api_audiences
     bound = _bound(request, spec.get("boundObjectRef"))
     if node := nodeauthz.node_of(request.user):
-        _check_node(info.name, node, bound)
-    claims = serviceaccounts.claims_of(account, audiences, seconds, bound)
-    signed = request.state.authenticator.signer.sign(claims)
+        _check_node(info.name, node, bound, spec.get("boundObjectRef"))
+    warnings = []
+    if 0 < settings.max_seconds < seconds:
+        warnings = [f"requested expiration of {seconds} seconds shortened to {settings.max_seconds} seconds"]
+        seconds = settings.max_seconds
+    extended = settings.extend and bound is not None and bound[0] == "pod" and seconds == POD_TOKEN_SECONDS
+    extended = extended and set(audiences) <= set(settings.api_audiences)
+    claims = serviceaccounts.claims_of(
+        settings.issuers[0],
+        account,
+        audiences,
+        EXTENDED_SECONDS if extended else seconds,
+        _references(cache, bound),
+        seconds if extended else 0,
+    )
+    if request.event is not None:
+        request.event.annotations["authentication.kubernetes.io/issued-credential-id"] = f"JTI={claims['jti']}"
     return response.json_response(
         {
             "kind": "TokenRequest",
@@ -51,21 +67,49 @@ async def handle(request: Request, kind: Kind) -> Answer:
                 "expirationSeconds": seconds,
                 "boundObjectRef": spec.get("boundObjectRef"),
             },
-            "status": {"token": signed, "expirationTimestamp": clock.stamp(claims["exp"])},
+            "status": {
+                "token": authenticator.signer.sign(claims),
+                "expirationTimestamp": clock.stamp(claims["iat"] + seconds),
+            },
         },
         201,
+        warnings,
     )
 
 
-def _check_node(account: str, node: str, bound: tuple[str, Entry] | None) -> None:
+def _check_metadata(metadata: Json, namespace: str, name: str) -> None:
+    """What the body says of whose token it asks for is what the address says. Raises Invalid."""
+    for field, wanted, of in (
+        ("name", name, "service account name"),
+        ("namespace", namespace, "service account namespace"),
+    ):
+        given = metadata.get(field)
+        if given and given != wanted:
+            wrong = invalid(f"metadata.{field}", given, f"must match the {of} if specified")
+            raise Invalid("TokenRequest", name, [wrong], "authentication.k8s.io")
+
+
+def _references(cache: Cache, bound: tuple[str, Entry] | None) -> Json:
+    """Name and uid of what a token is bound to, by claim; with a pod goes the node that it is on."""
+    if bound is None:
+        return {}
+    claim, entry = bound
+    references = {claim: {"name": entry.key.name, "uid": entry.meta.uid}}
+    if claim == "pod" and entry.node:
+        node = cache.get(Key("nodes", "", entry.node))
+        references["node"] = {"name": entry.node, **({"uid": node.meta.uid} if node else {})}
+    return references
+
+
+def _check_node(account: str, node: str, bound: tuple[str, Entry] | None, reference: Json | None) -> None:
     """A kubelet gets tokens for the pods that run there, and no others: they end with the pod. Raises Forbidden."""
     claim, entry = bound or ("", None)
     if claim != "pod" or entry is None:
         raise Forbidden("serviceaccounts", account, "node requested token not bound to a pod")
+    if not (reference or {}).get("uid"):
+        raise Forbidden("serviceaccounts", account, "node requested token with a pod binding without a uid")
     if entry.node != node:
         raise Forbidden("serviceaccounts", account, "node requested token bound to a pod scheduled on a different node")
-    if (entry.object()["spec"].get("serviceAccountName") or "default") != account:
-        raise Forbidden("serviceaccounts", account, "node requested token of another service account than the pod's")
 
 
 def _seconds(spec: Json) -> int:
@@ -95,6 +139,10 @@ def _bound(request: Request, reference: Json | None) -> tuple[str, Entry] | None
     entry = request.state.cache.get(Key(storage, "" if claim == "node" else request.info.namespace, name))
     if entry is None:
         raise NotFound(storage, name)
+    if claim == "pod" and (entry.object()["spec"].get("serviceAccountName") or "default") != request.info.name:
+        raise BadRequest(
+            f'cannot bind token for serviceaccount "{request.info.name}" to pod running with different serviceaccount name.'
+        )
     if reference.get("uid") and reference["uid"] != entry.meta.uid:
         raise Conflict(
             reference["kind"],

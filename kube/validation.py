@@ -11,16 +11,17 @@ import ipaddress
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from kube.errors import FieldError, forbidden, invalid, not_supported, required
+from kube.errors import FieldError, forbidden, invalid, not_supported, required, too_long
 
 Checker = Callable[[str], list[str]]
 
 _DIFFERENCE_LINES = 60
 IMMUTABLE = "field is immutable"
+CSI_DRIVER_LIMIT = 63
 NOT_NEGATIVE = "must be greater than or equal to 0"
 SELECTOR_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
@@ -42,6 +43,7 @@ _is_key = re.compile(_KEY).fullmatch
 _is_c_identifier = re.compile("[A-Za-z_][A-Za-z0-9_]*").fullmatch
 _is_printable_env = re.compile("[ -<>-~]+").fullmatch
 _is_port_charset = re.compile("[-a-z0-9]+").fullmatch
+_is_host_port = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*):[^\[\]:]*").fullmatch
 _has_letter = re.compile("[a-z]").search
 
 
@@ -220,6 +222,17 @@ def port_number_or_name(value: Any) -> list[str]:
     return port_name(value) if isinstance(value, str) else port_number(value)
 
 
+def repeats(values: Iterable[Hashable]) -> list[int]:
+    """The places of what stood there before, from the front."""
+    seen: set[Hashable] = set()
+    return [i for i, value in enumerate(values) if value in seen or seen.add(value)]
+
+
+def host_port(value: str) -> bool:
+    """Whether a text is `host:port`; a host that holds colons stands in brackets. Either part may be empty."""
+    return bool(_is_host_port(value))
+
+
 def ip_of(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address, None if the text is none."""
     try:
@@ -255,6 +268,19 @@ def check_domain_path(path: str, value: str) -> list[FieldError]:
     if not slash or not rest:
         return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
     return check(path, domain, dns1123_subdomain)
+
+
+def check_csi_driver(path: str, name: str) -> list[FieldError]:
+    """The name of a CSI driver: a subdomain of 63 characters at most, in any case."""
+    if not name:
+        return [required(path)]
+    errors = [too_long(path, name, CSI_DRIVER_LIMIT)] if len(name) > CSI_DRIVER_LIMIT else []
+    return errors + [invalid(path, name, message) for message in dns1123_subdomain(name.lower())]
+
+
+def check_range(path: str, value: Any, low: int, high: int) -> list[FieldError]:
+    """An error if the number is not between the two, both included."""
+    return [] if low <= value <= high else [invalid(path, value, f"must be between {low} and {high}, inclusive")]
 
 
 def check_required(path: str, value: str | None, checker: Checker, missing: str = "") -> list[FieldError]:

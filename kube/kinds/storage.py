@@ -7,55 +7,69 @@ from typing import Any
 from kube import columns as c
 from kube import quantity
 from kube.errors import FieldError, duplicate, forbidden, invalid, required, too_long
+from kube.kinds.core.volumes import check_inline_volume_spec
+from kube.kinds.pod.defaults import default_volume_source
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Column, Context, Kind, register
+from kube.resourcelist import canonical_list
 from kube.validation import (
+    IMMUTABLE,
+    NOT_NEGATIVE,
     check,
     check_choice,
+    check_csi_driver,
     check_label_selector,
     check_not_negative,
+    check_range,
     check_required,
     check_unchanged,
     dns1123_subdomain,
     qualified_name,
+    repeats,
 )
 
 GROUP, DEFINITION = "storage.k8s.io", "io.k8s.api.storage.v1."
-DRIVER_LIMIT, NODE_ID_LIMIT = 63, 192
-PARAMETERS_LIMIT = 256 * 1024
+NODE_ID_LIMIT = 256
+PARAMETERS_LIMIT, PARAMETER_COUNT = 256 * 1024, 512
+ATTACHMENT_LIMIT, ERROR_LIMIT = 256 * 1024, 1024
+SHORTEST_PERIOD = 10
+_EITHER_SOURCE = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 
 
-def check_driver(path: str, name: str) -> list[FieldError]:
-    """The name of a CSI driver: a subdomain of 63 characters at most, in any case."""
-    if not name:
-        return [required(path)]
-    errors = [too_long(path, name, DRIVER_LIMIT)] if len(name) > DRIVER_LIMIT else []
-    return errors + check(path, name.lower(), dns1123_subdomain)
+def check_provisioner(path: str, name: str | None) -> list[FieldError]:
+    """Who makes volumes: a qualified name, in any case."""
+    return check_required(path, (name or "").lower(), qualified_name)
 
 
 def check_parameters(path: str, parameters: dict[str, str] | None) -> list[FieldError]:
-    errors = [invalid(path, key, "field can not be empty.") for key in parameters or () if not key]
-    if sum(len(k) + len(v) for k, v in (parameters or {}).items()) > PARAMETERS_LIMIT:
-        errors.append(too_long(path, "", PARAMETERS_LIMIT))
-    return errors
+    """What is handed to a driver: bounded in number and in bytes."""
+    parameters = parameters or {}
+    if len(parameters) > PARAMETER_COUNT:
+        return [too_long(path, "", PARAMETER_COUNT)]
+    errors = [invalid(path, key, "field can not be empty.") for key in parameters if not key]
+    return errors + check_size(path, parameters, PARAMETERS_LIMIT)
+
+
+def check_size(path: str, entries: dict[str, str] | None, limit: int) -> list[FieldError]:
+    """Keys and values together are so many bytes at most."""
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in (entries or {}).items())
+    return [too_long(path, "", limit)] if size > limit else []
 
 
 class StorageClassStrategy(ObjectStrategy):
     namespaced = False
 
     def default(self, obj: Json) -> None:
-        obj["reclaimPolicy"] = obj.get("reclaimPolicy") or "Delete"
-        obj["volumeBindingMode"] = obj.get("volumeBindingMode") or "Immediate"
+        obj.setdefault("reclaimPolicy", "Delete")
+        obj.setdefault("volumeBindingMode", "Immediate")
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        provisioner = obj.get("provisioner") or ""
-        errors = check_required("provisioner", provisioner.lower(), qualified_name)
+        errors = check_provisioner("provisioner", obj.get("provisioner"))
         errors += check_parameters("parameters", obj.get("parameters"))
-        errors += check_choice("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
-        return errors + check_choice(
-            "volumeBindingMode", obj["volumeBindingMode"], ("Immediate", "WaitForFirstConsumer")
-        )
+        errors += check_choice("reclaimPolicy", obj["reclaimPolicy"], ("", "Delete", "Retain"))
+        errors += check_choice("volumeBindingMode", obj["volumeBindingMode"], ("Immediate", "WaitForFirstConsumer"))
+        return errors + _check_topologies("allowedTopologies", obj.get("allowedTopologies") or [])
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return [
@@ -65,11 +79,33 @@ class StorageClassStrategy(ObjectStrategy):
         ]
 
 
+def _check_topologies(path: str, terms: list[Json]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[frozenset[Any]] = {frozenset()}  # a term that asks for nothing is one too many
+    for i, term in enumerate(terms):
+        asked: dict[str, frozenset[str]] = {}
+        for j, part in enumerate(term.get("matchLabelExpressions") or ()):
+            at, key, values = f"{path}[{i}].matchLabelExpressions[{j}]", part.get("key") or "", part.get("values") or []
+            errors += _check_topology_values(f"{at}.values", values) + check(f"{at}.key", key, qualified_name)
+            if key in asked:
+                errors.append(duplicate(f"{at}.key", key))
+            asked[key] = frozenset(values)
+        everything = frozenset(asked.items())
+        if everything in seen:
+            errors.append(duplicate(f"{path}[{i}].matchLabelExpressions", ""))
+        seen.add(everything)
+    return errors
+
+
+def _check_topology_values(path: str, values: list[str]) -> list[FieldError]:
+    return [duplicate(f"{path}[{i}]", values[i]) for i in repeats(values)] if values else [required(path)]
+
+
 class VolumeAttributesClassStrategy(ObjectStrategy):
     namespaced = False
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        errors = check_driver("driverName", obj.get("driverName") or "")
+        errors = check_provisioner("driverName", obj.get("driverName"))
         if not obj.get("parameters"):
             return [*errors, required("parameters", "must contain at least one key/value pair")]
         return errors + check_parameters("parameters", obj["parameters"])
@@ -86,30 +122,53 @@ class VolumeAttachmentStrategy(ObjectStrategy):
     namespaced = False
     status = True
 
+    def default(self, obj: Json) -> None:
+        if (inline := _attached(obj).get("inlineVolumeSpec")) is not None:
+            canonical_list(inline.get("capacity"))
+            default_volume_source(inline)
+
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        spec = obj.get("spec") or {}
-        errors = check_driver("spec.attacher", spec.get("attacher") or "")
-        source, name = spec.get("source") or {}, spec.get("nodeName") or ""
+        spec, source = obj.get("spec") or {}, _attached(obj)
+        errors = check_csi_driver("spec.attacher", spec.get("attacher") or "")
         inline, volume = source.get("inlineVolumeSpec"), source.get("persistentVolumeName")
         if inline is None and volume is None:
-            errors.append(
-                required("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
-            )
+            errors.append(required("spec.source", _EITHER_SOURCE))
         elif inline is not None and volume is not None:
-            errors.append(
-                invalid("spec.source", "", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
-            )
+            errors.append(forbidden("spec.source", _EITHER_SOURCE))
         elif volume == "":
             errors.append(required("spec.source.persistentVolumeName", "must specify non empty persistentVolumeName"))
-        return errors + check_required("spec.nodeName", name, dns1123_subdomain)
+        elif inline is not None:
+            errors += check_inline_volume_spec(inline, "spec.source.inlineVolumeSpec")
+        errors += check("spec.nodeName", spec.get("nodeName") or "", dns1123_subdomain)
+        if volume is not None:
+            errors += check("spec.source.persistentVolumeName", volume, dns1123_subdomain)
+        return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return [] if obj.get("spec") == old.get("spec") else [invalid("spec", obj.get("spec"), "field is immutable")]
+        return check_unchanged("spec", obj.get("spec"), old.get("spec"))
+
+    def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        status = obj.get("status") or {}
+        errors = check_size("status.attachmentMetadata", status.get("attachmentMetadata"), ATTACHMENT_LIMIT)
+        for name in ("attachError", "detachError"):
+            fault = status.get(name) or {}
+            if len((fault.get("message") or "").encode()) > ERROR_LIMIT:
+                errors.append(too_long(f"status.{name}.message", "", ATTACHMENT_LIMIT))
+            if fault.get("errorCode") is not None:
+                errors += check_range(f"status.{name}.errorCode", fault["errorCode"], 0, 2**31 - 1)
+        return errors
+
+
+def _attached(obj: Json) -> Json:
+    source: Json = (obj.get("spec") or {}).get("source") or {}
+    return source
 
 
 class CSIDriverStrategy(ObjectStrategy):
     namespaced = False
-    FIXED = ("attachRequired", "fsGroupPolicy", "volumeLifecycleModes")
+    # Kubernetes reports a change of the first under a name that the field does not have.
+    FIXED = (("attachRequired", "attachedRequired"), ("volumeLifecycleModes", "volumeLifecycleModes"))
+    NOT_YET = "preventPodSchedulingIfMissing"  # an alpha field: dropped where it is not stored already
 
     def default(self, obj: Json) -> None:
         spec = obj.setdefault("spec", {})
@@ -125,40 +184,59 @@ class CSIDriverStrategy(ObjectStrategy):
         if not spec.get("volumeLifecycleModes"):
             spec["volumeLifecycleModes"] = ["Persistent"]
 
+    def prepare_create(self, obj: Json, ctx: Context) -> None:
+        obj["spec"].pop(self.NOT_YET, None)
+
     def prepare_update(self, obj: Json, old: Json, ctx: Context) -> None:
+        before = old.get("spec") or {}
+        if before.get(self.NOT_YET) is None:
+            obj["spec"].pop(self.NOT_YET, None)
         # Made without a generation; the first change of the spec gives it one.
-        if obj["spec"] != old.get("spec"):
+        if obj["spec"] != before:
             obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        errors = check_driver("metadata.name", obj["metadata"].get("name") or "")
-        errors += check_choice("spec.fsGroupPolicy", spec["fsGroupPolicy"], ("ReadWriteOnceWithFSType", "File", "None"))
-        for i, mode in enumerate(spec["volumeLifecycleModes"]):
-            errors += check_choice(f"spec.volumeLifecycleModes[{i}]", mode, ("Persistent", "Ephemeral"))
-        audiences: set[str] = set()
-        for i, request in enumerate(spec.get("tokenRequests") or ()):
-            path = f"spec.tokenRequests[{i}]"
-            audience, seconds = request.get("audience", ""), request.get("expirationSeconds")
-            if audience in audiences:
-                errors.append(duplicate(f"{path}.audience", audience))
-            audiences.add(audience)
-            if seconds is not None and seconds < 600:
-                errors.append(
-                    invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
-                )
-            if seconds is not None and seconds > 2**32:
-                errors.append(
-                    invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 s")
-                )
+        errors = check_choice("spec.fsGroupPolicy", spec["fsGroupPolicy"], ("File", "None", "ReadWriteOnceWithFSType"))
+        errors += _check_token_requests("spec.tokenRequests", spec.get("tokenRequests") or [])
+        for mode in spec["volumeLifecycleModes"]:
+            errors += check_choice("spec.volumeLifecycleModes", mode, ("Persistent", "Ephemeral"))
+        period, in_secrets = spec.get("nodeAllocatableUpdatePeriodSeconds"), spec.get("serviceAccountTokenInSecrets")
+        if period is not None and period < SHORTEST_PERIOD:
+            message = f"must be greater than or equal to {SHORTEST_PERIOD} seconds"
+            errors.append(invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, message))
+        if in_secrets is not None and not spec.get("tokenRequests"):
+            message = "serviceAccountTokenInSecrets is set but no tokenRequests are specified"
+            errors.append(invalid("spec.serviceAccountTokenInSecrets", in_secrets, message))
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        before = old.get("spec") or {}
         return [
             e
-            for name in self.FIXED
-            for e in check_unchanged(f"spec.{name}", obj["spec"].get(name), (old.get("spec") or {}).get(name))
+            for name, reported in self.FIXED
+            for e in check_unchanged(f"spec.{reported}", obj["spec"].get(name), before.get(name))
         ]
+
+
+def _check_token_requests(path: str, requests: list[Json]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    audiences: set[str] = set()
+    for i, request in enumerate(requests):
+        at, audience, seconds = f"{path}[{i}]", request.get("audience") or "", request.get("expirationSeconds")
+        if audience in audiences:
+            errors.append(duplicate(f"{at}.audience", audience))
+            continue
+        audiences.add(audience)
+        if seconds is not None and seconds < 600:
+            errors.append(
+                invalid(f"{at}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+            )
+        if seconds is not None and seconds > 2**32:
+            errors.append(
+                invalid(f"{at}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
+            )
+    return errors
 
 
 class CSINodeStrategy(ObjectStrategy):
@@ -170,32 +248,38 @@ class CSINodeStrategy(ObjectStrategy):
         for i, driver in enumerate((obj.get("spec") or {}).get("drivers") or ()):
             path = f"spec.drivers[{i}]"
             name, node = driver.get("name") or "", driver.get("nodeID") or ""
-            errors += check_driver(f"{path}.name", name)
-            if name in names:
-                errors.append(duplicate(f"{path}.name", name))
-            names.add(name)
+            errors += check_csi_driver(f"{path}.name", name)
             if not node:
                 errors.append(required(f"{path}.nodeID"))
             elif len(node) > NODE_ID_LIMIT:
                 errors.append(invalid(f"{path}.nodeID", node, f"must be {NODE_ID_LIMIT} characters or less"))
-            for key in driver.get("topologyKeys") or ():
-                errors += check_required(path, key, qualified_name)
             count = (driver.get("allocatable") or {}).get("count")
             errors += check_not_negative(f"{path}.allocatable.count", count)
+            if name in names:
+                errors.append(duplicate(f"{path}.name", name))
+            names.add(name)
+            errors += _check_topology_keys(path, driver.get("topologyKeys") or [])
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         """A driver is removed or added; one that stays may change only what it allows to be attached."""
         before = {d.get("name"): d for d in (old.get("spec") or {}).get("drivers") or ()}
         return [
-            invalid(f"spec.drivers[{i}]", driver, "field is immutable")
-            for i, driver in enumerate((obj.get("spec") or {}).get("drivers") or ())
-            if driver.get("name") in before and _identity(driver) != _identity(before[driver.get("name")])
+            invalid("spec.drivers", _fixed_part(driver), IMMUTABLE)
+            for driver in (obj.get("spec") or {}).get("drivers") or ()
+            if driver.get("name") in before and _fixed_part(driver) != _fixed_part(before[driver.get("name")])
         ]
 
 
-def _identity(driver: Json) -> tuple[Any, ...]:
-    return driver.get("nodeID"), driver.get("topologyKeys") or []
+def _check_topology_keys(path: str, keys: list[str]) -> list[FieldError]:
+    errors = [duplicate(path, keys[i]) for i in repeats(keys)]
+    for key in keys:
+        errors += ([] if key else [required(path)]) + check(path, key, qualified_name)
+    return errors
+
+
+def _fixed_part(driver: Json) -> Json:
+    return {name: value for name, value in driver.items() if value and name != "allocatable"}
 
 
 class CSIStorageCapacityStrategy(ObjectStrategy):
@@ -205,11 +289,11 @@ class CSIStorageCapacityStrategy(ObjectStrategy):
                 obj[name] = quantity.canonical(obj[name])
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        errors = check("storageClassName", obj.get("storageClassName") or "", dns1123_subdomain)
-        errors += check_label_selector("nodeTopology", obj.get("nodeTopology"))
-        for name in ("capacity", "maximumVolumeSize"):
-            if obj.get(name) is not None:
-                errors += check_not_negative(name, quantity.parse(obj[name]).nano)
+        errors = check_label_selector("nodeTopology", obj.get("nodeTopology"))
+        errors += check("storageClassName", obj.get("storageClassName") or "", dns1123_subdomain)
+        capacity = obj.get("capacity")
+        if capacity is not None and quantity.parse(capacity).nano < 0:
+            errors.append(invalid("capacity", capacity, NOT_NEGATIVE))
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:

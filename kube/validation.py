@@ -11,7 +11,7 @@ import ipaddress
 import itertools
 import json
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -222,10 +222,10 @@ def port_number_or_name(value: Any) -> list[str]:
     return port_name(value) if isinstance(value, str) else port_number(value)
 
 
-def repeats(values: Iterable[Hashable]) -> list[int]:
+def repeats(values: Sequence[Hashable]) -> list[int]:
     """The places of what stood there before, from the front."""
-    seen: set[Hashable] = set()
-    return [i for i, value in enumerate(values) if value in seen or seen.add(value)]
+    first: dict[Hashable, int] = {}
+    return [i for i, value in enumerate(values) if first.setdefault(value, i) != i]
 
 
 def host_port(value: str) -> bool:

@@ -15,6 +15,7 @@ from kube.schema import definitions
 from kube.schema.scalars import zero_of
 from kube.schema.types import ALWAYS, NULL, OMIT, ListOf, MapOf, Ref, Struct, Type
 
+_STORED_AS_JSON = "io.k8s.apiextensions-apiserver."
 Filler = Callable[[Any], Any]
 _lock = threading.RLock()
 _fillers: dict[str, Filler | None] = {}
@@ -100,6 +101,12 @@ def _struct(kind: Struct) -> Filler:
         below["spec"] = _remembering(below["spec"])
     omitted = frozenset(key for key, f in kind.fields.items() if f.encoding == OMIT)
     blanks = tuple((key, zero_of(f)) for key, f in kind.fields.items() if f.encoding in (ALWAYS, NULL))
+    # Kubernetes stores objects as protobuf, which does not tell an empty list from none. Definitions it stores as JSON.
+    vanishing = frozenset(
+        key
+        for key, f in kind.fields.items()
+        if f.encoding == ALWAYS and isinstance(f.type, ListOf) and not kind.name.startswith(_STORED_AS_JSON)
+    )
     nested = frozenset(key for key, f in kind.fields.items() if f.encoding == ALWAYS and isinstance(f.type, Ref))
     get_step, always = below.get, frozenset(key for key, _ in blanks)
 
@@ -121,6 +128,8 @@ def _struct(kind: Struct) -> Filler:
                 step(value)
             elif not value and key in omitted:
                 dropped = [key] if dropped is None else [*dropped, key]
+            if not value and key in vanishing:
+                obj[key] = None
         if dropped:
             for key in dropped:
                 del obj[key]

@@ -181,6 +181,12 @@ def test_fill_is_undone_by_decoding() -> None:
     assert pod["status"]["conditions"] == [{"type": "A", "status": ""}]
 
 
+def test_an_empty_list_is_stored_as_none_but_in_definitions() -> None:
+    assert schema.fill("io.k8s.api.rbac.v1.Role", {"metadata": {}, "rules": []})["rules"] is None
+    definition = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionSpec"
+    assert schema.fill(definition, {"versions": []})["versions"] == []
+
+
 def test_recursive_definitions_decode() -> None:
     definition = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
     nested = {"properties": {"a": {"type": "object", "properties": {"b": {"odd": 1}}}}}

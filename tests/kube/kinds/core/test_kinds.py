@@ -148,7 +148,6 @@ def test_persistent_volume() -> None:
 @pytest.mark.parametrize(
     ("spec", "cause"),
     [
-        ({"capacity": {}}, ("spec.capacity", "Required")),
         ({"accessModes": []}, ("spec.accessModes", "Required")),
         ({"hostPath": None}, ("spec", "Required")),
         ({"nfs": {"server": "s", "path": "/"}}, ("spec.nfs", "Forbidden")),

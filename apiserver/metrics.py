@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from apiserver.response import Answer, Response
-from telemetry.counting import Histogram, Metrics, doubling
+from telemetry.counting import Histogram, Labels, Metrics, doubling
 from telemetry.exposition import render
 from web.http1 import METRICS as CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from apiserver.fairness.levels import Level
     from apiserver.request import Request
     from apiserver.state import State
     from cluster.cache import Event
@@ -92,12 +94,19 @@ EXECUTED = METRICS.histogram(
     "priority_level",
     bounds=_BUCKETS,
 )
-SEATS = METRICS.gauge("apiserver_flowcontrol_nominal_limit_seats", "Seats of a level.", "priority_level")
-IN_USE = METRICS.gauge("apiserver_flowcontrol_current_executing_seats", "Seats that are taken.", "priority_level")
-EXECUTING = METRICS.gauge(
-    "apiserver_flowcontrol_current_executing_requests", "Requests that have seats.", "priority_level"
+SEATS = METRICS.gauge("apiserver_flowcontrol_nominal_limit_seats", "Seats of a level's own.", "priority_level")
+LEAST = METRICS.gauge("apiserver_flowcontrol_lower_limit_seats", "Seats that a level never lends.", "priority_level")
+MOST = METRICS.gauge("apiserver_flowcontrol_upper_limit_seats", "Seats that a level has at most.", "priority_level")
+LIMIT = METRICS.gauge("apiserver_flowcontrol_current_limit_seats", "Seats that a level may have now.", "priority_level")
+IN_USE = METRICS.gauge(
+    "apiserver_flowcontrol_current_executing_seats", "Seats that are taken.", "priority_level", "flow_schema"
 )
-INQUEUE = METRICS.gauge("apiserver_flowcontrol_current_inqueue_requests", "Requests that wait.", "priority_level")
+EXECUTING = METRICS.gauge(
+    "apiserver_flowcontrol_current_executing_requests", "Requests that have seats.", "priority_level", "flow_schema"
+)
+INQUEUE = METRICS.gauge(
+    "apiserver_flowcontrol_current_inqueue_requests", "Requests that wait.", "priority_level", "flow_schema"
+)
 CUT = METRICS.counter(
     "apiserver_terminated_watchers_total", "Watches that were ended because nobody read them.", "group", "resource"
 )
@@ -166,16 +175,28 @@ async def handle(request: Request) -> Answer:
         RESOURCES.set(state.cache.count(storage), group, resource)
         OBJECTS.set(state.cache.count(storage), storage)
     USERS.set(len(state.fairness.accounts))
-    for level in state.fairness.levels.values():
-        if level.seats is not None:
-            SEATS.set(level.seats, level.name)
-        IN_USE.set(level.in_use, level.name)
-        EXECUTING.set(level.executing, level.name)
-        INQUEUE.set(level.waiting, level.name)
+    _count_seats(state.fairness.levels.values())
     for kind, count in _inflight().items():
         INFLIGHT.set(count, kind)
     SLI.histograms = {what: each for what, each in DURATION.histograms.items() if what[0] not in ("WATCH", "CONNECT")}
     return Response(render(METRICS), 200, CONTENT_TYPE)
+
+
+def _count_seats(levels: Iterable[Level]) -> None:
+    for level in levels:
+        SEATS.set(level.seats, level.name)
+        LEAST.set(level.least, level.name)
+        MOST.set(level.most, level.name)
+        LIMIT.set(level.limit, level.name)
+    families = (EXECUTING, IN_USE, INQUEUE)
+    served: list[Labels] = [(level, schema) for schema, level in list(DISPATCHED.values)]
+    counted = [Counter[Labels](dict.fromkeys(served, 0)) for _ in families]
+    for level in levels:
+        for flow, numbers in level.flows():
+            for counter, number in zip(counted, numbers, strict=True):
+                counter[level.name, flow.partition("/")[0]] += number
+    for family, counter in zip(families, counted, strict=True):
+        family.replace(counter)
 
 
 def _inflight() -> dict[str, int]:

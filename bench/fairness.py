@@ -91,10 +91,13 @@ async def measure(target: Target, pid: int) -> dict[str, object]:
     for _ in range(ROUNDS):
         rounds["alone"].append(await p99(users["quiet"], pid, names))
         noise = subprocess.Popen(
-            ["nice", "-n", "9", sys.executable, "-m", "bench.fairness", str(target.port), str(target.ca)], cwd=ROOT
+            ["nice", "-n", "9", sys.executable, "-m", "bench.fairness", str(target.port), str(target.ca)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
         )
         try:
-            await asyncio.sleep(4)
+            assert noise.stdout
+            await asyncio.to_thread(noise.stdout.readline)  # handshakes are not what is measured
             rounds["beside"].append(await p99(users["quiet"], pid, names))
             most = max(most, resident(pid))
         finally:
@@ -113,13 +116,15 @@ async def measure(target: Target, pid: int) -> dict[str, object]:
 
 
 async def make_noise(target: Target) -> None:
-    """Until killed. Whatever it is answered, it asks again."""
+    """Until killed. Whatever it is answered, it asks again. Writes a line when all its connections are there."""
+    connected = asyncio.Semaphore(0)
 
     async def worker(number: int) -> None:
         path = HERE.format("noisy")
         for turn in itertools.count():
             try:
                 connection = await Connection(target).open()
+                connected.release()
                 while True:
                     verb = (number + turn) % 4
                     if verb == 0:
@@ -138,12 +143,18 @@ async def make_noise(target: Target) -> None:
                 connection = await Connection(target).open()
                 connection.send("GET", "/api/v1/configmaps?watch=true")
                 await connection.head()
+                connected.release()
                 connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
                 await asyncio.sleep(3600)
             except (OSError, asyncio.IncompleteReadError, ssl.SSLError):
                 await asyncio.sleep(0.05)
 
-    await asyncio.gather(*(worker(number) for number in range(NOISE)), *(watch() for _ in range(WATCHES)))
+    async def tell() -> None:
+        for _ in range(NOISE + WATCHES):
+            await connected.acquire()
+        print("all are connected", flush=True)
+
+    await asyncio.gather(tell(), *(worker(number) for number in range(NOISE)), *(watch() for _ in range(WATCHES)))
 
 
 async def _any(connection: Connection, method: str, path: str, body: bytes = b"") -> None:

@@ -189,7 +189,7 @@ SEATS = _fairness.setting(
     "BINNACLE_SEATS",
     POSITIVE,
     "32",
-    "requests at work at once, which priority levels share by `nominalConcurrencyShares`",
+    "requests at work at once, which priority levels share by `nominalConcurrencyShares`, and lend each other",
 )
 USER_CONNECTIONS = _fairness.setting("BINNACLE_USER_CONNECTIONS", COUNT, "256", "connections of one user")
 USER_REQUESTS = _fairness.setting(

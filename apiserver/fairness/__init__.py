@@ -3,10 +3,9 @@
 | file | what it is |
 | --- | --- |
 | `match` | which FlowSchema a request belongs to, and to which of its flows |
-| `levels` | a PriorityLevelConfiguration at work: seats, queues, whose turn it is |
+| `levels` | PriorityLevelConfigurations at work: seats and their lending, queues, whose turn it is |
 | `accounts` | what one user holds: connections, requests, watches, bytes that wait for him |
 | `control` | follows the stored objects, lets requests in, and writes what the objects' status says |
 
-All bounds are of one process: where several API servers run, each counts its own. Seats are not lent from one level to
-another, whatever `lendablePercent` says: a request takes a millisecond or two, and what is lent is missed at once.
+All bounds are of one process: where several API servers run, each counts its own.
 """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import environment
 from apiserver import metrics, response
 from apiserver.fairness.accounts import Account, Accounts, too_much
-from apiserver.fairness.levels import Level, Rejected, Seat
+from apiserver.fairness.levels import Hall, Level, Rejected, Seat
 from apiserver.fairness.match import Schema, ordered
 from apiserver.paths import RequestInfo
 from apiserver.response import Answer, Response
@@ -96,7 +96,7 @@ class Ticket:
             self.stand()
             return answer
         self._timer = asyncio.get_running_loop().call_later(SENDING, self.stand)
-        if self.level.seats is None:
+        if self.level.exempt:
             return answer
         if account.bytes and account.bytes + size > self._control.accounts.bytes:
             error = self.refuse(too_much(account, account.bytes, "bytes that wait to be read"), "bytes")
@@ -124,6 +124,7 @@ class Fairness:
     def __init__(self, state: State) -> None:
         self.accounts = Accounts()
         self.levels: dict[str, Level] = {}
+        self._hall = Hall()
         self._state = state
         self._total = environment.SEATS.get()
         self._schemas: list[Schema] = []
@@ -152,7 +153,7 @@ class Fairness:
         stream = info.verb == "watch" or info.subresource in STREAMS
         ticket = Ticket(self, account, schema, level, stream)
         request.ticket = ticket
-        if level.seats is not None:
+        if not level.exempt:
             try:
                 self.accounts.check(account, stream)
             except TooManyRequests as error:
@@ -204,10 +205,10 @@ class Fairness:
         objects = builtin | stored
         levels = {name: obj for (kind, name), obj in objects.items() if kind == "PriorityLevelConfiguration"}
         schemas = [obj for (kind, _), obj in objects.items() if kind == "FlowSchema"]
-        self.levels = {name: self.levels.get(name) or Level(name) for name in levels}
+        self.levels = {name: self.levels.get(name) or Level(name, self._hall) for name in levels}
         for name, level in self.levels.items():
             level.configure(levels[name])
-        self._share(levels)
+        self._share()
         self._schemas, self._memo = ordered(map(Schema.of, schemas)), {}
         lost = [obj for key, obj in builtin.items() if key not in stored]
         told = [(obj, wanted) for obj in schemas if (wanted := dangling(obj, levels)) is not None]
@@ -216,15 +217,13 @@ class Fairness:
             self._repairs.add(repair)
             repair.add_done_callback(self._repairs.discard)
 
-    def _share(self, objects: dict[str, Json]) -> None:
+    def _share(self) -> None:
         """The seats of all levels by their shares, at least one each."""
-        shares = sum(level.shares for level in self.levels.values())
+        shares = sum(level.shares for level in self.levels.values()) or 1
+        own = {name: math.ceil(self._total * level.shares / shares) for name, level in self.levels.items()}
         for name, level in self.levels.items():
-            if objects[name]["spec"].get("type") == "Exempt":
-                level.seats = None
-            else:
-                level.seats = math.ceil(self._total * level.shares / shares) if shares else 0
-                level.seat_more()
+            level.share(own[name], sum(own.values()))
+        self._hall.seat(self.levels.values())
 
     def _repair(self, lost: Iterable[Json], told: Iterable[tuple[Json, Json]]) -> None:
         """In a thread: create what is mandatory, and say of each FlowSchema whether its level exists."""

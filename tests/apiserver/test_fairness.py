@@ -7,14 +7,17 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apiserver.fairness.accounts import Account
-from apiserver.fairness.levels import Level, Rejected, Seat, deal
+from apiserver.fairness.levels import Hall, Level, Rejected, Seat, deal
 from apiserver.fairness.match import Schema, ordered
 from apiserver.negotiation import View
 from apiserver.paths import parse
@@ -92,9 +95,10 @@ def test_rules_are_read_as_kubernetes_reads_them(rule: dict[str, Any], path: str
 def level(seats: int, queues: int = 8, hand: int = 2, length: int = 50) -> Level:
     queuing = {"queues": queues, "handSize": hand, "queueLengthLimit": length}
     response = {"type": "Queue", "queuing": queuing} if queues else {"type": "Reject"}
-    made = Level("l")
+    made = Level("l", hall := Hall())
     made.configure({"metadata": {}, "spec": {"type": "Limited", "limited": {"limitResponse": response}}})
-    made.seats = seats
+    made.share(seats, seats)
+    hall.seat([made])
     return made
 
 
@@ -161,13 +165,133 @@ def test_a_level_without_seats_lets_nobody_in_whatever_is_given_back() -> None:
         seat = await made.enter("a", 1)
         waiting = asyncio.create_task(made.enter("b", 1))
         await asyncio.sleep(0)
-        made.seats = 0
+        made.share(0, 0)
         seat.leave(0.0)
         await asyncio.sleep(0)
         assert not waiting.done() and made.waiting == 1
-        made.seats = 1
+        made.share(1, 1)
         made.seat_more()
         (await waiting).leave(0.0)
+
+    asyncio.run(asyncio.wait_for(run(), WAIT))
+
+
+def hall(**levels: tuple[int, dict[str, int]]) -> dict[str, Level]:
+    """Levels of so many seats, with what is said of lending."""
+    whole, made = Hall(), dict[str, Level]()
+    for name, (seats, said) in levels.items():
+        queuing = {"queues": 16, "handSize": 4, "queueLengthLimit": 50}
+        limited = {"limitResponse": {"type": "Queue", "queuing": queuing}, **said}
+        made[name] = Level(name, whole)
+        made[name].configure({"metadata": {}, "spec": {"type": "Limited", "limited": limited}})
+        made[name].share(seats, sum(number for number, _ in levels.values()))
+    whole.seat(made.values())
+    return made
+
+
+async def ask(level: Level, flows: Iterable[str]) -> list[asyncio.Task[Seat]]:
+    tasks = [asyncio.create_task(level.enter(flow, 1)) for flow in flows]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return tasks
+
+
+def test_what_a_level_does_not_use_others_borrow_and_it_has_its_part_back_at_once() -> None:
+    async def run() -> None:
+        levels = hall(small=(2, {}), large=(10, {"lendablePercent": 80}), firm=(3, {}))
+        small, large = levels["small"], levels["large"]
+        borrowed = await ask(small, map(str, range(20)))
+        assert [task.done() for task in borrowed] == [True] * 10 + [False] * 10
+        assert (small.in_use, small.limit, large.limit) == (10, 10, 2)
+        own = await ask(large, "abcd")
+        assert [task.done() for task in own] == [True, True, False, False]
+        for task in borrowed[:2]:  # what comes free is for who has the smaller part of his own
+            task.result().leave(0.0)
+        await asyncio.sleep(0)
+        assert all(task.done() for task in own) and (small.in_use, large.in_use) == (8, 4)
+        assert all(task.done() for task in await ask(levels["firm"], "xyz"))
+
+    asyncio.run(asyncio.wait_for(run(), WAIT))
+
+
+def test_one_flow_has_no_more_than_its_levels_own_seats_and_another_need_not_wait() -> None:
+    async def run() -> None:
+        small = hall(small=(2, {}), large=(10, {"lendablePercent": 100}))["small"]
+        noisy = await ask(small, ["noisy"] * 20)
+        assert sum(task.done() for task in noisy) == 2
+        (quiet,) = await ask(small, ["quiet"])
+        assert quiet.done()
+
+    asyncio.run(asyncio.wait_for(run(), WAIT))
+
+
+def test_a_borrowing_limit_holds_and_no_borrowing_is_none() -> None:
+    async def run(percent: int) -> int:
+        level = hall(small=(2, {"borrowingLimitPercent": percent}), large=(10, {"lendablePercent": 100}))["small"]
+        return sum(task.done() for task in await ask(level, map(str, range(12))))
+
+    assert [asyncio.run(run(percent)) for percent in (0, 50, 150, 1000)] == [2, 3, 5, 12]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("pqrs"), st.booleans())))
+def test_what_is_not_lent_is_always_there_and_no_seat_is_lost(steps: list[tuple[str, str, bool]]) -> None:
+    """Each step asks, and leaves or gives up the oldest request."""
+
+    async def run() -> None:
+        levels = hall(a=(2, {"lendablePercent": 50}), b=(4, {"lendablePercent": 75}), c=(3, {}))
+        asked: deque[asyncio.Task[Seat]] = deque()
+        for name, flow, end in steps:
+            asked.append(asyncio.create_task(levels[name].enter(flow, 1)))
+            await asyncio.sleep(0)
+            if end:
+                oldest = asked.popleft()
+                if oldest.done():
+                    oldest.result().leave(0.0)
+                oldest.cancel()
+            assert sum(level.claimed for level in levels.values()) <= 9
+            for level in levels.values():
+                seats = {flow: held for flow, (_, held, _) in level.flows() if held}
+                waiting = {flow for flow, (_, _, waits) in level.flows() if waits}
+                assert level.in_use >= level.least or all(seats[flow] == level.seats for flow in waiting)
+        for task in asked:
+            task.cancel()
+        for done in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(done, Seat):
+                done.leave(0.0)
+        assert [(one.in_use, one.waiting, one.executing, [*one.flows()]) for one in levels.values()] == [
+            (0, 0, 0, [])
+        ] * 3
+
+    asyncio.run(asyncio.wait_for(run(), WAIT))
+
+
+def test_who_has_left_a_moment_before_his_turn_takes_no_seat() -> None:
+    async def run() -> None:
+        made = level(1)
+        seat = await made.enter("a", 1)
+        (gone,) = await ask(made, "b")
+        gone.cancel()
+        seat.leave(0.0)  # before the waiting request hears that it was given up
+        await asyncio.gather(gone, return_exceptions=True)
+        assert (made.in_use, made.waiting) == (0, 0)
+
+    asyncio.run(asyncio.wait_for(run(), WAIT))
+
+
+def test_who_leaves_when_his_time_is_over_gives_back_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        monkeypatch.setattr("apiserver.fairness.levels.LONGEST", 0.0)
+        made = level(1)
+        await made.enter("a", 1)
+        late = asyncio.create_task(made.enter("b", 1))
+        while not made.waiting:
+            await asyncio.sleep(0)
+        while made.waiting:
+            await asyncio.sleep(0)
+            if not made.waiting:
+                late.cancel()
+        await asyncio.gather(late, return_exceptions=True)
+        assert (made.in_use, made.executing) == (1, 1)
 
     asyncio.run(asyncio.wait_for(run(), WAIT))
 
@@ -394,7 +518,14 @@ def test_a_mandatory_level_comes_back_and_a_schema_without_level_says_so(bounded
         "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
         "kind": "PriorityLevelConfiguration",
         "metadata": {"name": "nowhere"},
-        "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 0, "limitResponse": {"type": "Reject"}}},
+        "spec": {
+            "type": "Limited",
+            "limited": {
+                "nominalConcurrencyShares": 0,
+                "borrowingLimitPercent": 0,
+                "limitResponse": {"type": "Reject"},
+            },
+        },
     }
     assert bounded.request("POST", f"{group}/prioritylevelconfigurations", level)[0] == 201
     until(lambda: dangling() == "['False']")

@@ -43,8 +43,8 @@ PATHS = {
     "/healthz": (200, 200),
     "/livez": (200, 200),
     "/readyz": (200, 200),
-    "/.well-known/openid-configuration": (403, 403),  # service accounts may
-    "/openid/v1/jwks": (403, 403),
+    "/.well-known/openid-configuration": (200, 403),  # to service accounts, as these people are
+    "/openid/v1/jwks": (200, 403),
     "/livez/ping": (403, 403),
     "/metrics": (403, 403),
     "/logs": (403, 403),

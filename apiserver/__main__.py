@@ -11,6 +11,7 @@ import environment
 from telemetry import logs
 
 if TYPE_CHECKING:
+    from apiserver.authn.logins import Options as Logins
     from apiserver.authn.serviceaccounts import Settings
 
 
@@ -59,12 +60,46 @@ def arguments() -> argparse.ArgumentParser:
     )
     accounts.add_argument(
         "--service-account-extend-token-expiration",
-        type=lambda text: text.lower() != "false",
+        type=_flag,
         default=True,
         metavar="BOOL",
         help="tokens in pods' own volumes are good for a year, and only warned of after the hour that they ask for",
     )
+    oidc = parser.add_argument_group("users by tokens of an issuer (OpenID Connect)")
+    oidc.add_argument(
+        "--authentication-config",
+        type=Path,
+        metavar="FILE",
+        help="a file of kind AuthenticationConfiguration, which is read again when it changes; instead of --oidc-…",
+    )
+    oidc.add_argument("--anonymous-auth", type=_flag, metavar="BOOL", help="whether one may ask without credentials")
+    oidc.add_argument("--oidc-issuer-url", metavar="URL", help="who issues the tokens: https")
+    oidc.add_argument("--oidc-client-id", metavar="ID", help="for whom: their audience")
+    oidc.add_argument("--oidc-ca-file", type=Path, metavar="FILE", help="the authority of the issuer's certificate")
+    oidc.add_argument("--oidc-username-claim", metavar="CLAIM", help="without, sub")
+    oidc.add_argument(
+        "--oidc-username-prefix", metavar="TEXT", help="-: none; without, the issuer and #, but for email"
+    )
+    oidc.add_argument("--oidc-groups-claim", metavar="CLAIM")
+    oidc.add_argument("--oidc-groups-prefix", metavar="TEXT")
+    oidc.add_argument("--oidc-signing-algs", type=names, metavar="NAMES", help="without, RS256")
+    oidc.add_argument("--oidc-required-claim", action="append", metavar="CLAIM=VALUE")
     return parser
+
+
+def _flag(text: str) -> bool:
+    return text.lower() not in ("false", "0", "f")
+
+
+def login_options(options: argparse.Namespace) -> Logins:
+    """What the options say of tokens of users."""
+    from apiserver.authn.logins import Options as Logins
+
+    given = {name.removeprefix("oidc_"): value for name, value in vars(options).items() if name.startswith("oidc_")}
+    if not given["issuer_url"] and any(given.values()):
+        raise ValueError("--oidc-issuer-url and --oidc-client-id must be specified together")
+    file = options.authentication_config or environment.AUTHENTICATION_CONFIG.get()
+    return Logins(file, given if given["issuer_url"] else None, options.anonymous_auth)
 
 
 def account_settings(options: argparse.Namespace) -> Settings:
@@ -115,6 +150,7 @@ def main() -> int:
                     options.audit_log_maxbackup,
                 ),
                 account_settings(options),
+                login_options(options),
             )
         )
     except (OSError, ValueError) as error:

@@ -14,7 +14,7 @@ import uvicorn
 
 from apiserver import auditing, bootstrap, openid
 from apiserver.app import App
-from apiserver.authn import serviceaccounts
+from apiserver.authn import logins, serviceaccounts
 from apiserver.ownservice import OwnService
 from apiserver.protocol import Protocol, problem
 from apiserver.request import MAX_BODY
@@ -70,6 +70,7 @@ class Options:
     admission: Path | None = None
     audit: AuditOptions = AuditOptions()
     accounts: serviceaccounts.Settings = field(default_factory=serviceaccounts.Settings)
+    logins: logins.Options = field(default_factory=logins.Options)
 
 
 class Server(asgi.Server):
@@ -127,9 +128,10 @@ def serve(options: Options) -> None:
     # The node's address appears only when the kubelet makes its bridge, after this server answers.
     sockets = [bound(address, options.port, early=True) for address in options.addresses]
     audit = options.audit.open()
+    known = logins.Logins(options.logins, options.accounts.issuers)
     here = f"https://{host_header(options.addresses[-1], options.port)}{openid.KEYS}"
     accounts = replace(options.accounts, jwks_uri=options.accounts.jwks_uri or here)
-    state = open_state(options.var, chain, port=options.port, accounts=accounts)
+    state = open_state(options.var, chain, port=options.port, accounts=accounts, logins=known)
     if accounts.key_files:
         _ = state.authenticator.signer.verifying  # what is wrong with them is to be known now
     state.audit = audit

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from apiserver.authn import serviceaccounts
 from apiserver.authn.authenticator import Authenticator
+from apiserver.authn.logins import Logins
 from apiserver.fairness.control import Fairness
 from apiserver.resourcemetrics.scraper import Scraper
 from apiserver.watchers import Hub
@@ -60,7 +61,13 @@ class State:
 
 
 def open_state(
-    var: Path, chain: Chain, *, port: int = 6443, cluster: int = 1, accounts: serviceaccounts.Settings | None = None
+    var: Path,
+    chain: Chain,
+    *,
+    port: int = 6443,
+    cluster: int = 1,
+    accounts: serviceaccounts.Settings | None = None,
+    logins: Logins | None = None,
 ) -> State:
     """Open the store of `var` and everything on top of it."""
     store = Store.of(cluster)
@@ -74,7 +81,7 @@ def open_state(
         from_environment(),
         chain,
         Authorizer.of(cache),
-        Authenticator(var / "pki", cache, accounts),
+        Authenticator(var / "pki", cache, accounts, logins),
         Hub(cache),
         port,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,32 @@ from kube import yamltext
 from kube.objects import Json
 
 T = TypeVar("T")
+LOOK = 1.0  # seconds between two looks whether a file has changed
+
+
+class Stamp:
+    """Whether a file is another one than it was. Cheap to ask: it is looked at once in `LOOK`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._looked = float("-inf")
+
+    def changed(self) -> bool:
+        """Whether it has changed, come or gone since this was last asked."""
+        now = time.monotonic()
+        if now - self._looked < LOOK:
+            return False
+        self._looked = now
+        before, self._seen = self._seen, self._now()
+        return self._seen != before
+
+    def _now(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def read(form: type[T], value: Any, where: str) -> T:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import base64
 import csv
 import hmac
-import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cluster.changes import Key
+from cluster.configfile import Stamp
 from kube import clock
 from kube.objects import SYSTEM_NAMESPACE
 from kube.users import AUTHENTICATED, User
 
-LOOK = 1.0  # seconds between two looks whether the file has changed
 BOOTSTRAP = "system:bootstrap:"  # how the name of a bootstrap token's user begins; the rest names its Secret
 
 
@@ -25,22 +24,15 @@ class StaticTokens:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._users: dict[str, User] = {}
-        self._stamp: tuple[int, int, int] | None = None
-        self._looked = float("-inf")
+        self._stamp = Stamp(path)
 
     def users(self) -> dict[str, User]:
         """User by token; empty without a file. Not to be changed."""
-        now = time.monotonic()
-        if now - self._looked > LOOK:
-            self._looked = now
+        if self._stamp.changed():
             try:
-                found = self.path.stat()
+                self._users = read(self.path)
             except FileNotFoundError:
-                self._users, self._stamp = {}, None
-            else:
-                stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-                if stamp != self._stamp:
-                    self._users, self._stamp = read(self.path), stamp
+                self._users = {}
         return self._users
 
 

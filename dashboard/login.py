@@ -106,12 +106,11 @@ def of_account(account: Any) -> User:
 def open_session(session: Any, user: User, token: str = "") -> None:
     """Put an identity into a fresh session (a new key, so that a planted one is worthless).
 
-    It lasts no longer than the `token` that proved it, and the pod that this was made for.
+    It lasts no longer than the `token` that proved it, and the pod, secret or node that this was made for.
     """
     session.flush()
     type(session).clear_expired()
     claims = _claims(token)
-    bound = claims.get("kubernetes.io") or {}
     until, static = claims.get("exp"), None
     if token and not unguessable(token) and not user.startswith(plaintokens.BOOTSTRAP):
         static = _keyed(token)
@@ -126,11 +125,19 @@ def open_session(session: Any, user: User, token: str = "") -> None:
         "until": until,
         "static": static,
         "password": account.get_session_auth_hash() if account is not None else None,
-        "pod": [bound.get("namespace"), bound["pod"].get("name"), bound["pod"].get("uid")]
-        if bound.get("pod")
-        else None,
+        "bound": _bound(claims) if user.startswith(SERVICE_ACCOUNT) else None,
     }
     session.set_expiry(SESSION_LIFE)
+
+
+def _bound(claims: Json) -> list[str] | None:
+    """What a token of a service account was made for: storage, namespace, name, uid; a pod rather than its node."""
+    private = claims.get("kubernetes.io") or {}
+    for claim, storage in (("pod", "pods"), ("secret", "secrets"), ("node", "nodes")):
+        if reference := private.get(claim):
+            namespace = "" if claim == "node" else private.get("namespace", "")
+            return [storage, namespace, reference.get("name", ""), reference.get("uid", "")]
+    return None
 
 
 def _claims(token: str) -> Json:
@@ -145,8 +152,8 @@ def _claims(token: str) -> Json:
 
 def user_of(session: Any) -> User | None:
     """Who a session is now; None without a session, and when its identity is gone: the account was disabled or has another
-    password, the service account, the bootstrap token or the pod deleted, the static token taken out of its file, the
-    token's time is over. Blocking."""
+    password, the service account, the bootstrap token or what the token was made for deleted, the static token taken out of
+    its file, the token's time is over. Blocking."""
     kept = session.get(SESSION_KEY)
     if not isinstance(kept, dict) or not kept.get("name"):
         return None
@@ -167,7 +174,7 @@ def user_of(session: Any) -> User | None:
         namespace, _, account_name = name.removeprefix(SERVICE_ACCOUNT).partition(":")
         if not _stands(Key("serviceaccounts", namespace, account_name), uid):
             return None
-    if (pod := kept.get("pod")) and not _stands(Key("pods", pod[0], pod[1]), pod[2]):
+    if (bound := kept.get("bound")) and not _stands(Key(*bound[:3]), bound[3]):
         return None
     return User(name, uid, kept["groups"])
 

@@ -55,6 +55,12 @@ ADMISSION_CONFIG = _cluster.setting(
     "",
     "a file of kind AdmissionConfiguration, with what plugins are configured with",
 )
+AUTHENTICATION_CONFIG = _cluster.setting(
+    "BINNACLE_AUTHENTICATION_CONFIG",
+    MAYBE_PATH,
+    "",
+    "a file of kind AuthenticationConfiguration: whose tokens users log in with; read again when it changes",
+)
 SERVICE_ACCOUNT_ISSUER = _cluster.setting(
     "BINNACLE_SERVICE_ACCOUNT_ISSUER",
     WORDS,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from apiserver.authn import serviceaccounts
+from apiserver.authn.logins import Logins
 from apiserver.authn.serviceaccounts import Settings, Subject
 from cluster import plaintokens
 from cluster.cache import Cache
@@ -26,9 +27,9 @@ MEMO_LIMIT = 10_000
 class Authenticator:
     """Authenticates against the state folder's keys and the cache."""
 
-    def __init__(self, pki: Path, cache: Cache, settings: Settings | None = None) -> None:
+    def __init__(self, pki: Path, cache: Cache, settings: Settings | None = None, logins: Logins | None = None) -> None:
         self.cache = cache
-        self.settings = settings or Settings()
+        self.settings, self.logins = settings or Settings(), logins or Logins()
         self.signer = Signer(pki / "sa.key", self.settings.key_files or None)
         self.static = plaintokens.of_folder(pki)
         # Signatures are checked once: token → claims that were found good. Liveness is checked every time.
@@ -42,6 +43,8 @@ class Authenticator:
         header = request.header(b"authorization") or websocket_token(request)
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
+            if not self.logins.anonymous(request.info.path):
+                raise Unauthorized
             return ANONYMOUS
         try:
             subject = await self.of_token(token.strip(), self.settings.api_audiences)
@@ -52,16 +55,18 @@ class Authenticator:
 
     async def of_token(self, token: str, audiences: list[str]) -> Subject:
         """Whom a bearer token stands for. Raises InvalidToken, with a reason where the token is of a kind that is known."""
+        issuer = None if token in self._verified else issuer_of(token)
+        if token in self._verified or issuer in (LEGACY_ISSUER, *self.settings.issuers):
+            signer = _Remembering(self.signer, self._verified)
+            return serviceaccounts.identify(signer, self.cache, token, self.settings, audiences)
         user = self.static.users().get(token) or self._bootstrap(token)
-        if user is not None:
-            meant = [audience for audience in self.settings.api_audiences if audience in audiences]
-            if not meant:
-                raise InvalidToken
-            return Subject(user, meant, {})
-        if token not in self._verified and issuer_of(token) not in (LEGACY_ISSUER, *self.settings.issuers):
+        login = self.logins.of(issuer) if user is None else None
+        if login is not None:
+            user = await login.user(token)
+        meant = [audience for audience in self.settings.api_audiences if audience in audiences]
+        if user is None or not meant:
             raise InvalidToken
-        signer = _Remembering(self.signer, self._verified)
-        return serviceaccounts.identify(signer, self.cache, token, self.settings, audiences)
+        return Subject(user, meant, {})
 
     def _bootstrap(self, token: str) -> User | None:
         token_id, dot, secret = token.partition(".")

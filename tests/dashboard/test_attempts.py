@@ -301,9 +301,9 @@ def test_only_trusted_proxies_are_believed(
 def test_a_static_token_that_is_taken_out_of_its_file_ends_its_sessions(
     pages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cluster import plaintokens
+    from cluster import configfile, plaintokens
 
-    monkeypatch.setattr(plaintokens, "LOOK", 0.0)
+    monkeypatch.setattr(configfile, "LOOK", 0.0)
     plaintokens.of_folder.cache_clear()
     file = pages / "pki" / "tokens.csv"
     file.write_text('secret-word,eve,eve-uid,"ops"\nother,bob,bob-uid\n')

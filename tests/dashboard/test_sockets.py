@@ -199,13 +199,27 @@ def test_a_session_lasts_no_longer_than_its_token(peopled: Peopled) -> None:
     assert asyncio.run(run()) == "hello"
 
 
-def test_a_session_lasts_no_longer_than_the_pod_of_its_token(peopled: Peopled, soon: None) -> None:
-    store, objects = peopled
-    waiting = objects["waiting"]
-    place = {"name": waiting["metadata"]["name"], "uid": waiting["metadata"]["uid"]}
-    bound = {"namespace": waiting["metadata"]["namespace"], "pod": place}
-    key = session(User("looker", groups=(AUTHENTICATED,)), token(**{"kubernetes.io": bound}))
-    assert closed_after("/c/local/live", key, lambda: world.delete(store, waiting)) == NO_LOGIN
+@pytest.mark.parametrize("claim", ["pod", "secret", "node"])
+def test_a_session_lasts_no_longer_than_what_its_token_was_made_for(peopled: Peopled, soon: None, claim: str) -> None:
+    store, _ = peopled
+    namespace = "" if claim == "node" else "guestbook"
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": world.meta("bound", "guestbook")}
+    bound = {"apiVersion": "v1", "kind": claim.capitalize(), "metadata": world.meta("bound", namespace), "spec": {}}
+    for obj in (account, bound):
+        world.create(store, obj)
+    bind(store, "system:serviceaccount:guestbook:bound")
+    private = {"namespace": "guestbook", claim: {"name": "bound", "uid": bound["metadata"]["uid"]}}
+    user = service_account("guestbook", "bound", account["metadata"]["uid"])
+    key = session(user, token(**{"kubernetes.io": private}))
+    assert closed_after("/c/local/live", key, lambda: world.delete(store, bound)) == NO_LOGIN
+
+
+@pytest.mark.parametrize("private", ["text", [1], {"pod": "text"}, {"pod": {"name": "x", "uid": "y"}}], ids=str)
+def test_claims_of_other_issuers_are_bound_to_nothing_here(peopled: Peopled, private: Any) -> None:
+    from dashboard import login
+
+    key = session(User("oidc:ada", groups=(AUTHENTICATED,)), token(exp=time.time() + 60, **{"kubernetes.io": private}))
+    assert login.user_of_key(key) == "oidc:ada"
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "a.ICA.c", "e30.W10.x", "a.\u00e9.c"])

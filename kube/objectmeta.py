@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kube.errors import FieldError, forbidden, invalid, required, too_long
+from kube.errors import FieldError, forbidden, invalid, required, show, too_long
 from kube.objects import Json
 from kube.registry import Context, Strategy
 from kube.validation import (
@@ -54,9 +54,13 @@ class ObjectStrategy(Strategy):
 
 
 def validate_meta(
-    meta: Json, namespaced: bool, name_check: Checker = dns1123_subdomain, path: str = "metadata"
+    meta: Json,
+    namespaced: bool,
+    name_check: Checker = dns1123_subdomain,
+    path: str = "metadata",
+    standard_finalizers: bool = True,
 ) -> list[FieldError]:
-    """The rules for `metadata` of a new object."""
+    """The rules for `metadata` of a new object. `standard_finalizers`: see `validate_meta_content`."""
     errors: list[FieldError] = []
     if prefix := meta.get("generateName"):
         # A prefix may end in a dash: a suffix will follow it.
@@ -73,12 +77,15 @@ def validate_meta(
         errors.append(forbidden(f"{path}.namespace", "not allowed on this type"))
     elif namespaced:
         errors.append(required(f"{path}.namespace"))
-    errors += validate_meta_content(meta, path)
+    errors += validate_meta_content(meta, path, standard_finalizers)
     return errors
 
 
-def validate_meta_content(meta: Json, path: str = "metadata") -> list[FieldError]:
-    """Labels, annotations, owners and finalizers: the part of `metadata` checked on create and update alike."""
+def validate_meta_content(meta: Json, path: str = "metadata", standard_finalizers: bool = True) -> list[FieldError]:
+    """Labels, annotations, owners and finalizers: the part of `metadata` checked on create and update alike.
+
+    `standard_finalizers`: whether a finalizer without a domain must be one of Kubernetes' own, as in its own kinds.
+    """
     errors: list[FieldError] = []
     if labels := meta.get("labels"):
         errors += check_labels(f"{path}.labels", labels)
@@ -92,13 +99,15 @@ def validate_meta_content(meta: Json, path: str = "metadata") -> list[FieldError
             errors += check(at, finalizer, qualified_name)
         if "orphan" in finalizers and "foregroundDeletion" in finalizers:
             errors.append(invalid(at, finalizers, "finalizer orphan and foregroundDeletion cannot be both set"))
-        for i, finalizer in enumerate(finalizers):
+        for i, finalizer in enumerate(finalizers if standard_finalizers else ()):
             errors += check_standard_finalizer(f"{at}[{i}]", finalizer)
     return errors
 
 
-def validate_meta_update(meta: Json, old: Json, path: str = "metadata") -> list[FieldError]:
-    """The rules for `metadata` of a write over `old`."""
+def validate_meta_update(
+    meta: Json, old: Json, path: str = "metadata", standard_finalizers: bool = True
+) -> list[FieldError]:
+    """The rules for `metadata` of a write over `old`. `standard_finalizers`: see `validate_meta_content`."""
     errors: list[FieldError] = []
     for name in _IMMUTABLE:
         errors += check_unchanged(f"{path}.{name}", meta.get(name), old.get(name))
@@ -109,7 +118,7 @@ def validate_meta_update(meta: Json, old: Json, path: str = "metadata") -> list[
                 f"no new finalizers can be added if the object is being deleted, found new finalizers {sorted(added)}",
             )
         )
-    return errors + validate_meta_content(meta, path)
+    return errors + validate_meta_content(meta, path, standard_finalizers)
 
 
 def check_annotations(path: str, annotations: Mapping[str, str]) -> list[FieldError]:
@@ -159,3 +168,15 @@ def check_standard_finalizer(path: str, finalizer: str) -> list[FieldError]:
     if "/" in finalizer or finalizer in STANDARD_FINALIZERS:
         return []
     return [invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")]
+
+
+def finalizer_warnings(meta: Json, old: Json | None = None) -> list[str]:
+    """What is said of new finalizers of kinds that are not Kubernetes' own: those without a domain may be others' too."""
+    path, path_hint = "metadata.finalizers", " including a path (/)"
+    added = set(meta.get("finalizers") or ()) - set((old or {}).get("finalizers") or ())
+    return [
+        f"{path}: {show(name)}: prefer a domain-qualified finalizer name{path_hint if '.' in name else ''} to avoid "
+        "accidental conflicts with other finalizer writers"
+        for name in sorted(added)
+        if "/" not in name and name not in STANDARD_FINALIZERS
+    ]

@@ -13,3 +13,11 @@ SYSTEM_NAMESPACE = "kube-system"
 def whole(text: str) -> int | None:
     """The whole number that a text is; None for all else: signs, other scripts' digits, thousands of digits."""
     return int(text) if 0 < len(text) < 19 and text.isascii() and text.isdigit() else None
+
+
+def fetch(obj: Json, path: str) -> Any:
+    """The value at a dotted path, None if there is none."""
+    value: Any = obj
+    for part in path.strip(".").split(".") if path else ():
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if path else None

@@ -15,7 +15,7 @@ from cluster.plan import arun
 from cluster.verbs import update
 from kube import columns, schema, selectors
 from kube.errors import BadRequest, Invalid, invalid
-from kube.objects import Json
+from kube.objects import Json, fetch
 from kube.patch import decoded, jsonpatch, merge
 from kube.registry import Kind, Scale
 
@@ -128,14 +128,6 @@ def of_object(obj: Json, paths: Scale) -> Json:
         "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
-
-
-def fetch(obj: Json, path: str) -> Any:
-    """The value at a dotted path, None if there is none."""
-    value: Any = obj
-    for part in path.strip(".").split(".") if path else ():
-        value = value.get(part) if isinstance(value, dict) else None
-    return value if path else None
 
 
 def put(obj: Json, path: str, value: Any) -> None:

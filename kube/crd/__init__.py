@@ -73,7 +73,7 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
     group, names, name = spec["group"], spec["names"], version["name"]
     definition = ".".join([*reversed(group.split(".")), name, names["kind"]])
     subresources = version.get("subresources") or {}
-    scale: Json | None = subresources.get("scale")
+    scale = _scale(subresources.get("scale"))
     # Register the schema, and what OpenAPI shows of it.
     custom = _schema(version)
     shown = _shown(custom)
@@ -97,22 +97,21 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
         deprecation=_deprecation(spec, version) if version.get("deprecated") else "",
         subresources=tuple(part for part in ("status", "scale") if part in subresources),
         definition=definition,
-        strategy=CustomStrategy(custom, "status" in subresources, namespaced),
+        strategy=CustomStrategy(custom, "status" in subresources, namespaced, scale),
         columns=columns.columns(version),
         cells=columns.cells(version),
         fields=_fields(version),
-        scale=None
-        if scale is None
-        else Scale(
-            scale["specReplicasPath"].lstrip("."),
-            scale["statusReplicasPath"].lstrip("."),
-            (scale.get("labelSelectorPath") or "").lstrip("."),
-        ),
+        scale=scale,
         list_kind=names.get("listKind", ""),
         to_storage=identity if version is stored else _versioned(f"{group}/{stored['name']}"),
         from_storage=_reader(f"{group}/{name}", custom, f"{group}/{stored['name']}", defaults),
         verbatim=defaults is None,
     )
+
+
+def _scale(paths: Json | None) -> Scale | None:
+    keys = ("specReplicasPath", "statusReplicasPath", "labelSelectorPath")
+    return Scale(*((paths.get(key) or "").lstrip(".") for key in keys)) if paths is not None else None
 
 
 def _schema(version: Json) -> Json:

@@ -21,9 +21,15 @@ _AGE: list[Json] = [
 ]
 
 
+def _more(version: Json) -> list[Json]:
+    """The columns after the name: the age alone where none are given, or one of them cannot be read."""
+    found: list[Json] = version.get("additionalPrinterColumns") or _AGE
+    return found if all(jsonpath.is_path(column["jsonPath"]) for column in found) else _AGE
+
+
 def columns(version: Json) -> tuple[Column, ...]:
     """The column definitions of one version."""
-    more = version.get("additionalPrinterColumns") or _AGE
+    more = _more(version)
     return (
         Column("Name", format="name", description="Name must be unique within a namespace."),
         *(
@@ -37,7 +43,7 @@ def columns(version: Json) -> tuple[Column, ...]:
 
 def cells(version: Json) -> Callable[[Json, float], list[Any]]:
     """The function from an object (and the time now) to the cells of its row."""
-    more = [(c.get("type", "string"), c["jsonPath"]) for c in version.get("additionalPrinterColumns") or _AGE]
+    more = [(c.get("type", "string"), c["jsonPath"]) for c in _more(version)]
 
     def row(obj: Json, now: float) -> list[Any]:
         return [obj["metadata"].get("name", ""), *(_cell(kind, jsonpath.find(obj, path), now) for kind, path in more)]

@@ -8,31 +8,52 @@ from typing import Any
 
 from kube import errors as e
 from kube.conditions import is_true
-from kube.crd import jsonpath, schemas
+from kube.crd import jsonpath, schemas, structural
 from kube.errors import FieldError
 from kube.objects import Json
-from kube.validation import check, check_required, dns1035_label, dns1123_subdomain
+from kube.validation import (
+    Checker,
+    check,
+    check_choice,
+    check_required,
+    check_unchanged,
+    dns1035_label,
+    dns1123_subdomain,
+)
+from kube.webhookclient import check_client
 
+REVIEW_VERSIONS = ("v1", "v1beta1")
 APPROVED = "api-approved.kubernetes.io"
 _PROTECTED = (".k8s.io", ".kubernetes.io")
 _COLUMN_TYPES = "boolean,date,integer,number,string"
+_COLUMN_FORMATS = "byte,date,date-time,double,float,int32,int64,password"
+_SIMPLE = "must be a simple json path starting with ."
+_LONGEST_WARNING = 256
+_MOST_SELECTABLE = 8
 _PER_VERSION = ("schema", "subresources", "additionalPrinterColumns", "selectableFields")
 
 
-def validate_name(crd: Json) -> list[FieldError]:
-    """The name of a new CRD says what it defines."""
-    spec, name = crd["spec"], crd["metadata"].get("name", "")
-    if name == f"{(spec.get('names') or {}).get('plural', '')}.{spec.get('group', '')}":
-        return []
-    return [e.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')]
+def parts(crd: Json) -> Iterator[Json]:
+    """The schemas of all versions, and all schemas that they are made of."""
+    for version in crd["spec"].get("versions") or ():
+        yield from structural.parts((version.get("schema") or {}).get("openAPIV3Schema"))
 
 
-def validate(crd: Json) -> list[FieldError]:
-    """All errors of a CRD, new or changed."""
+def name_check(spec: Json) -> Checker:
+    """What the name of a CRD with this spec must be: it says what it defines."""
+    wanted = f"{(spec.get('names') or {}).get('plural', '')}.{spec.get('group', '')}"
+
+    def check_name(name: str) -> list[str]:
+        return dns1123_subdomain(name) + ([] if name == wanted else ['must be spec.names.plural+"."+spec.group'])
+
+    return check_name
+
+
+def validate(crd: Json, old: Json | None = None) -> list[FieldError]:
+    """All errors of a CRD, new or changed from `old`."""
     spec = crd["spec"]
-    errors = list(_check_group(crd, spec.get("group", "")))
-    if spec.get("scope") not in ("Cluster", "Namespaced"):
-        errors.append(e.not_supported("spec.scope", spec.get("scope", ""), ("Cluster", "Namespaced")))
+    errors = list(_check_group(spec.get("group", "")))
+    errors += _check_one_of("spec.scope", spec.get("scope"), ("Cluster", "Namespaced"))
     errors += _check_names(spec.get("names") or {})
     errors += _check_versions(spec)
     errors += _check_stored(crd)
@@ -41,18 +62,30 @@ def validate(crd: Json) -> list[FieldError]:
         path, instead = "spec.preserveUnknownFields", "x-kubernetes-preserve-unknown-fields"
         message = f"cannot set to true, set {instead} to true in spec.versions[*].schema instead"
         errors.append(e.invalid(path, True, message))
+    if old is None or _approval(old) != _approval(crd):
+        errors += _check_approval(spec.get("group", ""), _approval(crd))
     return errors
 
 
-def _check_group(crd: Json, group: str) -> Iterator[FieldError]:
+def _check_one_of(path: str, value: str | None, choices: tuple[str, ...]) -> list[FieldError]:
+    return check_choice(path, value, choices) if value else [e.required(path)]
+
+
+def _check_group(group: str) -> Iterator[FieldError]:
     if not group:
         yield e.required("spec.group")
-    elif "." not in group:
+    elif "." not in group and not dns1123_subdomain(group):
         yield e.invalid("spec.group", group, "should be a domain with at least one dot")
     else:
         yield from check("spec.group", group, dns1123_subdomain)
+
+
+def _approval(crd: Json) -> str:
+    return (crd["metadata"].get("annotations") or {}).get(APPROVED) or ""
+
+
+def _check_approval(group: str, approval: str) -> Iterator[FieldError]:
     protected = group.endswith(_PROTECTED) or group in ("k8s.io", "kubernetes.io")
-    approval = (crd["metadata"].get("annotations") or {}).get(APPROVED, "")
     if protected and not approval:
         yield e.required(
             f"metadata.annotations[{APPROVED}]",
@@ -96,65 +129,96 @@ def _check_versions(spec: Json) -> Iterator[FieldError]:
         yield e.invalid(
             "spec.versions", spec.get("versions"), "must have exactly one version marked as storage version"
         )
+    if named and named[0]:
+        # The first version's name is also what the old single-version field holds internally.
+        yield from check("spec.version", named[0], dns1035_label)
     for i, version in enumerate(versions):
         path = f"spec.versions[{i}]"
         yield from check(f"{path}.name", version.get("name", ""), dns1035_label)
-        if i == 0:
-            # The first version's name is also what the old single-version field holds internally.
-            yield from check("spec.version", version.get("name", ""), dns1035_label)
-        yield from _check_version(version, path, versions)
+        yield from _check_deprecation(version, f"{path}.deprecationWarning")
+        if (version.get("schema") or {}).get("openAPIV3Schema") is None:
+            yield e.required(f"{path}.schema.openAPIV3Schema")
+    # What all versions share is told of the whole, at the top of the spec.
+    shared = {key for key in _PER_VERSION if all(other.get(key) == versions[0].get(key) for other in versions)}
+    status = any("status" in (version.get("subresources") or {}) for version in versions)
+    for i, version in enumerate(versions):
+        for key in _PER_VERSION:
+            if i == 0 or key not in shared:
+                at = {"schema": "validation"}.get(key, key) if key in shared else f"versions[{i}].{key}"
+                whole = "schema" in shared and status
+                yield from _check_part(key, version, f"spec.{at}", whole)
 
 
-def _check_version(version: Json, path: str, versions: list[Json]) -> Iterator[FieldError]:
-    """One version. What all versions share is reported at the top of the spec, as the real server does."""
-    shared = {key for key in _PER_VERSION if all(other.get(key) == version.get(key) for other in versions)}
-    if version is not versions[0] and shared == set(_PER_VERSION):
-        return
-    schema = (version.get("schema") or {}).get("openAPIV3Schema")
-    if schema is None:
-        yield e.required(f"{path}.schema.openAPIV3Schema")
+def _check_part(key: str, version: Json, path: str, status: bool) -> Iterator[FieldError]:
+    """One of the parts that each version may have of its own. `status`: whether another version has the status apart."""
+    schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
+    if key == "schema":
+        apart = status or "status" in (version.get("subresources") or {})
+        yield from schemas.check(schema, f"{path}.openAPIV3Schema", apart) if version.get("schema") else ()
+    elif key == "subresources":
+        yield from _check_scale((version.get(key) or {}).get("scale"), f"{path}.scale")
+    elif key == "selectableFields":
+        yield from _check_selectable(version.get(key) or [], schema, path)
     else:
-        yield from schemas.check(
-            schema, "spec.validation.openAPIV3Schema" if "schema" in shared else f"{path}.schema.openAPIV3Schema"
-        )
-    places = {key: f"spec.{key}" if key in shared else f"{path}.{key}" for key in _PER_VERSION}
-    for i, column in enumerate(version.get("additionalPrinterColumns") or ()):
-        place = f"{places['additionalPrinterColumns']}[{i}]"
-        if not column.get("name"):
-            yield e.required(f"{place}.name")
-        if column.get("type") not in _COLUMN_TYPES.split(","):
-            yield e.invalid(f"{place}.type", column.get("type", ""), f"must be one of {_COLUMN_TYPES}")
-        if not column.get("jsonPath"):
-            yield e.required(f"{place}.JSONPath")
-        elif not _is_path(column["jsonPath"]):
-            yield e.invalid(f"{place}.JSONPath", column["jsonPath"], "must be a simple json path starting with .")
-    yield from _check_selectable(version, schema or {}, places["selectableFields"])
-    scale = (version.get("subresources") or {}).get("scale")
-    if scale is not None:
-        place = f"{places['subresources']}.scale"
-        for key, root in (("specReplicasPath", ".spec"), ("statusReplicasPath", ".status")):
-            field = f"{place}.{key}"
-            if not scale.get(key):
-                yield e.required(field)
-            elif not scale[key].startswith(root + "."):
-                yield e.invalid(field, scale[key], f"should be a json path under {root}")
-        selector = scale.get("labelSelectorPath")
-        if selector and not selector.startswith((".spec.", ".status.")):
-            yield e.invalid(
-                f"{place}.labelSelectorPath", selector, "should be a json path under either .spec or .status"
-            )
+        for i, column in enumerate(version.get(key) or ()):
+            yield from _check_column(column, f"{path}[{i}]")
 
 
-def _is_path(path: str) -> bool:
-    try:
-        jsonpath.compile_path(path)
-    except ValueError:
-        return False
-    return path.startswith(".")
+def _check_deprecation(version: Json, path: str) -> Iterator[FieldError]:
+    text = version.get("deprecationWarning")
+    if text is None:
+        return
+    if not version.get("deprecated"):
+        yield e.invalid(path, text, "can only be set for deprecated versions")
+        return
+    if len(text.encode()) > _LONGEST_WARNING:
+        yield e.invalid(path, text, f"must be <= {_LONGEST_WARNING} characters long")
+    if not text:
+        yield e.invalid(path, text, "must not be an empty string")
+    for i, character in enumerate(text):
+        if not character.isprintable():
+            detail = f"non-printable character found at index {len(text[:i].encode())}"
+            yield e.invalid(path, text, f"must only contain printable UTF-8 characters; {detail}")
+            return
 
 
-def _check_selectable(version: Json, schema: Json, path: str) -> Iterator[FieldError]:
-    for i, field in enumerate(version.get("selectableFields") or ()):
+def _check_column(column: Json, path: str) -> Iterator[FieldError]:
+    if not column.get("name"):
+        yield e.required(f"{path}.name")
+    kind, format = column.get("type"), column.get("format")
+    if not kind:
+        yield e.required(f"{path}.type", f"must be one of {_COLUMN_TYPES}")
+    elif kind not in _COLUMN_TYPES.split(","):
+        yield e.invalid(f"{path}.type", kind, f"must be one of {_COLUMN_TYPES}")
+    if format and format not in _COLUMN_FORMATS.split(","):
+        yield e.invalid(f"{path}.format", format, f"must be one of {_COLUMN_FORMATS}")
+    if not column.get("jsonPath"):
+        yield e.required(f"{path}.JSONPath")
+    elif not column["jsonPath"].startswith("."):
+        yield e.invalid(f"{path}.JSONPath", column["jsonPath"], _SIMPLE)
+
+
+def _check_scale(scale: Json | None, path: str) -> Iterator[FieldError]:
+    if scale is None:
+        return
+    for key, roots in (
+        ("specReplicasPath", (".spec",)),
+        ("statusReplicasPath", (".status",)),
+        ("labelSelectorPath", (".spec", ".status")),
+    ):
+        field, text = f"{path}.{key}", scale.get(key)
+        if not text and key != "labelSelectorPath":
+            yield e.required(field)
+        elif text and not text.startswith("."):
+            yield e.invalid(field, text, _SIMPLE)
+        elif text and not text.startswith(tuple(f"{root}." for root in roots)):
+            where = "under " if len(roots) == 1 else "under either "
+            yield e.invalid(field, text, f"should be a json path {where}{' or '.join(roots)}")
+
+
+def _check_selectable(fields: list[Json], schema: Json, path: str) -> Iterator[FieldError]:
+    seen = set()
+    for i, field in enumerate(fields):
         place, text = f"{path}[{i}].jsonPath", field.get("jsonPath", "")
         if not text:
             yield e.required(place)
@@ -167,25 +231,39 @@ def _check_selectable(version: Json, schema: Json, path: str) -> Iterator[FieldE
             target = None
         if target is None:
             yield e.invalid(place, text, "is an invalid path: does not refer to a valid field")
-        elif target.get("type") not in ("string", "boolean", "integer"):
+            continue
+        if jsonpath.simple(text)[0] == "metadata":
+            yield e.invalid(place, text, "must not point to fields in metadata")
+        if target.get("type") not in ("string", "boolean", "integer"):
             yield e.invalid(
                 place,
                 text,
                 "must point to a field of type string, boolean or integer. "
                 "Enum string fields and strings with formats are allowed.",
             )
+        if text in seen:
+            yield e.duplicate(place, text)
+        seen.add(text)
+    if len(seen) > _MOST_SELECTABLE:
+        yield e.too_many(path, len(seen), _MOST_SELECTABLE)
 
 
 def _check_stored(crd: Json) -> Iterator[FieldError]:
     """`status.storedVersions` names the versions in which objects may be stored; none of them may disappear."""
-    versions = [version.get("name") for version in crd["spec"].get("versions") or ()]
-    stored = (crd.get("status") or {}).get("storedVersions")
+    versions = crd["spec"].get("versions") or ()
+    named = [version.get("name", "") for version in versions]
+    stored, path = (crd.get("status") or {}).get("storedVersions") or [], "status.storedVersions"
     if not stored:
-        yield e.invalid("status.storedVersions", stored, "must have at least one stored version")
-    for i, name in enumerate(stored or ()):
-        if name not in versions:
+        yield e.invalid(path, stored, "must have at least one stored version")
+        return
+    for i, version in enumerate(versions):
+        name = version.get("name", "")
+        if version.get("storage") and (name not in stored or name in named[:i]):
+            yield e.invalid(path, stored, f"must have the storage version {name}")
+    for i, name in enumerate(stored):
+        if name not in named:
             yield e.invalid(
-                f"status.storedVersions[{i}]",
+                f"{path}[{i}]",
                 name,
                 f"missing from spec.versions; {name} was previously a storage version, and must remain in "
                 "spec.versions until a storage migration ensures no data remains persisted in "
@@ -194,27 +272,43 @@ def _check_stored(crd: Json) -> Iterator[FieldError]:
 
 
 def _check_conversion(conversion: Json) -> Iterator[FieldError]:
-    strategy, webhook = conversion.get("strategy"), conversion.get("webhook") or {}
-    if strategy not in ("None", "Webhook"):
-        yield e.not_supported("spec.conversion.strategy", strategy, ("None", "Webhook"))
-    elif strategy == "Webhook":
-        if not webhook.get("clientConfig"):
-            yield e.required("spec.conversion.webhookClientConfig", "required when strategy is set to Webhook")
-        if not webhook.get("conversionReviewVersions"):
-            yield e.required("spec.conversion.conversionReviewVersions")
-    else:
-        for key, place in (("clientConfig", "webhookClientConfig"), ("conversionReviewVersions",) * 2):
-            if webhook.get(key):
-                yield e.forbidden(f"spec.conversion.{place}", "should not be set when strategy is not set to Webhook")
+    path, webhook = "spec.conversion", conversion.get("webhook") or {}
+    client, reviews = webhook.get("clientConfig"), webhook.get("conversionReviewVersions") or []
+    yield from _check_one_of(f"{path}.strategy", conversion.get("strategy"), ("None", "Webhook"))
+    if conversion.get("strategy") == "Webhook":
+        if client is None:
+            yield e.required(f"{path}.webhookClientConfig", "required when strategy is set to Webhook")
+        else:
+            yield from check_client(client, f"{path}.webhookClientConfig")
+        yield from _check_reviews(reviews, f"{path}.conversionReviewVersions")
+        return
+    for value, key in ((client, "webhookClientConfig"), (reviews or None, "conversionReviewVersions")):
+        if value is not None:
+            yield e.forbidden(f"{path}.{key}", "should not be set when strategy is not set to Webhook")
+
+
+def _check_reviews(versions: list[str], path: str) -> Iterator[FieldError]:
+    if not versions:
+        yield e.required(path)
+        return
+    for i, version in enumerate(versions):
+        if version in versions[:i]:
+            yield e.invalid(f"{path}[{i}]", version, "duplicate version")
+        else:
+            yield from check(f"{path}[{i}]", version, dns1035_label)
+    if not set(versions) & set(REVIEW_VERSIONS):
+        yield e.invalid(path, versions, f"must include at least one of {', '.join(REVIEW_VERSIONS)}")
 
 
 def validate_change(crd: Json, old: Json) -> list[FieldError]:
-    """Errors of a change beside those of `validate`: the identity of an established kind is fixed."""
-    places = (("group",), ("scope",), ("names", "kind"), ("names", "plural"))
+    """Errors of a change beside those of `validate`: what the stored objects hang on is fixed."""
+    established = is_true(old.get("status"), "Established")
+    places = [("scope",), ("names", "kind")] if established else []
+    places += [("group",), ("names", "plural")]
     return [
-        e.invalid("spec." + ".".join(place), _at(crd["spec"], place), "field is immutable")
+        error
         for place in places
-        if is_true(old.get("status"), "Established") and _at(crd["spec"], place) != _at(old["spec"], place)
+        for error in check_unchanged("spec." + ".".join(place), _at(crd["spec"], place), _at(old["spec"], place))
     ]
 
 
@@ -222,4 +316,4 @@ def _at(spec: Json, place: tuple[str, ...]) -> Any:
     value: Any = spec
     for key in place:
         value = (value or {}).get(key)
-    return value
+    return value or ""

@@ -30,6 +30,15 @@ def compile_path(path: str) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def is_path(path: str) -> bool:
+    """Whether `path` is of the supported forms."""
+    try:
+        compile_path(path)
+    except ValueError:
+        return False
+    return True
+
+
 def find(obj: Any, path: str) -> list[Any]:
     """The values at a path; none where it leads nowhere."""
     found = [obj]

@@ -10,14 +10,13 @@ from typing import Any
 from kube import cel
 from kube import errors as e
 from kube.cel import values as celvalues
-from kube.crd import structural, values
-from kube.crd.structural import EMBEDDED, INT_OR_STRING, PRESERVE
+from kube.crd import invariants, lists, structural, values
+from kube.crd.structural import EMBEDDED, PRESERVE
 from kube.crd.validations import RULES
 from kube.errors import FieldError
 from kube.objects import Json
 
 TYPES = ("array", "boolean", "integer", "number", "object", "string")
-_JUNCTORS = ("allOf", "anyOf", "oneOf")
 _REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _TEXT = {"type": "string"}
 _RESOURCE = {
@@ -25,48 +24,87 @@ _RESOURCE = {
     "kind": _TEXT,
     "metadata": {"type": "object", "properties": {"name": _TEXT, "generateName": _TEXT}},
 }
-_UNSUPPORTED = ("$ref", "id", "patternProperties", "definitions", "dependencies", "additionalItems")
-_STRUCTURE = ("type", "description", "default", "nullable", "additionalProperties", PRESERVE, EMBEDDED)
+_IDENTITY = ("apiVersion", "kind", "metadata")
+_UNSUPPORTED = ("id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref")
+# Those that are there when they are empty: `$ref: ""` is a reference, `id: ""` is none.
+_PRESENT_WHEN_EMPTY = ("$ref", "additionalItems", "dependencies", "x-kubernetes-list-type", "x-kubernetes-map-type")
+# What the root of a schema may say when the status is a resource of its own, which only a part of the schema is for.
+_AT_ROOT = [
+    *("description", "type", "format", "title", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"),
+    *("maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "multipleOf", "required", "items"),
+    *("properties", "externalDocs", "example", PRESERVE, RULES),
+]
 
 
-def check(schema: Json, path: str) -> list[FieldError]:
-    """All errors of an `openAPIV3Schema` at `path`."""
-    if not schema.get("type"):
-        return [e.required(f"{path}.type", "must not be empty at the root")]
-    if schema["type"] != "object":
-        return [e.invalid(f"{path}.type", schema["type"], "must be object at the root")]
-    return list(_check(schema, path, top=True))
+def check(schema: Json, path: str, status: bool = False) -> list[FieldError]:
+    """All errors of an `openAPIV3Schema` at `path`. `status`: whether a version with it has the status subresource."""
+    errors = _check_root(schema, path, status)
+    errors += invariants.check(schema, path) or _check_defaults(schema, path)
+    errors += _check(schema, path, top=True, forbidden="")
+    return errors or list(_check_all_rules(schema, path, resource=True))
 
 
-def _check(schema: Json, path: str, top: bool = False, where: str = "specified object fields") -> Iterator[FieldError]:
-    """A schema at a place where it states a field's type."""
+def _check_root(schema: Json, path: str, status: bool) -> list[FieldError]:
+    errors = []
+    if status and schema.get("type") not in (None, "", "object"):
+        text = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
+        errors.append(e.invalid(f"{path}.type", schema["type"], text))
+    elif status and any(key not in _AT_ROOT and _says(value, key) for key, value in schema.items()):
+        allowed = " ".join(key[0].upper() + key[1:] for key in _AT_ROOT)
+        text = f"only [{allowed}] fields are allowed at the root of the schema if the status subresource is enabled"
+        errors.append(e.invalid(path, schema, text))
+    if schema.get("nullable"):
+        errors.append(e.forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
+    return errors
+
+
+def _says(value: Any, key: str) -> bool:
+    """Whether a field of a schema says something: empty texts and false do not, but where their presence alone does."""
+    return value is not None and value is not False and (value != "" or key in _PRESENT_WHEN_EMPTY)
+
+
+def _check(schema: Json, path: str, top: bool, forbidden: str, meta: bool = False) -> Iterator[FieldError]:
+    """A schema anywhere: what it may say of itself. `forbidden`: why there may be no default; `meta`: within metadata."""
+    yield from _check_supported(schema, path, forbidden, meta)
+    more = schema.get("additionalProperties")
+    if more is not None and more is not True and schema.get("properties"):
+        yield e.forbidden(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
+    if isinstance(more, dict):
+        why = "inside additionalProperties applying to object metadata" if meta else forbidden
+        yield from _check(more, f"{path}.additionalProperties", False, why, meta)
+    for name, part in (schema.get("properties") or {}).items():
+        identity = (top or bool(schema.get(EMBEDDED))) and name in _IDENTITY
+        why = f"in top-level {name}" if top and identity else forbidden
+        yield from _check(part, f"{path}.properties[{name}]", False, why, meta or identity)
+    if isinstance(schema.get("not"), dict):
+        yield from _check(schema["not"], f"{path}.not", False, forbidden, meta)
+    for key in invariants.JUNCTORS:
+        for i, part in enumerate(schema.get(key) or ()):
+            yield from _check(part, f"{path}.{key}[{i}]", False, forbidden, meta)
+    if isinstance(schema.get("items"), dict):
+        yield from _check(schema["items"], f"{path}.items", False, forbidden, meta)
+    yield from lists.check(schema, path)
+
+
+def _check_supported(schema: Json, path: str, forbidden: str, meta: bool) -> Iterator[FieldError]:
     kind = schema.get("type")
-    yield from _check_forbidden(schema, path)
-    yield from _check_junctors(schema, path)
     if kind and kind not in TYPES:
         yield e.not_supported(f"{path}.type", kind, TYPES)
-    elif not kind and not schema.get(INT_OR_STRING) and not schema.get(PRESERVE):
-        yield e.required(f"{path}.type", f"must not be empty for {where}")
-    elif kind and schema.get(INT_OR_STRING):
-        yield e.forbidden(f"{path}.type", f"must be empty if {INT_OR_STRING} is true")
-    if kind == "array":
-        yield from _check_array(schema, path)
-    yield from _check_properties(schema, path, top)
-    if "default" in schema:
-        yield from _check_default(schema, path)
-    yield from _check_rules(schema, path, resource=top or bool(schema.get(EMBEDDED)))
-
-
-def _check_forbidden(schema: Json, path: str) -> Iterator[FieldError]:
+    if schema.get("default") is not None and forbidden:
+        yield e.forbidden(f"{path}.default", f"must not be set {forbidden}")
     for key in _UNSUPPORTED:
-        if schema.get(key):
+        if schema.get(key) or (schema.get(key) is not None and key in _PRESENT_WHEN_EMPTY):
             yield e.forbidden(f"{path}.{key}", f"{key} is not supported")
+    if isinstance(schema.get("items"), list) and schema["items"]:
+        yield e.forbidden(f"{path}.items", "items must be a schema object and not an array")
+    if meta and schema.get(EMBEDDED):
+        yield e.forbidden(f"{path}.{EMBEDDED}", "must not be used inside of resource meta")
     if schema.get("uniqueItems"):
         yield e.forbidden(
             f"{path}.uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
         )
-    if schema.get("properties") and schema.get("additionalProperties"):
-        yield e.forbidden(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
+    if schema.get(PRESERVE) is False:
+        yield e.invalid(f"{path}.{PRESERVE}", False, "must be true or undefined")
     if schema.get("pattern"):
         try:
             re.compile(schema["pattern"])
@@ -76,77 +114,24 @@ def _check_forbidden(schema: Json, path: str) -> Iterator[FieldError]:
             )
 
 
-def _check_junctors(schema: Json, path: str) -> Iterator[FieldError]:
-    for key in _JUNCTORS:
-        for i, part in enumerate(schema.get(key) or ()):
-            yield from _check_logic(part, f"{path}.{key}[{i}]", schema)
-    if isinstance(schema.get("not"), dict):
-        yield from _check_logic(schema["not"], f"{path}.not", schema)
-
-
-def _check_logic(part: Json, path: str, around: Json) -> Iterator[FieldError]:
-    """Below `anyOf` and the like there are value validations only; the types stand outside."""
-    pair = around.get(INT_OR_STRING) and part.get("type") in ("integer", "string") and len(part) == 1
-    for key in _STRUCTURE:
-        if part.get(key) and not (key == "type" and pair):
-            yield e.forbidden(f"{path}.{key}", "must be empty to be structural")
-    yield from _check_junctors(part, path)
-    for name, prop in (part.get("properties") or {}).items():
-        yield from _check_logic(prop, f"{path}.properties[{name}]", {})
-    if isinstance(part.get("items"), dict):
-        yield from _check_logic(part["items"], f"{path}.items", {})
-
-
-def _check_array(schema: Json, path: str) -> Iterator[FieldError]:
-    items, merge = schema.get("items"), schema.get("x-kubernetes-list-type")
-    keys = schema.get("x-kubernetes-list-map-keys") or []
-    if not isinstance(items, dict):
-        yield e.required(f"{path}.items", "must be specified")
-        return
-    if merge and merge not in ("atomic", "map", "set"):
-        yield e.not_supported(f"{path}.x-kubernetes-list-type", merge, ("atomic", "map", "set"))
-    if keys and merge != "map":
-        yield e.invalid(
-            f"{path}.x-kubernetes-list-type", merge, "must be map if x-kubernetes-list-map-keys is non-empty"
-        )
-    if merge == "map":
-        if not keys:
-            yield e.required(f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
-        if items.get("type") != "object":
-            yield e.invalid(
-                f"{path}.items.type",
-                items.get("type"),
-                "must be object if parent array's x-kubernetes-list-type is map",
-            )
-        for i, key in enumerate(keys):
-            prop = (items.get("properties") or {}).get(key)
-            if prop is None:
-                yield e.invalid(
-                    f"{path}.x-kubernetes-list-map-keys[{i}]", key, "entries must all be names of item properties"
-                )
-            elif key not in (items.get("required") or ()) and prop.get("default") is None:
-                yield e.required(
-                    f"{path}.items.properties[{key}].default",
-                    "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
-                )
-
-
-def _check_properties(schema: Json, path: str, top: bool) -> Iterator[FieldError]:
-    for name, prop in (schema.get("properties") or {}).items():
-        place = f"{path}.properties[{name}]"
-        if name == "metadata" and (top or schema.get(EMBEDDED)):
-            properties = set(prop.get("properties") or {})
-            if properties - {"name", "generateName"} or set(prop) - {"type", "properties", "description"}:
-                yield e.forbidden(
-                    place,
-                    "must not specify anything other than name and generateName, but metadata is implicitly specified",
-                )
-        else:
-            yield from _check(prop, place)
-    if isinstance(schema.get("additionalProperties"), dict):
-        yield from _check(schema["additionalProperties"], f"{path}.additionalProperties")
+def _check_defaults(schema: Json, path: str) -> list[FieldError]:
+    """The defaults at the places where a schema states types."""
+    errors = list(_check_default(schema, path)) if schema.get("default") is not None else []
     if isinstance(schema.get("items"), dict):
-        yield from _check(schema["items"], f"{path}.items", where="specified array items")
+        errors += _check_defaults(schema["items"], f"{path}.items")
+    for name, part in (schema.get("properties") or {}).items():
+        errors += _check_defaults(part, f"{path}.properties[{name}]")
+    return errors
+
+
+def _check_all_rules(schema: Json, path: str, resource: bool = False) -> Iterator[FieldError]:
+    """The rules at the places where a schema states types; below junctors there are none."""
+    yield from _check_rules(schema, path, resource=resource or bool(schema.get(EMBEDDED)))
+    for name, part in (schema.get("properties") or {}).items():
+        yield from _check_all_rules(part, f"{path}.properties[{name}]")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from _check_all_rules(schema[key], f"{path}.{key}")
 
 
 def _check_default(schema: Json, path: str) -> Iterator[FieldError]:

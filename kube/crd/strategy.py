@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from kube.crd import structural, validations, values
 from kube.errors import FieldError, invalid
-from kube.objectmeta import validate_meta, validate_meta_update
-from kube.objects import Json
-from kube.registry import Context, Strategy, carry_generation, keep
+from kube.objectmeta import finalizer_warnings, validate_meta, validate_meta_update
+from kube.objects import Json, fetch
+from kube.registry import Context, Scale, Strategy, carry_generation, keep
 
 _BLOCKING = {"FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"}
 _UNCHECKED = (
@@ -17,14 +18,17 @@ _UNCHECKED = (
 )
 
 
+_MOST_REPLICAS = 2**31 - 1
+
+
 class CustomStrategy(Strategy):
     """`status`: whether the version has the status subresource; without it, status is data like any other."""
 
     generation = True
     unconditional_update = False
 
-    def __init__(self, schema: Json, status: bool, namespaced: bool) -> None:
-        self.schema = schema
+    def __init__(self, schema: Json, status: bool, namespaced: bool, scale: Scale | None = None) -> None:
+        self.schema, self.scale = schema, scale
         self.status, self.namespaced = status, namespaced
         self.rules = validations.has_rules(schema)
 
@@ -50,24 +54,42 @@ class CustomStrategy(Strategy):
         if status is not None:
             obj["status"] = status
 
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        return finalizer_warnings(obj["metadata"], old["metadata"] if old else None)
+
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return validate_meta(obj["metadata"], self.namespaced) + self._check(obj, values.MISSING)
+        return validate_meta(obj["metadata"], self.namespaced, standard_finalizers=False) + self._check(
+            obj, values.MISSING
+        )
 
     def validate_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return validate_meta_update(obj["metadata"], old["metadata"]) + self._check(obj, old)
+        return validate_meta_update(obj["metadata"], old["metadata"], standard_finalizers=False) + self._check(obj, old)
 
     def validate_status_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return self.validate_update(obj, old, ctx)
 
     def _check(self, obj: Json, old: Any) -> list[FieldError]:
-        found = values.validate(_body(obj), self.schema, "", values.MISSING if old is values.MISSING else _body(old))
+        found = values.validate(obj, self.schema, "", old)
+        found += self._check_scale(obj)
         if not self.rules:
             return found
         if any(error.reason in _BLOCKING for error in found):
             return [*found, invalid("<nil>", "", _UNCHECKED)]
         return found + validations.check(obj, self.schema, old)
 
-
-def _body(obj: Json) -> Json:
-    """The object without its metadata, which has rules of its own."""
-    return {key: value for key, value in obj.items() if key not in ("metadata", "apiVersion", "kind")}
+    def _check_scale(self, obj: Json) -> Iterator[FieldError]:
+        """What `/scale` shows are numbers, and a selector in text."""
+        if self.scale is None:
+            return
+        for path in (self.scale.replicas, self.scale.status_replicas):
+            value = fetch(obj, path)
+            if value is None:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool):
+                yield invalid(f".{path}", 0, "it must be an integer")
+            elif value < 0:
+                yield invalid(f".{path}", value, "should be a non-negative integer")
+            elif value > _MOST_REPLICAS:
+                yield invalid(f".{path}", value, f"should be less than or equal to {_MOST_REPLICAS}")
+        if self.scale.selector and not isinstance(fetch(obj, self.scale.selector) or "", str):
+            yield invalid(f".{self.scale.selector}", "", "it must be a string")

@@ -7,6 +7,7 @@ type stands once, outside of `oneOf` and the like.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from kube.objects import Json
@@ -138,3 +139,16 @@ def _struct(schema: Json, name: str, resource: bool) -> Struct:
         preserve=bool(schema.get(PRESERVE)),
         key_defaults=defaults,
     )
+
+
+def parts(schema: Any) -> Iterator[Json]:
+    """A schema and all that it is made of."""
+    if not isinstance(schema, dict):
+        return
+    yield schema
+    below = [schema.get("items"), schema.get("not"), schema.get("additionalProperties")]
+    below += (schema.get("properties") or {}).values()
+    for key in ("allOf", "anyOf", "oneOf"):
+        below += schema.get(key) or ()
+    for part in below:
+        yield from parts(part)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
-from kube.crd import definition, deletion
+from kube.crd import definition, deletion, warnings
 from kube.errors import FieldError
-from kube.objectmeta import ObjectStrategy
+from kube.objectmeta import ObjectStrategy, validate_meta, validate_meta_update
 from kube.objects import Json
 from kube.registry import Column, Context, Kind, register
 
@@ -26,16 +26,20 @@ class DefinitionStrategy(ObjectStrategy):
         if names.get("kind"):
             names.setdefault("singular", names["kind"].lower())
             names.setdefault("listKind", names["kind"] + "List")
-        conversion = spec.get("conversion") or {"strategy": "None"}
-        conversion.setdefault("strategy", "None")
-        service = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
-        if service is not None and not service.get("port"):
-            service["port"] = 443
-        spec["conversion"] = conversion
+        conversion = spec.setdefault("conversion", {"strategy": "None"})
+        webhook = conversion.get("webhook") or {}
+        service = (webhook.get("clientConfig") or {}).get("service")
+        if service is not None:
+            service.setdefault("port", 443)
+        if webhook.get("clientConfig") is None and not webhook.get("conversionReviewVersions"):
+            conversion.pop("webhook", None)
+        for part in definition.parts(obj):
+            if not isinstance(part.get("items"), dict | list):
+                part.pop("items", None)  # read as nothing, as Kubernetes does
 
     def prepare_create(self, obj: Json, ctx: Context) -> None:
         obj["metadata"]["generation"] = 1
-        obj["status"] = {"storedVersions": _storage(obj)} if _storage(obj) else {}
+        obj["status"] = {"storedVersions": _storage(obj)}
 
     def prepare_update(self, obj: Json, old: Json, ctx: Context) -> None:
         super().prepare_update(obj, old, ctx)
@@ -48,19 +52,21 @@ class DefinitionStrategy(ObjectStrategy):
         deletion.begin(obj)
 
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return definition.validate_name(obj) + super().validate(obj, ctx)
+        name_check = definition.name_check(obj["spec"])
+        return validate_meta(obj["metadata"], False, name_check, standard_finalizers=False) + definition.validate(obj)
 
-    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return definition.validate(obj)
+    def validate_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        errors = validate_meta_update(obj["metadata"], old["metadata"], standard_finalizers=False)
+        return errors + definition.validate_change(obj, old) + definition.validate(obj, old)
 
-    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return definition.validate_change(obj, old)
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        known = warnings.of_schemas(old) if old else []
+        return [text for text in warnings.of_schemas(obj) if text not in known]
 
 
 def _storage(obj: Json) -> list[str]:
-    """The name of the storage version, if the CRD has exactly one."""
-    found = [v["name"] for v in obj["spec"].get("versions") or () if v.get("storage") and v.get("name")]
-    return found if len(found) == 1 else []
+    """The name of the first storage version, if there is one."""
+    return [v.get("name") or "" for v in obj["spec"].get("versions") or () if v.get("storage")][:1]
 
 
 def _cells(obj: Json, now: float) -> list[Any]:

@@ -48,6 +48,10 @@ def custom_object(spec: Any) -> Json:
     return {"apiVersion": "example.com/v1", "kind": "X", "metadata": {"name": "x", "namespace": "n"}, "spec": spec}
 
 
+def fields_of(obj: Json) -> list[str]:
+    return [error.field for error in DefinitionStrategy().validate(obj, Context())]
+
+
 def problems(kind: Kind, spec: Any, old: Any = None) -> list[tuple[str, str]]:
     obj = custom_object(spec)
     errors = (
@@ -320,13 +324,12 @@ def test_schemas_that_are_refused(custom: Json, field: str) -> None:
 
 def test_a_definition_checks_its_names_versions_and_columns() -> None:
     good = crd_of({"type": "object"})
-    assert definition.validate(good) + definition.validate_name(good) == []
+    assert fields_of(good) == []
     bad = copy.deepcopy(good)
     bad["metadata"]["name"] = "ys.example.com"
     bad["spec"].update(scope="Odd")
     bad["spec"]["versions"][0]["additionalPrinterColumns"] = [{"name": "a", "type": "odd", "jsonPath": "spec.a"}]
-    found = [error.field for error in definition.validate_name(bad) + definition.validate(bad)]
-    assert found == [
+    assert fields_of(bad) == [
         "metadata.name",
         "spec.scope",
         "spec.additionalPrinterColumns[0].type",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from kube import columns as c
 from kube.cel.expressions import check_match_conditions
-from kube.errors import FieldError, duplicate, forbidden, invalid, required
+from kube.errors import FieldError, duplicate, invalid, required
 from kube.kinds.admissionregistration.rules import (
     FAILURE_POLICIES,
     GROUP,
@@ -21,10 +20,10 @@ from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
 from kube.validation import check_choice, check_label_selector, check_required, dns1123_subdomain
+from kube.webhookclient import check_client
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
 SIDE_EFFECTS = ("None", "NoneOnDryRun")
-DESIRED = "desired format: https://host[/path]"
 MAX_TIMEOUT = 30
 
 
@@ -76,7 +75,7 @@ def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]
         errors += check_choice(f"{path}.sideEffects", effects, SIDE_EFFECTS)
     else:
         errors.append(required(f"{path}.sideEffects", f"must specify one of {', '.join(SIDE_EFFECTS)}"))
-    errors += _check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
+    errors += check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
     versions, at, known = (
         webhook.get("admissionReviewVersions") or [],
         f"{path}.admissionReviewVersions",
@@ -100,48 +99,6 @@ def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]
     return errors + check_match_conditions(
         webhook.get("matchConditions") or [], f"{path}.matchConditions", REQUEST_VARIABLES
     )
-
-
-def _check_client(client: Json, path: str) -> list[FieldError]:
-    url, service = client.get("url"), client.get("service")
-    if url is not None and service is None:
-        return check_url(url, f"{path}.url")
-    if url is not None or service is None:
-        return [required(path, "exactly one of url or service is required")]
-    errors = [
-        required(f"{path}.service.{name}", f"service {name} is required")
-        for name in ("name", "namespace")
-        if not service.get(name)
-    ]
-    if not 1 <= service.get("port", 443) <= 65535:
-        errors.append(
-            invalid(
-                f"{path}.service.port", service["port"], "port is not valid: must be between 1 and 65535, inclusive"
-            )
-        )
-    if service.get("path") and not service["path"].startswith("/"):
-        errors.append(invalid(f"{path}.service.path", service["path"], "must start with a '/'"))
-    return errors
-
-
-def check_url(url: str, path: str) -> list[FieldError]:
-    """The address of a webhook: https, a host, and nothing that could carry secrets."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        return [required(path, f"url must be a valid URL: {error}; {DESIRED}")]
-    errors: list[FieldError] = []
-    if parts.scheme != "https":
-        errors.append(invalid(path, parts.scheme, f"'https' is the only allowed URL scheme; {DESIRED}"))
-    if not parts.netloc:
-        errors.append(invalid(path, parts.netloc, f"host must be specified; {DESIRED}"))
-    if parts.username or parts.password:
-        errors.append(invalid(path, parts.netloc, "user information is not permitted in the URL"))
-    if parts.fragment:
-        errors.append(forbidden(path, "fragments are not permitted in the URL"))
-    if parts.query:
-        errors.append(forbidden(path, "query parameters are not permitted in the URL"))
-    return errors
 
 
 def cells(obj: Json, now: float) -> list[Any]:

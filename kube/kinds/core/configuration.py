@@ -43,7 +43,7 @@ class ConfigMapStrategy(CoreStrategy):
             errors += check(f"binaryData[{key}]", key, config_key)
         size = sum(map(len, data.values())) + sum(map(_decoded_size, binary.values()))
         if size > LIMIT // 4 and size + sum(len(v.encode()) - len(v) for v in data.values()) > LIMIT:
-            errors.append(too_long("", "", LIMIT))
+            errors.append(too_long("[]", "", LIMIT))
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:

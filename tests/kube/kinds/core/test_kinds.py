@@ -78,7 +78,7 @@ def test_config_map() -> None:
     assert row(create(V1, "ConfigMap", data={"a": "b"}, binaryData={"c": "eA=="}))["Data"] == 2
     assert refused(create, V1, "ConfigMap", data={"..": "x"}) == {("data[..]", "Invalid")}
     assert refused(create, V1, "ConfigMap", data={"a": "x"}, binaryData={"a": "eA=="}) == {("data[a]", "Invalid")}
-    assert refused(create, V1, "ConfigMap", data={"a": "é" * 600_000}) == {("", "TooLong")}
+    assert refused(create, V1, "ConfigMap", data={"a": "é" * 600_000}) == {("[]", "TooLong")}
 
 
 def test_namespace() -> None:

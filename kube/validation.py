@@ -7,7 +7,6 @@ errors. Paths are plain texts such as `spec.ports[0].name`.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import itertools
 import json
 import re
@@ -233,33 +232,22 @@ def host_port(value: str) -> bool:
     return bool(_is_host_port(value))
 
 
-def ip_of(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address, None if the text is none."""
-    try:
-        return ipaddress.ip_address(value)
-    except ValueError:
-        return None
-
-
-def ip_address(value: str) -> list[str]:
-    """An IPv4 or IPv6 address."""
-    return [] if ip_of(value) else ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
-
-
-def cidr(value: str) -> list[str]:
-    """A network such as 10.9.8.0/24; bits of the host may be set."""
-    try:
-        if "/" in value:
-            ipaddress.ip_network(value, strict=False)
-            return []
-    except ValueError:
-        pass
-    return ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]
-
-
 def check(path: str, value: str, checker: Checker) -> list[FieldError]:
     """What `checker` finds wrong with `value`, as field errors at `path`."""
     return [invalid(path, value, message) for message in checker(value)]
+
+
+def check_kept(
+    path: str, values: Sequence[str], before: Sequence[str], checker: Checker, first: int = 0
+) -> list[FieldError]:
+    """What `checker` finds wrong with the values of a list, from the `first` on, that were not there before."""
+    known = set(before)
+    return [
+        invalid(f"{path}[{i}]", value, message)
+        for i, value in enumerate(values)
+        if i >= first and value not in known
+        for message in checker(value)
+    ]
 
 
 def check_domain_path(path: str, value: str) -> list[FieldError]:

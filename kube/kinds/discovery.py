@@ -7,6 +7,7 @@ from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError, duplicate, invalid, not_supported, required, too_many
+from kube.ipaddresses import ip_of
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, carry_generation, register
@@ -16,7 +17,6 @@ from kube.validation import (
     check_unchanged,
     dns1123_label,
     dns1123_subdomain,
-    ip_of,
     port_number,
     qualified_name,
 )

@@ -7,19 +7,11 @@ from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError, invalid, required
+from kube.ipaddresses import ip_address, ip_of
 from kube.kinds.core.base import CoreStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, Settings
-from kube.validation import (
-    check,
-    check_choice,
-    check_required,
-    dns1123_label,
-    dns1123_subdomain,
-    ip_address,
-    ip_of,
-    port_number,
-)
+from kube.validation import check, check_choice, check_required, dns1123_label, dns1123_subdomain, port_number
 
 DEPRECATION = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 _SHOWN = 3

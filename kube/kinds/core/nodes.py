@@ -7,12 +7,13 @@ from typing import Any
 from kube import columns as c
 from kube import conditions
 from kube.errors import FieldError, duplicate, forbidden, invalid, required
+from kube.ipaddresses import cidr
 from kube.kinds.core.base import ClusterScoped
 from kube.kinds.pod.validation_scheduling import TAINT_EFFECTS
 from kube.objects import Json
 from kube.registry import Context, Kind
 from kube.resourcelist import canonical_list, check_amount, check_name
-from kube.validation import check, check_choice, cidr, label_value, qualified_name
+from kube.validation import check, check_choice, label_value, qualified_name
 
 _ROLE_PREFIX, _ROLE_LABEL = "node-role.kubernetes.io/", "kubernetes.io/role"
 

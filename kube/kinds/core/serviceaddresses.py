@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from functools import lru_cache
 
 from kube.errors import FieldError, invalid
+from kube.kinds.core.servicefamilies import network, settle
 from kube.objects import Json
 from kube.registry import Context
 
 NEEDS_IP = ("ClusterIP", "NodePort", "LoadBalancer")
 _TRIES = 64
-
-
-def is_headless(spec: Json) -> bool:
-    """Whether a Service has no address of its own, because the user said so."""
-    return "None" in (spec.get("clusterIP"), *(spec.get("clusterIPs") or ()))
 
 
 def needs_node_ports(spec: Json) -> bool:
@@ -43,31 +38,19 @@ def is_external(spec: Json) -> bool:
     return may_have_node_ports(spec) or (spec.get("type") == "ClusterIP" and bool(spec.get("externalIPs")))
 
 
-@lru_cache(maxsize=8)
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(text)
-
-
-def family(ctx: Context) -> str:
-    """The address family of the cluster's Services."""
-    return f"IPv{_network(ctx.settings.service_cidr).version}"
-
-
 def carry_over(new: Json, old: Json) -> None:
     """What was handed out stays when an update leaves it out."""
-    if new["type"] in NEEDS_IP and old.get("type") in NEEDS_IP:
+    if "ExternalName" not in (new["type"], old.get("type")):
         if not new.get("clusterIP"):
             new["clusterIP"] = old.get("clusterIP", "")
-        if not new.get("clusterIPs") and new["clusterIP"] == old.get("clusterIP"):
-            new["clusterIPs"] = list(old.get("clusterIPs") or ())
+        if not new.get("clusterIPs") and old.get("clusterIPs"):
+            new["clusterIPs"] = list(old["clusterIPs"])
     if needs_node_ports(new) and needs_node_ports(old):
         ports = new.get("ports") or ()
-        before = {
-            (p.get("protocol"), p.get("port")): p["nodePort"] for p in old.get("ports") or () if p.get("nodePort")
-        }
-        used = {port["nodePort"] for port in ports if port.get("nodePort")}
+        before = {p.get("name", ""): p.get("nodePort") for p in old.get("ports") or ()}
+        used = {port.get("nodePort") for port in ports} & set(before.values())
         for port in ports:
-            kept = before.get((port.get("protocol"), port.get("port")))
+            kept = before.get(port.get("name", ""))
             if not port.get("nodePort") and kept and kept not in used:
                 port["nodePort"] = kept
     if needs_health_port(new) and needs_health_port(old) and not new.get("healthCheckNodePort"):
@@ -78,68 +61,87 @@ def align_cluster_ips(new: Json, old: Json) -> None:
     """A client that knows only `clusterIP` changes `clusterIPs` with it."""
     if new.get("clusterIP") == old.get("clusterIP"):
         return
-    same = (new.get("clusterIPs") or []) == (old.get("clusterIPs") or [])
-    if same or not new.get("clusterIPs"):
-        if new.get("clusterIP"):
-            new["clusterIPs"] = [new["clusterIP"]]
-        else:
-            new.pop("clusterIPs", None)
+    if new.get("clusterIP") and _unchanged(new, old, "clusterIPs"):
+        new["clusterIPs"] = [new["clusterIP"]]
 
 
 def drop_foreign(new: Json, old: Json) -> None:
     """What a change of type leaves behind goes, unless the client changed it as well."""
-    if new["type"] not in NEEDS_IP and old.get("type") in NEEDS_IP and _unchanged(new, old, "clusterIP", "clusterIPs"):
-        for name in ("clusterIP", "clusterIPs"):
-            new.pop(name, None)
+    if new["type"] == "ExternalName" != old.get("type"):
+        if _unchanged(new, old, "clusterIP", "clusterIPs"):
+            for name in ("clusterIP", "clusterIPs"):
+                new.pop(name, None)
         for name in ("ipFamilies", "ipFamilyPolicy"):
             if _unchanged(new, old, name):
                 new.pop(name, None)
-    if may_have_node_ports(old) and not may_have_node_ports(new):
-        before = [port.get("nodePort") for port in old.get("ports") or ()]
-        if before == [port.get("nodePort") for port in new.get("ports") or ()]:
-            for port in new.get("ports") or ():
-                port.pop("nodePort", None)
+    if may_have_node_ports(old) and not may_have_node_ports(new) and _node_ports(new) <= _node_ports(old):
+        for port in new.get("ports") or ():
+            port.pop("nodePort", None)
     if is_external(old) and not is_external(new) and _unchanged(new, old, "externalTrafficPolicy"):
         new.pop("externalTrafficPolicy", None)
     if needs_health_port(old) and not needs_health_port(new) and _unchanged(new, old, "healthCheckNodePort"):
         new.pop("healthCheckNodePort", None)
-    if old.get("type") == "LoadBalancer" and new["type"] != "LoadBalancer":
+    if old.get("type") == "LoadBalancer" != new["type"]:
         for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
             if _unchanged(new, old, name):
                 new.pop(name, None)
-    if new["type"] == "ExternalName" and _unchanged(new, old, "internalTrafficPolicy"):
-        new.pop("internalTrafficPolicy", None)
+
+
+def _node_ports(spec: Json) -> set[int]:
+    return {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
 
 
 def _unchanged(new: Json, old: Json, *names: str) -> bool:
     return all((new.get(name) or None) == (old.get(name) or None) for name in names)
 
 
-def assign(obj: Json, ctx: Context, old: Json | None = None) -> None:
-    """Fill in what the server decides: families, cluster IP, node ports. Leaves alone what validation will refuse."""
-    spec = obj["spec"]
-    if spec["type"] not in NEEDS_IP:
-        return
-    families = spec.get("ipFamilies") or [family(ctx)]
-    if is_headless(spec) and not spec.get("selector") and not spec.get("ipFamilyPolicy"):
-        # The only Services that may have endpoints of both families.
-        other = "IPv6" if families[0] == "IPv4" else "IPv4"
-        spec["ipFamilyPolicy"] = "RequireDualStack"
-        spec["ipFamilies"] = families if len(families) > 1 else [*families, other]
-    else:
-        spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
-        spec["ipFamilies"] = families
-    owner = obj["metadata"].get("uid", "")
-    if not spec.get("clusterIP") and not spec.get("clusterIPs") and spec["ipFamilies"] == [family(ctx)]:
-        address = free_address(ctx, owner)
-        spec["clusterIP"], spec["clusterIPs"] = address, [address]
-    elif spec.get("clusterIPs") and not spec.get("clusterIP"):
-        spec["clusterIP"] = spec["clusterIPs"][0]
-    if needs_node_ports(spec):
-        _assign_node_ports(spec.get("ports") or [], ctx, owner)
+def allocate(obj: Json, old: Json | None, ctx: Context) -> list[FieldError]:
+    """Fill in what the server decides: families, cluster IP, node ports; `old` is the object before.
+
+    Returns why what the user chose cannot be had. Nothing else is told of a Service then.
+    """
+    spec, before, owner = obj["spec"], (old or {}).get("spec") or {}, obj["metadata"].get("uid", "")
+    if spec["type"] != "ExternalName":
+        errors = settle(spec, before, ctx) or _allocate_address(spec, before, ctx, owner)
+        if errors:
+            return errors
+    if may_have_node_ports(spec):
+        if errors := _check_node_ports(spec, before, ctx, owner):
+            return errors
+        if needs_node_ports(spec):
+            _assign_node_ports(spec.get("ports") or [], ctx, owner)
     if needs_health_port(spec) and not spec.get("healthCheckNodePort"):
-        used = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
-        spec["healthCheckNodePort"] = free_port(ctx, owner, used)
+        spec["healthCheckNodePort"] = free_port(ctx, owner, _node_ports(spec))
+    return []
+
+
+def _allocate_address(spec: Json, before: Json, ctx: Context, owner: str) -> list[FieldError]:
+    addresses = spec.get("clusterIPs") or []
+    if "None" in addresses[:1] or before.get("clusterIPs"):
+        return []
+    if addresses:
+        return _check_address(addresses, ctx, owner)
+    spec["clusterIP"] = free_address(ctx, owner)
+    spec["clusterIPs"] = [spec["clusterIP"]]
+    return []
+
+
+def _check_node_ports(spec: Json, before: Json, ctx: Context, owner: str) -> list[FieldError]:
+    """Node ports that the user chose are free and in the range. For a dry run it is enough that they are free."""
+    first, last = ctx.settings.node_port_range
+    checked = _node_ports(before)
+    for i, port in enumerate(spec.get("ports") or ()):
+        number = port.get("nodePort") or 0
+        if not number or number in checked:
+            continue
+        checked.add(number)
+        path = f"spec.ports[{i}].nodePort"
+        if not ctx.dry_run and not first <= number <= last:
+            message = f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
+            return [invalid(path, number, message)]
+        if is_port_held(ctx, number, owner):
+            return [invalid(path, number, "provided port is already allocated")]
+    return []
 
 
 def _assign_node_ports(ports: list[Json], ctx: Context, owner: str) -> None:
@@ -185,16 +187,16 @@ def is_port_held(ctx: Context, port: int, owner: str) -> bool:
 
 def free_address(ctx: Context, owner: str) -> str:
     """A cluster IP that nobody seems to hold, from the upper part of the range."""
-    network = _network(ctx.settings.service_cidr)
-    size = min(network.num_addresses, 1 << 16)
+    block = network(ctx.settings.service_cidr)
+    size = min(block.num_addresses, 1 << 16)
     low = min(max(16, size // 16), 256)
     if size <= 2 * low:
         low = 1
-    address = str(network.network_address + random.randrange(low, size - 1))
+    address = str(block.network_address + random.randrange(low, size - 1))
     for _ in range(_TRIES):
         if not is_address_held(ctx, address, owner):
             break
-        address = str(network.network_address + random.randrange(low, size - 1))
+        address = str(block.network_address + random.randrange(low, size - 1))
     return address
 
 
@@ -211,36 +213,10 @@ def free_port(ctx: Context, owner: str, used: set[int]) -> int:
     return port
 
 
-def check_range(obj: Json, ctx: Context) -> list[FieldError]:
-    """Values that the user chose must lie in the range and be free."""
-    spec, owner = obj["spec"], obj["metadata"].get("uid", "")
-    if spec["type"] not in NEEDS_IP:
-        return []
-    errors: list[FieldError] = []
-    if not is_headless(spec) and (addresses := spec.get("clusterIPs")):
-        errors += _check_address(addresses, ctx, owner)
-    first, last = ctx.settings.node_port_range
-    seen: set[tuple[int, str]] = set()
-    for i, port in enumerate(spec.get("ports") or ()):
-        if not (number := port.get("nodePort")):
-            continue
-        path = f"spec.ports[{i}].nodePort"
-        if not first <= number <= last:
-            errors.append(
-                invalid(
-                    path, number, f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
-                )
-            )
-        elif (number, port["protocol"]) in seen or is_port_held(ctx, number, owner):
-            errors.append(invalid(path, number, "provided port is already allocated"))
-        seen.add((number, port["protocol"]))
-    return errors
-
-
 def _check_address(addresses: list[str], ctx: Context, owner: str) -> list[FieldError]:
-    network, address = _network(ctx.settings.service_cidr), ipaddress.ip_address(addresses[0])
-    edges = (network.network_address, network.broadcast_address if network.version == 4 else None)
-    if address not in network or address in edges:
+    block, address = network(ctx.settings.service_cidr), ipaddress.ip_address(addresses[0])
+    edges = (block.network_address, block.broadcast_address if block.version == 4 else None)
+    if address not in block or address in edges:
         why = "the provided network does not match the current range"
     elif is_address_held(ctx, str(address), owner):
         why = "provided IP is already allocated"

@@ -14,7 +14,6 @@ from kube.registry import Context, Kind
 from kube.validation import dns1123_label
 
 _CLIENT_IP_SECONDS = 10800
-_ON_NODES = ("NodePort", "LoadBalancer")
 
 
 class ServiceStrategy(CoreStrategy):
@@ -34,9 +33,9 @@ class ServiceStrategy(CoreStrategy):
         for port in spec.get("ports") or ():
             port["protocol"] = port.get("protocol") or "TCP"
             port["targetPort"] = port.get("targetPort") or port.get("port", 0)
-        if kind in _ON_NODES or spec.get("externalIPs"):
+        if serviceaddresses.is_external(spec):
             spec["externalTrafficPolicy"] = spec.get("externalTrafficPolicy") or "Cluster"
-        if kind != "ExternalName":
+        if kind in serviceaddresses.NEEDS_IP:
             spec.setdefault("internalTrafficPolicy", "Cluster")
         if kind == "LoadBalancer":
             spec.setdefault("allocateLoadBalancerNodePorts", True)
@@ -49,7 +48,6 @@ class ServiceStrategy(CoreStrategy):
         spec = obj["spec"]
         if spec.get("clusterIP") and not spec.get("clusterIPs"):
             spec["clusterIPs"] = [spec["clusterIP"]]
-        serviceaddresses.assign(obj, ctx)
 
     def prepare_update(self, obj: Json, old: Json, ctx: Context) -> None:
         super().prepare_update(obj, old, ctx)
@@ -57,21 +55,29 @@ class ServiceStrategy(CoreStrategy):
         serviceaddresses.carry_over(new, before)
         serviceaddresses.align_cluster_ips(new, before)
         serviceaddresses.drop_foreign(new, before)
-        serviceaddresses.assign(obj, ctx, old)
+        if new["type"] != "LoadBalancer" and (obj.get("status") or {}).get("loadBalancer"):
+            obj["status"] = {**obj["status"], "loadBalancer": {}}
 
-    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return servicerules.check_service(obj, ctx) or serviceaddresses.check_range(obj, ctx)
+    def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
+        if errors := serviceaddresses.allocate(obj, None, ctx):
+            return errors
+        errors = super().validate(obj, ctx) + servicerules.check_service(obj, {}, ctx.settings)
+        return errors or _without_inner_policy(obj)
+
+    def validate_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        errors = serviceaddresses.allocate(obj, old, ctx) or super().validate_update(obj, old, ctx)
+        return errors or _without_inner_policy(obj)
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return servicerules.check_change(obj["spec"], old["spec"])
+        changed = servicerules.check_change(obj["spec"], old["spec"])
+        return changed + servicerules.check_service(obj, old["spec"], ctx.settings)
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return servicerules.check_load_balancer((obj.get("status") or {}).get("loadBalancer") or {}, obj["spec"])
+        new, before = ((o.get("status") or {}).get("loadBalancer") or {} for o in (obj, old))
+        return servicerules.check_load_balancer(new, before, obj["spec"])
 
     def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
-        if (obj.get("spec") or {}).get("externalIPs") and not ((old or {}).get("spec") or {}).get("externalIPs"):
-            return ["spec.externalIPs is deprecated and may no longer be implemented in some clusters"]
-        return []
+        return servicerules.warnings(obj)
 
     def claims(self, obj: Json) -> list[tuple[str, str]]:
         """Cluster IPs and node ports; a node port is one value, whatever its protocols."""
@@ -81,6 +87,13 @@ class ServiceStrategy(CoreStrategy):
         if spec.get("healthCheckNodePort"):
             ports.add(spec["healthCheckNodePort"])
         return held + [("nodeport", str(port)) for port in sorted(ports)]
+
+
+def _without_inner_policy(obj: Json) -> list[FieldError]:
+    """Kubernetes checks the policy of a Service that only names another host, and does not show it."""
+    if obj["spec"]["type"] == "ExternalName":
+        obj["spec"].pop("internalTrafficPolicy", None)
+    return []
 
 
 def _external(spec: Json, status: Json) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 from kube import columns as c
 from kube import selectors
 from kube.errors import FieldError, invalid, required, too_many
+from kube.ipaddresses import cidr, ip_of
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check, check_required, cidr, dns1123_label, dns1123_subdomain, ip_of
+from kube.validation import check, check_required, dns1123_label, dns1123_subdomain
 
 MAX_CIDRS = 2
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError, invalid, required
+from kube.ipaddresses import ip_of
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
@@ -15,7 +16,6 @@ from kube.validation import (
     check_required,
     dns1123_label,
     dns1123_subdomain,
-    ip_of,
     port_name,
     port_number,
     qualified_name,

@@ -7,10 +7,11 @@ from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
+from kube.ipaddresses import cidr
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check, check_label_selector, check_required, cidr, port_name, port_number
+from kube.validation import check, check_label_selector, check_required, port_name, port_number
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 

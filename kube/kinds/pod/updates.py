@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from kube.errors import FieldError, forbidden, invalid
+from kube.ipaddresses import ip_address, ip_of
 from kube.kinds.pod.validation import check_deadline
 from kube.objects import Json
 from kube.pods.qos import qos_class
 from kube.pods.restarts import restarts
-from kube.validation import check, check_unchanged, difference, dns1123_subdomain, ip_address, ip_of, qualified_name
+from kube.validation import check, check_unchanged, difference, dns1123_subdomain, qualified_name
 
 _MUTABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kube.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
+from kube.ipaddresses import ip_address
 from kube.kinds.pod.validation_containers import check_all_containers, check_id, check_profile
 from kube.kinds.pod.validation_scheduling import check_scheduling
 from kube.kinds.pod.validation_volumes import check_volumes
@@ -28,7 +29,6 @@ from kube.validation import (
     dns1123_label,
     dns1123_subdomain,
     dns_search_domain,
-    ip_address,
     qualified_name,
 )
 

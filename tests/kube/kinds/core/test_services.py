@@ -101,7 +101,9 @@ def test_chosen_values_must_be_free() -> None:
     assert kind is not None
     made = service(type="NodePort", clusterIP="10.96.0.9", ports=[{"port": 80, "nodePort": 30005}])
     causes = kind.strategy.validate(made, held(clusterIP="10.96.0.9", ports=[{"port": 1, "nodePort": 30005}]))
-    assert [cause.field for cause in causes] == ["spec.clusterIPs", "spec.ports[0].nodePort"]
+    assert [cause.field for cause in causes] == ["spec.clusterIPs"]
+    causes = kind.strategy.validate(made, held(clusterIP="10.96.0.8", ports=[{"port": 1, "nodePort": 30005}]))
+    assert [cause.field for cause in causes] == ["spec.ports[0].nodePort"]
     assert kind.strategy.validate(made, held(clusterIP="10.96.0.99", ports=[{"port": 1, "nodePort": 30006}])) == []
 
 
@@ -129,6 +131,27 @@ def test_chosen_values_must_be_free() -> None:
         ({"selector": {"a b": "c"}}, ("spec.selector", "Invalid")),
         ({"externalTrafficPolicy": "Local"}, ("spec.externalTrafficPolicy", "Invalid")),
         ({"type": "ExternalName"}, ("spec.externalName", "Required")),
+        ({"type": "ExternalName", "externalName": "a", "ipFamilyPolicy": ""}, ("spec.ipFamilyPolicy", "Forbidden")),
+        ({"ipFamilyPolicy": ""}, ("spec.ipFamilyPolicy", "NotSupported")),
+        ({"ipFamilies": ["a", "a"]}, ("spec.ipFamilies[1]", "Duplicate")),
+        ({"clusterIPs": ["10.96.0.7"]}, ("spec.clusterIPs", "Invalid")),
+        ({"clusterIP": "None", "clusterIPs": ["None", "x"]}, ("spec.clusterIPs[1]", "Invalid")),
+        ({"clusterIP": "10.96.0.7", "clusterIPs": ["10.96.0.7", "10.96.0.8"]}, ("spec.clusterIPs", "Invalid")),
+        (
+            {"clusterIP": "None", "ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4", "IPv6"]},
+            ("spec.ipFamilyPolicy", "Invalid"),
+        ),
+        ({"ports": [{"port": 80, "appProtocol": ""}]}, ("spec.ports[0].appProtocol", "Invalid")),
+        ({"trafficDistribution": "Odd"}, ("spec.trafficDistribution", "NotSupported")),
+        ({"loadBalancerSourceRanges": ["10.0.0.1/8"]}, ("spec.LoadBalancerSourceRanges[0]", "Invalid")),
+        (
+            {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": -1},
+            ("spec.healthCheckNodePort", "Invalid"),
+        ),
+        (
+            {"type": "NodePort", "ports": [{"port": 80, "name": n, "nodePort": 30001} for n in ("a", "b")]},
+            ("spec.ports[1].nodePort", "Duplicate"),
+        ),
     ],
 )
 def test_bad_services(spec: Json, cause: tuple[str, str]) -> None:
@@ -159,6 +182,46 @@ def test_a_change_of_type_drops_what_the_old_one_had() -> None:
         "sessionAffinity": "None",
         "externalName": "a.b",
     }
+
+
+def test_what_is_wrong_with_addresses_is_told_alone() -> None:
+    assert bad(ipFamilies=["Odd"], type="Odd", ports=[]) == {("spec.ipFamilies[0]", "NotSupported")}
+
+
+def test_node_ports_stay_by_the_name_of_their_port() -> None:
+    ports = [{"port": 1, "name": "a"}, {"port": 2, "name": "b"}]
+    old = service(type="NodePort", ports=ports)
+    given = {port["name"]: port["nodePort"] for port in old["spec"]["ports"]}
+    swapped = [{"port": 2, "name": "a"}, {"port": 1, "name": "b"}]
+    kept = update(old, {"spec": {"ports": swapped}})["spec"]["ports"]
+    assert {port["name"]: port["nodePort"] for port in kept} == given
+
+
+def test_the_annotation_for_source_ranges_is_judged_as_the_field() -> None:
+    note = "service.beta.kubernetes.io/load-balancer-source-ranges"
+    meta = {"annotations": {note: " 10.0.0.0/8, x "}}
+    found = refused(create, "v1", "Service", meta=meta, spec={"ports": PORTS, "type": "LoadBalancer"})
+    assert found == {(f"metadata.annotations[{note}]", "Invalid")}
+
+
+def test_addresses_that_were_there_are_left_alone() -> None:
+    old = service(externalIPs=["192.0.2.1"])
+    old["spec"]["externalIPs"] = ["192.0.2.01"]
+    assert update(old, {"metadata": {"labels": {"a": "b"}}})
+    assert refused(update, old, {"spec": {"externalIPs": ["192.0.2.01", "192.0.2.02"]}}) == {
+        ("spec.externalIPs[1]", "Invalid")
+    }
+
+
+def test_warnings() -> None:
+    kind = registry.BUILT_IN.by_storage("services")
+    assert kind is not None
+    made = service(type="LoadBalancer", loadBalancerSourceRanges=["2001:DB8::/32"], externalIPs=["2001:DB8::1"])
+    assert [text.split(":", 1)[0] for text in kind.strategy.warnings(made, None, Context())] == [
+        "spec.externalIPs[0]",
+        "spec.externalIPs is deprecated and may no longer be implemented in some clusters",
+        "spec.loadBalancerSourceRanges[0]",
+    ]
 
 
 def test_load_balancer_class_is_fixed() -> None:

@@ -40,8 +40,11 @@ class HorizontalPodAutoscalerStrategy(ObjectStrategy):
             _default_rules(up, SCALE_UP)
             _default_rules(behavior.setdefault("scaleDown", {}), SCALE_DOWN)
 
-    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return check_spec(obj["spec"])
+    def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
+        return super().validate(obj, ctx) + check_spec(obj["spec"], {})
+
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return check_spec(obj["spec"], old.get("spec") or {})
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_status(obj.get("status") or {})
@@ -54,7 +57,7 @@ def _copy(value: Json) -> Json:
 def _default_rules(rules: Json, policies: tuple[Json, ...]) -> None:
     if rules.get("tolerance") is not None:
         rules["tolerance"] = quantity.canonical(rules["tolerance"])
-    rules["selectPolicy"] = rules.get("selectPolicy") or "Max"
+    rules.setdefault("selectPolicy", "Max")
     if not rules.get("policies"):
         rules["policies"] = [dict(policy) for policy in policies]
 

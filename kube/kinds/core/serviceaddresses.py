@@ -127,20 +127,23 @@ def _allocate_address(spec: Json, before: Json, ctx: Context, owner: str) -> lis
 
 
 def _check_node_ports(spec: Json, before: Json, ctx: Context, owner: str) -> list[FieldError]:
-    """Node ports that the user chose are free and in the range. For a dry run it is enough that they are free."""
+    """Node ports that the user chose are free and in the range. For a dry run it is enough that they are free.
+
+    One stands twice only for one port over several protocols; of a Service that is changed, that is judged later.
+    """
     first, last = ctx.settings.node_port_range
-    checked = _node_ports(before)
+    kept, ports_of = _node_ports(before), dict[int, int]()
     for i, port in enumerate(spec.get("ports") or ()):
-        number = port.get("nodePort") or 0
-        if not number or number in checked:
+        number, service_port = port.get("nodePort") or 0, port.get("port", 0)
+        if not number or number in kept or ports_of.get(number) == service_port:
             continue
-        checked.add(number)
         path = f"spec.ports[{i}].nodePort"
         if not ctx.dry_run and not first <= number <= last:
             message = f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
             return [invalid(path, number, message)]
-        if is_port_held(ctx, number, owner):
+        if is_port_held(ctx, number, owner) or (number in ports_of and not before):
             return [invalid(path, number, "provided port is already allocated")]
+        ports_of[number] = service_port
     return []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kube import columns, selectors
+from kube import columns, ipaddresses, selectors
 from kube import objectmeta as metadata
 from kube import resourcelist as resources
 from kube import validation as common
@@ -24,8 +24,8 @@ from kube.objects import Json
         (common.port_name, ["http", "a1"], ["", "123", "a--b", "-a", "A", "a" * 16]),
         (common.dns_search_domain, ["a.b", "a.b.", ".", "_x.b"], ["Bad_.x", ""]),
         (common.c_identifier, ["_a1"], ["1a", "a-b"]),
-        (common.ip_address, ["10.0.0.1", "::1"], ["x", "10.0.0.256", "10.0.0.1/8"]),
-        (common.cidr, ["10.0.0.0/8", "10.0.0.1/8", "fd00::/64"], ["10.0.0.0", "x/8", "10.0.0.0/33"]),
+        (ipaddresses.ip_address, ["10.0.0.1", "::1"], ["x", "10.0.0.256", "10.0.0.1/8"]),
+        (ipaddresses.cidr, ["10.0.0.0/8", "fd00::/64"], ["10.0.0.0", "10.0.0.1/8", "x/8", "10.0.0.0/33"]),
     ],
 )
 def test_formats(checker: common.Checker, good: list[str], bad: list[str]) -> None:

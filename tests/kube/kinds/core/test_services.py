@@ -152,6 +152,10 @@ def test_chosen_values_must_be_free() -> None:
             {"type": "NodePort", "ports": [{"port": 80, "name": n, "nodePort": 30001} for n in ("a", "b")]},
             ("spec.ports[1].nodePort", "Duplicate"),
         ),
+        (
+            {"type": "NodePort", "ports": [{"port": p, "name": f"p{p}", "nodePort": 30001} for p in (80, 81)]},
+            ("spec.ports[1].nodePort", "Invalid"),
+        ),
     ],
 )
 def test_bad_services(spec: Json, cause: tuple[str, str]) -> None:

@@ -75,7 +75,7 @@ def test_a_pod_that_turns_ready_changes_one_slice_once_and_a_restart_none(drive)
 def test_without_pods_there_is_one_empty_slice_and_without_service_nothing(drive):
     drive.create("services", "web", dict(SERVICE))
     drive.run()
-    assert [s["endpoints"] for s in slices_of(drive)] == [[]]
+    assert [s["endpoints"] for s in slices_of(drive)] == [None]
     drive.session.delete("services", "default", "web")
     drive.run()
     assert drive.names(STORAGE) == [] and drive.names("endpoints") == []

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from apiserver import metrics, partial, render, table
+from apiserver import converting, metrics, partial, render, table
 from apiserver.negotiation import View
 from cluster.cache import Cache, Entry, Event
 from cluster.verbs.select import Match
+from kube.crd.conversion import TOGETHER
+from kube.errors import ApiError
 from kube.registry import Kind
 
 if TYPE_CHECKING:
@@ -98,7 +100,8 @@ class Watcher:
         """One event, encoded; with `revision`, the object shows that one."""
         body = entry.body
         if revision and revision != entry.revision:
-            obj = orjson.loads(body)
+            # What a webhook was asked for beforehand is the object as it is stored.
+            obj = orjson.loads(render.versioned(self.kind, body) if self.kind.convert else body)
             obj["metadata"]["resourceVersion"] = str(revision)
             body = orjson.dumps(obj)
         return b"".join((_PREFIX[kind], self.encode(body), b"}\n"))
@@ -180,6 +183,8 @@ class Hub:
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
+        self._waiting: defaultdict[str, deque[Event]] = defaultdict(deque)
+        self._tasks: dict[str, asyncio.Future[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: Callable[[], None] | None = None
 
@@ -225,6 +230,42 @@ class Hub:
 
     def _deliver(self, events: Sequence[Event]) -> None:
         for event in events:
-            cached: dict[object, bytes] = {}
-            for watcher in self._watchers.get(event.key.storage, ()):
-                watcher.offer(event, cached)
+            storage = event.key.storage
+            if any(watcher.kind.convert for watcher in self._watchers.get(storage, ())):
+                self._queue(event)
+            else:
+                self._offer(event)
+
+    def _offer(self, event: Event) -> None:
+        cached: dict[object, bytes] = {}
+        for watcher in list(self._watchers.get(event.key.storage, ())):
+            watcher.offer(event, cached)
+
+    def _queue(self, event: Event) -> None:
+        """An event of a kind with a webhook: those of one kind are told in order, as fast as the webhook answers."""
+        storage = event.key.storage
+        waiting = self._waiting[storage]
+        waiting.append(event)
+        if storage not in self._tasks:
+            self._tasks[storage] = asyncio.ensure_future(self._convert(storage, waiting))
+            self._tasks[storage].add_done_callback(lambda _: self._tasks.pop(storage, None))
+
+    async def _convert(self, storage: str, waiting: deque[Event]) -> None:
+        while waiting:
+            batch = [waiting.popleft() for _ in range(min(len(waiting), TOGETHER))]
+            entries = {id(e): e for event in batch for e in (event.entry, event.previous) if e is not None}
+            for kind in {watcher.kind for watcher in self._watchers.get(storage, ())}:
+                try:
+                    await converting.prepare(kind, list(entries.values()))
+                except ApiError as error:
+                    self._fail(kind, error)
+            for event in batch:
+                self._offer(event)
+
+    def _fail(self, kind: Kind, error: ApiError) -> None:
+        """The webhook of a kind does not answer: its watches end with the reason, and their clients begin anew."""
+        for watcher in self._watchers.get(kind.storage, ()):
+            if watcher.kind is kind:
+                watcher.put(b'{"type":"ERROR","object":' + orjson.dumps(error.status()) + b"}\n")
+                watcher.overrun = True
+                watcher.wake()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from cluster import conversion
 from cluster.store import Key
 from kube import crd
 from kube.conditions import is_true
@@ -88,7 +89,8 @@ class Follower:
             if self._made_of.get(name) == made_of:
                 return
             was, _ = self._made_of.get(name, (None, False))
-            new, before = crd.kinds(obj), self._kinds.get(name, [])
+            new = crd.kinds(obj, conversion.converter(obj, self.cache))
+            before = self._kinds.get(name, [])
             wanted = {(kind.group, kind.version, kind.plural) for kind in new}
             old = [kind for kind in before if (kind.group, kind.version, kind.plural) not in wanted]
             for kind in old:

@@ -54,13 +54,16 @@ async def arun(plan: Plan[T], store: Store) -> T:
         step = next(plan)
         while True:
             step = plan.send(
-                await asyncio.get_running_loop().run_in_executor(_outside(), step.call)
-                if isinstance(step, Ask)
-                else await store.awrite_many(step.writes, step.atomic)
+                await outside(step.call) if isinstance(step, Ask) else await store.awrite_many(step.writes, step.atomic)
             )
     except StopIteration as done:
         value: T = done.value
         return value
+
+
+async def outside(call: Callable[[], T]) -> T:
+    """The result of what blocks until somebody outside answers."""
+    return await asyncio.get_running_loop().run_in_executor(_outside(), call)
 
 
 @lru_cache(maxsize=1)

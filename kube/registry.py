@@ -172,7 +172,11 @@ def identity(obj: Json) -> Json:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One kind in one API version; see the module's docstring."""
+    """One kind in one API version; see the module's docstring.
+
+    Where there is `convert`, a webhook makes the versions out of each other: `to_storage` and `from_storage` block until it
+    answers, and raise ApiError when it does not. `convert(bodies)` asks for many stored objects at once, beforehand.
+    """
 
     group: str
     version: str
@@ -193,6 +197,7 @@ class Kind:
     scale: Scale | None = None
     to_storage: Callable[[Json], Json] = identity
     from_storage: Callable[[Json], Json] = identity
+    convert: Callable[[Sequence[bytes]], None] | None = None  # asks a webhook, see below
     verbatim: bool = True  # whether what is stored in this version is served as it is
     preferred: bool = True
     deprecation: str = ""  # what clients are warned of on every request

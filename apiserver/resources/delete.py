@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import orjson
 
-from apiserver import negotiation, render
+from apiserver import converting, negotiation, render
 from apiserver.request import Request, check_dry_run, check_types
 from apiserver.resources import write
 from apiserver.resources.lists import Page, encode
 from apiserver.response import Answer
 from cluster.cache import Entry
-from cluster.plan import arun
 from cluster.verbs import delete, delete_collection
 from cluster.verbs.call import Call
 from kube.errors import BadRequest
@@ -22,11 +21,10 @@ _OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 
 async def handle(request: Request, kind: Kind) -> Answer:
     """DELETE of one object: the object while it goes, a Status when it is gone."""
-    view, call = request.view, write.call_of(request, kind)
+    call = write.call_of(request, kind)
     options = await read_options(request, call)
-    result = await arun(delete.plan(call, options), request.state.store)
     # 202 would be right for what is only marked; Kubernetes answers 200 unless an orphaning client asks otherwise.
-    return render.outcome(kind, view, result, 200, call.warnings)
+    return await write.answer(request, kind, call, delete.plan(call, options), 200)
 
 
 async def collection(request: Request, kind: Kind) -> Answer:
@@ -34,9 +32,11 @@ async def collection(request: Request, kind: Kind) -> Answer:
     view, call = request.view, write.call_of(request, kind)
     options = await read_options(request, call)
     plan = delete_collection.plan(call, options, request.query("labelSelector"), request.query("fieldSelector"))
-    outcomes = await arun(plan, request.state.store)
+    outcomes = await converting.carried_out(kind, plan, request.state.store)
     entries = [Entry(call.key._replace(name=o.obj["metadata"]["name"]), 0, o.body) for o in outcomes]
-    return render.finish(view, encode(kind, view, Page(entries, request.state.cache.revision)), warnings=call.warnings)
+    page = Page(entries, request.state.cache.revision)
+    pieces = await converting.apart(kind, lambda: encode(kind, view, page))
+    return render.finish(view, pieces, warnings=call.warnings)
 
 
 async def read_options(request: Request, call: Call) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver import render
+from apiserver import converting, render
 from apiserver.request import Request
 from apiserver.response import Answer
 from cluster import crypto
@@ -15,7 +15,8 @@ from kube.registry import Kind
 async def handle(request: Request, kind: Kind) -> Answer:
     """Answer with the newest state; with `resourceVersion=0`, or one that is reached, with what the cache has."""
     view = request.view
-    return render.entry(kind, view, find(request, kind), request.query("includeObject"))
+    found, include = find(request, kind), request.query("includeObject")
+    return await converting.apart(kind, lambda: render.entry(kind, view, found, include))
 
 
 def find(request: Request, kind: Kind) -> Entry:

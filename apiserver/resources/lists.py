@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from apiserver import partial, render, table
+from apiserver import converting, partial, render, table
 from apiserver.negotiation import View
 from apiserver.request import Request
 from apiserver.resources import options
@@ -44,6 +44,9 @@ async def handle(request: Request, kind: Kind) -> Answer:
     options.check_list(request)
     page = select_page(request, kind)
     include = request.query("includeObject")
+    if kind.convert is not None:
+        await converting.prepare(kind, page.entries)
+        return render.finish(view, await converting.apart(kind, lambda: encode(kind, view, page, include)))
     if len(page.entries) > IN_LOOP and (view.transform or kind.from_storage is not identity):
         return render.finish(view, await asyncio.to_thread(encode, kind, view, page, include))
     return render.finish(view, encode(kind, view, page, include))

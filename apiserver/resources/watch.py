@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 
 import orjson
 
-from apiserver import negotiation
+from apiserver import converting, negotiation
 from apiserver.protocol import chunks
 from apiserver.request import Request
 from apiserver.resources import options
@@ -47,11 +47,26 @@ async def handle(request: Request, kind: Kind) -> Answer:
     ticket, direct = request.ticket, request.scope.get("direct")
     if ticket is not None and direct is not None:
         watcher.belong(ticket.account, request.state.fairness.accounts.bytes, direct.protocol.stalled)
-    initial = begin(request, watcher, revision)
+    initial = await _initial(request, watcher, revision)
     lasts = float(timeout) if timeout else random.uniform(*_DEFAULT_TIMEOUT)
     content_type = negotiation.JSON if not view.yaml else negotiation.YAML
     hub = request.state.hub
     return Stream(_stream(request, watcher, initial, lasts), content_type, release=lambda: hub.remove(watcher))
+
+
+async def _initial(request: Request, watcher: Watcher, revision: int) -> Iterable[bytes]:
+    """The lines that come first; those of a kind with a webhook are made before the answer begins, and may fail."""
+    kind, hub = watcher.kind, request.state.hub
+    if kind.convert is None:
+        return begin(request, watcher, revision)
+    if revision <= 0 or request.flag("sendInitialEvents"):
+        await converting.prepare(kind, request.state.cache.list(kind.storage, watcher.namespace))
+    lines = begin(request, watcher, revision)
+    try:
+        return await converting.apart(kind, lambda: list(lines))
+    except BaseException:
+        hub.remove(watcher)
+        raise
 
 
 def begin(request: Request, watcher: Watcher, revision: int) -> Iterable[bytes]:

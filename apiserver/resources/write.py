@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiserver import negotiation, render
+from apiserver import converting, negotiation, render
 from apiserver.request import OPTIONS, Request
 from apiserver.response import Answer
-from cluster.plan import arun
+from cluster.plan import Plan
 from cluster.verbs import create as create_verb
 from cluster.verbs import patch as patch_verb
 from cluster.verbs import update as update_verb
-from cluster.verbs.call import Call
+from cluster.verbs.call import Call, Outcome
 from kube import schema
 from kube.errors import (
     BadRequest,
@@ -89,27 +89,32 @@ async def body_of(request: Request, call: Call) -> dict[str, Any]:
 
 async def create(request: Request, kind: Kind) -> Answer:
     """POST of a new object."""
-    view, call = request.view, call_of(request, kind)
+    call = call_of(request, kind)
     obj = await body_of(request, call)
-    result = await arun(create_verb.plan(call, obj), request.state.store)
-    return render.outcome(kind, view, result, 201, call.warnings)
+    return await answer(request, kind, call, create_verb.plan(call, obj), 201)
 
 
 async def update(request: Request, kind: Kind) -> Answer:
     """PUT of a whole object."""
-    view, call = request.view, call_of(request, kind)
+    call = call_of(request, kind)
     obj = await body_of(request, call)
-    result = await arun(update_verb.replace(call, obj), request.state.store)
-    return render.outcome(kind, view, result, 201 if result.created else 200, call.warnings)
+    return await answer(request, kind, call, update_verb.replace(call, obj))
 
 
 async def patch(request: Request, kind: Kind) -> Answer:
     """PATCH of any of the known types."""
-    view, call = request.view, call_of(request, kind)
+    call = call_of(request, kind)
     content_type, body = await patch_body(request)
     check_apply_options(request, content_type == APPLY)
-    result = await arun(patch_verb.plan(call, body, content_type), request.state.store)
-    return render.outcome(kind, view, result, 201 if result.created else 200, call.warnings)
+    return await answer(request, kind, call, patch_verb.plan(call, body, content_type))
+
+
+async def answer(request: Request, kind: Kind, call: Call, plan: Plan[Outcome], status: int = 0) -> Answer:
+    """Carry out a write, and show its result; `status` is 201 for what was made and else 200, unless it is given."""
+    view = request.view
+    result = await converting.carried_out(kind, plan, request.state.store)
+    status = status or (201 if result.created else 200)
+    return await converting.apart(kind, lambda: render.outcome(kind, view, result, status, call.warnings))
 
 
 def check_apply_options(request: Request, applies: bool) -> None:

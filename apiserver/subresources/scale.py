@@ -6,12 +6,11 @@ from typing import Any
 
 import orjson
 
-from apiserver import render, table
+from apiserver import converting, render, table
 from apiserver.negotiation import View
 from apiserver.request import Request, check_types, only
 from apiserver.resources import get, write
 from apiserver.response import Answer
-from cluster.plan import arun
 from cluster.verbs import update
 from kube import columns, schema, selectors
 from kube.errors import BadRequest, Invalid, invalid
@@ -51,7 +50,8 @@ async def handle(request: Request, kind: Kind) -> Answer:
     only(request, "get", "update", "patch")
     view, paths = request.view, kind.scale or Scale()
     if request.info.verb == "get":
-        found = get.find(request, kind).object()
+        entry = get.find(request, kind)
+        found = await converting.apart(kind, lambda: kind.from_storage(entry.object()))
         if schema.is_custom(kind.definition) and fetch(found, paths.replicas) is None:
             text = f'the spec replicas field ".{paths.replicas}" does not exist'
             raise BadRequest(text, details={"causes": [{"message": text}]})
@@ -72,7 +72,7 @@ async def handle(request: Request, kind: Kind) -> Answer:
         put(obj, paths.replicas, (scale.get("spec") or {}).get("replicas", 0))
         return obj
 
-    result = await arun(update.plan(call, transform), request.state.store)
+    result = await converting.carried_out(kind, update.plan(call, transform), request.state.store)
     return render.finish(view, _body(of_object(result.obj, paths), view), 200, call.warnings)
 
 

@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from kube import conditions, schema
 from kube.crd import columns, jsonpath, structural
+from kube.crd.conversion import Converter
 from kube.crd.strategy import CustomStrategy
 from kube.objects import Json
 from kube.registry import Kind, Scale, identity, version_rank
@@ -25,15 +28,15 @@ _published: dict[str, tuple[str, Json]] = {}
 VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 
 
-def kinds(crd: Json) -> list[Kind]:
-    """The kinds of the served versions of a CRD, the storage version first."""
+def kinds(crd: Json, converter: Converter | None = None) -> list[Kind]:
+    """The kinds of the served versions of a CRD, the storage version first. `converter`: of one that has a webhook."""
     versions = [version for version in crd["spec"]["versions"] if version.get("served") or version.get("storage")]
     versions.sort(key=lambda version: not version.get("storage"))
     # A CRD that is being deleted takes no new objects.
     verbs = tuple(
         verb for verb in VERBS if verb != "create" or not conditions.is_true(crd.get("status"), "Terminating")
     )
-    return [_kind(crd["spec"], version, verbs) for version in versions if version.get("served")]
+    return [_kind(crd["spec"], version, verbs, converter) for version in versions if version.get("served")]
 
 
 def forget(kind: Kind) -> None:
@@ -69,7 +72,7 @@ def published_mark(definition: str) -> str:
     return _published[definition][0] if definition in _published else ""
 
 
-def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
+def _kind(spec: Json, version: Json, verbs: tuple[str, ...], converter: Converter | None) -> Kind:
     group, names, name = spec["group"], spec["names"], version["name"]
     definition = ".".join([*reversed(group.split(".")), name, names["kind"]])
     subresources = version.get("subresources") or {}
@@ -83,6 +86,8 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
     schema.add_custom(definition, lambda obj: structural.prune(obj, custom))
     stored: Json = next(version for version in spec["versions"] if version.get("storage"))
     defaults = structural.with_defaults(_schema(stored))
+    storage = f"{group}/{stored['name']}"
+    reader = _Reader(f"{group}/{name}", custom, storage, defaults, converter)
     namespaced = spec["scope"] == "Namespaced"
     return Kind(
         group,
@@ -103,8 +108,9 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...]) -> Kind:
         fields=_fields(version),
         scale=scale,
         list_kind=names.get("listKind", ""),
-        to_storage=identity if version is stored else _versioned(f"{group}/{stored['name']}"),
-        from_storage=_reader(f"{group}/{name}", custom, f"{group}/{stored['name']}", defaults),
+        to_storage=identity if version is stored else _writer(custom, storage, converter),
+        from_storage=reader,
+        convert=reader.convert if converter else None,
         verbatim=defaults is None,
     )
 
@@ -130,25 +136,46 @@ def _deprecation(spec: Json, version: Json) -> str:
     return f"{text}; use {spec['group']}/{others[0]} {spec['names']['kind']}" if others else text
 
 
-def _versioned(api_version: str) -> Any:
-    def convert(obj: Json) -> Json:
-        obj["apiVersion"] = api_version
+def _writer(custom: Json, storage: str, converter: Converter | None) -> Callable[[Json], Json]:
+    """From a version to that in which objects are stored. A webhook sees the defaults of the version it reads."""
+
+    def write(obj: Json) -> Json:
+        if converter is not None:
+            structural.default(obj, custom)
+            return converter.convert(obj, storage)
+        obj["apiVersion"] = storage
         return obj
 
-    return convert
+    return write
 
 
-def _reader(api_version: str, custom: Json, stored: str, defaults: Json | None) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Reader:
     """Reads a stored object in a version. It may have been stored in another one, or before its schema changed."""
 
-    def read(obj: Json) -> Json:
-        if defaults is not None and obj["apiVersion"] == stored:
-            structural.default(obj, defaults)
-        obj["apiVersion"] = api_version
-        structural.prune_stored(obj, custom)
+    api_version: str
+    custom: Json
+    stored: str
+    defaults: Json | None
+    converter: Converter | None
+
+    def __call__(self, obj: Json) -> Json:
+        obj = self._with_defaults(obj)
+        if self.converter is not None and obj["apiVersion"] != self.api_version:
+            obj = self.converter.convert(obj, self.api_version)
+        obj["apiVersion"] = self.api_version
+        structural.prune_stored(obj, self.custom)
         return obj
 
-    return read
+    def convert(self, bodies: Sequence[bytes]) -> None:
+        """Ask the webhook for many objects at once: each is read without another question then."""
+        if self.converter is not None:
+            self.converter.together((self._with_defaults(orjson.loads(body)) for body in bodies), self.api_version)
+
+    def _with_defaults(self, obj: Json) -> Json:
+        if self.defaults is not None and obj["apiVersion"] == self.stored:
+            structural.default(obj, self.defaults)
+        return obj
 
 
 def _fields(version: Json) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Hooks:
                 if isinstance(response, dict):
                     whole = {"uid": review["request"]["uid"], **response}
                     response = json.dumps(
-                        {"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": whole}
+                        {"apiVersion": review["apiVersion"], "kind": review["kind"], "response": whole}
                     ).encode()
                 self.send_response(200 if response is not None else 503)
                 self.end_headers()

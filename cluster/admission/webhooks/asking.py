@@ -50,7 +50,7 @@ def _question(hook: Hook, kind: Kind, request: Request) -> tuple[calling.Place |
 
     uid, body = review.question(request, kind, hook.config.get("admissionReviewVersions") or [])
     try:
-        return calling.place(hook.config["clientConfig"], request), uid, body
+        return calling.place(hook.config["clientConfig"], request.find), uid, body
     except calling.Unreachable as error:
         return error, uid, body
 

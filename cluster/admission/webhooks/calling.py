@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import ssl
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
 
-from cluster.admission.request import Request
+from cluster.cache import Entry
 from kube.objects import Json
 from web import blocking
 
+Find = Callable[[str, str, str], Entry | None]
+"""The object of a storage with a name in a namespace."""
 MAX_ANSWER = 3 * 1024 * 1024  # bytes, as for what clients send
 
 
@@ -22,6 +25,7 @@ class Unreachable(Exception):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"failed to call webhook: {why}")
+        self.why = why
 
 
 class Place(NamedTuple):
@@ -33,14 +37,14 @@ class Place(NamedTuple):
     path: str
 
 
-def place(config: Json, request: Request) -> Place:
+def place(config: Json, find: Find) -> Place:
     """Where the webhook of a `clientConfig` is. Raises Unreachable when its service is not there."""
     service = config.get("service")
     if service is None:
         parts = urlsplit(config["url"])
         return Place(parts.hostname or "", parts.port or 443, parts.hostname or "", parts.path or "/")
     name, namespace = service["name"], service["namespace"]
-    entry = request.find("services", name, namespace)
+    entry = find("services", name, namespace)
     if entry is None:
         raise Unreachable(f'service "{name}" not found')
     spec = entry.object()["spec"]

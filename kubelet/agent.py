@@ -107,6 +107,7 @@ class Agent:
                 self._facts,
                 options.node_name,
                 self.runtime.shared_network,
+                self.runtime.own_users,
             ),
             host_ip=options.address,
             node=options.node_name,

@@ -27,7 +27,8 @@ MAX_NAME = 255  # bytes of a folder's name
 
 
 class Builder:
-    """`all_services` gives the services known now; `shared_network` tells whether pods must bind their own address."""
+    """`all_services` gives the services known now; `shared_network` tells whether pods must bind their own address,
+    `own_users` whether they may have user namespaces."""
 
     def __init__(
         self,
@@ -38,16 +39,17 @@ class Builder:
         facts: Callable[[PodLike, str], PodFacts],
         node: str,
         shared_network: bool,
+        own_users: bool,
     ) -> None:
         self._files, self._logs, self._lookup, self._services = files, logs, lookup, all_services
-        self._facts, self._node, self._shared = facts, node, shared_network
+        self._facts, self._node, self._shared, self._own_users = facts, node, shared_network, own_users
 
     async def build(
         self, pod: PodLike, container: ContainerLike, attempt: int, address: str, ready: dict[str, Ready]
     ) -> ContainerSpec:
         """Raises ConfigError in the words that the container's status shows."""
-        if pod["spec"].get("hostUsers") is False:
-            raise ConfigError("hostUsers: false cannot be had: this kubelet has no user namespaces for single pods")
+        if pod["spec"].get("hostUsers") is False and not self._own_users:
+            raise ConfigError("hostUsers: false cannot be had: it needs a kubelet that runs as root, and Linux 5.12")
         known = services.environment(
             self._services(), pod["metadata"]["namespace"], pod["spec"].get("enableServiceLinks", True)
         )

@@ -297,5 +297,6 @@ class PodWorker:
             host_pid=bool(spec.get("hostPID")),
             host_ipc=bool(spec.get("hostIPC")),
             share_processes=bool(spec.get("shareProcessNamespace")),
+            own_users=spec.get("hostUsers") is False,
             memory=volumes.memory(ready),
         )

@@ -65,6 +65,8 @@ class SandboxSpec:
     host_ipc: bool = False
     share_processes: bool = False
     """The containers see each other's processes."""
+    own_users: bool = False
+    """Its ids from 0 on are others outside (`hostUsers: false`)."""
     memory: tuple[Memory, ...] = ()
 
 
@@ -182,6 +184,8 @@ class Runtime(Protocol):
     version: str
     shared_network: bool
     """Pods share the machine's network: their addresses are local ones that a process must bind itself."""
+    own_users: bool
+    """Pods may have user namespaces of their own; known after `start`."""
 
     async def start(self, changed: Callable[[str], None], pod_cidr: str) -> None:
         """Finds the pods that already run; from then on calls `changed(pod uid)` when a container ended.

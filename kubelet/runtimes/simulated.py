@@ -48,6 +48,7 @@ class SimulatedRuntime:
     name = "sim"
     version = "1"
     shared_network = False
+    own_users = True
 
     def __init__(self) -> None:
         self._pods: dict[str, _Pod] = {}

@@ -8,6 +8,7 @@ pod.py     the shim: namespaces of the pod, its control socket, its event loop
 container.py  starting one container, and its end
 execs.py   commands inside a running container
 taps.py    output for attached clients
+users.py   user namespaces of single pods
 mounts.py  the container's view of the file system
 logs.py    CRI log files with rotation
 syscalls.py, procs.py, files.py  what the standard library lacks

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from kubelet.shim import confine, files, landlock, procs, seccomp, syscalls
 from kubelet.shim.logs import LogFile
 from kubelet.shim.mounts import Kernel, Root
+from kubelet.shim.users import Users
 
 NOT_STARTED = 128
 POD = "pod"
@@ -48,9 +49,10 @@ class Container:
 
 
 def start(
-    folder: str, log_options: dict[str, int] | None = None, neighbour: int = 0
+    folder: str, log_options: dict[str, int] | None = None, neighbour: int = 0, users: Users | None = None
 ) -> tuple[Container, dict[int, str], str]:
-    """Starts the container whose `config.json` lies in `folder`, in the process namespace of `neighbour`, if any.
+    """Starts the container whose `config.json` lies in `folder`, in the process namespace of `neighbour` and as root of
+    `users`, if any.
 
     Returns it, its pipes (file descriptor to stream name), and an error text ("" when it runs).  A container that
     could not be started has a final state with exit code 128, as container runtimes report it.
@@ -58,7 +60,7 @@ def start(
     config = files.read_json(os.path.join(folder, "config.json"))
     container = Container(folder, config, LogFile(config["log"], **(log_options or {})))
     streams, pipes = _streams(container)
-    container.pid, error = _fork(config, folder, streams, neighbour)
+    container.pid, error = _fork(config, folder, streams, neighbour, users)
     for fd in set(streams):
         os.close(fd)
     container.state = {"pid": container.pid, "ticks": procs.started(container.pid), "startedAt": time.time_ns()}
@@ -85,12 +87,14 @@ def _streams(container: Container) -> tuple[tuple[int, int, int], dict[int, str]
     return (stdin, out_write, err_write), {out_read: "stdout", err_read: "stderr"}
 
 
-def _fork(config: dict[str, Any], folder: str, streams: tuple[int, int, int], neighbour: int) -> tuple[int, str]:
+def _fork(
+    config: dict[str, Any], folder: str, streams: tuple[int, int, int], neighbour: int, users: Users | None
+) -> tuple[int, str]:
     """Forks, waits until the program was executed (or failed to be): (pid, error text)."""
     status_read, status_write = os.pipe()
     go_read, go_write = os.pipe()
     private = bool(config.get("pidNamespace"))
-    pid = _spawn(lambda: _child(config, folder, streams, status_write, go_read, go_write), private, neighbour)
+    pid = _spawn(lambda: _child(config, folder, streams, status_write, go_read, go_write, users), private, neighbour)
     os.close(status_write)
     os.close(go_read)
     os.write(go_write, b"g")
@@ -162,7 +166,13 @@ def _between(child: Callable[[], NoReturn], write: int, neighbour: int) -> NoRet
 
 
 def _child(
-    config: dict[str, Any], folder: str, streams: tuple[int, int, int], status: int, go_read: int, go_write: int
+    config: dict[str, Any],
+    folder: str,
+    streams: tuple[int, int, int],
+    status: int,
+    go_read: int,
+    go_write: int,
+    users: Users | None,
 ) -> NoReturn:
     """In the new process: never returns."""
     try:
@@ -175,7 +185,7 @@ def _child(
         if config.get("tty"):
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
             config["env"] = {"TERM": "xterm", **config["env"]}
-        prepare(config, folder)
+        prepare(config, folder, users)
         execute(config)
     except BaseException as error:
         os.write(status, str(error).encode())
@@ -183,8 +193,8 @@ def _child(
         os._exit(NOT_STARTED)
 
 
-def prepare(config: dict[str, Any], folder: str) -> None:
-    """Control groups and the root directory of the calling process."""
+def prepare(config: dict[str, Any], folder: str, users: Users | None) -> None:
+    """Control groups, root directory and user namespace of the calling process."""
     enter_cgroups(config)
     if not config["mountNamespace"]:
         landlock.restrict(**config["visible"])
@@ -198,11 +208,15 @@ def prepare(config: dict[str, Any], folder: str) -> None:
         unmasked=config["unmasked"],
         cgroups=[os.path.dirname(group) for group in groups],
     )
-    root = Root(os.path.abspath(os.path.join(folder, ROOT)), kernel)
+    root = Root(os.path.abspath(os.path.join(folder, ROOT)), kernel, users)
     home = (config["env"].get("HOME", ""), *(-1 if own is None else own for own in (config["uid"], config["gid"])))
     root.enter(config["layout"], config["mounts"], config["shm"], home)
     if config["readonlyRoot"]:
         root.seal()
+    if users is not None:
+        users.own_streams(config["uid"] or 0)
+        users.enter()
+        syscalls.unshare(syscalls.CLONE_NEWNS)  # with the right to mount it may mount, and undo nothing of the above
 
 
 def enter_cgroups(config: dict[str, Any]) -> None:

@@ -9,16 +9,17 @@ from typing import Any, NoReturn
 
 from kubelet.shim import confine, landlock, syscalls
 from kubelet.shim.container import Container, enter_cgroups, execute
+from kubelet.shim.users import Users
 
 CANNOT_EXECUTE = 126
 
 
-def start(container: Container, request: dict[str, Any], fds: list[int]) -> tuple[int, str]:
+def start(container: Container, request: dict[str, Any], fds: list[int], users: Users | None) -> tuple[int, str]:
     """Runs `request["args"]` with standard streams `fds` where the container lives: (pid, error text)."""
     status_read, status_write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _child(container, request, fds, status_write)
+        _child(container, request, fds, status_write, users)
     os.close(status_write)
     error = b""
     while chunk := os.read(status_read, 4096):
@@ -27,7 +28,7 @@ def start(container: Container, request: dict[str, Any], fds: list[int]) -> tupl
     return pid, error.decode("utf-8", "replace")
 
 
-def _child(container: Container, request: dict[str, Any], fds: list[int], status: int) -> NoReturn:
+def _child(container: Container, request: dict[str, Any], fds: list[int], status: int, users: Users | None) -> NoReturn:
     try:
         config = {**container.config, "args": request["args"]}
         _join(container.pid, config)
@@ -40,6 +41,9 @@ def _child(container: Container, request: dict[str, Any], fds: list[int], status
                 os.setsid()  # the leader of the first session is the process that waits outside
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
             config["env"] = {"TERM": "xterm", **config["env"]}
+        if users is not None:
+            users.own_streams(config["uid"] or 0)
+            users.enter()
         execute(config)
     except BaseException as error:
         os.write(status, str(error).encode())

@@ -20,6 +20,7 @@ from typing import Any
 
 from kubelet.shim import subpaths, syscalls
 from kubelet.shim.syscalls import MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY, MS_NODEV, MS_NOEXEC, MS_NOSUID, mount
+from kubelet.shim.users import Users
 
 MAX_MIRRORED = 5000
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -62,8 +63,9 @@ class Kernel:
 class Root:
     """The root directory of the calling process, which is alone in its mount namespace; `folder` must not exist yet."""
 
-    def __init__(self, folder: str, kernel: Kernel) -> None:
-        self._folder, self._kernel = folder, kernel
+    def __init__(self, folder: str, kernel: Kernel, users: Users | None = None) -> None:
+        self._folder, self._kernel, self._users = folder, kernel, users
+        self._first, self._namespace = (users.first, users.namespace) if users else (0, -1)
 
     def enter(self, layout: dict[str, Any], mounts: list[dict[str, Any]], shm: str, home: tuple[str, int, int]) -> None:
         """`layout`: `{"binds": [[source, target]], "links": [[path, text]], "hidden": [path]}` of the image.
@@ -72,6 +74,8 @@ class Root:
         uid and gid (-1: whoever this is).
         """
         volumes = [self._open(entry) for entry in mounts]
+        if self._users is not None:
+            self._users.make_as_root()
         self._make(layout)
         self._show_kernel(shm)
         old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -81,7 +85,7 @@ class Root:
         syscalls.unmount(".", syscalls.MNT_DETACH)
         os.close(old)
         os.chdir("/")
-        _make_home(*home)
+        _make_home(home[0], *(own + self._first if own >= 0 else own for own in home[1:]))
         # Outer ones first, so that an inner one is not hidden.
         for entry, tree in sorted(zip(mounts, volumes, strict=True), key=lambda pair: _depth(pair[0]["target"])):
             _place(tree, str(entry["target"]))
@@ -98,12 +102,23 @@ class Root:
         if entry.get("readonly"):
             attributes |= MOUNT_ATTR_RDONLY
         if not entry.get("below"):
-            return syscalls.clone_mounts(str(entry["source"]), attributes)
+            return self._clone(str(entry["source"]), attributes)
         fd = subpaths.open_below(str(entry["source"]), str(entry["below"]))
         try:
-            return syscalls.clone_mounts(f"/proc/self/fd/{fd}", attributes)
+            return self._clone(f"/proc/self/fd/{fd}", attributes)
         finally:
             os.close(fd)
+
+    def _clone(self, source: str, attributes: int) -> int:
+        try:
+            return syscalls.clone_mounts(source, attributes, self._namespace)
+        except OSError as error:
+            if self._users is None or error.errno not in (errno.EINVAL, errno.EPERM):
+                raise
+            raise OSError(
+                f"hostUsers: false cannot be had with the volume {os.path.realpath(source)}: its file system, or one that is "
+                f"mounted below it, has no ids that can be mapped ({os.strerror(error.errno)})",
+            ) from error
 
     def _make(self, layout: dict[str, Any]) -> None:
         """The root's folders, and in them those of the image."""
@@ -118,12 +133,19 @@ class Root:
         for source, target in layout["binds"]:
             if os.path.exists(source):
                 _provide(self._folder + target, os.path.isdir(source))
-                syscalls.bind(source, self._folder + target, MOUNT_ATTR_RDONLY)
+                syscalls.attach_mounts(self._image(source), self._folder + target)
         for path in layout["hidden"]:
             if os.path.isdir(self._folder + path):
                 mount(
                     "none", self._folder + path, "tmpfs", MS_NOSUID | MS_NODEV | syscalls.MS_RDONLY, "size=4k,mode=755"
                 )
+
+    def _image(self, source: str) -> int:
+        """A part of the image; where its owners cannot be mapped they are nobody, which is enough to read."""
+        if self._users is not None:
+            with contextlib.suppress(OSError):
+                return syscalls.clone_mounts(source, MOUNT_ATTR_RDONLY, self._namespace)
+        return syscalls.clone_mounts(source, MOUNT_ATTR_RDONLY)
 
     def _show_kernel(self, shm: str) -> None:
         """/proc, /sys and /dev."""
@@ -138,7 +160,7 @@ class Root:
         else:
             self._show_devices(common)
         os.makedirs(self._folder + "/dev/shm", exist_ok=True)
-        syscalls.bind(shm, self._folder + "/dev/shm")
+        syscalls.bind(shm, self._folder + "/dev/shm", users=self._namespace)
 
     def _show_sys(self, flags: int) -> None:
         target = self._folder + "/sys"
@@ -170,7 +192,7 @@ class Root:
             os.close(os.open(f"{target}/{name}", os.O_CREAT | os.O_WRONLY, 0o666))
             syscalls.bind(f"/dev/{name}", f"{target}/{name}")
         os.mkdir(target + "/pts")
-        options = "newinstance,ptmxmode=0666,mode=0620" + (",gid=5" if os.geteuid() == 0 else "")
+        options = "newinstance,ptmxmode=0666,mode=0620" + (f",gid={self._first + 5}" if os.geteuid() == 0 else "")
         mount("devpts", target + "/pts", "devpts", MS_NOSUID | MS_NOEXEC, options)
         for path, text in _LINKS.items():
             if path.startswith("/dev/"):

@@ -23,11 +23,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kubelet.shim import container as containers
 from kubelet.shim import execs, files, procs, syscalls, taps
+from kubelet.shim import users as of_users
 
 CHUNK = 64 * 1024
 _NAMESPACES = {
@@ -36,11 +37,17 @@ _NAMESPACES = {
     "uts": syscalls.CLONE_NEWUTS,
     "ipc": syscalls.CLONE_NEWIPC,
 }
+_FILES = {"network": "net", "uts": "uts", "ipc": "ipc"}
+"""As they are called below /proc/PID/ns; what of them a pod has belongs to its user namespace."""
 
 
-def enter_namespaces(config: dict[str, Any]) -> None:
-    """Makes the pod's namespaces; `config["namespaces"]` lists user, mount, network, uts, ipc."""
+def enter_namespaces(config: dict[str, Any]) -> of_users.Users | None:
+    """Makes the pod's namespaces; `config["namespaces"]` lists user, mount, network, uts, ipc.
+
+    `config["firstId"]`: it has a user namespace of its own, of ids from there on, which is returned and not entered.
+    """
     wanted = config.get("namespaces") or []
+    users = None
     if "user" in wanted:
         # One in which we keep our own ids: it brings the right to mount, and nothing else.
         uid, gid = os.geteuid(), os.getegid()
@@ -48,7 +55,10 @@ def enter_namespaces(config: dict[str, Any]) -> None:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
-    syscalls.unshare(sum(_NAMESPACES[name] for name in wanted if name != "user"))
+    if config.get("firstId"):
+        owned = [name for name in wanted if name in _FILES]
+        users = of_users.make(config["firstId"], [_FILES[name] for name in owned], _flags(owned))
+    syscalls.unshare(_flags(name for name in wanted if users is None or name not in _FILES))
     if "mount" in wanted:
         syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
         os.makedirs(containers.SHM, exist_ok=True)
@@ -59,13 +69,18 @@ def enter_namespaces(config: dict[str, Any]) -> None:
         socket.sethostname(config["hostname"])
     if "network" in wanted:
         syscalls.interface_up("lo")
+    return users
+
+
+def _flags(names: Iterable[str]) -> int:
+    return sum(_NAMESPACES.get(name, 0) for name in names)
 
 
 class Shim:
     """The event loop; runs in the pod's directory."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        self._config = config
+    def __init__(self, config: dict[str, Any], users: of_users.Users | None) -> None:
+        self._config, self._users = config, users
         self._poll = select.poll()
         if os.path.exists("shim.sock"):
             os.unlink("shim.sock")
@@ -161,7 +176,7 @@ class Shim:
 
     def _op_start(self, request: dict[str, Any], fd: int, fds: list[int]) -> dict[str, Any]:
         neighbour = self._neighbour(request["folder"])
-        started, pipes, error = containers.start(request["folder"], self._config.get("logs"), neighbour)
+        started, pipes, error = containers.start(request["folder"], self._config.get("logs"), neighbour, self._users)
         for pipe, stream in pipes.items():
             self._pipes[pipe] = (started, stream)
             self._poll.register(pipe, select.POLLIN)
@@ -191,7 +206,7 @@ class Shim:
         found = self._find(request["folder"])
         if found is None:
             return {"error": "container not running"}
-        pid, error = execs.start(found, request, fds)
+        pid, error = execs.start(found, request, fds, self._users)
         if error:
             return {"error": error}
         self._execs[pid] = fd
@@ -301,5 +316,4 @@ def _signal(pid: int, number: int, group: bool = False) -> None:
 def main(config: dict[str, Any]) -> Shim:
     """Sets the process up as the shim of the pod whose directory is the working directory."""
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    enter_namespaces(config)
-    return Shim(config)
+    return Shim(config, enter_namespaces(config))

@@ -1,7 +1,7 @@
 """Finds out what this user may do on this kernel: `python -I -S probe.py` prints it as JSON.
 
 `{"user": needs a user namespace of its own, "mount": bool, "pid": bool, "network": bool, "uts": bool,
-"landlock": bool}`
+"landlock": bool, "users": ranges of ids for single pods}`
 """
 
 from __future__ import annotations
@@ -50,6 +50,17 @@ def private_proc(*outer: str) -> bool:
     return works(attempt)
 
 
+def own_users() -> bool:
+    """Whether a pod can have a range of ids of its own, and see files with them; Linux 5.12."""
+
+    def attempt() -> None:
+        users = pod.enter_namespaces({"namespaces": ("mount", "uts"), "firstId": 1 << 24})
+        assert users is not None
+        os.close(syscalls.clone_mounts("/usr", syscalls.MOUNT_ATTR_RDONLY, users.namespace))
+
+    return works(attempt)
+
+
 def main() -> None:
     privileged = with_namespaces("mount")
     user = not privileged and with_namespaces("user", "mount")
@@ -63,6 +74,7 @@ def main() -> None:
                 "pid": mount and private_proc(*outer),
                 "uts": mount and with_namespaces(*outer, "uts"),
                 "landlock": landlock.version() > 0,
+                "users": privileged and own_users(),
                 "network": privileged and with_namespaces("mount", "network"),
             }
         )

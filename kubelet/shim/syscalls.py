@@ -16,7 +16,7 @@ MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 38, 47
 PR_CAP_AMBIENT_CLEAR_ALL, SECCOMP_MODE_FILTER = 4, 2
-MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV = 1, 4
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV, MOUNT_ATTR_IDMAP = 1, 4, 0x100000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -78,14 +78,31 @@ def keep_capabilities(mask: int) -> None:
     _check(_libc.capset(header, struct.pack("=6I", low, low, 0, high, high, 0)), "capset")
 
 
-def clone_mounts(path: str, attributes: int) -> int:
+def raise_capabilities() -> None:
+    """All that this process may use takes hold: a change of file ids took some away."""
+    header, data = struct.pack("=Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
+    _check(_libc.capget(header, data), "capget")
+    _, low, inherited, _, high, also = struct.unpack("=6I", data.raw)
+    _check(_libc.capset(header, struct.pack("=6I", low, low, inherited, high, high, also)), "capset")
+
+
+def file_ids(uid: int, gid: int) -> None:
+    """Whose the files are that this process makes."""
+    _libc.setfsgid(ctypes.c_uint(gid))  # neither tells whether it succeeded
+    _libc.setfsuid(ctypes.c_uint(uid))
+
+
+def clone_mounts(path: str, attributes: int, users: int = -1) -> int:
     """A descriptor of a copy of what is mounted at and below `path`, with attributes (MOUNT_ATTR_…); Linux 5.12.
 
-    It is mounted nowhere until `attach_mounts`.
+    It is mounted nowhere until `attach_mounts`. `users`: a user namespace (descriptor), in which each file belongs to the id
+    that it has on the disk.
     """
     at_fdcwd, at_empty_path, at_recursive, clone, close = -100, 0x1000, 0x8000, 1, os.O_CLOEXEC
     tree = call(f"open_tree {path}", 428, at_fdcwd, path.encode(), clone | close | at_recursive)
     try:
+        if users >= 0:
+            attributes |= MOUNT_ATTR_IDMAP
         if attributes:
             call(
                 f"mount_setattr {path}",
@@ -93,7 +110,7 @@ def clone_mounts(path: str, attributes: int) -> int:
                 tree,
                 b"",
                 at_empty_path | at_recursive,
-                struct.pack("=4Q", attributes, 0, 0, 0),
+                struct.pack("=4Q", attributes, 0, 0, max(users, 0)),
                 32,
             )
     except BaseException:
@@ -111,9 +128,9 @@ def attach_mounts(tree: int, target: str) -> None:
         os.close(tree)
 
 
-def bind(source: str, target: str, attributes: int = 0) -> None:
-    """What is mounted at and below `source` appears at `target`, too, with attributes (MOUNT_ATTR_…)."""
-    attach_mounts(clone_mounts(source, attributes), target)
+def bind(source: str, target: str, attributes: int = 0, users: int = -1) -> None:
+    """What is mounted at and below `source` appears at `target`, too, with attributes (MOUNT_ATTR_…) and `users` as above."""
+    attach_mounts(clone_mounts(source, attributes, users), target)
 
 
 # -- addresses of a network namespace, by the classic ioctls: no netlink library in a small process -------------------

@@ -192,8 +192,14 @@ class FakeApi:
         )
 
 
+mapped = False
+"""Pods have user namespaces of their own if nothing else is said."""
+
+
 def pod(name: str, *containers: Json, node: str = "n1", **spec: Any) -> Json:
     """A pod with the defaults that the API server would have set."""
+    if mapped and not any(spec.get(key) for key in ("hostPID", "hostIPC", "hostNetwork")):
+        spec = {"hostUsers": False, **spec}
     made = [{"image": "host", "imagePullPolicy": "IfNotPresent", "resources": {}, **c} for c in containers]
     return {
         "apiVersion": "v1",

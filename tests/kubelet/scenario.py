@@ -1,6 +1,7 @@
 """A kubelet process with real pods against the fake API: run by test_process_pods.py as root and as another user.
 
-`python -m tests.kubelet.scenario DIR POD_CIDR`: exit status 0 when all holds, else the failed assertion.
+`python -m tests.kubelet.scenario DIR POD_CIDR [mapped]`: exit status 0 when all holds, else the failed assertion.
+`mapped`: every pod has a user namespace of its own, where it may.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import aiohttp
 
 from kubelet.runtimes.process import shimclient
-from tests.kubelet import isolation, pki
+from tests.kubelet import fakeapi, isolation, ownusers, pki
 from tests.kubelet.fakeapi import FakeApi, pod
 from tests.ports import free_port
 from tests.rawhttp import head_alone
@@ -386,6 +387,7 @@ async def main(folder: Path, cidr: str) -> None:
             isolation.a_home_is_made_in_the_container_alone(w),
             isolation.other_processes_can_be_seen_and_not_entered(w),
             isolation.a_link_in_a_volume_leads_nowhere_else(w),
+            *ownusers.all_of(w),
         )
         await the_node_is_registered(w)
         await the_kubelet_may_die(w)
@@ -397,4 +399,5 @@ async def main(folder: Path, cidr: str) -> None:
 
 
 if __name__ == "__main__":
+    fakeapi.mapped = sys.argv[3:] == ["mapped"]
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

@@ -78,3 +78,11 @@ def test_pods_where_no_namespaces_can_be_had(folder: Path) -> None:
         pytest.skip("no Python that an ordinary user may execute")
     os.chown(folder, NOBODY, NOBODY)
     run([sys.executable, "-m", "tests.kubelet.plain", *scenario(python, folder, "127.244.8.0/24")], folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_pods_of_root_with_ids_of_their_own(folder: Path) -> None:
+    """Everything again, each pod in a user namespace (`hostUsers: false`)."""
+    needs("ip")
+    inside = " ".join([*scenario(sys.executable, folder, "10.244.7.0/24"), "mapped"])
+    run(["unshare", "-n", "sh", "-c", f"ip link set lo up && {inside}"], folder)

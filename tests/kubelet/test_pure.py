@@ -183,7 +183,7 @@ def test_hosts_file_with_subdomain_and_aliases() -> None:
 @pytest.mark.parametrize("length", [3, 253])
 def test_the_log_folder_of_a_pod_has_a_name_that_a_folder_may_have(length: int) -> None:
     unused: Any = None
-    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True)
+    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True, False)
     obj = pod("p" * length, {"name": "c"})
     obj["metadata"]["uid"] = "0b7c9f6e-0000-4000-8000-000000000001"
     name = builder.log_folder(obj).name
@@ -192,7 +192,7 @@ def test_the_log_folder_of_a_pod_has_a_name_that_a_folder_may_have(length: int) 
 
 def test_a_pod_that_asks_for_a_user_namespace_is_told_that_there_is_none() -> None:
     unused: Any = None
-    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True)
+    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True, False)
     obj = pod("p", {"name": "c"}, hostUsers=False)
     with pytest.raises(ConfigError, match="hostUsers: false cannot be had"):
         asyncio.run(builder.build(obj, obj["spec"]["containers"][0], 0, "", {}))

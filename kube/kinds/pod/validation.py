@@ -176,6 +176,11 @@ def _check_os(system: Json, path: str, spec: Json) -> list[FieldError]:
     return check_choice(path, name, ("linux", "windows"))
 
 
+def _check_users(value: bool, path: str, spec: Json) -> list[FieldError]:
+    """A namespace of the machine's is nothing for a pod with a user namespace of its own."""
+    return [forbidden(path, "when `hostUsers` is false")] if spec.get("hostUsers") is False else []
+
+
 def _check_shared_pids(shared: bool, path: str, spec: Json) -> list[FieldError]:
     if spec.get("hostPID"):
         return [invalid(path, shared, "ShareProcessNamespace and HostPID cannot both be enabled")]
@@ -245,6 +250,7 @@ _RARE: tuple[tuple[str, Callable[[Any, str, Json], list[FieldError]]], ...] = (
     ("readinessGates", _check_readiness_gates),
     ("os", _check_os),
     ("shareProcessNamespace", _check_shared_pids),
+    *((name, _check_users) for name in ("hostNetwork", "hostPID", "hostIPC")),
     ("overhead", lambda overhead, path, spec: check_requirements(path, {"limits": overhead})),
     ("resourceClaims", _check_resource_claims),
     ("resources", _check_pod_resources),

@@ -21,6 +21,7 @@ from kubelet.runtimes.process.launch import container_config
 from kubelet.runtimes.process.layout import Layouts
 from kubelet.runtimes.process.network import Network, digest
 from kubelet.runtimes.process.records import Records
+from kubelet.runtimes.process.userids import IdRanges
 from kubelet.shim import files
 from kubelet.shim.container import POD, ROOT
 
@@ -38,6 +39,7 @@ class ProcessRuntime:
         self._root = os.path.abspath(root_dir)
         self._records = Records(Path(self._root))
         self._pool = AddressPool("127.244.0.0/24")
+        self._ids = IdRanges()
         self._pids_limit = pids_limit
         state = [Path(self._root), Path(settings.VAR.get()).absolute()]
         self._layouts = Layouts(Path(self._root) / "image", state)
@@ -49,6 +51,7 @@ class ProcessRuntime:
         self.cgroups: Cgroups | None = None
         self.features: dict[str, bool] = {}
         self.shared_network = True
+        self.own_users = False
 
     # -- the node ---------------------------------------------------------------------------------------------------
 
@@ -56,6 +59,7 @@ class ProcessRuntime:
         self._changed = changed
         self._pool = AddressPool(pod_cidr)
         self.features = await shimclient.probe()
+        self.own_users = self.features["users"]
         await self._start_network()
         if os.geteuid() == 0:
             self.cgroups = Cgroups(f"binnacle-{digest(self._root, 8)}", self._pids_limit)
@@ -65,6 +69,8 @@ class ProcessRuntime:
             sandbox = self._records.sandbox(uid)
             if sandbox is None:
                 continue
+            if sandbox.get("firstId"):
+                self._ids.claim(sandbox["firstId"], uid)
             if sandbox.get("address"):
                 self._pool.claim(sandbox["address"], uid)
             if self._records.alive(uid) is not None:
@@ -192,6 +198,8 @@ class ProcessRuntime:
             "address": address,
             "createdAt": time.time(),
             "namespaces": [name for name, wanted in namespaces.items() if wanted],
+            # Kept with the pod's files, which belong to them: another range would not own what is there.
+            "firstId": self._ids.take(spec.uid) if spec.own_users and self.own_users else 0,
         }
         # Until it has its network and volumes: whoever finds it so, after a failure or our death, makes it anew.
         files.write_json(str(directory / "config.json"), {**config, "preparing": True})
@@ -317,3 +325,4 @@ class ProcessRuntime:
         if self.cgroups is not None:
             self.cgroups.remove(uid)
         await asyncio.to_thread(self._records.forget, uid)
+        self._ids.release(uid)

@@ -211,6 +211,9 @@ AFFINITY = "requiredDuringSchedulingIgnoredDuringExecution"
             (f"spec.affinity.nodeAffinity.{AFFINITY}.nodeSelectorTerms", "Required"),
         ),
         ({"shareProcessNamespace": True, "hostPID": True}, ("spec.shareProcessNamespace", "Invalid")),
+        ({"hostNetwork": True, "hostUsers": False}, ("spec.hostNetwork", "Forbidden")),
+        ({"hostIPC": True, "hostUsers": False}, ("spec.hostIPC", "Forbidden")),
+        ({"hostPID": True, "hostUsers": False}, ("spec.hostPID", "Forbidden")),
         ({"readinessGates": [{"conditionType": "a b"}]}, ("spec.readinessGates[0].conditionType", "Invalid")),
         ({"securityContext": {"fsGroup": -1}}, ("spec.securityContext.fsGroup", "Invalid")),
         (

@@ -27,12 +27,12 @@ token: .venv/installed
 	@BINNACLE_PORT=$(PORT) $(BIN)/python manage.py login_token --skip-checks
 
 # First what can run side by side; then the browser, whose driver keeps an event loop in its process; then what measures
-# or kills processes, one after another.
+# or kills processes, a file's tests one after another.
 test: .venv/installed-dev
 	@$(BIN)/python -m tests.prepare
 	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not serial" --ignore tests/browser
 	$(BIN)/pytest -q tests/browser
-	$(BIN)/pytest -q -m serial --ignore tests/browser
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m serial --ignore tests/browser
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

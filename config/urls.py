@@ -19,3 +19,4 @@ urlpatterns = [
     path("admin/", site.urls),
     path("", include("dashboard.urls")),
 ]
+handler404 = "dashboard.views.not_found"

@@ -49,6 +49,13 @@ def page(request: HttpRequest, path: str = "") -> HttpResponse:
     )
 
 
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """For an address that is none, whoever asks."""
+    root = up_from(request)
+    paths = {"files": f"{root}static/{statics.build()}/", "root": root}
+    return render(request, "dashboard/not_found.html", paths, status=404)
+
+
 def login_page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
     """The login form. It carries a ticket bound to a cookie of its own, as there is no session yet."""
     key = request.COOKIES.get(PRE_SESSION) or secrets.token_urlsafe(24)

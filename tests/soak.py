@@ -19,7 +19,7 @@ COUNT = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(ran
 PARTS = (
     ("-n", "2", "--dist", "loadgroup", "-m", "not serial", "--ignore", "tests/browser"),
     ("tests/browser",),
-    ("-m", "serial", "--ignore", "tests/browser"),
+    ("-n", "2", "--dist", "loadgroup", "-m", "serial", "--ignore", "tests/browser"),
 )
 
 

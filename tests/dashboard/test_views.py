@@ -164,6 +164,15 @@ def test_headers_of_pages_and_files(browser: Any) -> None:
     assert browser.get(f"/static/{statics.build()}/../views.py", **OURS).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/pods", "/nowhere/at/all", "/c/", "/admin-of/nothing?x=<script>"])
+def test_an_address_that_is_none_leads_to_the_overview(browser: Any, path: str) -> None:
+    answer = browser.get(path, **OURS)
+    text = answer.content.decode()
+    assert answer.status_code == 404 and "There is no page at this address." in text and "?x=" not in text
+    up = "../" * (path.partition("?")[0].count("/") - 1) or "./"
+    assert f'<a href="{up}">' in text and f'href="{up}static/' in text
+
+
 @pytest.mark.parametrize(
     "path",
     ["/login", "/healthz", "/admin/login/", "/admin/static/admin/css/base.css", "/nowhere", "/c/local/logs/download"],

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from apiserver import auditing, authorization, discovery, dispatch, health, metrics, openid, response, version
+from apiserver.aggregation import proxy
 from apiserver.authn.impersonation import impersonate
 from apiserver.fairness.control import REST
 from apiserver.request import Receive, Request, not_allowed
@@ -29,7 +30,8 @@ async def _openapi(request: Request) -> Answer:
     path = request.info.path + (f"?{query}" if query else "")
     # In a thread: a document is built when it is first asked for, which takes half a second.
     kinds = list(request.state.registry.all())
-    status, answered, body = await asyncio.to_thread(openapi.respond, path, headers, kinds)
+    remotes = request.state.remotes.all()
+    status, answered, body = await asyncio.to_thread(openapi.respond, path, headers, kinds, remotes)
     kind = answered.pop("content-type", "application/json")
     return Response(body, status, kind, [(k.encode(), v.encode()) for k, v in answered.items()])
 
@@ -127,6 +129,8 @@ class App:
         request.user = impersonate(request)
         await request.state.fairness.enter(request)
         authorization.authorize(request)
+        if (remote := proxy.remote_of(request)) is not None:
+            return await proxy.handle(request, remote)
         if request.info.is_resource:
             return await dispatch.handle(request)
         return await _plain(request)

@@ -39,11 +39,12 @@ _PRIVATE = frozenset({b"authorization", b"host", b"content-length", b"expect"})
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to connect. `tls` None means plain HTTP."""
+    """Where to connect. `tls` None means plain HTTP; `name`: what the certificate must say, if not the host."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    name: str = ""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -80,7 +81,9 @@ def unverified_tls() -> ssl.SSLContext:
 async def connect(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open a connection. Raises ServiceUnavailable."""
     try:
-        opening = asyncio.open_connection(target.host, target.port, ssl=target.tls, limit=CHUNK)
+        opening = asyncio.open_connection(
+            target.host, target.port, ssl=target.tls, server_hostname=target.name or None, limit=CHUNK
+        )
         return await asyncio.wait_for(opening, CONNECT_TIMEOUT)
     except (OSError, TimeoutError) as error:
         raise ServiceUnavailable(f"error trying to reach service: dial tcp {target}: {error or 'timed out'}") from error

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from apiserver import negotiation, response
+from apiserver.remotes import CUSTOM_PRIORITY, Remote
 from apiserver.request import Request
 from apiserver.resourcemetrics import kinds as resourcemetrics
 from apiserver.response import Answer, Response
@@ -75,10 +76,11 @@ def subresource(kind: Kind, name: str) -> tuple[str, str, str, tuple[str, ...]]:
 
 
 class Catalogue:
-    """Everything discovery says about these kinds."""
+    """Everything discovery says about these kinds, and about what API servers beside this one serve."""
 
-    def __init__(self, kinds: Iterable[Kind]) -> None:
+    def __init__(self, kinds: Iterable[Kind], remotes: Iterable[Remote] = ()) -> None:
         self.versions: dict[str, list[str]] = {}
+        self.remotes = {(remote.group, remote.version): remote for remote in remotes}
         self.resources: dict[tuple[str, str], list[Kind]] = {}
         for resource in kinds:
             place = (resource.group, resource.version)
@@ -89,24 +91,67 @@ class Catalogue:
             self.resources[place].append(resource)
         for found in self.resources.values():
             found.sort(key=lambda resource: resource.plural)
+        self.priorities: dict[str, int] = {}
+        for (group, version), remote in self.remotes.items():
+            versions = self.versions.setdefault(group, [])
+            versions += [version] if version not in versions else []
+            versions.sort(key=version_rank)
+            self.priorities[group] = max(remote.priority, self.priorities.get(group, 0))
 
     def groups(self) -> list[str]:
         """All groups but the core one, in the order in which they are listed."""
         known = {name: i for i, name in enumerate(GROUP_ORDER)}
-        return sorted((g for g in self.versions if g), key=lambda g: (known.get(g, len(known)), g))
+        return sorted(
+            (group for group in self.versions if group),
+            key=lambda group: (known.get(group, len(known)), -self.priorities.get(group, CUSTOM_PRIORITY), group),
+        )
+
+    def described(self, group: str, version: str) -> Json:
+        """One version of a group, as aggregated discovery shows it."""
+        remote = self.remotes.get((group, version))
+        if remote is None:
+            resources, current = [_described(resource) for resource in self.resources[group, version]], True
+        else:
+            resources, current = of_list(remote), remote.known.current
+        return {"version": version, "resources": resources, "freshness": "Current" if current else "Stale"}
 
 
 _catalogues: dict[int, tuple[tuple[int, ...], Catalogue]] = {}
+
+
+def of_list(remote: Remote) -> list[Json]:
+    """The APIResourceList of another server, in the form of aggregated discovery."""
+    found: dict[str, Json] = {}
+    for item in remote.known.resources:
+        name, _, part = str(item.get("name", "")).partition("/")
+        kind = {"group": item.get("group", ""), "version": item.get("version", ""), "kind": item.get("kind", "")}
+        if part:
+            shown = {"subresource": part, "responseKind": kind, "verbs": item.get("verbs") or []}
+            found.get(name, {}).setdefault("subresources", []).append(shown)
+            continue
+        found[name] = {
+            "resource": name,
+            "responseKind": {
+                **kind,
+                "group": kind["group"] or remote.group,
+                "version": kind["version"] or remote.version,
+            },
+            "scope": "Namespaced" if item.get("namespaced") else "Cluster",
+            "singularResource": item.get("singularName", ""),
+            "verbs": item.get("verbs") or [],
+            **{key: item[key] for key in ("shortNames", "categories") if item.get(key)},
+        }
+    return list(found.values())
 
 
 def catalogue(state: State) -> Catalogue:
     """The catalogue of a cluster, made when its kinds changed."""
     registry = state.registry
     kinds = (*registry.all(), *(resourcemetrics.KINDS if resourcemetrics.served(state.cache) else ()))
-    stamp = tuple(map(id, kinds))
+    stamp = (state.remotes.generation, *map(id, kinds))
     known = _catalogues.get(id(registry))
     if known is None or known[0] != stamp:
-        known = _catalogues[id(registry)] = (stamp, Catalogue(kinds))
+        known = _catalogues[id(registry)] = (stamp, Catalogue(kinds, state.remotes.all()))
     return known[1]
 
 
@@ -198,14 +243,7 @@ def _aggregated(known: Catalogue, groups: Iterable[str]) -> Response:
     items = [
         {
             "metadata": {"name": group} if group else {},
-            "versions": [
-                {
-                    "version": version,
-                    "resources": [_described(r) for r in known.resources[group, version]],
-                    "freshness": "Current",
-                }
-                for version in known.versions[group]
-            ],
+            "versions": [known.described(group, version) for version in known.versions[group]],
         }
         for group in groups
     ]

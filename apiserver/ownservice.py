@@ -1,5 +1,7 @@
 """The Service `kubernetes` and its endpoints, by which pods find this server: kept as they should be.
 
+So is the ConfigMap by which API servers beside this one know it.
+
 Whoever deletes them (`kubectl delete all --all`) gets them back, and a server that is started on another port announces it.
 """
 
@@ -9,8 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
+
+from apiserver.aggregation import target
 from apiserver.bootstrap import reachable
 from cluster.bootstrap import system
 from cluster.store import Key
@@ -75,8 +81,26 @@ class OwnService:
 
 def _objects(state: State, address: str, port: int) -> Sequence[tuple[Kind, Key, Json]]:
     found = []
-    for obj in system.kubernetes_service(state.settings, address, port):
+    for obj in [*system.kubernetes_service(state.settings, address, port), _authentication(state.pki)]:
         kind, meta = state.registry.by_gvk(obj["apiVersion"], obj["kind"]), obj["metadata"]
-        if kind is not None and (obj["kind"] == "Service" or reachable(state, address)):
+        if kind is not None and (obj["kind"] in ("Service", "ConfigMap") or reachable(state, address)):
             found.append((kind, Key(kind.storage, meta["namespace"], meta["name"]), obj))
     return found
+
+
+def _authentication(pki: Path) -> Json:
+    """By what API servers beside this one know its clients, and its own word for who they are."""
+    one = {"username": target.USER, "uid": target.UID, "group": target.GROUP}
+    headers = {f"requestheader-{key}-headers": orjson.dumps([header]).decode() for key, header in one.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "extension-apiserver-authentication", "namespace": "kube-system"},
+        "data": {
+            "client-ca-file": (pki / "ca.crt").read_text(),
+            "requestheader-allowed-names": orjson.dumps([target.CERTIFICATE]).decode(),
+            "requestheader-client-ca-file": (pki / f"{target.AUTHORITY}.crt").read_text(),
+            "requestheader-extra-headers-prefix": orjson.dumps([target.EXTRA]).decode(),
+            **headers,
+        },
+    }

@@ -13,6 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from apiserver import auditing, bootstrap, openid
+from apiserver.aggregation.checks import Checks
 from apiserver.app import App
 from apiserver.authn import logins, serviceaccounts
 from apiserver.ownservice import OwnService
@@ -137,6 +138,7 @@ def serve(options: Options) -> None:
     state.audit = audit
     bootstrap.ensure(state, options.addresses[-1], options.port)
     Follower(state.registry, state.cache, state.session(APISERVER), replaced=state.hub.end).start()
+    Checks(state).start()
     OwnService(state, options.addresses[-1], options.port).start()
     config = uvicorn.Config(
         App(state),

@@ -10,6 +10,7 @@ from apiserver.authn import serviceaccounts
 from apiserver.authn.authenticator import Authenticator
 from apiserver.authn.logins import Logins
 from apiserver.fairness.control import Fairness
+from apiserver.remotes import Remotes
 from apiserver.resourcemetrics.scraper import Scraper
 from apiserver.watchers import Hub
 from cluster.admission.chain import Chain
@@ -43,9 +44,11 @@ class State:
     scraper: Scraper = field(default_factory=Scraper)
     audit: AuditLog | None = None
     fairness: Fairness = field(init=False)
+    remotes: Remotes = field(init=False)
 
     def __post_init__(self) -> None:
         self.fairness = Fairness(self)
+        self.remotes = Remotes(self.cache)
 
     @property
     def registry(self) -> Registry:

@@ -6,6 +6,7 @@
 | `apiserver.*` | the API's server certificate |
 | `apiserver-kubelet-client.*` | with which the API server calls kubelets |
 | `kubelet.*` | the kubelet's server certificate |
+| `front-proxy-ca.*`, `front-proxy-client.*` | with which the API server calls API servers beside it, and their authority |
 | `sa.key`, `sa.pub` | sign and check the tokens of service accounts (ES256) |
 | `tokens.csv` | static tokens: token,user,uid,"groups" |
 
@@ -35,17 +36,17 @@ YEARS = 10
 class Authority:
     """Signs certificates; loads its key from `pki/`, or makes it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file: str = "ca") -> None:
         self.folder = folder
-        if (folder / "ca.key").exists():
-            loaded = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+        if (folder / f"{file}.key").exists():
+            loaded = serialization.load_pem_private_key((folder / f"{file}.key").read_bytes(), None)
             assert isinstance(loaded, ec.EllipticCurvePrivateKey)
             self.key = loaded
-            self.certificate = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
+            self.certificate = x509.load_pem_x509_certificate((folder / f"{file}.crt").read_bytes())
             return
-        self.key = _new_key(folder / "ca.key")
-        self.certificate = self._sign(_name("binnacle-ca"), self.key, None, x509.BasicConstraints(True, None))
-        write_private(folder / "ca.crt", self.certificate.public_bytes(serialization.Encoding.PEM))
+        self.key = _new_key(folder / f"{file}.key")
+        self.certificate = self._sign(_name(f"binnacle-{file}"), self.key, None, x509.BasicConstraints(True, None))
+        write_private(folder / f"{file}.crt", self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, file: str, common_name: str, groups: Sequence[str] = (), names: Sequence[str] = ()) -> None:
         """Make `file`.crt and `file`.key, unless they are there and still good for `names`."""
@@ -142,6 +143,8 @@ def make_all(folder: Path, *, node: str, addresses: Sequence[str], domain: str =
     authority.issue("apiserver", "kube-apiserver", names=[*service, "localhost", node, "127.0.0.1", "::1", *addresses])
     authority.issue("apiserver-kubelet-client", "kube-apiserver-kubelet-client", ["system:masters"])
     authority.issue("kubelet", f"system:node:{node}", ["system:nodes"], [node, "localhost", "127.0.0.1", *addresses])
+    # An authority of its own: who holds a certificate of it says in whose name he asks.
+    Authority(folder, "front-proxy-ca").issue("front-proxy-client", "front-proxy-client")
     if not (folder / "sa.key").exists():
         key = _new_key(folder / "sa.key")
         write_private(

@@ -11,10 +11,12 @@ stays in memory. Its name carries a hash of the kinds that are in it, which is a
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from apiserver.openapi import documents, protobuf
+from apiserver.openapi.merging import merged
+from apiserver.remotes import Remote
 from kube.registry import Kind
 from kube.schema.indexed import cache_folder, write_cached
 
@@ -26,15 +28,15 @@ KEEP = 200  # documents on disk, of v2 and of v3 each
 Answer = tuple[int, dict[str, str], bytes]
 
 
-def respond(path: str, headers: Mapping[str, str], kinds: Iterable[Kind]) -> Answer:
-    """The answer to a GET below `/openapi`."""
+def respond(path: str, headers: Mapping[str, str], kinds: Iterable[Kind], remotes: Sequence[Remote] = ()) -> Answer:
+    """The answer to a GET below `/openapi`. `remotes`: servers whose documents are shown with those of this one."""
     url = urlsplit(path)
     kinds = list(kinds)
     if url.path.rstrip("/") == "/openapi/v2":
-        return _v2(headers, kinds)
+        return _v2(headers, kinds, remotes)
     groups = documents.by_path(kinds)
     if url.path.rstrip("/") == "/openapi/v3":
-        return _index(groups)
+        return _index(groups, remotes)
     served = groups.get(url.path.removeprefix("/openapi/v3/").strip("/"))
     if served is None or not url.path.startswith("/openapi/v3/"):
         return 404, {"content-type": "text/plain; charset=utf-8"}, b"404 page not found\n"
@@ -48,7 +50,7 @@ def respond(path: str, headers: Mapping[str, str], kinds: Iterable[Kind]) -> Ans
     return answer
 
 
-def _index(groups: dict[str, list[Kind]]) -> Answer:
+def _index(groups: dict[str, list[Kind]], remotes: Sequence[Remote]) -> Answer:
     """Where the documents are, with the hash that lets clients cache them for ever."""
     import orjson
 
@@ -56,18 +58,25 @@ def _index(groups: dict[str, list[Kind]]) -> Answer:
         path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={documents.fingerprint(kinds)}"}
         for path, kinds in groups.items()
     }
+    for remote in remotes:
+        path = f"apis/{remote.group}/{remote.version}"
+        paths.pop(path, None)
+        if remote.known.v3:
+            paths[path] = {"serverRelativeURL": remote.known.v3}
     return 200, {"content-type": JSON}, orjson.dumps({"paths": paths})
 
 
-def _v2(headers: Mapping[str, str], kinds: list[Kind]) -> Answer:
-    mark = documents.fingerprint(kinds)
+def _v2(headers: Mapping[str, str], kinds: list[Kind], remotes: Sequence[Remote]) -> Answer:
+    mark = documents.fingerprint(kinds, remotes)
+
+    def build() -> bytes:
+        return merged(documents.version_2(kinds), remotes)
+
     if PROTOBUF_V2 in headers.get("accept", "") or PROTOBUF_V2_ANSWER in headers.get("accept", ""):
-        return _document(
-            f"v2-{mark}.pb", mark, headers, PROTOBUF_V2_ANSWER, lambda: protobuf.encode(documents.version_2(kinds))
-        )
+        return _document(f"v2-{mark}.pb", mark, headers, PROTOBUF_V2_ANSWER, lambda: protobuf.encode(build()))
     if not _accepts(headers, JSON):
         return _not_acceptable(f"{JSON}, {PROTOBUF_V2}")
-    return _document(f"v2-{mark}.json", mark, headers, JSON, lambda: documents.version_2(kinds))
+    return _document(f"v2-{mark}.json", mark, headers, JSON, build)
 
 
 def _document(name: str, mark: str, headers: Mapping[str, str], content_type: str, build: documents.Builder) -> Answer:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import orjson
 
 from apiserver.openapi import paths
+from apiserver.remotes import Remote
 from kube import crd
 from kube.registry import Kind
 from kube.schema import condense, definitions
@@ -31,8 +32,8 @@ def by_path(kinds: Iterable[Kind]) -> dict[str, list[Kind]]:
     return dict(sorted(found.items()))
 
 
-def fingerprint(kinds: Iterable[Kind]) -> str:
-    """Changes whenever a document of these kinds would."""
+def fingerprint(kinds: Iterable[Kind], remotes: Iterable[Remote] = ()) -> str:
+    """Changes whenever a document of these kinds, with those of other servers, would."""
     digest = hashlib.blake2b(f"{_FORMAT} {condense.fingerprint()}".encode(), digest_size=16)
     for kind in kinds:
         facts = (
@@ -46,6 +47,9 @@ def fingerprint(kinds: Iterable[Kind]) -> str:
             crd.published_mark(kind.definition),
         )
         digest.update(repr(facts).encode())
+    for remote in remotes:
+        digest.update(f"{remote.group}/{remote.version}".encode())
+        digest.update(hashlib.blake2b(remote.known.v2, digest_size=16).digest())
     return digest.hexdigest().upper()
 
 

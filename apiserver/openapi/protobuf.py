@@ -104,12 +104,13 @@ def _path(item: Json) -> bytes:
 
 
 def _operation(operation: Json) -> bytes:
-    out = b"".join(_string(1, tag) for tag in operation["tags"]) + _string(5, operation["operationId"])
+    out = b"".join(_string(1, tag) for tag in operation.get("tags", ()))
+    out += _string(5, operation.get("operationId", ""))
     out += b"".join(_message(8, _parameter(p)) for p in operation.get("parameters", ()))
     answers = b""
-    for code, answer in operation["responses"].items():
+    for code, answer in operation.get("responses", {}).items():
         schema = _message(2, _message(1, _schema(answer["schema"]))) if "schema" in answer else b""
-        answers += _named(1, code, _message(1, _string(1, answer["description"]) + schema))
+        answers += _named(1, code, _message(1, _string(1, answer.get("description", "")) + schema))
     return out + _message(9, answers) + _extensions(13, operation)
 
 
@@ -118,9 +119,11 @@ def _parameter(parameter: Json) -> bytes:
     name = _string(4, parameter["name"])
     required = _integer(1, 1) if parameter.get("required") else b""
     if parameter["in"] == "body":
-        body = _string(2, "body") + _string(3, "body") + _integer(4, 1) + _message(5, _schema(parameter["schema"]))
+        body = (
+            _string(2, "body") + _string(3, "body") + _integer(4, 1) + _message(5, _schema(parameter.get("schema", {})))
+        )
         return _message(1, _message(1, body))
     number = 3 if parameter["in"] == "query" else 4
-    kind = _string(6 if number == 3 else 5, parameter["type"])
-    content = required + _string(2, parameter["in"]) + _string(3, parameter["description"]) + name + kind
+    kind = _string(6 if number == 3 else 5, parameter.get("type", "string"))
+    content = required + _string(2, parameter["in"]) + _string(3, parameter.get("description", "")) + name + kind
     return _message(1, _message(2, _message(number, content)))

@@ -11,7 +11,7 @@ from apiserver.request import Request
 from apiserver.response import Answer, Response, Stream
 from apiserver.subresources.nodes import entry_of, node_of
 from client.paths import kubelet_prefix
-from cluster.cache import Entry
+from cluster.cache import Cache, Entry
 from kube.errors import BadRequest, ServiceUnavailable
 from kube.objects import Json
 from kube.registry import Kind
@@ -24,7 +24,7 @@ async def service(request: Request, kind: Kind) -> Answer:
     """Pass on to one ready endpoint of `[scheme:]name[:port]`."""
     scheme, name, port = split_name(request.info.name)
     entry = entry_of(request, "services", request.info.namespace, name)
-    address, number = choose_endpoint(request, entry, port)
+    address, number = choose_endpoint(request.state.cache, entry, port)
     return await _pass(request, Target(address, number, unverified_tls() if scheme == "https" else None))
 
 
@@ -59,12 +59,12 @@ def split_name(text: str) -> tuple[str, str, str]:
     raise BadRequest(f"invalid service request {text!r}: write [scheme:]name[:port]")
 
 
-def choose_endpoint(request: Request, service: Entry, wanted: str) -> tuple[str, int]:
+def choose_endpoint(cache: Cache, service: Entry, wanted: str) -> tuple[str, int]:
     """A ready address and the port behind a service's port. Raises ServiceUnavailable."""
     name = service.key.name
     port = _service_port(service.object(), wanted)
     found = []
-    for entry in request.state.cache.list(SLICES, service.key.namespace):
+    for entry in cache.list(SLICES, service.key.namespace):
         if entry.labels.get("kubernetes.io/service-name") != name:
             continue
         part = entry.object()

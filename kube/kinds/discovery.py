@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from kube import columns as c
-from kube.errors import FieldError, duplicate, invalid, not_supported, required, too_many
-from kube.ipaddresses import ip_of
+from kube.errors import FieldError, duplicate, invalid, required, too_many
+from kube.ipaddresses import canonical_ip, ip_address
+from kube.kinds.core.endpoints import check_reachable
+from kube.kinds.core.servicefamilies import family_of
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
-from kube.registry import Context, Kind, carry_generation, register
+from kube.registry import Context, Kind, Settings, carry_generation, register
 from kube.validation import (
     check,
     check_choice,
     check_unchanged,
     dns1123_label,
     dns1123_subdomain,
-    port_number,
+    label_value,
     qualified_name,
+    repeats,
 )
 
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
-PROTOCOLS = ("TCP", "UDP", "SCTP")
+PROTOCOLS = ("SCTP", "TCP", "UDP")
 MAX_ADDRESSES, MAX_PORTS, MAX_ENDPOINTS, MAX_HINTS = 100, 20000, 1000, 8
 
 
@@ -32,41 +34,61 @@ class EndpointSliceStrategy(ObjectStrategy):
     def default(self, obj: Json) -> None:
         for port in obj.get("ports") or ():
             port.setdefault("name", "")
-            port["protocol"] = port.get("protocol") or "TCP"
+            port.setdefault("protocol", "TCP")
+
+    def prepare_create(self, obj: Json, ctx: Context) -> None:
+        super().prepare_create(obj, ctx)
+        _drop_topology(obj)
 
     def prepare_update(self, obj: Json, old: Json, ctx: Context) -> None:
         # Labels count: they say which Service the slice belongs to.
         carry_generation(obj, old, changed=_content(obj) != _content(old))
+        if obj.get("endpoints") != old.get("endpoints"):
+            _drop_topology(obj)
 
-    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        kind = obj.get("addressType") or ""
-        errors = check_choice("addressType", kind, ADDRESS_TYPES) if kind else [required("addressType")]
-        endpoints, ports = obj.get("endpoints") or [], obj.get("ports") or []
-        if len(endpoints) > MAX_ENDPOINTS:
-            return [*errors, too_many("endpoints", len(endpoints), MAX_ENDPOINTS)]
-        local = ipaddress.ip_network(ctx.settings.pod_cidr, strict=False).is_loopback
-        for i, endpoint in enumerate(endpoints):
-            errors += _check_endpoint(endpoint, kind, local, f"endpoints[{i}]")
-        if len(ports) > MAX_PORTS:
-            return [*errors, too_many("ports", len(ports), MAX_PORTS)]
-        names: set[str] = set()
-        for i, port in enumerate(ports):
-            name, number, protocol = port.get("name") or "", port.get("port"), port.get("protocol")
-            if name:
-                errors += check(f"ports[{i}].name", name, dns1123_label)
-            if name in names:
-                errors.append(duplicate(f"ports[{i}].name", name))
-            names.add(name)
-            if number is not None:
-                errors += [invalid(f"ports[{i}].port", number, m) for m in port_number(number)]
-            if protocol not in PROTOCOLS:
-                errors.append(not_supported(f"ports[{i}].protocol", protocol, PROTOCOLS))
-            if port.get("appProtocol"):
-                errors += check(f"ports[{i}].appProtocol", port["appProtocol"], qualified_name)
-        return errors
+    def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
+        return super().validate(obj, ctx) + _check_slice(obj, obj.get("endpoints") or [], ctx.settings)
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
-        return check_unchanged("addressType", obj.get("addressType"), old.get("addressType"))
+        # Endpoints that nobody touched may be of a time with other rules.
+        endpoints = obj.get("endpoints") or []
+        errors = _check_slice(obj, [] if endpoints == (old.get("endpoints") or []) else endpoints, ctx.settings)
+        return errors + check_unchanged("addressType", obj.get("addressType"), old.get("addressType"))
+
+
+def _drop_topology(obj: Json) -> None:
+    """A field that only older versions of the API write."""
+    for endpoint in obj.get("endpoints") or ():
+        endpoint.pop("deprecatedTopology", None)
+
+
+def _check_slice(obj: Json, endpoints: list[Json], settings: Settings) -> list[FieldError]:
+    kind, ports = obj.get("addressType") or "", obj.get("ports") or []
+    errors = check_choice("addressType", kind, ADDRESS_TYPES) if kind else [required("addressType")]
+    if len(ports) > MAX_PORTS:
+        errors.append(too_many("ports", len(ports), MAX_PORTS))
+    else:
+        errors += _check_ports(ports)
+    if len(endpoints) > MAX_ENDPOINTS:
+        return [*errors, too_many("endpoints", len(endpoints), MAX_ENDPOINTS)]
+    return errors + [
+        e for i, endpoint in enumerate(endpoints) for e in _check_endpoint(endpoint, kind, settings, f"endpoints[{i}]")
+    ]
+
+
+def _check_ports(ports: list[Json]) -> list[FieldError]:
+    again = set(repeats([port.get("name") or "" for port in ports]))
+    errors: list[FieldError] = []
+    for i, port in enumerate(ports):
+        name, application = port.get("name") or "", port.get("appProtocol")
+        if name:
+            errors += check(f"ports[{i}].name", name, dns1123_label)
+        if i in again:
+            errors.append(duplicate(f"ports[{i}].name", name))
+        errors += check_choice(f"ports[{i}].protocol", port.get("protocol"), PROTOCOLS)
+        if application is not None:
+            errors += check(f"ports[{i}].appProtocol", application, qualified_name)
+    return errors
 
 
 def _content(obj: Json) -> tuple[Any, ...]:
@@ -78,56 +100,51 @@ def _content(obj: Json) -> tuple[Any, ...]:
     )
 
 
-def _check_endpoint(endpoint: Json, kind: str, local: bool, path: str) -> list[FieldError]:
-    addresses = endpoint.get("addresses") or []
+def _check_endpoint(endpoint: Json, kind: str, settings: Settings, path: str) -> list[FieldError]:
+    addresses, at = endpoint.get("addresses") or [], f"{path}.addresses"
+    errors: list[FieldError] = []
     if not addresses:
-        return [required(f"{path}.addresses", "must contain at least 1 address")]
-    if len(addresses) > MAX_ADDRESSES:
-        return [too_many(f"{path}.addresses", len(addresses), MAX_ADDRESSES)]
-    errors = [
-        e
-        for i, address in enumerate(addresses)
-        for e in check_endpoint_address(f"{path}.addresses[{i}]", address, kind, local)
-    ]
+        errors.append(required(at, "must contain at least 1 address"))
+    elif len(addresses) > MAX_ADDRESSES:
+        errors.append(too_many(at, len(addresses), MAX_ADDRESSES))
+    for i, address in enumerate(addresses):
+        errors += _check_address(address, kind, settings, at, i)
     if endpoint.get("nodeName") is not None:
         errors += check(f"{path}.nodeName", endpoint["nodeName"], dns1123_subdomain)
     if endpoint.get("hostname") is not None:
         errors += check(f"{path}.hostname", endpoint["hostname"], dns1123_label)
-    topology = endpoint.get("deprecatedTopology") or {}
-    if "kubernetes.io/hostname" in topology:
-        errors.append(invalid(f"{path}.deprecatedTopology", topology, "may not set the kubernetes.io/hostname key"))
-    hints = endpoint.get("hints") or {}
-    for name, text in (("forZones", "zone"), ("forNodes", "node")):
-        items, seen = hints.get(name) or [], set()
-        if len(items) > MAX_HINTS:
-            errors.append(too_many(f"{path}.hints.{name}", len(items), MAX_HINTS))
-            continue
-        for i, item in enumerate(items):
-            value = item.get("name") or ""
-            at = f"{path}.hints.{name}[{i}].name"
-            if value in seen:
-                errors.append(duplicate(at, value))
-            seen.add(value)
-            errors += check(at, value, dns1123_subdomain if text == "node" else qualified_name)
+    for name, checker in (("forZones", label_value), ("forNodes", dns1123_subdomain)):
+        hints = [item.get("name") or "" for item in (endpoint.get("hints") or {}).get(name) or ()]
+        at = f"{path}.hints.{name}"
+        if len(hints) > MAX_HINTS:
+            return [*errors, too_many(at, len(hints), MAX_HINTS)]
+        errors += [duplicate(f"{at}[{i}].name", hints[i]) for i in repeats(hints)]
+        errors += [e for i, value in enumerate(hints) for e in check(f"{at}[{i}].name", value, checker)]
     return errors
 
 
-def check_endpoint_address(path: str, address: str, kind: str, local: bool = False) -> list[FieldError]:
-    """An address of a slice's type that traffic may be sent to; `local` allows loopback (pods that share the host)."""
+def _check_address(address: str, kind: str, settings: Settings, path: str, i: int) -> list[FieldError]:
+    """An address of the slice's type that traffic may be sent to; that of another family is told of the whole list."""
     if kind == "FQDN":
-        return check(path, address, dns1123_subdomain)
-    found = ip_of(address)
-    if found is None:
-        return [invalid(path, address, "must be a valid IP address")]
-    if kind in ("IPv4", "IPv6") and found.version != int(kind[-1]):
-        return [invalid(path, address, f"must be an {kind} address")]
-    if found.is_unspecified:
-        return [invalid(path, address, f"may not be unspecified ({address})")]
-    if found.is_loopback and not local:
-        return [invalid(path, address, "may not be in the loopback range (127.0.0.0/8, ::1/128)")]
-    if found.is_link_local:
-        return [invalid(path, address, "may not be in the link-local range (169.254.0.0/16, fe80::/10)")]
-    return []
+        return _check_domain(f"{path}[{i}]", address)
+    if kind not in ADDRESS_TYPES:
+        return []
+    if wrong := check(f"{path}[{i}]", address, ip_address if kind == "IPv4" else canonical_ip):
+        return wrong
+    other = family_of(address) != kind
+    errors = [invalid(path, address, f"must be an {kind} address")] if other else []
+    return errors + check_reachable(f"{path}[{i}]", address, settings)
+
+
+def _check_domain(path: str, name: str) -> list[FieldError]:
+    if not name:
+        return [required(path)]
+    name = name.removesuffix(".")
+    if wrong := dns1123_subdomain(name):
+        return [invalid(path, name, ",".join(wrong))]
+    if "." not in name:
+        return [invalid(path, name, "should be a domain with at least two segments separated by dots")]
+    return [invalid(path, label, ",".join(wrong)) for label in name.split(".") if (wrong := dns1123_label(label))]
 
 
 def cells(obj: Json, now: float) -> list[Any]:

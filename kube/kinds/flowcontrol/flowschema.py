@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
-from kube.errors import FieldError, invalid, not_supported, required
+from kube.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check_required, dns1123_subdomain
+from kube.validation import check_required, dns1123_label, dns1123_subdomain, repeats
 
 METHODS = ("ByNamespace", "ByUser")
 HIGHEST = 10000
-VERBS = ("*", "get", "list", "create", "update", "patch", "delete", "deletecollection", "watch", "proxy")
+VERBS = frozenset(("get", "list", "create", "update", "patch", "delete", "deletecollection", "watch", "proxy"))
 SUBJECTS = {"User": "user", "Group": "group", "ServiceAccount": "serviceAccount"}
 
 
@@ -51,49 +51,112 @@ class FlowSchemaStrategy(ObjectStrategy):
             e for i, rule in enumerate(spec.get("rules") or ()) for e in _check_rule(rule, f"spec.rules[{i}]")
         ]
 
+    def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return check_conditions(obj.get("status") or {})
+
+
+def check_conditions(status: Json) -> list[FieldError]:
+    """Each type of condition stands once."""
+    types = [condition.get("type") or "" for condition in status.get("conditions") or ()]
+    errors = [required(f"status.conditions[{i}].type") for i, name in enumerate(types) if not name]
+    return errors + [duplicate(f"status.conditions[{i}].type", types[i]) for i in repeats(types)]
+
 
 def _check_rule(rule: Json, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if not rule.get("subjects"):
         errors.append(required(f"{path}.subjects", "subjects must contain at least one value"))
     for i, subject in enumerate(rule.get("subjects") or ()):
-        at, kind = f"{path}.subjects[{i}]", subject.get("kind") or ""
-        if kind not in SUBJECTS:
-            errors.append(not_supported(f"{at}.kind", kind, SUBJECTS))
-        elif (body := subject.get(field := SUBJECTS[kind])) is None:
-            errors.append(required(f"{at}.{field}", f"{field} is required when subject kind is '{kind}'"))
-        else:
-            names = ("name", "namespace") if kind == "ServiceAccount" else ("name",)
-            errors += [required(f"{at}.{field}.{name}") for name in names if not body.get(name)]
+        errors += _check_subject(subject, f"{path}.subjects[{i}]")
     if not rule.get("resourceRules") and not rule.get("nonResourceRules"):
         errors.append(required(path, "at least one of resourceRules and nonResourceRules has to be non-empty"))
     for i, item in enumerate(rule.get("resourceRules") or ()):
-        at = f"{path}.resourceRules[{i}]"
-        errors += _check_lists(item, ("verbs", "apiGroups", "resources"), at)
-        unknown = [verb for verb in item.get("verbs") or () if verb not in VERBS]
-        if unknown:
-            errors.append(not_supported(f"{at}.verbs", unknown, VERBS))
-        if not item.get("namespaces") and not item.get("clusterScope"):
-            errors.append(
-                required(
-                    f"{at}.namespaces", "resource rules that are not cluster scoped must supply at least one namespace"
-                )
-            )
+        errors += _check_resource_rule(item, f"{path}.resourceRules[{i}]")
     for i, item in enumerate(rule.get("nonResourceRules") or ()):
-        errors += _check_lists(item, ("verbs", "nonResourceURLs"), f"{path}.nonResourceRules[{i}]")
+        errors += _check_url_rule(item, f"{path}.nonResourceRules[{i}]")
     return errors
 
 
-def _check_lists(rule: Json, names: tuple[str, ...], path: str) -> list[FieldError]:
-    """Each list has something in it, and `*` only alone."""
-    errors: list[FieldError] = []
-    for name in names:
-        values = rule.get(name) or []
-        if not values:
-            errors.append(required(f"{path}.{name}", f"{name} must contain at least one value"))
-        elif len(values) > 1 and "*" in values:
-            errors.append(invalid(f"{path}.{name}", values, "if '*' is present, must not specify other values"))
-    return errors
+def _check_subject(subject: Json, path: str) -> list[FieldError]:
+    """The part that the kind names, and no other."""
+    kind = subject.get("kind") or ""
+    if kind not in SUBJECTS:
+        return [not_supported(f"{path}.kind", kind, SUBJECTS)]
+    field = SUBJECTS[kind]
+    body, at = subject.get(field), f"{path}.{field}"
+    if body is None:
+        errors = [required(at, f"{field} is required when subject kind is '{kind}'")]
+    elif kind == "ServiceAccount":
+        name, missing = body.get("name"), "must specify namespace for service account"
+        errors = check_required(f"{at}.name", name, dns1123_subdomain) if name != "*" else []
+        errors += check_required(f"{at}.namespace", body.get("namespace"), dns1123_label, missing)
+    else:
+        errors = [] if body.get("name") else [required(f"{at}.name")]
+    return errors + [
+        forbidden(f"{path}.{other}", f"{other} is forbidden when subject kind is not '{its}'")
+        for its, other in SUBJECTS.items()
+        if its != kind and subject.get(other) is not None
+    ]
+
+
+def _check_resource_rule(rule: Json, path: str) -> list[FieldError]:
+    errors = _check_verbs(rule, path)
+    errors += _check_list(rule, "apiGroups", path, "resource rules must supply at least one api group", "api groups")
+    errors += _check_list(rule, "resources", path, "resource rules must supply at least one resource", "resources")
+    namespaces, at = rule.get("namespaces") or [], f"{path}.namespaces"
+    if not namespaces and not rule.get("clusterScope"):
+        message = "resource rules that are not cluster scoped must supply at least one namespace"
+        return [*errors, required(at, message)]
+    if "*" in namespaces:
+        return errors + _check_list(rule, "namespaces", path, "", "namespaces")
+    return errors + [
+        invalid(f"{at}[{i}]", name, f"each member of this list must be '*' or a DNS-1123 label; {message}")
+        for i, name in enumerate(namespaces)
+        for message in dns1123_label(name)
+    ]
+
+
+def _check_url_rule(rule: Json, path: str) -> list[FieldError]:
+    errors = _check_verbs(rule, path)
+    missing, others = "nonResourceURLs must contain at least one value", "non-resource URLs"
+    errors += _check_list(rule, "nonResourceURLs", path, missing, others)
+    urls = rule.get("nonResourceURLs") or []
+    if "*" in urls:
+        return errors
+    return errors + [
+        invalid(f"{path}.nonResourceURLs[{i}]", url, wrong) for i, url in enumerate(urls) if (wrong := _wrong_url(url))
+    ]
+
+
+def _wrong_url(url: str) -> str:
+    """What is wrong with a path of which the last part may be `*`; empty where nothing is."""
+    if not url:
+        return "must not be empty"
+    if not url.startswith("/"):
+        return "must start with slash"
+    if " " in url:
+        return "must not contain white-space"
+    if "//" in url:
+        return "must not contain double slash"
+    return "wildcard can only do suffix matching" if "*" in url.removesuffix("/*") else ""
+
+
+def _check_verbs(rule: Json, path: str) -> list[FieldError]:
+    verbs = rule.get("verbs") or []
+    errors = _check_list(rule, "verbs", path, "verbs must contain at least one value", "verbs")
+    if not verbs or "*" in verbs or set(verbs) <= VERBS:
+        return errors
+    return [*errors, not_supported(f"{path}.verbs", verbs, VERBS)]
+
+
+def _check_list(rule: Json, name: str, path: str, missing: str, others: str) -> list[FieldError]:
+    """A list with something in it, and `*` only alone."""
+    values = rule.get(name) or []
+    if not values:
+        return [required(f"{path}.{name}", missing)]
+    if len(values) > 1 and "*" in values:
+        return [invalid(f"{path}.{name}", values, f"if '*' is present, must not specify other {others}")]
+    return []
 
 
 def cells(obj: Json, now: float) -> list[Any]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
+from kube.kinds.flowcontrol.flowschema import check_conditions
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check_not_negative
+from kube.validation import check_range
 
 TYPES = ("Exempt", "Limited")
 RESPONSES = ("Queue", "Reject")
 QUEUING = {"queues": 64, "handSize": 8, "queueLengthLimit": 50}
 MAX_QUEUES = 10_000_000
+HASH_BITS = 60  # of a request, from which its hand of queues is dealt
 
 
 class PriorityLevelStrategy(ObjectStrategy):
@@ -37,54 +40,74 @@ class PriorityLevelStrategy(ObjectStrategy):
                     queuing[name] = queuing.get(name) or value
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        spec = obj["spec"]
+        spec, exempted = obj["spec"], obj["metadata"].get("name") == "exempt"
         kind, exempt, limited = spec.get("type") or "", spec.get("exempt"), spec.get("limited")
-        if kind not in TYPES:
-            return [not_supported("spec.type", kind, TYPES)]
+        errors: list[FieldError] = []
+        if exempted != (kind == "Exempt"):
+            errors.append(invalid("spec.type", kind, "must be 'Exempt' if and only if `name` is 'exempt'"))
         if kind == "Exempt":
-            errors = _check_shares(exempt or {}, "spec.exempt")
-            return (
-                errors
-                if limited is None
-                else [*errors, forbidden("spec.limited", "must be nil if the type is not Limited")]
-            )
-        if exempt is not None:
-            return [forbidden("spec.exempt", "must be nil if the type is Limited")]
-        path = "spec.limited"
-        if limited is None:
-            return [required(path, "must not be empty when type is Limited")]
-        errors = _check_shares(limited, path)
-        response = limited.get("limitResponse") or {}
-        kind, queuing = response.get("type") or "", response.get("queuing")
-        path += ".limitResponse"
-        if kind not in RESPONSES:
-            return [*errors, not_supported(f"{path}.type", kind, RESPONSES)]
-        if kind == "Reject":
-            text = "must be nil if limited.limitResponse.type is Reject"
-            return errors if queuing is None else [*errors, forbidden(f"{path}.queuing", text)]
-        if queuing is None:
-            return [*errors, required(f"{path}.queuing", "must not be empty if limited.limitResponse.type is Queue")]
-        path += ".queuing"
-        errors += [
-            invalid(f"{path}.{name}", queuing[name], "must be positive") for name in QUEUING if queuing[name] <= 0
-        ]
-        if queuing["queues"] > MAX_QUEUES:
-            errors.append(invalid(f"{path}.queues", queuing["queues"], f"must not be greater than {MAX_QUEUES}"))
-        if queuing["handSize"] > queuing["queues"]:
-            errors.append(
-                invalid(
-                    f"{path}.handSize", queuing["handSize"], f"should not be greater than queues ({queuing['queues']})"
-                )
-            )
-        return errors
+            if limited is not None:
+                errors.append(forbidden("spec.limited", "must be nil if the type is not Limited"))
+            return errors + _check_shares(exempt or {}, "spec.exempt")
+        if kind == "Limited":
+            if exempt is not None:
+                errors.append(forbidden("spec.exempt", "must be nil if the type is Limited"))
+            if limited is None:
+                return [*errors, required("spec.limited", "must not be empty when type is Limited")]
+            return errors + _check_limited(limited, "spec.limited")
+        return [*errors, _unknown_type("spec.type", kind, TYPES)]
+
+    def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return check_conditions(obj.get("status") or {})
+
+
+def _unknown_type(path: str, kind: str, known: tuple[str, ...]) -> FieldError:
+    return not_supported(path, kind, known) if kind else required(path)
+
+
+def _check_limited(limited: Json, path: str) -> list[FieldError]:
+    response, at = limited.get("limitResponse") or {}, f"{path}.limitResponse"
+    kind, queuing = response.get("type") or "", response.get("queuing")
+    errors = _check_shares(limited, path)
+    borrowing = limited.get("borrowingLimitPercent")
+    if borrowing is not None and borrowing < 0:
+        message = "if specified, must be a non-negative integer"
+        errors.append(invalid(f"{path}.borrowingLimitPercent", borrowing, message))
+    if kind not in RESPONSES:
+        return [*errors, _unknown_type(f"{at}.type", kind, RESPONSES)]
+    if kind == "Reject":
+        message = "must be nil if limited.limitResponse.type is not Limited"
+        return errors if queuing is None else [*errors, forbidden(f"{at}.queuing", message)]
+    if queuing is None:
+        return [*errors, required(f"{at}.queuing", "must not be empty if limited.limitResponse.type is Limited")]
+    return errors + _check_queuing(queuing, f"{at}.queuing")
+
+
+def _check_queuing(queuing: Json, path: str) -> list[FieldError]:
+    queues, hand = queuing["queues"], queuing["handSize"]
+    errors = [
+        invalid(f"{path}.{name}", queuing[name], "must be positive")
+        for name in ("queueLengthLimit", "queues", "handSize")
+        if queuing[name] <= 0
+    ]
+    if queues > MAX_QUEUES:
+        errors.append(invalid(f"{path}.queues", queues, f"must not be greater than {MAX_QUEUES}"))
+    if hand > queues:
+        errors.append(invalid(f"{path}.handSize", hand, f"should not be greater than queues ({queues})"))
+    elif hand > 0 and math.ceil(math.log2(queues) * hand) > HASH_BITS:
+        message = (
+            f"required entropy bits of deckSize {queues} and handSize {hand} should not be greater than {HASH_BITS}"
+        )
+        errors.append(invalid(f"{path}.handSize", hand, message))
+    return errors
 
 
 def _check_shares(level: Json, path: str) -> list[FieldError]:
-    errors = check_not_negative(f"{path}.nominalConcurrencyShares", level.get("nominalConcurrencyShares"))
-    lendable, borrowing = level.get("lendablePercent"), level.get("borrowingLimitPercent")
-    if lendable is not None and not 0 <= lendable <= 100:
-        errors.append(invalid(f"{path}.lendablePercent", lendable, "must be between 0 and 100, inclusive"))
-    return errors + check_not_negative(f"{path}.borrowingLimitPercent", borrowing)
+    shares, lendable = level.get("nominalConcurrencyShares"), level.get("lendablePercent")
+    errors: list[FieldError] = []
+    if shares is not None and shares < 0:
+        errors.append(invalid(f"{path}.nominalConcurrencyShares", shares, "must be a non-negative integer"))
+    return errors + (check_range(f"{path}.lendablePercent", lendable, 0, 100) if lendable is not None else [])
 
 
 def cells(obj: Json, now: float) -> list[Any]:

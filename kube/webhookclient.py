@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from kube.errors import FieldError, forbidden, invalid, required
 from kube.objects import Json
+from kube.validation import dns1123_subdomain
 
 DESIRED = "desired format: https://host[/path]"
 
@@ -28,8 +29,19 @@ def check_client(client: Json, path: str) -> list[FieldError]:
                 f"{path}.service.port", service["port"], "port is not valid: must be between 1 and 65535, inclusive"
             )
         )
-    if service.get("path") and not service["path"].startswith("/"):
-        errors.append(invalid(f"{path}.service.path", service["path"], "must start with a '/'"))
+    return errors + _check_path(service.get("path") or "", f"{path}.service.path")
+
+
+def _check_path(text: str, path: str) -> list[FieldError]:
+    """The path of a webhook in its service: segments that are subdomains."""
+    if text in ("", "/"):
+        return []
+    if text == "//":
+        return [invalid(path, text, "segment[0] may not be empty")]
+    errors = [] if text.startswith("/") else [invalid(path, text, "must start with a '/'")]
+    for i, segment in enumerate(text[1:].removesuffix("/").split("/")):
+        faults = [f": {fault}" for fault in dns1123_subdomain(segment)] if segment else [" may not be empty"]
+        errors += [invalid(path, text, f"segment[{i}]{fault}") for fault in faults]
     return errors
 
 

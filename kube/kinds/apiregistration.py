@@ -59,6 +59,8 @@ class APIServiceStrategy(ObjectStrategy):
                     f'must be `spec.version+"."+spec.group`: "{version}.{group}"',
                 )
             )
+        if not group and version != "v1":
+            errors.append(required("spec.group", "only v1 may have an empty group and it better be legacy kube"))
         if group:
             errors += check("spec.group", group, dns1123_subdomain)
         errors += check("spec.version", version, dns1035_label)
@@ -74,7 +76,7 @@ class APIServiceStrategy(ObjectStrategy):
             return errors + [invalid(f"spec.{name}", "", text) for name, text in unused.items() if spec.get(name)]
         errors += [required(f"spec.service.{name}") for name in ("namespace", "name") if not service.get(name)]
         if not 1 <= service["port"] <= 65535:
-            message = "port is not valid: must be between 1 and 65535"
+            message = "port is not valid: must be between 1 and 65535, inclusive"
             errors.append(invalid("spec.service.port", service["port"], message))
         if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
             errors.append(invalid("spec.insecureSkipTLSVerify", True, "may not be true if caBundle is present"))

@@ -19,8 +19,17 @@ from kube.kinds.admissionregistration.rules import (
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import c_identifier, check, check_choice, check_required, dns1123_subdomain, qualified_name
+from kube.validation import (
+    c_identifier,
+    check,
+    check_choice,
+    check_required,
+    dns1123_subdomain,
+    qualified_name,
+    repeats,
+)
 
+MAX_AUDITS = 20
 REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 ACTIONS = ("Audit", "Deny", "Warn")
 POLICY_VARIABLES = (*REQUEST_VARIABLES, "namespaceObject")
@@ -34,7 +43,7 @@ class PolicyFrame(ObjectStrategy):
 
     def default(self, obj: Json) -> None:
         spec = obj.setdefault("spec", {})
-        spec["failurePolicy"] = spec.get("failurePolicy") or "Fail"
+        spec.setdefault("failurePolicy", "Fail")
         if (match := spec.get("matchConstraints")) is not None:
             default_matching(match)
 
@@ -70,8 +79,14 @@ class PolicyStrategy(PolicyFrame):
                 errors.append(
                     required(f"{path}.message", "message must be specified if expression contains line breaks")
                 )
-            if validation.get("reason"):
+            if validation.get("reason") is not None:
                 errors += check_choice(f"{path}.reason", validation["reason"], REASONS)
+        if len(audits) > MAX_AUDITS:
+            errors.append(
+                invalid("spec.auditAnnotations", audits, f"must not have more than {MAX_AUDITS} auditAnnotations")
+            )
+        keys = [annotation.get("key") or "" for annotation in audits]
+        errors += [duplicate(f"spec.auditAnnotations[{i}].key", keys[i]) for i in repeats(keys)]
         for i, annotation in enumerate(audits):
             path, key = f"spec.auditAnnotations[{i}]", annotation.get("key") or ""
             errors += check_required(f"{path}.key", key, qualified_name, "key is required")
@@ -110,8 +125,6 @@ def check_variables(variables: list[Json], names: tuple[str, ...], composed: lis
             errors.append(required(f"{path}.name", "name is not specified"))
         else:
             errors += check(f"{path}.name", name, c_identifier)
-            if name in composed:
-                errors.append(duplicate(f"{path}.name", name))
         errors += check_expression(f"{path}.expression", variable.get("expression") or "", names, tuple(composed))
         composed.append(name)
     return errors

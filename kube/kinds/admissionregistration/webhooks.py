@@ -19,7 +19,15 @@ from kube.kinds.admissionregistration.rules import (
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check_choice, check_label_selector, check_required, dns1123_subdomain
+from kube.validation import (
+    check,
+    check_choice,
+    check_label_selector,
+    check_required,
+    dns1035_label,
+    dns1123_subdomain,
+    repeats,
+)
 from kube.webhookclient import check_client
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
@@ -36,7 +44,7 @@ class WebhookStrategy(ObjectStrategy):
 
     def default(self, obj: Json) -> None:
         for webhook in obj.get("webhooks") or ():
-            webhook["failurePolicy"] = webhook.get("failurePolicy") or "Fail"
+            webhook.setdefault("failurePolicy", "Fail")
             webhook.setdefault("timeoutSeconds", 10)
             default_matching(webhook)
             service = (webhook.get("clientConfig") or {}).get("service")
@@ -56,7 +64,7 @@ class MutatingStrategy(WebhookStrategy):
     def default(self, obj: Json) -> None:
         super().default(obj)
         for webhook in obj.get("webhooks") or ():
-            webhook["reinvocationPolicy"] = webhook.get("reinvocationPolicy") or "Never"
+            webhook.setdefault("reinvocationPolicy", "Never")
 
 
 def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]:
@@ -71,17 +79,19 @@ def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]
     names.add(name)
     errors += check_label_selector(f"{path}.namespaceSelector", webhook.get("namespaceSelector"))
     errors += check_label_selector(f"{path}.objectSelector", webhook.get("objectSelector"))
-    if effects := webhook.get("sideEffects"):
+    if (effects := webhook.get("sideEffects")) is not None:
         errors += check_choice(f"{path}.sideEffects", effects, SIDE_EFFECTS)
     else:
         errors.append(required(f"{path}.sideEffects", f"must specify one of {', '.join(SIDE_EFFECTS)}"))
-    errors += check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
+    errors += _check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
     versions, at, known = (
         webhook.get("admissionReviewVersions") or [],
         f"{path}.admissionReviewVersions",
         REVIEW_VERSIONS,
     )
-    errors += [invalid(f"{at}[{i}]", v, "duplicate version") for i, v in enumerate(versions) if v in versions[:i]]
+    again = set(repeats(versions))
+    errors += [invalid(f"{at}[{i}]", versions[i], "duplicate version") for i in sorted(again)]
+    errors += [e for i, v in enumerate(versions) if i not in again for e in check(f"{at}[{i}]", v, dns1035_label)]
     if not versions:
         errors.append(required(at, f"must specify one of {', '.join(known)}"))
     elif not any(version in known for version in versions):
@@ -99,6 +109,15 @@ def check_webhook(webhook: Json, names: set[str], path: str) -> list[FieldError]
     return errors + check_match_conditions(
         webhook.get("matchConditions") or [], f"{path}.matchConditions", REQUEST_VARIABLES
     )
+
+
+def _check_client(client: Json, path: str) -> list[FieldError]:
+    """Kubernetes takes name and namespace of a service for each other here, and so reports the wrong one missing."""
+    service = client.get("service")
+    if service is not None:
+        swapped = {"name": service.get("namespace"), "namespace": service.get("name")}
+        client = {**client, "service": {**service, **swapped}}
+    return check_client(client, path)
 
 
 def cells(obj: Json, now: float) -> list[Any]:

@@ -7,7 +7,17 @@ from typing import Any
 from kube import columns as c
 from kube.kinds.core.base import CoreStrategy
 from kube.objects import Json
-from kube.registry import Kind
+from kube.registry import Context, Kind
+
+
+class ServiceAccountStrategy(CoreStrategy):
+    def prepare_create(self, obj: Json, ctx: Context) -> None:
+        # Secrets are known by their names alone.
+        if obj.get("secrets"):
+            obj["secrets"] = [{"name": secret["name"]} if secret.get("name") else {} for secret in obj["secrets"]]
+
+    def prepare_update(self, obj: Json, old: Json, ctx: Context) -> None:
+        self.prepare_create(obj, ctx)
 
 
 def _cells(obj: Json, now: float) -> list[Any]:
@@ -23,7 +33,7 @@ KINDS = (
         short_names=("sa",),
         subresources=("token",),
         definition="io.k8s.api.core.v1.ServiceAccount",
-        strategy=CoreStrategy(),
+        strategy=ServiceAccountStrategy(),
         cells=_cells,
         columns=(c.NAME, c.AGE),
     ),

@@ -2,57 +2,53 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from kube import columns as c
 from kube import selectors
-from kube.errors import FieldError, invalid, required, too_many
-from kube.ipaddresses import cidr, ip_of
+from kube.errors import FieldError, invalid, required
+from kube.ipaddresses import canonical_cidr, canonical_ip, network_of
 from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
-from kube.validation import check, check_required, dns1123_label, dns1123_subdomain
+from kube.validation import IMMUTABLE, check, check_required, dns1123_subdomain
 
 MAX_CIDRS = 2
-
-
-def canonical_ip(value: str) -> list[str]:
-    """The name of an IPAddress: an address in the one form that stands for it."""
-    found = ip_of(value)
-    if found is None:
-        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
-    return [] if str(found) == value else [f'must be in canonical form ("{found}")']
 
 
 class ServiceCIDRStrategy(ObjectStrategy):
     namespaced = False
     status = True
 
-    def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        ranges = (obj.get("spec") or {}).get("cidrs") or []
-        if not ranges:
-            return [required("spec.cidrs", "at least one CIDR required")]
-        if len(ranges) > MAX_CIDRS:
-            return [
-                invalid("spec", obj.get("spec"), f"may only hold up to {MAX_CIDRS} values"),
-                too_many("spec.cidrs", len(ranges), MAX_CIDRS),
-            ]
-        errors: list[FieldError] = []
-        for i, text in enumerate(ranges):
-            wrong = check(f"spec.cidrs[{i}]", text, cidr)
-            if not wrong and str(network := ipaddress.ip_network(text, strict=False)) != text:
-                wrong = [invalid(f"spec.cidrs[{i}]", text, f'must be in canonical form ("{network}")')]
-            errors += wrong
-        return errors
+    def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
+        return super().validate(obj, ctx) + _check_ranges(obj)
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         new, before = ((o.get("spec") or {}).get("cidrs") or [] for o in (obj, old))
-        # A second family may be added to a range that has one.
-        if new == before or (len(before) == 1 and len(new) == MAX_CIDRS and new[0] == before[0]):
-            return []
-        return [invalid("spec.cidrs[0]" if len(before) == 1 else "spec.cidrs", new, "field is immutable")]
+        added = len(before) == 1 and len(new) == MAX_CIDRS  # a second family, to a range that has one
+        if not added and len(new) != len(before):
+            return [invalid("spec.cidrs", new, IMMUTABLE)]
+        errors = [
+            invalid(f"spec.cidrs[{i}]", text, IMMUTABLE)
+            for i, (text, was) in enumerate(zip(new, before, strict=False))
+            if text != was
+        ]
+        return errors + (_check_ranges(obj) if added else [])
+
+
+def _check_ranges(obj: Json) -> list[FieldError]:
+    path, ranges = "spec.cidrs", (obj.get("spec") or {}).get("cidrs") or []
+    if not ranges:
+        return [required(path, "at least one CIDR required")]
+    if len(ranges) > MAX_CIDRS:
+        return [invalid(path, obj.get("spec"), f"may only hold up to {MAX_CIDRS} values")]
+    errors = [error for i, text in enumerate(ranges) for error in check(f"{path}[{i}]", text, canonical_cidr)]
+    networks = [network_of(text) for text in ranges]
+    if len(ranges) == MAX_CIDRS and all(networks) and len({network.version for network in networks if network}) == 1:
+        message = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+        errors.append(invalid(path, ranges, message))
+    return errors
 
 
 class IPAddressStrategy(ObjectStrategy):
@@ -70,12 +66,12 @@ class IPAddressStrategy(ObjectStrategy):
             value = parent.get(name)
             errors += check_required(f"{path}.{name}", value, path_segment)
         if parent.get("namespace"):
-            errors += check(f"{path}.namespace", parent["namespace"], dns1123_label)
+            errors += check(f"{path}.namespace", parent["namespace"], path_segment)
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         new, before = ((o.get("spec") or {}).get("parentRef") for o in (obj, old))
-        return [] if new == before else [invalid("spec.parentRef", new, "field is immutable")]
+        return [] if new == before else [invalid("spec.parentRef", new, IMMUTABLE)]
 
 
 def cidr_cells(obj: Json, now: float) -> list[Any]:

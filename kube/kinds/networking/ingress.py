@@ -7,6 +7,7 @@ from typing import Any
 from kube import columns as c
 from kube.errors import FieldError, invalid, required
 from kube.ipaddresses import ip_of
+from kube.kinds.rbac import path_segment
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
@@ -18,7 +19,6 @@ from kube.validation import (
     dns1123_subdomain,
     port_name,
     port_number,
-    qualified_name,
 )
 
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
@@ -123,11 +123,11 @@ def check_backend(backend: Json, path: str) -> list[FieldError]:
         return [invalid(path, "", "cannot set both resource and service backends")]
     if resource is not None:
         at = f"{path}.resource"
-        errors = [required(f"{at}.{name}") for name in ("kind", "name") if not resource.get(name)]
-        if resource.get("apiGroup"):
-            errors += check(f"{at}.apiGroup", resource["apiGroup"], dns1123_subdomain)
-        if resource.get("kind"):
-            errors += check(f"{at}.kind", resource["kind"], qualified_name)
+        errors = (
+            [] if resource.get("apiGroup") is None else check(f"{at}.apiGroup", resource["apiGroup"], dns1123_subdomain)
+        )
+        for name in ("kind", "name"):
+            errors += check_required(f"{at}.{name}", resource.get(name), path_segment)
         return errors
     if service is None:
         return [invalid(path, "", "resource or service backend is required")]

@@ -31,7 +31,7 @@ class IngressClassStrategy(ObjectStrategy):
     def default(self, obj: Json) -> None:
         parameters = obj.setdefault("spec", {}).get("parameters")
         if parameters is not None:
-            parameters["scope"] = parameters.get("scope") or "Cluster"
+            parameters.setdefault("scope", "Cluster")
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
@@ -45,7 +45,7 @@ class IngressClassStrategy(ObjectStrategy):
             errors += check_domain_path("spec.controller", controller)
         if spec.get("parameters") is not None:
             parameters, path = spec["parameters"], "spec.parameters"
-            if parameters.get("apiGroup"):
+            if parameters.get("apiGroup") is not None:
                 errors += check(f"{path}.apiGroup", parameters["apiGroup"], dns1123_subdomain)
             for name in ("kind", "name"):
                 errors += check_required(f"{path}.{name}", parameters.get(name), path_segment)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import environment
 from client.pod import inside
 from kube import quantity
 
+Allowed = Mapping[str, Sequence[str]]
 EMBEDDED, PROMETHEUS = "embedded", "prometheus"
 LEAST_SIZE = 16 << 20
 
@@ -29,6 +31,8 @@ class Options:
     interval: int
     api_server: str
     kubeconfig: str
+    labels: Allowed = field(default_factory=dict)
+    annotations: Allowed = field(default_factory=dict)
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -49,6 +53,14 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--scrape-interval", type=_interval, default="15", help="seconds, 5 to 30")
     parser.add_argument("--api-server", default="", help="URL of the API, with the pod's service account")
     parser.add_argument("--kubeconfig", default="", help="instead of the pod's service account")
+    for what in ("labels", "annotations"):
+        parser.add_argument(
+            f"--metric-{what}-allowlist",
+            type=_allowed,
+            default="",
+            metavar="KIND=[KEY,…],…",
+            help=f"the {what} of objects that kube_KIND_{what} shows, as pods=[app,team-*],nodes=[*]; *=[…]: of all kinds",
+        )
     found = parser.parse_args(arguments)
     if found.backend == PROMETHEUS and not found.prometheus_url:
         parser.error("--prometheus-url is missing: --backend prometheus needs it, as http://prometheus:9090")
@@ -62,7 +74,25 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         found.scrape_interval,
         found.api_server,
         found.kubeconfig,
+        found.metric_labels_allowlist,
+        found.metric_annotations_allowlist,
     )
+
+
+def _allowed(text: str) -> Allowed:
+    """The patterns of keys by kind, of `pods=[app,team-*],nodes=[*]`."""
+    found: dict[str, list[str]] = {}
+    rest = text.strip()
+    while rest:
+        match = _ALLOWED.match(rest)
+        if match is None:
+            raise argparse.ArgumentTypeError(f"{rest!r} is no list of keys by kind: write pods=[app,team],nodes=[*]")
+        found[match[1]] = [key.strip() for key in match[2].split(",") if key.strip()]
+        rest = rest[match.end() :]
+    return found
+
+
+_ALLOWED = re.compile(r"\s*([a-z*]+)\s*=\s*\[([^\[\]=]*)\]\s*(?:,|$)")
 
 
 def size(text: str) -> int:

@@ -71,7 +71,8 @@ class Program:
     def __init__(self, options: Options, client: Client) -> None:
         self.options = options
         self.history = History(options.data_dir, options.limit)
-        self.owners, self.objects, self.access = Owners(client), ObjectMetrics(client), Access(client.config)
+        self.owners, self.access = Owners(client), Access(client.config)
+        self.objects = ObjectMetrics(client, options.labels, options.annotations)
         self.kubelets = Kubelets(client.config)
         self.scraper = Scraper(self.kubelets, self.owners, self.history, options.interval)
         own = f"http://{options.address or environment.MY_POD_IP.get() or '127.0.0.1'}:{options.port}"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from kube.objects import Json
-from monitoring.objects.families import Families, Maker, Sample, amounts, escape, find, labels, seconds
+from monitoring.objects.families import Families, Maker, Sample, amounts, find, seconds
+from monitoring.objects.selection import escape, labels
 
 if TYPE_CHECKING:
     from kube.shapes import PodLike
@@ -41,7 +42,9 @@ def _info(spec: str, status: str) -> Maker:
     def make(pod: PodLike) -> Iterator[Sample]:
         declared = {c["name"]: c for c in find(pod, "spec", spec) or ()}
         for c in find(pod, "status", status) or ():
-            own = declared.get(c["name"]) or {}
+            own = declared.get(c["name"])
+            if own is None:
+                continue
             policy = {} if spec == "containers" else {"restart_policy": own.get("restartPolicy")}
             yield (
                 labels(
@@ -86,24 +89,25 @@ def _in(state: str) -> Of:
 def _reason(field: str, state: str) -> Of:
     def of(c: Json) -> Iterable[tuple[str, float]]:
         found = find(c, field, state)
-        return ((labels(reason=found.get("reason")), 1),) if found else ()
+        return () if found is None else ((labels(reason=found.get("reason")), 1),)
 
     return of
 
 
 def _last_exit(c: Json) -> Iterable[tuple[str, float]]:
     found = find(c, "lastState", "terminated")
-    return (("", found["exitCode"]),) if found else ()
+    return () if found is None else (("", found.get("exitCode") or 0),)
 
 
 def _last_end(c: Json) -> Iterable[tuple[str, float]]:
-    at = find(c, "lastState", "terminated", "finishedAt")
-    return (("", seconds(at)),) if at else ()
+    found = find(c, "lastState", "terminated")
+    return () if found is None else (("", seconds(found.get("finishedAt"))),)
 
 
 def _started(c: Json) -> Iterable[tuple[str, float]]:
-    at = find(c, "state", "running", "startedAt") or find(c, "state", "terminated", "startedAt")
-    return (("", seconds(at)),) if at else ()
+    state = c.get("state") or {}
+    found = state.get("running", state.get("terminated"))
+    return () if found is None else (("", seconds(found.get("startedAt"))),)
 
 
 _STATUS: tuple[tuple[str, str, Of], ...] = (

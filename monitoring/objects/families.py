@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from client import resource_path
 from kube import clock, quantity
 from kube.objects import Json
+from monitoring.objects import selection
+from monitoring.objects.selection import escape, labels
 
 log = logging.getLogger(__name__)
 Sample = tuple[str, float]  # labels beside those that name the object (see `labels`), value
 Maker = Callable[[Json], Iterable[Sample]]
 
-_SPECIAL = re.compile(r'[\\"\n]')
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
-_NOT_IN_LABELS = re.compile(r"[^a-zA-Z0-9_]")
 BYTES = ("memory", "storage", "ephemeral-storage")
+NEVER = -62135596800
 
 
 class Families:
     """The families of the objects at `path`; `own` maps the labels that name an object to fields of its metadata.
 
-    `note(obj)` makes what else is remembered of an object: small, and only of the few of which there is something to say.
+    `also(obj)` makes further labels of all samples. `note(obj)` makes what else is remembered of an object: small, and only
+    of the few of which there is something to say.
     """
 
     def __init__(
-        self, api_version: str, plural: str, *, note: Callable[[Json], Any] = lambda obj: None, **own: str
+        self,
+        api_version: str,
+        plural: str,
+        *,
+        note: Callable[[Json], Any] = lambda obj: None,
+        also: Callable[[Json], str] = lambda obj: "",
+        **own: str,
     ) -> None:
         self.group, self.plural = api_version.rpartition("/")[0], plural
         self.path = resource_path(api_version, plural)
         self.heads: list[bytes] = []
         self.failed = 0
-        self.note = note
+        self.note, self._also = note, also
+        self.selected = ""  # what the names of the families of labels and annotations begin with; empty: there are none
         self._own = tuple(own.items())
         self._makers: list[tuple[str, Maker]] = []
 
@@ -71,10 +79,43 @@ class Families:
 
         self.add(name, text, make)
 
+    def created(self, prefix: str) -> None:
+        """When the object was made."""
+        self.time(f"{prefix}_created", "Unix creation timestamp.", "metadata", "creationTimestamp")
+
     def lifetime(self, prefix: str) -> None:
         """When the object was made, and when its deletion began."""
-        self.time(f"{prefix}_created", "Unix creation timestamp.", "metadata", "creationTimestamp")
+        self.created(prefix)
         self.time(f"{prefix}_deletion_timestamp", "Unix deletion timestamp.", "metadata", "deletionTimestamp")
+
+    def info(self, prefix: str) -> None:
+        """That the object is there."""
+        self.add(f"{prefix}_info", "Information about the object; the value is always 1.", lambda obj: (("", 1),))
+
+    def version(self, prefix: str) -> None:
+        """The resource version, where it is a number."""
+
+        def make(obj: Json) -> Iterable[Sample]:
+            found = obj["metadata"].get("resourceVersion") or ""
+            return (("", int(found)),) if found.isdecimal() else ()
+
+        self.add(f"{prefix}_metadata_resource_version", "Resource version of the object.", make)
+
+    def selectable(self, prefix: str) -> None:
+        """Labels and annotations of the object may be shown, where somebody asks for them."""
+        self.selected = prefix
+
+    def selecting(self, **patterns: Sequence[str]) -> Families:
+        """These families, and those of the `labels` and `annotations` whose keys fit one of the patterns."""
+        if not self.selected or not any(patterns.values()):
+            return self
+        more = copy.copy(self)
+        more.heads, more._makers = list(self.heads), list(self._makers)
+        for field, wanted in patterns.items():
+            if wanted:
+                text = f"Kubernetes {field} converted to Prometheus labels."
+                more.add(f"{self.selected}_{field}", text, selection.maker(field, wanted))
+        return more
 
     def owners(self, name: str) -> None:
         """Who owns the object; a sample with empty labels where nobody does."""
@@ -83,7 +124,7 @@ class Families:
     def render(self, obj: Json) -> tuple[bytes, ...]:
         """The object's samples, a piece for each family in the order of `heads`."""
         meta = obj["metadata"]
-        own = ",".join([f'{label}="{escape(meta.get(key) or "")}"' for label, key in self._own])
+        own = ",".join([f'{label}="{escape(meta.get(key) or "")}"' for label, key in self._own]) + self._also(obj)
         pieces = []
         for name, make in self._makers:
             try:
@@ -101,15 +142,6 @@ class Families:
 # -- parts of samples ---------------------------------------------------------------------------------------------------
 
 
-def escape(value: str) -> str:
-    return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
-
-
-def labels(**pairs: str | None) -> str:
-    """Labels behind those that name the object: `,reason="Error"`."""
-    return "".join([f',{name}="{escape(value or "")}"' for name, value in pairs.items()])
-
-
 def find(obj: Mapping[str, Any], *path: str) -> Any:
     """What is at a path of keys, None where a part of it is missing."""
     found: Any = obj
@@ -118,9 +150,14 @@ def find(obj: Mapping[str, Any], *path: str) -> Any:
     return found
 
 
-def seconds(time: str) -> int:
-    """Seconds since the epoch of an RFC 3339 time."""
-    return int(clock.parse(time))
+def flag(value: bool | None) -> str:
+    """A boolean as a label; empty where there is none."""
+    return "" if value is None else str(value).lower()
+
+
+def seconds(time: str | None) -> int:
+    """Seconds since the epoch of an RFC 3339 time; of none those of the year 1, as kube-state-metrics has it."""
+    return int(clock.parse(time)) if time else NEVER
 
 
 def one_of(label: str, value: str | None, known: Iterable[str]) -> Iterator[Sample]:
@@ -140,40 +177,47 @@ def conditions(obj: Mapping[str, Any], *more: str) -> Iterator[Sample]:
         yield from truth(condition["status"], more=f'{extra},condition="{escape(condition["type"])}"')
 
 
-def amount(resource: str, value: Any) -> Sample | None:
-    """A resource's quantity with its unit as labels; None for what has no unit that is known."""
-    name = _NOT_IN_LABELS.sub("_", resource)
+def amount(resource: str, value: Any, whole: bool = True) -> Sample | None:
+    """A resource's quantity with its unit as labels; None for what has no unit that is known. `whole`: rounded up."""
+    name = selection.sanitized(resource)
     if resource == "cpu":
-        return f',resource="{name}",unit="core"', _whole(quantity.milli(value) / 1000)
+        return f',resource="{name}",unit="core"', number(value)
+    unit = _unit(resource)
+    if unit is None:
+        return None
+    return f',resource="{name}",unit="{unit}"', quantity.units(value) if whole else number(value)
+
+
+def _unit(resource: str) -> str | None:
     if resource in BYTES or resource.startswith(("hugepages-", "attachable-volumes-")):
-        return f',resource="{name}",unit="byte"', quantity.units(value)
-    if resource == "pods" or ("/" in resource and "kubernetes.io/" not in resource):
-        return f',resource="{name}",unit="integer"', quantity.units(value)
-    return None
+        return "byte"
+    extended = "/" in resource and "kubernetes.io/" not in resource and not resource.startswith("requests.")
+    return "integer" if extended else None
 
 
-def amounts(found: Json | None, more: str = "") -> Iterator[Sample]:
+def amounts(found: Json | None, more: str = "", whole: bool = True) -> Iterator[Sample]:
     """The quantities of a resource list."""
     for resource, value in (found or {}).items():
-        made = amount(resource, value)
+        made = amount(resource, value, whole)
         if made is not None:
             yield more + made[0], made[1]
 
 
 def number(value: Any) -> float:
-    """A quantity as a plain number, in its own unit."""
-    return _whole(quantity.parse(value).nano / quantity.NANO)
+    """A quantity as a plain number, in its own unit, to the thousandth."""
+    return _whole(quantity.milli(value) / 1000)
 
 
 def _whole(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
+def owners(obj: Mapping[str, Any]) -> list[Json]:
+    """Who owns the object; one that says nothing where nobody does."""
+    return obj["metadata"].get("ownerReferences") or [{}]
+
+
 def owner_samples(obj: Json) -> Iterator[Sample]:
-    owners = obj["metadata"].get("ownerReferences")
-    if not owners:
-        yield ',owner_kind="",owner_name="",owner_is_controller=""', 1
-        return
-    for owner in owners:
-        controls = "true" if owner.get("controller") else "false"
-        yield labels(owner_kind=owner["kind"], owner_name=owner["name"], owner_is_controller=controls), 1
+    for owner in owners(obj):
+        controls = ("true" if owner.get("controller") else "false") if owner else ""
+        yield labels(owner_kind=owner.get("kind"), owner_name=owner.get("name"), owner_is_controller=controls), 1

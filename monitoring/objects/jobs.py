@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kube import conditions, cron
 from kube.objects import Json
-from monitoring.objects.families import Families, Sample, find, labels, seconds, truth
+from monitoring.objects.families import Families, Sample, find, seconds, truth
+from monitoring.objects.selection import labels
 
 JOBS = Families("batch/v1", "jobs", namespace="namespace", job_name="name")
 CRONJOBS = Families("batch/v1", "cronjobs", namespace="namespace", cronjob="name")
 FAILURES = ("BackoffLimitExceeded", "DeadlineExceeded", "Evicted")
 
-JOBS.lifetime("kube_job")
+JOBS.created("kube_job")
+JOBS.selectable("kube_job")
 JOBS.owners("kube_job_owner")
-JOBS.add("kube_job_info", "Information about job.", lambda obj: (("", 1),))
+JOBS.info("kube_job")
 JOBS.field("kube_job_spec_parallelism", "The most pods that the job runs at a time.", "spec", "parallelism")
 JOBS.field("kube_job_spec_completions", "The number of pods that have to succeed.", "spec", "completions")
 JOBS.field("kube_job_spec_active_deadline_seconds", "How long the job may be active.", "spec", "activeDeadlineSeconds")
 JOBS.field("kube_job_status_active", "The number of actively running pods.", "status", "active", missing=0)
 JOBS.field("kube_job_status_succeeded", "The number of pods that succeeded.", "status", "succeeded", missing=0)
-JOBS.field("kube_job_status_ready", "The number of ready pods of the job.", "status", "ready")
+JOBS.field("kube_job_status_ready", "The number of ready pods of the job.", "status", "ready", missing=0)
 JOBS.time("kube_job_status_start_time", "When the job was taken up.", "status", "startTime")
 JOBS.time("kube_job_status_completion_time", "When the job was completed.", "status", "completionTime")
 
@@ -34,7 +36,7 @@ def failed(job: Json) -> Iterator[Sample]:
         yield "", 0
         return
     reasons = {c.get("reason") for c in find(job, "status", "conditions") or () if c["type"] == "Failed"}
-    for reason in FAILURES:
+    for reason in FAILURES if reasons else ():
         yield f',reason="{reason}"', reason in reasons
     if not reasons & set(FAILURES):
         yield ',reason=""', count
@@ -59,7 +61,8 @@ def suspended(job: Json) -> Iterable[Sample]:
     return (("", found["status"] == "True"),) if found else ()
 
 
-CRONJOBS.lifetime("kube_cronjob")
+CRONJOBS.created("kube_cronjob")
+CRONJOBS.selectable("kube_cronjob")
 
 
 @CRONJOBS.gauge("kube_cronjob_info", "Info about cronjob.")
@@ -101,9 +104,25 @@ CRONJOBS.field(
 )
 
 
-@CRONJOBS.gauge("kube_cronjob_metadata_resource_version", "The resource version of the cronjob.")
-def version(cronjob: Json) -> Iterable[Sample]:
-    return (("", int(cronjob["metadata"].get("resourceVersion") or 0)),)
+CRONJOBS.version("kube_cronjob")
+
+
+@CRONJOBS.gauge("kube_cronjob_schedule_invalid", "1 for a cronjob whose schedule, in its time zone, says nothing.")
+def invalid(cronjob: Json) -> Iterable[Sample]:
+    try:
+        _schedule(cronjob["spec"])
+    except ValueError:
+        return (("", 1),)
+    return ()
+
+
+def _schedule(spec: Json) -> tuple[cron.Schedule | cron.Every, tzinfo]:
+    """A schedule, and where. Raises ValueError."""
+    try:
+        zone = ZoneInfo(spec["timeZone"]) if spec.get("timeZone") else UTC
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(f"no time zone {spec['timeZone']!r}") from error
+    return cron.parse(spec["schedule"]), zone
 
 
 @CRONJOBS.gauge("kube_cronjob_next_schedule_time", "When the next job is due, reckoned from the last one.")
@@ -112,6 +131,9 @@ def due(cronjob: Json) -> Iterable[Sample]:
     last = find(cronjob, "status", "lastScheduleTime") or cronjob["metadata"]["creationTimestamp"]
     if spec.get("suspend"):
         return ()
-    zone = ZoneInfo(spec["timeZone"]) if spec.get("timeZone") else UTC
-    at = cron.parse(spec["schedule"]).next(datetime.fromtimestamp(seconds(last), zone))
+    try:
+        schedule, zone = _schedule(spec)
+    except ValueError:
+        return ()
+    at = schedule.next(datetime.fromtimestamp(seconds(last), zone))
     return (("", int(at.timestamp())),) if at else ()

@@ -9,6 +9,7 @@ from client import Client, Reflector
 from kube.objects import Json
 from monitoring.objects.catalogue import RESOURCES
 from monitoring.objects.families import Families
+from monitoring.objects.selection import Allowed, of_kind
 from monitoring.objects.table import Table
 from telemetry.exposition import Page, pairs
 
@@ -57,10 +58,16 @@ class Mirror:
 
 
 class ObjectMetrics:
-    """The metrics of the objects that `client` may list and watch."""
+    """The metrics of the objects that `client` may list and watch, with those `labels` and `annotations` of them."""
 
-    def __init__(self, client: Client) -> None:
-        self.mirrors = {families.plural: Mirror(client, families) for families in RESOURCES}
+    def __init__(self, client: Client, labels: Allowed | None = None, annotations: Allowed | None = None) -> None:
+        self.mirrors: dict[str, Mirror] = {}
+        for families in RESOURCES:
+            wanted = {
+                field: of_kind(allowed or {}, families.plural)
+                for field, allowed in (("annotations", annotations), ("labels", labels))
+            }
+            self.mirrors[families.plural] = Mirror(client, families.selecting(**wanted))
 
     async def run(self) -> None:
         """Runs until cancelled."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kube.objects import Json
-from monitoring.objects.families import Families, Sample, conditions, find, labels, number, one_of
+from monitoring.objects.families import Families, Sample, conditions, find, number, one_of
+from monitoring.objects.selection import labels
 
 NAMESPACES = Families("v1", "namespaces", namespace="name")
 QUOTAS = Families("v1", "resourcequotas", namespace="namespace", resourcequota="name")
 LIMITS = Families("v1", "limitranges", namespace="namespace", limitrange="name")
 
-NAMESPACES.lifetime("kube_namespace")
+NAMESPACES.created("kube_namespace")
+NAMESPACES.selectable("kube_namespace")
 NAMESPACES.add("kube_namespace_status_condition", "The condition of a namespace.", conditions)
 
 
@@ -20,7 +22,8 @@ def phase(namespace: Json) -> Iterable[Sample]:
     return one_of("phase", find(namespace, "status", "phase"), ("Active", "Terminating"))
 
 
-QUOTAS.lifetime("kube_resourcequota")
+QUOTAS.created("kube_resourcequota")
+QUOTAS.selectable("kube_resourcequota")
 
 
 @QUOTAS.gauge("kube_resourcequota", "Information about resource quota.")
@@ -30,7 +33,7 @@ def quota(obj: Json) -> Iterator[Sample]:
             yield labels(resource=resource, type=kind), number(value)
 
 
-LIMITS.lifetime("kube_limitrange")
+LIMITS.created("kube_limitrange")
 
 
 @LIMITS.gauge("kube_limitrange", "Information about limit range.")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from monitoring.objects import wishes
-from monitoring.objects.families import Families, Sample, amounts, conditions, find, labels
+from monitoring.objects.families import Families, Sample, amounts, conditions, find, number
+from monitoring.objects.selection import labels
 
 if TYPE_CHECKING:
     from kube.shapes import NodeLike
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 NODES = Families("v1", "nodes", note=wishes.of_node, node="name")
 ROLE = "node-role.kubernetes.io/"
 NODES.lifetime("kube_node")
+NODES.selectable("kube_node")
 
 
 @NODES.gauge("kube_node_info", "Information about a cluster node.")
@@ -31,7 +33,7 @@ def info(node: NodeLike) -> Iterable[Sample]:
                 provider_id=find(node, "spec", "providerID"),
                 pod_cidr=find(node, "spec", "podCIDR"),
                 system_uuid=about.get("systemUUID"),
-                internal_ip=next((a["address"] for a in addresses if a["type"] == "InternalIP"), ""),
+                internal_ip=next((a["address"] for a in reversed(addresses) if a["type"] == "InternalIP"), ""),
             ),
             1,
         ),
@@ -43,6 +45,11 @@ def role(node: NodeLike) -> Iterator[Sample]:
     return (
         (labels(role=key.removeprefix(ROLE)), 1) for key in node["metadata"].get("labels") or () if key.startswith(ROLE)
     )
+
+
+@NODES.gauge("kube_node_spec_pod_cidrs", "The pod CIDRs of a cluster node.")
+def pod_cidrs(node: NodeLike) -> Iterator[Sample]:
+    return ((labels(pod_cidr=each), 1) for each in find(node, "spec", "podCIDRs") or ())
 
 
 @NODES.gauge("kube_node_spec_taint", "The taint of a cluster node.")
@@ -60,14 +67,21 @@ def addresses(node: NodeLike) -> Iterator[Sample]:
         yield labels(type=each["type"], address=each["address"]), 1
 
 
+def _amounts(node: NodeLike, field: str) -> Iterator[Sample]:
+    found = find(node, "status", field) or {}
+    if "pods" in found:
+        yield ',resource="pods",unit="integer"', number(found["pods"])
+    yield from amounts(found, whole=False)
+
+
 NODES.add(
     "kube_node_status_allocatable",
     "The allocatable for different resources of a node.",
-    lambda node: amounts(find(node, "status", "allocatable")),
+    lambda node: _amounts(node, "allocatable"),
 )
 NODES.add(
     "kube_node_status_capacity",
     "The capacity for different resources of a node.",
-    lambda node: amounts(find(node, "status", "capacity")),
+    lambda node: _amounts(node, "capacity"),
 )
 NODES.add("kube_node_status_condition", "The condition of a cluster node.", conditions)

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from kube.objects import Json
 from monitoring.objects import wishes
-from monitoring.objects.families import Families, Sample, find, labels
+from monitoring.objects.families import Families, Sample, find
+from monitoring.objects.selection import labels
 
 SERVICES = Families("v1", "services", note=wishes.of_service, namespace="namespace", service="name", uid="uid")
 ENDPOINTS = Families("v1", "endpoints", namespace="namespace", endpoint="name")
 
 SERVICES.lifetime("kube_service")
+SERVICES.selectable("kube_service")
 
 
 @SERVICES.gauge("kube_service_info", "Information about service.")
@@ -23,6 +25,7 @@ def info(service: Json) -> Iterable[Sample]:
                 cluster_ip=spec.get("clusterIP"),
                 external_name=spec.get("externalName"),
                 load_balancer_ip=spec.get("loadBalancerIP"),
+                external_traffic_policy=spec.get("externalTrafficPolicy"),
             ),
             1,
         ),
@@ -31,7 +34,7 @@ def info(service: Json) -> Iterable[Sample]:
 
 @SERVICES.gauge("kube_service_spec_type", "Type about service.")
 def kind(service: Json) -> Iterable[Sample]:
-    return ((labels(type=service["spec"].get("type") or "ClusterIP"), 1),)
+    return ((labels(type=service["spec"].get("type")), 1),)
 
 
 @SERVICES.gauge("kube_service_spec_external_ip", "Service external ips. One series for each ip")
@@ -45,15 +48,15 @@ def ingress(service: Json) -> Iterator[Sample]:
         yield labels(ip=each.get("ip"), hostname=each.get("hostname")), 1
 
 
-ENDPOINTS.lifetime("kube_endpoint")
-ENDPOINTS.add("kube_endpoint_info", "Information about endpoint.", lambda obj: (("", 1),))
+ENDPOINTS.created("kube_endpoint")
+ENDPOINTS.selectable("kube_endpoint")
+ENDPOINTS.info("kube_endpoint")
 
 
 @ENDPOINTS.gauge("kube_endpoint_address", "Information about Endpoint available and non available addresses.")
 def address(endpoints: Json) -> Iterator[Sample]:
     for subset in endpoints.get("subsets") or ():
-        unnamed: list[Json] = [{}]
-        for port in subset.get("ports") or unnamed:
+        for port in subset.get("ports") or ():
             about = labels(
                 port_protocol=port.get("protocol"), port_number=str(port.get("port", "")), port_name=port.get("name")
             )

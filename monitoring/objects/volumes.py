@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kube import quantity
 from kube.objects import Json
-from monitoring.objects.families import Families, Sample, conditions, find, labels, number, one_of
+from monitoring.objects.families import Families, Sample, conditions, find, one_of
+from monitoring.objects.selection import labels, written
 
 VOLUMES = Families("v1", "persistentvolumes", persistentvolume="name")
 CLAIMS = Families("v1", "persistentvolumeclaims", namespace="namespace", persistentvolumeclaim="name")
+ATTACHMENTS = Families("storage.k8s.io/v1", "volumeattachments", volumeattachment="name")
 CLASSES = Families("storage.k8s.io/v1", "storageclasses", storageclass="name")
+OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
 SOURCES = {
     "gce_persistent_disk_name": ("gcePersistentDisk", "pdName"),
     "host_path": ("hostPath", "path"),
@@ -30,6 +34,7 @@ SOURCES = {
 }
 
 VOLUMES.lifetime("kube_persistentvolume")
+VOLUMES.selectable("kube_persistentvolume")
 
 
 @VOLUMES.gauge("kube_persistentvolume_info", "Information about persistentvolume.")
@@ -40,12 +45,22 @@ def info(volume: Json) -> Iterable[Sample]:
         f"fc_{name}": ",".join(find(spec, "fc", key) or ())
         for name, key in (("wwids", "wwids"), ("target_wwns", "targetWWNs"))
     }
-    return ((labels(storageclass=spec.get("storageClassName"), **found, **fibre), 1),)
+    return (
+        (
+            labels(
+                storageclass=spec.get("storageClassName"),
+                **found,
+                **fibre,
+                reclaim_policy=spec.get("persistentVolumeReclaimPolicy"),
+            ),
+            1,
+        ),
+    )
 
 
 @VOLUMES.gauge("kube_persistentvolume_capacity_bytes", "Persistentvolume capacity in bytes.")
 def capacity(volume: Json) -> Iterable[Sample]:
-    return (("", number(volume["spec"]["capacity"]["storage"])),)
+    return (("", quantity.units(find(volume, "spec", "capacity", "storage") or "0")),)
 
 
 @VOLUMES.gauge("kube_persistentvolume_status_phase", "In which phase a volume is.")
@@ -60,23 +75,29 @@ def claim_ref(volume: Json) -> Iterable[Sample]:
     return ((labels(name=claim.get("name"), claim_namespace=claim.get("namespace")), 1),) if claim else ()
 
 
+@VOLUMES.gauge("kube_persistentvolume_access_mode", "The access mode(s) specified by the persistent volume.")
+def volume_access(volume: Json) -> Iterator[Sample]:
+    return ((labels(access_mode=mode), 1) for mode in volume["spec"].get("accessModes") or ())
+
+
 @VOLUMES.gauge("kube_persistentvolume_volume_mode", "Volume mode of the volume.")
 def volume_mode(volume: Json) -> Iterable[Sample]:
-    return ((labels(volume_mode=volume["spec"].get("volumeMode") or "Filesystem"), 1),)
+    return ((labels(volumemode=volume["spec"].get("volumeMode", "Filesystem")), 1),)
 
 
 CLAIMS.lifetime("kube_persistentvolumeclaim")
+CLAIMS.selectable("kube_persistentvolumeclaim")
 
 
 @CLAIMS.gauge("kube_persistentvolumeclaim_info", "Information about persistent volume claim.")
 def claim_info(claim: Json) -> Iterable[Sample]:
-    spec = claim["spec"]
+    spec, named = claim["spec"], (claim["metadata"].get("annotations") or {}).get(OLD_CLASS)
     return (
         (
             labels(
-                storageclass=spec.get("storageClassName"),
+                storageclass=spec.get("storageClassName") if named is None else named,
                 volumename=spec.get("volumeName"),
-                volumemode=spec.get("volumeMode") or "Filesystem",
+                volumemode=spec.get("volumeMode"),
             ),
             1,
         ),
@@ -92,7 +113,7 @@ def claim_phase(claim: Json) -> Iterable[Sample]:
 @CLAIMS.gauge("kube_persistentvolumeclaim_resource_requests_storage_bytes", "The capacity requested by the claim.")
 def requested(claim: Json) -> Iterable[Sample]:
     value = find(claim, "spec", "resources", "requests", "storage")
-    return () if value is None else (("", number(value)),)
+    return () if value is None else (("", quantity.units(value)),)
 
 
 @CLAIMS.gauge("kube_persistentvolumeclaim_access_mode", "The access modes specified by the claim.")
@@ -101,7 +122,7 @@ def access_mode(claim: Json) -> Iterator[Sample]:
 
 
 CLAIMS.add("kube_persistentvolumeclaim_status_condition", "Conditions of the claim.", conditions)
-CLASSES.lifetime("kube_storageclass")
+CLASSES.created("kube_storageclass")
 
 
 @CLASSES.gauge("kube_storageclass_info", "Information about storageclass.")
@@ -110,9 +131,38 @@ def class_info(storage: Json) -> Iterable[Sample]:
         (
             labels(
                 provisioner=storage.get("provisioner"),
-                reclaim_policy=storage.get("reclaimPolicy") or "Delete",
-                volume_binding_mode=storage.get("volumeBindingMode") or "Immediate",
+                reclaim_policy=storage.get("reclaimPolicy", "Delete"),
+                volume_binding_mode=storage.get("volumeBindingMode", "Immediate"),
             ),
             1,
         ),
     )
+
+
+CLASSES.selectable("kube_storageclass")
+
+ATTACHMENTS.created("kube_volumeattachment")
+
+
+@ATTACHMENTS.gauge("kube_volumeattachment_info", "Information about volumeattachment.")
+def attachment(obj: Json) -> Iterable[Sample]:
+    return ((labels(attacher=obj["spec"].get("attacher"), node=obj["spec"].get("nodeName")), 1),)
+
+
+@ATTACHMENTS.gauge("kube_volumeattachment_labels", "Kubernetes labels converted to Prometheus labels.")
+def attachment_labels(obj: Json) -> Iterable[Sample]:
+    return ((written(obj["metadata"].get("labels") or {}, "label"), 1),)
+
+
+@ATTACHMENTS.gauge("kube_volumeattachment_spec_source_persistentvolume", "PersistentVolume source reference.")
+def attached_volume(obj: Json) -> Iterable[Sample]:
+    name = find(obj, "spec", "source", "persistentVolumeName")
+    return () if name is None else ((labels(volumename=name), 1),)
+
+
+ATTACHMENTS.field("kube_volumeattachment_status_attached", "Whether it is attached.", "status", "attached", missing=0)
+
+
+@ATTACHMENTS.gauge("kube_volumeattachment_status_attachment_metadata", "What the attacher says of it.")
+def attachment_metadata(obj: Json) -> Iterable[Sample]:
+    return ((written(find(obj, "status", "attachmentMetadata") or {}, "metadata"), 1),)

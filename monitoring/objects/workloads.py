@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from kube.objects import Json
-from monitoring.objects.families import Families, Sample, conditions, find, labels
+from monitoring.objects.families import Families, Sample, find, owners, truth
+from monitoring.objects.selection import labels
 
 DEPLOYMENTS = Families("apps/v1", "deployments", namespace="namespace", deployment="name")
 REPLICASETS = Families("apps/v1", "replicasets", namespace="namespace", replicaset="name")
@@ -14,9 +15,32 @@ STATEFULSETS = Families("apps/v1", "statefulsets", namespace="namespace", statef
 DAEMONSETS = Families("apps/v1", "daemonsets", namespace="namespace", daemonset="name")
 
 
+REASONS = frozenset(
+    (
+        "",
+        "ReplicaSetUpdated",
+        "ReplicaSetCreateError",
+        "NewReplicaSetCreated",
+        "FoundNewReplicaSet",
+        "NewReplicaSetAvailable",
+        "ProgressDeadlineExceeded",
+        "DeploymentPaused",
+        "DeploymentResumed",
+        "MinimumReplicasAvailable",
+        "MinimumReplicasUnavailable",
+    )
+)
+for _families, _prefix in (
+    (DEPLOYMENTS, "kube_deployment"),
+    (STATEFULSETS, "kube_statefulset"),
+    (DAEMONSETS, "kube_daemonset"),
+):
+    _families.lifetime(_prefix)
+
+
 def _common(families: Families, prefix: str, **status: str) -> None:
     """What all of them have; `status`: name of the metric and field of the status, which counts as 0 when it is absent."""
-    families.lifetime(prefix)
+    families.selectable(prefix)
     families.field(f"{prefix}_metadata_generation", "Sequence number of the desired state.", "metadata", "generation")
     families.field(
         f"{prefix}_status_observed_generation",
@@ -40,14 +64,30 @@ _common(
     replicas_unavailable="unavailableReplicas",
     replicas_updated="updatedReplicas",
 )
-DEPLOYMENTS.owners("kube_deployment_owner")
+DEPLOYMENTS.field(
+    "kube_deployment_status_terminating_replicas",
+    "The number of pods that are ending.",
+    "status",
+    "terminatingReplicas",
+)
+
+
+@DEPLOYMENTS.gauge("kube_deployment_owner", "Information about the Deployment's owner.")
+def owner(deployment: Json) -> Iterator[Sample]:
+    for each in owners(deployment):
+        yield labels(owner_kind=each.get("kind"), owner_name=each.get("name")), 1
+
+
+@DEPLOYMENTS.gauge("kube_deployment_status_condition", "The current status conditions of a deployment.")
+def condition(deployment: Json) -> Iterator[Sample]:
+    for each in find(deployment, "status", "conditions") or ():
+        reason = each.get("reason") or ""
+        about = labels(reason=reason if reason in REASONS else "unknown", condition=each["type"])
+        yield from truth(each["status"], more=about)
+
+
 DEPLOYMENTS.field("kube_deployment_spec_replicas", "Number of desired pods for a deployment.", "spec", "replicas")
 DEPLOYMENTS.field("kube_deployment_spec_paused", "Whether the deployment is paused.", "spec", "paused", missing=0)
-DEPLOYMENTS.add(
-    "kube_deployment_status_condition",
-    "The current status conditions of a deployment.",
-    lambda obj: conditions(obj, "reason"),
-)
 
 
 def _rolling(field: str, name: str, text: str, up: bool) -> None:
@@ -85,8 +125,16 @@ for _families, _prefix in ((REPLICASETS, "kube_replicaset"), (REPLICATIONCONTROL
         fully_labeled_replicas="fullyLabeledReplicas",
         ready_replicas="readyReplicas",
     )
+    _families.created(_prefix)
     _families.field(f"{_prefix}_spec_replicas", "Number of desired pods.", "spec", "replicas")
     _families.owners(f"{_prefix}_owner")
+REPLICASETS.field(
+    "kube_replicaset_status_terminating_replicas",
+    "The number of pods that are ending.",
+    "status",
+    "terminatingReplicas",
+)
+REPLICATIONCONTROLLERS.selectable("")
 REPLICATIONCONTROLLERS.field(
     "kube_replicationcontroller_status_available_replicas",
     "The number of available replicas.",
@@ -105,13 +153,17 @@ _common(
     replicas_updated="updatedReplicas",
 )
 STATEFULSETS.field("kube_statefulset_replicas", "Number of desired pods for a StatefulSet.", "spec", "replicas")
-STATEFULSETS.field("kube_statefulset_ordinals_start", "Start ordinal of the StatefulSet.", "spec", "ordinals", "start")
+
+
+@STATEFULSETS.gauge("kube_statefulset_ordinals_start", "Start ordinal of the StatefulSet.")
+def first_ordinal(stateful: Json) -> Iterable[Sample]:
+    found = find(stateful, "spec", "ordinals")
+    return () if found is None else (("", found.get("start") or 0),)
 
 
 def _revision(field: str, name: str) -> None:
     def make(stateful: Json) -> Iterable[Sample]:
-        found = find(stateful, "status", field)
-        return ((labels(revision=found), 1),) if found else ()
+        return ((labels(revision=find(stateful, "status", field)), 1),)
 
     STATEFULSETS.add(name, f"The revision that the status gives as {field}.", make)
 
@@ -125,8 +177,9 @@ _revision("updateRevision", "kube_statefulset_status_update_revision")
     "What becomes of claims when the StatefulSet is deleted or scaled down.",
 )
 def retention(stateful: Json) -> Iterable[Sample]:
-    found = find(stateful, "spec", "persistentVolumeClaimRetentionPolicy")
-    return ((labels(when_deleted=found.get("whenDeleted"), when_scaled=found.get("whenScaled")), 1),) if found else ()
+    found = find(stateful, "spec", "persistentVolumeClaimRetentionPolicy") or {}
+    deleted, scaled = found.get("whenDeleted"), found.get("whenScaled")
+    return ((labels(when_deleted=deleted, when_scaled=scaled), 1),) if deleted or scaled else ()
 
 
 _common(

@@ -28,6 +28,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--backend=prometheus"], "--prometheus-url is missing"),
         (["--max-size=5"], "write one of at least 16Mi"),
         (["--max-size=lots"], "is no size"),
+        (["--metric-labels-allowlist=app"], "is no list of keys by kind"),
         (["--scrape-interval=1"], "a number of seconds from 5 to 30"),
         (["--backend=prometheus", "--prometheus-url=prometheus:9090"], "write one as http://prometheus:9090"),
     ],
@@ -45,3 +46,11 @@ def test_a_mount_is_below_the_pods_root_where_pods_have_no_file_system_of_their_
     assert inside(Path("/var/lib/monitoring")) == Path("/pods/x/var/lib/monitoring")
     monkeypatch.delenv("BINNACLE_POD_ROOT")
     assert inside(Path("/var/lib/monitoring")) == Path("/var/lib/monitoring")
+
+
+def test_lists_of_keys_by_kind() -> None:
+    found = parse(
+        ["--metric-labels-allowlist=pods=[app, team-*],nodes=[*]", "--metric-annotations-allowlist=*=[x.y/z]"]
+    )
+    assert found.labels == {"pods": ["app", "team-*"], "nodes": ["*"]}
+    assert found.annotations == {"*": ["x.y/z"]}

@@ -163,7 +163,7 @@ CASES: list[tuple[str, Json, list[str]]] = [
             "status": {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}},
         },
         [
-            'kube_service_info{service="s",cluster_ip="10.96.0.9",external_name="",load_balancer_ip=""} 1',
+            'kube_service_info{service="s",cluster_ip="10.96.0.9",external_name="",load_balancer_ip="",external_traffic_policy=""} 1',
             'kube_service_spec_type{service="s",type="LoadBalancer"} 1',
             'kube_service_status_load_balancer_ingress{service="s",ip="1.2.3.4",hostname=""} 1',
         ],
@@ -206,9 +206,9 @@ CASES: list[tuple[str, Json, list[str]]] = [
             'kube_horizontalpodautoscaler_spec_min_replicas{horizontalpodautoscaler="h"} 1',
             'kube_horizontalpodautoscaler_status_desired_replicas{horizontalpodautoscaler="h"} 3',
             'kube_horizontalpodautoscaler_spec_target_metric{horizontalpodautoscaler="h",metric_name="cpu",'
-            'metric_target_type="utilization"} 80',
+            'metric_target_type="utilization",container=""} 80',
             'kube_horizontalpodautoscaler_status_target_metric{horizontalpodautoscaler="h",metric_name="cpu",'
-            'metric_target_type="average"} 0.155',
+            'metric_target_type="average",container=""} 0.155',
         ],
     ),
     (
@@ -245,8 +245,7 @@ CASES: list[tuple[str, Json, list[str]]] = [
             "status": {"phase": "Bound"},
         },
         [
-            'kube_persistentvolumeclaim_info{persistentvolumeclaim="c",storageclass="",volumename="v",'
-            'volumemode="Filesystem"} 1',
+            'kube_persistentvolumeclaim_info{persistentvolumeclaim="c",storageclass="",volumename="v",volumemode=""} 1',
             'kube_persistentvolumeclaim_resource_requests_storage_bytes{persistentvolumeclaim="c"} 1000000000',
             'kube_persistentvolumeclaim_access_mode{persistentvolumeclaim="c",access_mode="ReadWriteOnce"} 1',
         ],

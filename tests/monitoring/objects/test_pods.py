@@ -16,7 +16,6 @@ def test_a_running_pod() -> None:
         'kube_pod_status_phase{pod="web",phase="Failed"} 0',
         'kube_pod_status_ready{pod="web",condition="true"} 1',
         'kube_pod_status_ready{pod="web",condition="unknown"} 0',
-        'kube_pod_status_reason{pod="web",reason="Evicted"} 0',
         f'kube_pod_status_ready_time{{pod="web"}} {SECONDS}',
         f'kube_pod_start_time{{pod="web"}} {SECONDS}',
         'kube_pod_container_info{pod="web",container="app",image_spec="web:1",image="web:1",image_id="sha256:1",'
@@ -31,7 +30,7 @@ def test_a_running_pod() -> None:
         'kube_pod_container_resource_requests{pod="web",container="app",node="n1",resource="example_com_gpu",'
         'unit="integer"} 1',
         'kube_pod_container_resource_limits{pod="web",container="app",node="n1",resource="cpu",unit="core"} 1',
-        'kube_pod_spec_volumes_persistentvolumeclaims_readonly{pod="web",volume="data",persistentvolumeclaim="c"} 1',
+        'kube_pod_spec_volumes_persistentvolumeclaims_readonly{pod="web",volume="data",persistentvolumeclaim="c",ephemeral="false"} 1',
     ):
         assert line in found, line
 

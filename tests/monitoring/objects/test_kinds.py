@@ -163,7 +163,8 @@ CASES: list[tuple[str, Json, list[str]]] = [
             "status": {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}},
         },
         [
-            'kube_service_info{service="s",cluster_ip="10.96.0.9",external_name="",load_balancer_ip="",external_traffic_policy=""} 1',
+            'kube_service_info{service="s",cluster_ip="10.96.0.9",external_name="",load_balancer_ip="",'
+            'external_traffic_policy=""} 1',
             'kube_service_spec_type{service="s",type="LoadBalancer"} 1',
             'kube_service_status_load_balancer_ingress{service="s",ip="1.2.3.4",hostname=""} 1',
         ],

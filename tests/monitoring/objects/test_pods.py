@@ -30,7 +30,8 @@ def test_a_running_pod() -> None:
         'kube_pod_container_resource_requests{pod="web",container="app",node="n1",resource="example_com_gpu",'
         'unit="integer"} 1',
         'kube_pod_container_resource_limits{pod="web",container="app",node="n1",resource="cpu",unit="core"} 1',
-        'kube_pod_spec_volumes_persistentvolumeclaims_readonly{pod="web",volume="data",persistentvolumeclaim="c",ephemeral="false"} 1',
+        'kube_pod_spec_volumes_persistentvolumeclaims_readonly{pod="web",volume="data",persistentvolumeclaim="c",'
+        'ephemeral="false"} 1',
     ):
         assert line in found, line
 

@@ -1,4 +1,4 @@
-"""Samples of objects of all kinds as kube-state-metrics 2.20 made them: recorded from it, for objects that were made at random.
+"""Samples of objects of all kinds as kube-state-metrics 2.20 made them: recorded from it, for objects made at random.
 
 A line of recorded.jsonl: the kind, the patterns of both allow-lists, the object, its samples.
 """

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kube import conditions, ownerrefs, quantity
+from kube.ipaddresses import ip_of
 from kube.objects import Json
-from kube.validation import ip_of
 from monitoring.objects import containers, wishes
 from monitoring.objects.families import Families, Sample, find, number, one_of, seconds, truth
 from monitoring.objects.selection import labels

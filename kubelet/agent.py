@@ -108,6 +108,7 @@ class Agent:
                 options.node_name,
                 self.runtime.shared_network,
                 self.runtime.own_users,
+                options.root_dir / "seccomp",
             ),
             host_ip=options.address,
             node=options.node_name,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kube.objects import Json
-from kubelet.runtimes.base import ConfigError
+from kubelet.runtimes.base import RUNTIME_DEFAULT, UNCONFINED, ConfigError
 from kubelet.shim.confine import CAPABILITIES
 
 if TYPE_CHECKING:
@@ -44,16 +45,18 @@ def _names(names: Iterable[str]) -> set[str]:
     return found
 
 
-def filtered(pod: PodLike, security: Json) -> bool:
-    """Whether the default filter of system calls applies: it does where no profile is named, too.
+def filtered(pod: PodLike, security: Json, folder: Path) -> str:
+    """The profile of system calls, as ContainerSpec has it; the default one where none is named, too.
 
-    ConfigError for a profile that this kubelet cannot have.
+    `folder` holds the machine's profiles; ConfigError for a path that leads out of it.
     """
     of_pod = pod["spec"].get("securityContext") or {}
     profile = security.get("seccompProfile") or of_pod.get("seccompProfile") or {}
-    if profile.get("type") == "Localhost":
-        raise ConfigError(
-            f'seccomp profile "{profile.get("localhostProfile")}": this kubelet has no profiles of the machine; '
-            "seccompProfile.type can be RuntimeDefault or Unconfined"
-        )
-    return profile.get("type") != "Unconfined" and not security.get("privileged")
+    if security.get("privileged"):
+        return UNCONFINED
+    if profile.get("type") != "Localhost":
+        return UNCONFINED if profile.get("type") == UNCONFINED else RUNTIME_DEFAULT
+    name = profile.get("localhostProfile") or ""
+    if not name or name.startswith("/") or ".." in name.split("/"):
+        raise ConfigError(f'seccomp profile "{name}" is no path below the folder seccomp of the kubelet')
+    return str(folder / name)

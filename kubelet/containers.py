@@ -28,7 +28,7 @@ MAX_NAME = 255  # bytes of a folder's name
 
 class Builder:
     """`all_services` gives the services known now; `shared_network` tells whether pods must bind their own address,
-    `own_users` whether they may have user namespaces."""
+    `own_users` whether they may have user namespaces; `profiles` is the folder of seccomp profiles."""
 
     def __init__(
         self,
@@ -40,9 +40,11 @@ class Builder:
         node: str,
         shared_network: bool,
         own_users: bool,
+        profiles: Path,
     ) -> None:
         self._files, self._logs, self._lookup, self._services = files, logs, lookup, all_services
         self._facts, self._node, self._shared, self._own_users = facts, node, shared_network, own_users
+        self._profiles = profiles
 
     async def build(
         self, pod: PodLike, container: ContainerLike, attempt: int, address: str, ready: dict[str, Ready]
@@ -81,7 +83,7 @@ class Builder:
             readonly_root=bool(security.get("readOnlyRootFilesystem")),
             capabilities=granted(security),
             privileged=bool(security.get("privileged")),
-            seccomp=filtered(pod, security),
+            seccomp=filtered(pod, security, self._profiles),
             unmasked=security.get("procMount") == "Unmasked",
             stdin=bool(container.get("stdin")),
             tty=bool(container.get("tty")),

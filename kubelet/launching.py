@@ -11,7 +11,7 @@ from kube.pods import podutil
 from kubelet import hooks
 from kubelet.backoff import CrashBackoff
 from kubelet.plan import Plan
-from kubelet.runtimes.base import ConfigError, ImageError, PodState, StartError
+from kubelet.runtimes.base import ConfigError, CreateError, ImageError, PodState, StartError
 from kubelet.volumes.base import Ready, VolumeError
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ class Launcher:
             if latest is not None:
                 self._crashes.restarted(name)
             identifier = await self._tools.runtime.start_container(worker.uid, spec)
-        except ConfigError as error:
-            worker.waiting[name] = ("CreateContainerConfigError", str(error))
+        except (ConfigError, CreateError) as error:
+            reason = "CreateContainerConfigError" if isinstance(error, ConfigError) else "CreateContainerError"
+            worker.waiting[name] = (reason, str(error))
             worker.say("Warning", "Failed", f"Error: {error}", name)
             return CONFIG_RETRY
         except StartError as error:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+RUNTIME_DEFAULT, UNCONFINED = "RuntimeDefault", "Unconfined"
+
 
 class ImageError(Exception):
     """The image cannot be had; `reason` is what a container status shows (ErrImagePull, ErrImageNeverPull, …)."""
@@ -18,6 +20,10 @@ class ImageError(Exception):
 
 class ConfigError(Exception):
     """The container cannot be made as its spec asks for (CreateContainerConfigError)."""
+
+
+class CreateError(Exception):
+    """The container could not be made with what lies on this machine (CreateContainerError)."""
 
 
 class StartError(Exception):
@@ -93,8 +99,8 @@ class ContainerSpec:
     """What root may do in the container, without CAP_."""
     privileged: bool = False
     """It has the machine's devices, and all of /proc and /sys to write."""
-    seccomp: bool = True
-    """The default filter of system calls holds."""
+    seccomp: str = RUNTIME_DEFAULT
+    """The profile of system calls: RUNTIME_DEFAULT, UNCONFINED, or the path of one."""
     unmasked: bool = False
     """All of /proc can be read."""
     stdin: bool = False
@@ -213,7 +219,7 @@ class Runtime(Protocol):
         """Makes the pod's namespaces and gives it an address, which is returned ("" with host network)."""
 
     async def start_container(self, uid: str, spec: ContainerSpec) -> str:
-        """Returns the container's id; raises ConfigError, StartError."""
+        """Returns the container's id; raises ConfigError, CreateError, StartError."""
 
     async def limit(self, uid: str, name: str, attempt: int, limits: Limits) -> None:
         """Gives a running container other limits; raises OSError when it uses more than they allow already."""

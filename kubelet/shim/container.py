@@ -232,11 +232,15 @@ def execute(config: dict[str, Any]) -> NoReturn:
     except FileNotFoundError as error:
         raise OSError(f"workingDir {config['cwd']!r} does not exist") from error
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    os.umask(0o022)
     confine.bound(config["capabilities"])
     if config["noNewPrivileges"]:
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     if config["seccomp"]:
-        seccomp.install(config["capabilities"])
+        seccomp.install(bytes.fromhex(config["seccomp"]))  # the fewer calls follow, the fewer a profile must allow
     uid, gid = config["uid"], config["gid"]
     if os.geteuid() == 0 and (uid is not None or gid is not None or config["groups"]):
         os.setgroups(config["groups"] or ([gid] if gid is not None else []))
@@ -247,10 +251,6 @@ def execute(config: dict[str, Any]) -> NoReturn:
     confine.give_up(config["capabilities"])
     # After the change of user, which clears it: without the shim nobody would keep log and exit code.
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number in _IGNORED:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    os.umask(0o022)
     program = config["args"][0]
     try:
         os.execvpe(program, config["args"], config["env"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -79,6 +80,31 @@ def check_powerless(w: World, found: dict[str, Any]) -> None:
         "proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "var", *of_python,
     }  # fmt: skip
     assert found["processes"] <= 3, found["processes"]
+
+
+async def a_profile_of_the_machine_holds(w: World) -> None:
+    """What it refuses is refused to programs, probes and commands; one that is missing or broken is told."""
+    folder = w.root / "seccomp/profiles"
+    folder.mkdir(parents=True, exist_ok=True)
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSPC}
+    (folder / "no-folders.json").write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+    (folder / "broken.json").write_text('{"defaultAction": "SCMP_ACT_MAYBE"}')
+    probe = {"exec": {"command": ["sh", "-c", "mkdir /tmp/x 2>&1 | grep 'No space'"]}, "periodSeconds": 1}
+    script = "mkdir $TMPDIR/x; echo said; " + WAIT
+    for name in ("no-folders", "broken", "none"):
+        profile = {"type": "Localhost", "localhostProfile": f"profiles/{name}.json"}
+        security = {"allowPrivilegeEscalation": False, "seccompProfile": profile}
+        container = {"name": "c", "command": ["sh", "-c", script], "securityContext": security, "readinessProbe": probe}
+        w.api.put("pods", pod(f"seccomp-{name}", container, terminationGracePeriodSeconds=1))
+    await w.until(lambda: w.ready("seccomp-no-folders") and "said" in w.log("seccomp-no-folders"))
+    assert "No space left on device" in w.log("seccomp-no-folders")
+    for name, words in (
+        ("broken", 'defaultAction "SCMP_ACT_MAYBE" is none of'),
+        ("none", "cannot be read: No such file or directory"),
+    ):
+        message = await w.until(lambda name=name: w.container(f"seccomp-{name}")["state"]["waiting"].get("message"))
+        assert w.container(f"seccomp-{name}")["state"]["waiting"]["reason"] == "CreateContainerError"
+        assert message.startswith(f"seccomp profile {folder}/{name}.json") and words in message
 
 
 async def what_privileged_gives_back(w: World) -> None:

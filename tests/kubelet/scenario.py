@@ -383,6 +383,7 @@ async def main(folder: Path, cidr: str) -> None:
             containers_that_share_their_processes(w),
             a_container_is_confined(w),
             isolation.a_hostile_container_gets_nothing(w),
+            isolation.a_profile_of_the_machine_holds(w),
             isolation.what_privileged_gives_back(w),
             isolation.a_home_is_made_in_the_container_alone(w),
             isolation.other_processes_can_be_seen_and_not_entered(w),

@@ -17,7 +17,7 @@ from kubelet.containers import Builder, limits
 from kubelet.envs import Environment
 from kubelet.expand import expand
 from kubelet.fields import PodFacts
-from kubelet.runtimes.base import ConfigError
+from kubelet.runtimes.base import RUNTIME_DEFAULT, UNCONFINED, ConfigError
 from kubelet.runtimes.process import images
 from kubelet.runtimes.process.addresses import AddressPool
 from kubelet.shim.confine import CAPABILITIES
@@ -183,7 +183,7 @@ def test_hosts_file_with_subdomain_and_aliases() -> None:
 @pytest.mark.parametrize("length", [3, 253])
 def test_the_log_folder_of_a_pod_has_a_name_that_a_folder_may_have(length: int) -> None:
     unused: Any = None
-    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True, False)
+    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True, False, unused)
     obj = pod("p" * length, {"name": "c"})
     obj["metadata"]["uid"] = "0b7c9f6e-0000-4000-8000-000000000001"
     name = builder.log_folder(obj).name
@@ -192,7 +192,7 @@ def test_the_log_folder_of_a_pod_has_a_name_that_a_folder_may_have(length: int) 
 
 def test_a_pod_that_asks_for_a_user_namespace_is_told_that_there_is_none() -> None:
     unused: Any = None
-    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True, False)
+    builder = Builder(unused, Path("/logs"), unused, unused, unused, "n1", True, False, unused)
     obj = pod("p", {"name": "c"}, hostUsers=False)
     with pytest.raises(ConfigError, match="hostUsers: false cannot be had"):
         asyncio.run(builder.build(obj, obj["spec"]["containers"][0], 0, "", {}))
@@ -220,21 +220,27 @@ def test_an_unknown_capability_is_named() -> None:
         granted({"capabilities": {"drop": ["FLY"]}})
 
 
+LOCAL = {"seccompProfile": {"type": "Localhost", "localhostProfile": "profiles/my.json"}}
+
+
 @pytest.mark.parametrize(
-    ("of_pod", "of_container", "filtered_calls"),
+    ("of_pod", "of_container", "profile"),
     [
-        (None, {}, True),
-        ("Unconfined", {}, False),
-        ("Unconfined", {"seccompProfile": {"type": "RuntimeDefault"}}, True),
-        ("RuntimeDefault", {"seccompProfile": {"type": "Unconfined"}}, False),
-        (None, {"privileged": True}, False),
+        (None, {}, RUNTIME_DEFAULT),
+        ("Unconfined", {}, UNCONFINED),
+        ("Unconfined", {"seccompProfile": {"type": "RuntimeDefault"}}, RUNTIME_DEFAULT),
+        ("RuntimeDefault", {"seccompProfile": {"type": "Unconfined"}}, UNCONFINED),
+        (None, {"privileged": True}, UNCONFINED),
+        (None, LOCAL | {"privileged": True}, UNCONFINED),
+        ("Unconfined", LOCAL, "/kubelet/seccomp/profiles/my.json"),
     ],
 )
-def test_the_filter_of_system_calls(of_pod: str | None, of_container: dict[str, Any], filtered_calls: bool) -> None:
+def test_the_filter_of_system_calls(of_pod: str | None, of_container: dict[str, Any], profile: str) -> None:
     spec = {"securityContext": {"seccompProfile": {"type": of_pod}}} if of_pod else {}
-    assert filtered({"spec": spec}, of_container) is filtered_calls
+    assert filtered({"spec": spec}, of_container, Path("/kubelet/seccomp")) == profile
 
 
-def test_a_profile_of_the_machine_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r'seccomp profile "my\.json": this kubelet has no profiles'):
-        filtered({"spec": {}}, {"seccompProfile": {"type": "Localhost", "localhostProfile": "my.json"}})
+@pytest.mark.parametrize("name", ["/etc/passwd", "../pki/ca.key", "a/../../b", ""])
+def test_a_profile_lies_below_the_folder_of_them(name: str) -> None:
+    with pytest.raises(ConfigError, match=f'seccomp profile "{name}" is no path below'):
+        filtered({"spec": {}}, {"seccompProfile": {"type": "Localhost", "localhostProfile": name}}, Path("/seccomp"))

@@ -12,7 +12,7 @@ from typing import Any
 
 from kube.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from kube.ipaddresses import ip_address
-from kube.kinds.pod.validation_containers import check_all_containers, check_id, check_profile
+from kube.kinds.pod.validation_containers import check_all_containers, check_id, check_seccomp
 from kube.kinds.pod.validation_scheduling import check_scheduling
 from kube.kinds.pod.validation_volumes import check_volumes
 from kube.memo import Memo, digest
@@ -109,7 +109,7 @@ def _check_security(security: Json, path: str, spec: Json) -> list[FieldError]:
             errors.append(duplicate(f"{path}.sysctls[{i}].name", name))
         seen.add(name)
     if (profile := security.get("seccompProfile")) is not None:
-        errors += check_profile(f"{path}.seccompProfile", profile)
+        errors += check_seccomp(f"{path}.seccompProfile", profile)
     if (policy := security.get("fsGroupChangePolicy")) is not None:
         errors += check_choice(f"{path}.fsGroupChangePolicy", policy, ("Always", "OnRootMismatch"))
     return errors

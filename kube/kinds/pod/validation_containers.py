@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from kube.errors import FieldError, duplicate, forbidden, invalid, not_found, required
 from kube.kinds.pod.validation_env import check_env, check_env_from
-from kube.kinds.pod.validation_mounts import check_devices, check_mounts
+from kube.kinds.pod.validation_mounts import check_devices, check_mounts, check_relative_path
 from kube.kinds.pod.validation_probes import check_lifecycle, check_probes
 from kube.objects import Json
 from kube.pods.podutil import is_sidecar
@@ -197,7 +197,7 @@ def _check_security(security: Json, path: str) -> list[FieldError]:
     if (mount := security.get("procMount")) is not None:
         errors += check_choice(f"{path}.procMount", mount, ("Default", "Unmasked"))
     if (profile := security.get("seccompProfile")) is not None:
-        errors += check_profile(f"{path}.seccompProfile", profile)
+        errors += check_seccomp(f"{path}.seccompProfile", profile)
     if (profile := security.get("appArmorProfile")) is not None:
         errors += check_profile(f"{path}.appArmorProfile", profile)
     return errors
@@ -208,6 +208,15 @@ def check_id(path: str, number: int | None) -> list[FieldError]:
     if number is None or 0 <= number <= 2**31 - 1:
         return []
     return [invalid(path, number, "must be between 0 and 2147483647, inclusive")]
+
+
+def check_seccomp(path: str, profile: Json) -> list[FieldError]:
+    """A seccomp profile, which is a file below the kubelet's folder of them."""
+    local = profile.get("localhostProfile")
+    below = (
+        check_relative_path(f"{path}.localhostProfile", local) if local and profile.get("type") == "Localhost" else []
+    )
+    return check_profile(path, profile) + below
 
 
 def check_profile(path: str, profile: Json) -> list[FieldError]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kube.objects import SYSTEM_NAMESPACE
-from kubelet.runtimes.base import ConfigError, ContainerSpec, Mount
-from kubelet.runtimes.process import images
+from kubelet.runtimes.base import RUNTIME_DEFAULT, UNCONFINED, ConfigError, ContainerSpec, CreateError, Mount
+from kubelet.runtimes.process import images, seccomp
 from kubelet.runtimes.process.layout import Layouts
 from kubelet.shim import subpaths
 from kubelet.shim.container import SHM
@@ -25,7 +25,10 @@ def container_config(
     cgroups: list[str],
     layouts: Layouts,
 ) -> dict[str, Any]:
-    """The content of a container's config.json; `processes` as `_processes` of the runtime says.  Raises ConfigError."""
+    """The content of a container's config.json; `processes` as `_processes` of the runtime says.
+
+    Raises ConfigError, CreateError.
+    """
     mounts = "mount" in sandbox["namespaces"]
     if os.geteuid() != 0 and spec.uid not in (None, os.geteuid()):
         raise ConfigError(
@@ -65,7 +68,7 @@ def container_config(
         "shm": SHM if "ipc" in sandbox["namespaces"] else "/dev/shm",
         "privileged": spec.privileged,
         "capabilities": sorted(spec.capabilities),
-        "seccomp": spec.seccomp,
+        "seccomp": _filter(spec).hex(),
         # An ordinary user's programs gain nothing: what could be gained is not in the pod's user namespace.
         "noNewPrivileges": spec.no_new_privileges or os.geteuid() != 0,
         "readonlyRoot": spec.readonly_root,
@@ -73,6 +76,19 @@ def container_config(
         "stdin": spec.stdin,
         "tty": spec.tty,
     }
+
+
+def _filter(spec: ContainerSpec) -> bytes:
+    """The program that the container's system calls are held to; nothing where they are free."""
+    machine = os.uname().machine
+    if spec.seccomp == UNCONFINED:
+        return b""
+    if spec.seccomp == RUNTIME_DEFAULT:
+        return seccomp.default_program(machine, frozenset(spec.capabilities))
+    try:
+        return seccomp.program_of(spec.seccomp, machine, spec.capabilities)
+    except ValueError as error:
+        raise CreateError(str(error)) from error
 
 
 def _link_volumes(folder: Path, mounts: list[Mount]) -> str:

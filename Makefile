@@ -30,9 +30,9 @@ token: .venv/installed
 # or kills processes, a file's tests one after another.
 test: .venv/installed-dev
 	@$(BIN)/python -m tests.prepare
-	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not serial" --ignore tests/browser
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not serial" --ignore tests/browser
 	$(BIN)/pytest -q tests/browser
-	$(BIN)/pytest -q -n 2 --dist loadgroup -m serial --ignore tests/browser
+	$(BIN)/pytest -q -n 2 --dist loadfile -m serial --ignore tests/browser
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -28,15 +28,6 @@ settings.register_profile("patient", suppress_health_check=[HealthCheck.too_slow
 settings.load_profile("patient")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the serial tests a file's stay together, and two Elasticsearch servers are more than a small machine bears."""
-    for item in items:
-        if item.get_closest_marker("serial"):
-            engine = "elasticsearch" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("elasticsearch" if engine else item.location[0]))
-
-
 def migrate(var: Path, url: str = "") -> None:
     """Create the tables of an empty database, as `make up` does."""
     keyring.of(var).prepare()

@@ -17,9 +17,9 @@ import pytest
 BUSY = 2  # processes that do nothing but count, until whoever started them is gone
 COUNT = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(1_000_000))"
 PARTS = (
-    ("-n", "2", "--dist", "loadgroup", "-m", "not serial", "--ignore", "tests/browser"),
+    ("-n", "2", "--dist", "loadfile", "-m", "not serial", "--ignore", "tests/browser"),
     ("tests/browser",),
-    ("-n", "2", "--dist", "loadgroup", "-m", "serial", "--ignore", "tests/browser"),
+    ("-n", "2", "--dist", "loadfile", "-m", "serial", "--ignore", "tests/browser"),
 )
 
 

@@ -20,7 +20,6 @@ from tests.cluster.test_store import both, create, database, key, pod
 from tests.conftest import ROOT
 
 __all__ = ["both", "database"]  # fixtures of the store's tests
-pytestmark = pytest.mark.xdist_group("databases")
 
 
 def writer(url: str, prefix: str) -> subprocess.Popen[bytes]:

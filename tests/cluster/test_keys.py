@@ -28,7 +28,6 @@ from tests.conftest import ROOT
 
 __all__ = ["both", "database"]  # fixtures of the store's tests
 
-pytestmark = pytest.mark.xdist_group("databases")
 
 OF_BEFORE = b"k" * 32
 

@@ -18,8 +18,6 @@ from cluster.database import Database
 from cluster.store import Change, Key, Store, Stored, Write
 from kube.errors import AlreadyExists, ApiError, ClaimTaken, Conflict, Gone, NotFound
 
-pytestmark = pytest.mark.xdist_group("databases")
-
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:

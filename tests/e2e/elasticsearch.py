@@ -81,7 +81,7 @@ class Elasticsearch:
         """The decoded answer; raises OSError (HTTPError among them) when there is none."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:  # beside other tests a JVM may stand still
             return json.loads(answer.read())
 
     def count(self) -> int:

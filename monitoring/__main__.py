@@ -45,6 +45,6 @@ if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(main(parse()))
-        except (OSError, sqlite3.Error, KubeconfigError) as error:
+        except (OSError, sqlite3.Error, KubeconfigError, ValueError) as error:
             sys.exit(f"monitoring: {error}")
     logging.getLogger("monitoring").info("stopped after %.0f s", time.monotonic() - started)

@@ -33,6 +33,7 @@ class Options:
     kubeconfig: str
     labels: Allowed = field(default_factory=dict)
     annotations: Allowed = field(default_factory=dict)
+    custom: str = ""
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -61,6 +62,13 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
             metavar="KIND=[KEY,…],…",
             help=f"the {what} of objects that kube_KIND_{what} shows, as pods=[app,team-*],nodes=[*]; *=[…]: of all kinds",
         )
+    parser.add_argument(
+        "--custom-resource-state-config",
+        default="",
+        metavar="YAML",
+        help="what is told of custom resources: text of a CustomResourceStateMetrics",
+    )
+    parser.add_argument("--custom-resource-state-config-file", type=Path, metavar="FILE", help="the same in a file")
     found = parser.parse_args(arguments)
     if found.backend == PROMETHEUS and not found.prometheus_url:
         parser.error("--prometheus-url is missing: --backend prometheus needs it, as http://prometheus:9090")
@@ -76,7 +84,16 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         found.kubeconfig,
         found.metric_labels_allowlist,
         found.metric_annotations_allowlist,
+        _custom(parser, found),
     )
+
+
+def _custom(parser: argparse.ArgumentParser, found: argparse.Namespace) -> str:
+    file: Path | None = found.custom_resource_state_config_file
+    try:
+        return found.custom_resource_state_config or (file.read_text() if file else "")
+    except (OSError, UnicodeError) as error:
+        parser.error(f"--custom-resource-state-config-file: {error}")
 
 
 def _allowed(text: str) -> Allowed:

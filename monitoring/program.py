@@ -18,7 +18,7 @@ from kube.objects import Json
 from monitoring import exposition
 from monitoring.discovery import Discovery, Places
 from monitoring.history.history import History
-from monitoring.objects import ObjectMetrics
+from monitoring.objects import ObjectMetrics, custom
 from monitoring.options import PROMETHEUS, Options
 from monitoring.queries import ask
 from monitoring.queries.answer import BackendError
@@ -66,13 +66,14 @@ class Threaded:
 
 
 class Program:
-    """Raises sqlite3.Error or OSError when the history cannot be opened."""
+    """Raises sqlite3.Error or OSError when the history cannot be opened, ValueError for a wrong configuration."""
 
     def __init__(self, options: Options, client: Client) -> None:
         self.options = options
         self.history = History(options.data_dir, options.limit)
         self.owners, self.access = Owners(client), Access(client.config)
-        self.objects = ObjectMetrics(client, options.labels, options.annotations)
+        wanted = custom.parse(options.custom) if options.custom.strip() else ()
+        self.objects = ObjectMetrics(client, options.labels, options.annotations, wanted)
         self.kubelets = Kubelets(client.config)
         self.scraper = Scraper(self.kubelets, self.owners, self.history, options.interval)
         own = f"http://{options.address or environment.MY_POD_IP.get() or '127.0.0.1'}:{options.port}"

@@ -2,8 +2,11 @@
 
 families.py   what a family is, and how an object becomes lines
 pods.py, containers.py, nodes.py, …   the families of one kind of object each
+selection.py  which labels and annotations of objects are shown
 catalogue.py  all kinds
-metrics.py    reflectors of all kinds, and the exposition
+custom.py, paths.py   families of custom resources, by a configuration
+mirror.py, following.py   the objects of one kind; of custom kinds, as they come and go
+metrics.py    mirrors of all kinds, and the exposition
 
 An object is rendered when it changes and kept as bytes, a piece for each family: nothing else is remembered of it. A scrape
 joins the pieces family by family.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
 
-from client import Client, Reflector
-from kube.objects import Json
+from client import Client
 from monitoring.objects.catalogue import RESOURCES
-from monitoring.objects.families import Families
+from monitoring.objects.custom import Resource
+from monitoring.objects.following import CustomMirrors
+from monitoring.objects.mirror import Mirror
 from monitoring.objects.selection import Allowed, of_kind
-from monitoring.objects.table import Table
 from telemetry.exposition import Page, pairs
 
 # Of the reading itself, by kind.
@@ -23,44 +23,22 @@ OWN = (
         "Pieces of objects that could not be made into samples.",
     ),
 )
-KEPT = ("namespace", "name", "uid", "resourceVersion")
-
-
-class Mirror:
-    """The objects of one kind: of each its rendered pieces, a few fields of its metadata, and its note."""
-
-    def __init__(self, client: Client, families: Families) -> None:
-        self.families = families
-        self.table = Table(len(families.heads))
-        self.reflector = Reflector(
-            client,
-            families.path,
-            transform=self.take,
-            on_delete=lambda last: self.table.drop(last["metadata"]["uid"]),
-            on_sync=self._synced,
-        )
-
-    def take(self, obj: Json) -> Json:
-        """Render an object; what the reflector is to keep of it."""
-        meta = obj["metadata"]
-        self.table.put(meta["uid"], self.families.render(obj))
-        kept = {"metadata": {key: meta[key] for key in KEPT if key in meta}}
-        note = self.families.note(obj)
-        return kept if note is None else {**kept, "note": note}
-
-    def notes(self) -> list[tuple[Json, Any]]:
-        """(metadata, note) of the objects that have a note."""
-        return [(item["metadata"], item["note"]) for item in self.reflector.items.values() if "note" in item]
-
-    def _synced(self) -> None:
-        # Of a list that broke off, objects may have been rendered that are not in the next one.
-        self.table.retain({item["metadata"]["uid"] for item in self.reflector.items.values()})
 
 
 class ObjectMetrics:
-    """The metrics of the objects that `client` may list and watch, with those `labels` and `annotations` of them."""
+    """The metrics of the objects that `client` may list and watch, with those `labels` and `annotations` of them.
 
-    def __init__(self, client: Client, labels: Allowed | None = None, annotations: Allowed | None = None) -> None:
+    `custom`: what is wanted of custom resources.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        labels: Allowed | None = None,
+        annotations: Allowed | None = None,
+        custom: Sequence[Resource] = (),
+    ) -> None:
+        self.custom = CustomMirrors(client, custom)
         self.mirrors: dict[str, Mirror] = {}
         for families in RESOURCES:
             wanted = {
@@ -72,6 +50,7 @@ class ObjectMetrics:
     async def run(self) -> None:
         """Runs until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.custom.run())
             for mirror in self.mirrors.values():
                 group.create_task(mirror.reflector.run())
 
@@ -89,6 +68,7 @@ class ObjectMetrics:
                 if column:
                     parts.append(head)
                     parts += column
+        parts += self._of_custom()
         page = Page()  # of the reading itself
         for name, kind, text in OWN:
             page.declare(name, kind, text)
@@ -98,3 +78,12 @@ class ObjectMetrics:
             for (name, _, _), value in zip(OWN, values, strict=True):
                 page.add(name, value, labels)
         return b"".join([*parts, page.text().encode()])
+
+    def _of_custom(self) -> list[bytes]:
+        """Of custom resources, whose families may be those of several kinds: each stands once, with all samples."""
+        found: dict[bytes, list[bytes]] = {}
+        for mirror in self.custom.mirrors.values():
+            for number, head in enumerate(mirror.families.heads):
+                if column := mirror.table.column(number):
+                    found.setdefault(head.split(b" ", 3)[2], [head]).extend(column)
+        return [part for parts in found.values() for part in parts]

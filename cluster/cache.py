@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -148,7 +148,7 @@ Events = list[Event]
 
 
 class _Table:
-    """The objects of one storage: by key, in key order on demand."""
+    """The objects of one storage: by key, and in key order from the first time that somebody asks for that."""
 
     __slots__ = ("entries", "order")
 
@@ -159,15 +159,15 @@ class _Table:
     def put(self, entry: Entry) -> Entry | None:
         place = entry.key[1:]
         previous = self.entries.get(place)
-        if previous is None:
-            self.order = None
+        if previous is None and self.order is not None:
+            insort(self.order, place)
         self.entries[place] = entry
         return previous
 
     def pop(self, key: Key) -> Entry | None:
         previous = self.entries.pop(key[1:], None)
-        if previous is not None:
-            self.order = None
+        if previous is not None and self.order is not None:
+            del self.order[bisect_left(self.order, key[1:])]
         return previous
 
     def sorted(self) -> list[tuple[str, str]]:
@@ -427,6 +427,21 @@ class Cache:
     def select(self, storage: str, namespace: str | None, matches: Callable[[dict[str, str]], bool]) -> Entries:
         """The objects whose labels satisfy `matches`."""
         return [entry for entry in self.list(storage, namespace) if matches(entry.labels)]
+
+    def list_at(self, storage: str, namespace: str | None, revision: int) -> Entries | None:
+        """The objects of a storage as they were at a revision, in key order; None where memory does not reach back so far."""
+        with self.lock:
+            newer = self.events_since(revision)
+            if newer is None:
+                return None
+            # What the first change since then replaced: nothing, where that made the object.
+            before = {e.key: e.previous for e in reversed(newer) if e.key.storage == storage}
+            now = self.list(storage, namespace)
+        if not before:
+            return now
+        then = [entry for entry in now if entry.key not in before]
+        then += [entry for entry in before.values() if entry is not None and namespace in (None, entry.key.namespace)]
+        return sorted(then, key=lambda entry: entry.key)
 
     def events_since(self, revision: int) -> Events | None:
         """The events after a revision, None when memory does not reach back so far (the store's log may)."""

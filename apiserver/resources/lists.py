@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,7 +63,7 @@ def select_page(request: Request, kind: Kind) -> Page:
             raise BadRequest("specifying resource version is not allowed when using continue")
         revision, after = decode_token(token)
         entries = _at(request, kind, revision)
-        entries = [entry for entry in entries if entry.key[1:] > after]
+        entries = entries[bisect_right(entries, after, key=lambda entry: entry.key[1:]) :]
     else:
         revision, entries = _first(request, kind, wanted)
         if wanted == "0":
@@ -90,16 +91,12 @@ def _first(request: Request, kind: Kind, wanted: str) -> tuple[int, Sequence[Ent
 
 
 def _at(request: Request, kind: Kind, revision: int) -> Sequence[Entry]:
-    """The collection as it was at a revision: from the cache if nothing of it changed since, else from the log."""
+    """The collection as it was at a revision: from the cache where that reaches back so far, else from the log."""
     cache, namespace = request.state.cache, request.info.namespace or None
     if revision > cache.revision:
         cache.refresh()
-    with cache.lock:
-        entries = cache.list(kind.storage, namespace)
-        newer = cache.events_since(revision)
-    if newer is not None and not any(
-        e.key.storage == kind.storage and namespace in (None, e.key.namespace) for e in newer
-    ):
+    entries = cache.list_at(kind.storage, namespace, revision)
+    if entries is not None:
         return entries
     return [
         Entry(change.key, change.revision, change.body)

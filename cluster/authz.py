@@ -110,10 +110,14 @@ class Authorizer:
         return [grant for key in rbac.subject_keys(user) for grant in grants.get(key, ())]
 
     def _load(self) -> dict[tuple[str, str], list[Grant]]:
-        with self._lock:
-            if self._grants is None:
-                self._grants = self._read()
-            return self._grants
+        """What roles give. Read without the lock: the cache tells changes under its own, and then waits for ours."""
+        grants, memo = self._grants, self._memo
+        if grants is None:
+            grants = self._read()
+            with self._lock:
+                if self._memo is memo:  # nothing has changed meanwhile
+                    self._grants = grants
+        return grants
 
     def _read(self) -> dict[tuple[str, str], list[Grant]]:
         grants: dict[tuple[str, str], list[Grant]] = {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from cluster import rbac
 from cluster.authz import Authorizer
-from cluster.cache import Cache
+from cluster.cache import Cache, Entry
 from cluster.rbac import Attributes
 from cluster.store import Store
 from cluster.verbs import Session
@@ -106,3 +108,34 @@ def test_a_node_reads_what_its_pods_use(session: Session, cache: Cache) -> None:
     assert not authorizer.decide(node, Attributes("list", "", "secrets", "", NS)).allowed
     assert not authorizer.allows(node, "get", "coordination.k8s.io", "leases", "kube-node-lease", "n2")
     assert authorizer.allows(node, "update", "coordination.k8s.io", "leases", "kube-node-lease", "n1")
+
+
+def test_a_change_of_roles_while_they_are_read_stops_nobody(
+    session: Session, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache tells changes while nobody may read it; who then waits for a reader that waits for the cache hangs."""
+    reading, changing = threading.Event(), threading.Event()
+    grant(session, {"kind": "User", "name": "ann"}, [READ], name="early")
+    cache.subscribe(lambda events: changing.set())  # called before the authorizer, while the cache is locked
+    authorizer = Authorizer(cache)
+    original = cache.list
+
+    def slow(storage: str, namespace: str | None = None) -> list[Entry]:
+        if threading.current_thread() is reader:
+            reading.set()
+            assert changing.wait(30)
+        return original(storage, namespace)
+
+    monkeypatch.setattr(cache, "list", slow)
+    want = Attributes("get", "", "pods", "", NS, "web")
+    reader = threading.Thread(target=authorizer.decide, args=(BOB, want), daemon=True)
+    reader.start()
+    assert reading.wait(30)
+    writer = threading.Thread(
+        target=grant, args=(session, {"kind": "User", "name": "bob"}, [READ]), kwargs={"name": "late"}, daemon=True
+    )
+    writer.start()
+    for thread in (reader, writer):
+        thread.join(10)
+    assert not reader.is_alive() and not writer.is_alive()
+    assert authorizer.decide(BOB, want).allowed, "what was read before the change is not kept"

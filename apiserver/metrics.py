@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from apiserver.response import Answer, Response
+from cluster.admission.webhooks import metrics as webhooks
 from telemetry.counting import Histogram, Labels, Metrics, doubling
 from telemetry.exposition import render
 from web.http1 import METRICS as CONTENT_TYPE
@@ -179,7 +180,7 @@ async def handle(request: Request) -> Answer:
     for kind, count in _inflight().items():
         INFLIGHT.set(count, kind)
     SLI.histograms = {what: each for what, each in DURATION.histograms.items() if what[0] not in ("WATCH", "CONNECT")}
-    return Response(render(METRICS), 200, CONTENT_TYPE)
+    return Response(render(METRICS, webhooks.METRICS), 200, CONTENT_TYPE)
 
 
 def _count_seats(levels: Iterable[Level]) -> None:

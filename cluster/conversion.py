@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cluster.admission.webhooks import metrics
 from cluster.store import Key
 from kube.crd import conversion
 from kube.objects import Json
@@ -30,9 +32,15 @@ def _ask(webhook: Json, cache: Cache, objects: list[Json], api_version: str) -> 
         return cache.get(Key(storage, namespace, name))
 
     client = webhook["clientConfig"]
+    started, result = time.perf_counter(), ("failure", "webhook_call_failure")
     uid, body = conversion.question(objects, api_version, webhook["conversionReviewVersions"])
     try:
         text = calling.post(calling.place(client, find), client.get("caBundle") or "", body, SECONDS)
+        result = ("failure", "webhook_malformed_response_failure")
+        converted = conversion.answer(text, uid, objects, api_version)
+        result = ("success", "")
     except calling.Unreachable as error:
         raise conversion.failed(objects[0], f"failed: {error.why}") from error
-    return conversion.answer(text, uid, objects, api_version)
+    finally:
+        metrics.CONVERSIONS.observe(time.perf_counter() - started, *result)
+    return converted

@@ -65,12 +65,12 @@ def _number(value: float) -> str:
         return "NaN" if value != value else "+Inf" if value > 0 else "-Inf"
 
 
-def render(metrics: Metrics) -> bytes:
-    """The families of `metrics`, and what the system knows of this process."""
+def render(*metrics: Metrics) -> bytes:
+    """The families of all `metrics`, and what the system knows of this process."""
     page = Page()
-    for prepare in metrics.before:
+    for prepare in (prepare for each in metrics for prepare in each.before):
         prepare()
-    for family in metrics.families:
+    for family in (family for each in metrics for family in each.families):
         page.declare(family.name, family.kind, family.text)
         for values, histogram in list(family.histograms.items()):
             labels = pairs(dict(zip(family.labels, values, strict=True)))

@@ -9,6 +9,7 @@ from apiserver import backend
 from apiserver.backend import Target, kubelet_target, unverified_tls
 from apiserver.request import Request
 from apiserver.response import Answer, Response, Stream
+from apiserver.subresources import connecting
 from apiserver.subresources.nodes import entry_of, node_of
 from client.paths import kubelet_prefix
 from cluster.cache import Cache, Entry
@@ -22,6 +23,7 @@ SLICES = "endpointslices.discovery.k8s.io"
 
 async def service(request: Request, kind: Kind) -> Answer:
     """Pass on to one ready endpoint of `[scheme:]name[:port]`."""
+    await connecting.admit(request, kind)
     scheme, name, port = split_name(request.info.name)
     entry = entry_of(request, "services", request.info.namespace, name)
     address, number = choose_endpoint(request.state.cache, entry, port)
@@ -30,6 +32,7 @@ async def service(request: Request, kind: Kind) -> Answer:
 
 async def pod(request: Request, kind: Kind) -> Answer:
     """Pass on to a pod's address, at the port of `[scheme:]name[:port]`, or the first that a container declares."""
+    await connecting.admit(request, kind)
     scheme, name, port = split_name(request.info.name)
     obj = entry_of(request, "pods", request.info.namespace, name).object()
     address = (obj.get("status") or {}).get("podIP")
@@ -42,6 +45,7 @@ async def pod(request: Request, kind: Kind) -> Answer:
 
 async def node(request: Request, kind: Kind) -> Answer:
     """Pass on to the kubelet."""
+    await connecting.admit(request, kind)
     _, name, _ = split_name(request.info.name)
     found = node_of(request, name)
     return await _pass(request, kubelet_target(found, request.state.pki), kubelet_prefix(found))

@@ -13,6 +13,7 @@ from apiserver import backend
 from apiserver.authorization import attributes, forbidden
 from apiserver.request import Request, only
 from apiserver.response import Answer
+from apiserver.subresources import connecting
 from apiserver.subresources.nodes import container_of, node_target, pod_of
 from kube.errors import BadRequest
 from kube.registry import Kind
@@ -26,6 +27,7 @@ def handler(kubelet_path: str, options: tuple[str, ...], with_container: bool = 
     async def handle(request: Request, kind: Kind) -> Answer:
         only(request, "get", "create")
         _check_create(request)
+        await connecting.admit(request, kind)
         pod = pod_of(request)
         container = container_of(request, pod) if with_container else ""
         node = pod["spec"].get("nodeName")

@@ -7,7 +7,7 @@ from typing import ClassVar
 from cluster.admission.request import Request
 from kube.objects import Json
 
-CREATE, UPDATE, DELETE = "CREATE", "UPDATE", "DELETE"
+CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
 
 
 class Plugin:

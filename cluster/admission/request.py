@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Request:
     """One write on its way: `obj` in its storage version (mutating plugins change it in place), `old` for updates.
 
-    `operation` is CREATE, UPDATE or DELETE; `asked` is the kind in the version that the client used. `writes` are further
-    changes to commit together with it, or not at all. `reviewed`: a webhook was asked about it.
+    `operation` is CREATE, UPDATE, DELETE or CONNECT (then `obj` is what is wanted of the connection); `asked` is the kind in
+    the version that the client used. `writes` are further changes to commit together with it, or not at all. `reviewed`: a
+    webhook was asked about it.
     """
 
     operation: str

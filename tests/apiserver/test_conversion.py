@@ -35,7 +35,7 @@ def converted(obj: Json, wanted: str) -> Json:
 
 
 def version(name: str, storage: bool, *fields: str) -> Json:
-    spec = {"type": "object", "properties": dict.fromkeys(fields, STRING)}
+    spec: Json = {"type": "object", "properties": dict.fromkeys(fields, STRING)}
     spec["properties"]["port"] = {**STRING, "default": "80"} if "port" in fields else STRING
     schema = {"type": "object", "properties": {"spec": spec}}
     return {"name": name, "served": True, "storage": storage, "schema": {"openAPIV3Schema": schema}}

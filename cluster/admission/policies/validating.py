@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cluster.admission.plugin import CREATE, DELETE, UPDATE, Plugin
+from cluster.admission.plugin import CONNECT, CREATE, DELETE, UPDATE, Plugin
 from cluster.admission.policies.expressions import Evaluation, Failed, concerned
 from cluster.admission.policies.matching import GROUP, matched
 from cluster.admission.policies.parameters import Misconfigured, parameters
@@ -31,7 +31,7 @@ class Denial(NamedTuple):
 
 
 class ValidatingAdmissionPolicy(Plugin):
-    operations = frozenset({CREATE, UPDATE, DELETE})
+    operations = frozenset({CREATE, UPDATE, DELETE, CONNECT})
 
     def handles(self, operation: str, storage: str, subresource: str) -> bool:
         # What configures admission is free of it: a rule that refuses everything could not be taken away again.

@@ -28,6 +28,11 @@ class Hook:
     def name(self) -> str:
         return str(self.config["name"])
 
+    @property
+    def may_fail(self) -> bool:
+        """Whether its failures are ignored."""
+        return self.config.get("failurePolicy") == "Ignore"
+
     def concerns(self, request: Request) -> Kind | None:
         """The kind, in the version in which the webhook sees the object; None when it is not asked.
 
@@ -46,7 +51,7 @@ class Hook:
     def failed(self, why: str) -> None:
         """The webhook could not be asked: raises InternalError, unless it says that its failures are ignored."""
         text = f'failed calling webhook "{self.name}": {why}'
-        if self.config.get("failurePolicy") == "Ignore":
+        if self.may_fail:
             log.warning("%s; ignored", text)
             return
         raise InternalError(f"Internal error occurred: {text}", details={"causes": [{"message": text}]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from cluster.admission.plugin import DELETE
+from cluster.admission.plugin import CONNECT, DELETE
 from cluster.admission.policies.expressions import seen
 from cluster.admission.request import Request
 from cluster.admission.webhooks.asking import ask
@@ -39,8 +39,8 @@ def _turn(hook: Hook, request: Request) -> Plan[bool]:
     kind = hook.concerns(request)
     if kind is None:
         return False
-    answer = (yield from ask([(hook, kind)], request))[0]
-    if answer is None or not answer.patch or request.operation == DELETE:
+    answer = (yield from ask([(hook, kind)], request, "admit"))[0]
+    if answer is None or not answer.patch or request.operation in (DELETE, CONNECT):
         return False
     before = seen(request.obj, request.kind, kind)
     try:

@@ -41,7 +41,8 @@ def question(request: Request, kind: Kind, versions: list[str]) -> tuple[str, Js
         del about["subResource"], about["requestSubResource"]
     obj = None if request.operation == DELETE else seen(request.obj, request.kind, kind)
     old = None if request.operation == CREATE or request.old is None else seen(request.old, request.kind, kind)
-    options = {"kind": OPTIONS[request.operation], "apiVersion": "meta.k8s.io/v1"}
+    asked = OPTIONS.get(request.operation)
+    options = {"kind": asked, "apiVersion": "meta.k8s.io/v1"} if asked else None
     version = next((version for version in versions if version in VERSIONS), VERSIONS[0])
     return uid, {
         "kind": "AdmissionReview",

@@ -12,4 +12,4 @@ def validate(request: Request) -> Plan[None]:
     """Raises ApiError when a webhook refuses, or fails and may not."""
     asked = [(hook, kind) for hook in hooks(request, VALIDATING) if (kind := hook.concerns(request)) is not None]
     if asked:
-        yield from ask(asked, request)
+        yield from ask(asked, request, "validating")

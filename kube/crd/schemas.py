@@ -9,6 +9,7 @@ from typing import Any
 
 from kube import cel
 from kube import errors as e
+from kube import patterns
 from kube.cel import values as celvalues
 from kube.crd import invariants, lists, structural, values
 from kube.crd.structural import EMBEDDED, PRESERVE
@@ -107,8 +108,8 @@ def _check_supported(schema: Json, path: str, forbidden: str, meta: bool) -> Ite
         yield e.invalid(f"{path}.{PRESERVE}", False, "must be true or undefined")
     if schema.get("pattern"):
         try:
-            re.compile(schema["pattern"])
-        except re.error as error:
+            patterns.compiled(schema["pattern"])
+        except ValueError as error:
             yield e.invalid(
                 f"{path}.pattern", schema["pattern"], f"must be a valid regular expression, but isn't: {error}"
             )

@@ -5,12 +5,11 @@ On an update, what was invalid before and did not change passes (`old`): a schem
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from kube import errors as e
+from kube import patterns
 from kube.crd import formats
 from kube.crd.structural import EMBEDDED, INT_OR_STRING
 from kube.errors import FieldError
@@ -75,21 +74,12 @@ def _type_error(value: Any, schema: Json, path: str) -> list[FieldError]:
     return found
 
 
-@lru_cache(maxsize=512)
-def _pattern(text: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(text)
-    except re.error:
-        return None
-
-
 def _check_string(value: str, schema: Json, path: str) -> Iterator[FieldError]:
     if len(value) < schema.get("minLength", 0):
         yield e.invalid(path, value, f"{path} in body should be at least {schema['minLength']} chars long")
     if "maxLength" in schema and len(value) > schema["maxLength"]:
         yield e.too_long(path, value, schema["maxLength"])
-    pattern = _pattern(schema["pattern"]) if schema.get("pattern") else None
-    if pattern and not pattern.search(value):
+    if schema.get("pattern") and not patterns.found(schema["pattern"], value):
         yield e.invalid(path, value, f"{path} in body should match '{schema['pattern']}'")
     if schema.get("format") and not formats.fits(value, schema["format"]):
         yield e.type_invalid(path, value, f'{path} in body must be of type {schema["format"]}: "{value}"')

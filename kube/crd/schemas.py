@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from kube import cel
+from kube import cel, patterns
 from kube import errors as e
-from kube import patterns
 from kube.cel import values as celvalues
 from kube.crd import invariants, lists, structural, values
 from kube.crd.structural import EMBEDDED, PRESERVE

@@ -94,9 +94,11 @@ def main() -> int:
 
 def install(packages: list[str], prefix: list[str]) -> None:
     """Debian's packages. Raises CalledProcessError."""
-    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
     subprocess.run([*apt, "update"], check=True)
-    subprocess.run([*apt, "install", "-y", "--no-install-recommends", *packages], check=True, stdout=subprocess.DEVNULL)
+    patient = ("-o", "DPkg::Lock::Timeout=300")  # a new machine may be updating itself
+    command = [*apt, "install", "-y", "--no-install-recommends", *patient, *packages]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     if "prometheus" in packages:  # the package starts a server of its own, which nobody here asked for
         for command in (["service", "prometheus", "stop"], ["systemctl", "disable", "prometheus"]):
             if shutil.which(command[0]):

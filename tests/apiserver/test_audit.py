@@ -216,13 +216,16 @@ def test_a_bug_of_ours_is_a_stage_of_its_own(tmp_path: Path, monkeypatch: pytest
     async def let_in(request: Any) -> None:
         """Nobody waits."""
 
+    async def ann(request: Any) -> User:
+        return User("ann", groups=(MASTERS,))
+
     written: list[Event] = []
     writer = SimpleNamespace(put=lambda line: written.append(json.loads(line.encode())))
     (tmp_path / "policy.yaml").write_text(POLICY)
     state = SimpleNamespace(
         audit=AuditLog(load(tmp_path / "policy.yaml"), writer),  # type: ignore[arg-type]
         fairness=SimpleNamespace(enter=let_in),
-        authenticator=SimpleNamespace(authenticate=lambda request: User("ann", groups=(MASTERS,))),
+        authenticator=SimpleNamespace(authenticate=ann),
     )
     monkeypatch.setitem(app.EXACT, "/version", broken)  # type: ignore[arg-type]
     monkeypatch.setattr(metrics, "observe", lambda *_: None)

@@ -84,6 +84,13 @@ def arguments() -> argparse.ArgumentParser:
     oidc.add_argument("--oidc-groups-prefix", metavar="TEXT")
     oidc.add_argument("--oidc-signing-algs", type=names, metavar="NAMES", help="without, RS256")
     oidc.add_argument("--oidc-required-claim", action="append", metavar="CLAIM=VALUE")
+    parser.add_argument(
+        "--authorization-config",
+        type=Path,
+        default=environment.AUTHORIZATION_CONFIG.get(),
+        metavar="FILE",
+        help="a file of kind AuthorizationConfiguration, with webhooks perhaps, which is read again when it changes",
+    )
     return parser
 
 
@@ -151,6 +158,7 @@ def main() -> int:
                 ),
                 account_settings(options),
                 login_options(options),
+                options.authorization_config,
             )
         )
     except (OSError, ValueError) as error:

@@ -126,9 +126,9 @@ class App:
             auditing.begin(request, None)
             raise
         auditing.begin(request, request.user)
-        request.user = impersonate(request)
+        request.user = await impersonate(request)
         await request.state.fairness.enter(request)
-        authorization.authorize(request)
+        await authorization.authorize(request)
         if (remote := proxy.remote_of(request)) is not None:
             return await proxy.handle(request, remote)
         if request.info.is_resource:

@@ -27,7 +27,7 @@ def attributes(request: Request) -> Attributes:
     return Attributes(info.verb, info.group, info.resource, info.subresource, info.namespace, name)
 
 
-def authorize(request: Request) -> None:
+async def authorize(request: Request) -> None:
     """Raises Forbidden when the request's user may not do what it wants."""
     event = request.event
     if request.user.is_master:
@@ -35,7 +35,7 @@ def authorize(request: Request) -> None:
             event.decided(True)
         return
     want = attributes(request)
-    decision = request.state.authorizer.decide(request.user, want)
+    decision = await request.state.authorizers.decide(request.user, want, request.info.version)
     if event is not None:
         event.decided(decision.allowed, decision.reason)
     if not decision.allowed:

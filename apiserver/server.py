@@ -72,6 +72,7 @@ class Options:
     audit: AuditOptions = AuditOptions()
     accounts: serviceaccounts.Settings = field(default_factory=serviceaccounts.Settings)
     logins: logins.Options = field(default_factory=logins.Options)
+    authorization: Path | None = None
 
 
 class Server(asgi.Server):
@@ -132,7 +133,9 @@ def serve(options: Options) -> None:
     known = logins.Logins(options.logins, options.accounts.issuers)
     here = f"https://{host_header(options.addresses[-1], options.port)}{openid.KEYS}"
     accounts = replace(options.accounts, jwks_uri=options.accounts.jwks_uri or here)
-    state = open_state(options.var, chain, port=options.port, accounts=accounts, logins=known)
+    state = open_state(
+        options.var, chain, port=options.port, accounts=accounts, logins=known, authorization=options.authorization
+    )
     if accounts.key_files:
         _ = state.authenticator.signer.verifying  # what is wrong with them is to be known now
     state.audit = audit

@@ -9,6 +9,7 @@ from pathlib import Path
 from apiserver.authn import serviceaccounts
 from apiserver.authn.authenticator import Authenticator
 from apiserver.authn.logins import Logins
+from apiserver.authz.chain import Authorizers
 from apiserver.fairness.control import Fairness
 from apiserver.remotes import Remotes
 from apiserver.resourcemetrics.scraper import Scraper
@@ -38,6 +39,7 @@ class State:
     authorizer: Authorizer
     authenticator: Authenticator
     hub: Hub
+    authorizers: Authorizers
     port: int = 6443
     started: float = field(default_factory=time.time)
     stopping: bool = False
@@ -71,10 +73,12 @@ def open_state(
     cluster: int = 1,
     accounts: serviceaccounts.Settings | None = None,
     logins: Logins | None = None,
+    authorization: Path | None = None,
 ) -> State:
     """Open the store of `var` and everything on top of it."""
     store = Store.of(cluster)
     cache = Cache(store)
+    authorizers = Authorizers(Authorizer.of(cache), authorization)
     cache.start()
     return State(
         cluster,
@@ -86,5 +90,6 @@ def open_state(
         Authorizer.of(cache),
         Authenticator(var / "pki", cache, accounts, logins),
         Hub(cache),
+        authorizers,
         port,
     )

@@ -68,7 +68,7 @@ class Authorizer:
         node = nodeauthz.decide(self.cache, user, want)
         if node is not None and node.allowed:
             return ALLOWED
-        found = self._rbac(user, want)
+        found = self.by_roles(user, want)
         return found if found.allowed or node is None else Decision(False, node.reason)
 
     def allows(
@@ -84,7 +84,8 @@ class Authorizer:
         """`decide` for a resource, as a plain yes or no."""
         return self.decide(user, Attributes(verb, kind_group, resource, subresource, namespace, name)).allowed
 
-    def _rbac(self, user: User, want: Attributes) -> Decision:
+    def by_roles(self, user: User, want: Attributes) -> Decision:
+        """What roles and bindings alone say."""
         memo = self._memo
         key = (user, user.groups, want)
         found = memo.get(key)

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from kube import yamltext
+from kube.errors import FieldError
 from kube.objects import Json
 
 T = TypeVar("T")
 LOOK = 1.0  # seconds between two looks whether a file has changed
+
+
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A form of files that, as those of Kubernetes, know no field beside their own."""
+
+
+def refuse(where: str, errors: Sequence[FieldError]) -> None:
+    """Raises ValueError for what is wrong."""
+    if errors:
+        raise ValueError(f"{where}: {'; '.join(map(str, errors))}")
 
 
 class Stamp:

@@ -18,10 +18,14 @@ STORAGES = frozenset({CLUSTER_ROLES, ROLES, CLUSTER_BINDINGS, BINDINGS})
 
 
 class Decision(NamedTuple):
-    """`reason` says which binding allows it; of a refusal, why, where there is more to say than that no rule allows it."""
+    """`reason` says which binding allows it; of a refusal, why, where there is more to say than that no rule allows it.
+
+    `denied`: an authorizer forbids it, rather than that none allows it.
+    """
 
     allowed: bool
     reason: str = ""
+    denied: bool = False
 
 
 ALLOWED = Decision(True)

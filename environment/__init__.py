@@ -61,6 +61,12 @@ AUTHENTICATION_CONFIG = _cluster.setting(
     "",
     "a file of kind AuthenticationConfiguration: whose tokens users log in with; read again when it changes",
 )
+AUTHORIZATION_CONFIG = _cluster.setting(
+    "BINNACLE_AUTHORIZATION_CONFIG",
+    MAYBE_PATH,
+    "",
+    "a file of kind AuthorizationConfiguration: which authorizers judge requests; read again when it changes",
+)
 SERVICE_ACCOUNT_ISSUER = _cluster.setting(
     "BINNACLE_SERVICE_ACCOUNT_ISSUER",
     WORDS,

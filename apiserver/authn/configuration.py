@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import msgspec
-
-from cluster.configfile import parsed, read
+from cluster.configfile import Struct, parsed, read, refuse
 from kube.errors import FieldError, duplicate, invalid, required, too_many
 from kube.validation import check_domain_path
 
@@ -28,10 +26,6 @@ MAX_ISSUERS = 64
 ALGORITHMS = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
 # Whether an expression in CEL, about these variables, is one: raises ValueError.
 Compile = Callable[[str, str], object]
-
-
-class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """As Kubernetes, these files know no field beside their own."""
 
 
 class Issuer(Struct, frozen=True):
@@ -112,12 +106,6 @@ def load(path: Path, taken: Collection[str], compiles: Compile) -> Authenticatio
     found = read(AuthenticationConfiguration, parsed(path), str(path))
     refuse(str(path), check(found, taken, compiles))
     return found
-
-
-def refuse(where: str, errors: Sequence[FieldError]) -> None:
-    """Raises ValueError for what is wrong."""
-    if errors:
-        raise ValueError(f"{where}: {'; '.join(map(str, errors))}")
 
 
 def check(found: AuthenticationConfiguration, taken: Collection[str], compiles: Compile) -> list[FieldError]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EXTRA = b"impersonate-extra-"
 
 
-def impersonate(request: Request) -> User:
+async def impersonate(request: Request) -> User:
     """The user that the request asks to act as; its own user without such headers. Raises BadRequest, Forbidden."""
     name = request.header(b"impersonate-user")
     groups, uid = request.headers(b"impersonate-group"), request.header(b"impersonate-uid")
@@ -45,7 +45,7 @@ def impersonate(request: Request) -> User:
         for value in values
     ]
     for want in wanted:
-        decision = request.state.authorizer.decide(request.user, want)
+        decision = await request.state.authorizers.decide(request.user, want)
         if not decision.allowed:
             if request.event is not None:
                 request.event.decided(False, decision.reason)

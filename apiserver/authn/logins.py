@@ -17,10 +17,9 @@ from apiserver.authn.configuration import (
     check_authenticator,
     load,
     of_options,
-    refuse,
 )
 from apiserver.authn.oidc import Login
-from cluster.configfile import Stamp
+from cluster.configfile import Stamp, refuse
 
 log = logging.getLogger(__name__)
 

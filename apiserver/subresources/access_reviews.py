@@ -20,7 +20,7 @@ async def subject(request: Request) -> Answer:
     review = await posted(request, "SubjectAccessReview")
     spec = review.get("spec") or {}
     errors = _errors(spec) + _subject_errors(spec)
-    return _review(request, "SubjectAccessReview", review, errors, _user_of(spec))
+    return await _review(request, "SubjectAccessReview", review, errors, _user_of(spec))
 
 
 async def local(request: Request) -> Answer:
@@ -38,13 +38,13 @@ async def local(request: Request) -> Answer:
     elif namespace != request.info.namespace:
         errors.append(invalid("spec.resourceAttributes.namespace", namespace, "must match metadata.namespace"))
     review["metadata"]["namespace"] = request.info.namespace
-    return _review(request, "LocalSubjectAccessReview", review, errors, _user_of(spec))
+    return await _review(request, "LocalSubjectAccessReview", review, errors, _user_of(spec))
 
 
 async def self_access(request: Request) -> Answer:
     """Whether the sender may."""
     review = await posted(request, "SelfSubjectAccessReview")
-    return _review(request, "SelfSubjectAccessReview", review, _errors(review.get("spec") or {}), request.user)
+    return await _review(request, "SelfSubjectAccessReview", review, _errors(review.get("spec") or {}), request.user)
 
 
 def _errors(spec: Json) -> list[FieldError]:
@@ -63,17 +63,30 @@ def _user_of(spec: Json) -> User:
     return User(spec.get("user", ""), spec.get("uid", ""), spec.get("groups") or (), spec.get("extra"))
 
 
-def _review(request: Request, kind: str, review: Json, errors: list[FieldError], user: User) -> Answer:
+async def _review(request: Request, kind: str, review: Json, errors: list[FieldError], user: User) -> Answer:
     if errors:
         raise Invalid("", "", errors, GROUP)
     spec = review["spec"]
-    decision = request.state.authorizer.decide(user, attributes_of(spec))
+    decision = await request.state.authorizers.decide(user, attributes_of(spec), version_of(spec))
     status: Json = {"allowed": decision.allowed}
+    if decision.denied:
+        status["denied"] = True
     if decision.reason:
         status["reason"] = decision.reason
     return response.json_response(
         {"kind": kind, "apiVersion": f"{GROUP}/v1", "metadata": review["metadata"], "spec": spec, "status": status}, 201
     )
+
+
+def version_of(spec: Json) -> str:
+    """The version of the API that a review asks about."""
+    return str((spec.get("resourceAttributes") or {}).get("version") or "")
+
+
+def _incomplete(request: Request) -> Json:
+    if request.state.authorizers.complete:
+        return {"incomplete": False}
+    return {"incomplete": True, "evaluationError": "webhook authorizer does not support user rule resolution"}
 
 
 def attributes_of(spec: Json) -> Attributes:
@@ -112,7 +125,7 @@ async def self_rules(request: Request) -> Answer:
                     for r in rules
                     if r.get("nonResourceURLs")
                 ],
-                "incomplete": False,
+                **_incomplete(request),
             },
         },
         201,

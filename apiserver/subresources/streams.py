@@ -26,7 +26,7 @@ def handler(kubelet_path: str, options: tuple[str, ...], with_container: bool = 
 
     async def handle(request: Request, kind: Kind) -> Answer:
         only(request, "get", "create")
-        _check_create(request)
+        await _check_create(request)
         await connecting.admit(request, kind)
         pod = pod_of(request)
         container = container_of(request, pod) if with_container else ""
@@ -50,12 +50,12 @@ def handler(kubelet_path: str, options: tuple[str, ...], with_container: bool = 
     return handle
 
 
-def _check_create(request: Request) -> None:
+async def _check_create(request: Request) -> None:
     """Who upgrades with a GET must also have the right to create: reading rights do not run commands."""
     if request.info.verb != "get" or request.user.is_master:
         return
     want = replace(attributes(request), verb="create")
-    decision = request.state.authorizer.decide(request.user, want)
+    decision = await request.state.authorizers.decide(request.user, want, request.info.version)
     if not decision.allowed:
         if request.event is not None:
             request.event.decided(False, decision.reason)

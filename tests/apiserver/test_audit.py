@@ -226,6 +226,7 @@ def test_a_bug_of_ours_is_a_stage_of_its_own(tmp_path: Path, monkeypatch: pytest
         audit=AuditLog(load(tmp_path / "policy.yaml"), writer),  # type: ignore[arg-type]
         fairness=SimpleNamespace(enter=let_in),
         authenticator=SimpleNamespace(authenticate=ann),
+        remotes=None,
     )
     monkeypatch.setitem(app.EXACT, "/version", broken)  # type: ignore[arg-type]
     monkeypatch.setattr(metrics, "observe", lambda *_: None)

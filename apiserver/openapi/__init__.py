@@ -1,4 +1,4 @@
-"""OpenAPI documents: `/openapi/v2` (JSON and protobuf) and `/openapi/v3` with one document a group and version.
+"""OpenAPI documents: `/openapi/v2` and `/openapi/v3`, with one document a group and version; each as JSON and as protobuf.
 
 For the HTTP layer: `respond(path, headers, kinds)` with the request's path and query as sent
 (`/openapi/v3/apis/apps/v1?hash=…`), its headers (names in lower case) and the kinds of the cluster
@@ -14,7 +14,7 @@ import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
-from apiserver.openapi import documents, protobuf
+from apiserver.openapi import documents, protobuf, protobuf3
 from apiserver.openapi.merging import merged
 from apiserver.remotes import Remote
 from kube.registry import Kind
@@ -22,8 +22,7 @@ from kube.schema.indexed import cache_folder, write_cached
 
 JSON = "application/json"
 PROTOBUF_V2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-# What the answer is called: "@" is allowed where clients accept it, but not in a media type.
-PROTOBUF_V2_ANSWER = PROTOBUF_V2.replace("@", ".")
+PROTOBUF_V3 = "application/com.github.proto-openapi.spec.v3@v1.0+protobuf"
 KEEP = 200  # documents on disk, of v2 and of v3 each
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -40,10 +39,18 @@ def respond(path: str, headers: Mapping[str, str], kinds: Iterable[Kind], remote
     served = groups.get(url.path.removeprefix("/openapi/v3/").strip("/"))
     if served is None or not url.path.startswith("/openapi/v3/"):
         return 404, {"content-type": "text/plain; charset=utf-8"}, b"404 page not found\n"
-    if not _accepts(headers, JSON):
-        return _not_acceptable(JSON)
     mark = documents.fingerprint(served)
-    answer = _document(f"v3-{mark}.json", mark, headers, JSON, lambda: documents.version_3(served))
+    if _asks(headers, PROTOBUF_V3):
+        content, name, build = (
+            _named(PROTOBUF_V3),
+            f"v3-{mark}.pb",
+            lambda: protobuf3.encode(documents.version_3(served)),
+        )
+    elif _accepts(headers, JSON):
+        content, name, build = JSON, f"v3-{mark}.json", lambda: documents.version_3(served)
+    else:
+        return _not_acceptable(f"{JSON}, {PROTOBUF_V3}")
+    answer = _document(name, mark, headers, content, build)
     if parse_qs(url.query).get("hash") == [mark]:
         answer[1]["cache-control"] = "public, immutable"
         answer[1]["expires"] = "Thu, 31 Dec 2037 23:55:55 GMT"
@@ -72,8 +79,8 @@ def _v2(headers: Mapping[str, str], kinds: list[Kind], remotes: Sequence[Remote]
     def build() -> bytes:
         return merged(documents.version_2(kinds), remotes)
 
-    if PROTOBUF_V2 in headers.get("accept", "") or PROTOBUF_V2_ANSWER in headers.get("accept", ""):
-        return _document(f"v2-{mark}.pb", mark, headers, PROTOBUF_V2_ANSWER, lambda: protobuf.encode(build()))
+    if _asks(headers, PROTOBUF_V2):
+        return _document(f"v2-{mark}.pb", mark, headers, _named(PROTOBUF_V2), lambda: protobuf.encode(build()))
     if not _accepts(headers, JSON):
         return _not_acceptable(f"{JSON}, {PROTOBUF_V2}")
     return _document(f"v2-{mark}.json", mark, headers, JSON, build)
@@ -95,6 +102,16 @@ def _document(name: str, mark: str, headers: Mapping[str, str], content_type: st
     if "gzip" in headers.get("accept-encoding", ""):
         return 200, {**answer, "content-encoding": "gzip"}, packed
     return 200, answer, gzip.decompress(packed)
+
+
+def _named(protobuf: str) -> str:
+    """What the answer is called: "@" is allowed where clients accept it, but not in a media type."""
+    return protobuf.replace("@", ".")
+
+
+def _asks(headers: Mapping[str, str], protobuf: str) -> bool:
+    accept = headers.get("accept", "")
+    return protobuf in accept or _named(protobuf) in accept
 
 
 def _accepts(headers: Mapping[str, str], content_type: str) -> bool:

@@ -20,7 +20,7 @@ INFO = {"title": "Kubernetes", "version": "v1.36.3"}
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 COMMON = tuple(_META + name for name in ("APIResourceList", "DeleteOptions", "Patch", "Status", "WatchEvent"))
 _REFERENCE = re.compile(rb'"#/components/schemas/([^"]+)"')
-_FORMAT = "3"
+_FORMAT = "4"
 
 
 def by_path(kinds: Iterable[Kind]) -> dict[str, list[Kind]]:
@@ -99,7 +99,7 @@ def _schemas(kinds: list[Kind], served: bytes, every: bool = False) -> bytes:
     source = definitions.published()
     custom: dict[str, bytes] = {}
     for kind in kinds:
-        custom.update({name: orjson.dumps(schema) for name, schema in crd.published(kind).items()})
+        custom.update({name: orjson.dumps(schema) for name, schema in crd.published(kind, v2=every).items()})
     found: dict[str, bytes] = {}
     wanted = set(source.names()) if every else set(COMMON)
     wanted |= set(custom) | set(_references(served)) | {kind.definition for kind in kinds if kind.definition in source}

@@ -14,16 +14,14 @@ from typing import Any
 import orjson
 
 from kube import conditions, schema
-from kube.crd import columns, jsonpath, structural
+from kube.crd import columns, jsonpath, publishing, structural
 from kube.crd.conversion import Converter
 from kube.crd.strategy import CustomStrategy
 from kube.objects import Json
 from kube.registry import Kind, Scale, identity, version_rank
 from kube.schema import definitions
 
-_PREFIX = "#/components/schemas/"
-_LIST_META = _PREFIX + "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
-_published: dict[str, tuple[str, Json]] = {}
+_published: dict[str, tuple[str, Json, list[str]]] = {}
 # In the order in which discovery lists them.
 VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 
@@ -45,26 +43,12 @@ def forget(kind: Kind) -> None:
     schema.remove_custom(kind.definition)
 
 
-def published(kind: Kind) -> dict[str, Json]:
-    """The OpenAPI v3 schemas of a custom kind and its list, by definition name; none for a built-in kind."""
+def published(kind: Kind, v2: bool = False) -> dict[str, Json]:
+    """The OpenAPI schemas of a custom kind and its list, by definition name; none for a built-in kind."""
     if kind.definition not in _published:
         return {}
-    item, listed = _PREFIX + kind.definition, kind.definition.rsplit(".", 1)[0] + "." + kind.list_kind
-    gvk = {"group": kind.group, "version": kind.version}
-    collection = {
-        "type": "object",
-        "required": ["items"],
-        "description": f"{kind.list_kind} is a list of {kind.kind}",
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "items": {"type": "array", "items": {"$ref": item}},
-            "metadata": {"allOf": [{"$ref": _LIST_META}]},
-        },
-        "x-kubernetes-group-version-kind": [{**gvk, "kind": kind.list_kind}],
-    }
-    shown = {**_published[kind.definition][1], "x-kubernetes-group-version-kind": [{**gvk, "kind": kind.kind}]}
-    return {kind.definition: shown, listed: collection}
+    _, custom, selectable = _published[kind.definition]
+    return publishing.schemas(kind, custom, selectable, v2)
 
 
 def published_mark(definition: str) -> str:
@@ -79,9 +63,10 @@ def _kind(spec: Json, version: Json, verbs: tuple[str, ...], converter: Converte
     scale = _scale(subresources.get("scale"))
     # Register the schema, and what OpenAPI shows of it.
     custom = _schema(version)
-    shown = _shown(custom)
-    mark = hashlib.blake2b(orjson.dumps([shown, version.get("deprecated")]), digest_size=8).hexdigest()
-    _published[definition] = (mark, shown)
+    selectable = [field["jsonPath"].lstrip(".") for field in version.get("selectableFields") or ()]
+    shown = [custom, selectable, names, version.get("deprecated")]
+    mark = hashlib.blake2b(orjson.dumps(shown), digest_size=8).hexdigest()
+    _published[definition] = (mark, custom, selectable)
     definitions.put(definition, structural.type_of(custom, definition, root=True))
     schema.add_custom(definition, lambda obj: structural.prune(obj, custom))
     stored: Json = next(version for version in spec["versions"] if version.get("storage"))
@@ -188,14 +173,3 @@ def _fields(version: Json) -> dict[str, Any]:
         return read
 
     return {field["jsonPath"].lstrip("."): reader(field["jsonPath"]) for field in version.get("selectableFields") or ()}
-
-
-def _shown(custom: Json) -> Json:
-    """A schema as OpenAPI shows it: with the fields that every object has."""
-    text = {
-        "apiVersion": "The version of the schema of this object, as <group>/<version>.",
-        "kind": "The kind of this object.",
-    }
-    common = {key: {"type": "string", "description": description} for key, description in text.items()}
-    meta = {"allOf": [{"$ref": _PREFIX + structural.META}], "description": "Standard object's metadata."}
-    return {**custom, "properties": {**(custom.get("properties") or {}), **common, "metadata": meta}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import orjson
 import pytest
 
 from apiserver import openapi
-from apiserver.openapi import protobuf
+from apiserver.openapi import protobuf, protobuf3
 from kube import crd, registry
 from kube.objects import Json
 from kube.registry import Kind
@@ -149,6 +150,9 @@ def fields(message: bytes) -> list[tuple[int, Any]]:
             size = varint()
             found.append((tag >> 3, message[place : place + size]))
             place += size
+        elif tag & 7 == 1:
+            found.append((tag >> 3, message[place : place + 8]))
+            place += 8
         else:
             assert tag & 7 == 0
             found.append((tag >> 3, varint()))
@@ -157,13 +161,45 @@ def fields(message: bytes) -> list[tuple[int, Any]]:
 
 def test_version_2_as_protobuf_can_be_read_back(kinds: list[Kind]) -> None:
     status, headers, body = ask("/openapi/v2", kinds, accept=openapi.PROTOBUF_V2 + ",*/*")
-    assert (status, headers["content-type"]) == (200, openapi.PROTOBUF_V2_ANSWER)
+    assert (status, headers["content-type"]) == (200, openapi.PROTOBUF_V2.replace("@", "."))
     top = dict(fields(body))
     assert top[1] == b"2.0"
     names = {dict(fields(entry))[1].decode() for _, entry in fields(top[9])}
     assert names == document("/openapi/v2", kinds)["definitions"].keys()
     paths = {dict(fields(entry))[1].decode() for _, entry in fields(top[8])}
     assert "/apis/apps/v1/namespaces/{namespace}/deployments/{name}" in paths
+
+
+def test_version_3_as_protobuf_can_be_read_back(kinds: list[Kind]) -> None:
+    status, headers, body = ask("/openapi/v3/apis/apps/v1", kinds, accept=openapi.PROTOBUF_V3)
+    assert (status, headers["content-type"]) == (200, openapi.PROTOBUF_V3.replace("@", ".")) and headers["etag"]
+    as_json = document("/openapi/v3/apis/apps/v1", kinds)
+    top = dict(fields(body))
+    assert top[1] == b"3.0.0"
+    paths = {dict(fields(entry))[1].decode() for _, entry in fields(top[4])}
+    schemas = {dict(fields(entry))[1].decode() for _, entry in fields(dict(fields(top[5]))[1])}
+    assert paths == as_json["paths"].keys() and schemas == as_json["components"]["schemas"].keys()
+
+
+def test_protobuf_of_a_version_3_schema() -> None:
+    """`type`, a reference in `items`, a property, an alternative, a default and an extension, each in its field."""
+    schema = {
+        "type": "array", "items": {"$ref": "#/x"}, "properties": {"n": {"type": "integer"}},
+        "anyOf": [{"type": "string"}], "default": "d", "x-a": True, "minimum": -1, "maxItems": 2,
+    }  # fmt: skip
+    small = {
+        "openapi": "3.0.0",
+        "info": {"title": "T", "version": "1"},
+        "paths": {},
+        "components": {"schemas": {"A": schema}},
+    }
+    top = dict(fields(protobuf3.encode(orjson.dumps(small))))
+    assert top[2] == b"\n\x01T2\x011"
+    name, either = (value for _, value in fields(dict(fields(dict(fields(top[5]))[1]))[1]))
+    found = dict(fields(dict(fields(either))[1]))
+    assert (name, found[25], found[18]) == (b"A", b"array", 2)
+    assert dict(fields(dict(fields(found[30]))[1]))[2] == b"\n\x03#/x"
+    assert b"\n\x01n" in found[31] and b"string" in found[28] and found[33] == b"\x1a\x01d" and b"x-a" in found[36]
 
 
 def test_protobuf_of_a_small_document() -> None:
@@ -194,3 +230,46 @@ def test_custom_kinds_are_published_and_change_the_hash(kinds: list[Kind]) -> No
     CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = "changed"
     after = document("/openapi/v3", kinds + crd.kinds(CRD))["paths"]["apis/example.com/v1"]
     assert before != after
+
+
+def test_custom_kinds_are_published_as_each_version_can_say_it(kinds: list[Kind]) -> None:
+    spec: Json = {
+        "type": "object",
+        "required": ["n", "p"],
+        "properties": {
+            "p": {"x-kubernetes-int-or-string": True},
+            "q": {"x-kubernetes-int-or-string": True, "anyOf": [{"pattern": "x"}]},
+            "n": {"type": "string", "nullable": True},
+            "k": {
+                "type": "object",
+                "x-kubernetes-preserve-unknown-fields": True,
+                "properties": {"a": {"type": "string"}},
+            },
+            "e": {"type": "object", "x-kubernetes-embedded-resource": True, "properties": {"spec": {"type": "object"}}},
+        },
+        "oneOf": [{"required": ["p"]}],
+    }
+    definition = copy.deepcopy(CRD)
+    version = definition["spec"]["versions"][0]
+    version["schema"]["openAPIV3Schema"] = {"type": "object", "properties": {"spec": spec}}
+    version["selectableFields"] = [{"jsonPath": ".spec.n"}]
+    custom = crd.kinds(definition)
+    v3 = document("/openapi/v3/apis/example.com/v1", kinds + custom)["components"]["schemas"]["com.example.v1.X"]
+    either = [{"type": "integer"}, {"type": "string"}]
+    shown = v3["properties"]["spec"]["properties"]
+    assert shown["p"]["anyOf"] == either and shown["q"]["allOf"] == [{"anyOf": either}]
+    assert (
+        shown["n"]["nullable"] and v3["properties"]["spec"]["oneOf"] and v3["properties"]["apiVersion"]["description"]
+    )
+    assert set(shown["e"]["properties"]) == {"apiVersion", "kind", "metadata", "spec"}
+    assert shown["e"]["required"] == ["kind", "apiVersion"]
+    assert v3["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.n"}]
+    v2 = document("/openapi/v2", kinds + custom)["definitions"]["com.example.v1.X"]["properties"]
+    assert v2["metadata"]["$ref"] == "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+    assert v2["spec"]["required"] == ["p"] and "oneOf" not in v2["spec"]
+    shown = v2["spec"]["properties"]
+    assert shown["p"] == {"x-kubernetes-int-or-string": True} == shown["q"] and shown["n"] == {}
+    assert shown["k"] == {"x-kubernetes-preserve-unknown-fields": True}
+    version["schema"]["openAPIV3Schema"]["x-kubernetes-preserve-unknown-fields"] = True
+    free = document("/openapi/v2", kinds + crd.kinds(definition))["definitions"]["com.example.v1.X"]
+    assert "properties" not in free and free["type"] == "object"

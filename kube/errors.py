@@ -172,7 +172,8 @@ class Invalid(ApiError):
     code, reason = 422, "Invalid"
 
     def __init__(self, kind: str, name: str, errors: Sequence[FieldError], group: str = "") -> None:
-        text = str(errors[0]) if len(errors) == 1 else "[" + ", ".join(str(e) for e in errors) + "]"
+        told = list(dict.fromkeys(map(str, errors)))  # what several rules say alike is said once
+        text = told[0] if len(told) == 1 else "[" + ", ".join(told) + "]"
         super().__init__(
             f'{_qualified(kind, group)} "{name}" is invalid: {text}',
             details=_details(kind, group, name, causes=[e.cause() for e in errors]),

@@ -27,10 +27,11 @@ _IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestam
 class ObjectStrategy(Strategy):
     """A strategy that checks `metadata`; a kind adds its own rules in `check_object` and `check_change`.
 
-    `check_object` runs on create and on update, `check_change` on update only.
+    `check_object` runs on create and on update, `check_change` on update only; `whole_first` says which is told first.
     """
 
     namespaced = True
+    whole_first = False
     name_check: Checker = staticmethod(dns1123_subdomain)
 
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
@@ -38,7 +39,8 @@ class ObjectStrategy(Strategy):
 
     def validate_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         errors = validate_meta_update(obj["metadata"], old["metadata"])
-        return errors + self.check_change(obj, old, ctx) + self.check_object(obj, ctx)
+        changed, whole = self.check_change(obj, old, ctx), self.check_object(obj, ctx)
+        return errors + (whole + changed if self.whole_first else changed + whole)
 
     def validate_status_update(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return validate_meta_update(obj["metadata"], old["metadata"]) + self.check_status(obj, old, ctx)

@@ -144,7 +144,7 @@ def _qualified(value: str) -> tuple[str, ...]:
     if not name:
         wrong.append("name part must be non-empty")
     elif len(name) > 63:
-        wrong.append("name part " + _longer(63))
+        wrong.append("name part must be no more than 63 bytes")
     if not _is_name(name):
         wrong.append("name part " + _NAME_RULE)
     return tuple(wrong)
@@ -202,7 +202,7 @@ def port_name(value: str) -> list[str]:
     wrong = [_longer(15)] if len(value) > 15 else []
     if not _is_port_charset(value):
         wrong.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
-    elif not _has_letter(value):
+    if not _has_letter(value):
         wrong.append("must contain at least one letter (a-z)")
     if "--" in value:
         wrong.append("must not contain consecutive hyphens")

@@ -60,6 +60,6 @@ def _check_sources_agree(spec: Json, path: str) -> list[FieldError]:
     if old is None or new is None:
         return []
     if new.get("namespace"):
-        return [invalid(path, f"{path}.dataSource", "may not be specified when dataSourceRef.namespace is specified")]
+        return [invalid(path, {}, "may not be specified when dataSourceRef.namespace is specified")]
     same = all(old.get(part) == new.get(part) for part in ("apiGroup", "kind", "name"))
-    return [] if same else [invalid(path, f"{path}.dataSource", "must match dataSourceRef")]
+    return [] if same else [invalid(path, {}, "must match dataSourceRef")]

@@ -18,11 +18,7 @@ def check_client(client: Json, path: str) -> list[FieldError]:
         return check_url(url, f"{path}.url")
     if url is not None or service is None:
         return [required(path, "exactly one of url or service is required")]
-    errors = [
-        required(f"{path}.service.{name}", f"service {name} is required")
-        for name in ("name", "namespace")
-        if not service.get(name)
-    ]
+    errors = [required(f"{path}.service.{name}") for name in ("name", "namespace") if not service.get(name)]
     if not 1 <= service.get("port", 443) <= 65535:
         errors.append(
             invalid(

@@ -59,6 +59,7 @@ def check_size(path: str, entries: dict[str, str] | None, limit: int) -> list[Fi
 
 class StorageClassStrategy(ObjectStrategy):
     namespaced = False
+    whole_first = True
 
     def default(self, obj: Json) -> None:
         obj.setdefault("reclaimPolicy", "Delete")
@@ -120,6 +121,7 @@ class VolumeAttributesClassStrategy(ObjectStrategy):
 
 class VolumeAttachmentStrategy(ObjectStrategy):
     namespaced = False
+    whole_first = True
     status = True
 
     def default(self, obj: Json) -> None:
@@ -166,6 +168,7 @@ def _attached(obj: Json) -> Json:
 
 class CSIDriverStrategy(ObjectStrategy):
     namespaced = False
+    whole_first = True
     # Kubernetes reports a change of the first under a name that the field does not have.
     FIXED = (("attachRequired", "attachedRequired"), ("volumeLifecycleModes", "volumeLifecycleModes"))
     NOT_YET = "preventPodSchedulingIfMissing"  # an alpha field: dropped where it is not stored already
@@ -241,6 +244,7 @@ def _check_token_requests(path: str, requests: list[Json]) -> list[FieldError]:
 
 class CSINodeStrategy(ObjectStrategy):
     namespaced = False
+    whole_first = True
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         errors: list[FieldError] = []

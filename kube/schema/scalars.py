@@ -25,20 +25,25 @@ class Mismatch(Exception):
     def __init__(self, value: Any, wanted: str, text: str = "") -> None:
         super().__init__(text or wanted)
         self.value, self.wanted, self.text = value, wanted, text
-        self.owner = ""
-        self.path: list[str] = []
+        self.path: list[tuple[str, str]] = []
 
     def inside(self, owner: str, key: str) -> Mismatch:
         """The same error, seen from the struct around it."""
-        self.owner = self.owner or owner
-        self.path.insert(0, key)
+        self.path.insert(0, (owner, key))
         return self
 
     def message(self) -> str:
+        """The sentence of Go's decoder."""
         if self.text:
             return self.text
-        place = f"Go struct field {self.owner}.{'.'.join(self.path)}" if self.path else "Go value"
-        return f"json: cannot unmarshal {_json_kind(self.value, self.wanted)} into {place} of type {self.wanted}"
+        place, wanted = "Go value", self.wanted
+        if self.path:
+            from kube.schema import gonames  # late: most processes never need it
+
+            owner, key = self.path[-1]
+            wanted = gonames.type_name(owner, key, wanted)
+            place = f"Go struct field {owner}.{'.'.join(gonames.place(*step) for step in self.path)}"
+        return f"json: cannot unmarshal {_json_kind(self.value, self.wanted)} into {place} of type {wanted}"
 
 
 def _json_kind(value: Any, wanted: str) -> str:

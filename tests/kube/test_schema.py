@@ -32,6 +32,15 @@ def container(**fields: Any) -> dict[str, Any]:
             {"metadata": {"name": 5}},
             "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.name of type string",
         ),
+        (
+            {"spec": {"restartPolicy": 5}},
+            "json: cannot unmarshal number into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy",
+        ),
+        (
+            {"spec": {"volumes": [{"configMap": {"name": 5}}]}},
+            "json: cannot unmarshal number into Go struct field "
+            "ConfigMapVolumeSource.spec.volumes.VolumeSource.configMap.LocalObjectReference.name of type string",
+        ),
         ({"spec": []}, "json: cannot unmarshal array into Go struct field Pod.spec of type v1.PodSpec"),
         (
             container(stdin="yes"),

@@ -52,6 +52,7 @@ _EXPAND_SECRET = "controllerExpandSecretRef"
 
 class PersistentVolumeStrategy(ClusterScoped):
     status = True
+    whole_first = True
 
     def default(self, obj: Json) -> None:
         spec = obj.setdefault("spec", {})
@@ -154,7 +155,7 @@ def check_inline_volume_spec(spec: Json, path: str) -> list[FieldError]:
 def _check_capacity(capacity: Json, path: str) -> list[FieldError]:
     errors = [] if capacity else [required(path)]
     if set(capacity) != {"storage"}:
-        errors.append(not_supported(path, capacity, ("storage",)))
+        errors.append(not_supported(path, capacity or None, ("storage",)))
     for name, amount in capacity.items():
         errors += _check_not_below_zero(f"{path}[{name}]", amount)
         if nano(amount) <= 0:

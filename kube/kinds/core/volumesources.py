@@ -29,7 +29,7 @@ _REQUIRED = {
     "flocker": (),
     "nfs": ("server", "path"),
     "rbd": ("monitors", "image"),
-    "quobyte": ("volume",),
+    "quobyte": (),
     "cephfs": ("monitors",),
     "iscsi": ("targetPortal", "iqn"),
     "cinder": ("volumeID",),
@@ -43,7 +43,7 @@ _REQUIRED = {
     "scaleIO": ("gateway", "system", "volumeName"),
     "local": ("path",),
     "storageos": (),
-    "csi": ("volumeHandle",),
+    "csi": (),
 }
 SOURCES = frozenset(_REQUIRED)
 _ONE_TOO_MANY = "may not specify more than 1 volume type"
@@ -138,13 +138,15 @@ def _nfs(source: Json, path: str) -> list[FieldError]:
 
 
 def _quobyte(source: Json, path: str) -> list[FieldError]:
-    registry = source.get("registry") or ""
+    registry, tenant = source.get("registry") or "", source.get("tenant") or ""
     if not registry:
-        return [required(f"{path}.registry", _HOST_PORTS)]
-    if len(source.get("tenant") or "") > _TENANT_LIMIT:
-        return [required(f"{path}.tenant", "must be a UUID and may not exceed a length of 64 characters")]
-    bad = [pair for pair in registry.split(",") if not host_port(pair)]
-    return [invalid(f"{path}.registry", registry, _HOST_PORTS) for _ in bad]
+        errors = [required(f"{path}.registry", _HOST_PORTS)]
+    elif len(tenant) > _TENANT_LIMIT:
+        errors = [required(f"{path}.tenant", "must be a UUID and may not exceed a length of 64 characters")]
+    else:
+        bad = [pair for pair in registry.split(",") if not host_port(pair)]
+        errors = [invalid(f"{path}.registry", registry, _HOST_PORTS) for _ in bad]
+    return errors if source.get("volume") else [*errors, required(f"{path}.volume")]
 
 
 def _iscsi(source: Json, path: str) -> list[FieldError]:
@@ -233,6 +235,7 @@ def _named_secret(source: Json, path: str) -> list[FieldError]:
 
 def _csi(source: Json, path: str) -> list[FieldError]:
     errors = check_csi_driver(f"{path}.driver", source.get("driver") or "")
+    errors += [] if source.get("volumeHandle") else [required(f"{path}.volumeHandle")]
     for field in _CSI_SECRETS:
         if (secret := source.get(field)) is not None:
             errors += check_required(f"{path}.{field}.name", secret.get("name"), dns1123_subdomain)

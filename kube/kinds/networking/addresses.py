@@ -53,6 +53,7 @@ def _check_ranges(obj: Json) -> list[FieldError]:
 
 class IPAddressStrategy(ObjectStrategy):
     namespaced = False
+    whole_first = True
     name_check = staticmethod(canonical_ip)
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:

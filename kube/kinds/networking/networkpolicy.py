@@ -56,9 +56,9 @@ def _check_port(item: Json, path: str) -> list[FieldError]:
     if protocol not in PROTOCOLS:
         errors.append(not_supported(f"{path}.protocol", protocol, PROTOCOLS))
     if isinstance(port, str):
-        errors += [invalid(f"{path}.port", port, m) for m in port_name(port)]
         if end is not None:
             errors.append(invalid(f"{path}.endPort", end, "may not be specified when `port` is non-numeric"))
+        errors += [invalid(f"{path}.port", port, m) for m in port_name(port)]
     elif port is not None:
         errors += [invalid(f"{path}.port", port, m) for m in port_number(port)]
         if end is not None and end < port:

@@ -113,6 +113,33 @@ def _volume_references(volume: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "configmaps", source["configMap"].get("name", "")
 
 
+def audiences(cache: Cache, pod: PodLike) -> set[str]:
+    """For whom the volumes of a pod want tokens: those that say so, and those whose CSI driver does. "": the API."""
+    found: set[str] = set()
+    namespace = pod["metadata"]["namespace"]
+    for volume in pod["spec"].get("volumes") or ():
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            if "serviceAccountToken" in source:
+                found.add(source["serviceAccountToken"].get("audience") or "")
+        driver = cache.get(Key("csidrivers.storage.k8s.io", "", _driver(cache, pod, namespace, volume)))
+        wanted = driver.object()["spec"].get("tokenRequests") if driver else None
+        found.update(request.get("audience") or "" for request in wanted or ())
+    return found
+
+
+def _driver(cache: Cache, pod: PodLike, namespace: str, volume: dict[str, Any]) -> str:
+    """The CSI driver of a volume, "" where it has none."""
+    if "csi" in volume:
+        return str(volume["csi"].get("driver", ""))
+    claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+    if "ephemeral" in volume:
+        claim = f"{pod['metadata']['name']}-{volume['name']}"
+    bound = cache.get(Key("persistentvolumeclaims", namespace, claim)) if claim else None
+    name = (bound.object().get("spec") or {}).get("volumeName") if bound else None
+    held = cache.get(Key("persistentvolumes", "", name)) if name else None
+    return str((held.object()["spec"].get("csi") or {}).get("driver", "")) if held else ""
+
+
 def _environment_references(container: Container) -> Iterator[tuple[str, str]]:
     for source in container.get("envFrom") or ():
         if "secretRef" in source:

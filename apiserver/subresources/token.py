@@ -10,6 +10,7 @@ from apiserver.response import Answer
 from apiserver.subresources.posted import posted
 from cluster import nodeauthz
 from cluster.cache import Cache, Entry
+from cluster.rbac import Attributes
 from cluster.store import Key
 from kube import clock
 from kube.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, invalid
@@ -35,7 +36,8 @@ async def handle(request: Request, kind: Kind) -> Answer:
     audiences = spec.get("audiences") or settings.api_audiences
     bound = _bound(request, spec.get("boundObjectRef"))
     if node := nodeauthz.node_of(request.user):
-        _check_node(info.name, node, bound, spec.get("boundObjectRef"))
+        pod = _check_node(info.name, node, bound, spec.get("boundObjectRef"))
+        await _check_audience(request, pod, spec.get("audiences") or [""])
     warnings = []
     if 0 < settings.max_seconds < seconds:
         warnings = [f"requested expiration of {seconds} seconds shortened to {settings.max_seconds} seconds"]
@@ -101,7 +103,7 @@ def _references(cache: Cache, bound: tuple[str, Entry] | None) -> Json:
     return references
 
 
-def _check_node(account: str, node: str, bound: tuple[str, Entry] | None, reference: Json | None) -> None:
+def _check_node(account: str, node: str, bound: tuple[str, Entry] | None, reference: Json | None) -> Entry:
     """A kubelet gets tokens for the pods that run there, and no others: they end with the pod. Raises Forbidden."""
     claim, entry = bound or ("", None)
     if claim != "pod" or entry is None:
@@ -110,6 +112,22 @@ def _check_node(account: str, node: str, bound: tuple[str, Entry] | None, refere
         raise Forbidden("serviceaccounts", account, "node requested token with a pod binding without a uid")
     if entry.node != node:
         raise Forbidden("serviceaccounts", account, "node requested token bound to a pod scheduled on a different node")
+    return entry
+
+
+async def _check_audience(request: Request, pod: Entry, audiences: list[str]) -> None:
+    """It gets them for whom the pod's volumes want them, or for whom its roles say. Raises Forbidden."""
+    account = request.info.name
+    if len(audiences) > 1:
+        raise Forbidden("serviceaccounts", account, "node may only request 0 or 1 audiences")
+    [audience] = audiences
+    if audience in nodeauthz.audiences(request.state.cache, pod.object()):
+        return
+    want = Attributes(
+        "request-serviceaccounts-token-audience", "", audience, namespace=request.info.namespace, name=account
+    )
+    if not (await request.state.authorizers.decide(request.user, want)).allowed:
+        raise Forbidden("serviceaccounts", account, f'audience "{audience}" not found in pod spec volume')
 
 
 def _seconds(spec: Json) -> int:

@@ -274,3 +274,35 @@ def test_a_file_of_keys_that_is_none_ends_the_start(tmp_path: Path) -> None:
         Server(tmp_path / "var", "--service-account-key-file", str(tmp_path / "bad.pem")),
     ):
         pass
+
+
+VIEW = {
+    "volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "audience": "vault"}}]}}]
+}
+NODE = {"Impersonate_User": "system:node:told-2", "Impersonate_Group": "system:nodes"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "audiences", "words"),
+    [
+        (VIEW, ["vault"], ""),
+        (VIEW, ["other"], 'audience "other" not found in pod spec volume'),
+        (VIEW, [], ""),
+        ({**VIEW, "automountServiceAccountToken": False}, [], 'audience "" not found in pod spec volume'),
+        (VIEW, ["vault", "other"], "node may only request 0 or 1 audiences"),
+        ({"volumes": [{"name": "d", "csi": {"driver": "csi.example.org"}}]}, ["gcp"], ""),
+        ({"volumes": [{"name": "d", "csi": {"driver": "csi.example.org"}}]}, ["vault"], 'audience "vault" not found'),
+        ({}, ["vault"], 'audience "vault" not found'),
+    ],
+    ids=str,
+)
+def test_a_node_gets_tokens_for_whom_its_pod_wants_them(
+    server: Server, spec: dict[str, Any], audiences: list[str], words: str
+) -> None:
+    driver = {"metadata": {"name": "csi.example.org"}, "spec": {"tokenRequests": [{"audience": "gcp"}]}}
+    server.request("POST", "/apis/storage.k8s.io/v1/csidrivers", driver)
+    name = f"aud-{abs(hash((str(spec), *audiences)))}"
+    reference = pod(server, name, nodeName="told-2", serviceAccountName="default", **spec)
+    asked = {"spec": {"boundObjectRef": reference, "audiences": audiences}}
+    status, body = server.request("POST", TOKENS, asked, **NODE)
+    assert (status, body.get("message", "")) == (201, "") if not words else (status == 403 and words in body["message"])

@@ -106,6 +106,9 @@ def test_a_kubelet_is_confined_to_its_node(cluster: Cluster) -> None:
     cluster.until(lambda: cluster.path("pod", "sleeper", "{.status.phase}"), lambda phase: phase == "Running", 60)
     assert "not bound to a pod" in refused("create", "token", "default")
     bound = ["--bound-object-kind=Pod", "--bound-object-name=sleeper"]
+    assert "a pod binding without a uid" in refused("create", "token", "default", *bound)
+    bound.append(f"--bound-object-uid={cluster.path('pod', 'sleeper', '{.metadata.uid}')}")
+    assert 'audience "vault" not found' in refused("create", "token", "default", *bound, "--audience=vault")
     cluster.kubectl("create", "token", "default", *bound, KUBECONFIG=kubelet["KUBECONFIG"])
     cluster.kubectl("create", "serviceaccount", "other")
     assert "no relationship found" in refused("create", "token", "other", *bound)

@@ -110,6 +110,7 @@ class _Managers:
                 entry.get("time", ""),
                 entry.get("manager", ""),
                 entry.get("apiVersion", ""),
+                entry.get("subresource", ""),
             ),
         )
 
@@ -263,7 +264,7 @@ def _check_conflicts(managers: _Managers, writer: Writer, changed: Node | None) 
         if entry.get("subresource"):
             message += f' with subresource "{entry["subresource"]}"'
         if entry["operation"] == "Update":
-            message += f" using {entry['apiVersion']}" + (f" at {entry['time']}" if entry.get("time") else "")
+            message += f" using {entry['apiVersion']}"
         causes += [
             {"reason": "FieldManagerConflict", "message": message, "field": path}
             for path in sets.paths(sets.intersection(entry["fieldsV1"], changed))

@@ -52,16 +52,35 @@ def compare(kind: Type, old: Any, new: Any) -> Change:
 
 
 def _lists(kind: ListOf, old: list[Any], new: list[Any]) -> Change:
-    before = dict(zip(elements(kind, old), old, strict=True))
-    after = dict(zip(elements(kind, new), new, strict=True))
+    before, after = _by_element(kind, old), _by_element(kind, new)
     changed: Node = {}
-    removed: Node = {key: everything(kind.item, item) for key, item in before.items() if key not in after}
-    for key, item in after.items():
-        if key not in before:
-            changed[key] = everything(kind.item, item)
-        elif kind.merge == "map":
-            _note(changed, removed, key, compare(kind.item, before[key], item))
+    removed: Node = {}
+    for key in {**before, **after}:
+        _note(changed, removed, key, _items(kind, before.get(key, []), after.get(key, [])))
     return changed or None, removed or None
+
+
+def _by_element(kind: ListOf, items: list[Any]) -> dict[str, list[Any]]:
+    """The items by their path elements: more than one where an element is there twice."""
+    found: dict[str, list[Any]] = {}
+    for key, item in zip(elements(kind, items), items, strict=True):
+        found.setdefault(key, []).append(item)
+    return found
+
+
+def _items(kind: ListOf, old: list[Any], new: list[Any]) -> Change:
+    """The change of what has one path element. Items that are there twice are owned as a whole, together."""
+    if len(old) > 1 and len(new) > 1:
+        return {} if old != new else None, None
+    if len(old) > 1:
+        return everything(kind.item, new[0]) if new else None, {}
+    if len(new) > 1:
+        return {}, contents(kind.item, old[0]) if old else None
+    if not old:
+        return everything(kind.item, new[0]), None
+    if not new:
+        return None, everything(kind.item, old[0])
+    return compare(kind.item, old[0], new[0]) if kind.merge == "map" else (None, None)
 
 
 def _note(changed: Node, removed: Node, key: str, change: Change) -> None:

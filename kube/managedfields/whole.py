@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import orjson
@@ -105,6 +107,8 @@ def _list(kind: ListOf) -> Step:
         node: Node = {SELF: LEAF}
         for place, item in enumerate(value):
             node[name_of(item, place)] = LEAF if step is None else step(item)
+        if len(node) <= len(value):  # items that are there twice are owned as a whole
+            node.update((name, LEAF) for name, times in Counter(map(name_of, value, count())).items() if times > 1)
         return node
 
     return run

@@ -13,6 +13,7 @@ from bench.pods import pod as bench_pod
 from kube import managedfields as mf
 from kube.errors import ApiError, BadRequest
 from kube.managedfields import sets
+from kube.managedfields.merge import woven
 from kube.objects import Json
 
 DEPLOYMENT = "io.k8s.api.apps.v1.Deployment"
@@ -249,3 +250,60 @@ def test_the_fast_path_of_a_creation_finds_what_a_comparison_with_nothing_finds(
             assert [e["fieldsV1"] for e in entries] == [
                 e["fieldsV1"] for e in mf.update(None, obj, writer("m", "Update"), definition, has_status)
             ]
+
+
+def names(obj: Json) -> list[str]:
+    return [item["name"] for item in containers(obj)]
+
+
+@pytest.mark.parametrize(
+    ("had", "wanted", "order"),
+    [
+        ("a", "ba", "ba"),  # a new item before the one that both have
+        ("ab", "ba", "ba"),
+        ("xa", "ba", "xba"),  # what others added keeps its place before
+        ("axb", "ba", "xba"),
+        ("abx", "abc", "abxc"),
+        ("xy", "ab", "xyab"),
+        ("axby", "cab", "caxby"),
+        ("", "ab", "ab"),
+    ],
+)
+def test_applied_items_come_in_the_applied_order(had: str, wanted: str, order: str) -> None:
+    live = apply(None, config(*({"name": name} for name in had)), "other")
+    assert "".join(names(apply(live, config(*({"name": name} for name in wanted)), force=True))) == order
+
+
+KEYS = st.lists(st.sampled_from("abcdefg"), max_size=9)
+
+
+@given(had=KEYS, wanted=KEYS.map(lambda keys: list(dict.fromkeys(keys))))
+def test_the_order_of_a_merged_list(had: list[str], wanted: list[str]) -> None:
+    order = [(had if own else wanted)[place] for own, place in woven(had, wanted)]
+    assert [key for key in order if key in wanted] == wanted  # each once, whatever the live list had twice
+    assert [key for key in order if key not in wanted] == [key for key in had if key not in wanted]
+    again = [(order if own else wanted)[place] for own, place in woven(order, wanted)]
+    assert again == order
+
+
+def environment(*values: tuple[str, str]) -> Json:
+    return config({"name": "c", "env": [{"name": name, "value": value} for name, value in values]})
+
+
+def test_applying_one_of_two_items_with_the_same_key_repairs_the_list() -> None:
+    twice = {**environment(("FOO", "a"), ("BAR", "x"), ("FOO", "b")), "metadata": {"name": "x"}}
+    twice["metadata"]["managedFields"] = mf.update(None, twice, writer("c", "Update"), DEPLOYMENT, True, NOW)
+    env = fields(twice, "c")["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"c"}']["f:env"]
+    assert env['k:{"name":"FOO"}'] == {}  # owned as a whole, both together
+    repaired = apply(twice, environment(("FOO", "a")), force=True)
+    assert containers(repaired)[0]["env"] == [{"name": "FOO", "value": "a"}, {"name": "BAR", "value": "x"}]
+
+
+def test_a_conflict_names_the_version_of_an_update_and_no_time() -> None:
+    live = {**config({"name": "c", "image": "a"}), "metadata": {"name": "x"}}
+    live["metadata"]["managedFields"] = mf.update(None, live, writer("c", "Update"), DEPLOYMENT, True, NOW)
+    with pytest.raises(ApiError) as raised:
+        apply(live, config({"name": "c", "image": "b"}))
+    assert raised.value.message == (
+        'Apply failed with 1 conflict: conflict with "c" using apps/v1: .spec.template.spec.containers[name="c"].image'
+    )

@@ -117,6 +117,11 @@ async def answer(request: Request, kind: Kind, call: Call, plan: Plan[Outcome], 
     return await converting.apart(kind, lambda: render.outcome(kind, view, result, status, call.warnings))
 
 
+def applies(request: Request) -> bool:
+    """Whether a request is a server-side apply."""
+    return request.method == "PATCH" and negotiation.media_type(request.header(b"content-type")) == APPLY
+
+
 def check_apply_options(request: Request, applies: bool) -> None:
     """An apply says who applies; nothing else can be forced. Raises Invalid."""
     if applies and not request.query("fieldManager"):

@@ -11,7 +11,7 @@ from apiserver.negotiation import View
 from apiserver.request import Request, check_types, only
 from apiserver.resources import get, write
 from apiserver.response import Answer
-from cluster.verbs import update
+from cluster.verbs import apply, update
 from kube import columns, schema, selectors
 from kube.errors import BadRequest, Invalid, invalid
 from kube.objects import Json, fetch
@@ -58,7 +58,8 @@ async def handle(request: Request, kind: Kind) -> Answer:
         return render.finish(view, _body(of_object(found, paths), view, request.query("includeObject")))
     wanted = await _wanted(request)
     call = write.call_of(request, kind)
-    call.subresource = ""
+    call.subresource, call.part = "", "scale"
+    call.applied = write.applies(request)
 
     def transform(obj: Json) -> Json:
         scale = wanted(of_object(obj, paths))
@@ -66,6 +67,8 @@ async def handle(request: Request, kind: Kind) -> Answer:
             raise BadRequest("a Scale must be a JSON object")
         check_types(_DEFINITION, "Scale", scale)
         _check(request, kind, scale)
+        if call.applied:
+            return apply.merged(call, _of_parent(kind, scale), obj)
         sent = (scale.get("metadata") or {}).get("resourceVersion")
         if sent or kind.strategy.unconditional_update:
             obj["metadata"]["resourceVersion"] = sent or ""
@@ -74,6 +77,21 @@ async def handle(request: Request, kind: Kind) -> Answer:
 
     result = await converting.carried_out(kind, update.plan(call, transform), request.state.store)
     return render.finish(view, _body(of_object(result.obj, paths), view), 200, call.warnings)
+
+
+def _of_parent(kind: Kind, scale: Json) -> Json:
+    """The configuration of the scaled object that applying a Scale stands for."""
+    if (scale.get("apiVersion"), scale.get("kind")) != ("autoscaling/v1", "Scale"):
+        raise BadRequest(f"invalid object type: {scale.get('apiVersion')}, Kind={scale.get('kind')}")
+    meta = scale.get("metadata") or {}
+    if meta.get("managedFields"):
+        raise BadRequest("metadata.managedFields must be nil")
+    kept = {key: meta[key] for key in ("resourceVersion", "uid") if meta.get(key)}
+    config: Json = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": meta.get("name"), **kept}}
+    replicas = (scale.get("spec") or {}).get("replicas")
+    if replicas is not None:
+        put(config, (kind.scale or Scale()).replicas, replicas)
+    return config
 
 
 def _body(scale: Json, view: View, include: str = "") -> bytes:
@@ -86,6 +104,9 @@ async def _wanted(request: Request) -> Any:
         sent = await request.json()
         return lambda present: sent
     content_type, body = await write.patch_body(request)
+    write.check_apply_options(request, content_type == write.APPLY)
+    if content_type == write.APPLY:
+        return lambda present: body
     body = decoded(body, content_type)
     if content_type == write.PATCHES[0]:
         return lambda present: jsonpatch.apply(present, body)

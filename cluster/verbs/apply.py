@@ -74,7 +74,7 @@ def note_last_applied(call: Call, obj: Json, config: Json) -> None:
     Other managers leave the annotation alone; so does the real server (fieldmanager/lastappliedupdater.go).
     """
     annotations = obj["metadata"].get("annotations") or {}
-    if call.field_manager != KUBECTL or LAST_APPLIED not in annotations:
+    if call.field_manager != KUBECTL or call.part or LAST_APPLIED not in annotations:
         return
     applied = copy.deepcopy(config)
     (applied["metadata"].get("annotations") or {}).pop(LAST_APPLIED, None)

@@ -26,7 +26,8 @@ class Call:
     """One request. `warnings` collects what the client should be told although it succeeds.
 
     `field_validation` is Ignore, Warn or Strict: what happens with unknown fields. `applied`: a server-side apply, which
-    brings its managedFields along.
+    brings its managedFields along. `part`: the subresource through which fields are owned, where the whole object is
+    written for it (`scale`).
     """
 
     session: Session
@@ -39,6 +40,7 @@ class Call:
     field_validation: str = "Ignore"
     force: bool = False
     applied: bool = False
+    part: str = ""
     warnings: list[str] = field(default_factory=list)
 
     @property

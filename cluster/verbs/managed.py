@@ -42,4 +42,4 @@ def updated(call: Call, obj: Json, old: Json) -> None:
 def writer(call: Call, operation: str = "Update") -> Writer:
     """Who makes this call: the client's name for itself, in-process the last part of the user's."""
     manager = call.field_manager or call.session.user.name.rsplit(":", 1)[-1]
-    return Writer(manager, call.storage_kind.api_version, operation, call.subresource)
+    return Writer(manager, call.storage_kind.api_version, operation, call.part or call.subresource)

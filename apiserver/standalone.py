@@ -21,7 +21,7 @@ def prepare(var: Path) -> None:
     keyring.of(var).prepare()
     tokens = var / "pki" / "tokens.csv"
     if not tokens.exists():
-        keyring.write_private(tokens, f'{secrets.token_urlsafe(32)},{ADMIN},{ADMIN}-uid,"system:masters"\n'.encode())
+        keyring.write_private(tokens, f'{secrets.token_hex(32)},{ADMIN},{ADMIN}-uid,"system:masters"\n'.encode())
     migrate(var)
     print(f"token {tokens.read_text().partition(',')[0]}", flush=True)
 

@@ -160,7 +160,7 @@ def static_tokens(folder: Path, users: dict[str, str]) -> dict[str, str]:
     tokens = {line.split(",")[1]: line.split(",")[0] for line in lines if line}
     missing = [user for user in users if user not in tokens]
     for user in missing:
-        tokens[user] = secrets.token_urlsafe(32)
+        tokens[user] = secrets.token_hex(32)  # no dash in front, which a shell takes for an option
         lines.append(f'{tokens[user]},{user},{user},"{users[user]}"')
     if missing:
         write_private(path, ("\n".join(lines) + "\n").encode())

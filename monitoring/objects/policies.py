@@ -22,6 +22,7 @@ AUTOSCALERS.field(
     "The generation observed by the autoscaler.",
     "metadata",
     "generation",
+    missing=0,
 )
 AUTOSCALERS.field(
     "kube_horizontalpodautoscaler_spec_max_replicas", "Upper limit for the number of pods.", "spec", "maxReplicas"

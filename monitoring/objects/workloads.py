@@ -41,7 +41,9 @@ for _families, _prefix in (
 def _common(families: Families, prefix: str, **status: str) -> None:
     """What all of them have; `status`: name of the metric and field of the status, which counts as 0 when it is absent."""
     families.selectable(prefix)
-    families.field(f"{prefix}_metadata_generation", "Sequence number of the desired state.", "metadata", "generation")
+    families.field(
+        f"{prefix}_metadata_generation", "Sequence number of the desired state.", "metadata", "generation", missing=0
+    )
     families.field(
         f"{prefix}_status_observed_generation",
         "The generation that the controller has seen.",

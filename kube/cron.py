@@ -36,6 +36,7 @@ DESCRIPTORS = {
     "@hourly": "0 * * * *",
 }
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+MINUTE = timedelta(minutes=1)
 HORIZON = timedelta(days=5 * 366)  # a schedule such as "30th of February" is never due
 
 
@@ -63,22 +64,25 @@ class Schedule:
     def next(self, after: datetime) -> datetime | None:
         """The first due minute after `after`, in its zone; None when there is none within five years.
 
-        Wall clock times that a change to summer time skips are not due.
+        Months and days are those of the wall clock, hours and minutes pass as they do: what a change to summer time skips
+        is not due, and the hour that its end repeats is due twice.
         """
-        at = after.replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
+        zone = after.tzinfo
+        at = after.astimezone(UTC).replace(second=0, microsecond=0) + MINUTE
         end = at + HORIZON
         while at < end:
-            if at.month not in self.months:
-                year, month = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)
-                at = at.replace(year=year, month=month, day=1, hour=0, minute=0)
-            elif not self._day_matches(at):
-                at = at.replace(hour=0, minute=0) + timedelta(days=1)
-            elif at.hour not in self.hours:
-                at = at.replace(minute=0) + timedelta(hours=1)
-            elif at.minute in self.minutes and (found := at.replace(tzinfo=after.tzinfo)) and _follows(found, after):
-                return found
+            local = at.astimezone(zone)
+            day = local.replace(hour=0, minute=0, fold=0)
+            if local.month not in self.months:
+                at = (day.replace(day=1) + timedelta(days=32)).replace(day=1).astimezone(UTC)
+            elif not self._day_matches(local):
+                at = (day + timedelta(days=1)).astimezone(UTC)
+            elif local.hour not in self.hours:
+                at += timedelta(minutes=60 - local.minute)
+            elif local.minute not in self.minutes:
+                at += MINUTE
             else:
-                at += timedelta(minutes=1)
+                return local
         return None
 
     def _day_matches(self, at: datetime) -> bool:
@@ -127,7 +131,9 @@ def duration(text: str) -> float:
 
 
 def _is_any(field: str) -> bool:
-    return any(part.split("/")[0] in ("*", "?") for part in field.split(","))
+    """Whether a part of a field stands for every value: `*`, but not `*/2`."""
+    parts = (part.partition("/") for part in field.split(","))
+    return any(head.split("-")[0] in ("*", "?") and int(step or 1) == 1 for head, _, step in parts)
 
 
 def _range(text: str, bounds: Bounds) -> range:
@@ -164,9 +170,3 @@ def _number(text: str, names: dict[str, int]) -> int:
     if not re.fullmatch(r"\d+", text):
         raise ValueError(f"failed to parse int from {text}: not a number")
     return int(text)
-
-
-def _follows(at: datetime, after: datetime) -> bool:
-    """Whether a wall clock time occurs in its zone, and later than `after`."""
-    due = at.astimezone(UTC)
-    return due.astimezone(at.tzinfo).replace(tzinfo=None) == at.replace(tzinfo=None) and due > after.astimezone(UTC)

@@ -34,6 +34,47 @@ def test_never_due() -> None:
     assert cron.parse("0 0 30 2 *").next(START) is None
 
 
+def due_days(text: str, start: datetime, count: int) -> list[datetime]:
+    schedule, found = cron.parse(text), [start]
+    for _ in range(count):
+        at = schedule.next(found[-1])
+        assert at is not None
+        found.append(at)
+    return found[1:]
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("0 0 */2 * 1", ["01-31", "02-01", "02-02", "02-03"]),  # a step restricts: either day is enough
+        ("0 0 1 * */3", ["01-31", "02-01", "02-04", "02-07"]),
+        ("0 0 */1 * 1", ["02-02", "02-09", "02-16", "02-23"]),  # a step of one is every day
+        ("0 0 5,* * 1", ["02-02", "02-09", "02-16", "02-23"]),
+        ("0 0 1-31 * 1", ["01-31", "02-01", "02-02", "02-03"]),
+    ],
+)
+def test_days_of_month_and_of_week(text: str, days: list[str]) -> None:
+    start = datetime(2026, 1, 30, 10, 7, tzinfo=UTC)
+    assert [f"{at:%m-%d}" for at in due_days(text, start, 4)] == days
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "start", "expected"),
+    [
+        # 02:00 to 03:00 comes twice on 25 October 2026.
+        ("Europe/Berlin", "30 2 * * *", "2026-10-25T00:00", ["10-25T00:30", "10-25T01:30", "10-26T01:30"]),
+        ("Europe/Berlin", "0 * * * *", "2026-10-25T01:30", ["10-25T00:00", "10-25T01:00", "10-25T02:00"]),
+        ("Europe/Berlin", "0 3 * * *", "2026-10-25T00:00", ["10-25T02:00", "10-26T02:00"]),
+        # Midnight is skipped on 29 March 2026 in Beirut.
+        ("Asia/Beirut", "0 0 * * *", "2026-03-28T12:00", ["03-29T21:00"]),
+        ("Asia/Beirut", "0 1 29 * *", "2026-03-28T12:00", ["03-28T22:00"]),
+    ],
+)
+def test_summer_time(zone: str, text: str, start: str, expected: list[str]) -> None:
+    found = due_days(text, datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(zone)), len(expected))
+    assert [f"{at.astimezone(UTC):%m-%dT%H:%M}" for at in found] == expected
+
+
 def test_a_time_that_summer_time_skips_is_not_due() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     due = cron.parse("30 2 * * *").next(datetime(2026, 3, 28, 12, tzinfo=berlin))

@@ -1,24 +1,28 @@
 """Deletes objects whose owners are gone, and carries out foreground and orphaning deletions.
 
 The key is any object ("storage|namespace|name"). What may have become garbage when an object went is found through the
-cache's index by owner uid, so there is no graph to keep; a resync at start looks at everything once.
+cache's index by owner uid, so there is no graph to keep; a sweep looks at everything now and then, so that no order of
+events leaves anything behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cluster.cache import Cache, Entry, Event, Owner
+from cluster.events import Recorder
 from cluster.store import Key
 from controllers.runtime import Context, Controller, Outcomes, Result, Watch
 from controllers.writes import change, lift_finalizer
 from kube import ownerrefs
-from kube.errors import ApiError, Conflict, NotFound
+from kube.errors import ApiError, NotFound
 from kube.registry import of_cluster
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 LOOK_AGAIN = 5.0  # seconds, while dependents block a foreground deletion; their end sends a sign, too
+SWEEP = "sweep"  # the key of the look at everything
+SWEEP_SECONDS = 60.0
 
 
 class Owners(NamedTuple):
@@ -39,7 +43,10 @@ def from_key(text: str) -> Key:
 
 def concerned(entry: Entry, cache: Cache) -> Iterable[str]:
     """Mapper: the object if it has owners or waits for us; its dependents when it is gone or goes in the foreground."""
-    gone = cache.get(entry.key) is None
+    present = cache.get(entry.key)
+    gone = present is None or present.meta.uid != entry.meta.uid  # another may have the name by now
+    if entry.key.storage == "namespaces":
+        yield SWEEP
     finalizers = entry.meta.finalizers or ()
     if not gone and (entry.owners or ORPHAN in finalizers or FOREGROUND in finalizers):
         yield to_key(entry.key)
@@ -72,6 +79,10 @@ class GarbageCollector(Controller):
     watches = (Watch("*", concerned, matters),)
     batch = 500
 
+    def __init__(self) -> None:
+        self._recorder = Recorder("garbage-collector-controller")
+        self._swept = 0.0
+
     def reconcile(self, key: str, ctx: Context) -> Result:
         outcome = self.reconcile_many([key], ctx).get(key)
         if isinstance(outcome, Exception):
@@ -82,7 +93,15 @@ class GarbageCollector(Controller):
         """Decide for each object; plain deletions are carried out together, in one commit a policy."""
         outcomes: Outcomes = {}
         doomed: dict[str, list[tuple[str, Entry]]] = {}
-        for key in keys:
+        elsewhere: dict[str, bool] = {}
+        wanted = dict.fromkeys(keys)
+        if SWEEP in wanted:
+            del wanted[SWEEP]
+            if self._swept + SWEEP_SECONDS <= ctx.now():
+                self._swept = ctx.now()
+                wanted.update(dict.fromkeys(garbage(ctx)))
+            outcomes[SWEEP] = self._swept + SWEEP_SECONDS - ctx.now()
+        for key in wanted:
             entry = ctx.cache.get(from_key(key))
             if entry is None:
                 continue
@@ -93,20 +112,39 @@ class GarbageCollector(Controller):
                 continue
             if policy:
                 doomed.setdefault(policy, []).append((key, entry))
+                self._tell_of_namespaces(ctx, entry, elsewhere)
         for policy, objects in doomed.items():
-            # Not a successor that has the name now.
-            current = [
-                (key, entry)
-                for key, entry in objects
-                if (present := ctx.cache.get(entry.key)) is not None and present.meta.uid == entry.meta.uid
-            ]
             results = ctx.session.delete_many(
-                [(e.key.storage, e.key.namespace, e.key.name) for _, e in current], {"propagationPolicy": policy}
+                [(e.key.storage, e.key.namespace, e.key.name) for _, e in objects],
+                {"propagationPolicy": policy},
+                [e.meta.uid for _, e in objects],  # not a successor that has the name now
             )
-            for (key, _), result in zip(current, results, strict=True):
-                if isinstance(result, ApiError) and not isinstance(result, NotFound | Conflict):
-                    outcomes[key] = result
+            for (key, _), result in zip(objects, results, strict=True):
+                if isinstance(result, ApiError) and not isinstance(result, NotFound):
+                    outcomes[key] = result  # a Conflict, too: whoever wrote meanwhile need not have told us
         return outcomes
+
+    def _tell_of_namespaces(self, ctx: Context, entry: Entry, elsewhere: dict[str, bool]) -> None:
+        """Warn of an owner that is in another namespace. `elsewhere` keeps by uid what was found for other dependents."""
+        for owner in entry.owners:
+            if owner.uid not in elsewhere:
+                elsewhere[owner.uid] = _is_elsewhere(ctx, owner, entry.key.namespace)
+            if elsewhere[owner.uid]:
+                about = (
+                    f"[{owner.apiVersion}/{owner.kind}, namespace: {entry.key.namespace}, "
+                    f"name: {owner.name}, uid: {owner.uid}]"
+                )
+                message = f'ownerRef {about} does not exist in namespace "{entry.key.namespace}"'
+                self._recorder.event(ctx.session, entry.object(), "Warning", "OwnerRefInvalidNamespace", message)
+
+
+def garbage(ctx: Context) -> Iterator[str]:
+    """The objects that an absent owner left behind, or that wait for us."""
+    for storage in ctx.cache.stored():
+        for entry in ctx.cache.list(storage):
+            waits = entry.meta.deletionTimestamp and {ORPHAN, FOREGROUND}.intersection(entry.meta.finalizers or ())
+            if waits or (not entry.meta.deletionTimestamp and entry.owners and classify(ctx, entry).dangling):
+                yield to_key(entry.key)
 
 
 def _process(ctx: Context, entry: Entry) -> tuple[Result, str]:
@@ -137,10 +175,15 @@ def _process(ctx: Context, entry: Entry) -> tuple[Result, str]:
 
 
 def classify(ctx: Context, entry: Entry) -> Owners:
-    """Sort the owners. One of an unknown kind counts as solid: its definition may only be missing for now."""
+    """Sort the owners.
+
+    One of an unknown kind counts as solid: its definition may only be missing for now. So does one in a namespace of an
+    object that is in none: nobody can tell which namespace is meant.
+    """
     owners = Owners([], [], [])
     for owner in entry.owners:
-        if ctx.session.registry.by_gvk(owner.apiVersion, owner.kind) is None:
+        kind = ctx.session.registry.by_gvk(owner.apiVersion, owner.kind)
+        if kind is None or (kind.namespaced and not entry.key.namespace):
             owners.solid.append(owner)
             continue
         found = _find(ctx.cache, entry, owner, ctx.session.cluster)
@@ -160,6 +203,19 @@ def _find(cache: Cache, entry: Entry, owner: Owner, cluster: int) -> Entry | Non
         return None
     found = cache.get(Key(kind.storage, entry.key.namespace if kind.namespaced else "", owner.name))
     return found if found is not None and found.meta.uid == owner.uid else None
+
+
+def _is_elsewhere(ctx: Context, owner: Owner, namespace: str) -> bool:
+    """Whether the owner exists in a namespace, but not in this one."""
+    kind = ctx.session.registry.by_gvk(owner.apiVersion, owner.kind)
+    if kind is None or not kind.namespaced:
+        return False
+    places = (Key(kind.storage, other.key.name, owner.name) for other in ctx.cache.list("namespaces"))
+    return any(
+        found.meta.uid == owner.uid
+        for place in places
+        if place.namespace != namespace and (found := ctx.cache.get(place)) is not None
+    )
 
 
 def _foreground(ctx: Context, entry: Entry) -> Result:

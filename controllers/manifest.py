@@ -29,6 +29,7 @@ CONTROLLERS = (
     "controllers.resourcequota:ResourceQuotaController",
     "controllers.volumes.protection:ClaimProtectionController",
     "controllers.volumes.protection:VolumeProtectionController",
+    "controllers.volumes.protection:AttributesClassProtectionController",
     "controllers.podgc:PodGCController",
     "controllers.garbagecollector:GarbageCollector",
     "controllers.retention:EventExpiryController",

@@ -1,4 +1,7 @@
-"""Deletes what a namespace holds before the namespace itself goes, and says in its conditions what is still there."""
+"""Deletes what a namespace holds before the namespace itself goes, and says in its conditions what is still there.
+
+Pods go first, and the rest when there are none: what they use is there until they have ended.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ class NamespaceController(Controller):
         if entry is None or FINALIZER not in ((entry.object().get("spec") or {}).get("finalizers") or []):
             return None
         failures = []
-        for kind, entries in content(ctx, key):
+        found = content(ctx, key)
+        for kind, entries in [pair for pair in found if pair[0].storage == "pods"] or found:
             waiting = [(kind.storage, key, e.key.name) for e in entries if not e.meta.deletionTimestamp]
             if waiting:
                 results = ctx.session.delete_many(waiting, {"propagationPolicy": "Background"})
@@ -39,6 +43,8 @@ class NamespaceController(Controller):
         left = content(ctx, key)
         if left or failures:
             _report(ctx, entry, left, failures)
+            if found and found[0][0].storage == "pods" and left and left[0][0].storage != "pods":
+                return 0.0  # the pods are gone: now the rest
             return LOOK_AGAIN_HELD if all(e.meta.finalizers for _, entries in left for e in entries) else LOOK_AGAIN
 
         def lift(namespace: Json) -> None:
@@ -49,13 +55,13 @@ class NamespaceController(Controller):
 
 
 def content(ctx: Context, namespace: str) -> list[tuple[Kind, list[Entry]]]:
-    """The kinds that have objects in a namespace, with these. Events go last, because deletions make some."""
+    """The kinds that have objects in a namespace, with these. Pods come first, events last: deletions make some."""
     found = []
     for storage in ctx.cache.stored():
         kind = ctx.session.registry.by_storage(storage)
         if kind is not None and kind.namespaced and (entries := ctx.cache.list(storage, namespace)):
             found.append((kind, entries))
-    return sorted(found, key=lambda pair: (pair[0].storage == "events", pair[0].storage))
+    return sorted(found, key=lambda pair: (pair[0].storage != "pods", pair[0].storage == "events", pair[0].storage))
 
 
 def _report(ctx: Context, entry: Entry, left: list[tuple[Kind, list[Entry]]], failures: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cluster.cache import Cache, Entry
 from cluster.store import Key
 from controllers.runtime import Context, join_key
-from controllers.writes import change
+from controllers.writes import change, drop_finalizer
 from kube import ownerrefs
 from kube.errors import Conflict, Invalid
 from kube.objects import Json
@@ -44,10 +44,11 @@ def owner_or_matching_keys(
     return keys
 
 
-def claim(ctx: Context, owner: Json, storage: str, selector: Selector) -> list[Entry]:
+def claim(ctx: Context, owner: Json, storage: str, selector: Selector, finalizer: str = "") -> list[Entry]:
     """The objects of `storage` that `owner` manages: released if they stopped matching, orphans that match adopted.
 
-    An owner that is being deleted adopts nothing. A change in between is left to the next look.
+    An owner that is being deleted adopts nothing. A change in between is left to the next look. What is adopted gets the
+    finalizer, and what is released loses it.
     """
     meta = owner["metadata"]
     alive = not meta.get("deletionTimestamp")
@@ -56,10 +57,10 @@ def claim(ctx: Context, owner: Json, storage: str, selector: Selector) -> list[E
         if selector.matches(entry.labels):
             held.append(entry)
         elif alive:
-            changed |= _change(ctx, entry, lambda obj: ownerrefs.remove(obj["metadata"], {meta["uid"]}))
+            changed |= _change(ctx, entry, lambda obj: _release(obj["metadata"], meta["uid"], finalizer))
     if alive:
         for entry in orphans(ctx.cache, storage, meta["namespace"], selector):
-            changed |= _adopt(ctx, owner, entry)
+            changed |= _adopt(ctx, owner, entry, finalizer)
     if not changed:
         return held
     ctx.cache.refresh()
@@ -88,7 +89,12 @@ def _manager(entry: Entry) -> str:
     return ""
 
 
-def _adopt(ctx: Context, owner: Json, entry: Entry) -> bool:
+def _release(meta: Json, uid: str, finalizer: str) -> None:
+    ownerrefs.remove(meta, {uid})
+    drop_finalizer(meta, finalizer)
+
+
+def _adopt(ctx: Context, owner: Json, entry: Entry, finalizer: str) -> bool:
     current = ctx.cache.get(Key(entry.key.storage, *entry.key[1:]))
     if current is None or current.controller is not None:
         return False
@@ -98,6 +104,8 @@ def _adopt(ctx: Context, owner: Json, entry: Entry) -> bool:
             meta = obj["metadata"]
             ownerrefs.remove(meta, {owner["metadata"]["uid"]})
             meta["ownerReferences"] = [*meta.get("ownerReferences", ()), ownerrefs.reference(owner)]
+            if finalizer:
+                meta["finalizers"] = [*dict.fromkeys((*meta.get("finalizers", ()), finalizer))]
 
     return _change(ctx, entry, add)
 

@@ -200,8 +200,8 @@ class Runtime:
         self.durations[controller.name].observe([item.waited for item in batch.items], worked)
         metrics.count(controller.name, results)
         for result, count in zip(results, failures, strict=True):
-            if count in (5, 10) or (count and count % 20 == 0):
-                log.warning("%s: %s has failed %d times in a row", controller.name, result.key, count)
+            if result.failed:
+                _tell(controller.name, result.key, outcomes[result.key], count)
         if any(result.failed or result.after is not None for result in results):
             self._delay_hint()
 
@@ -212,11 +212,19 @@ class Runtime:
             return Outcome(key)
         if not isinstance(outcome, Exception):
             return Outcome(key, after=outcome)
-        # Conflicts are the normal course of optimistic concurrency; anything unforeseen shows its traceback.
-        if getattr(outcome, "code", 500) == 409:
-            log.debug("%s: %s: %s", controller.name, key, outcome)
-        elif hasattr(outcome, "status"):
-            log.info("%s: %s: %s", controller.name, key, outcome)
-        else:
-            log.error("%s: %s failed", controller.name, key, exc_info=outcome)
         return Outcome(key, failed=True)
+
+
+def _tell(name: str, key: str, error: object, count: int) -> None:
+    """Log the first failure of a key, and some of those that follow: what fails is tried for ever.
+
+    That somebody wrote or deleted meanwhile is the normal course; anything unforeseen shows its traceback.
+    """
+    if count in (5, 10) or count % 20 == 0:
+        log.warning("%s: %s has failed %d times in a row: %s", name, key, count, error)
+    elif count > 1 or getattr(error, "code", 500) in (404, 409):
+        log.debug("%s: %s: %s", name, key, error)
+    elif hasattr(error, "status"):
+        log.info("%s: %s: %s", name, key, error)
+    else:
+        log.error("%s: %s failed", name, key, exc_info=error if isinstance(error, Exception) else None)

@@ -11,6 +11,7 @@ A kind is given as a `Kind` or by its storage name (`pods`, `deployments.apps`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -148,10 +149,13 @@ class Session:
         )
 
     def delete_many(
-        self, keys: Iterable[tuple[KindLike, str, str]], options: Json | None = None
+        self, keys: Iterable[tuple[KindLike, str, str]], options: Json | None = None, uids: Iterable[str] | None = None
     ) -> list[Json | ApiError]:
-        """Delete (kind, namespace, name) triples; each one's last state or error."""
-        return self._many(delete.plan(self.call(*key), options or {}) for key in keys)
+        """Delete (kind, namespace, name) triples; each one's last state or error. `uids`: only these objects, in order."""
+        each: Iterable[Json] = repeat(options or {})
+        if uids is not None:
+            each = ({**(options or {}), "preconditions": {"uid": uid}} for uid in uids)
+        return self._many(delete.plan(self.call(*key), its) for key, its in zip(keys, each, strict=False))
 
     def bind_many(self, bindings: Sequence[tuple[str, str, str]]) -> list[Json | ApiError]:
         """Bind (namespace, pod, node) triples; each one's pod or error."""

@@ -36,14 +36,15 @@ def settle(status: Json, pods: Iterable[PodView]) -> bool:
     return changed
 
 
-def note(status: Json, facts: Facts, ending_failed: bool) -> list[PodView]:
+def note(status: Json, facts: Facts, ending_failed: bool, namespace_ends: bool = False) -> list[PodView]:
     """Step 1: note finished pods; returns those to take the finalizer from.
 
-    The last failed pod of an index stays until its successor carries the failure count on, so that it is not forgotten.
+    The last failed pod of an index stays until its successor carries the failure count on, so that it is not forgotten
+    (in a namespace that goes there will be none).
     When the job fails, pods that were stopped by that count as failed, too.
     """
     noted = status.setdefault("uncountedTerminatedPods", {})
-    held = _bearers(facts)
+    held = set() if namespace_ends else _bearers(facts)
     release: list[PodView] = []
     succeeded: set[int] = set(facts.succeeded_indexes)
     for pod in facts.pods:

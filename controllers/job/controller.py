@@ -14,7 +14,7 @@ from controllers.job.facts import TRACKING, Facts
 from controllers.job.limits import Ending
 from controllers.podcontrol import PodControl, namespace_ends
 from controllers.pods import PodView
-from controllers.runtime import Context, Controller, Result, Watch, join_key, own_key, split_key
+from controllers.runtime import Context, Controller, Result, Watch, going, join_key, own_key, split_key
 from controllers.writes import change, drop_finalizer, put_status
 from kube import clock, conditions, selectors
 from kube.errors import ApiError, Conflict, NotFound
@@ -33,13 +33,19 @@ _managed = owners.owner_or_matching_keys("Job", STORAGE, selector_of)
 
 
 def _of_pod(entry: Entry, cache: Cache) -> Iterable[str]:
-    """Mapper: the pod's job; if that is gone, the pod itself, whose finalizer nobody else takes away."""
+    """Mapper: the pod's job; if it has none (any more), the pod itself, whose finalizer nobody else takes away."""
     yield from _managed(entry, cache)
-    owner = entry.controller
-    if owner is not None and owner.kind == "Job" and TRACKING in (entry.meta.finalizers or ()):
-        job = cache.get(Key(STORAGE, entry.key.namespace, owner.name))
-        if job is None or job.meta.uid != owner.uid:
-            yield join_key(entry.key.namespace, STRAY + entry.key.name)
+    if _is_stray(entry, cache):
+        yield join_key(entry.key.namespace, STRAY + entry.key.name)
+
+
+def _is_stray(pod: Entry, cache: Cache) -> bool:
+    """Whether a pod has the finalizer, but no job that would take it away."""
+    owner = pod.controller
+    if TRACKING not in (pod.meta.finalizers or ()) or (owner is not None and owner.kind != "Job"):
+        return False
+    job = cache.get(Key(STORAGE, pod.key.namespace, owner.name)) if owner is not None else None
+    return job is None or (owner is not None and job.meta.uid != owner.uid)
 
 
 def _of_job(entry: Entry, cache: Cache) -> Iterable[str]:
@@ -76,13 +82,14 @@ class JobController(Controller):
             return None
         if limits.finished(job):
             return self._after_end(ctx, job)
-        if entry.meta.deletionTimestamp:
+        if entry.meta.deletionTimestamp:  # nobody counts any more: in the foreground it waits for its pods
+            _drop_finalizers(ctx, pods.views(owners.owned(ctx.cache, entry.meta.uid, "pods")))
             return None
         return _Pass(ctx, self._recorder, self._pods, job).run()
 
     def _after_end(self, ctx: Context, job: Json) -> Result:
         """Free pods that still carry the finalizer; remove the job when its time to live is over."""
-        held = pods.views(owners.claim(ctx, job, "pods", selector_of(job)))
+        held = pods.views(owners.claim(ctx, job, "pods", selector_of(job), TRACKING))
         _drop_finalizers(ctx, [pod for pod in held if pod.finished or pod.terminating])
         left = limits.until_removal(job, ctx.now())
         if left is None or left > 0 or job["metadata"].get("deletionTimestamp"):
@@ -109,7 +116,7 @@ class _Pass:
         self._after: float | None = None
 
     def run(self) -> Result:
-        claimed = owners.claim(self._ctx, self._job, "pods", selector_of(self._job))
+        claimed = owners.claim(self._ctx, self._job, "pods", selector_of(self._job), TRACKING)
         facts = Facts(self._job, pods.views(claimed), self._ctx.now())
         accounting.settle(self._status, facts.pods)
         if not self._status.get("startTime") and not facts.suspended:
@@ -173,7 +180,9 @@ class _Pass:
 
     def _account(self, facts: Facts, end: Ending | None) -> Facts:
         """Steps 1 to 3 of `accounting`; the note is on the disk before a finalizer goes."""
-        release = accounting.note(self._status, facts, end is not None and end.type == limits.FAILED)
+        # Where the namespace goes, no pod has a successor.
+        ends = going(self._ctx, Key("namespaces", "", self._namespace)) is not None
+        release = accounting.note(self._status, facts, end is not None and end.type == limits.FAILED, ends)
         self._count(facts)
         if end is not None and not conditions.is_true(self._status, end.interim):
             conditions.put(self._status, end.interim, "True", end.reason, end.message, facts.now, "lastProbeTime")
@@ -234,11 +243,8 @@ def _tracked(pod: PodView) -> bool:
 def _release_stray(ctx: Context, namespace: str, name: str) -> None:
     """Take the finalizer from a pod whose job is gone."""
     entry = ctx.cache.get(Key("pods", namespace, name))
-    owner = entry.controller if entry is not None else None
-    job = ctx.cache.get(Key(STORAGE, namespace, owner.name)) if owner is not None else None
-    if entry is None or (owner is not None and job is not None and job.meta.uid == owner.uid):
-        return
-    _drop_finalizers(ctx, [pods.view(entry)])
+    if entry is not None and _is_stray(entry, ctx.cache):
+        _drop_finalizers(ctx, [pods.view(entry)])
 
 
 def _drop_finalizers(ctx: Context, chosen: Sequence[PodView]) -> None:

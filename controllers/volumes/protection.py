@@ -1,16 +1,18 @@
-"""A claim stays while a pod uses it, a volume while it is bound: their finalizers are lifted here."""
+"""A claim stays while a pod uses it, a volume while it is bound, a class of attributes while claims or volumes name it:
+their finalizers are lifted here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cluster.cache import Entry
+from cluster.cache import Cache, Entry
 from cluster.store import Key
 from controllers import pods
 from controllers.runtime import Context, Controller, Result, Watch, going, is_going, join_key, own_key, split_key
 from controllers.writes import lift_finalizer
 
 CLAIM_FINALIZER, VOLUME_FINALIZER = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
+CLASSES, CLASS_FINALIZER = "volumeattributesclasses.storage.k8s.io", "kubernetes.io/vac-protection"
 
 
 def claims_of(entry: Entry) -> Iterable[str]:
@@ -61,4 +63,39 @@ class VolumeProtectionController(Controller):
         entry = going(ctx, Key("persistentvolumes", "", key))
         if entry is not None and (entry.object().get("status") or {}).get("phase") != "Bound":
             lift_finalizer(ctx, entry, VOLUME_FINALIZER)
+        return None
+
+
+def classes_of(entry: Entry, cache: Cache) -> Iterable[str]:
+    """Mapper: the classes of attributes that a volume names, or a claim: now, soon, or while it is being modified."""
+    if b"ttributesClassName" not in entry.body:
+        return ()
+    obj = entry.object()
+    status = obj.get("status") or {}
+    names = (
+        (obj.get("spec") or {}).get("volumeAttributesClassName"),
+        status.get("currentVolumeAttributesClassName"),
+        (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName"),
+    )
+    return {name for name in names if name}
+
+
+class AttributesClassProtectionController(Controller):
+    """Key: a class of volume attributes."""
+
+    name = "vacprotection"
+    user = "system:serviceaccount:kube-system:volumeattributesclass-protection-controller"
+    watches = (
+        Watch(CLASSES, own_key, is_going),
+        Watch("persistentvolumeclaims", classes_of),
+        Watch("persistentvolumes", classes_of),
+    )
+
+    def reconcile(self, key: str, ctx: Context) -> Result:
+        entry = going(ctx, Key(CLASSES, "", key))
+        if entry is None:
+            return None
+        users = (e for storage in ("persistentvolumeclaims", "persistentvolumes") for e in ctx.cache.list(storage))
+        if not any(key in classes_of(user, ctx.cache) for user in users):
+            lift_finalizer(ctx, entry, CLASS_FINALIZER)
         return None

@@ -16,7 +16,11 @@ from kube.objects import Json
 
 
 class Drive:
-    """`run()` processes keys until none is left; `after` holds when a key wants to be looked at again."""
+    """`run()` processes keys until none is left; `after` holds when a key wants to be looked at again.
+
+    With `late`, mappers see events when `run()` begins, as of a feeder that lags: the cache is further by then. `lost` holds
+    the numbers of events that no mapper sees. `close()` ends it.
+    """
 
     def __init__(self, cache: Cache, monkeypatch: Any, *controllers: Controller) -> None:
         self.cache, self.controllers, self.offset = cache, controllers, 0.0
@@ -30,12 +34,22 @@ class Drive:
             "event",
             lambda _, session, obj, *told: self.events.append((obj["metadata"]["name"], told[1], told[2])),
         )
-        cache.subscribe(self._feed)
+        self.late, self.lost, self._told = False, frozenset[int](), 0
+        self._waiting: list[Any] = []
+        self.close = cache.subscribe(self._hear)
 
     def now(self) -> float:
         return time.time() + self.offset
 
-    def _feed(self, events: Any) -> None:
+    def _hear(self, events: Any) -> None:
+        numbered = list(enumerate(events, self._told))
+        self._told += len(numbered)
+        self._waiting += [event for number, event in numbered if number not in self.lost]
+        if not self.late:
+            self._feed()
+
+    def _feed(self) -> None:
+        events, self._waiting = self._waiting, []
         for event in events:
             for number, controller in enumerate(self.controllers):
                 for watch in controller.watches:
@@ -46,6 +60,7 @@ class Drive:
     def run(self, rounds: int = 200) -> None:
         for _ in range(rounds):
             self.cache.refresh()
+            self._feed()
             if not self._pending:
                 return
             keys, self._pending = self._pending, {}

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.admission import namespace_lifecycle
 from cluster.cache import Cache
+from controllers.garbagecollector import GarbageCollector
 from controllers.job import JobController, indexes
 from controllers.job.facts import TRACKING
 from kube.objects import Json
@@ -217,6 +219,59 @@ def test_pods_of_a_job_that_is_gone_lose_their_finalizer(world: World) -> None:
     world.settle()
     (pod,) = world.list("pods")
     assert "finalizers" not in pod["metadata"]
+
+
+@pytest.mark.parametrize("released", ["by its labels", "with its job orphaned"])
+def test_a_pod_that_is_released_loses_the_finalizer(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, released: str
+) -> None:
+    world = World(cache, [JobController(), GarbageCollector()], monkeypatch)
+    job(world)
+    world.settle()
+    (name,) = world.pods()
+    if released == "by its labels":
+        world.edit("pods", name, lambda pod: pod["metadata"].update(labels={"app": "other"}))
+    else:
+        world.delete("jobs.batch", "work", propagationPolicy="Orphan")
+    world.settle()
+    left = world.get("pods", name)["metadata"]
+    assert "finalizers" not in left and "ownerReferences" not in left
+
+
+def test_a_pod_that_is_adopted_is_counted(world: World) -> None:
+    world.behave = ready
+    labels = job(world, manualSelector=True, selector={"matchLabels": {"app": "w"}})["spec"]["selector"]["matchLabels"]
+    world.step()
+    (name,) = world.pods()
+    world.edit("pods", name, lambda pod: pod["metadata"].update(labels={}, finalizers=[]))
+    world.settle()
+    world.delete("pods", next(other for other in world.pods() if other != name))
+    world.edit("pods", name, lambda pod: pod["metadata"].update(labels=labels))
+    world.settle()
+    assert world.get("pods", name)["metadata"]["finalizers"] == [TRACKING]
+
+
+def test_a_running_job_deleted_in_the_foreground_lets_its_pods_go(world: World) -> None:
+    world.behave = ready
+    job(world)
+    world.settle()
+    world.delete("jobs.batch", "work", propagationPolicy="Foreground")
+    world.delete("pods", world.pods()[0])
+    world.settle()
+    assert world.pods() == []
+
+
+def test_in_a_namespace_that_goes_no_pod_waits_for_a_successor(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(namespace_lifecycle, "PERMANENT", ())
+    world.behave = failing(1)
+    job(world, completions=2, parallelism=2, completionMode="Indexed", backoffLimitPerIndex=3)
+    world.step()
+    world.session.delete("namespaces", "", "default")
+    world.kubelets()
+    for name in world.pods():
+        world.delete("pods", name)
+    world.settle()
+    assert world.pods() == []
 
 
 def test_a_pod_deleted_by_somebody_counts_as_failed(world: World) -> None:

@@ -17,7 +17,12 @@ from controllers.rootca import RootCAController
 from controllers.serviceaccount import ServiceAccountController
 from controllers.serviceaccounttoken import ServiceAccountTokenController
 from controllers.volumes.binder import PersistentVolumeController
-from controllers.volumes.protection import ClaimProtectionController, VolumeProtectionController
+from controllers.volumes.protection import (
+    CLASSES,
+    AttributesClassProtectionController,
+    ClaimProtectionController,
+    VolumeProtectionController,
+)
 from kube.errors import Conflict
 from tests.controllers.drive import Drive
 
@@ -192,6 +197,40 @@ CLAIM = {
         "resources": {"requests": {"storage": "1Gi"}},
     }
 }
+
+
+def test_pods_of_a_namespace_go_before_all_else(make):
+    drive = make(NamespaceController())
+    drive.namespace("blue")
+    drive.create("secrets", "used", None, "blue")
+    drive.pod("user", "blue", finalizers=["example.com/hold"])
+    drive.session.delete("namespaces", "", "blue")
+    drive.run()
+    assert drive.names("secrets", "blue") == ["used"]
+    assert drive.get("pods", "user", "blue")["metadata"]["deletionTimestamp"]
+    drive.session.mutate("pods", "blue", "user", lambda pod: pod["metadata"].pop("finalizers") and None)
+    drive.again("blue")
+    assert drive.names("secrets", "blue") == [] and drive.names("namespaces", None) == []
+
+
+def test_a_class_of_attributes_stays_while_claims_or_volumes_name_it(make):
+    drive = make(AttributesClassProtectionController())
+    drive.namespace()
+    for name in ("free", "gold", "silver"):
+        drive.create(CLASSES, name, {"driverName": "csi.example.com", "parameters": {"iops": "1"}}, "")
+    drive.create("persistentvolumeclaims", "c", {"spec": {**CLAIM["spec"], "volumeAttributesClassName": "gold"}})
+    csi = {"hostPath": None, "csi": {"driver": "csi.example.com", "volumeHandle": "h"}}
+    drive.create("persistentvolumes", "v", volume(**csi, volumeAttributesClassName="silver"), "")
+    for name in ("free", "gold", "silver"):
+        drive.session.delete(CLASSES, "", name)
+    drive.run()
+    assert drive.names(CLASSES, None) == ["gold", "silver"]
+    drive.session.delete("persistentvolumes", "", "v")
+    drive.session.mutate("persistentvolumes", "", "v", lambda v: v["metadata"].pop("finalizers") and None)
+    drive.session.delete("persistentvolumeclaims", "default", "c")
+    drive.session.mutate("persistentvolumeclaims", "default", "c", lambda c: c["metadata"].pop("finalizers") and None)
+    drive.run()
+    assert drive.names(CLASSES, None) == []
 
 
 def test_a_claim_takes_the_smallest_volume_that_will_do_and_leaves_it_released(make):

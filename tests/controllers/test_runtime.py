@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +15,13 @@ from redis import Redis, RedisError
 
 from cluster.cache import Cache
 from cluster.store import Key, Write
-from controllers import metrics
+from controllers import metrics, runtime
 from controllers.election import place, worker_id
 from controllers.feeder import Feeder
 from controllers.runtime import Context, Controller, Outcomes, Result, Runtime, Terminal, Watch, own_key, split_key
 from controllers.ticker import Ticker
 from controllers.workqueue import Backoff, WorkQueue, hold_lease
+from kube.errors import NotFound
 from tests.controllers.conftest import RedisServer
 
 
@@ -156,6 +158,18 @@ def test_failures_are_tried_again_and_terminal_ones_are_not(redis: Redis, cache:
     assert copier.calls.count("default/never") == 1 and copier.calls.count("default/later") == 3
     state = runtime.queues["copier"].poll()
     assert (state.ready, state.again, state.processing, state.delayed) == (0, 0, 0, 0)
+
+
+def test_what_fails_for_ever_is_logged_now_and_then(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "controllers.runtime")
+    for count in range(1, 61):
+        runtime._tell("w", "gone", NotFound("pods", "gone"), count)
+        runtime._tell("w", "odd", ValueError("odd"), count)
+    told = [(record.levelname, record.message) for record in caplog.records if record.levelno > logging.DEBUG]
+    assert [level for level, message in told if "gone" in message] == ["WARNING"] * 5
+    assert [level for level, message in told if "odd" in message] == ["ERROR"] + ["WARNING"] * 5
 
 
 def test_a_result_brings_the_key_back(worker: Worker, cache: Cache, copier: Copier) -> None:

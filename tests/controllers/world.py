@@ -11,6 +11,7 @@ from cluster.cache import Cache
 from cluster.events import Recorder
 from cluster.store import Key
 from cluster.verbs import Session
+from controllers.feeder import EVERYTHING
 from controllers.runtime import Context, Controller
 from kube import clock
 from kube.objects import Json
@@ -61,8 +62,9 @@ class World:
             keys: dict[str, None] = {}
             self.cache.refresh()
             for watch in controller.watches:
-                for entry in self.cache.list(watch.storage):
-                    keys.update(dict.fromkeys(watch.keys(entry, self.cache)))
+                for storage in self.cache.stored() if watch.storage == EVERYTHING else (watch.storage,):
+                    for entry in self.cache.list(storage):
+                        keys.update(dict.fromkeys(watch.keys(entry, self.cache)))
             for key, outcome in controller.reconcile_many(list(keys), self.ctx).items():
                 if isinstance(outcome, Exception):
                     self.errors[key] = outcome

@@ -6,7 +6,7 @@ from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError, duplicate, invalid, required, too_many
-from kube.ipaddresses import canonical_ip, ip_address
+from kube.ipaddresses import canonical_ip, ip_address, ip_warnings
 from kube.kinds.core.endpoints import check_reachable
 from kube.kinds.core.servicefamilies import family_of
 from kube.objectmeta import ObjectStrategy
@@ -23,6 +23,8 @@ from kube.validation import (
     repeats,
 )
 
+MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+OWN_MANAGERS = ("endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io")
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 MAX_ADDRESSES, MAX_PORTS, MAX_ENDPOINTS, MAX_HINTS = 100, 20000, 1000, 8
@@ -54,6 +56,18 @@ class EndpointSliceStrategy(ObjectStrategy):
         endpoints = obj.get("endpoints") or []
         errors = _check_slice(obj, [] if endpoints == (old.get("endpoints") or []) else endpoints, ctx.settings)
         return errors + check_unchanged("addressType", obj.get("addressType"), old.get("addressType"))
+
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        fqdn = old is None and obj.get("addressType") == "FQDN"
+        found = ["spec.addressType: FQDN endpoints are deprecated"] if fqdn else []
+        if (obj["metadata"].get("labels") or {}).get(MANAGED_BY) in OWN_MANAGERS:
+            return found
+        return found + [
+            warning
+            for i, endpoint in enumerate(obj.get("endpoints") or ())
+            for j, address in enumerate(endpoint.get("addresses") or ())
+            for warning in ip_warnings(f"endpoints[{i}].addresses[{j}]", address)
+        ]
 
 
 def _drop_topology(obj: Json) -> None:

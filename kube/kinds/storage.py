@@ -8,6 +8,7 @@ from kube import columns as c
 from kube import quantity
 from kube.errors import FieldError, duplicate, forbidden, invalid, required, too_long
 from kube.kinds.core.volumes import check_inline_volume_spec
+from kube.kinds.core.volumewarnings import label_warnings
 from kube.kinds.pod.defaults import default_volume_source
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
@@ -34,6 +35,10 @@ NODE_ID_LIMIT = 256
 PARAMETERS_LIMIT, PARAMETER_COUNT = 256 * 1024, 512
 ATTACHMENT_LIMIT, ERROR_LIMIT = 256 * 1024, 1024
 SHORTEST_PERIOD = 10
+_TOKENS_SHOWN = (
+    "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging"
+    " of tokens in volume attributes"
+)
 _EITHER_SOURCE = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 
 
@@ -77,6 +82,15 @@ class StorageClassStrategy(ObjectStrategy):
             e
             for name in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
             for e in check_unchanged(name, obj.get(name), old.get(name))
+        ]
+
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        return [
+            warning
+            for i, term in enumerate(obj.get("allowedTopologies") or ())
+            for warning in label_warnings(
+                f"allowedTopologies[{i}].matchLabelExpressions", term.get("matchLabelExpressions") or ()
+            )
         ]
 
 
@@ -220,6 +234,11 @@ class CSIDriverStrategy(ObjectStrategy):
             for name, reported in self.FIXED
             for e in check_unchanged(f"spec.{reported}", obj["spec"].get(name), before.get(name))
         ]
+
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        spec, before = obj["spec"], ((old or {}).get("spec") or {}).get("tokenRequests")
+        asked = spec.get("tokenRequests")
+        return [_TOKENS_SHOWN] if asked and asked != before and spec.get("serviceAccountTokenInSecrets") is None else []
 
 
 def _check_token_requests(path: str, requests: list[Json]) -> list[FieldError]:

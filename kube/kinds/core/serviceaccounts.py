@@ -9,6 +9,12 @@ from kube.kinds.core.base import CoreStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
 
+ENFORCE_SECRETS = "kubernetes.io/enforce-mountable-secrets"
+_ENFORCED_WARNING = (
+    f"metadata.annotations[{ENFORCE_SECRETS}]: deprecated in v1.32+; prefer separate namespaces to isolate access to"
+    " mounted secrets"
+)
+
 
 class ServiceAccountStrategy(CoreStrategy):
     def prepare_create(self, obj: Json, ctx: Context) -> None:
@@ -18,6 +24,10 @@ class ServiceAccountStrategy(CoreStrategy):
 
     def prepare_update(self, obj: Json, old: Json, ctx: Context) -> None:
         self.prepare_create(obj, ctx)
+
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        new, before = ((o or {}).get("metadata", {}).get("annotations") or {} for o in (obj, old))
+        return [_ENFORCED_WARNING] if ENFORCE_SECRETS in new and ENFORCE_SECRETS not in before else []
 
 
 def _cells(obj: Json, now: float) -> list[Any]:

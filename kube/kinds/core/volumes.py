@@ -10,6 +10,7 @@ from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.kinds.core.base import ClusterScoped, CoreStrategy
 from kube.kinds.core.volumesources import SOURCES, check_persistent_source
+from kube.kinds.core.volumewarnings import CLASS_ANNOTATION, claim_warnings, volume_warnings
 from kube.kinds.pod.defaults import default_claim_spec, default_volume_source
 from kube.kinds.pod.validation_scheduling import check_node_selector
 from kube.objects import Json
@@ -28,7 +29,6 @@ from kube.validation import (
 )
 from kube.volumeclaims import DATA_SOURCES, VOLUME_MODES, check_access_modes, check_claim_spec
 
-_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _SHORT = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
 _RECLAIM = ("Delete", "Recycle", "Retain")
 _FIXED = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
@@ -98,6 +98,9 @@ class PersistentVolumeStrategy(ClusterScoped):
         if before.get(_ATTRIBUTES_CLASS) is not None and new.get(_ATTRIBUTES_CLASS) is None:
             errors.append(forbidden(f"spec.{_ATTRIBUTES_CLASS}", "update from non-nil value to nil is forbidden"))
         return errors
+
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        return volume_warnings(obj)
 
 
 def _is_same_place(new: Any, old: Any) -> bool:
@@ -242,6 +245,9 @@ class PersistentVolumeClaimStrategy(CoreStrategy):
             errors += wrong or check_amount(f"status.allocatedResources[{name}]", "storage", amount)
         return errors
 
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        return claim_warnings(obj)
+
 
 def _is_bound(claim: Json) -> bool:
     return bool((claim.get("status") or {}).get("phase") == "Bound")
@@ -273,15 +279,15 @@ def _is_old_source(source: Json | None) -> bool:
 def _class_change(obj: Json, old: Json, new: Json) -> list[FieldError]:
     """Errors for an annotation that changed. In `new` the class becomes the old one where it may be given later."""
     was, now = (o["metadata"].get("annotations") or {} for o in (old, obj))
-    wanted, annotated = new.get("storageClassName"), was.get(_CLASS_ANNOTATION)
+    wanted, annotated = new.get("storageClassName"), was.get(CLASS_ANNOTATION)
     late = old["spec"].get("storageClassName") is None and wanted is not None and annotated in (None, wanted)
     if late:
         # A claim without a class may be given one: the default class once there is one, or that of its annotation.
         new.pop("storageClassName")
-    if late and annotated is not None and now.get(_CLASS_ANNOTATION, annotated) == annotated:
+    if late and annotated is not None and now.get(CLASS_ANNOTATION, annotated) == annotated:
         return []
-    path = f"metadata.annotations.{_CLASS_ANNOTATION}"
-    return check_unchanged(path, now.get(_CLASS_ANNOTATION, ""), was.get(_CLASS_ANNOTATION, ""))
+    path = f"metadata.annotations.{CLASS_ANNOTATION}"
+    return check_unchanged(path, now.get(CLASS_ANNOTATION, ""), was.get(CLASS_ANNOTATION, ""))
 
 
 def _check_attributes_kept(obj: Json, old: Json) -> list[FieldError]:
@@ -307,7 +313,7 @@ def _modes(modes: list[str] | None) -> str:
 
 def _class(obj: Json) -> str:
     annotations = obj["metadata"].get("annotations") or {}
-    return annotations.get(_CLASS_ANNOTATION) or (obj.get("spec") or {}).get("storageClassName") or ""
+    return annotations.get(CLASS_ANNOTATION) or (obj.get("spec") or {}).get("storageClassName") or ""
 
 
 def _phase(obj: Json) -> str:

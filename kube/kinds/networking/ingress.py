@@ -45,6 +45,12 @@ class IngressStrategy(ObjectStrategy):
             )
         return errors
 
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        noted = old is None and CLASS_ANNOTATION in (obj["metadata"].get("annotations") or {})
+        if not noted or obj["spec"].get("ingressClassName") is not None:
+            return []
+        return [f"annotation \"{CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"]
+
     def default(self, obj: Json) -> None:
         obj.setdefault("spec", {})
 

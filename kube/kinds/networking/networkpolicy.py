@@ -7,7 +7,7 @@ from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
-from kube.ipaddresses import cidr
+from kube.ipaddresses import cidr, cidr_warnings
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
@@ -48,6 +48,21 @@ class NetworkPolicyStrategy(ObjectStrategy):
         return errors + [
             not_supported(f"spec.policyTypes[{i}]", kind, TYPES) for i, kind in enumerate(types) if kind not in TYPES
         ]
+
+    def warnings(self, obj: Json, old: Json | None, ctx: Context) -> list[str]:
+        return [
+            warning
+            for direction, side in (("ingress", "from"), ("egress", "to"))
+            for i, rule in enumerate(obj["spec"].get(direction) or ())
+            for j, peer in enumerate(rule.get(side) or ())
+            for warning in _block_warnings(peer.get("ipBlock") or {}, f"spec.{direction}[{i}].{side}[{j}].ipBlock")
+        ]
+
+
+def _block_warnings(block: Json, path: str) -> list[str]:
+    found = cidr_warnings(f"{path}.cidr", block["cidr"]) if block else []
+    excepted = enumerate(block.get("except") or ())
+    return found + [warning for i, text in excepted for warning in cidr_warnings(f"{path}.except[{i}]", text)]
 
 
 def _check_port(item: Json, path: str) -> list[FieldError]:

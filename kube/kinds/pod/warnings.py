@@ -6,7 +6,7 @@ from kube.objects import Json
 from kube.quantity import NANO
 from kube.resourcelist import nano
 
-_OLD_SELECTORS = {
+OLD_LABELS = {
     "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
     "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
     "failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
@@ -44,7 +44,7 @@ def spec_warnings(spec: Json, path: str) -> list[str]:
     """Warnings for a pod's spec."""
     warnings: list[str] = []
     if selector := spec.get("nodeSelector"):
-        warnings += [f"{path}.nodeSelector[{key}]: {text}" for key, text in _OLD_SELECTORS.items() if key in selector]
+        warnings += [f"{path}.nodeSelector[{key}]: {text}" for key, text in OLD_LABELS.items() if key in selector]
     for i, volume in enumerate(spec.get("volumes") or ()):
         warnings += [f"{path}.volumes[{i}].{name}: {_OLD_VOLUMES[name]}" for name in volume if name in _OLD_VOLUMES]
     for i, secret in enumerate(spec.get("imagePullSecrets") or ()):

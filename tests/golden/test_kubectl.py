@@ -111,8 +111,14 @@ def test_an_edited_file_is_known_by_any_number(number: int, replay: ModuleType) 
 
 @pytest.mark.parametrize("folder", SCENARIOS, ids=lambda folder: folder.name)
 def test_scenario(folder: Path, control_plane: Cluster, replay: ModuleType, results: dict[str, Any]) -> None:
-    failures = replay.run_scenario(folder, f"{control_plane.var}/kubeconfig", cache=f"{control_plane.folder}/cache")
+    def play() -> Any:
+        return replay.run_scenario(folder, f"{control_plane.var}/kubeconfig", cache=f"{control_plane.folder}/cache")
+
+    passed = folder.name in PASSING.read_text().split()
+    failures = play()
+    if failures and passed:  # some steps have two seconds, which a machine with other work may stand still
+        failures = play()
     results[folder.name] = failures
-    if failures and folder.name not in PASSING.read_text().split():
+    if failures and not passed:
         pytest.xfail(f"{len(failures)} steps differ, as before")
     assert not failures, "\n\n".join(failures)

@@ -67,6 +67,16 @@ DELAY = METRICS.histogram(
     bounds=doubling(0.0005, 16),
 )
 
+# By what authentication notes of a token for the audit log.
+TOKENS = {
+    "authentication.k8s.io/legacy-token": METRICS.counter(
+        "serviceaccount_legacy_tokens_total", "Uses of tokens that are kept in Secrets."
+    ),
+    "authentication.k8s.io/stale-token": METRICS.counter(
+        "serviceaccount_stale_tokens_total", "Uses of tokens of volumes that should have been renewed by then."
+    ),
+}
+
 AUDITED = METRICS.counter("apiserver_audit_event_total", "Audit events that were written.")
 AUDIT_ERRORS = METRICS.counter("apiserver_audit_error_total", "Audit events that were lost.", "plugin")
 
@@ -124,6 +134,8 @@ def observe(request: Request, answer: Answer, seconds: float) -> None:
         _followed[:] = [request.state]
         request.state.store.on_commit(_committed)
         request.state.cache.subscribe(_changed)
+    for note in request.annotations:
+        TOKENS[note].add()
     what = _labels(request)
     known = _histograms.get(what)
     if known is None:

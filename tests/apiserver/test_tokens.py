@@ -306,3 +306,18 @@ def test_a_node_gets_tokens_for_whom_its_pod_wants_them(
     asked = {"spec": {"boundObjectRef": reference, "audiences": audiences}}
     status, body = server.request("POST", TOKENS, asked, **NODE)
     assert (status, body.get("message", "")) == (201, "") if not words else (status == 403 and words in body["message"])
+
+
+def test_tokens_that_should_have_been_renewed_are_counted(server: Server) -> None:
+    def count() -> float:
+        lines = server.request("GET", "/metrics")[1].decode().splitlines()
+        found = [line for line in lines if line.startswith("serviceaccount_stale_tokens_total ")]
+        return float(found[0].split()[1]) if found else 0
+
+    before = count()
+    found = claims(token(server))
+    found["kubernetes.io"]["warnafter"] = found["iat"] - 60
+    key = load_pem_private_key((Path(server.ca).parent / "sa.key").read_bytes(), None)
+    stale = jwt.encode(found, key, "ES256")  # type: ignore[arg-type]
+    assert who(server, stale)["username"] == "system:serviceaccount:work:default"
+    assert count() == before + 1

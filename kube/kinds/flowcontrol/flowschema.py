@@ -11,6 +11,7 @@ from kube.objects import Json
 from kube.registry import Context, Kind
 from kube.validation import check_required, dns1123_label, dns1123_subdomain, repeats
 
+MANDATORY = ("catch-all", "exempt")
 METHODS = ("ByNamespace", "ByUser")
 HIGHEST = 10000
 VERBS = frozenset(("get", "list", "create", "update", "patch", "delete", "deletecollection", "watch", "proxy"))
@@ -19,6 +20,7 @@ SUBJECTS = {"User": "user", "Group": "group", "ServiceAccount": "serviceAccount"
 
 class FlowSchemaStrategy(ObjectStrategy):
     namespaced = False
+    whole_first = True
     status = True
     generation = True
 
@@ -51,8 +53,19 @@ class FlowSchemaStrategy(ObjectStrategy):
             e for i, rule in enumerate(spec.get("rules") or ()) for e in _check_rule(rule, f"spec.rules[{i}]")
         ]
 
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        return check_mandatory(obj, obj["spec"], old.get("spec"), "")
+
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_conditions(obj.get("status") or {})
+
+
+def check_mandatory(obj: Json, spec: Any, before: Any, but: str) -> list[FieldError]:
+    """The objects that every server has stay as it made them; `but` says what of them may change."""
+    name = obj["metadata"].get("name")
+    if name not in MANDATORY or spec == before:
+        return []
+    return [invalid("spec", obj["spec"], f"spec of '{name}'{but} must equal the fixed value")]
 
 
 def check_conditions(status: Json) -> list[FieldError]:

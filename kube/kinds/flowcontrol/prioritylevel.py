@@ -7,7 +7,7 @@ from typing import Any
 
 from kube import columns as c
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
-from kube.kinds.flowcontrol.flowschema import check_conditions
+from kube.kinds.flowcontrol.flowschema import check_conditions, check_mandatory
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
@@ -22,6 +22,7 @@ HASH_BITS = 60  # of a request, from which its hand of queues is dealt
 
 class PriorityLevelStrategy(ObjectStrategy):
     namespaced = False
+    whole_first = True
     status = True
     generation = True
 
@@ -56,6 +57,13 @@ class PriorityLevelStrategy(ObjectStrategy):
                 return [*errors, required("spec.limited", "must not be empty when type is Limited")]
             return errors + _check_limited(limited, "spec.limited")
         return [*errors, _unknown_type("spec.type", kind, TYPES)]
+
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        new, before = dict(obj["spec"]), dict(old.get("spec") or {})
+        if obj["metadata"].get("name") != "exempt":
+            return check_mandatory(obj, new, before, "")
+        new["exempt"] = before["exempt"] = None
+        return check_mandatory(obj, new, before, " except the 'spec.exempt' field")
 
     def check_status(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_conditions(obj.get("status") or {})

@@ -77,6 +77,15 @@ def test_conditions_stand_once() -> None:
     }
 
 
+def test_what_every_server_has_stays() -> None:
+    level = create(FLOW, "PriorityLevelConfiguration", "catch-all", spec=LIMITED)
+    assert refused(update, level, {"spec": {"limited": {"nominalConcurrencyShares": 9}}}) == {("spec", "Invalid")}
+    exempt = create(FLOW, "PriorityLevelConfiguration", "exempt", spec={"type": "Exempt"})
+    assert update(exempt, {"spec": {"exempt": {"nominalConcurrencyShares": 9}}})
+    other = create(FLOW, "PriorityLevelConfiguration", "other", spec=LIMITED)
+    assert update(other, {"spec": {"limited": {"nominalConcurrencyShares": 9}}})
+
+
 def endpoints(kind: str, *addresses: str, ports: Any = (), **endpoint: Any) -> Json:
     given = [{"addresses": list(addresses), **endpoint}]
     return create("discovery.k8s.io/v1", "EndpointSlice", addressType=kind, endpoints=given, ports=list(ports))

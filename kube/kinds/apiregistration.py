@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from kube import columns as c
@@ -69,11 +70,14 @@ class APIServiceStrategy(ObjectStrategy):
             if not 0 < value <= limit:
                 errors.append(invalid(f"spec.{name}", value, f"must be positive and less than {limit}"))
         if (service := spec.get("service")) is None:
-            unused = {
-                "caBundle": "local APIServices may not have a caBundle",
-                "insecureSkipTLSVerify": "local APIServices may not have insecureSkipTLSVerify",
-            }
-            return errors + [invalid(f"spec.{name}", "", text) for name, text in unused.items() if spec.get(name)]
+            bundle = base64.b64decode(spec.get("caBundle") or "")
+            if bundle:
+                message = "local APIServices may not have a caBundle"
+                errors.append(invalid("spec.caBundle", f"{len(bundle)} bytes", message))
+            if spec.get("insecureSkipTLSVerify"):
+                message = "local APIServices may not have insecureSkipTLSVerify"
+                errors.append(invalid("spec.insecureSkipTLSVerify", True, message))
+            return errors
         errors += [required(f"spec.service.{name}") for name in ("namespace", "name") if not service.get(name)]
         if not 1 <= service["port"] <= 65535:
             message = "port is not valid: must be between 1 and 65535, inclusive"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from cluster.verbs import Session
 
 log = logging.getLogger(__name__)
+
+MOMENT = 0.008  # seconds: definitions that come together are looked at together, and who made one sees it as he made it
 
 
 class Follower:
@@ -113,6 +116,7 @@ class Follower:
     def _serve_loop(self) -> None:
         while not self._ended:
             self._wake.wait(timeout=5)
+            time.sleep(MOMENT)
             self._wake.clear()
             for name in list(self._due):
                 self._due.discard(name)
@@ -137,6 +141,9 @@ class Follower:
                 self._due.discard(name)
             return
         others = [entry.object() for entry in self.cache.list(deletion.DEFINITIONS) if entry.key.name != name]
+        accepted = names.accept(found.object(), others)
+        if is_true(accepted["status"], "Established"):
+            self._register(name, accepted)  # who sees that it is established finds it served
         self.session.mutate(deletion.DEFINITIONS, "", name, lambda obj: names.accept(obj, others), subresource="status")
 
 

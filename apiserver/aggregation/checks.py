@@ -72,9 +72,9 @@ class Checks:
                 self._look()
             except Exception as error:  # whatever it was, it may pass; the checks go on
                 log.warning("the API servers beside this one cannot be checked: %s", error)
+            time.sleep(PAUSE)
             self._wake.wait(EVERY)
             self._wake.clear()
-            time.sleep(PAUSE)
 
     def _look(self) -> None:
         self._tell_local()

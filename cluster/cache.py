@@ -4,7 +4,8 @@ A process that reads holds one `Cache` per cluster. Its thread follows the log: 
 it anyway. `refresh()` reads to the newest committed revision at once, so that a reader sees every acknowledged write, of
 any process. Writes made by this process arrive without a read.
 
-Subscribers are called in revision order, one batch of events at a time, under the cache's lock: they must be quick.
+Subscribers are called in revision order, one batch of events at a time, under the cache's lock: they must be quick, and a
+lock that they take must not be held by who reads the cache.
 """
 
 from __future__ import annotations

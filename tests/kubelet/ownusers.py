@@ -145,6 +145,13 @@ async def a_volume_without_ids_is_told(w: World) -> None:
     assert ended["message"].startswith("hostUsers: false cannot be had with the volume /proc: its file system")
 
 
+async def an_id_that_it_has_not_is_told(w: World) -> None:
+    container = {"name": "c", "command": ["true"], "securityContext": {"runAsUser": COUNT}}
+    w.api.put("pods", pod("beyond", container, hostUsers=False))
+    message = await w.until(lambda: w.container("beyond")["state"]["waiting"].get("message"))
+    assert message == "securityContext: user or group 65536 is none of the 65536 that a pod with hostUsers: false has"
+
+
 async def it_is_refused_where_it_cannot_be_had(w: World) -> None:
     w.api.put("pods", pod("refused", {"name": "c", "command": ["true"]}, hostUsers=False))
     message = await w.until(lambda: w.container("refused")["state"]["waiting"].get("message"))
@@ -163,4 +170,5 @@ def all_of(w: World) -> list[Any]:
         even_privileged_it_is_nobody(w),
         a_setuid_program_gives_the_pods_root_and_no_other(w),
         a_volume_without_ids_is_told(w),
+        an_id_that_it_has_not_is_told(w),
     ]

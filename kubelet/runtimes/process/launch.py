@@ -14,6 +14,7 @@ from kubelet.runtimes.process.layout import Layouts
 from kubelet.shim import subpaths
 from kubelet.shim.container import SHM
 from kubelet.shim.procs import MARK
+from kubelet.shim.users import COUNT
 
 
 def container_config(
@@ -34,6 +35,11 @@ def container_config(
         raise ConfigError(
             f"securityContext.runAsUser {spec.uid}: the node agent runs as uid {os.geteuid()} and can start processes "
             "of that user only; run it as root, or leave runAsUser out"
+        )
+    unmapped = [number for number in (spec.uid, spec.gid, *spec.groups) if number is not None and number >= COUNT]
+    if sandbox.get("firstId") and unmapped:
+        raise ConfigError(
+            f"securityContext: user or group {unmapped[0]} is none of the {COUNT} that a pod with hostUsers: false has"
         )
     if not spec.args:
         raise ConfigError(f'no command specified: image "{spec.image}" has none of its own; set command')

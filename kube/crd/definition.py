@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from kube import errors as e
 from kube.conditions import is_true
-from kube.crd import jsonpath, schemas, structural
+from kube.crd import approval, jsonpath, schemas, structural
 from kube.errors import FieldError
 from kube.objects import Json
 from kube.validation import (
@@ -23,8 +22,6 @@ from kube.validation import (
 from kube.webhookclient import check_client
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
-APPROVED = "api-approved.kubernetes.io"
-_PROTECTED = (".k8s.io", ".kubernetes.io")
 _COLUMN_TYPES = "boolean,date,integer,number,string"
 _COLUMN_FORMATS = "byte,date,date-time,double,float,int32,int64,password"
 _SIMPLE = "must be a simple json path starting with ."
@@ -62,8 +59,8 @@ def validate(crd: Json, old: Json | None = None) -> list[FieldError]:
         path, instead = "spec.preserveUnknownFields", "x-kubernetes-preserve-unknown-fields"
         message = f"cannot set to true, set {instead} to true in spec.versions[*].schema instead"
         errors.append(e.invalid(path, True, message))
-    if old is None or _approval(old) != _approval(crd):
-        errors += _check_approval(spec.get("group", ""), _approval(crd))
+    if old is None or approval.text_of(old) != approval.text_of(crd):
+        errors += _check_approval(spec.get("group", ""), approval.text_of(crd))
     return errors
 
 
@@ -80,25 +77,14 @@ def _check_group(group: str) -> Iterator[FieldError]:
         yield from check("spec.group", group, dns1123_subdomain)
 
 
-def _approval(crd: Json) -> str:
-    return (crd["metadata"].get("annotations") or {}).get(APPROVED) or ""
-
-
-def _check_approval(group: str, approval: str) -> Iterator[FieldError]:
-    protected = group.endswith(_PROTECTED) or group in ("k8s.io", "kubernetes.io")
-    if protected and not approval:
-        yield e.required(
-            f"metadata.annotations[{APPROVED}]",
-            f'protected groups must have approval annotation "{APPROVED}", see '
-            "https://github.com/kubernetes/enhancements/pull/1111",
-        )
-    elif protected and not re.match(r"https?://|unapproved", approval):
-        yield e.invalid(
-            f"metadata.annotations[{APPROVED}]",
-            approval,
-            f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason '
-            'starting with "unapproved"',
-        )
+def _check_approval(group: str, text: str) -> Iterator[FieldError]:
+    if not approval.is_protected(group):
+        return
+    place, found = f"metadata.annotations[{approval.ANNOTATION}]", approval.judged(text)
+    if found["reason"] == "MissingAnnotation":
+        yield e.required(place, found["message"])
+    elif found["reason"] == "InvalidAnnotation":
+        yield e.invalid(place, text, found["message"])
 
 
 def _check_names(names: Json) -> Iterator[FieldError]:

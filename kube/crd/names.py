@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from kube import conditions
+from kube.crd import approval
 from kube.objects import Json
 
 
 def outdated(obj: Json) -> bool:
-    """Whether the accepted names differ from the wanted ones."""
-    return bool((obj.get("status") or {}).get("acceptedNames") != obj["spec"]["names"])
+    """Whether the accepted names differ from the wanted ones, or what is told of the approval from what the CRD says."""
+    status = obj.get("status") or {}
+    if status.get("acceptedNames") != obj["spec"]["names"]:
+        return True
+    told = (conditions.find(status, approval.CONFORMANT) or {}).get("message")
+    return approval.is_protected(obj["spec"]["group"]) and told != approval.judged(approval.text_of(obj))["message"]
 
 
 def accept(obj: Json, others: list[Json]) -> Json:
@@ -23,6 +28,8 @@ def accept(obj: Json, others: list[Json]) -> Json:
         _put(status, "NamesAccepted", "False", *conflict)
         if not conditions.is_true(status, "Established"):
             _put(status, "Established", "False", "NotAccepted", "not all names are accepted")
+    if approval.is_protected(obj["spec"]["group"]):
+        conditions.update(status, approval.judged(approval.text_of(obj)))
     stored = next(version["name"] for version in obj["spec"]["versions"] if version.get("storage"))
     if stored not in (status.get("storedVersions") or ()):
         status["storedVersions"] = [*(status.get("storedVersions") or ()), stored]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kube.crd import definition, schemas, structural
+from kube import conditions
+from kube.crd import approval, definition, names, schemas, structural
 from kube.crd.structural import EMBEDDED, INT_OR_STRING, PRESERVE
 from kube.crd.validations import RULES
 from kube.kinds.apiextensions import DefinitionStrategy
@@ -213,3 +214,25 @@ def test_a_rule_is_read_where_the_schema_is_sound() -> None:
     broken = {**STRING, RULES: [{"rule": "self +"}]}
     assert [field for field, _ in of(broken)] == [f"{RULES}[0].rule"]
     assert [field for field, _ in of({**broken, "$ref": "x"})] == ["$ref"]
+
+
+@pytest.mark.parametrize(
+    ("said", "refused", "condition"),
+    [
+        ("https://github.com/kubernetes/enhancements/pull/1", False, ("True", "ApprovedAnnotation")),
+        ("unapproved, experimental", False, ("False", "UnapprovedAnnotation")),
+        ("of course", True, ("False", "InvalidAnnotation")),
+        ("https://[", True, ("False", "InvalidAnnotation")),
+        ("", True, ("False", "MissingAnnotation")),
+    ],
+)
+def test_groups_of_the_community_need_an_approval(said: str, refused: bool, condition: tuple[str, str]) -> None:
+    obj = crd_of(ROOT)
+    obj["spec"]["group"] = "x.k8s.io"
+    obj["metadata"].update(name="xs.x.k8s.io", annotations={approval.ANNOTATION: said})
+    assert bool(definition.validate(obj)) is refused
+    assert definition.validate(obj, obj) == []  # one that is there may be changed
+    found = conditions.find(names.accept(obj, [])["status"], approval.CONFORMANT) or {}
+    assert (found["status"], found["reason"]) == condition and not names.outdated(obj)
+    obj["metadata"]["annotations"][approval.ANNOTATION] = "https://other.example/1"
+    assert names.outdated(obj) is (said != "https://other.example/1")

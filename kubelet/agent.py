@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from client import Client, Reflector, resource_path
+from client import ApiStatusError, Client, Reflector, resource_path
 from client.events import Recorder
+from kube.objects import Json
 from kube.pods import podutil
-from kubelet import lease, localstorage, machine
+from kubelet import admission, lease, localstorage, machine
 from kubelet.cleanup import remove_orphans
 from kubelet.containers import Builder
 from kubelet.fields import PodFacts
@@ -126,9 +127,32 @@ class Agent:
             self.workers[uid].update(pod)
             return
         assert self.tools is not None, "pods are watched after the runtime has started"
-        worker = self.workers[uid] = PodWorker(pod, self.tools)
-        task = self._tasks[uid] = asyncio.create_task(worker.run(), name=f"pod {podutil.full_name(pod)}")
+        worker = PodWorker(pod, self.tools)
+        refusal = self._refusal(worker, self.node.obj)
+        if refusal is not None and refusal.reason not in admission.OF_THE_NODE:
+            worker.refuse(*refusal)
+        self.workers[uid] = worker
+        running = self._run_if_suited(worker) if refusal is not None else worker.run()
+        task = self._tasks[uid] = asyncio.create_task(running, name=f"pod {podutil.full_name(pod)}")
         task.add_done_callback(lambda done: self._ended(uid, done))
+
+    def _refusal(self, worker: PodWorker, node: Json) -> admission.Refusal | None:
+        """Why the node does not take the pod. One that it took once it has: an earlier kubelet did."""
+        if worker.ending or podutil.start_time(worker.pod) is not None:
+            return None
+        others = [other.pod for other in self.workers.values() if other is not worker and other.counts]
+        return admission.refuse(worker.pod, node, others, self.runtime.shared_network)
+
+    async def _run_if_suited(self, worker: PodWorker) -> None:
+        """The node may have other labels and taints by now."""
+        if not worker.ending:
+            try:
+                self.node.obj = await self.client.get(resource_path("v1", "nodes", "", self.options.node_name))
+            except (ApiStatusError, OSError) as error:
+                log.warning("the node is not read anew: %s", error)
+            if (refusal := self._refusal(worker, self.node.obj)) is not None:
+                worker.refuse(*refusal)
+        await worker.run()
 
     def _tell(self, uid: str, what: Callable[[PodWorker], None]) -> None:
         if uid in self.workers:

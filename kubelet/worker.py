@@ -197,6 +197,17 @@ class PodWorker:
     def has_started(self, name: str) -> bool:
         return self.probes.started().get(name, False)
 
+    @property
+    def counts(self) -> bool:
+        """Whether the pod takes of the node's resources: not once nothing of it runs and nothing will."""
+        over = self.lost or podutil.finished(self.pod) or self.outcome.phase is not None
+        return not over or bool(self.running(self.tools.runtime.state(self.uid)))
+
+    def refuse(self, reason: str, message: str) -> None:
+        """The pod ends as failed before it starts: the node does not take it."""
+        self.outcome = Outcome("Failed", reason, f"Pod was rejected: {message}")
+        self.say("Warning", reason, message)
+
     def evict(self, message: str) -> None:
         """The pod ends as failed, because it took what it may not have."""
         self.outcome = Outcome("Failed", "Evicted", message)
@@ -299,4 +310,7 @@ class PodWorker:
             share_processes=bool(spec.get("shareProcessNamespace")),
             own_users=spec.get("hostUsers") is False,
             memory=volumes.memory(ready),
+            sysctls={
+                sysctl["name"]: sysctl["value"] for sysctl in (spec.get("securityContext") or {}).get("sysctls") or ()
+            },
         )

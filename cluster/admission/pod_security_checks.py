@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kube.objects import Json
 from kube.pods import podutil
+from kube.pods.sysctls import SAFE
 
 if TYPE_CHECKING:
     from kube.shapes import Container
@@ -28,22 +29,6 @@ _BASELINE_CAPABILITIES = frozenset(
         "SETPCAP",
         "SETUID",
         "SYS_CHROOT",
-    }
-)
-_SYSCTLS = frozenset(
-    {
-        "kernel.shm_rmid_forced",
-        "net.ipv4.ip_local_port_range",
-        "net.ipv4.ip_unprivileged_port_start",
-        "net.ipv4.tcp_syncookies",
-        "net.ipv4.ping_group_range",
-        "net.ipv4.ip_local_reserved_ports",
-        "net.ipv4.tcp_keepalive_time",
-        "net.ipv4.tcp_fin_timeout",
-        "net.ipv4.tcp_keepalive_intvl",
-        "net.ipv4.tcp_keepalive_probes",
-        "net.ipv4.tcp_rmem",
-        "net.ipv4.tcp_wmem",
     }
 )
 _SELINUX_TYPES = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
@@ -161,7 +146,7 @@ def _seccomp(thing: Mapping[str, Any]) -> str | None:
 
 
 def sysctls(pod: Json, containers: list[Container]) -> str:
-    bad = [s["name"] for s in _security(pod["spec"]).get("sysctls") or () if s["name"] not in _SYSCTLS]
+    bad = [s["name"] for s in _security(pod["spec"]).get("sysctls") or () if s["name"] not in SAFE]
     return f"forbidden sysctls ({', '.join(bad)})" if bad else ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +74,8 @@ class SandboxSpec:
     own_users: bool = False
     """Its ids from 0 on are others outside (`hostUsers: false`)."""
     memory: tuple[Memory, ...] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    """Kernel parameters of its namespaces."""
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,12 @@ def _claims(found: Agent) -> Iterator[tuple[tuple[str, str], str]]:
     """Where the claims of running pods are mounted, by (namespace, name)."""
     for worker in list(found.workers.values()):
         for volume in worker.pod["spec"].get("volumes") or ():
-            claim = volume.get("persistentVolumeClaim")
+            meta, claim = worker.pod["metadata"], (volume.get("persistentVolumeClaim") or {}).get("claimName")
+            if volume.get("ephemeral"):
+                claim = f"{meta['name']}-{volume['name']}"
             ready = (worker.volumes or {}).get(volume["name"])
             if claim and ready is not None:
-                yield (worker.pod["metadata"]["namespace"], claim["claimName"]), ready.path
+                yield (meta["namespace"], claim), ready.path
 
 
 def _look_at_volumes(claims: dict[tuple[str, str], str]) -> None:

@@ -44,6 +44,7 @@ _FILES = {"network": "net", "uts": "uts", "ipc": "ipc"}
 def enter_namespaces(config: dict[str, Any]) -> of_users.Users | None:
     """Makes the pod's namespaces; `config["namespaces"]` lists user, mount, network, uts, ipc.
 
+    `config["sysctls"]`: files below /proc/sys with (namespace, value).
     `config["firstId"]`: it has a user namespace of its own, of ids from there on, which is returned and not entered.
     """
     wanted = config.get("namespaces") or []
@@ -69,6 +70,11 @@ def enter_namespaces(config: dict[str, Any]) -> of_users.Users | None:
         socket.sethostname(config["hostname"])
     if "network" in wanted:
         syscalls.interface_up("lo")
+    for file, (namespace, value) in (config.get("sysctls") or {}).items():
+        if {"net": "network"}.get(namespace, namespace) not in wanted:  # they would be the machine's
+            raise OSError(f"{file} cannot be set: the pod has no {namespace} namespace of its own")
+        with open(f"/proc/sys/{file}", "w") as opened:
+            opened.write(value)
     return users
 
 

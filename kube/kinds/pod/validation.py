@@ -18,6 +18,7 @@ from kube.kinds.pod.validation_volumes import check_volumes
 from kube.memo import Memo, digest
 from kube.objectmeta import validate_meta_content
 from kube.objects import Json
+from kube.pods import sysctls
 from kube.pods.resources import of_containers
 from kube.quantity import Quantity
 from kube.resourcelist import check_requirements, is_pod_level, nano
@@ -105,6 +106,9 @@ def _check_security(security: Json, path: str, spec: Json) -> list[FieldError]:
         name = sysctl.get("name", "")
         if not name:
             errors.append(required(f"{path}.sysctls[{i}].name"))
+        elif not sysctls.is_name(name):
+            message = f"must have at most {sysctls.MAX_LENGTH} characters and match regex {sysctls.PATTERN}"
+            errors.append(invalid(f"{path}.sysctls[{i}].name", name, message))
         elif name in seen:
             errors.append(duplicate(f"{path}.sysctls[{i}].name", name))
         seen.add(name)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import environment as settings
+from kube.pods.sysctls import file_of, namespace_of
 from kubelet.runtimes.base import ContainerSpec, Limits, Measurable, PodState, Running, SandboxSpec, StartError
 from kubelet.runtimes.process import images, shimclient
 from kubelet.runtimes.process.addresses import AddressPool
@@ -199,6 +200,7 @@ class ProcessRuntime:
             "createdAt": time.time(),
             "namespaces": [name for name, wanted in namespaces.items() if wanted],
             # Kept with the pod's files, which belong to them: another range would not own what is there.
+            "sysctls": {file_of(name): (namespace_of(name), value) for name, value in spec.sysctls.items()},
             "firstId": self._ids.take(spec.uid) if spec.own_users and self.own_users else 0,
         }
         # Until it has its network and volumes: whoever finds it so, after a failure or our death, makes it anew.

@@ -61,11 +61,11 @@ class LogFile:
         return self._rest[stream]
 
     def flush(self, stream: str) -> None:
-        """The end of a stream: an unfinished line is written as it is."""
+        """The end of a stream: an unfinished line is written as it is, partial, so that no reader ends it."""
         rest, self._rest[stream] = self._rest[stream], b""
         if rest:
             out = bytearray()
-            self._line(out, stream, rest, b"F")
+            self._line(out, stream, rest, b"P")
             self._write(out)
 
     def close(self) -> None:

@@ -35,9 +35,10 @@ def test_lines_streams_and_the_unfinished_line(tmp_path: Path) -> None:
         "stdout F one",
         "stderr F err",
         "stdout F two",
-        "stdout F rest",
+        "stdout P rest",
     ]
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ", line) for line in lines)
+    assert last_lines(log.path, 2) == ["two\n", "rest"], "nobody adds a newline that was not written"
 
 
 def test_long_lines_are_cut_at_16_kib_and_read_whole(tmp_path: Path) -> None:

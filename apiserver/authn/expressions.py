@@ -6,17 +6,18 @@ from typing import Any
 
 from cluster.tokens import InvalidToken
 from kube import cel
+from kube.cel.expressions import compiled
 from kube.objects import Json
 
 
 def compiles(expression: str, variable: str) -> None:
     """Raises ValueError for what is no expression."""
-    cel.program(expression)
+    compiled(expression, (variable,))
 
 
 def value(expression: str, variable: str, given: Json) -> Any:
     """The value of an expression about `given`. Raises InvalidToken."""
     try:
-        return cel.run(expression, {variable: given})
-    except Exception as error:  # the engine raises many types, all of them failures of this expression
-        raise InvalidToken(f"oidc: error evaluating expression '{expression}': {cel.reason(error)}") from error
+        return compiled(expression, (variable,)).value({variable: given})
+    except (cel.CompileError, cel.EvaluationError) as error:
+        raise InvalidToken(f"oidc: error evaluating expression '{expression}': {error}") from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from kube import cel
 from kube.errors import FieldError, duplicate, invalid, required
@@ -11,80 +13,82 @@ from kube.objects import Json
 from kube.validation import check_required, qualified_name
 
 MAX_CONDITIONS = 64
-# Names that the language itself gives: types, and what namespaced functions begin with.
-BUILT_IN = frozenset(
-    (
-        "bool",
-        "bytes",
-        "double",
-        "int",
-        "list",
-        "map",
-        "null_type",
-        "string",
-        "type",
-        "uint",
-        "duration",
-        "timestamp",
-        "dyn",
-        "optional",
-        "cel",
-        "math",
-        "sets",
-        "strings",
-        "base64",
-        "ip",
-        "cidr",
-        "format",
-        "quantity",
-        "url",
-        "semver",
-        "google",
-        "kubernetes",
-        "Object",
-        "JSONPatch",
-        "jsonpatch",
-    )
+# The types of the variables that expressions may be given; others are `dyn`.
+TYPES = {
+    "request": "kubernetes.AdmissionRequest",
+    "namespaceObject": "kubernetes.Namespace",
+    "authorizer": "kubernetes.authorization.Authorizer",
+    "authorizer.requestResource": "kubernetes.authorization.ResourceCheck",
+    "device": "kubernetes.Device",
+}
+# What some variables bring along: functions of the language that others lack.
+_EXTENSIONS = {"device": ("bindings",)}
+
+
+Composed = tuple[tuple[str, str], ...]
+Made = tuple[tuple[str, tuple[str, ...]], ...]
+_PATCH = ("JSONPatch", ("op", "path", "from", "value"))
+# A text, a type that an object is made of, the name of a field.
+_TOKEN = re.compile(
+    r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\bObject((?:\.\w+)*)\s*(?=\{)|\b([A-Za-z_]\w*)(?=\s*:)""", re.ASCII
 )
-# A macro binds its first arguments: `list.all(item, …)`, `map.all(key, value, …)`, `cel.bind(name, …)`.
-_BOUND = re.compile(
-    r"\.(?:all|exists|exists_one|existsOne|filter|map|sortBy|bind|transform\w*)\(\s*"
-    r"([A-Za-z_]\w*)\s*,(?:\s*([A-Za-z_]\w*)\s*,)?"
-)
-_COMPOSED = re.compile(r"\bvariables\.([A-Za-z_]\w*)")
-_KINDS = {bool: "bool", str: "string", int: "int", float: "double", list: "list", dict: "map"}
+
+
+@lru_cache(maxsize=256)
+def _environment(names: tuple[str, ...], composed: Composed | None, made: Made) -> cel.Environment:
+    given = (*names, "authorizer.requestResource") if "authorizer" in names else names
+    kinds = {name: TYPES.get(name, "dyn") for name in given if name != "variables"}
+    extensions = tuple(name for variable in names for name in _EXTENSIONS.get(variable, ()))
+    types = None if composed is None else dict(composed)
+    return cel.Environment(kinds, composed=types, extensions=extensions, made=dict(made))
+
+
+@lru_cache(maxsize=4096)
+def _compiled(names: tuple[str, ...], composed: Composed | None, text: str, mutation: bool) -> cel.Program:
+    if not mutation:
+        return _environment(names, composed, ()).compile(text)
+    # Every field may have an object of a type of its own, `Object.spec`: those that are named are declared.
+    fields = tuple(dict.fromkeys(found[3] for found in _TOKEN.finditer(text) if found[3]))
+    types = {"Object"}
+
+    def flat(found: re.Match[str]) -> str:
+        if found[1] or found[3]:
+            return found[0]
+        types.add(name := "Object" + found[2].replace(".", "__"))
+        return name
+
+    text = _TOKEN.sub(flat, text)
+    return _environment(names, composed, (_PATCH, *((name, fields) for name in sorted(types)))).compile(text)
+
+
+def compiled(
+    text: str, variables: Collection[str], composed: Mapping[str, str] = MappingProxyType({}), mutation: bool = False
+) -> cel.Program:
+    """An expression that may use these variables, and after `variables.` the `composed` ones, of these types.
+
+    A `mutation` may make objects of types `Object…` and `JSONPatch`: their values are maps. Raises CompileError.
+    """
+    types = tuple(composed.items()) if "variables" in variables else None
+    return _compiled(tuple(variables), types, text, mutation)
 
 
 def check_expression(
-    path: str, text: str, variables: Collection[str], composed: Collection[str] = (), result: str = ""
+    path: str,
+    text: str,
+    variables: Collection[str],
+    composed: Mapping[str, str] = MappingProxyType({}),
+    result: str = "",
+    mutation: bool = False,
 ) -> list[FieldError]:
-    """An expression that parses and uses only known variables; a constant one must be of type `result` if given.
-
-    `composed` are the names that may follow `variables.`.
-    """
+    """An expression that compiles over these variables, and is of type `result` if given."""
     if not text or not text.strip():
         return [required(path)]
     try:
-        program = cel.program(text)
-    except ValueError as error:
-        reason = str(error)
-        return [invalid(path, text, f"compilation failed: {reason[max(0, reason.find('ERROR:')) :]}")]
-    bound = {name for names in _BOUND.findall(text) for name in names}
-    for name in program.variables():
-        if name not in variables and name not in bound and name not in BUILT_IN:
-            return [invalid(path, text, f"compilation failed: undeclared reference to '{name}' (in container '')")]
-    for name in _COMPOSED.findall(text):
-        if name not in composed:
-            return [invalid(path, text, f"compilation failed: undefined field '{name}'")]
-    if result and not program.variables():
-        try:
-            found = _KINDS.get(type(cel.run(text, {})), "dyn")
-        except (
-            Exception
-        ):  # the engine raises many types; what fails when it runs is reported then, not when it is stored
-            return []
-        if found not in (result, "dyn"):
-            return [invalid(path, text, f"must evaluate to {result} but got {found}")]
+        program = compiled(text, variables, composed, mutation)
+    except cel.CompileError as error:
+        return [invalid(path, text, f"compilation failed: {error}")]
+    if result and program.result != result:
+        return [invalid(path, text, f"must evaluate to {result} but got {program.result}")]
     return []
 
 

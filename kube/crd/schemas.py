@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from kube import cel, patterns
 from kube import errors as e
-from kube.cel import values as celvalues
-from kube.crd import invariants, lists, structural, values
+from kube import patterns
+from kube.crd import invariants, lists, rules, structural, values
 from kube.crd.structural import EMBEDDED, PRESERVE
 from kube.crd.validations import RULES
 from kube.errors import FieldError
 from kube.objects import Json
 
 TYPES = ("array", "boolean", "integer", "number", "object", "string")
-_REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
-_TEXT = {"type": "string"}
-_RESOURCE = {
-    "apiVersion": _TEXT,
-    "kind": _TEXT,
-    "metadata": {"type": "object", "properties": {"name": _TEXT, "generateName": _TEXT}},
-}
 _IDENTITY = ("apiVersion", "kind", "metadata")
 _UNSUPPORTED = ("id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref")
 # Those that are there when they are empty: `$ref: ""` is a reference, `id: ""` is none.
@@ -41,7 +32,7 @@ def check(schema: Json, path: str, status: bool = False) -> list[FieldError]:
     errors = _check_root(schema, path, status)
     errors += invariants.check(schema, path) or _check_defaults(schema, path)
     errors += _check(schema, path, top=True, forbidden="")
-    return errors or list(_check_all_rules(schema, path, resource=True))
+    return errors or rules.check(schema, path)
 
 
 def _check_root(schema: Json, path: str, status: bool) -> list[FieldError]:
@@ -124,16 +115,6 @@ def _check_defaults(schema: Json, path: str) -> list[FieldError]:
     return errors
 
 
-def _check_all_rules(schema: Json, path: str, resource: bool = False) -> Iterator[FieldError]:
-    """The rules at the places where a schema states types; below junctors there are none."""
-    yield from _check_rules(schema, path, resource=resource or bool(schema.get(EMBEDDED)))
-    for name, part in (schema.get("properties") or {}).items():
-        yield from _check_all_rules(part, f"{path}.properties[{name}]")
-    for key in ("items", "additionalProperties"):
-        if isinstance(schema.get(key), dict):
-            yield from _check_all_rules(schema[key], f"{path}.{key}")
-
-
 def _check_default(schema: Json, path: str) -> Iterator[FieldError]:
     value, place = schema["default"], f"{path}.default"
     found = values.validate(value, {key: part for key, part in schema.items() if key != "default"}, "")
@@ -146,59 +127,3 @@ def _check_default(schema: Json, path: str) -> Iterator[FieldError]:
         structural.prune_value(copy.deepcopy(value), schema, pruned)
         if pruned:
             yield e.invalid(place, value, "must not have unknown fields")
-
-
-def _check_rules(schema: Json, path: str, resource: bool) -> Iterator[FieldError]:
-    if resource:
-        schema = {**schema, "properties": {**(schema.get("properties") or {}), **_RESOURCE}}
-    for i, rule in enumerate(schema.get(RULES) or ()):
-        place = f"{path}.{RULES}[{i}]"
-        if not str(rule.get("rule", "")).strip():
-            yield e.required(f"{place}.rule", "rule is not specified")
-            continue
-        if rule.get("reason") and rule["reason"] not in _REASONS:
-            yield e.not_supported(f"{place}.reason", rule["reason"], _REASONS)
-        if rule.get("fieldPath") and not _leads_somewhere(rule["fieldPath"], schema):
-            yield e.invalid(f"{place}.fieldPath", rule["fieldPath"], "must be a valid path")
-        yield from _try(rule, "rule", bool, "cel expression must evaluate to a bool", schema, place)
-        if rule.get("messageExpression"):
-            complaint = "messageExpression must evaluate to a string"
-            yield from _try(rule, "messageExpression", str, complaint, schema, place)
-
-
-def _leads_somewhere(path: str, schema: Json) -> bool:
-    for name in re.findall(r"\.([A-Za-z_][\w-]*)|\['([^']*)'\]", path):
-        schema = (schema.get("properties") or {}).get(name[0] or name[1]) or schema.get("additionalProperties") or {}
-    return bool(schema)
-
-
-def _try(rule: Json, key: str, wanted: type, complaint: str, schema: Json, path: str) -> Iterator[FieldError]:
-    """Compile an expression and run it on a sample that has all fields: a field that is missing there does not exist."""
-    sample = celvalues.sample(schema)
-    optional = rule.get("optionalOldSelf")
-    try:
-        cel.program(rule[key])
-        result = cel.run(
-            rule[key], {"self": sample, "oldSelf": cel.engine().OptionalValue.of(sample) if optional else sample}
-        )
-    except ValueError as error:
-        yield e.invalid(f"{path}.{key}", rule, f"compilation failed: {error}")
-    except KeyError as error:
-        if not _open(schema):
-            name = str(error.args[0]) if error.args else ""
-            yield e.invalid(f"{path}.{key}", rule, f"compilation failed: undefined field {name!r}")
-    except RuntimeError as error:
-        yield e.invalid(f"{path}.{key}", rule, f"compilation failed: {error}")
-    except (TypeError, IndexError, ArithmeticError):
-        return  # the sample's values do not suit the rule; real ones may
-    else:
-        if not isinstance(result, wanted):
-            yield e.invalid(f"{path}.{key}", rule, complaint)
-
-
-def _open(schema: Any) -> bool:
-    """Whether objects may have fields that the schema does not name."""
-    if isinstance(schema, dict):
-        free = schema.get(PRESERVE) or schema.get("additionalProperties") or schema.get(EMBEDDED)
-        return bool(free) or any(map(_open, schema.values()))
-    return isinstance(schema, list) and any(map(_open, schema))

@@ -30,7 +30,7 @@ class CustomStrategy(Strategy):
     def __init__(self, schema: Json, status: bool, namespaced: bool, scale: Scale | None = None) -> None:
         self.schema, self.scale = schema, scale
         self.status, self.namespaced = status, namespaced
-        self.rules = validations.has_rules(schema)
+        self.rules = validations.Rules(schema) if validations.has_rules(schema) else None
 
     def default(self, obj: Json) -> None:
         structural.default(obj, self.schema)
@@ -71,11 +71,11 @@ class CustomStrategy(Strategy):
     def _check(self, obj: Json, old: Any) -> list[FieldError]:
         found = values.validate(obj, self.schema, "", old)
         found += self._check_scale(obj)
-        if not self.rules:
+        if self.rules is None:
             return found
         if any(error.reason in _BLOCKING for error in found):
             return [*found, invalid("<nil>", "", _UNCHECKED)]
-        return found + validations.check(obj, self.schema, old)
+        return found + self.rules.check(obj, old)
 
     def _check_scale(self, obj: Json) -> Iterator[FieldError]:
         """What `/scale` shows are numbers, and a selector in text."""

@@ -218,7 +218,7 @@ def test_an_expression_that_fails(session: Session, policy_failure: str, told: s
 def test_messages_that_can_not_be_made(session: Session) -> None:
     policy(
         session,
-        {"expression": "!('a' in object.data)", "messageExpression": "object.data.none", "message": "plain"},
+        {"expression": "!('a' in object.data)", "messageExpression": "string(object.data.none)", "message": "plain"},
         {"expression": "!('b' in object.data)", "messageExpression": "'two\\nlines'"},
     )
     bind(session)

@@ -291,7 +291,7 @@ def test_the_functions_of_kubernetes(rule: str) -> None:
         "namespace": "q",
         "a-b": 1,
     }
-    assert validations.check(value, custom, values.MISSING) == []
+    assert validations.Rules(custom).check(value, values.MISSING) == []
 
 
 @pytest.mark.parametrize(

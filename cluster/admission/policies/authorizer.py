@@ -4,59 +4,63 @@
     authorizer.path('/metrics').check('get').allowed()
     authorizer.requestResource.check('approve').allowed()
 
-The engine knows no objects with methods, but functions of plain values: a question that is put together is a map.
+How a question is put together is in `kube.cel.functions`; here it is answered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cluster.admission.request import Request
 from cluster.authz import Authorizer
 from cluster.rbac import Attributes
 from kube import users
+from kube.cel.expressions import TYPES
 from kube.objects import Json
 
 FIELDS = ("group", "resource", "subresource", "namespace", "name", "path")
-ACCOUNT = "serviceAccount"
+Check = Callable[[Json, str], Json]
 
 
-def variable(request: Request) -> Json:
-    """The question with nothing asked yet; `requestResource` is the one about what is written."""
+def variables(request: Request) -> dict[str, Any]:
+    """The question with nothing asked yet, and the one about what is written."""
+    from kube.cel import messages  # here, where an expression is: most clusters have none
+
     kind = request.kind
-    return {
-        "requestResource": {
-            "group": kind.group,
-            "resource": kind.plural,
-            "subresource": request.subresource,
-            "namespace": request.namespace,
-            "name": request.name,
-        }
+    asked = {
+        "group": kind.group,
+        "resource": kind.plural,
+        "subresource": request.subresource,
+        "namespace": request.namespace,
+        "name": request.name,
     }
+    given = {"authorizer": {}, "authorizer.requestResource": asked}
+    return {name: messages.value(TYPES[name], json.dumps(question)) for name, question in given.items()}
 
 
-def functions(request: Request) -> dict[str, Callable[..., Any]]:
-    """The methods of questions and of answers."""
-    return {
-        **{field: partial(_with, field) for field in FIELDS},
-        ACCOUNT: lambda question, namespace, name: {**question, ACCOUNT: [namespace, name]},
-        "check": partial(_check, request),
-        "allowed": lambda answer: answer["allowed"],
-        "reason": lambda answer: answer["reason"],
-        "errored": lambda answer: False,
-        "error": lambda answer: "",
-    }
+@contextmanager
+def answered(check: Check) -> Iterator[None]:
+    """Expressions that run within are answered by `check`."""
+    from kube.cel import functions
+
+    token = functions.authorize.set(check)
+    try:
+        yield
+    finally:
+        functions.authorize.reset(token)
 
 
-def _with(field: str, question: Json, value: str) -> Json:
-    return {**question, field: value}
+def checker(request: Request) -> Check:
+    """Answers a question about a verb: may the user of a request, or the account that it names, do that?"""
 
+    def check(question: Json, verb: str) -> Json:
+        account = question.get("serviceAccount")
+        user = users.service_account(*account) if account else request.user
+        wanted = Attributes(verb, **{field: question[field] for field in FIELDS if field in question})
+        found = Authorizer.of(request.cache).decide(user, wanted)
+        return {"allowed": found.allowed, "reason": found.reason}
 
-def _check(request: Request, question: Json, verb: str) -> Json:
-    account = question.get(ACCOUNT)
-    user = users.service_account(*account) if account else request.user
-    wanted = Attributes(verb, **{field: question[field] for field in FIELDS if field in question})
-    found = Authorizer.of(request.cache).decide(user, wanted)
-    return {"allowed": found.allowed, "reason": found.reason}
+    return check

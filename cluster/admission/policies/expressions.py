@@ -12,10 +12,12 @@ from cluster.admission.policies import authorizer
 from cluster.admission.policies.matching import namespace_of
 from cluster.admission.request import Request
 from kube import cel
+from kube.cel.expressions import compiled
 from kube.objects import Json
 from kube.registry import Kind
 
 _VARIABLE = re.compile(r"\bvariables\.([A-Za-z_]\w*)")
+VARIABLES = ("object", "oldObject", "request", "params", "namespaceObject", "authorizer", "variables")
 MAX_MESSAGE = 5 * 1024  # characters of what a messageExpression may make
 
 
@@ -35,24 +37,32 @@ class Evaluation:
     ) -> None:
         self._definitions = {variable["name"]: variable["expression"] for variable in variables}
         self._values: dict[str, Any] = {}
+        self._types: dict[str, str] = {}
+        for name, text in self._definitions.items():
+            try:
+                self._types[name] = compiled(text, VARIABLES, self._types).result
+            except cel.CompileError:  # it fails when it is asked for
+                self._types[name] = "dyn"
+        self._budget, self._check = cel.Budget(), authorizer.checker(request)
         deleted, created = request.operation == DELETE, request.operation == CREATE
         self._given: dict[str, Any] = {
             "object": None if deleted else seen(request.obj, request.kind, kind),
             "oldObject": None if created or request.old is None else seen(request.old, request.kind, kind),
             "request": attributes(request, kind),
             "params": params,
-            "namespaceObject": namespace_of(request),
-            "authorizer": authorizer.variable(request),
+            "namespaceObject": _namespace(namespace_of(request)),
+            **authorizer.variables(request),
         }
-        self._functions = authorizer.functions(request)
 
     def value(self, expression: str) -> Any:
         """Raises Failed."""
         composed = self._composed(expression)
         try:
-            return cel.run(expression, {**self._given, "variables": composed}, self._functions)
-        except Exception as error:  # the engine raises many types, all of them failures of this expression
-            raise Failed(f"expression '{expression}' resulted in error: {cel.reason(error)}") from error
+            with self._budget, authorizer.answered(self._check):
+                program = compiled(expression, VARIABLES, self._types)
+                return program.value({**self._given, "variables": composed})
+        except (cel.CompileError, cel.EvaluationError) as error:
+            raise Failed(f"expression '{expression}' resulted in error: {error}") from error
 
     def holds(self, expression: str) -> bool:
         """Raises Failed, also for what is neither true nor false."""
@@ -96,6 +106,20 @@ def concerned(evaluation: Evaluation, conditions: list[Json]) -> bool:
     if failed:
         raise Failed("; ".join(map(str, failed)))
     return True
+
+
+def _namespace(found: Json | None) -> Json | None:
+    """A namespace as the variable: its times are times."""
+    if found is None:
+        return None
+    from kube.cel import messages  # here, where an expression is: most clusters have none
+
+    meta = {
+        key: messages.timestamp(value) if key.endswith("Timestamp") else value
+        for key, value in found["metadata"].items()
+        if value is not None
+    }
+    return {**found, "metadata": meta}
 
 
 def seen(obj: Json, stored: Kind, kind: Kind) -> Json:

@@ -25,12 +25,13 @@ from kube.registry import Context, Kind
 from kube.validation import check_choice
 
 PATCH_TYPES = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
+RESULTS = {"ApplyConfiguration": "Object", "JSONPatch": "list<JSONPatch>"}
 
 
 class MutatingPolicyStrategy(PolicyFrame):
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj["spec"]
-        names, composed = policy_variables(spec), list[str]()
+        names, composed = policy_variables(spec), dict[str, str]()
         errors = check_policy_frame(spec, names) + check_variables(spec.get("variables") or [], names, composed)
         policy = spec.get("reinvocationPolicy")
         errors += (
@@ -48,7 +49,8 @@ class MutatingPolicyStrategy(PolicyFrame):
                 if body is None:
                     errors.append(required(at, f"must be specified when patchType is {kind}"))
                 else:
-                    errors += check_expression(f"{at}.expression", body.get("expression") or "", names, composed)
+                    text, result = body.get("expression") or "", RESULTS[kind]
+                    errors += check_expression(f"{at}.expression", text, names, composed, result, mutation=True)
             elif kind:
                 errors += check_choice(f"{path}.patchType", kind, PATCH_TYPES)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
-from kube.cel.expressions import check_expression, check_match_conditions
+from kube.cel.expressions import check_expression, check_match_conditions, compiled
 from kube.errors import FieldError, duplicate, invalid, required
 from kube.kinds.admissionregistration.rules import (
     FAILURE_POLICIES,
@@ -55,7 +55,7 @@ class PolicyStrategy(PolicyFrame):
         spec = obj["spec"]
         names = policy_variables(spec)
         errors = check_policy_frame(spec, names)
-        composed: list[str] = []
+        composed: dict[str, str] = {}
         errors += check_variables(spec.get("variables") or [], names, composed)
         validations, audits = spec.get("validations") or [], spec.get("auditAnnotations") or []
         if not validations and not audits:
@@ -116,8 +116,8 @@ def check_policy_frame(spec: Json, names: tuple[str, ...]) -> list[FieldError]:
     return errors + check_match_conditions(spec.get("matchConditions") or [], "spec.matchConditions", conditions)
 
 
-def check_variables(variables: list[Json], names: tuple[str, ...], composed: list[str]) -> list[FieldError]:
-    """Variables may use those before them; `composed` collects their names."""
+def check_variables(variables: list[Json], names: tuple[str, ...], composed: dict[str, str]) -> list[FieldError]:
+    """Variables may use those before them; `composed` collects their names and types."""
     errors: list[FieldError] = []
     for i, variable in enumerate(variables):
         name, path = variable.get("name") or "", f"spec.variables[{i}]"
@@ -125,8 +125,11 @@ def check_variables(variables: list[Json], names: tuple[str, ...], composed: lis
             errors.append(required(f"{path}.name", "name is not specified"))
         else:
             errors += check(f"{path}.name", name, c_identifier)
-        errors += check_expression(f"{path}.expression", variable.get("expression") or "", names, tuple(composed))
-        composed.append(name)
+        text = variable.get("expression") or ""
+        wrong = check_expression(f"{path}.expression", text, names, composed)
+        errors += wrong
+        if name.isidentifier() and not wrong:
+            composed[name] = compiled(text, names, composed).result
     return errors
 
 

@@ -143,7 +143,7 @@ def test_policy_expressions_are_checked_when_they_are_stored() -> None:
     assert refused(policy, "object.", "1", "params.x") == {
         (f"spec.validations[{i}].expression", "Invalid") for i in range(3)
     }
-    assert policy("params.x", paramKind={"apiVersion": "v1", "kind": "ConfigMap"})
+    assert policy("params.x == 1", paramKind={"apiVersion": "v1", "kind": "ConfigMap"})
     assert refused(policy, "variables.z", variables=[{"name": "a", "expression": "1"}]) == {
         ("spec.validations[0].expression", "Invalid")
     }

@@ -9,10 +9,11 @@ from typing import Any
 
 import orjson
 
-from apiserver.authz.configuration import Authorizer
+from apiserver.authz.configuration import VARIABLES, Authorizer
 from client import kubeconfig
 from cluster.rbac import Attributes
 from kube import cel
+from kube.cel.expressions import compiled
 from kube.cron import duration
 from kube.objects import Json
 from kube.users import User
@@ -78,10 +79,10 @@ class Webhook:
         failed = ""
         for condition in self.config.matchConditions:
             try:
-                if cel.run(condition.expression, {"request": spec}) is not True:
+                if compiled(condition.expression, VARIABLES).value({"request": spec}) is not True:
                     return NO_OPINION
-            except Exception as error:  # the engine raises many types, all of them failures of this expression
-                failed = f"match condition '{condition.expression}': {cel.reason(error)}"
+            except (cel.CompileError, cel.EvaluationError) as error:
+                failed = f"match condition '{condition.expression}': {error}"
         return self._failed(failed) if failed else None
 
     def _failed(self, why: str) -> Verdict:

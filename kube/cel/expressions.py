@@ -23,9 +23,7 @@ TYPES = {
 }
 # What some variables bring along: functions of the language that others lack.
 _EXTENSIONS = {"device": ("bindings",)}
-
-
-Composed = tuple[tuple[str, str], ...]
+Types = tuple[tuple[str, str], ...]
 Made = tuple[tuple[str, tuple[str, ...]], ...]
 _PATCH = ("JSONPatch", ("op", "path", "from", "value"))
 # A text, a type that an object is made of, the name of a field.
@@ -35,16 +33,17 @@ _TOKEN = re.compile(
 
 
 @lru_cache(maxsize=256)
-def _environment(names: tuple[str, ...], composed: Composed | None, made: Made) -> cel.Environment:
-    given = (*names, "authorizer.requestResource") if "authorizer" in names else names
-    kinds = {name: TYPES.get(name, "dyn") for name in given if name != "variables"}
-    extensions = tuple(name for variable in names for name in _EXTENSIONS.get(variable, ()))
+def _environment(variables: Types, composed: Types | None, made: Made) -> cel.Environment:
+    kinds = {name: kind for name, kind in variables if name != "variables"}
+    if "authorizer" in kinds:
+        kinds["authorizer.requestResource"] = TYPES["authorizer.requestResource"]
+    extensions = tuple(extension for name in kinds for extension in _EXTENSIONS.get(name, ()))
     types = None if composed is None else dict(composed)
     return cel.Environment(kinds, composed=types, extensions=extensions, made=dict(made))
 
 
 @lru_cache(maxsize=4096)
-def _compiled(names: tuple[str, ...], composed: Composed | None, text: str, mutation: bool) -> cel.Program:
+def _compiled(names: Types, composed: Types | None, text: str, mutation: bool) -> cel.Program:
     if not mutation:
         return _environment(names, composed, ()).compile(text)
     # Every field may have an object of a type of its own, `Object.spec`: those that are named are declared.
@@ -66,10 +65,13 @@ def compiled(
 ) -> cel.Program:
     """An expression that may use these variables, and after `variables.` the `composed` ones, of these types.
 
+    `variables` may map names to types; a name alone has that of `TYPES`.
+
     A `mutation` may make objects of types `Object…` and `JSONPatch`: their values are maps. Raises CompileError.
     """
+    given = variables if isinstance(variables, Mapping) else {name: TYPES.get(name, "dyn") for name in variables}
     types = tuple(composed.items()) if "variables" in variables else None
-    return _compiled(tuple(variables), types, text, mutation)
+    return _compiled(tuple(given.items()), types, text, mutation)
 
 
 def check_expression(

@@ -310,7 +310,7 @@ def _semver(text: str, normalize: bool = False) -> Any:
 
 def _version(semver: Any) -> tuple[Any, ...]:
     major, minor, patch, before, _ = _SEMVER.fullmatch(semver.text).groups()  # type: ignore[union-attr]
-    parts = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in (before or "").split(".") if part]
+    parts = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in (before or "").split(".") if part]
     return int(major), int(minor), int(patch), not parts, parts
 
 

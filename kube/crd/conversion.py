@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ from kube.validation import check_labels
 GROUP = "apiextensions.k8s.io"
 VERSIONS = ("v1", "v1beta1")
 KEPT = 32 * 1024 * 1024  # bytes of converted objects that are remembered, for each CRD
+FRESH = 60.0  # seconds for which an answer holds: a webhook may be replaced by a newer one
 TOGETHER = 500  # objects in one question
 Ask = Callable[[list[Json], str], list[Json]]
 
@@ -86,11 +88,11 @@ def _checked(old: Json, new: Json, api_version: str) -> Json:
 
 
 class Converter:
-    """Converts objects, and remembers what it converted: reads of the same object ask once. `ask` blocks."""
+    """Converts objects, and remembers for a while what it converted: reads of the same object ask once. `ask` blocks."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-        self._known: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
+    def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask, self._clock = ask, clock
+        self._known: OrderedDict[tuple[str, bytes], tuple[bytes, float]] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
@@ -115,8 +117,8 @@ class Converter:
 
     def _get(self, key: tuple[str, bytes]) -> Json | None:
         with self._lock:
-            body = self._known.get(key)
-            if body is None:
+            body, since = self._known.get(key, (b"", 0.0))
+            if not body or self._clock() - since > FRESH:
                 return None
             self._known.move_to_end(key)
         obj: Json = orjson.loads(body)
@@ -125,10 +127,10 @@ class Converter:
     def _put(self, key: tuple[str, bytes], obj: Json) -> None:
         body = orjson.dumps(obj)
         with self._lock:
-            self._size += len(body) - len(self._known.pop(key, b""))
-            self._known[key] = body
+            self._size += len(body) - len(self._known.pop(key, (b"", 0.0))[0])
+            self._known[key] = body, self._clock()
             while self._size > KEPT:
-                self._size -= len(self._known.popitem(last=False)[1])
+                self._size -= len(self._known.popitem(last=False)[1][0])
 
 
 def _digest(obj: Json) -> bytes:

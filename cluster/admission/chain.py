@@ -27,6 +27,7 @@ from cluster.admission.plugin import Plugin
 from cluster.admission.pod_security import PodSecurity
 from cluster.admission.pod_toleration_restriction import PodTolerationRestriction
 from cluster.admission.pod_topology import PodTopologyLabels
+from cluster.admission.policies.mutating import MutatingAdmissionPolicy
 from cluster.admission.policies.validating import ValidatingAdmissionPolicy
 from cluster.admission.priority import Priority
 from cluster.admission.request import Request
@@ -72,6 +73,7 @@ ORDER: Sequence[tuple[type[Plugin], bool, str]] = (
     ),
     (DenyServiceExternalIPs, False, "independent of the rest; off unless asked for, as upstream"),
     (EscalationCheck, True, "nobody grants what they do not hold; on the rules as they will be stored"),
+    (MutatingAdmissionPolicy, True, "the administrator's changes, on what all others have made of the object"),
     (ValidatingAdmissionPolicy, True, "the administrator's rules, on what all others have made of the object"),
     (ResourceQuota, True, "last: it charges, and whatever is refused must not be charged"),
 )

@@ -40,6 +40,7 @@ class Request:
     warnings: list[str]
     writes: list[Write] = field(default_factory=list)
     reviewed: bool = False
+    mutated: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, call: Call, operation: str, obj: Json, old: Json | None = None) -> Request:

@@ -54,12 +54,12 @@ class Evaluation:
             **authorizer.variables(request),
         }
 
-    def value(self, expression: str) -> Any:
-        """Raises Failed."""
+    def value(self, expression: str, mutation: bool = False) -> Any:
+        """`mutation`: it may make objects. Raises Failed."""
         composed = self._composed(expression)
         try:
             with self._budget, authorizer.answered(self._check):
-                program = compiled(expression, VARIABLES, self._types)
+                program = compiled(expression, VARIABLES, self._types, mutation)
                 return program.value({**self._given, "variables": composed})
         except (cel.CompileError, cel.EvaluationError) as error:
             raise Failed(f"expression '{expression}' resulted in error: {error}") from error

@@ -6,15 +6,14 @@ import copy
 
 from cluster.admission.plugin import CONNECT, DELETE
 from cluster.admission.policies.expressions import seen
+from cluster.admission.policies.mutating import stored
 from cluster.admission.request import Request
 from cluster.admission.webhooks.asking import ask
 from cluster.admission.webhooks.hook import MUTATING, Hook, hooks
 from cluster.plan import Plan
 from kube import schema
 from kube.errors import ApiError
-from kube.objects import Json
 from kube.patch import jsonpatch
-from kube.registry import Kind
 
 
 def mutate(request: Request) -> Plan[bool]:
@@ -44,20 +43,9 @@ def _turn(hook: Hook, request: Request) -> Plan[bool]:
         return False
     before = seen(request.obj, request.kind, kind)
     try:
-        after = _patched(before, answer.patch, request, kind)
+        after = stored(jsonpatch.apply(copy.deepcopy(before), answer.patch), request, kind)
     except (ApiError, schema.Mismatch) as error:
         hook.failed(f"its patch cannot be applied: {'; '.join([str(error), *getattr(error, '__notes__', ())])}")
         return False
     changed, request.obj = after != request.obj, after
     return changed
-
-
-def _patched(before: Json, patch: list[Json], request: Request, kind: Kind) -> Json:
-    """The object after a patch, in its storage version with defaults."""
-    obj = jsonpatch.apply(copy.deepcopy(before), patch)
-    if kind.definition:
-        schema.decode_fields(kind, obj, "Ignore")
-    obj = kind.to_storage(obj)
-    obj["kind"], obj["apiVersion"] = request.kind.kind, request.kind.api_version
-    request.kind.strategy.default(obj)
-    return obj

@@ -18,7 +18,7 @@ from kubelet.server.pipes import Streams
 async def handle(request: web.Request) -> web.StreamResponse:
     found, wanted = running(request)
     runtime, uid, name = agent(request).runtime, podutil.uid(found), wanted["name"]
-    socket = await channels.open_socket(request)
+    socket = await channels.open_streams(request)
     streams = Streams(tty=False, stdin=False)
     try:
         streams.set_input(await runtime.attach(uid, name, streams.child[1:]), bool(wanted.get("tty")))

@@ -40,7 +40,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     command = request.query.getall("command", [])
     if not command:
         raise web.HTTPBadRequest(text="you must specify at least 1 command for the container\n")
-    socket = await channels.open_socket(request)
+    socket = await channels.open_streams(request)
     tty = flag(request, "tty")
     streams = Streams(tty, flag(request, "stdin") or flag(request, "input"))
     try:

@@ -60,12 +60,12 @@ class Forward:
     async def run(self) -> None:
         for index, port in enumerate(self._ports):
             for channel in (2 * index, 2 * index + 1):
-                await self._socket.send_bytes(bytes([channel]) + port.to_bytes(2, "little"))
+                await channels.send(self._socket, channel, port.to_bytes(2, "little"))
             try:
                 reader, writer = await asyncio.open_connection(self._address, port)
             except OSError as error:
                 text = f"error forwarding port {port} to pod: {error}"
-                await self._socket.send_bytes(bytes([2 * index + 1]) + text.encode())
+                await channels.send(self._socket, 2 * index + 1, text.encode())
                 continue
             self._writers[2 * index] = writer
             self._tasks.append(asyncio.create_task(channels.pump(self._socket, 2 * index, reader)))

@@ -290,8 +290,8 @@ async def logs_and_commands_over_https(w: World) -> None:
             await socket.send_bytes(b"\0hello\n")
             await socket.send_bytes(b"\xff\0")
             messages = [message.data async for message in socket]
-        assert messages[0] == b"\x01hello\n"
-        assert json.loads(messages[1][1:])["details"]["causes"][0]["message"] == "4"
+        assert messages[:2] == [b"\1", b"\x01hello\n"]
+        assert json.loads(messages[2][1:])["details"]["causes"][0]["message"] == "4"
 
 
 async def a_container_reads_from_who_attaches(w: World) -> None:

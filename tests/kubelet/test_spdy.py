@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator
 
+import orjson
 import pytest
-from aiohttp import web
+from aiohttp import WSServerHandshakeError, web
+from aiohttp.test_utils import TestClient, TestServer
 
 from kubelet.server import channels
 from kubelet.server.portforward_spdy import Forwarding
@@ -113,12 +116,21 @@ def test_a_closed_port_is_told_on_the_error_stream() -> None:
 
 
 async def _exec_app(request: web.Request) -> web.StreamResponse:
-    """Answers each message of standard input in capitals, and ends with it."""
-    socket = await channels.open_socket(request)
-    async for message in socket:
-        if message.data[0] == channels.CLOSE:
-            break
-        await socket.send_bytes(bytes([channels.STDOUT]) + bytes(message.data[1:]).upper())
+    """Answers the first message of standard input in capitals, and ends."""
+    socket = await channels.open_streams(request)
+    came: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def data(channel: int, payload: bytes) -> None:
+        came.put_nowait(payload)
+
+    incoming = asyncio.create_task(channels.receive(socket, data, lambda channel: None))
+    first = asyncio.create_task(came.get())
+    await asyncio.wait([incoming, first], return_when=asyncio.FIRST_COMPLETED)
+    if first.done():
+        await channels.send(socket, channels.STDOUT, first.result().upper())
+    incoming.cancel()
+    first.cancel()
+    await asyncio.gather(incoming, first, return_exceptions=True)
     await channels.finish(socket, channels.exit_status(3))
     return socket
 
@@ -159,6 +171,59 @@ def test_a_command_over_spdy_looks_like_one_over_a_websocket() -> None:
     assert {1, 3, 5} <= client.ended
 
 
+@pytest.mark.parametrize("protocol", ["v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io"])
+def test_older_protocols_are_told_the_end_in_words(protocol: str) -> None:
+    head, client = asyncio.run(_within(60, f"unknown, {protocol}"))
+    assert f"X-Stream-Protocol-Version: {protocol}\r\n".encode() in head
+    assert client.got[5] == b"HELLO"
+    assert client.got[1] == b"command terminated with non-zero exit code: exit status 3"
+
+
 def test_other_protocols_of_commands_are_refused() -> None:
-    head, _ = asyncio.run(_within(60, "channel.k8s.io"))
+    head, _ = asyncio.run(_within(60, "v9.channel.k8s.io"))
     assert head.startswith(b"HTTP/1.1 403 ")
+
+
+async def _over_websocket(protocol: str, message: bytes | str) -> list[bytes | str]:
+    app = web.Application()
+    app.router.add_get("/exec", _exec_app)
+    async with TestClient(TestServer(app)) as client:
+        offered = [protocol] if protocol else []
+        async with client.ws_connect("/exec?stdin=1&stdout=1", protocols=offered) as socket:
+            await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
+            return [message.data async for message in socket]
+
+
+STATUS = orjson.dumps(channels.exit_status(3))
+WORDS = b"command terminated with non-zero exit code: exit status 3"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "end"),
+    [
+        ("v5.channel.k8s.io", STATUS),
+        ("v4.channel.k8s.io", STATUS),
+        ("v3.channel.k8s.io", WORDS),
+        ("v2.channel.k8s.io", WORDS),
+        ("channel.k8s.io", WORDS),
+        ("", WORDS),
+    ],
+)
+def test_a_command_over_each_binary_protocol(protocol: str, end: bytes) -> None:
+    got = asyncio.run(_over_websocket(protocol, b"\0hello"))
+    assert got == [b"\1", b"\1HELLO", b"\3" + end]
+
+
+@pytest.mark.parametrize(("protocol", "end"), [("base64.channel.k8s.io", WORDS), ("v4.base64.channel.k8s.io", STATUS)])
+def test_a_command_over_each_text_protocol(protocol: str, end: bytes) -> None:
+    got = asyncio.run(_over_websocket(protocol, "0" + b64encode(b"hello").decode()))
+    assert got == ["1", "1" + b64encode(b"HELLO").decode(), "3" + b64encode(end).decode()]
+
+
+def test_text_that_is_no_base64_ends_the_input() -> None:
+    assert len(asyncio.run(_over_websocket("base64.channel.k8s.io", "0hel~~~"))) == 2  # that it stands, and the end
+
+
+def test_a_websocket_of_unknown_protocols_is_refused() -> None:
+    with pytest.raises(WSServerHandshakeError, match="403"):
+        asyncio.run(_over_websocket("v9.channel.k8s.io", b"\0x"))

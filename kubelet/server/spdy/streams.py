@@ -14,8 +14,8 @@ from kubelet.server.spdy.session import Session, Stream
 CHANNELS = {"stdin": 0, "stdout": 1, "stderr": 2, "error": 3, "resize": 4}
 _CLOSE = 255
 _FROM_CLIENT = ("stdin", "resize")
-# The newest first; before v4 the end was told in words, which no client of today asks for alone.
-PROTOCOL = "v4.channel.k8s.io"
+PROTOCOLS = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
+_WITHOUT_RESIZE = PROTOCOLS[2:]
 OPENING = 30.0
 QUEUE = 64
 
@@ -23,8 +23,9 @@ QUEUE = 64
 class StreamSocket(Answered):
     """Has what handlers use of a WebSocketResponse: `send_bytes`, `close`, iteration over messages."""
 
-    def __init__(self, expected: set[str]) -> None:
+    def __init__(self, expected: set[str], protocol: str) -> None:
         super().__init__()
+        self.ws_protocol = protocol
         self._expected = expected
         self._complete = asyncio.Event()
         self._streams: dict[int, Stream] = {}
@@ -35,12 +36,13 @@ class StreamSocket(Answered):
     async def open(cls, request: web.Request) -> StreamSocket:
         """Returns when the client opened all streams that its query promised; raises 403 for other protocols."""
         offered = ",".join(request.headers.getall("X-Stream-Protocol-Version", []))
-        if PROTOCOL not in (part.strip() for part in offered.split(",")):
+        protocol = next((part for part in map(str.strip, offered.split(",")) if part in PROTOCOLS), None)
+        if protocol is None:
             raise web.HTTPForbidden(
-                text=f"unable to upgrade: this server speaks {PROTOCOL}, not {offered or 'nothing'}\n"
+                text=f"unable to upgrade: this server speaks {', '.join(PROTOCOLS)}, not {offered or 'nothing'}\n"
             )
-        socket = cls(_expected(request))
-        connection = ConnectionCarrier.open(request, {"X-Stream-Protocol-Version": PROTOCOL})
+        socket = cls(_expected(request, resize=protocol not in _WITHOUT_RESIZE), protocol)
+        connection = ConnectionCarrier.open(request, {"X-Stream-Protocol-Version": protocol})
         session = Session(connection, socket._opened)
         socket._spawn(socket._run(session))
         try:
@@ -99,10 +101,10 @@ class StreamSocket(Answered):
             task.cancel()
 
 
-def _expected(request: web.Request) -> set[str]:
+def _expected(request: web.Request, resize: bool) -> set[str]:
     asked = {
         name for name in ("stdin", "stdout", "stderr", "tty") if request.query.get(name, "").lower() in ("1", "true")
     }
     if "tty" in asked:
-        asked = (asked - {"tty", "stderr"}) | {"resize"}
+        asked = (asked - {"tty", "stderr"}) | ({"resize"} if resize else set())
     return asked | {"error"}

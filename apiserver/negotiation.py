@@ -136,8 +136,9 @@ def from_protobuf(body: bytes) -> Any:
     return protobuf.decode(body)
 
 
-def from_yaml(body: bytes) -> Any:
+def from_yaml(body: bytes, repeated: list[str] | None = None) -> Any:
+    """`repeated` collects keys that come twice."""
     try:
-        return yamltext.parse(body)
+        return yamltext.parse(body, repeated)
     except yamltext.YamlError as error:
         raise BadRequest(f"the body of the request is not valid YAML: {error}") from error

@@ -184,7 +184,7 @@ class Protocol(asgi.Protocol):
         self.scope["direct"] = Direct(self)  # type: ignore[typeddict-unknown-key]
 
     def _should_upgrade(self) -> bool:
-        # WebSockets too are handed on as raw bytes: this server ends none of them.
+        # WebSockets too are handed on as raw bytes: of those that it ends, this server says the frames itself.
         return False
 
     def data_received(self, data: bytes) -> None:

@@ -82,6 +82,7 @@ class ApiError(Exception):
 
     code = 500
     reason = "InternalError"
+    onward = ""
 
     def __init__(
         self, message: str, *, details: dict[str, Any] | None = None, code: int | None = None, reason: str | None = None
@@ -95,17 +96,17 @@ class ApiError(Exception):
             self.reason = reason
 
     def status(self) -> dict[str, Any]:
-        """The `Status` object of this error."""
+        """The `Status` object of this error; `onward` is the continue token with which a list goes on all the same."""
         body: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": {"continue": self.onward} if self.onward else {},
             "status": "Failure",
             "message": self.message,
         }
         if self.reason:
             body["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             body["details"] = self.details
         body["code"] = self.code
         return body

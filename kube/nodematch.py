@@ -33,8 +33,8 @@ class Term(NamedTuple):
 
 def term(written: Json) -> Term:
     """A NodeSelectorTerm, also as the `preference` of a preferred one."""
-    labels = tuple(Requirement.of(r) for r in written.get("matchExpressions") or ())
-    return Term(labels, tuple(Requirement.of(r) for r in written.get("matchFields") or ()))
+    labels = tuple(Requirement.of(r, of_nodes=True) for r in written.get("matchExpressions") or ())
+    return Term(labels, tuple(Requirement.of(r, of_nodes=True) for r in written.get("matchFields") or ()))
 
 
 def terms(selector: Json) -> tuple[Term, ...]:

@@ -19,7 +19,8 @@ _TOKEN = re.compile(r"\s*(?:(==|!=|=|!|,|\(|\)|<|>)|([^\s=!,()<>]+))")
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]").fullmatch
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*").fullmatch
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}").fullmatch
-_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent", "Gt": "gt", "Lt": "lt"}
+_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}
+_NODE_OPERATORS = {**_OPERATORS, "Gt": "gt", "Lt": "lt"}
 _SIGNS = "in, notin, =, ==, !=, gt, lt"
 _NAME_RULE = (
     "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
@@ -37,9 +38,9 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, written: Mapping[str, Any]) -> Requirement:
-        """One of `matchExpressions` of a label or node selector. Raises ValueError on a bad operator."""
-        operator = _OPERATORS.get(written.get("operator", ""))
+    def of(cls, written: Mapping[str, Any], of_nodes: bool = False) -> Requirement:
+        """One of `matchExpressions` of a label selector or, `of_nodes`, a node selector. ValueError: a bad operator."""
+        operator = (_NODE_OPERATORS if of_nodes else _OPERATORS).get(written.get("operator", ""))
         if operator is None:
             raise ValueError(f"{written.get('operator')!r} is not a valid label selector operator")
         return cls(written["key"], operator, tuple(written.get("values") or ()))

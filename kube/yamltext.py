@@ -45,9 +45,12 @@ class YamlError(ValueError):
     """What is wrong, and in which line, as Go's decoder says it."""
 
 
-def parse(raw: bytes) -> Any:
-    """The first document of a text: dicts with strings as keys, lists, strings, numbers, booleans, None. Raises YamlError."""
-    if raw[:1] == b"{":  # as kubectl and client-go send an apply: JSON, which is YAML too
+def parse(raw: bytes, repeated: list[str] | None = None) -> Any:
+    """The first document of a text: dicts with strings as keys, lists, strings, numbers, booleans, None. Raises YamlError.
+
+    Of keys that come twice the last one counts; `repeated` collects them, as Go's strict decoder names them.
+    """
+    if raw[:1] == b"{" and repeated is None:  # as kubectl and client-go send an apply: JSON, which is YAML too
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -56,7 +59,7 @@ def parse(raw: bytes) -> Any:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return _Document().build(yaml.parse(raw, Loader=loader))
+        return _Document(repeated).build(yaml.parse(raw, Loader=loader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {max(mark.line, 1)}: " if mark else ""
@@ -103,7 +106,8 @@ class _Open:
 
 
 class _Document:
-    def __init__(self) -> None:
+    def __init__(self, repeated: list[str] | None) -> None:
+        self._repeated = repeated
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int, int] | None] = {}  # value, nodes, characters; None: still open
         self._root: Any = None
@@ -181,6 +185,9 @@ class _Document:
             if isinstance(value, dict | list) or value is None:
                 raise _error(event, f"invalid map key: {str(value)[:50]}")
             place.key, place.waits = value, True
+            if self._repeated is not None and value is not _MERGE and _key(value) in place.value:
+                mark = event.start_mark
+                self._repeated.append(f'line {mark.line + 1 if mark else 0}: key "{_key(value)}" already set in map')
         else:
             place.waits = False
             if place.key is not _MERGE:
@@ -241,3 +248,8 @@ def _key(key: Any) -> str:
 def _error(event: yaml.Event, problem: str) -> YamlError:
     mark = event.start_mark
     return YamlError(f"yaml: line {mark.line + 1}: {problem}" if mark else f"yaml: {problem}")
+
+
+def strict_error(repeated: list[str]) -> str:
+    """What Go's strict decoder says of keys that come twice."""
+    return "yaml: unmarshal errors:\n  " + "\n  ".join(repeated)

@@ -20,13 +20,20 @@ from apiserver.response import Answer
 from cluster.cache import Entry
 from cluster.verbs import select
 from kube import schema
-from kube.errors import BadRequest
+from kube.errors import BadRequest, Gone
 from kube.registry import Kind, identity
 
 if TYPE_CHECKING:
     from apiserver.protocol import Buffer
 
 MAX_LIMIT = 1_000_000
+INCONSISTENT = -1  # the revision in a token that goes on at whatever revision is the newest
+TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the "
+    "continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing "
+    "with the provided token results in an inconsistent list - objects that were created, modified, or deleted between "
+    "the time the first chunk was returned and now may show up in the list."
+)
 IN_LOOP = 500  # objects to decode; more are left to a thread, so that watches go on meanwhile
 
 
@@ -62,7 +69,7 @@ def select_page(request: Request, kind: Kind) -> Page:
         if wanted and wanted != "0":
             raise BadRequest("specifying resource version is not allowed when using continue")
         revision, after = decode_token(token)
-        entries = _at(request, kind, revision)
+        revision, entries = _following(request, kind, revision, after)
         entries = entries[bisect_right(entries, after, key=lambda entry: entry.key[1:]) :]
     else:
         revision, entries = _first(request, kind, wanted)
@@ -74,6 +81,21 @@ def select_page(request: Request, kind: Kind) -> Page:
         return Page(entries, revision)
     remaining = len(entries) - limit if matches is None else None
     return Page(entries[:limit], revision, encode_token(revision, entries[limit - 1]), remaining)
+
+
+def _following(request: Request, kind: Kind, revision: int, after: tuple[str, str]) -> tuple[int, Sequence[Entry]]:
+    """The collection at the revision of a token; at the present one where a client went on past a compaction.
+
+    Raises Gone for a revision that was compacted, with the token that goes on.
+    """
+    if revision == INCONSISTENT:
+        return _first(request, kind, "")
+    try:
+        return revision, _at(request, kind, revision)
+    except Gone as error:
+        gone = Gone(TOO_OLD)
+        gone.onward = token_of(INCONSISTENT, *after)
+        raise gone from error
 
 
 def _first(request: Request, kind: Kind, wanted: str) -> tuple[int, Sequence[Entry]]:
@@ -106,7 +128,11 @@ def _at(request: Request, kind: Kind, revision: int) -> Sequence[Entry]:
 
 def encode_token(revision: int, last: Entry) -> str:
     """A continue token: where the next page begins, and of which revision."""
-    return base64.urlsafe_b64encode(orjson.dumps([revision, last.key.namespace, last.key.name])).decode().rstrip("=")
+    return token_of(revision, last.key.namespace, last.key.name)
+
+
+def token_of(revision: int, namespace: str, name: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([revision, namespace, name])).decode().rstrip("=")
 
 
 def decode_token(token: str) -> tuple[int, tuple[str, str]]:

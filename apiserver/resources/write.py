@@ -12,7 +12,7 @@ from cluster.verbs import create as create_verb
 from cluster.verbs import patch as patch_verb
 from cluster.verbs import update as update_verb
 from cluster.verbs.call import Call, Outcome
-from kube import schema
+from kube import schema, yamltext
 from kube.errors import (
     BadRequest,
     FieldError,
@@ -77,13 +77,12 @@ def bad_options(request: Request, errors: list[FieldError]) -> Invalid:
 
 
 async def body_of(request: Request, call: Call) -> dict[str, Any]:
-    """The object in the body; duplicate fields are reported as `fieldValidation` asks. Raises BadRequest."""
+    """The object in the body; fields that come twice are noted in the call, to be told with unknown ones. Raises BadRequest."""
     raw = await request.body()
     sent = request.header(b"content-type")
-    obj, problems = await negotiation.apart(lambda: schema.parse(raw, sent, call.kind.kind), raw, sent)
+    obj, call.problems = await negotiation.apart(lambda: schema.parse(raw, sent, call.kind.kind), raw, sent)
     if request.event is not None:
         request.event.about(obj)
-    call.warn(schema.strict(call.kind, obj, problems, call.field_validation))
     return obj
 
 
@@ -138,7 +137,14 @@ async def patch_body(request: Request) -> tuple[str, Any]:
     body = await request.body()
     if content_type != APPLY:
         return content_type, body  # decoded where it is applied, with errors in the words of each type
-    value = await negotiation.apart(lambda: negotiation.from_yaml(body), body, content_type)
+    repeated: list[str] = []
+    value = await negotiation.apart(lambda: negotiation.from_yaml(body, repeated), body, content_type)
     if not isinstance(value, dict):
         raise BadRequest(f"a patch of type {content_type} must be a JSON object")
+    mode = field_validation(request)
+    if repeated and mode == "Strict":
+        text = f"error converting YAML to JSON: {yamltext.strict_error(repeated)}"
+        raise BadRequest(f"error strict decoding YAML: {text}")
+    if repeated and mode == "Warn":
+        request.warnings.append(f"error converting YAML to JSON: {yamltext.strict_error(repeated)}")
     return content_type, value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from apiserver import websocket
 from apiserver.backend import Exchange, until_gone
 from apiserver.request import Request, only
 from apiserver.response import Answer, Response, Stream
@@ -51,6 +52,11 @@ async def handle(request: Request, kind: Kind) -> Answer:
         if exchange.status == 400:
             raise BadRequest(text)
         raise ApiError(text or "the kubelet gave no log", code=exchange.status)
+    if websocket.wanted(request):
+        try:
+            return await websocket.send(request, exchange.chunks())
+        finally:
+            exchange.close()
     return Stream(until_gone(request, exchange), "text/plain", release=exchange.close, patient=True)
 
 

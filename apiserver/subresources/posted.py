@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apiserver import negotiation
 from apiserver.request import Request, check_types, only
 from kube.errors import BadRequest
 
@@ -22,8 +23,12 @@ _DEFINITIONS = {
 
 
 async def posted(request: Request, kind: str) -> dict[str, Any]:
-    """The posted object, its fields of the right types. Raises BadRequest, also when it says to be of another kind."""
+    """The posted object, its fields of the right types. Raises BadRequest, also when it says to be of another kind.
+
+    NotAcceptable for who wants a Table of it alone: there is none.
+    """
     only(request, "create")
+    negotiation.view(request.header(b"accept"), transforms=False)
     obj = await request.json()
     if obj.get("kind") and obj["kind"] != kind:
         raise BadRequest(f'no kind "{obj["kind"]}" is registered for this path: it takes {kind}')

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from urllib.parse import quote, urlsplit
+import zlib
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import quote
 
-from apiserver import backend
+from apiserver import backend, links
 from apiserver.backend import Target, kubelet_target, unverified_tls
 from apiserver.request import Request
 from apiserver.response import Answer, Response, Stream
@@ -18,6 +21,7 @@ from kube.objects import Json
 from kube.registry import Kind
 from web.address import port_of
 
+MAX_PAGE = 4 * 1024 * 1024  # bytes of a page whose links are rewritten
 SLICES = "endpointslices.discovery.k8s.io"
 
 
@@ -121,15 +125,54 @@ async def _pass(request: Request, target: Target, below: str = "") -> Answer:
     if "tunnel" in request.scope:
         return await backend.upgrade(request, target, path, extra)
     answer = await backend.forward(request, target, path, extra)
-    _rewrite_location(answer, target, prefix)
-    return answer
+    hosts = (str(target), request.header(b"host"))
+    return await _led_back(answer, request.method, lambda address: links.moved(address, prefix, hosts))
 
 
-def _rewrite_location(answer: Stream, target: Target, prefix: str) -> None:
-    """A redirect of the backend to itself must lead back through the proxy."""
-    for at, (name, value) in enumerate(answer.headers):
-        if name == b"location":
-            url = urlsplit(value.decode("latin-1"))
-            if (url.path.startswith("/") and not url.netloc) or url.netloc == str(target):
-                moved = prefix + url._replace(scheme="", netloc="").geturl()
-                answer.headers[at] = (name, moved.encode("latin-1"))
+async def _led_back(answer: Stream, method: str, move: Callable[[str], str]) -> Answer:
+    """What the backend says of itself must lead back through the proxy: a redirect, or the links of a page."""
+    told = dict(answer.headers)
+    if b"location" in told:
+        answer.headers = [
+            (name, move(value.decode("latin-1")).encode("latin-1", "ignore") if name == b"location" else value)
+            for name, value in answer.headers
+        ]
+        return answer
+    if method == "HEAD" or answer.content_type.partition(";")[0].strip().lower() != "text/html":
+        return answer
+    if told.get(b"content-encoding", b"gzip") != b"gzip":
+        return answer
+    return await _page(answer, b"content-encoding" in told, move)
+
+
+async def _page(answer: Stream, packed: bool, move: Callable[[str], str]) -> Answer:
+    """A page with its links moved; one that is larger than MAX_PAGE, or no gzip as it says, passes as it is."""
+    chunks, whole = answer.chunks, b""
+    async for chunk in chunks:
+        whole += chunk
+        if len(whole) > MAX_PAGE:
+            answer.chunks = _joined(whole, chunks)
+            return answer
+    answer.release()
+    headers = [header for header in answer.headers if not packed or header[0] != b"content-encoding"]
+    page = unpacked(whole) if packed else whole
+    if page is None:
+        return Response(whole, answer.status, answer.content_type, answer.headers)
+    body = await asyncio.to_thread(links.rewritten, page, move)
+    return Response(body, answer.status, answer.content_type, headers)
+
+
+def unpacked(body: bytes) -> bytes | None:
+    """What was compressed with gzip; None if it was not, or is larger than MAX_PAGE."""
+    unpacker = zlib.decompressobj(31)
+    try:
+        page = unpacker.decompress(body, MAX_PAGE)
+    except zlib.error:
+        return None
+    return page if unpacker.eof else None
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk

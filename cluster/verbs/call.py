@@ -27,7 +27,7 @@ class Call:
 
     `field_validation` is Ignore, Warn or Strict: what happens with unknown fields. `applied`: a server-side apply, which
     brings its managedFields along. `part`: the subresource through which fields are owned, where the whole object is
-    written for it (`scale`).
+    written for it (`scale`). `problems`: what a strict decoder has against the text of the body.
     """
 
     session: Session
@@ -41,6 +41,7 @@ class Call:
     force: bool = False
     applied: bool = False
     part: str = ""
+    problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property

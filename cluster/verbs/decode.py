@@ -40,7 +40,7 @@ def check_schema(call: Call, obj: Json) -> None:
     if not call.kind.definition:
         return
     try:
-        call.warn(schema.decode_fields(call.kind, obj, call.field_validation))
+        call.warn(schema.decode_fields(call.kind, obj, call.field_validation, call.problems))
     except schema.Mismatch as error:
         raise schema.cannot_handle(call.kind, obj, error.message()) from error
 

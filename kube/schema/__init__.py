@@ -12,7 +12,7 @@ A custom kind has no Go type: its schema prunes and validates (`kube.crd`), and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kube.errors import BadRequest
@@ -61,12 +61,17 @@ def check(definition: str, obj: dict[str, Any]) -> tuple[list[str], list[str]]:
         return [error.message()], []
 
 
-def decode_fields(kind: Kind, obj: dict[str, Any], field_validation: str = "Ignore") -> list[str]:
-    """Decode in place; returns warnings about unknown fields, as `strict`. Raises Mismatch on a wrong type."""
+def decode_fields(
+    kind: Kind, obj: dict[str, Any], field_validation: str = "Ignore", problems: Sequence[str] = ()
+) -> list[str]:
+    """Decode in place; returns warnings about unknown fields, after `problems` of the text, as `strict`.
+
+    Raises Mismatch on a wrong type.
+    """
     found = _decode(kind.definition, obj)
-    if not found or field_validation == "Ignore":
+    if field_validation == "Ignore" or not (found or problems):
         return []
-    return strict(kind, obj, [f'unknown field "{path}"' for path in found], field_validation)
+    return strict(kind, obj, [*problems, *(f'unknown field "{path}"' for path in found)], field_validation)
 
 
 def strict(kind: Kind, obj: dict[str, Any], problems: list[str], field_validation: str) -> list[str]:

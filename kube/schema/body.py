@@ -22,8 +22,10 @@ def parse(raw: bytes, content_type: str, kind: str) -> tuple[dict[str, Any], lis
     """
     media = content_type.split(";", 1)[0].strip().lower()
     if media in ("application/yaml", "application/x-yaml", "text/yaml"):
+        repeated: list[str] = []
         try:
-            return _object(raw, yamltext.parse(raw), kind), []
+            obj = _object(raw, yamltext.parse(raw, repeated), kind)
+            return obj, [yamltext.strict_error(repeated)] if repeated else []
         except yamltext.YamlError as error:
             raise _unrecognized(kind, str(error), raw) from error
     if media == PROTOBUF:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.server
 import ssl
 import threading
@@ -28,6 +29,17 @@ class Backend(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", "/moved")
             self.send_header("Content-Length", "0")
             self.end_headers()
+            return
+        if self.path.startswith("/page.html"):
+            page, packed = b'<a href="/next">', self.path.endswith(".gz")
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            if packed:
+                page = gzip.compress(page)
+                self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
             return
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from apiserver.resources import lists
 from tests.apiserver.standalone import Server, Watch
 
 PAGES = "/api/v1/namespaces/pages/configmaps"
@@ -124,6 +125,21 @@ def test_watchers_see_every_change_once_in_order(server: Server, ten: list[str])
         watch.close()
     for thread in threads:
         thread.join()
+
+
+def test_a_list_whose_revision_is_gone_can_go_on_at_the_present_one(server: Server, ten: list[str]) -> None:
+    forgotten = lists.token_of(-5, "pages", "p3")  # before all that any server remembers
+    status, gone = server.request("GET", f"{PAGES}?limit=4&continue={forgotten}")
+    assert (status, gone["reason"]) == (410, "Expired") and gone["message"].startswith(
+        "The provided continue parameter is"
+    )
+    names: list[str] = []
+    onward = gone["metadata"]["continue"]
+    while onward:
+        status, page = server.request("GET", f"{PAGES}?limit=4&continue={onward}")
+        names += [item["metadata"]["name"] for item in page["items"]]
+        onward = page["metadata"].get("continue")
+    assert names == [f"p{i}" for i in range(4, 10)]
 
 
 def test_objects_enter_and_leave_a_selection(server: Server, ten: list[str]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from apiserver import links, websocket
+from apiserver.subresources import proxy
 from tests.apiserver.standalone import Server
 from tests.rawhttp import conversation
 
@@ -140,3 +145,68 @@ def test_a_refused_upgrade_leaves_no_way_to_the_backend(server: Server, service:
     sent = f"{first}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /secret HTTP/1.1\r\nHost: x\r\n\r\n"
     said = conversation(server.port, sent.encode(), ssl.create_default_context(cafile=server.ca))
     assert said.startswith(b"HTTP/1.1 200 ") and said.count(b"HTTP/1.") == 1 and b"/secret" not in said
+
+
+PAGE = (
+    b'<html><!-- <a href="/c"> --><body background=/b><a class=x href="/a?b=1&amp;c=2">\'</a><a href="rel">'
+    b'<img src=\'/i.png\'><a href="http://elsewhere/x"><script src="/s.js">\'<a href="/no">\'</script>'
+    b'<form action="http://10.0.0.1:80/f"><A HREF="/p/kept"></body></html>'
+)
+
+
+def test_links_of_a_page_lead_back_through_the_proxy() -> None:
+    page = links.rewritten(PAGE, lambda address: links.moved(address, "/p", ("10.0.0.1:80",)))
+    assert page == (
+        b'<html><!-- <a href="/c"> --><body background="/p/b"><a class=x href="/p/a?b=1&amp;c=2">\'</a><a href="rel">'
+        b'<img src="/p/i.png"><a href="http://elsewhere/x"><script src="/p/s.js">\'<a href="/no">\'</script>'
+        b'<form action="/p/f"><A HREF="/p/kept"></body></html>'
+    )
+
+
+@given(st.text("<a href='\"/>=!-b script", max_size=60))
+def test_a_page_without_addresses_to_move_stays_as_it_is(text: str) -> None:
+    assert links.rewritten(text.encode(), lambda address: address) == text.encode()
+
+
+@pytest.mark.parametrize("part", [b"<a '", b'<a href="', b"<a ", b"<!--", b"<script>", b"<a href=/x ", b"<a href=x>"])
+def test_pages_that_never_end_their_tags_take_no_time(part: bytes) -> None:
+    links.rewritten(part * (proxy.MAX_PAGE // len(part)), lambda address: address)
+
+
+def test_a_page_of_a_service_is_rewritten(server: Server, service: str) -> None:
+    status, page = server.request("GET", f"{service}/page.html")
+    assert (status, page) == (200, f'<a href="{service}/next">'.encode())
+    status, page = server.request("GET", f"{service}/page.html.gz")
+    assert (status, page) == (200, f'<a href="{service}/next">'.encode())
+
+
+@pytest.mark.parametrize(("protocol", "kind"), [("", 2), ("binary.k8s.io", 2), ("base64.binary.k8s.io", 1)])
+def test_logs_over_a_websocket(server: Server, node: str, protocol: str, kind: int) -> None:
+    offered = f"Sec-WebSocket-Protocol: x, {protocol}\r\n" if protocol else ""
+    found = talked(server, f"{node}/log?container=c", offered)
+    head, _, frames = found.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ") and b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+    said = b"GET /containerLogs/work/far/c  auth=None"
+    body = base64.b64encode(said) if kind == 1 else said
+    assert frames == websocket.frame(kind, body) + websocket.frame(websocket.CLOSE, b"\x03\xe8")
+
+
+def test_a_websocket_of_other_protocols_gets_no_logs(server: Server, node: str) -> None:
+    assert b" 403 " in talked(server, f"{node}/log?container=c", "Sec-WebSocket-Protocol: x\r\n").splitlines()[0]
+
+
+def talked(server: Server, path: str, offered: str) -> bytes:
+    """All that a server says over a WebSocket that it closes."""
+    context = ssl.create_default_context(cafile=server.ca)
+    with context.wrap_socket(
+        socket.create_connection(("127.0.0.1", server.port), 10), server_hostname="localhost"
+    ) as sock:
+        sock.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
+            f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n{offered}"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        found = b""
+        while chunk := sock.recv(4096):
+            found += chunk
+        return found

@@ -274,3 +274,44 @@ def test_fields_of_a_wrong_type_are_named(server: Server, method: str, path: str
 )
 def test_numbers_that_64_bits_do_not_hold_are_the_clients_fault(server: Server, query: str, status: int) -> None:
     assert server.request("GET", f"{CONFIGS}?{query}")[0] == status
+
+
+TWICE = b"""apiVersion: v1
+kind: ConfigMap
+metadata: {name: twice}
+data:
+  a: b
+  a: c
+foo: {x: 1, x: 2}
+"""
+SAID = 'yaml: unmarshal errors:\n  line 6: key "a" already set in map\n  line 7: key "x" already set in map'
+
+
+def test_all_that_strict_decoding_finds_is_told_at_once(server: Server) -> None:
+    path = f"{CONFIGS}?fieldValidation=Strict"
+    status, body = server.request("POST", path, TWICE, Content_Type="application/yaml")
+    assert status == 400 and body["message"].endswith(f'strict decoding error: {SAID}, unknown field "foo"')
+    twice = b'{"metadata":{"name":"twice"},"data":{"a":"b","a":"c"},"foo":1}'
+    status, body = server.request("POST", path, twice)
+    assert status == 400
+    assert body["message"].endswith('strict decoding error: duplicate field "data.a", unknown field "foo"')
+    applied = f"{CONFIGS}/twice?fieldManager=m&fieldValidation="
+    kind = "application/apply-patch+yaml"
+    status, body = server.request("PATCH", f"{applied}Strict", TWICE, Content_Type=kind)
+    assert status == 400
+    assert body["message"] == f"error strict decoding YAML: error converting YAML to JSON: {SAID}"
+
+
+def test_there_is_no_table_of_a_review(server: Server) -> None:
+    path, table = (
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        "application/json;as=Table;g=meta.k8s.io;v=v1",
+    )
+    review = {"spec": {"resourceAttributes": {"verb": "get"}}}
+    assert server.request("POST", path, review, Accept=table)[0] == 406
+    assert server.request("POST", path, review, Accept=f"{table},application/json")[0] == 201
+
+
+def test_an_unknown_resource_has_empty_details(server: Server) -> None:
+    status, body = server.request("GET", "/api/v1/nosuch")
+    assert (status, body["reason"], body["details"]) == (404, "NotFound", {})

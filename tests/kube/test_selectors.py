@@ -58,3 +58,9 @@ def test_field_selectors() -> None:
     assert selectors.parse_fields("a=b\\,c") == [("a", "b,c", True)]
     with pytest.raises(BadRequest, match="can't understand"):
         selectors.parse_fields("metadata.name")
+
+
+@pytest.mark.parametrize("operator", ["Gt", "Lt", "in", ""])
+def test_label_selectors_compare_no_numbers(operator: str) -> None:
+    with pytest.raises(ValueError, match="not a valid label selector operator"):
+        selectors.from_object({"matchExpressions": [{"key": "a", "operator": operator, "values": ["1"]}]})

@@ -77,7 +77,7 @@ def bad_options(request: Request, errors: list[FieldError]) -> Invalid:
 
 
 async def body_of(request: Request, call: Call) -> dict[str, Any]:
-    """The object in the body; fields that come twice are noted in the call, to be told with unknown ones. Raises BadRequest."""
+    """The object in the body; fields that come twice are noted in the call, to be told with unknown ones. BadRequest."""
     raw = await request.body()
     sent = request.header(b"content-type")
     obj, call.problems = await negotiation.apart(lambda: schema.parse(raw, sent, call.kind.kind), raw, sent)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+import orjson
+
 from controllers import owners, templates
 from controllers.runtime import Context
 from kube import ownerrefs
@@ -29,8 +31,10 @@ def of(ctx: Context, owner: Json, selector: Selector) -> list[Json]:
 
 
 def data_of(owner: Json) -> Json:
-    """What a revision keeps: a patch that puts the template back as it was."""
-    return {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
+    """What a revision keeps: a patch that puts the template back as it was, its keys in order, as Kubernetes writes them."""
+    patch = {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
+    data: Json = orjson.loads(orjson.dumps(patch, option=orjson.OPT_SORT_KEYS))
+    return data
 
 
 def template_of(revision: Json) -> Json:

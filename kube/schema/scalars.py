@@ -112,18 +112,27 @@ def _lenient_bytes(value: str) -> str:
     return text
 
 
+_ZERO = "0001-01-01T00:00:00Z"
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
 def _time(value: Any, seen: Any) -> Any:
     """A time in whole seconds, UTC; empty and null are the zero time, which is written as null."""
     if value.__class__ is str and _SECONDS.fullmatch(value):
         _instant(value)
-        return value
-    moment = _moment(value)
-    return moment and moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return None if value == _ZERO else value
+    return _written(_moment(value), "seconds")
 
 
 def _microtime(value: Any, seen: Any) -> Any:
-    moment = _moment(value)
-    return moment and moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _written(_moment(value), "microseconds")
+
+
+def _written(moment: datetime | None, precision: str) -> str | None:
+    """With four digits for every year, which `strftime` has not; the zero time of Go is null."""
+    if moment is None or moment == _BEGINNING:
+        return None
+    return moment.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
 def _moment(value: Any) -> datetime | None:
@@ -133,7 +142,10 @@ def _moment(value: Any) -> datetime | None:
         raise Mismatch(value, "string")
     if not _RFC3339.fullmatch(value):
         raise _no_time(value)
-    return _instant(value).astimezone(UTC)
+    try:
+        return _instant(value).astimezone(UTC)
+    except OverflowError:  # before the year 1, or after 9999
+        raise _no_time(value) from None
 
 
 def _instant(value: str) -> datetime:

@@ -213,3 +213,26 @@ def test_every_definition_compiles() -> None:
         schema.fill(name, {})
         closed += schema.check(name, {"noSuchField": 1}) == ([], ["noSuchField"])
     assert len(names) > 700 and closed > 0.95 * len(names), "all but the free-form ones know their fields"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("0001-01-01T00:00:00Z", None),  # the zero time, which is no time
+        ("0001-01-01T01:00:00+01:00", None),
+        ("0001-01-01T00:00:01Z", "0001-01-01T00:00:01.000000Z"),
+        ("0999-12-31T23:59:59.5Z", "0999-12-31T23:59:59.500000Z"),
+    ],
+)
+def test_early_years_have_four_digits(sent: str, kept: str | None) -> None:
+    lease = {"spec": {"renewTime": sent}}
+    assert schema.check("io.k8s.api.coordination.v1.Lease", lease) == ([], [])
+    assert lease["spec"]["renewTime"] == kept
+    event = {"firstTimestamp": sent}
+    assert schema.check("io.k8s.api.core.v1.Event", event) == ([], [])
+    assert event["firstTimestamp"] == (kept and kept[:19] + "Z")
+
+
+def test_a_time_before_all_years_is_refused() -> None:
+    (said,), _ = schema.check("io.k8s.api.core.v1.Event", {"firstTimestamp": "0001-01-01T00:00:00+01:00"})
+    assert said.startswith('parsing time "0001-01-01T00:00:00+01:00"')

@@ -128,38 +128,38 @@ class Records:
         self._pods_at: Counter[Name] = Counter()  # by namespace and address: pods of the host's network share one
         self.services: dict[Name, Service] = {}
         self._slices: dict[Name, dict[str, Slice]] = {}
-        self._by_address: dict[str, set[Name]] = {}
+        self._by_address: dict[str, set[tuple[Name, str]]] = {}  # services with a slice of theirs, "" for themselves
 
     def put_service(self, service: Service) -> None:
         key = (service.namespace, service.name)
         self.drop_service(key)
         self.services[key] = service
         for address in service.addresses:
-            self._by_address.setdefault(address, set()).add(key)
+            self._by_address.setdefault(address, set()).add((key, ""))
 
     def drop_service(self, key: Name) -> None:
         old = self.services.pop(key, None)
         for address in old.addresses if old else ():
-            self._forget(address, key)
+            self._forget(address, (key, ""))
 
     def put_slice(self, piece: Slice) -> None:
         self.drop_slice(piece.service, piece.name)
         self._slices.setdefault(piece.service, {})[piece.name] = piece
-        for at in piece.hostnames:
-            self._by_address.setdefault(piece.addresses[at], set()).add(piece.service)
+        for address in piece.addresses:
+            self._by_address.setdefault(address, set()).add((piece.service, piece.name))
 
     def drop_slice(self, key: Name, name: str) -> None:
         kept = self._slices.get(key, {})
         old = kept.pop(name, None)
         if not kept:
             self._slices.pop(key, None)
-        for at in old.hostnames if old else ():
-            self._forget(old.addresses[at], key)  # type: ignore[union-attr]
+        for address in old.addresses if old else ():
+            self._forget(address, (key, name))
 
-    def _forget(self, address: str, key: Name) -> None:
-        names = self._by_address.get(address, set())
-        names.discard(key)
-        if not names:
+    def _forget(self, address: str, user: tuple[Name, str]) -> None:
+        users = self._by_address.get(address, set())
+        users.discard(user)
+        if not users:
             self._by_address.pop(address, None)
 
     def put_pod(self, pod: Pod) -> None:
@@ -194,13 +194,16 @@ class Records:
                     yield Endpoint(address, piece.hostnames.get(at) or dashed(address), piece.ports)
 
     def names(self, address: str) -> Iterator[tuple[str, Name]]:
-        """(label, service) for each name of an address: label empty for a service's own."""
-        for key in sorted(self._by_address.get(address, ())):
-            service = self.services.get(key)
-            if service and address in service.addresses:
-                yield "", key
-            for piece in self._slices.get(key, {}).values():
-                yield from ((label, key) for at, label in piece.hostnames.items() if piece.addresses[at] == address)
+        """(label, service) for each name of an address: label empty for a service's own, which then is the only one."""
+        users = sorted(self._by_address.get(address, ()))
+        own = [key for key, piece in users if not piece]
+        if own:
+            yield "", own[0]
+            return
+        for key, name in users:
+            piece = self._slices[key][name]
+            places = (at for at, its in enumerate(piece.addresses) if its == address)
+            yield from ((piece.hostnames.get(at) or dashed(address), key) for at in places)
 
     def count(self) -> tuple[int, int]:
         """(services, endpoints)"""

@@ -110,32 +110,39 @@ class Zone:
 
     def _of_service(self, service: Service, head: Labels, qtype: int) -> Answer:
         if service.external:
-            if head:
+            if len(head) not in (0, 2):
                 return Answer(NXDOMAIN)
+            if qtype == SRV:
+                return Answer()
             return Answer(answers=[Record(None, CNAME, service.external)], alias=service.external)
         match head:
             case ():
                 if qtype == SRV:
-                    return self._ports(service, lambda port: True)
+                    every = self._ports(service, lambda port: True)
+                    bare = every.rcode != NOERROR and any(self.records.endpoints(_key(service)))
+                    return Answer() if bare else every  # endpoints without ports
                 if not service.headless:
                     return Answer(answers=list(_addresses(None, service.addresses, qtype)))
                 ready = dict.fromkeys(e.address for e in self.records.endpoints(_key(service)))
                 return Answer(answers=list(_addresses(None, ready, qtype))) if ready else Answer(NXDOMAIN)
-            case (protocol,) if protocol.startswith("_"):
-                # Nothing is at this name, but names are below it.
-                known = {"_" + port.protocol for port in service.ports if port.name}
-                return Answer() if protocol in known else Answer(NXDOMAIN)
-            case (label,):
+            case (label,):  # such as _tcp, too, at which there is nothing, though names are below it: as with CoreDNS
                 found = [e for e in self.records.endpoints(_key(service)) if e.label.lower() == label]
-                if qtype == SRV and found:
+                if qtype == SRV and any(e.ports for e in found):
                     return self._targets(service, ((e, port) for e in found for port in e.ports))
                 hosts = dict.fromkeys(e.address for e in found)
                 return Answer(answers=list(_addresses(None, hosts, qtype))) if found else Answer(NXDOMAIN)
-            case (port, protocol) if port.startswith("_") and protocol.startswith("_"):
-                of_port = self._ports(service, lambda p: p.name.lower() == port[1:] and p.protocol == protocol[1:])
-                # The name is there; nothing but SRV is at it.
-                return of_port if qtype in (SRV, ANY) or of_port.rcode != NOERROR else Answer()
+            case (port, protocol):
+                name, of = port.removeprefix("_"), protocol.removeprefix("_")
+                return self._of_port(service, lambda p: p.name.lower() == name and p.protocol == of, qtype)
         return Answer(NXDOMAIN)
+
+    def _of_port(self, service: Service, wanted: Callable[[Port], bool], qtype: int) -> Answer:
+        """The SRV records of a named port; at its name are the addresses, too, as with CoreDNS."""
+        found = self._ports(service, wanted)
+        if qtype not in (SRV, ANY) and found.rcode == NOERROR:
+            hosts = dict.fromkeys(str(record.data) for record in found.additional)
+            return Answer(answers=list(_addresses(None, hosts, qtype)))
+        return found
 
     def _ports(self, service: Service, wanted: Callable[[Port], bool]) -> Answer:
         if service.headless:
@@ -146,18 +153,22 @@ class Zone:
         ports = [port for port in service.ports if wanted(port)]
         if not ports:
             return Answer(NXDOMAIN)
+        if not service.addresses:
+            return Answer()
         return Answer(
-            answers=[_srv(port, target) for port in ports], additional=list(_addresses(target, service.addresses, ANY))
+            answers=[_srv(port, target, len(ports) * len(service.addresses)) for port in ports],
+            additional=list(_addresses(target, service.addresses, ANY)),
         )
 
     def _targets(self, service: Service, pairs: Iterable[tuple[Endpoint, Port]]) -> Answer:
-        """A record for each endpoint and port; the endpoints' addresses beside them."""
+        """A record for each endpoint and port; the endpoints' addresses beside them. They share the weight."""
+        pairs = list(pairs)
         base = f"{service.name}.{service.namespace}.svc.{self.domain}"
         found = Answer(NXDOMAIN)
         hosts: dict[tuple[str, str], None] = {}
         for endpoint, port in pairs:
             target = f"{endpoint.label.lower()}.{base}"
-            found.answers.append(_srv(port, target))
+            found.answers.append(_srv(port, target, len(pairs)))
             hosts[target, endpoint.address] = None
         found.answers = list(dict.fromkeys(found.answers))
         found.additional = [record for target, address in hosts for record in _addresses(target, (address,), ANY)]
@@ -196,8 +207,9 @@ def _key(service: Service) -> Name:
     return service.namespace, service.name
 
 
-def _srv(port: Port, target: str) -> Record:
-    return Record(None, SRV, (PRIORITY, WEIGHT, port.number, target))
+def _srv(port: Port, target: str, count: int) -> Record:
+    """One of `count` that share the weight."""
+    return Record(None, SRV, (PRIORITY, max(WEIGHT // count, 1), port.number, target))
 
 
 def _addresses(name: str | None, addresses: Iterable[str], qtype: int) -> Iterator[Record]:

@@ -8,10 +8,10 @@ import dnslib
 import pytest
 
 from dnsserver.config import Config
-from dnsserver.records import Records, pod_of
+from dnsserver.records import Records, pod_of, service_of, slice_of
 from dnsserver.server import Server
 from dnsserver.zone import pods_of, reverse_zones, reversed_address, undashed
-from tests.dnsserver.conftest import Ask, pod, rcode, rows
+from tests.dnsserver.conftest import Ask, piece, pod, rcode, rows, service
 
 SVC = "default.svc.cluster.local"
 
@@ -25,7 +25,11 @@ SVC = "default.svc.cluster.local"
         (f"dual.{SVC}", "A", ["10.96.0.22"]),
         (f"dual.{SVC}", "AAAA", ["fd00:96::22"]),
         (f"_http._tcp.web.{SVC}", "SRV", [f"0 100 80 web.{SVC}."]),
-        (f"web.{SVC}", "SRV", [f"0 100 443 web.{SVC}.", f"0 100 80 web.{SVC}."]),
+        (f"web.{SVC}", "SRV", [f"0 50 443 web.{SVC}.", f"0 50 80 web.{SVC}."]),
+        (f"_http._tcp.web.{SVC}", "A", ["10.96.0.20"]),
+        (f"http.tcp.web.{SVC}", "SRV", [f"0 100 80 web.{SVC}."]),
+        (f"_pg._tcp.db.{SVC}", "A", ["10.244.0.5", "10.244.0.6", "10.244.0.7"]),
+        (f"_http._tcp.far.{SVC}", "CNAME", ["www.example.com."]),
         (f"db.{SVC}", "A", ["10.244.0.5", "10.244.0.6", "10.244.0.7"]),
         (f"db.{SVC}", "AAAA", ["fd00::7"]),
         (f"db-0.db.{SVC}", "A", ["10.244.0.5"]),
@@ -36,15 +40,17 @@ SVC = "default.svc.cluster.local"
             f"_pg._tcp.db.{SVC}",
             "SRV",
             [
-                f"0 100 5432 10-244-0-7.db.{SVC}.",
-                f"0 100 5432 db-0.db.{SVC}.",
-                f"0 100 5432 db-1.db.{SVC}.",
-                f"0 100 5432 fd00--7.db.{SVC}.",
+                f"0 25 5432 10-244-0-7.db.{SVC}.",
+                f"0 25 5432 db-0.db.{SVC}.",
+                f"0 25 5432 db-1.db.{SVC}.",
+                f"0 25 5432 fd00--7.db.{SVC}.",
             ],
         ),
-        (f"db-1.db.{SVC}", "SRV", [f"0 100 5432 db-1.db.{SVC}.", f"0 100 9187 db-1.db.{SVC}."]),
+        (f"db-1.db.{SVC}", "SRV", [f"0 50 5432 db-1.db.{SVC}.", f"0 50 9187 db-1.db.{SVC}."]),
         ("20.0.96.10.in-addr.arpa", "PTR", [f"web.{SVC}."]),
         ("5.0.244.10.in-addr.arpa", "PTR", [f"db-0.db.{SVC}."]),
+        ("7.0.244.10.in-addr.arpa", "PTR", [f"10-244-0-7.db.{SVC}."]),
+        ("8.0.244.10.in-addr.arpa", "PTR", [f"10-244-0-8.web.{SVC}."]),
         (f"far.{SVC}", "CNAME", ["www.example.com."]),
         ("10-244-0-7.default.pod.cluster.local", "A", ["10.244.0.7"]),
         ("fd00--7.default.pod.cluster.local", "AAAA", ["fd00::7"]),
@@ -81,7 +87,9 @@ def test_an_ipv6_service_has_a_reverse_name(ask: Ask) -> None:
         ("10-244-0-7.nosuch.pod.cluster.local", "A"),
         ("10-244-0-700.default.pod.cluster.local", "A"),
         ("99.0.96.10.in-addr.arpa", "PTR"),
-        ("7.0.244.10.in-addr.arpa", "PTR"),
+        ("99.0.244.10.in-addr.arpa", "PTR"),
+        (f"_tcp.web.{SVC}", "A"),
+        (f"_tcp.db.{SVC}", "SRV"),
         ("x.0.96.10.in-addr.arpa", "PTR"),
     ],
 )
@@ -97,8 +105,8 @@ def test_what_is_not_there(ask: Ask, name: str, kind: str) -> None:
         (f"web.{SVC}", "AAAA"),
         (f"web.{SVC}", "MX"),
         (f"db.{SVC}", "TXT"),
-        (f"_http._tcp.web.{SVC}", "A"),
-        (f"_tcp.web.{SVC}", "A"),
+        (f"_http._tcp.web.{SVC}", "AAAA"),
+        (f"far.{SVC}", "SRV"),
         (SVC, "A"),
         ("svc.cluster.local", "A"),
         ("pod.cluster.local", "A"),
@@ -107,7 +115,6 @@ def test_what_is_not_there(ask: Ask, name: str, kind: str) -> None:
         ("dns-version.cluster.local", "A"),
         ("96.10.in-addr.arpa", "PTR"),
         ("20.0.96.10.in-addr.arpa", "A"),
-        (f"_tcp.db.{SVC}", "SRV"),
     ],
 )
 def test_a_name_without_records_of_the_type_is_no_denial_of_the_name(ask: Ask, name: str, kind: str) -> None:
@@ -123,6 +130,22 @@ def test_srv_brings_the_addresses_of_its_targets(ask: Ask) -> None:
     answer = ask(f"_pg._tcp.db.{SVC}", "SRV", payload=1232)
     hosts = {(str(r.rname), str(r.rdata)) for r in answer.ar if dnslib_type(r) in ("A", "AAAA")}
     assert (f"db-0.db.{SVC}.", "10.244.0.5") in hosts and (f"fd00--7.db.{SVC}.", "fd00::7") in hosts and len(hosts) == 4
+
+
+def test_many_share_the_weight_and_none_gets_nothing(ask: Ask, records: Records) -> None:
+    records.put_service(service_of(service("many", "None")))
+    addresses = [f"10.244.1.{number}" for number in range(150)]
+    for count, weight in ((3, "33"), (100, "1"), (150, "1")):
+        records.put_slice(slice_of(piece("many", *addresses[:count], ports=(("p", "TCP", 1),))))
+        answer = ask(f"many.{SVC}", "SRV", proto="tcp")
+        assert {str(record.rdata).split()[1] for record in answer.rr} == {weight} and len(answer.rr) == count
+
+
+def test_a_reverse_name_goes_with_the_last_slice_that_has_the_address(ask: Ask, records: Records) -> None:
+    records.put_slice(slice_of(piece("db", "10.244.0.7", name="db-2")))
+    for gone, expected in (("db-2", "NOERROR"), ("db-1", "NXDOMAIN")):
+        records.drop_slice(("default", "db"), gone)
+        assert rcode(ask("7.0.244.10.in-addr.arpa", "PTR", proto="tcp")) == expected
 
 
 def test_pod_records_can_be_switched_off(ask: Ask, server: Server) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from kube import quantity
 from kube.errors import FieldError, forbidden, invalid, required
 from kube.validation import NOT_NEGATIVE, qualified_name
+
+NameCheck = Callable[[str, str], list[FieldError]]
 
 MILLI = 10**6
 NOT_INTEGER = "must be an integer"
@@ -134,15 +136,17 @@ def check_amount(path: str, name: str, value: Any) -> list[FieldError]:
     return errors
 
 
-def check_requirements(path: str, resources: Mapping[str, Any]) -> list[FieldError]:
+def check_requirements(
+    path: str, resources: Mapping[str, Any], name_check: NameCheck = check_container_name
+) -> list[FieldError]:
     """`resources` of a container: names, amounts, requests within limits, huge pages with memory."""
     limits: Mapping[str, Any] = resources.get("limits") or {}
     requests: Mapping[str, Any] = resources.get("requests") or {}
     errors: list[FieldError] = []
     for name, value in limits.items():
-        errors += _check_entry(f"{path}.limits[{name}]", name, value)
+        errors += _check_entry(f"{path}.limits[{name}]", name, value, name_check)
     for name, value in requests.items():
-        errors += _check_entry(f"{path}.requests[{name}]", name, value)
+        errors += _check_entry(f"{path}.requests[{name}]", name, value, name_check)
         errors += check_within_limit(path, name, value, limits)
     used = limits.keys() | requests.keys()
     if any(map(is_huge_page, used)) and not used & {"cpu", "memory"}:
@@ -150,10 +154,8 @@ def check_requirements(path: str, resources: Mapping[str, Any]) -> list[FieldErr
     return errors
 
 
-def _check_entry(path: str, name: str, value: Any) -> list[FieldError]:
-    if name in CONTAINER:
-        return check_amount(path, name, value)
-    errors = check_container_name(path, name) + check_amount(path, name, value)
+def _check_entry(path: str, name: str, value: Any, name_check: NameCheck) -> list[FieldError]:
+    errors = name_check(path, name) + check_amount(path, name, value)
     if is_huge_page(name) and not errors:
         try:
             size = nano(name.removeprefix(HUGE_PAGES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.admission.plugin import Plugin
+from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.request import Request
 
 SECONDS = 300
@@ -10,6 +10,7 @@ TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
 class DefaultTolerationSeconds(Plugin):
+    operations = frozenset({CREATE, UPDATE})
     storages = frozenset({"pods"})
 
     def mutate(self, request: Request) -> None:

@@ -5,6 +5,8 @@ Everything works in place on JSON objects and is idempotent: it runs on every wr
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Any
 
 from kube import quantity
@@ -14,6 +16,10 @@ from kube.resourcelist import canonical_list, is_huge_page, is_pod_level, nano
 
 DEFAULT_SCHEDULER = "default-scheduler"
 FILE_MODE = 0o644
+_IMAGE_LIMIT = 255
+_PART = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_is_image = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::\w[-.\w]{{0,127}})?", re.ASCII).fullmatch
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 # What a volume's source holds that does not say otherwise: where the field is absent, and where it is absent or empty.
@@ -26,7 +32,7 @@ _WHERE_ABSENT: dict[str, Json] = {
     "azureDisk": {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False},
 }
 _WHERE_EMPTY: dict[str, Json] = {
-    "iscsi": {"iscsiInterface": "default"},
+    "iscsi": {"iscsiInterface": "default", "lun": 0},
     "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
     "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
 }
@@ -78,6 +84,7 @@ def default_pod_spec(spec: Json) -> None:
     if resources := spec.get("resources"):
         _canonical_resources(resources)
     canonical_list(spec.get("overhead"))
+    spec.pop("schedulingGroup", None)  # of a feature that is off, as upstream by default
 
 
 def default_container(container: Json) -> None:
@@ -102,14 +109,16 @@ def default_container(container: Json) -> None:
         if (probe := container.get(name)) is not None:
             default_probe(probe)
     if lifecycle := container.get("lifecycle"):
+        lifecycle.pop("stopSignal", None)  # of a feature that is off, as upstream by default
         for name in ("postStart", "preStop"):
             if (get := (lifecycle.get(name) or {}).get("httpGet")) is not None:
                 _default_http_get(get)
 
 
+@lru_cache(maxsize=4096)
 def pull_policy(image: str) -> str:
-    """`Always` for an image without a tag or tagged `latest`, else `IfNotPresent`."""
-    if "@" in image:
+    """`Always` for an image without a tag or tagged `latest`, else `IfNotPresent`; also for what names no image."""
+    if "@" in image or not _is_image(image) or len(image) > _IMAGE_LIMIT:
         return "IfNotPresent"
     _, colon, tag = image.rpartition(":")
     return "IfNotPresent" if colon and "/" not in tag and tag != "latest" else "Always"
@@ -129,7 +138,7 @@ def default_probe(probe: Json) -> None:
 
 def default_volume(volume: Json) -> None:
     """Defaults of one volume; a volume without a source is an emptyDir."""
-    if len(volume) < 2:
+    if not volume.keys() - {"name"}:
         volume["emptyDir"] = {}
     default_volume_source(volume)
 
@@ -215,11 +224,9 @@ def _default_pod_level_requests(spec: Json) -> None:
     if not limits:
         return
     requests = dict(resources.get("requests") or {})
-    if missing := limits.keys() - requests.keys():
-        asked = of_containers(spec, nano)
-        for name in missing:
-            if not is_huge_page(name) and (total := asked.get(name)):
-                requests[name] = str(quantity.Quantity(total, quantity.parse(limits[name]).notation))
+    for name, total in of_containers(spec, quantity.parse).items():
+        if name not in requests and is_pod_level(name) and not is_huge_page(name):
+            requests[name] = str(total)
     for name, value in limits.items():
         if is_pod_level(name):
             requests.setdefault(name, value)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from kube import clock, selectors
-from kube.errors import FieldError, forbidden
+from kube.errors import FieldError, forbidden, required
 from kube.kinds.core.base import CoreStrategy
 from kube.kinds.pod import cells, updates
 from kube.kinds.pod.defaults import default_pod
+from kube.kinds.pod.labelkeys import merge_label_keys
 from kube.kinds.pod.validation import validate_pod_spec
 from kube.kinds.pod.warnings import pod_warnings
 from kube.objects import Json
@@ -40,6 +41,7 @@ class PodStrategy(CoreStrategy):
     def prepare_create(self, obj: Json, ctx: Context) -> None:
         spec = obj["spec"]
         obj["metadata"]["generation"] = 1
+        merge_label_keys(spec, obj["metadata"].get("labels") or {})
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
         if spec["terminationGracePeriodSeconds"] < 0:
             spec["terminationGracePeriodSeconds"] = 1
@@ -85,7 +87,11 @@ class PodStrategy(CoreStrategy):
         _raise_generation(obj, old)
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        return validate_pod_spec(obj["spec"], "spec")
+        errors = validate_pod_spec(obj["spec"], "spec")
+        for i, volume in enumerate(obj["spec"].get("volumes") or ()):  # a template may leave the image open
+            if (image := volume.get("image")) is not None and not image.get("reference"):
+                errors.append(required(f"spec.volumes[{i}].image.reference"))
+        return errors
 
     def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
         errors = super().validate(obj, ctx)

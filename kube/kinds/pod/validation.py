@@ -10,22 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kube.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
+from kube.errors import FieldError, duplicate, forbidden, invalid, not_supported, required, too_long
 from kube.ipaddresses import ip_address
-from kube.kinds.pod.validation_containers import check_all_containers, check_id, check_seccomp
+from kube.kinds.pod.validation_containers import check_all_containers, check_claims
 from kube.kinds.pod.validation_scheduling import check_scheduling
+from kube.kinds.pod.validation_security import check_pod_security, check_system
 from kube.kinds.pod.validation_volumes import check_volumes
 from kube.memo import Memo, digest
-from kube.objectmeta import validate_meta_content
+from kube.objectmeta import check_annotations
 from kube.objects import Json
-from kube.pods import sysctls
 from kube.pods.resources import of_containers
 from kube.quantity import Quantity
-from kube.resourcelist import check_requirements, is_pod_level, nano
+from kube.resourcelist import check_name, check_requirements, is_pod_level, nano
 from kube.validation import (
     Checker,
     check,
     check_choice,
+    check_labels,
     check_required,
     dns1123_label,
     dns1123_subdomain,
@@ -41,15 +42,18 @@ _NAMES: tuple[tuple[str, Checker], ...] = (
     ("hostname", dns1123_label),
     ("subdomain", dns1123_label),
     ("priorityClassName", dns1123_subdomain),
-    ("runtimeClassName", dns1123_subdomain),
 )
+_HOSTNAME_LIMIT = 64
 _SEARCHES, _SEARCH_CHARACTERS, _NAMESERVERS = 32, 2048, 3
 
 
 def validate_pod_template(template: Json, path: str) -> list[FieldError]:
     """The `template` of a workload. Errors of its metadata stand at `path` itself, as Kubernetes reports them."""
     spec = template.get("spec") or {}
-    errors = validate_meta_content(template.get("metadata") or {}, path) + validate_pod_spec(spec, f"{path}.spec")
+    meta = template.get("metadata") or {}
+    errors = check_labels(f"{path}.labels", meta.get("labels"))
+    errors += check_annotations(f"{path}.annotations", meta.get("annotations") or {})
+    errors += validate_pod_spec(spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         errors.append(forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template"))
     return errors
@@ -63,11 +67,9 @@ def validate_pod_spec(spec: Json, path: str) -> list[FieldError]:
     key = digest(spec)
     if key in _valid:
         return []
-    errors: list[FieldError] = []
     volumes = spec.get("volumes") or []
-    if volumes:
-        errors += check_volumes(volumes, f"{path}.volumes")
-    errors += check_all_containers(spec, path, {volume.get("name", ""): volume for volume in volumes})
+    errors, good = check_volumes(volumes, f"{path}.volumes") if volumes else ([], {})
+    errors += check_all_containers(spec, path, good)
     if (policy := spec.get("restartPolicy", "")) not in RESTART_POLICIES:
         errors.append(not_supported(f"{path}.restartPolicy", policy, RESTART_POLICIES))
     if (policy := spec.get("dnsPolicy", "")) not in DNS_POLICIES:
@@ -79,9 +81,9 @@ def validate_pod_spec(spec: Json, path: str) -> list[FieldError]:
     if (deadline := spec.get("activeDeadlineSeconds")) is not None:
         errors += check_deadline(deadline, f"{path}.activeDeadlineSeconds")
     if security := spec.get("securityContext"):
-        errors += _check_security(security, f"{path}.securityContext", spec)
+        errors += check_pod_security(security, f"{path}.securityContext", spec)
     for name, rule in _RARE:
-        if (value := spec.get(name)) or name == "dnsConfig":
+        if (value := spec.get(name)) is not None or name == "dnsConfig":
             errors += rule(value, f"{path}.{name}", spec)
     if key and not errors:
         _valid[key] = True
@@ -93,30 +95,6 @@ def check_deadline(seconds: int, path: str) -> list[FieldError]:
     if 1 <= seconds <= 2**31 - 1:
         return []
     return [invalid(path, seconds, "must be between 1 and 2147483647, inclusive")]
-
-
-def _check_security(security: Json, path: str, spec: Json) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for name in ("runAsUser", "runAsGroup", "fsGroup"):
-        errors += check_id(f"{path}.{name}", security.get(name))
-    for i, group in enumerate(security.get("supplementalGroups") or ()):
-        errors += check_id(f"{path}.supplementalGroups[{i}]", group)
-    seen: set[str] = set()
-    for i, sysctl in enumerate(security.get("sysctls") or ()):
-        name = sysctl.get("name", "")
-        if not name:
-            errors.append(required(f"{path}.sysctls[{i}].name"))
-        elif not sysctls.is_name(name):
-            message = f"must have at most {sysctls.MAX_LENGTH} characters and match regex {sysctls.PATTERN}"
-            errors.append(invalid(f"{path}.sysctls[{i}].name", name, message))
-        elif name in seen:
-            errors.append(duplicate(f"{path}.sysctls[{i}].name", name))
-        seen.add(name)
-    if (profile := security.get("seccompProfile")) is not None:
-        errors += check_seccomp(f"{path}.seccompProfile", profile)
-    if (policy := security.get("fsGroupChangePolicy")) is not None:
-        errors += check_choice(f"{path}.fsGroupChangePolicy", policy, ("Always", "OnRootMismatch"))
-    return errors
 
 
 def _check_dns(config: Json | None, path: str, spec: Json) -> list[FieldError]:
@@ -173,20 +151,35 @@ def _check_readiness_gates(gates: list[Json], path: str, spec: Json) -> list[Fie
     ]
 
 
+def _check_hostname_override(name: str, path: str, spec: Json) -> list[FieldError]:
+    """A host name that stands for itself: nothing else may decide what the name is."""
+    errors = [
+        forbidden(path, f"may not be specified when {other} is true")
+        for other in ("setHostnameAsFQDN", "hostNetwork")
+        if spec.get(other)
+    ]
+    errors += [too_long(path, name, _HOSTNAME_LIMIT)] if len(name) > _HOSTNAME_LIMIT else []
+    return errors + check(path, name, dns1123_subdomain)
+
+
+def _check_preemption(policy: str, path: str, spec: Json) -> list[FieldError]:
+    return check_choice(path, policy, ("Never", "PreemptLowerPriority")) if policy else [required(path)]
+
+
 def _check_os(system: Json, path: str, spec: Json) -> list[FieldError]:
     name = system.get("name")
     if not name:
-        return [required(f"{path}.name", "cannot be empty")]
-    return check_choice(path, name, ("linux", "windows"))
+        return [required(f"{path}.name")]
+    return check_choice(path, name, ("linux", "windows")) + check_system(spec, path.rpartition(".")[0])
 
 
 def _check_users(value: bool, path: str, spec: Json) -> list[FieldError]:
     """A namespace of the machine's is nothing for a pod with a user namespace of its own."""
-    return [forbidden(path, "when `hostUsers` is false")] if spec.get("hostUsers") is False else []
+    return [forbidden(path, "when `hostUsers` is false")] if value and spec.get("hostUsers") is False else []
 
 
 def _check_shared_pids(shared: bool, path: str, spec: Json) -> list[FieldError]:
-    if spec.get("hostPID"):
+    if shared and spec.get("hostPID"):
         return [invalid(path, shared, "ShareProcessNamespace and HostPID cannot both be enabled")]
     return []
 
@@ -217,18 +210,20 @@ def _check_resource_claims(claims: list[Json], path: str, spec: Json) -> list[Fi
     return errors
 
 
+def _check_pod_resource(path: str, name: str) -> list[FieldError]:
+    if errors := check_name(path, name):
+        return errors
+    return [] if is_pod_level(name) else [not_supported(path, name, ("cpu", "hugepages-", "memory"))]
+
+
 def _check_pod_resources(resources: Json, path: str, spec: Json) -> list[FieldError]:
     """Resources of the whole pod: cpu, memory and huge pages only, and enough for its containers."""
     errors: list[FieldError] = []
-    for which in ("limits", "requests"):
-        errors += [
-            not_supported(f"{path}.{which}[{name}]", name, ("cpu", "hugepages-", "memory"))
-            for name in resources.get(which) or ()
-            if not is_pod_level(name)
-        ]
-    if errors:
-        return errors
-    errors = check_requirements(path, resources)
+    if (claims := resources.get("claims")) is not None:
+        errors.append(forbidden(f"{path}.claims", "claims may not be set for Resources at pod-level"))
+        declared = {claim.get("name", "") for claim in spec.get("resourceClaims") or ()}
+        errors += check_claims(claims, f"{path}.claims", declared)
+    errors += check_requirements(path, resources, _check_pod_resource)
     asked = of_containers(spec, nano)
     for name, value in (resources.get("requests") or {}).items():
         if (total := asked.get(name, 0)) > nano(value):
@@ -253,6 +248,9 @@ _RARE: tuple[tuple[str, Callable[[Any, str, Json], list[FieldError]]], ...] = (
     ("hostAliases", _check_host_aliases),
     ("readinessGates", _check_readiness_gates),
     ("os", _check_os),
+    ("hostnameOverride", _check_hostname_override),
+    ("preemptionPolicy", _check_preemption),
+    ("runtimeClassName", lambda name, path, spec: check(path, name, dns1123_subdomain)),
     ("shareProcessNamespace", _check_shared_pids),
     *((name, _check_users) for name in ("hostNetwork", "hostPID", "hostIPC")),
     ("overhead", lambda overhead, path, spec: check_requirements(path, {"limits": overhead})),

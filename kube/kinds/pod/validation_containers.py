@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kube.errors import FieldError, duplicate, forbidden, invalid, not_found, required
+from kube.errors import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required
 from kube.kinds.pod.validation_env import check_env, check_env_from
-from kube.kinds.pod.validation_mounts import check_devices, check_mounts, check_relative_path
+from kube.kinds.pod.validation_mounts import check_devices, check_mounts
 from kube.kinds.pod.validation_probes import check_lifecycle, check_probes
+from kube.kinds.pod.validation_security import check_container_security
+from kube.kinds.pod.validation_volumes import PULL_POLICIES
 from kube.objects import Json
 from kube.pods.podutil import is_sidecar
 from kube.resourcelist import check_requirements
 from kube.validation import check_choice, check_required, dns1123_label, port_name, port_number
 
-PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 RESTART_POLICIES = ("Always", "Never", "OnFailure")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
+_RESIZED, _RESIZE_POLICIES = ("cpu", "memory"), ("NotRequired", "RestartContainer")
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _SIDECARS_ONLY = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
 _NOT_EPHEMERAL = (
@@ -35,21 +37,25 @@ def check_all_containers(spec: Json, path: str, volumes: Mapping[str, Json]) -> 
     errors: list[FieldError] = []
     names: set[str] = set()
     claims = {claim.get("name", "") for claim in spec.get("resourceClaims") or ()}
-    host_network = bool(spec.get("hostNetwork"))
+    host_network, grace = bool(spec.get("hostNetwork")), spec.get("terminationGracePeriodSeconds")
     if not containers:
         errors.append(required(f"{path}.containers"))
     host_ports: set[str] = set()
     for i, container in enumerate(containers or ()):
         at = f"{path}.containers[{i}]"
-        errors += _check_container(container, at, names, volumes, claims)
-        errors += check_lifecycle(container, at) + check_probes(container, at)
+        errors += _check_container(container, at, names, volumes, claims, spec)
+        errors += check_lifecycle(container, at, grace) + check_probes(container, at)
+        if policies := container.get("resizePolicy"):
+            errors += _check_resize(policies, f"{at}.resizePolicy", spec)
         if ports := container.get("ports"):
             errors += _check_host_ports(ports, f"{at}.ports", host_ports, host_network)
     for i, container in enumerate(spec.get("initContainers") or ()):
         at = f"{path}.initContainers[{i}]"
-        errors += _check_container(container, at, names, volumes, claims)
+        errors += _check_container(container, at, names, volumes, claims, spec)
         if is_sidecar(container):  # a full container; others run to their end without probes or hooks
-            errors += check_lifecycle(container, at) + check_probes(container, at)
+            errors += check_lifecycle(container, at, grace) + check_probes(container, at)
+            if policies := container.get("resizePolicy"):
+                errors += _check_resize(policies, f"{at}.resizePolicy", spec)
         else:
             errors += [
                 forbidden(f"{at}.{name}", "may not be set for init containers without restartPolicy=Always")
@@ -64,7 +70,7 @@ def check_all_containers(spec: Json, path: str, volumes: Mapping[str, Json]) -> 
 
 
 def _check_container(
-    container: Json, path: str, names: set[str], volumes: Mapping[str, Json], claims: set[str]
+    container: Json, path: str, names: set[str], volumes: Mapping[str, Json], claims: set[str], spec: Json
 ) -> list[FieldError]:
     """What holds for containers of every sort; adds the name to `names`."""
     errors: list[FieldError] = []
@@ -96,9 +102,9 @@ def _check_container(
         errors += check_devices(devices, f"{path}.volumeDevices", container, volumes)
     if resources := container.get("resources"):
         errors += check_requirements(f"{path}.resources", resources)
-        errors += _check_claims(resources.get("claims") or [], f"{path}.resources.claims", claims)
+        errors += check_claims(resources.get("claims") or [], f"{path}.resources.claims", claims)
     if security := container.get("securityContext"):
-        errors += _check_security(security, f"{path}.securityContext")
+        errors += check_container_security(security, f"{path}.securityContext", spec)
     if (policy := container.get("restartPolicy")) is not None:
         errors += check_choice(f"{path}.restartPolicy", policy, RESTART_POLICIES)
     if rules := container.get("restartPolicyRules"):
@@ -117,6 +123,23 @@ def _check_restart_rules(rules: list[Json], path: str, policy: str | None) -> li
             errors += check_choice(f"{at}.exitCodes.operator", codes.get("operator", ""), ("In", "NotIn"))
         else:
             errors.append(required(f"{at}.exitCodes", "must be specified"))
+    return errors
+
+
+def _check_resize(policies: list[Json], path: str, spec: Json) -> list[FieldError]:
+    """What a change of resources does to a container. The errors of single values carry no index, as upstream's."""
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for i, policy in enumerate(policies):
+        resource, restart = policy.get("resourceName", ""), policy.get("restartPolicy", "")
+        if resource in seen:
+            errors.append(duplicate(f"{path}[{i}]", resource))
+        seen.add(resource)
+        for value, choices in ((resource, _RESIZED), (restart, _RESIZE_POLICIES)):
+            if value not in choices:
+                errors.append(not_supported(path, value, choices) if value else required(path))
+        if spec.get("restartPolicy") == "Never" and restart != "NotRequired":
+            errors.append(invalid(path, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'"))
     return errors
 
 
@@ -163,7 +186,8 @@ def _check_host_ports(ports: list[Json], path: str, taken: set[str], host_networ
     return errors
 
 
-def _check_claims(used: list[Json], path: str, declared: set[str]) -> list[FieldError]:
+def check_claims(used: list[Json], path: str, declared: set[str]) -> list[FieldError]:
+    """`claims` of resources: each one that the pod declares, once."""
     errors: list[FieldError] = []
     seen: set[tuple[str, str]] = set()
     for i, claim in enumerate(used):
@@ -178,58 +202,6 @@ def _check_claims(used: list[Json], path: str, declared: set[str]) -> list[Field
     return errors
 
 
-def _check_security(security: Json, path: str) -> list[FieldError]:
-    errors = check_id(f"{path}.runAsUser", security.get("runAsUser"))
-    errors += check_id(f"{path}.runAsGroup", security.get("runAsGroup"))
-    if security.get("allowPrivilegeEscalation") is False:
-        if security.get("privileged"):
-            errors.append(
-                invalid(path, security, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true")
-            )
-        if "CAP_SYS_ADMIN" in ((security.get("capabilities") or {}).get("add") or ()):
-            errors.append(
-                invalid(
-                    path,
-                    security,
-                    "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
-                )
-            )
-    if (mount := security.get("procMount")) is not None:
-        errors += check_choice(f"{path}.procMount", mount, ("Default", "Unmasked"))
-    if (profile := security.get("seccompProfile")) is not None:
-        errors += check_seccomp(f"{path}.seccompProfile", profile)
-    if (profile := security.get("appArmorProfile")) is not None:
-        errors += check_profile(f"{path}.appArmorProfile", profile)
-    return errors
-
-
-def check_id(path: str, number: int | None) -> list[FieldError]:
-    """The number of a user or group."""
-    if number is None or 0 <= number <= 2**31 - 1:
-        return []
-    return [invalid(path, number, "must be between 0 and 2147483647, inclusive")]
-
-
-def check_seccomp(path: str, profile: Json) -> list[FieldError]:
-    """A seccomp profile, which is a file below the kubelet's folder of them."""
-    local = profile.get("localhostProfile")
-    below = (
-        check_relative_path(f"{path}.localhostProfile", local) if local and profile.get("type") == "Localhost" else []
-    )
-    return check_profile(path, profile) + below
-
-
-def check_profile(path: str, profile: Json) -> list[FieldError]:
-    """A seccomp or AppArmor profile: `localhostProfile` belongs to type Localhost."""
-    local = profile.get("localhostProfile")
-    if profile.get("type") == "Localhost":
-        return [] if local else [required(f"{path}.localhostProfile", "must be set when seccomp type is Localhost")]
-    errors = check_choice(f"{path}.type", profile.get("type", ""), ("Localhost", "RuntimeDefault", "Unconfined"))
-    if local:
-        errors.append(invalid(f"{path}.localhostProfile", local, "can only be set when seccomp type is Localhost"))
-    return errors
-
-
 def _check_ephemeral(
     containers: list[Json], path: str, spec: Json, names: set[str], volumes: Mapping[str, Json]
 ) -> list[FieldError]:
@@ -237,7 +209,7 @@ def _check_ephemeral(
     targets = {c.get("name") for field in ("containers", "initContainers") for c in spec.get(field) or ()}
     for i, container in enumerate(containers):
         at = f"{path}[{i}]"
-        errors += _check_container(container, at, names, volumes, set())
+        errors += _check_container(container, at, names, volumes, set(), spec)
         target = container.get("targetContainerName")
         if target and target not in targets:
             errors.append(not_found(f"{at}.targetContainerName", target))

@@ -27,6 +27,12 @@ ENV_RESOURCES = (
     "requests.ephemeral-storage",
     "requests.memory",
 )
+_OF_BYTES = ("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei")
+_UNITS = {
+    "cpu": ("cpu", ("1m", "1")),
+    "memory": ("memory", _OF_BYTES),
+    "ephemeral-storage": ("local ephemeral storage", _OF_BYTES),
+}
 _SUBSCRIPTED = ("metadata.annotations", "metadata.labels")
 # What the API can select pods by, even if it cannot be projected into a container.
 _SELECTABLE = frozenset(
@@ -69,6 +75,7 @@ def _check_source(variable: Json, path: str) -> list[FieldError]:
             if key := reference.get("key"):
                 errors += check(f"{at}.key", key, env_var_name)
         else:
+            errors += check(f"{path}.{name}.name", source[name].get("name", ""), dns1123_subdomain)
             errors += check_required(f"{path}.{name}.key", source[name].get("key"), config_key)
     if not given:
         errors.append(
@@ -121,8 +128,18 @@ def check_resource_ref(reference: Json, path: str, in_volume: bool = False) -> l
     if not resource:
         return [required(f"{path}.resource")]
     if resource in ENV_RESOURCES or resource.startswith(("limits.hugepages-", "requests.hugepages-")):
-        return []
+        return _check_divisor(resource, str(reference.get("divisor") or "0"), f"{path}.divisor")
     return [not_supported(f"{path}.resource", resource, ENV_RESOURCES)]
+
+
+def _check_divisor(resource: str, divisor: str, path: str) -> list[FieldError]:
+    """The unit that an amount is told in; 0 is the usual one."""
+    name = resource.partition(".")[2]
+    shown, units = _UNITS.get(name, ("hugepages", _OF_BYTES))
+    if divisor == "0" or divisor in units:
+        return []
+    listed = " and ".join(units) if len(units) == 2 else ", ".join(units)
+    return [invalid(path, resource, f"only divisor's values {listed} are supported with the {shown} resource")]
 
 
 def check_env_from(sources: list[Json], path: str) -> list[FieldError]:
@@ -136,7 +153,7 @@ def check_env_from(sources: list[Json], path: str) -> list[FieldError]:
         for name in given:
             errors += check_required(f"{at}.{name}.name", source[name].get("name"), dns1123_subdomain)
         if not given:
-            errors.append(invalid(at, "", "must specify one of: `configMapRef` or `secretRef`"))
+            errors.append(invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
         elif len(given) > 1:
-            errors.append(invalid(at, "", "may not have more than one field specified at a time"))
+            errors.append(invalid(path, "", "may not have more than one field specified at a time"))
     return errors

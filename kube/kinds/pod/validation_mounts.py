@@ -34,8 +34,8 @@ def check_mounts(mounts: list[Json], path: str, container: Json, volumes: Mappin
         at, name, target = f"{path}[{i}]", mount.get("name"), mount.get("mountPath")
         if not name:
             errors.append(required(f"{at}.name"))
-        elif name not in volumes:
-            errors.append(not_found(f"{at}.name", name))
+        if (name or "") not in volumes:
+            errors.append(not_found(f"{at}.name", name or ""))
         if not target:
             errors.append(required(f"{at}.mountPath"))
         elif target in seen:
@@ -59,14 +59,14 @@ def _check_options(mount: Json, path: str, at: str, container: Json) -> list[Fie
             errors.append(invalid(f"{at}.subPathExpr", expression, "subPathExpr and subPath are mutually exclusive"))
         errors += check_relative_path(f"{path}.subPathExpr", expression)
     propagation, privileged = mount.get("mountPropagation"), (container.get("securityContext") or {}).get("privileged")
-    if propagation and propagation not in _PROPAGATION:
+    if propagation is not None and propagation not in _PROPAGATION:
         errors.append(not_supported(f"{path}.mountPropagation", propagation, _PROPAGATION))
     elif propagation == "Bidirectional" and not privileged:
         message = "Bidirectional mount propagation is available only to privileged containers"
         errors.append(forbidden(f"{path}.mountPropagation", message))
     recursive, place = mount.get("recursiveReadOnly"), f"{at}.recursiveReadOnly"
-    if recursive and recursive not in _RECURSIVE:
-        errors.append(not_supported(place, recursive, _RECURSIVE))
+    if recursive is not None and recursive not in _RECURSIVE:
+        errors.append(not_supported(f"{path}.recursiveReadOnly", recursive, _RECURSIVE))
     elif recursive in ("Enabled", "IfPossible"):
         if not mount.get("readOnly"):
             errors.append(forbidden(place, "may only be specified when readOnly is true"))
@@ -87,7 +87,7 @@ def check_devices(devices: list[Json], path: str, container: Json, volumes: Mapp
             errors.append(required(f"{at}.name"))
         elif name in seen_names:
             errors.append(invalid(f"{at}.name", name, "must be unique"))
-        elif name not in volumes:
+        if name not in volumes:
             errors.append(not_found(f"{at}.name", name))
         elif not volumes[name].keys() & set(_BLOCK_SOURCES):
             errors.append(

@@ -36,22 +36,32 @@ def check_probes(container: Json, path: str) -> list[FieldError]:
     return errors
 
 
-def check_lifecycle(container: Json, path: str) -> list[FieldError]:
-    """The hooks after the start and before the stop of a container."""
+def check_lifecycle(container: Json, path: str, grace: int | None = None) -> list[FieldError]:
+    """The hooks after the start and before the stop of a container, which sleep within the pod's grace period."""
     lifecycle = container.get("lifecycle") or {}
     errors: list[FieldError] = []
     for name in ("postStart", "preStop"):
         if (hook := lifecycle.get(name)) is not None:
-            errors += _check_handler(hook, f"{path}.lifecycle.{name}")
+            errors += _check_handler(hook, f"{path}.lifecycle.{name}", grace)
     return errors
 
 
-def _check_handler(holder: Json, path: str) -> list[FieldError]:
+def _check_handler(holder: Json, path: str, grace: int | None = None) -> list[FieldError]:
     given = [name for name in _HANDLERS if holder.get(name) is not None]
     if not given:
         return [required(path, "must specify a handler type")]
     errors = [forbidden(f"{path}.{name}", "may not specify more than 1 handler type") for name in given[1:]]
+    if given[0] == "sleep":
+        return errors + _check_sleep(holder["sleep"], f"{path}.sleep", grace)
     return errors + _CHECKS[given[0]](holder[given[0]], f"{path}.{given[0]}")
+
+
+def _check_sleep(action: Json, path: str, grace: int | None) -> list[FieldError]:
+    seconds = action.get("seconds", 0)
+    if grace is None or 0 <= seconds <= grace:
+        return []
+    message = f"must be non-negative and less than terminationGracePeriodSeconds ({grace})"
+    return [invalid(path, seconds, message)]
 
 
 def _check_http(action: Json, path: str) -> list[FieldError]:
@@ -81,5 +91,4 @@ _CHECKS: dict[str, Callable[[Json, str], list[FieldError]]] = {
     "httpGet": _check_http,
     "tcpSocket": _check_port,
     "grpc": _check_port,
-    "sleep": lambda action, path: check_not_negative(f"{path}.seconds", action.get("seconds", 0)),
 }

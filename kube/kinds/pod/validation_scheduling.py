@@ -9,8 +9,8 @@ from kube.validation import (
     check_choice,
     check_label_selector,
     check_labels,
-    check_required,
     dns1123_label,
+    dns1123_subdomain,
     label_value,
     qualified_name,
 )
@@ -96,6 +96,9 @@ def _check_node_term(term: Json, path: str) -> list[FieldError]:
             )
         if requirement.get("key") != "metadata.name":
             errors.append(invalid(f"{at}.key", requirement.get("key", ""), "not a valid field selector key"))
+        else:
+            for j, value in enumerate(requirement.get("values") or ()):
+                errors += check(f"{at}.values[{j}]", value, dns1123_subdomain)
     return errors
 
 
@@ -121,8 +124,8 @@ def _check_operator(requirement: Json, path: str) -> list[FieldError]:
 def _check_pod_term(term: Json, path: str) -> list[FieldError]:
     errors = check_label_selector(f"{path}.labelSelector", term.get("labelSelector"))
     errors += check_label_selector(f"{path}.namespaceSelector", term.get("namespaceSelector"))
-    for i, name in enumerate(term.get("namespaces") or ()):
-        errors += check(f"{path}.namespace[{i}]", name, dns1123_label)
+    for name in term.get("namespaces") or ():
+        errors += check(f"{path}.namespace", name, dns1123_label)
     key = term.get("topologyKey", "")
     if not key:
         errors.append(required(f"{path}.topologyKey", "can not be empty"))
@@ -131,7 +134,23 @@ def _check_pod_term(term: Json, path: str) -> list[FieldError]:
             errors += check(f"{path}.{name}[{i}]", label, qualified_name)
             if term.get("labelSelector") is None:
                 errors.append(forbidden(f"{path}.{name}", "must not be specified when labelSelector is not set"))
+        errors += _check_merged(term, name, path)
     return errors + check(f"{path}.topologyKey", key, qualified_name)
+
+
+def _check_merged(holder: Json, name: str, path: str) -> list[FieldError]:
+    """Keys whose values are taken from the pod's labels stand in the selector once: where they were merged into it."""
+    places = {key: i for i, key in enumerate(holder.get(name) or ())}
+    selector = holder.get("labelSelector") or {}
+    seen = set(selector.get("matchLabels") or ()) if places else set()
+    errors: list[FieldError] = []
+    for expression in (selector.get("matchExpressions") or ()) if places else ():
+        key = expression.get("key", "")
+        if key in places and key in seen and name == "matchLabelKeys":
+            message = f"exists in both {name} and labelSelector"
+            errors.append(invalid(f"{path}[{places[key]}]", key, message))
+        seen.add(key)
+    return errors
 
 
 def check_tolerations(tolerations: list[Json], path: str) -> list[FieldError]:
@@ -171,7 +190,7 @@ def _check_spread(constraints: list[Json], path: str) -> list[FieldError]:
         at, key, action = f"{path}[{i}]", constraint.get("topologyKey", ""), constraint.get("whenUnsatisfiable", "")
         if constraint.get("maxSkew", 0) <= 0:
             errors.append(invalid(f"{at}.maxSkew", constraint.get("maxSkew", 0), "must be greater than zero"))
-        errors += check_required(f"{at}.topologyKey", key, qualified_name, "can not be empty")
+        errors += [] if key else [required(f"{at}.topologyKey", "can not be empty")]
         errors += check_choice(f"{at}.whenUnsatisfiable", action, ("DoNotSchedule", "ScheduleAnyway"))
         if (key, action) in seen:
             errors.append(duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}"))
@@ -194,4 +213,8 @@ def _check_spread(constraints: list[Json], path: str) -> list[FieldError]:
                 errors += check_choice(f"{at}.{name}", policy, _POLICIES)
         for j, label in enumerate(constraint.get("matchLabelKeys") or ()):
             errors += check(f"{at}.matchLabelKeys[{j}]", label, qualified_name)
+            if constraint.get("labelSelector") is None:
+                message = "must not be specified when labelSelector is not set"
+                errors.append(forbidden(f"{at}.matchLabelKeys", message))
+        errors += _check_merged(constraint, "matchLabelKeys", at)
     return errors

@@ -10,9 +10,10 @@ from kube.kinds.pod.validation_mounts import check_no_parent
 from kube.objectmeta import validate_meta_content
 from kube.objects import Json
 from kube.resourcelist import nano
-from kube.validation import check_choice, check_required, dns1123_label
+from kube.validation import check, check_choice, check_csi_driver, check_required, dns1123_label, dns1123_subdomain
 from kube.volumeclaims import check_claim_spec
 
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
 DOWNWARD_FIELDS = ("metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")
 MINIMUM_TOKEN_SECONDS = 600
@@ -50,6 +51,8 @@ _ORDER = (
     "ephemeral",
     "image",
 )
+# Names that the original writes otherwise when it says that there is one source too many.
+_MISSPELT = {"downwardAPI": "downwarAPI", "cephfs": "cephFS"}
 _REQUIRED = {
     "secret": ("secretName",),
     "configMap": ("name",),
@@ -68,7 +71,6 @@ _REQUIRED = {
     "quobyte": ("volume",),
     "azureFile": ("secretName", "shareName"),
     "vsphereVolume": ("volumePath",),
-    "csi": ("driver",),
     "photonPersistentDisk": ("pdID",),
     "portworxVolume": ("volumeID",),
     "azureDisk": ("diskName", "diskURI"),
@@ -76,18 +78,20 @@ _REQUIRED = {
 }
 
 
-def check_volumes(volumes: list[Json], path: str) -> list[FieldError]:
-    """`volumes` of a pod."""
+def check_volumes(volumes: list[Json], path: str) -> tuple[list[FieldError], dict[str, Json]]:
+    """`volumes` of a pod: what is wrong, and by name those that nothing is wrong with."""
     errors: list[FieldError] = []
-    seen: set[str] = set()
+    good: dict[str, Json] = {}
     for i, volume in enumerate(volumes):
         name = volume.get("name", "")
-        errors += check_required(f"{path}[{i}].name", name, dns1123_label)
-        if name in seen:
-            errors.append(duplicate(f"{path}[{i}].name", name))
-        seen.add(name)
-        errors += check_volume_source(volume, f"{path}[{i}]")
-    return errors
+        wrong = check_volume_source(volume, f"{path}[{i}]")
+        wrong += check_required(f"{path}[{i}].name", name, dns1123_label)
+        if name in good:
+            wrong.append(duplicate(f"{path}[{i}].name", name))
+        if not wrong:
+            good[name] = volume
+        errors += wrong
+    return errors, good
 
 
 def check_volume_source(holder: Json, path: str) -> list[FieldError]:
@@ -97,7 +101,10 @@ def check_volume_source(holder: Json, path: str) -> list[FieldError]:
         return [required(path, "must specify a volume type")]
     if len(given) > 1:
         given.sort(key=_ORDER.index)
-        return [forbidden(f"{path}.{name}", "may not specify more than 1 volume type") for name in given[1:]]
+        return [
+            forbidden(f"{path}.{_MISSPELT.get(name, name)}", "may not specify more than 1 volume type")
+            for name in given[1:]
+        ]
     name = given[0]
     source, at = holder[name], f"{path}.{name}"
     errors = [required(f"{at}.{field}") for field in _REQUIRED.get(name, ()) if not source.get(field)]
@@ -204,7 +211,7 @@ def _projected_token(part: Json, path: str) -> list[FieldError]:
         )
     if target := part.get("path"):
         return errors + _check_local_path(target, f"{path}.path")
-    return [*errors, required(f"{path}.path")]
+    return [*errors, required(f"{path.rpartition('.sources[')[0]}.path")]  # as upstream, of no source
 
 
 def _projected_bundle(part: Json, path: str) -> list[FieldError]:
@@ -255,7 +262,17 @@ def _ephemeral(source: Json, path: str) -> list[FieldError]:
 
 def _csi(source: Json, path: str) -> list[FieldError]:
     secret = source.get("nodePublishSecretRef")
-    return [required(f"{path}.nodePublishSecretRef.name")] if secret is not None and not secret.get("name") else []
+    errors = check_csi_driver(f"{path}.driver", source.get("driver", ""))
+    if secret is not None:
+        name = secret.get("name")
+        errors += check(f"{path}.name", name, dns1123_subdomain) if name else [
+            required(f"{path}.nodePublishSecretRef.name")
+        ]
+    return errors
+
+
+def _image(source: Json, path: str) -> list[FieldError]:
+    return check_choice(f"{path}.pullPolicy", source.get("pullPolicy", ""), PULL_POLICIES)
 
 
 _RULES: dict[str, Callable[[Json, str], list[FieldError]]] = {
@@ -264,6 +281,7 @@ _RULES: dict[str, Callable[[Json, str], list[FieldError]]] = {
     "downwardAPI": _downward,
     "projected": _projected,
     "csi": _csi,
+    "image": _image,
     "hostPath": _host_path,
     "emptyDir": _empty_dir,
     "nfs": _nfs,

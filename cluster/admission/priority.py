@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.admission.plugin import CREATE, Plugin
+from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.request import Request
 
 CLASSES = "priorityclasses.scheduling.k8s.io"
@@ -10,11 +10,16 @@ PREEMPT = "PreemptLowerPriority"
 
 
 class Priority(Plugin):
-    operations = frozenset({CREATE})
+    operations = frozenset({CREATE, UPDATE})
     storages = frozenset({"pods"})
 
     def mutate(self, request: Request) -> None:
         spec = request.obj["spec"]
+        if request.old is not None:  # what a client that does not know them leaves out stays
+            for field in ("priority", "preemptionPolicy"):
+                if spec.get(field) is None and (before := request.old["spec"].get(field)) is not None:
+                    spec[field] = before
+            return
         name = spec.get("priorityClassName")
         if name:
             entry = request.find(CLASSES, name)

@@ -15,10 +15,6 @@ class RuntimeClass(Plugin):
         spec = request.obj["spec"]
         name = spec.get("runtimeClassName")
         if not name:
-            if spec.get("overhead"):
-                raise request.forbid(
-                    "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-                )
             return
         entry = request.find("runtimeclasses.node.k8s.io", name)
         if entry is None:
@@ -44,6 +40,11 @@ class RuntimeClass(Plugin):
         tolerations += [t for t in scheduling.get("tolerations") or () if t not in tolerations]
         if tolerations:
             spec["tolerations"] = tolerations
+
+    def validate(self, request: Request) -> None:
+        spec = request.obj["spec"]
+        if not spec.get("runtimeClassName") and spec.get("overhead") is not None:
+            raise request.forbid("pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
 
 
 def _amounts(resources: Json) -> dict[str, int]:

@@ -17,8 +17,8 @@ _COMPUTE = ("cpu", "memory")
 def qos_class(spec: PodSpecLike) -> str:
     """`Guaranteed`: every container's limits for cpu and memory equal its requests; `BestEffort`: no container states
     any; else `Burstable`. Resources of the whole pod, where given, count instead of those of its containers."""
-    whole = spec.get("resources") or {}
-    if whole.get("requests") or whole.get("limits"):
+    whole = spec.get("resources")
+    if whole is not None:
         return _class([whole])
     return _class([container.get("resources") or {} for container in all_containers(spec, ephemeral=False)])
 

@@ -12,14 +12,16 @@ from typing import Any
 from kube import quantity
 from kube.objects import Json
 from kube.pods.resources import of_containers
-from kube.resourcelist import canonical_list, is_huge_page, is_pod_level, nano
+from kube.resourcelist import canonical_list, is_huge_page, is_pod_level
 
 DEFAULT_SCHEDULER = "default-scheduler"
 FILE_MODE = 0o644
 _IMAGE_LIMIT = 255
 _PART = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_HOST = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_LABEL = "[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
 _is_image = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::\w[-.\w]{{0,127}})?", re.ASCII).fullmatch
+_OFF_BY_DEFAULT = ("clusterTrustBundle", "podCertificate")  # what upstream drops where nobody switched it on
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 # What a volume's source holds that does not say otherwise: where the field is absent, and where it is absent or empty.
@@ -118,7 +120,7 @@ def default_container(container: Json) -> None:
 @lru_cache(maxsize=4096)
 def pull_policy(image: str) -> str:
     """`Always` for an image without a tag or tagged `latest`, else `IfNotPresent`; also for what names no image."""
-    if "@" in image or not _is_image(image) or len(image) > _IMAGE_LIMIT:
+    if "@" in image or len(image) > _IMAGE_LIMIT or not _is_image(image):
         return "IfNotPresent"
     _, colon, tag = image.rpartition(":")
     return "IfNotPresent" if colon and "/" not in tag and tag != "latest" else "Always"
@@ -157,6 +159,8 @@ def default_volume_source(holder: Json) -> None:
         match name:
             case "projected":
                 for part in source.get("sources") or ():
+                    for name in _OFF_BY_DEFAULT:
+                        part.pop(name, None)
                     if (token := part.get("serviceAccountToken")) is not None:
                         token.setdefault("expirationSeconds", 3600)
                     if downward := part.get("downwardAPI"):

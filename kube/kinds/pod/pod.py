@@ -87,7 +87,8 @@ class PodStrategy(CoreStrategy):
         _raise_generation(obj, old)
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        errors = validate_pod_spec(obj["spec"], "spec")
+        if errors := validate_pod_spec(obj["spec"], "spec"):
+            return errors
         for i, volume in enumerate(obj["spec"].get("volumes") or ()):  # a template may leave the image open
             if (image := volume.get("image")) is not None and not image.get("reference"):
                 errors.append(required(f"spec.volumes[{i}].image.reference"))

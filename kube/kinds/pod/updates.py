@@ -102,7 +102,8 @@ def _check_gated(new: Json, old: Json) -> list[FieldError]:
     path = "spec.affinity.nodeAffinity"
     required, was = _required_terms(new), _required_terms(old)
     if was is not None and required is None:
-        return [*errors, invalid(f"{path}.{_REQUIRED}.nodeSelectorTerms", None, "no updates to nil required node affinity are allowed")]
+        at = f"{path}.{_REQUIRED}.nodeSelectorTerms"
+        return [*errors, invalid(at, None, "no updates to nil required node affinity are allowed")]
     if not was or required is None or required == was:
         return errors
     path = f"{path}.{_REQUIRED}.nodeSelectorTerms"

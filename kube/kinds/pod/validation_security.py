@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kube.errors import FieldError, duplicate, forbidden, invalid, required, too_long
 from kube.kinds.pod.validation_mounts import check_relative_path
@@ -98,7 +98,9 @@ def check_system(spec: Json, path: str) -> list[FieldError]:
         if system == "linux"
         else ("cannot be set for a windows pod", _POD_NOT_ON_WINDOWS, _CONTAINER_NOT_ON_WINDOWS)
     )
-    places = [(spec.get("securityContext"), f"{path}.securityContext", of_pod)]
+    places: list[tuple[Json | None, str, Sequence[str]]] = [
+        (spec.get("securityContext"), f"{path}.securityContext", of_pod)
+    ]
     if system == "windows":
         places.append((spec, path, _SPEC_NOT_ON_WINDOWS))
     for field in ("containers", "initContainers", "ephemeralContainers"):
@@ -128,7 +130,9 @@ def _check_sysctls(sysctls: list[Json], path: str, spec: Json) -> list[FieldErro
         if not name:
             errors.append(required(at))
         elif len(name) > _SYSCTL_LIMIT or not _is_sysctl(name):
-            errors.append(invalid(at, name, f"must have at most {_SYSCTL_LIMIT} characters and match regex ^{_SYSCTL}$"))
+            errors.append(
+                invalid(at, name, f"must have at most {_SYSCTL_LIMIT} characters and match regex ^{_SYSCTL}$")
+            )
         elif name in seen:
             errors.append(duplicate(at, name))
         for host, begins in (("hostNetwork", ("net.",)), ("hostIPC", _SYSCTLS_OF_IPC)):

@@ -214,16 +214,6 @@ def _projected_token(part: Json, path: str) -> list[FieldError]:
     return [*errors, required(f"{path.rpartition('.sources[')[0]}.path")]  # as upstream, of no source
 
 
-def _projected_bundle(part: Json, path: str) -> list[FieldError]:
-    name, signer, target = part.get("name"), part.get("signerName"), part.get("path")
-    errors = [] if target else [required(f"{path}.path")]
-    if not name and not signer:
-        errors.append(required(path, "either name or signerName must be specified"))
-    elif name and signer:
-        errors.append(invalid(path, part, "only one of name and signerName may be used"))
-    return errors + (_check_local_path(target, f"{path}.path") if target else [])
-
-
 def _host_path(source: Json, path: str) -> list[FieldError]:
     errors = check_no_parent(f"{path}.path", source.get("path", ""))
     return errors + check_choice(f"{path}.type", source.get("type") or "", HOST_PATH_TYPES)
@@ -265,9 +255,9 @@ def _csi(source: Json, path: str) -> list[FieldError]:
     errors = check_csi_driver(f"{path}.driver", source.get("driver", ""))
     if secret is not None:
         name = secret.get("name")
-        errors += check(f"{path}.name", name, dns1123_subdomain) if name else [
-            required(f"{path}.nodePublishSecretRef.name")
-        ]
+        errors += (
+            check(f"{path}.name", name, dns1123_subdomain) if name else [required(f"{path}.nodePublishSecretRef.name")]
+        )
     return errors
 
 
@@ -293,5 +283,4 @@ _PARTS: dict[str, Callable[[Json, str], list[FieldError]]] = {
     "configMap": _projected_named,
     "downwardAPI": _projected_downward,
     "serviceAccountToken": _projected_token,
-    "clusterTrustBundle": _projected_bundle,
 }

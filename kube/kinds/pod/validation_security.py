@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from kube.errors import FieldError, duplicate, forbidden, invalid, required, too_long
 from kube.kinds.pod.validation_mounts import check_relative_path
 from kube.objects import Json
+from kube.pods import sysctls
 from kube.validation import check_choice
 
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 _PROFILE_LIMIT = 4095
-_SYSCTL = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
-_SYSCTL_LIMIT = 253
-_is_sysctl = re.compile(_SYSCTL).fullmatch
 _SYSCTLS_OF_IPC = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
 _CHOICES = {
     "fsGroupChangePolicy": ("Always", "OnRootMismatch"),
@@ -57,7 +54,7 @@ def check_pod_security(security: Json, path: str, spec: Json) -> list[FieldError
         errors += check_id(f"{path}.{name}", security.get(name))
     for i, group in enumerate(security.get("supplementalGroups") or ()):
         errors += check_id(f"{path}.supplementalGroups[{i}]", group)
-    errors += _check_sysctls(security.get("sysctls") or [], f"{path}.sysctls", spec)
+    errors += _check_sysctls(security.get("sysctls") or (), f"{path}.sysctls", spec)
     for name, choices in _CHOICES.items():
         if (choice := security.get(name)) is not None:
             errors += check_choice(f"{path}.{name}", choice, choices)
@@ -121,18 +118,17 @@ def check_id(path: str, number: int | None) -> list[FieldError]:
     return [invalid(path, number, "must be between 0 and 2147483647, inclusive")]
 
 
-def _check_sysctls(sysctls: list[Json], path: str, spec: Json) -> list[FieldError]:
+def _check_sysctls(listed: Iterable[Json], path: str, spec: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
-    for i, sysctl in enumerate(sysctls):
+    for i, sysctl in enumerate(listed):
         name, at = sysctl.get("name", ""), f"{path}[{i}].name"
-        dotted = name.replace("/", ".")
+        dotted = sysctls.dotted(name)
         if not name:
             errors.append(required(at))
-        elif len(name) > _SYSCTL_LIMIT or not _is_sysctl(name):
-            errors.append(
-                invalid(at, name, f"must have at most {_SYSCTL_LIMIT} characters and match regex ^{_SYSCTL}$")
-            )
+        elif not sysctls.is_name(name):
+            message = f"must have at most {sysctls.MAX_LENGTH} characters and match regex ^{sysctls.PATTERN}$"
+            errors.append(invalid(at, name, message))
         elif name in seen:
             errors.append(duplicate(at, name))
         for host, begins in (("hostNetwork", ("net.",)), ("hostIPC", _SYSCTLS_OF_IPC)):

@@ -40,6 +40,18 @@ def refuse(pod: PodLike, node: Json, others: Collection[PodLike], shared_network
     )
 
 
+def refuse_resize(pod: PodLike, node: Json, others: Collection[PodLike]) -> Refusal | None:
+    """Why the node does not give a pod that it has what the pod asks for now: it never can, or not for now."""
+    allocatable = (node.get("status") or {}).get("allocatable") or {}
+    wanted = resources.requests(pod["spec"], nano)
+    for name, unit in (("memory", 10**9), ("cpu", 10**6)):
+        if name in allocatable and wanted.get(name, 0) > nano(allocatable[name]):
+            about = f"{name}, requested: {wanted[name] // unit}, capacity: {nano(allocatable[name]) // unit}"
+            return Refusal("Infeasible", f"Node didn't have enough capacity: {about}")
+    found = _of_resources(pod, node, others)
+    return Refusal("Deferred", found.message) if found else None
+
+
 def _of_sysctls(pod: PodLike, shared_network: bool) -> Refusal | None:
     spec: Mapping[str, Any] = pod["spec"]
     of_host = {"net": shared_network or spec.get("hostNetwork"), "ipc": spec.get("hostIPC")}

@@ -111,6 +111,7 @@ class Agent:
                 self.runtime.own_users,
                 options.root_dir / "seccomp",
             ),
+            refuse_resize=self._refuse_resize,
             host_ip=options.address,
             node=options.node_name,
             root=options.root_dir,
@@ -140,8 +141,13 @@ class Agent:
         """Why the node does not take the pod. One that it took once it has: an earlier kubelet did."""
         if worker.ending or podutil.start_time(worker.pod) is not None:
             return None
-        others = [other.pod for other in self.workers.values() if other is not worker and other.counts]
-        return admission.refuse(worker.pod, node, others, self.runtime.shared_network)
+        return admission.refuse(worker.pod, node, self._others(worker), self.runtime.shared_network)
+
+    def _refuse_resize(self, worker: PodWorker) -> admission.Refusal | None:
+        return admission.refuse_resize(worker.pod, self.node.obj, self._others(worker))
+
+    def _others(self, worker: PodWorker) -> list[PodLike]:
+        return [other.resizer.pod() for other in self.workers.values() if other is not worker and other.counts]
 
     async def _run_if_suited(self, worker: PodWorker) -> None:
         """The node may have other labels and taints by now."""
@@ -161,6 +167,9 @@ class Agent:
     def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
         self.workers.pop(uid, None)
         self._tasks.pop(uid, None)
+        for worker in self.workers.values():
+            if worker.resizer.pending is not None:
+                worker.wake()  # there may be room now
         if not task.cancelled() and task.exception() is not None:
             log.error("the worker of pod %s failed", uid, exc_info=task.exception())
 

@@ -95,8 +95,9 @@ class Launcher:
 
     async def _start(self, name: str, state: PodState, ready: dict[str, Ready]) -> float:
         worker = self._worker
-        container = podutil.container(worker.pod, name)
-        assert container is not None
+        asked = podutil.container(worker.pod, name)
+        assert asked is not None
+        container = worker.resizer.granted(asked)
         wait = await self._image(container)
         if wait:
             return wait

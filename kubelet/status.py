@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ OWN_CONDITIONS = (
     "Ready",
     "ContainersReady",
     "PodScheduled",
+    "PodResizePending",
     "PodResizeInProgress",
 )
 
@@ -31,7 +32,8 @@ class Observed:
 
     `waiting` gives (reason, message) for containers that are held back; `ready` and `started` are the probes' word on
     running containers; `messages` are termination messages and `resources` those in force, by container id;
-    `resize_error` tells why they are not what the spec asks for.
+    `granted` gives a container with what the node sets aside for it; `resize_pending` (reason, message) tells why that is not
+    what the spec asks for, `resizing` that it is not in force yet, `resize_error` why it cannot be.
     """
 
     state: PodState | None
@@ -46,7 +48,10 @@ class Observed:
     phase: str | None = None
     reason: str = ""
     message: str = ""
+    granted: Callable[[ContainerLike], ContainerLike] = lambda container: container
     resize_error: str = ""
+    resize_pending: tuple[str, str] | None = None
+    resizing: bool = False
     stopping: bool = False
 
 
@@ -117,7 +122,7 @@ def _container(pod: PodLike, container: ContainerLike, seen: Observed, init: boo
             | ({"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {})
             for mount in container["volumeMounts"]
         ]
-    asked = container.get("resources") or {}
+    asked = seen.granted(container).get("resources") or {}
     resources = seen.resources.get(run.id, asked) if run else asked
     if resources.get("limits") or resources.get("requests"):
         status["resources"] = {k: v for k, v in resources.items() if k in ("limits", "requests") and v}
@@ -219,9 +224,12 @@ def _conditions(pod: PodLike, seen: Observed, phase: str, inits: list[Json], mai
     }
     result = [_condition(pod, kind, *wanted[kind], old.get(kind), seen.now) for kind in wanted]
     result.append(old.get("PodScheduled") or _condition(pod, "PodScheduled", True, "", "", None, seen.now))
-    if seen.resize_error:
-        kind = "PodResizeInProgress"
-        result.append(_condition(pod, kind, True, "Error", seen.resize_error, old.get(kind), seen.now))
+    if seen.resize_pending and phase not in podutil.FINISHED:
+        kind = "PodResizePending"
+        result.append(_condition(pod, kind, True, *seen.resize_pending, old.get(kind), seen.now))
+    if (seen.resize_error or seen.resizing) and phase not in podutil.FINISHED:
+        kind, reason = "PodResizeInProgress", "Error" if seen.resize_error else ""
+        result.append(_condition(pod, kind, True, reason, seen.resize_error, old.get(kind), seen.now))
     return result + [c for kind, c in old.items() if kind not in OWN_CONDITIONS]
 
 

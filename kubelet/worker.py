@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from client import ApiStatusError, Client
 from client.events import Recorder
 from kube.pods import podutil
 from kubelet import plan as plans
+from kubelet.admission import Refusal
 from kubelet.containers import Builder
 from kubelet.launching import Launcher
 from kubelet.messages import read as read_message
@@ -51,6 +53,7 @@ class Tools:
     volumes: Context
     files: PodFiles
     builder: Builder
+    refuse_resize: Callable[[PodWorker], Refusal | None]
     host_ip: str
     node: str
     root: Path
@@ -285,7 +288,10 @@ class PodWorker:
             started=self.probes.started(),
             messages=self._messages,
             resources=self.resizer.given,
+            granted=self.resizer.granted,
             resize_error=self.resizer.error,
+            resize_pending=self.resizer.pending,
+            resizing=self.resizer.changing,
             phase=self.outcome.phase if not self.running(state) else None,
             reason=self.outcome.reason,
             message=self.outcome.message,

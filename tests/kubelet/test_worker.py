@@ -124,6 +124,39 @@ def test_resources_of_a_running_container_follow_its_spec(tmp_path: Path) -> Non
     play(tmp_path, story)
 
 
+def test_a_resize_waits_for_what_the_node_cannot_give(tmp_path: Path) -> None:
+    def ask(w: World, cpu: str) -> None:
+        changed = copy.deepcopy(w.api.get("pods", "a"))
+        changed["spec"]["containers"][0]["resources"] = {"requests": {"cpu": cpu}}
+        w.api.put("pods", changed)
+
+    def pending(w: World) -> str:
+        return next((c["reason"] for c in w.status("a")["conditions"] if c["type"] == "PodResizePending"), "")
+
+    async def story(w: World) -> None:
+        small = {"requests": {"cpu": "100m"}}
+        node = await w.until(lambda: w.api.get("nodes", "n1", ""))
+        node["status"]["allocatable"] = {**node["status"]["allocatable"], "cpu": "1"}
+        w.agent.node.obj = node
+        for name in ("a", "other"):
+            w.api.put("pods", pod(name, {"name": "c", "command": ["serve"], "resources": small}))
+            await w.until(lambda name=name: w.status(name)["phase"] == "Running")  # type: ignore[misc]
+        ask(w, "950m")
+        await w.until(lambda: pending(w) == "Deferred")
+        status = w.status("a")["containerStatuses"][0]
+        assert status["allocatedResources"] == status["resources"]["requests"] == {"cpu": "100m"}
+        ask(w, "2")
+        await w.until(lambda: pending(w) == "Infeasible")
+        ask(w, "950m")
+        await w.until(lambda: pending(w) == "Deferred")
+        w.api.delete_pod("other", 0)
+        await w.until(lambda: not pending(w))
+        status = w.status("a")["containerStatuses"][0]
+        assert status["allocatedResources"] == status["resources"]["requests"] == {"cpu": "950m"}
+
+    play(tmp_path, story)
+
+
 class Refusing(dict[tuple[str, str], Limits]):
     def __setitem__(self, key: tuple[str, str], value: Limits) -> None:
         raise OSError("too small")

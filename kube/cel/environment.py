@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cel_expr_python import cel as native
+from google.protobuf import message
 
 from kube import cel, patterns
 from kube.cel import functions, messages
@@ -19,7 +20,8 @@ from kube.cel.declarations import PACKAGE, Declaration, Schema, field_kind
 
 _EXTENSIONS = ("optional", "lists", "sets", "two-var-comprehensions")
 _SAME, _MERGED, _SPEND, _INSERT = "@sameItems", "@merged", "@spend", "cel.@mapInsert"
-_OPTIONAL_INDEX, _OPTIONAL_OVERLOAD = "_[?_]", "list_optindex_optional_int"
+_GROWN, _OPTIONAL_INDEX = "@grown", "_[?_]"
+_OVERLOADS = {_OPTIONAL_INDEX: "list_optindex_optional_int", "!_": "logical_not"}
 _MILLISECONDS, _WELL_KNOWN_DURATION = "@milliseconds", 3
 _VARIABLES = "Variables"
 # What the names of the types begin with that mutations make.
@@ -86,16 +88,16 @@ class Engine:
         if made:
             files.append(messages.new_file("made.proto"))
             for name, fields in made.items():
-                message = files[-1].message_type.add(name=name)
+                holder = files[-1].message_type.add(name=name)
                 for field in fields:
-                    messages.add_field(message, name, field, "google.protobuf.Value")
+                    messages.add_field(holder, name, field, "google.protobuf.Value")
         kinds = dict(variables)
         if composed is not None:
             file = messages.new_file("variables.proto")
             file.package = f"{PACKAGE}.composed"
-            message = file.message_type.add(name=_VARIABLES)
+            holder = file.message_type.add(name=_VARIABLES)
             for name, kind in composed.items():
-                messages.add_field(message, f"{file.package}.{_VARIABLES}", name, field_kind(kind))
+                messages.add_field(holder, f"{file.package}.{_VARIABLES}", name, field_kind(kind))
             files.append(file)
             kinds["variables"] = f"{file.package}.{_VARIABLES}"
         return native.NewEnv(
@@ -113,17 +115,16 @@ class Engine:
             expression = checker.compile(text)
             wrapped = messages.message_class("google.protobuf.Any").FromString(expression.serialize())
             checked = messages.message_class("cel.CheckedExpr").FromString(wrapped.value)
-        except RuntimeError as error:
-            raise cel.CompileError(_STRUCT.sub("", _STATUS.sub("", str(error)))) from None
-        estimate = Estimate(checked, declared)
-        _check_literals(checked, estimate)
-        counted = estimate.most > cel.MAX_COST
-        Rewriting(checked, estimate, self._optional, optional, counted).all()
-        try:
+            estimate = Estimate(checked, declared)
+            _check_literals(checked, estimate)
+            counted = estimate.most > cel.MAX_COST
+            Rewriting(checked, estimate, self._optional, optional, counted).all()
             wrapped.value = checked.SerializeToString()
             run = self._run.deserialize(wrapped.SerializeToString())
         except RuntimeError as error:
-            raise cel.CompileError(_STATUS.sub("", str(error))) from None
+            raise cel.CompileError(_STRUCT.sub("", _STATUS.sub("", str(error)))) from None
+        except (message.DecodeError, message.EncodeError, RecursionError):
+            raise cel.CompileError("ERROR: <input>:-1:-1: expression is nested too deeply") from None
         return run, _notation(expression.return_type()), estimate.most, counted
 
     def evaluate(self, run: Any, variables: Mapping[str, Any]) -> Any:
@@ -187,6 +188,7 @@ def _run_functions() -> Iterator[Any]:
         (_SAME, lists, functions.same_items),
         (_MERGED, [*lists, native.Type.LIST], functions.merged),
         (_SPEND, [native.Type.INT], cel.spend),
+        (_GROWN, [native.Type.DYN], cel.grown),
     ):
         yield native.FunctionDecl(name, [native.Overload(name, native.Type.DYN, given, False, do)])
     whole = native.Overload(
@@ -300,6 +302,12 @@ def _check_format(call: Any) -> None:
             raise cel.CompileError(f"ERROR: <input>:1:1: {what}")
 
 
+def _copied(e: Any) -> Any:
+    found = type(e)()
+    found.CopyFrom(e)
+    return found
+
+
 class Rewriting:
     """What checked expressions are made into before they run.
 
@@ -348,6 +356,28 @@ class Rewriting:
             found = next((one for one in known if one is not None and one.unordered), None)
             if found is not None and all(self._is_list(arg) for arg in call.args):
                 self._unordered(e, found)
+            elif call.function == "_+_" and self._counted and self._grows(e):
+                self._charge(e)
+
+    def _grows(self, e: Any) -> bool:
+        """Whether a sum may be a text or a list, which loops and variables could double again and again."""
+        kind = self._estimate.types.get(e.id)
+        return kind is not None and (kind.primitive in (5, 6) or kind.HasField("list_type") or kind.HasField("dyn"))
+
+    def _charge(self, e: Any) -> None:
+        """Of a chain of sums the whole is charged: nesting is bounded, here and when it is parsed."""
+        for arg in e.call_expr.args:
+            if arg.call_expr.function == _GROWN:
+                arg.CopyFrom(_copied(arg.call_expr.args[0]))
+        self._wrap(e, _GROWN)
+
+    def _wrap(self, e: Any, function: str) -> None:
+        inner = _copied(e)
+        e.Clear()
+        e.id = self._id()
+        e.call_expr.function = function
+        e.call_expr.args.append(inner)
+        self._refer(e, _OVERLOADS.get(function, function))
 
     def _is_duration(self, e: Any) -> bool:
         kind = self._estimate.types.get(e.id)
@@ -368,12 +398,7 @@ class Rewriting:
         call.function = _MERGED if call.function == "_+_" else _SAME
         self._point(e.id, call.function)
         if negated:
-            inner = type(e).FromString(e.SerializeToString())
-            e.Clear()
-            e.id = self._id()
-            e.call_expr.function = "!_"
-            e.call_expr.args.append(inner)
-            self._refer(e, "logical_not")
+            self._wrap(e, "!_")
 
     def _point(self, id: int, overload: str) -> None:
         reference = self._references[id]
@@ -381,13 +406,8 @@ class Rewriting:
         reference.overload_id.append(overload)
 
     def _first(self, e: Any) -> None:
-        inner = type(e).FromString(e.SerializeToString())
-        e.Clear()
-        e.id = self._id()
-        e.call_expr.function = _OPTIONAL_INDEX
-        e.call_expr.args.append(inner)
+        self._wrap(e, _OPTIONAL_INDEX)
         e.call_expr.args.add(id=self._id()).const_expr.int64_value = 0
-        self._refer(e, _OPTIONAL_OVERLOAD)
 
     def _plain(self, made: Any) -> None:
         """An object of a type of Kubernetes's own is a plain map."""
@@ -398,7 +418,7 @@ class Rewriting:
             entry.ClearField("field_key")
 
     def _count(self, loop: Any) -> None:
-        condition = type(loop.loop_condition).FromString(loop.loop_condition.SerializeToString())
+        condition = _copied(loop.loop_condition)
         steps = sum(1 for _ in parts(loop.loop_step))
         loop.loop_condition.Clear()
         both = loop.loop_condition

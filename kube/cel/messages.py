@@ -79,10 +79,9 @@ _STRUCTURES: dict[str, dict[str, str]] = {
     "kubernetes.Device": {
         "driver": "string",
         "attributes": "map google.protobuf.Struct",
-        "capacity": "map kubernetes.Capacities",
+        "capacity": "map google.protobuf.Struct",
         "allowMultipleAllocations": "bool",
     },
-    "kubernetes.Capacities": {},
 }
 # The parts of cel.expr.CheckedExpr that are read or rewritten: number, type.
 _CHECKED: dict[str, dict[str, tuple[int, str]]] = {

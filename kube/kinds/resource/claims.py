@@ -112,10 +112,13 @@ def check_selectors(selectors: list[Json], path: str) -> list[FieldError]:
     for i, selector in enumerate(selectors):
         if selector.get("cel") is None:
             errors.append(required(f"{path}[{i}].cel"))
-        else:
-            errors += check_expression(
-                f"{path}[{i}].cel.expression", selector["cel"].get("expression") or "", ("device",), result="bool"
-            )
+            continue
+        text, at = selector["cel"].get("expression") or "", f"{path}[{i}].cel.expression"
+        # An empty one is not missing here, but does not compile.
+        empty = [
+            invalid(at, text, "compilation failed: ERROR: <input>:1:1: Syntax error: unexpected end of the expression")
+        ]
+        errors += check_expression(at, text, ("device",), result="bool") if text.strip() else empty
     return errors
 
 

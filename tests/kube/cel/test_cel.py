@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kube import cel
+from kube.cel import messages
 from kube.cel.expressions import check_expression, compiled
 from kube.objects import Json
 
@@ -117,3 +118,35 @@ def test_a_mutation_makes_plain_maps() -> None:
 def test_what_is_said_of_a_wrong_type() -> None:
     (error,) = check_expression("x", "1", ("object",), result="bool")
     assert "must evaluate to bool but got int" in error.message
+
+
+def test_texts_that_double_are_ended() -> None:
+    text = " + ".join(["self.a"] * 30)
+    assert len(compiled(text, ("self",)).value({"self": {"a": "x" * 1000}})) == 30_000
+    with pytest.raises(cel.EvaluationError, match="cost limit exceeded"):
+        compiled(text, ("self",)).value({"self": {"a": "x" * 1_000_000}})
+    text = "self.t + duration('1s') > self.t && self.n + 1 == 2 && self.l + [1] == [1, 1]"
+    given = {"t": messages.timestamp("2026-01-01"), "n": 1, "l": [1]}
+    assert compiled(text, ("self",)).value({"self": given}) is True
+
+
+def test_selectors_of_devices() -> None:
+    capacity = "device.capacity['d'].m.compareTo(quantity('1')) >= 0"
+    text = f"device.driver == 'd' && device.attributes['d'].model == 'x' && {capacity}"
+    assert check_expression("x", text, ("device",), result="bool") == []
+    assert check_expression("x", "device.none == 1", ("device",), result="bool")
+    assert check_expression("x", "cel.bind(a, device.driver, a == 'd')", ("device",), result="bool") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("(" * 40 + "1" + ")" * 40, " + ".join(["self.a"] * 60), "[" * 31 + "]" * 31, "self" + "[0]" * 31),
+        *("self" + ".all(x, x" * 30 + ")" * 30, f"'{'a' * 200_000}' == self", "\x00", "self.?a" * 40),
+    ],
+)
+def test_odd_expressions_compile_or_are_refused(text: str) -> None:
+    try:
+        compiled(text, ("self",))
+    except cel.CompileError:
+        pass

@@ -28,7 +28,7 @@ class RequestInfo:
 
 
 def parse(method: str, path: str, watch: bool) -> RequestInfo:
-    """The info of a request; `watch`: whether its query asks for a watch."""
+    """The info of a request; `watch`: whether its query asks for a watch, which only collections heed."""
     parts = [part for part in path.split("/") if part]
     info = RequestInfo(path, method.lower())
     if len(parts) >= 3 and parts[0] == "api":
@@ -38,7 +38,8 @@ def parse(method: str, path: str, watch: bool) -> RequestInfo:
     else:
         return info
     info.is_resource = True
-    if parts[0] == "watch" and len(parts) > 1:  # the old way to ask for one, still in use by old clients
+    by_path = parts[0] == "watch" and len(parts) > 1  # the old way to ask for one, still in use by old clients
+    if by_path:
         parts, watch = parts[1:], True
     _read_resource(info, parts)
     if info.subresource == "proxy":  # as it came, with its leading slash
@@ -47,7 +48,7 @@ def parse(method: str, path: str, watch: bool) -> RequestInfo:
     if not info.name:
         collection = {"get": "watch" if watch else "list", "delete": "deletecollection"}
         info.verb = collection.get(info.verb, info.verb)
-    elif watch and info.verb == "get" and not info.subresource:
+    elif by_path and info.verb == "get" and not info.subresource:
         info.verb = "watch"
     return info
 

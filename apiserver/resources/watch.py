@@ -19,7 +19,8 @@ from apiserver.watchers import CHUNK, Watcher
 from cluster.cache import Entry, Event
 from cluster.store import Change
 from cluster.verbs import select
-from kube.errors import ApiError, Gone
+from kube import selectors
+from kube.errors import ApiError, BadRequest, Gone
 from kube.registry import Kind
 
 BOOKMARK_EVERY = 55.0
@@ -34,7 +35,9 @@ async def handle(request: Request, kind: Kind) -> Answer:
     revision = parse_revision(request.query("resourceVersion"))
     fields = request.query("fieldSelector")
     if request.info.name:
-        fields = f"metadata.name={request.info.name}" + (f",{fields}" if fields else "")
+        if fields and ("metadata.name", request.info.name, True) not in selectors.parse_fields(fields):
+            raise BadRequest("fieldSelector metadata.name doesn't match requested name")
+        fields = fields or f"metadata.name={request.info.name}"
     matches = select.matcher(kind, request.query("labelSelector"), fields)
     watcher = Watcher(
         kind,

@@ -116,23 +116,29 @@ class _Managers:
 
 
 def _capped(entries: list[Json]) -> list[Json]:
-    """At most MAX_UPDATERS entries of updates: the oldest are merged into one per version."""
-    updates = sorted((e for e in entries if e["operation"] == "Update"), key=lambda e: e.get("time", ""))
-    surplus = len(updates) - MAX_UPDATERS
-    if surplus <= 0:
-        return entries
-    old = updates[: surplus + 1]
-    merged = {
-        "manager": ANCIENT,
-        "operation": "Update",
-        "apiVersion": old[-1]["apiVersion"],
-        "fieldsType": "FieldsV1",
-        "fieldsV1": None,
-        "time": old[-1].get("time", ""),
-    }
-    for entry in old:
-        merged["fieldsV1"] = sets.union(merged["fieldsV1"], entry["fieldsV1"])
-    return [entry for entry in entries if entry not in old] + [merged]
+    """At most MAX_UPDATERS entries of updates: the oldest of each version are merged into one, while there are too many."""
+    updates = sorted(
+        (e for e in entries if e["operation"] == "Update"), key=lambda e: (e.get("time", ""), e.get("manager", ""))
+    )
+    surplus, merged = len(updates) - MAX_UPDATERS, dict[str, Json]()
+    for entry in updates:
+        version = entry["apiVersion"]
+        first = merged.get(version)
+        if surplus <= 0:
+            break
+        if first is None:
+            merged[version] = entry
+            continue
+        both = {**_ancient(version), "fieldsV1": sets.union(first["fieldsV1"], entry["fieldsV1"])}
+        both["time"] = entry.get("time", "")
+        entries = [both if e is first else e for e in entries if e is not entry]
+        merged[version] = both
+        surplus -= 1
+    return entries
+
+
+def _ancient(version: str) -> Json:
+    return {"manager": ANCIENT, "operation": "Update", "apiVersion": version, "fieldsType": "FieldsV1"}
 
 
 def tracked(obj: Json) -> bool:

@@ -15,7 +15,7 @@ from kube.errors import ApiError, BadRequest, FieldError, Invalid, UnsupportedMe
 from kube.objects import Json
 from kube.patch import gotext, jsonpatch, merge, strategic
 from kube.registry import Kind
-from kube.schema import Mismatch, definitions
+from kube.schema import Mismatch, definitions, duplicates
 
 JSON = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
@@ -32,6 +32,7 @@ def apply(
     no patch, 422 for one that does not fit the object, UnsupportedMediaType for a content type the kind does not take.
     """
     media = content_type.split(";", 1)[0].strip().lower()
+    problems = _repeated(patch, media) if field_validation != "Ignore" else []
     patch = decoded(patch, media)
     if media == JSON:
         changed = jsonpatch.apply(current, patch)
@@ -41,7 +42,19 @@ def apply(
         changed = strategic.apply(current, patch, definitions.get(kind.definition))
     else:
         raise unsupported(kind)
-    return changed, _decode(kind, changed, patch, media, field_validation)
+    return changed, _decode(kind, changed, patch, media, field_validation, problems)
+
+
+def _repeated(patch: Any, media: str) -> list[str]:
+    """What a strict decoder has against the text of a patch: keys that come twice."""
+    if not isinstance(patch, bytes | bytearray):
+        return []
+    try:
+        suspected = duplicates.suspected(bytes(patch), orjson.loads(patch))
+    except orjson.JSONDecodeError:  # told by whoever decodes it
+        return []
+    found = duplicates.find(bytes(patch))[1] if suspected else []
+    return [f'{"json patch " if media == JSON else ""}duplicate field "{path}"' for path in found]
 
 
 def unsupported(kind: Kind) -> ApiError:
@@ -66,7 +79,7 @@ def decoded(patch: Any, media: str) -> Any:
     return patch
 
 
-def _decode(kind: Kind, changed: Any, patch: Any, media: str, field_validation: str) -> list[str]:
+def _decode(kind: Kind, changed: Any, patch: Any, media: str, field_validation: str, problems: list[str]) -> list[str]:
     if not isinstance(changed, dict):
         raise _rejected(
             changed,
@@ -83,10 +96,15 @@ def _decode(kind: Kind, changed: Any, patch: Any, media: str, field_validation: 
             f"the object became {version} {name}: a patch cannot change apiVersion "
             f"({kind.api_version}) or kind ({kind.kind})",
         )
+    text = orjson.dumps(changed) if field_validation == "Strict" else b""  # before unknown fields are dropped
+    mode = "Ignore" if field_validation == "Ignore" else "Warn"
     try:
-        warnings = schema.decode_fields(kind, changed, field_validation)
+        warnings = schema.decode_fields(kind, changed, mode, problems)
     except Mismatch as error:
         raise _rejected(changed, media, patch, _restore(error) if media == STRATEGIC else error.message()) from error
+    if warnings and field_validation == "Strict":
+        detail = "strict decoding error: " + ", ".join(warnings)
+        raise _rejected(orjson.loads(text), media, patch, detail)
     if not (isinstance(changed.get("metadata"), dict) and changed["metadata"].get("name")):
         raise BadRequest("the name of the object was undeterminable: name must be provided")
     return warnings

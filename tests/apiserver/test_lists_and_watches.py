@@ -142,6 +142,16 @@ def test_a_list_whose_revision_is_gone_can_go_on_at_the_present_one(server: Serv
     assert names == [f"p{i}" for i in range(4, 10)]
 
 
+def test_one_object_is_watched_by_its_old_path_and_read_by_its_own(server: Server, ten: list[str]) -> None:
+    assert server.request("GET", f"{PAGES}/p1?watch=1")[1]["kind"] == "ConfigMap"  # only collections heed `watch`
+    old = PAGES.replace("/v1/", "/v1/watch/")
+    watch = Watch(server, f"{old}/p1?fieldSelector=metadata.name%3Dp1&timeoutSeconds=1")
+    assert watch.next()["object"]["metadata"]["name"] == "p1"
+    assert watch.answer.readline() == b""
+    watch.close()
+    assert server.request("GET", f"{old}/p1?fieldSelector=metadata.name%3Dp2")[0] == 400
+
+
 def test_objects_enter_and_leave_a_selection(server: Server, ten: list[str]) -> None:
     watch = Watch(
         server, f"{PAGES}?watch=1&labelSelector=parity%3D1&fieldSelector=metadata.name%3Dp0&timeoutSeconds=20"

@@ -307,3 +307,16 @@ def test_a_conflict_names_the_version_of_an_update_and_no_time() -> None:
     assert raised.value.message == (
         'Apply failed with 1 conflict: conflict with "c" using apps/v1: .spec.template.spec.containers[name="c"].image'
     )
+
+
+def test_the_oldest_updaters_are_merged_version_by_version() -> None:
+    obj: Json = {"metadata": {"name": "x"}, "data": {}}
+    for at in range(13):
+        new = {"metadata": {"name": "x"}, "data": {**obj["data"], f"k{at:02}": "v"}}
+        who = writer(f"w{at:02}", "Update", "v1" if at else "v0")
+        new["metadata"]["managedFields"] = mf.update(obj, new, who, CONFIG_MAP, False, f"2026-01-02T03:04:{at:02}Z")
+        obj = new
+    entries = obj["metadata"]["managedFields"]
+    assert len(entries) == mf.MAX_UPDATERS
+    assert [e["manager"] for e in entries[:3]] == ["w00", mf.ANCIENT, "w05"]  # nothing else is of the version v0
+    assert set(entries[1]["fieldsV1"]["f:data"]) - {"."} == {"f:k01", "f:k02", "f:k03", "f:k04"}

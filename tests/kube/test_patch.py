@@ -216,3 +216,28 @@ def test_service_ports_merge_by_port_and_keep_other_protocols() -> None:
     }
     changed, _ = patch.apply(SERVICE, service, {"spec": {"ports": [{"port": 81, "name": "b"}]}}, patch.STRATEGIC)
     assert [p["name"] for p in changed["spec"]["ports"]] == ["b", "a", "u"]
+
+
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps", definition="io.k8s.api.core.v1.ConfigMap")
+
+
+@pytest.mark.parametrize(
+    ("media", "sent", "said"),
+    [
+        (patch.MERGE, b'{"data":{"a":"1","a":"2"},"foo":1}', 'duplicate field "data.a", unknown field "foo"'),
+        (patch.STRATEGIC, b'{"data":{"a":"1","a":"2"},"foo":1}', 'duplicate field "data.a", unknown field "foo"'),
+        (patch.JSON, b'[{"op":"add","op":"add","path":"/foo","value":1}]',
+         'json patch duplicate field "[0].op", unknown field "foo"'),
+    ],
+)  # fmt: skip
+def test_strict_validation_of_a_patch_tells_all_at_once(media: str, sent: bytes, said: str) -> None:
+    def current() -> Json:
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+
+    with pytest.raises(ApiError) as raised:
+        patch.apply(CONFIG_MAP, current(), sent, media, "Strict")
+    assert raised.value.code == 422
+    assert raised.value.details is not None and raised.value.details["causes"][0]["field"] == "patch"
+    assert raised.value.message.endswith(f"strict decoding error: {said}")
+    assert patch.apply(CONFIG_MAP, current(), sent, media, "Warn")[1] == said.split(", ")
+    assert patch.apply(CONFIG_MAP, current(), sent, media)[1] == []

@@ -10,7 +10,7 @@ from kube.pods import podutil
 from kubelet.expand import expand
 from kubelet.runtimes.base import ConfigError, Memory, Mount
 from kubelet.shim import subpaths
-from kubelet.volumes import claim, configmap, downward, emptydir, hostpath, projected, secret
+from kubelet.volumes import claim, configmap, downward, emptydir, hostpath, image, projected, secret
 from kubelet.volumes.base import Context, Ready, SetUp, VolumeError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ KINDS: dict[str, SetUp] = {
     "hostPath": hostpath.set_up,
     "persistentVolumeClaim": claim.set_up,
     "ephemeral": claim.set_up_ephemeral,
+    "image": image.set_up,
 }
 LIVE = ("configMap", "secret", "projected", "downwardAPI")
 

@@ -77,12 +77,14 @@ def test_each_kind(tmp_path: Path) -> None:
         {"name": "mem", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
         {"name": "host", "hostPath": {"path": str(tmp_path / "made"), "type": "DirectoryOrCreate"}},
         {"name": "pvc", "persistentVolumeClaim": {"claimName": "c"}},
+        {"name": "img", "image": {"reference": "host:1"}},
     )
     assert read(Path(found["cm"].path)) == {"k": b"v", "b": b"\0"}
     assert (Path(found["sec"].path) / "deep/pass").read_bytes() == b"pass"
     assert read(Path(found["all"].path)) == {"k": b"v", "b": b"\0", "token": b"token-for-api", "ns": b"default"}
     assert (found["mem"].memory, found["mem"].size) == (True, 1 << 20)
     assert Path(found["host"].path).is_dir() and found["pvc"].path == "/"
+    assert found["img"].readonly and (Path(found["img"].path) / "bin/sh").exists()
     assert found["cm"].readonly and not found["tmp"].readonly
 
 
@@ -92,6 +94,7 @@ def test_each_kind(tmp_path: Path) -> None:
         ({"configMap": {"name": "none"}}, 'configmap "none" not found'),
         ({"secret": {"secretName": "s", "items": [{"key": "x", "path": "x"}]}}, "non-existent key: x"),
         ({"hostPath": {"path": "/etc/passwd", "type": "Directory"}}, "is not a Directory"),
+        ({"image": {"reference": "quay.io/some/data:1"}}, 'image "quay.io/some/data:1" has no files on this node'),
         ({"nfs": {}}, "this kubelet has no nfs"),
     ],
 )

@@ -133,7 +133,7 @@ class Engine:
             found = run.eval(data=variables)
             if found.type() == native.Type.ERROR:
                 raise cel.EvaluationError(_reason(str(found.value())))
-            return found.plain_value()
+            return messages.given(found.plain_value())
         except (RuntimeError, TypeError, ValueError, OverflowError) as error:
             raise cel.EvaluationError(_reason(str(error))) from error
 

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from kube import patterns, quantity, validation
-from kube.cel.messages import value
+from kube.cel.messages import given, value
 
 Q, URL, SEMVER, FORMAT, IP, CIDR = (
     "kubernetes.Quantity",
@@ -86,7 +86,7 @@ def _extreme(choose: Callable[..., Any]) -> Callable[[list[Any]], Any]:
     def of(items: list[Any]) -> Any:
         if not items:
             raise ValueError(f"{choose.__name__} called on empty list")
-        return choose(items)
+        return given(choose(items))
 
     return of
 
@@ -99,7 +99,7 @@ def _sum(items: list[Any]) -> Any:
         total += item
     if isinstance(total, int) and not -(2**63) <= total < 2**63:
         raise ValueError("integer overflow")
-    return total
+    return given(total)
 
 
 def _lists() -> Iterator[Declaration]:
@@ -139,7 +139,7 @@ def merged(one: list[Any], other: list[Any], keys: list[str]) -> list[Any]:
             known.append(key(item))
         else:
             found[at] = item
-    return found
+    return [given(item) for item in found]
 
 
 def _quantity(text: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -238,3 +238,16 @@ def duration(micros: int) -> Any:
     made = duration_pb2.Duration()
     made.FromMicroseconds(micros)
     return made
+
+
+def given(value: Any) -> Any:
+    """A value that the engine gave, as it takes it back: times are messages."""
+    if isinstance(value, datetime):
+        made = timestamp_pb2.Timestamp()
+        made.FromDatetime(value if value.tzinfo else value.replace(tzinfo=UTC))
+        return made
+    if isinstance(value, timedelta):
+        return duration(value // timedelta(microseconds=1))
+    if isinstance(value, list):
+        return [given(item) for item in value]
+    return {key: given(item) for key, item in value.items()} if isinstance(value, dict) else value

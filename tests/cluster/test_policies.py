@@ -376,3 +376,18 @@ def test_an_object_is_seen_in_the_version_that_the_rule_names(session: Session, 
         "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}},
     }  # 80 % by default
     assert bool(refusal(session, scaled, "horizontalpodautoscalers.autoscaling")) is seen
+
+
+def test_variables_hold_times_and_quantities(session: Session) -> None:
+    variables = [
+        {"name": "t", "expression": "timestamp(object.data.t)"},
+        {"name": "all", "expression": "[variables.t, timestamp('2026-01-01T00:00:00Z')]"},
+        {"name": "q", "expression": "quantity(object.data.q)"},
+        {"name": "d", "expression": "variables.t - timestamp('2026-01-01T00:00:00Z')"},
+    ]
+    text = "variables.all.isSorted() || variables.q.isGreaterThan(quantity('1')) || variables.d > duration('1h')"
+    policy(session, {"expression": text, "message": "no"}, variables=variables)
+    bind(session)
+    assert refusal(session, config("a", t="2026-01-01T00:00:00Z", q="1")) == ""
+    assert refusal(session, config("b", t="2026-01-01T00:30:00Z", q="2")) == ""
+    assert refusal(session, config("c", t="2026-01-01T00:30:00Z", q="1")) == "no"

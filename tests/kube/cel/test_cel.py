@@ -55,6 +55,8 @@ def value(text: str, **variables: Any) -> Any:
         "'a1b2'.findAll('[0-9]') == ['1', '2'] && 'a1b2'.find('[0-9]') == '1'",
         "[3, 1].min() == 1 && [1, 2].sum() == 3 && ['a', 'b'].isSorted() && [1, 2, 1].lastIndexOf(1) == 2",
         "sets.contains([1, 2], [1]) && [1, 1].distinct() == [1] && lists.range(2) == [0, 1]",
+        "[duration('2s'), duration('1s')].min() == duration('1s') && [duration('1s')].sum() == duration('1s')",
+        "[timestamp('2026-01-01T00:00:00Z')].max().getFullYear() == 2026",
         "{'a': 1}.transformMap(k, v, v + 1) == {'a': 2} && [1].existsOne(i, v, v == 1)",
     ],
 )

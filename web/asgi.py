@@ -57,6 +57,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadlines.leave(self)
+        if self.head.refusal is not None:
+            self.head.refusal.forget()
         super().connection_lost(exc)
 
     # -- what comes -----------------------------------------------------------------------------------------------------

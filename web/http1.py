@@ -31,6 +31,10 @@ class Refusal(Exception):
         super().__init__(why)
         self.status, self.headers = status, dict(headers or {})
 
+    def forget(self) -> None:
+        """Where it was raised: a connection that has ended would be held by its own frames until garbage is collected."""
+        self.__traceback__ = self.__context__ = None
+
 
 class ProtocolError(OSError):
     """What a server sends is no HTTP, or more than is taken."""

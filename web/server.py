@@ -207,6 +207,8 @@ class _Connection(asyncio.Protocol):
         self._lost = True
         self._server.ended(self)
         self._lose(Gone(f"the client has left: {error}" if error else "the client has left"))
+        if self._broken is not None:
+            self._broken.forget()
         if self._streaming and self.task is not None:
             self.task.cancel()
 

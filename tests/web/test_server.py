@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import uvloop
 from config import pki
 from web.http1 import TEXT, Refusal
 from web.limits import Limits
-from web.server import Answer, Page, Request, Server, routes, text
+from web.server import Answer, Page, Request, Server, _Connection, routes, text
 
 LIMITS = Limits(header_bytes=1000, header_count=10, body_bytes=1000)
 HARSH = replace(LIMITS, header_seconds=0.1, body_seconds=0.1, idle_seconds=0.1, write_seconds=0.1, linger_seconds=0.1)
@@ -245,23 +246,43 @@ def test_who_will_say_no_more_is_answered() -> None:
 # -- what is too much ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("sent", "expected", "words"),
-    [
-        (b"nonsense\r\n\r\n", 400, b"no HTTP request"),
-        (b"GET /echo HTTP/1.1\r\nA: " + b"x" * 70_000, 431, b"1000 bytes of headers"),
-        (b"GET /echo HTTP/1.1\r\n" + b"A: b\r\n" * 70 + b"\r\n", 431, b"10 headers"),
-        (b"POST /echo HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\n", 413, b"at most 1000 bytes"),
-        (b"POST /echo HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000, 413, b"at most 1000 bytes"),
-        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7d1\r\n" + b"x" * 2001, 413, b"at most 1000 bytes"),
-        (b"POST /deaf HTTP/1.1\r\nContent-Length: 900\r\n\r\n" + b"x" * 100, 401, b"who are you"),
-        (GET + b"nonsense\r\n\r\n", 200, b"no HTTP request"),
-    ],
-)
+TOO_MUCH = [
+    (b"nonsense\r\n\r\n", 400, b"no HTTP request"),
+    (b"GET /echo HTTP/1.1\r\nA: " + b"x" * 70_000, 431, b"1000 bytes of headers"),
+    (b"GET /echo HTTP/1.1\r\n" + b"A: b\r\n" * 70 + b"\r\n", 431, b"10 headers"),
+    (b"POST /echo HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\n", 413, b"at most 1000 bytes"),
+    (b"POST /echo HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000, 413, b"at most 1000 bytes"),
+    (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7d1\r\n" + b"x" * 2001, 413, b"at most 1000 bytes"),
+    (b"POST /deaf HTTP/1.1\r\nContent-Length: 900\r\n\r\n" + b"x" * 100, 401, b"who are you"),
+    (GET + b"nonsense\r\n\r\n", 200, b"no HTTP request"),
+]
+
+
+@pytest.mark.parametrize(("sent", "expected", "words"), TOO_MUCH)
 def test_what_is_over_a_bound_is_told_and_ends(sent: bytes, expected: int, words: bytes) -> None:
     async def story(port: int) -> None:
         answer = await told(port, sent)
         assert status(answer) == expected and words in answer and b"Connection: close\r\n" in answer
+
+    serving(story, replace(LIMITS, linger_seconds=0.2))
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("sent", [sent for sent, _, _ in TOO_MUCH])
+def test_who_was_refused_leaves_nothing_to_be_collected(sent: bytes, no_collector: None) -> None:
+    """A connection with TLS holds 256 KiB: a hundred that wait for the collector are 25 MiB."""
+
+    async def story(port: int) -> None:
+        await told(port, sent)
+        while any(isinstance(one, _Connection) for one in gc.get_objects()):
+            await asyncio.sleep(0.01)
 
     serving(story, replace(LIMITS, linger_seconds=0.2))
 

@@ -128,8 +128,8 @@ def check_variables(variables: list[Json], names: tuple[str, ...], composed: dic
         text = variable.get("expression") or ""
         wrong = check_expression(f"{path}.expression", text, names, composed)
         errors += wrong
-        if name.isidentifier() and not wrong:
-            composed[name] = compiled(text, names, composed).result
+        if name.isidentifier() and text.strip():  # one that does not compile is there, whatever its type
+            composed[name] = "dyn" if wrong else compiled(text, names, composed).result
     return errors
 
 

@@ -140,9 +140,13 @@ def test_policy_expressions_are_checked_when_they_are_stored() -> None:
         )
 
     assert policy("object.spec.containers.all(c, c.image != 'x')")["spec"]["matchConstraints"]["matchPolicy"]
+    at = "spec.validations[0].expression"
     assert refused(policy, "object.", "1", "params.x") == {
         (f"spec.validations[{i}].expression", "Invalid") for i in range(3)
     }
+    for text, found in (("1 +", {"spec.variables[0].expression"}), ("", {"spec.variables[0].expression", at})):
+        named = [{"name": "v", "expression": text}]
+        assert {field for field, _ in refused(policy, "variables.v == 1", variables=named)} == found
     assert policy("params.x == 1", paramKind={"apiVersion": "v1", "kind": "ConfigMap"})
     assert refused(policy, "variables.z", variables=[{"name": "a", "expression": "1"}]) == {
         ("spec.validations[0].expression", "Invalid")

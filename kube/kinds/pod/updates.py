@@ -208,17 +208,28 @@ def resized(old: Json, new: Json) -> Json:
 
 
 def check_resize(spec: Json, old: Json) -> list[FieldError]:
-    """A resize changes cpu and memory only, and keeps the class of the pod."""
+    """A resize changes cpu and memory only, takes none of what was stated away, and keeps the class of the pod."""
     if spec == old["spec"]:
         return []
+    errors: list[FieldError] = []
     quality = (old.get("status") or {}).get("qosClass") or qos_class(old["spec"])
     if (now := qos_class(spec)) != quality:
-        return [invalid("spec", now, "Pod QOS Class may not change as a result of resizing")]
+        errors.append(invalid("spec", now, "Pod QOS Class may not change as a result of resizing"))
+    fixed = False
     for name in ("containers", "initContainers"):
-        for new, before in zip(spec.get(name) or (), old["spec"].get(name) or (), strict=True):
-            if _fixed(new) != _fixed(before):
-                return [forbidden("spec", _RESIZABLE)]
-    return []
+        for i, (new, before) in enumerate(zip(spec.get(name) or (), old["spec"].get(name) or (), strict=True)):
+            errors += _removed(new, before, f"spec.{name}[{i}].resources")
+            fixed = fixed or _fixed(new) != _fixed(before)
+    return errors or ([forbidden("spec", _RESIZABLE)] if fixed else [])
+
+
+def _removed(new: Json, old: Json, path: str) -> list[FieldError]:
+    now, before = new.get("resources") or {}, old.get("resources") or {}
+    return [
+        forbidden(f"{path}.{which}", f"resource {which} cannot be removed")
+        for which in ("requests", "limits")
+        if any(name in ("cpu", "memory") and name not in (now.get(which) or {}) for name in before.get(which) or ())
+    ]
 
 
 def _fixed(container: Json) -> list[Any]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
-from kube.errors import FieldError, invalid, required
+from kube.errors import FieldError, invalid
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, register
-from kube.validation import check, check_not_negative, qualified_name
-
-STRATEGIES = ("OldestEmulationVersion",)
+from kube.validation import check_not_negative
 
 
 class LeaseStrategy(ObjectStrategy):
@@ -19,18 +17,18 @@ class LeaseStrategy(ObjectStrategy):
     unconditional_update = False
     create_on_update = True
 
+    def default(self, obj: Json) -> None:
+        """What belongs to a feature that is off, as upstream by default, is left out."""
+        for name in ("strategy", "preferredHolder"):
+            (obj.get("spec") or {}).pop(name, None)
+
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
         spec = obj.get("spec") or {}
         errors: list[FieldError] = []
-        seconds, strategy = spec.get("leaseDurationSeconds"), spec.get("strategy")
+        seconds = spec.get("leaseDurationSeconds")
         if seconds is not None and seconds <= 0:
             errors.append(invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
-        errors += check_not_negative("spec.leaseTransitions", spec.get("leaseTransitions"))
-        if strategy is not None and strategy not in STRATEGIES:
-            errors += check("spec.strategy", strategy, qualified_name)
-        if spec.get("preferredHolder") and not strategy:
-            errors.append(required("spec.strategy", "strategy must be specified when preferredHolder is set"))
-        return errors
+        return errors + check_not_negative("spec.leaseTransitions", spec.get("leaseTransitions"))
 
 
 def cells(obj: Json, now: float) -> list[Any]:

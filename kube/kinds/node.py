@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from kube import columns as c
-from kube.errors import FieldError, invalid
+from kube.errors import FieldError, duplicate, invalid
 from kube.kinds.pod.validation_scheduling import check_tolerations
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, register
 from kube.resourcelist import canonical_list, check_container_name, nano
-from kube.validation import NOT_NEGATIVE, check_labels, check_required, check_unchanged, dns1123_label
+from kube.validation import NOT_NEGATIVE, check_labels, check_required, check_unchanged, dns1123_label, repeats
 
 
 class RuntimeClassStrategy(ObjectStrategy):
@@ -30,7 +31,10 @@ class RuntimeClassStrategy(ObjectStrategy):
                 errors.append(invalid(f"overhead.limits[{name}]", value, NOT_NEGATIVE))
         scheduling = obj.get("scheduling") or {}
         errors += check_labels("scheduling.nodeSelector", scheduling.get("nodeSelector"))
-        return errors + check_tolerations(scheduling.get("tolerations") or [], "scheduling.tolerations")
+        tolerations = scheduling.get("tolerations") or []
+        errors += check_tolerations(tolerations, "scheduling.tolerations")
+        written = [json.dumps(toleration, sort_keys=True) for toleration in tolerations]
+        return errors + [duplicate(f"scheduling.tolerations[{i}]", tolerations[i]) for i in repeats(written)]
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_unchanged("handler", obj.get("handler"), old.get("handler"))

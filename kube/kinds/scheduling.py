@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kube import columns as c
-from kube.errors import FieldError, forbidden
+from kube.errors import FieldError, forbidden, required
 from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, register
@@ -24,10 +24,10 @@ class PriorityClassStrategy(ObjectStrategy):
     generation = True
 
     def default(self, obj: Json) -> None:
-        obj["preemptionPolicy"] = obj.get("preemptionPolicy") or "PreemptLowerPriority"
+        obj.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        errors = check_choice("preemptionPolicy", obj["preemptionPolicy"], POLICIES)
+        errors: list[FieldError] = []
         # Names and values of the system's own classes are fixed; others stay below them.
         name, value = obj["metadata"].get("name", ""), obj.get("value") or 0
         reserved = "priority class names with 'system-' prefix are reserved for system use only. error: "
@@ -43,6 +43,11 @@ class PriorityClassStrategy(ObjectStrategy):
         elif obj.get("globalDefault"):
             errors.append(forbidden("metadata.name", f"{reserved}globalDefault of {name} PriorityClass must be false"))
         return errors
+
+    def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
+        policy = obj["preemptionPolicy"]
+        wrong = check_choice("preemptionPolicy", policy, POLICIES) if policy else [required("preemptionPolicy")]
+        return super().validate(obj, ctx) + wrong
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         errors: list[FieldError] = []

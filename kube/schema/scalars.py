@@ -112,6 +112,8 @@ def _lenient_bytes(value: str) -> str:
     return text
 
 
+SECONDS, MICROSECONDS = "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05.000000Z07:00"
+_MICROSECONDS = re.compile(r":\d\d\.\d{6}(?!\d)")
 _ZERO = "0001-01-01T00:00:00Z"
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -125,6 +127,9 @@ def _time(value: Any, seen: Any) -> Any:
 
 
 def _microtime(value: Any, seen: Any) -> Any:
+    """A time with six digits after the seconds, as Go reads it: neither more nor fewer."""
+    if value.__class__ is str and value and not _MICROSECONDS.search(value):
+        raise _no_time(value, MICROSECONDS)
     return _written(_moment(value), "microseconds")
 
 
@@ -155,8 +160,11 @@ def _instant(value: str) -> datetime:
         raise _no_time(value) from None
 
 
-def _no_time(value: str) -> Mismatch:
-    text = f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"'
+def _no_time(value: str, layout: str = SECONDS) -> Mismatch:
+    rest, part = (value, "2006")
+    if layout == MICROSECONDS and _RFC3339.fullmatch(value):
+        rest, part = value[len("2006-01-02T15:04:05") :], ".000000"
+    text = f'parsing time "{value}" as "{layout}": cannot parse "{rest}" as "{part}"'
     return Mismatch(value, "Time", text)
 
 

@@ -101,8 +101,15 @@ def test_what_is_no_time_is_refused(given: str) -> None:
     assert errors[0].startswith(f'parsing time "{given}"')
 
 
+@pytest.mark.parametrize("fraction", ["", ".12", ".1234567"])
+def test_micro_times_have_six_digits(fraction: str) -> None:
+    lease = {"spec": {"renewTime": f"2026-01-02T03:04:05{fraction}Z"}}
+    errors, _ = schema.check("io.k8s.api.coordination.v1.Lease", lease)
+    assert errors[0].endswith(f'cannot parse "{fraction}Z" as ".000000"')
+
+
 def test_micro_times_keep_six_digits() -> None:
-    lease = {"spec": {"renewTime": "2026-01-02T03:04:05.12Z"}}
+    lease = {"spec": {"renewTime": "2026-01-02T03:04:05.120000Z"}}
     schema.normalise("io.k8s.api.coordination.v1.Lease", lease)
     assert lease["spec"]["renewTime"] == "2026-01-02T03:04:05.120000Z"
 
@@ -218,10 +225,10 @@ def test_every_definition_compiles() -> None:
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
-        ("0001-01-01T00:00:00Z", None),  # the zero time, which is no time
-        ("0001-01-01T01:00:00+01:00", None),
-        ("0001-01-01T00:00:01Z", "0001-01-01T00:00:01.000000Z"),
-        ("0999-12-31T23:59:59.5Z", "0999-12-31T23:59:59.500000Z"),
+        ("0001-01-01T00:00:00.000000Z", None),  # the zero time, which is no time
+        ("0001-01-01T01:00:00.000000+01:00", None),
+        ("0001-01-01T00:00:01.000000Z", "0001-01-01T00:00:01.000000Z"),
+        ("0999-12-31T23:59:59.500000Z", "0999-12-31T23:59:59.500000Z"),
     ],
 )
 def test_early_years_have_four_digits(sent: str, kept: str | None) -> None:

@@ -15,8 +15,13 @@ from kube.validation import check_not_negative, check_unchanged
 
 class ControllerRevisionStrategy(ObjectStrategy):
     def check_object(self, obj: Json, ctx: Context) -> list[FieldError]:
-        errors = check_not_negative("revision", obj.get("revision"))
-        return errors if obj.get("data") is not None else [*errors, required("data", "data is mandatory")]
+        return check_not_negative("revision", obj.get("revision"))
+
+    def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
+        errors, data = super().validate(obj, ctx), obj.get("data")
+        if data is None:
+            return [*errors, required("data", "data is mandatory")]
+        return errors if isinstance(data, dict) else [*errors, required("data", "data must be a valid JSON object")]
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         return check_unchanged("data", obj.get("data"), old.get("data"))

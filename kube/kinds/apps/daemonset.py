@@ -102,7 +102,7 @@ def check_update_strategy(strategy: Json) -> list[FieldError]:
         errors.append(
             invalid(f"{path}.maxSurge", rolling["maxSurge"], "may not be set when maxUnavailable is non-zero")
         )
-    elif not errors and not unavailable and not surge:
+    elif not unavailable and not surge:
         errors.append(required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0"))
     return errors
 

@@ -11,6 +11,7 @@ from kube.kinds.pod.defaults import default_claim_spec, default_pod_template
 from kube.objects import Json
 from kube.registry import Context, Kind, Scale
 from kube.validation import check, check_choice, check_counts, check_not_negative, dns1123_label
+from kube.volumeclaims import check_claim_spec
 
 COUNTS = (
     "replicas",
@@ -66,11 +67,18 @@ class StatefulSetStrategy(WorkloadStrategy):
             errors += check_choice(
                 f"spec.persistentVolumeClaimRetentionPolicy.{name}", retention.get(name), ("Retain", "Delete")
             )
-        errors += check_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit"))
+        errors += check_counts(spec, "spec", ("replicas", "minReadySeconds"))
         errors += check_not_negative("spec.ordinals.start", (spec.get("ordinals") or {}).get("start"))
         errors += check_selector({**spec, "template": _with_claims(spec)}, "statefulset", "StatefulSet")
+        return errors
+
+    def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
+        """What may not change is judged when it is new."""
+        errors, spec = super().validate(obj, ctx), obj["spec"]
         if spec.get("serviceName"):
             errors += check("spec.serviceName", spec["serviceName"], dns1123_label)
+        for i, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
+            errors += check_claim_spec(claim["spec"], f"spec.volumeClaimTemplates[{i}].spec")
         return errors
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
@@ -122,10 +130,17 @@ def check_update_strategy(strategy: Json) -> list[FieldError]:
 
 
 def _fixed(spec: Json) -> Json:
-    """The part of the spec that may not change; what claims say of themselves aside from their spec does not count."""
+    """The part of the spec that may not change; the kind that claims say they are does not count."""
     fixed = {name: value for name, value in spec.items() if name not in MUTABLE and value not in (None, "", [], {})}
     if claims := fixed.get("volumeClaimTemplates"):
-        fixed["volumeClaimTemplates"] = [{"metadata": o.get("metadata"), "spec": o.get("spec")} for o in claims]
+        fixed["volumeClaimTemplates"] = [
+            {
+                "metadata": claim.get("metadata"),
+                "spec": claim.get("spec"),
+                "status": {name: value for name, value in (claim.get("status") or {}).items() if value or value == ""},
+            }
+            for claim in claims
+        ]
     return fixed
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from kube import columns as c
 from kube import cron
-from kube.errors import FieldError, invalid, required
+from kube.errors import FieldError, invalid, not_supported, required
 from kube.kinds.apps.workload import name_warnings
 from kube.kinds.batch.jobspec import check_job_spec, default_conditions
 from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.warnings import template_warnings
-from kube.objectmeta import ObjectStrategy, check_annotations
+from kube.objectmeta import ObjectStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind
 from kube.validation import check_choice, check_counts
@@ -57,10 +57,9 @@ class CronJobStrategy(ObjectStrategy):
         errors += check_counts(spec, "spec", COUNTS)
         errors += check_choice("spec.concurrencyPolicy", spec["concurrencyPolicy"], POLICIES)
         path, template = "spec.jobTemplate", spec["jobTemplate"]
-        annotations, job = (template.get("metadata") or {}).get("annotations") or {}, template.get("spec") or {}
-        errors += check_annotations(f"{path}.metadata.annotations", annotations)
+        job = template.get("spec") or {}
         if job.get("manualSelector"):
-            errors.append(invalid(f"{path}.spec.manualSelector", True, "must not be set to true"))
+            errors.append(not_supported(f"{path}.spec.manualSelector", True, ("nil", "false")))
         if job.get("selector") is not None:
             errors.append(invalid(f"{path}.spec.selector", job["selector"], "`selector` will be auto-generated"))
         errors += check_job_spec(job, f"{path}.spec")

@@ -46,7 +46,7 @@ class JobStrategy(WorkloadStrategy):
         errors = _check_generated(obj) + check_job_spec(spec, "spec")
         if (selector := spec.get("selector")) is None:
             errors.append(required("spec.selector"))
-        elif wrong := check_label_selector("spec.selector", selector):
+        if wrong := check_label_selector("spec.selector", selector):
             errors += wrong
         elif not matches(selector, spec["template"]):
             labels = spec["template"].get("metadata", {}).get("labels")

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from kube.errors import FieldError, forbidden, invalid, required, too_long, too_many
+from kube.errors import FieldError, duplicate, forbidden, invalid, required, show, too_long, too_many
 from kube.kinds.pod.validation import validate_pod_template
-from kube.objects import Json
-from kube.validation import check, check_choice, check_counts, check_domain_path, check_not_negative, qualified_name
+from kube.objects import Json, whole
+from kube.validation import (
+    check,
+    check_choice,
+    check_counts,
+    check_domain_path,
+    check_not_negative,
+    qualified_name,
+    repeats,
+)
 
 NUMBERS = (
     "parallelism",
@@ -33,7 +41,7 @@ def check_job_spec(spec: Json, path: str) -> list[FieldError]:
     """The spec of a Job apart from its selector."""
     errors = check_counts(spec, path, NUMBERS)
     if (manager := spec.get("managedBy")) is not None:
-        errors += check_domain_path(f"{path}.managedBy", manager)
+        errors += check_domain_path(f"{path}.managedBy", manager) if manager else [required(f"{path}.managedBy")]
         if len(manager) > 63:
             errors.append(too_long(f"{path}.managedBy", manager, 63))
     errors += _check_mode(spec, path)
@@ -47,8 +55,10 @@ def check_job_spec(spec: Json, path: str) -> list[FieldError]:
     errors += validate_pod_template(spec.get("template") or {}, f"{path}.template")
     pod, path = (spec.get("template") or {}).get("spec") or {}, f"{path}.template.spec"
     restart = pod.get("restartPolicy")
-    if restart not in ("OnFailure", "Never"):
+    if restart in (None, "", "Always"):
         errors.append(required(f"{path}.restartPolicy", 'valid values: "OnFailure", "Never"'))
+    elif restart not in ("OnFailure", "Never"):
+        errors += check_choice(f"{path}.restartPolicy", restart, ("OnFailure", "Never"))
     elif spec.get("podFailurePolicy") is not None and restart != "Never":
         message = 'only "Never" is supported when podFailurePolicy is specified'
         errors.append(invalid(f"{path}.restartPolicy", restart, message))
@@ -59,9 +69,9 @@ def check_job_spec(spec: Json, path: str) -> list[FieldError]:
 
 def _check_mode(spec: Json, path: str) -> list[FieldError]:
     mode = spec.get("completionMode")
-    if mode is None:
-        return []
-    errors = check_choice(f"{path}.completionMode", mode, MODES)
+    errors = [] if mode is None else check_choice(f"{path}.completionMode", mode, MODES)
+    if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
+        errors.append(required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
     if mode != "Indexed":
         return errors + [
             invalid(f"{path}.{name}", spec[name], "requires indexed completion mode")
@@ -79,8 +89,6 @@ def _check_mode(spec: Json, path: str) -> list[FieldError]:
                 f"must be less than or equal to {MAX_PARALLELISM} when completion mode is Indexed",
             )
         )
-    if failed is not None and spec.get("backoffLimitPerIndex") is None:
-        errors.append(required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
     if failed is not None and completions is not None and failed > completions:
         errors.append(invalid(f"{path}.maxFailedIndexes", failed, "must be less than or equal to completions"))
     return errors
@@ -138,10 +146,9 @@ def _check_exit_codes(codes: Json, names: set[str | None], path: str) -> list[Fi
         errors.append(invalid(f"{path}.values", values, "at least one value is required"))
     elif len(values) > MAX_EXIT_CODES:
         errors.append(too_many(f"{path}.values", len(values), MAX_EXIT_CODES))
+    errors += [duplicate(f"{path}.values[{i}]", values[i]) for i in repeats(values)]
     if values != sorted(values):
         errors.append(invalid(f"{path}.values", values, "must be ordered"))
-    if len(set(values)) != len(values):
-        errors.append(invalid(f"{path}.values", values, "must not contain duplicates"))
     if operator == "In":
         errors += [
             invalid(f"{path}.values[{i}]", value, "must not be 0 for the In operator")
@@ -166,6 +173,13 @@ def _check_success_policy(policy: Json, spec: Json, path: str) -> list[FieldErro
                 required(f"{path}.rules[{i}]", "at least one of succeededCount or succeededIndexes must be specified")
             )
         count, completions = rule.get("succeededCount"), spec.get("completions")
+        indexes, listed = rule.get("succeededIndexes"), 0
+        if indexes and completions is not None:
+            try:
+                listed = count_indexes(indexes, completions)
+            except ValueError as error:
+                message = f"error parsing succeededIndexes: {error}"
+                errors.append(invalid(f"{path}.rules[{i}].succeededIndexes", indexes, message))
         errors += check_not_negative(f"{path}.rules[{i}].succeededCount", count)
         if count is not None and completions is not None and count > completions:
             errors.append(
@@ -175,7 +189,36 @@ def _check_success_policy(policy: Json, spec: Json, path: str) -> list[FieldErro
                     f"must be less than or equal to {completions} (the number of specified completions)",
                 )
             )
+        if count is not None and indexes is not None and count > listed:
+            message = (
+                f"must be less than or equal to {listed} "
+                "(the number of indexes in the specified succeededIndexes field)"
+            )
+            errors.append(invalid(f"{path}.rules[{i}].succeededCount", count, message))
     return errors
+
+
+def count_indexes(text: str, completions: int) -> int:
+    """How many indexes `1,3-5` names; they ascend and stay below `completions`. Raises ValueError."""
+    total, last = 0, -1
+    for interval in text.split(","):
+        ends = interval.split("-")
+        if len(ends) > 2:
+            raise ValueError(
+                f"the fragment {show(interval)} violates the requirement that an index interval can have at most two "
+                "parts separated by '-'"
+            )
+        first = last
+        for place, end in enumerate(ends):
+            if (index := whole(end)) is None:
+                raise ValueError(f"cannot convert string to integer for index: {show(end)}")
+            if index >= completions:
+                raise ValueError(f"too large index: {show(end)}")
+            if index <= last:
+                raise ValueError(f"non-increasing order, previous: {last}, current: {index}")
+            first, last = (first if place else index), index
+        total += last - first + 1
+    return total
 
 
 def omitted(path: str, detail: str) -> FieldError:

@@ -11,7 +11,15 @@ from kube.ipaddresses import ip_address, ip_of
 from kube.kinds.core.base import CoreStrategy
 from kube.objects import Json
 from kube.registry import Context, Kind, Settings
-from kube.validation import check, check_choice, check_required, dns1123_label, dns1123_subdomain, port_number
+from kube.validation import (
+    check,
+    check_choice,
+    check_required,
+    dns1123_label,
+    dns1123_subdomain,
+    port_number,
+    qualified_name,
+)
 
 DEPRECATION = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 _SHOWN = 3
@@ -38,7 +46,7 @@ class EndpointsStrategy(CoreStrategy):
                     wrong = check(f"{at}.ip", ip, ip_address)
                     if hostname := address.get("hostname"):
                         wrong += check(f"{at}.hostname", hostname, dns1123_label)
-                    if node := address.get("nodeName"):
+                    if (node := address.get("nodeName")) is not None:
                         wrong += check(f"{at}.nodeName", node, dns1123_subdomain)
                     errors += wrong or check_reachable(f"{at}.ip", ip, ctx.settings)
             for j, port in enumerate(ports):
@@ -47,6 +55,8 @@ class EndpointsStrategy(CoreStrategy):
                     errors += check_required(f"{at}.name", name, dns1123_label)
                 errors += [invalid(f"{at}.port", number, m) for m in port_number(number)]
                 errors += check_choice(f"{at}.protocol", port.get("protocol", ""), _PROTOCOLS)
+                if (application := port.get("appProtocol")) is not None:
+                    errors += check(f"{at}.appProtocol", application, qualified_name)
         return errors
 
 

@@ -10,8 +10,22 @@ from kube.errors import FieldError, invalid, required
 from kube.kinds.core.base import CoreStrategy
 from kube.objects import Json
 from kube.registry import Column, Context, Kind
-from kube.validation import check, qualified_name
+from kube.validation import IMMUTABLE, check, check_unchanged, qualified_name
 
+_FIXED = (
+    "involvedObject",
+    "reason",
+    "message",
+    "source",
+    "firstTimestamp",
+    "lastTimestamp",
+    "count",
+    "reportingComponent",
+    "reportingInstance",
+    "action",
+    "type",
+    "eventTime",
+)
 NEWER = "events.k8s.io/v1"
 _INSTANCE_LIMIT, _ACTION_LIMIT, _REASON_LIMIT, _NOTE_LIMIT = 128, 128, 128, 1024
 
@@ -28,13 +42,33 @@ class EventStrategy(CoreStrategy):
             errors.append(invalid("involvedObject.namespace", involved, "does not match event.namespace"))
         if obj.get("eventTime"):
             errors += _check_series_fields(obj, "reportingController" if newer else "reportingComponent")
-        if newer:  # there the old times and counts are not for new events
+        return errors
+
+    def validate(self, obj: Json, ctx: Context) -> list[FieldError]:
+        errors = super().validate(obj, ctx)
+        if ctx.api_version == NEWER:  # there the old times and counts are not for new events
             errors += [] if obj.get("eventTime") else [required("eventTime")]
             if obj.get("type") not in ("Normal", "Warning"):
                 errors.append(invalid("type", "", f"has invalid value: {obj.get('type', '')}"))
             old = ("firstTimestamp", "lastTimestamp", "count")
             errors += [invalid(name, "", "needs to be unset") for name in old if obj.get(name)]
         return errors
+
+    def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
+        """Of an event in the newer form only the series goes on."""
+        if ctx.api_version != NEWER:
+            return []
+        errors = [
+            invalid(name, obj.get(name), IMMUTABLE)
+            for name in _FIXED
+            if _stated(obj.get(name)) != _stated(old.get(name))
+        ]
+        return errors + check_unchanged("related", obj.get("related"), old.get("related"))
+
+
+def _stated(value: Any) -> Any:
+    """A value without what is empty in it."""
+    return ({key: item for key, item in value.items() if item} if isinstance(value, dict) else value) or None
 
 
 def _check_series_fields(obj: Json, reporter: str) -> list[FieldError]:
@@ -48,6 +82,11 @@ def _check_series_fields(obj: Json, reporter: str) -> list[FieldError]:
             errors.append(required(name))
         elif len(value) > limit:
             errors.append(invalid(name, "", f"can have at most {limit} characters"))
+    if (series := obj.get("series")) is not None:
+        if (series.get("count") or 0) < 2:
+            errors.append(invalid("series.count", "", "should be at least 2"))
+        if not series.get("lastObservedTime"):
+            errors.append(required("series.lastObservedTime"))
     if len(obj.get("message", "")) > _NOTE_LIMIT:
         errors.append(invalid("message", "", f"can have at most {_NOTE_LIMIT} characters"))
     return errors

@@ -24,10 +24,12 @@ class NodeStrategy(ClusterScoped):
     def default(self, obj: Json) -> None:
         """`podCIDR` is the first of `podCIDRs`; what is allocatable defaults to the capacity."""
         spec = obj.setdefault("spec", {})
-        if ranges := spec.get("podCIDRs"):
+        spec.pop("configSource", None)  # of a feature that is gone
+        ranges, first = spec.get("podCIDRs"), spec.get("podCIDR")
+        if first and (not ranges or ranges[0] != first):  # what the two say differently, the one decides
+            spec["podCIDRs"] = [first]
+        elif ranges:
             spec["podCIDR"] = ranges[0]
-        elif spec.get("podCIDR"):
-            spec["podCIDRs"] = [spec["podCIDR"]]
         status = obj.get("status") or {}
         for name in ("capacity", "allocatable"):
             canonical_list(status.get(name))
@@ -60,7 +62,10 @@ class NodeStrategy(ClusterScoped):
 
     def check_change(self, obj: Json, old: Json, ctx: Context) -> list[FieldError]:
         new, before = obj["spec"], old.get("spec") or {}
-        return [
+        errors = []
+        if new.get("externalID") and new["externalID"] != before.get("externalID"):
+            errors.append(forbidden("spec.externalID", "may not be updated"))
+        return errors + [
             forbidden(f"spec.{field}", f'node updates may not change {name} except from "" to valid')
             for field, name in (("podCIDRs", "podCIDR"), ("providerID", "providerID"))
             if before.get(field) and new.get(field) != before[field]

@@ -11,6 +11,7 @@ from kube.objects import Json
 from kube.quantity import NANO
 from kube.registry import Context, Kind
 from kube.resourcelist import (
+    QUOTA,
     canonical_list,
     check_amount,
     check_container_name,
@@ -29,9 +30,9 @@ _SCOPES = {
     "NotBestEffort": _COMPUTE,
     "Terminating": _COMPUTE,
     "NotTerminating": _COMPUTE,
-    "PriorityClass": None,
-    "CrossNamespacePodAffinity": frozenset(("pods",)),
-    "VolumeAttributesClass": None,
+    "PriorityClass": _COMPUTE,
+    "CrossNamespacePodAffinity": _COMPUTE,
+    "VolumeAttributesClass": frozenset(("persistentvolumeclaims", "requests.storage")),
 }
 _OPPOSITES = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
 _EXISTS_ONLY = frozenset(("BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"))
@@ -57,7 +58,7 @@ class ResourceQuotaStrategy(CoreStrategy):
             for expression in expressions:
                 errors += _check_expression(expression)
             errors += _check_scopes(
-                "spec.scopeSelector.matchExpressions.scopeName",
+                "spec.scopeSelector.matchExpressions",
                 [e.get("scopeName", "") for e in expressions],
                 selector,
                 hard,
@@ -87,10 +88,9 @@ def _check_scopes(path: str, scopes: list[str], shown: Any, hard: dict[str, Any]
     errors: list[FieldError] = []
     for scope in scopes:
         if scope not in _SCOPES:
-            errors.append(invalid(path, shown, "unsupported scope"))
-            continue
-        allowed = _SCOPES[scope]
-        if allowed is not None and any("/" not in name and name not in allowed for name in hard):
+            at, value = (path, shown) if isinstance(shown, list) else (f"{path}.scopeName", scope)
+            errors.append(invalid(at, value, "unsupported scope"))
+        elif any(name in QUOTA and name not in _SCOPES[scope] for name in hard):
             errors.append(invalid(path, shown, "unsupported scope applied to resource"))
     if any(a in scopes and b in scopes for a, b in _OPPOSITES):
         errors.append(invalid(path, shown, "conflicting scopes"))
@@ -117,7 +117,7 @@ def _check_expression(expression: Json) -> list[FieldError]:
                 invalid(
                     f"{path}.values",
                     values,
-                    "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector",
+                    "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector",
                 )
             )
     else:
@@ -146,7 +146,10 @@ class LimitRangeStrategy(CoreStrategy):
         seen: set[str] = set()
         for i, item in enumerate((obj.get("spec") or {}).get("limits") or ()):
             path, kind = f"spec.limits[{i}]", item.get("type", "")
-            errors += check(f"{path}.type", kind, qualified_name)
+            wrong = check(f"{path}.type", kind, qualified_name)
+            if not wrong and "/" not in kind and kind not in _LIMITED:
+                wrong = [invalid(f"{path}.type", kind, "must be a standard limit type or fully qualified")]
+            errors += wrong
             if kind in seen:
                 errors.append(duplicate(f"{path}.type", kind))
             seen.add(kind)
@@ -187,6 +190,7 @@ _ORDER = (
     ("default", "min", "default", "default"),
     ("default", "default", "max", "max"),
 )
+_LIMITED = ("Pod", "Container", "PersistentVolumeClaim")
 _WORDS = {"min": "min", "defaultRequest": "default request", "default": "default", "max": "max"}
 
 
@@ -227,7 +231,7 @@ def _check_order(item: Json, path: str, key: str) -> list[FieldError]:
 def _check_ratio(item: Json, path: str, key: str, ratio: Any) -> list[FieldError]:
     errors = [] if nano(ratio) >= NANO else [invalid(path, ratio, f"ratio {ratio} is less than 1")]
     least, most = ((item.get(name) or {}).get(key) for name in ("min", "max"))
-    if least is not None and most is not None and nano(least) > 0:
+    if least is not None and most is not None and nano(least):
         limit = nano(most) / nano(least)
         if nano(ratio) / NANO > limit:
             errors.append(invalid(path, ratio, f"ratio {ratio} is greater than max/min = {limit:f}"))

@@ -12,7 +12,7 @@ from kube.kinds.pod.defaults import default_pod_template
 from kube.kinds.pod.validation import validate_pod_template
 from kube.objects import Json
 from kube.registry import Context, Kind, Scale
-from kube.validation import check_counts, check_labels, check_not_negative
+from kube.validation import check_counts, check_not_negative
 
 _COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
 
@@ -41,7 +41,7 @@ class ReplicationControllerStrategy(CoreStrategy):
         spec = obj["spec"]
         errors = check_not_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
         selector, template = spec.get("selector"), spec.get("template")
-        errors += check_labels("spec.selector", selector) if selector else [required("spec.selector")]
+        errors += [] if selector else [required("spec.selector")]
         errors += check_not_negative("spec.replicas", spec.get("replicas"))
         if template is None:
             return [*errors, required("spec.template")]

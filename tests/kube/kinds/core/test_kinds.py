@@ -270,7 +270,7 @@ def test_event_rows() -> None:
         "action": "a",
         "reason": "R",
         "involvedObject": {"kind": "Node", "namespace": "ns"},
-        "series": {"count": 7, "lastObservedTime": clock.stamp(NOW - 1)},
+        "series": {"count": 7, "lastObservedTime": clock.stamp(NOW - 1).replace("Z", ".000000Z")},
     }
     cells = row(create(V1, "Event", **series))
     assert (cells["Last Seen"], cells["Count"], cells["Object"], cells["Source"]) == ("1s", 7, "node", "x, y")

@@ -24,7 +24,10 @@ def test_recreate_has_no_rolling_update() -> None:
 
 
 def test_statefulset_completes_its_claims() -> None:
-    claim = {"metadata": {"name": "v"}, "spec": {"resources": {"requests": {"storage": "1024Mi"}}}}
+    claim = {
+        "metadata": {"name": "v"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}},
+    }
     spec = create(APPS, "StatefulSet", spec=workload(volumeClaimTemplates=[claim]))["spec"]
     made = spec["volumeClaimTemplates"][0]
     assert (made["kind"], made["status"], made["spec"]["volumeMode"]) == (
@@ -37,7 +40,8 @@ def test_statefulset_completes_its_claims() -> None:
 
 
 def test_containers_of_a_statefulset_mount_its_claims() -> None:
-    spec = workload(volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": {}}])
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    spec = workload(volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": claim}])
     container = {"name": "c", "image": "i", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
     spec["template"] = {**spec["template"], "spec": {"containers": [container]}}
     made = create(APPS, "StatefulSet", spec=spec)

@@ -11,6 +11,12 @@ from kube import schema
 from kube.errors import ApiError, BadRequest, Invalid, invalid
 from kube.objects import Json
 from kube.registry import Kind
+from kube.validation import repeats
+
+_REPEATED_OWNERS = (
+    ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject "
+    "such requests as early as 1.24; please fix your requests"
+)
 
 
 def incoming(call: Call, obj: Json) -> Json:
@@ -24,6 +30,7 @@ def incoming(call: Call, obj: Json) -> Json:
     if not isinstance(obj["metadata"], dict):
         raise BadRequest("metadata must be an object")
     check_namespace(call, obj["metadata"])
+    leave_out_repeated_owners(call, obj["metadata"])
     return defaulted(call, kind.to_storage(obj))
 
 
@@ -33,6 +40,18 @@ def defaulted(call: Call, obj: Json) -> Json:
     obj["kind"], obj["apiVersion"] = kind.kind, kind.api_version
     kind.strategy.default(obj)
     return obj
+
+
+def leave_out_repeated_owners(call: Call, meta: Json) -> None:
+    """Each owner once: an entry that says the same again is left out, and told."""
+    owners = meta.get("ownerReferences")
+    if not isinstance(owners, list) or len(owners) < 2:
+        return
+    repeated = set(repeats([orjson.dumps(owner, option=orjson.OPT_SORT_KEYS) for owner in owners]))
+    if repeated:
+        meta["ownerReferences"] = [owner for i, owner in enumerate(owners) if i not in repeated]
+        names = ", ".join(sorted({str(owners[i].get("uid", "")) for i in repeated}))
+        call.warn([f"{_REPEATED_OWNERS}; duplicate UID(s) observed: {names}"])
 
 
 def check_schema(call: Call, obj: Json) -> None:

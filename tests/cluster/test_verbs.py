@@ -36,6 +36,13 @@ def test_create_twice_and_in_no_namespace(session: Session) -> None:
         session.create("configmaps", "nowhere", config())
 
 
+def test_an_owner_that_is_told_twice_is_kept_once(session: Session) -> None:
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "u", "controller": True}
+    made = config()
+    made["metadata"]["ownerReferences"] = [owner, dict(owner)]
+    assert session.create("configmaps", NS, made)["metadata"]["ownerReferences"] == [owner]
+
+
 def test_generated_names_differ_and_keep_the_prefix(session: Session) -> None:
     names = {
         session.create("configmaps", NS, {"metadata": {"generateName": "x-"}})["metadata"]["name"] for _ in range(5)

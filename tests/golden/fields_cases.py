@@ -2,8 +2,8 @@
 
     python -m tests.golden.fields_cases [jobs …]   # what differs, of all kinds or of these
 
-The cases lie beside the project (`../shared/golden/fields`); without them nothing here runs. What differs on purpose, or not
-yet, stands with its reason in `fields-differing.txt`: a file of cases, verb and path, each of which may hold `*`.
+The cases lie beside the project (`../shared/golden/fields`); without them nothing here runs. What differs stands with its
+reason in `fields-differing.txt`: a file of cases, verb and path, each of which may hold `*`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,6 @@ class Excuse(NamedTuple):
     def covers(self, file: str, verb: str, path: str) -> bool:
         given = zip((file, verb, path), self[:3], strict=True)
         return all(fnmatchcase(text, pattern) for text, pattern in given)
-
-    @property
-    def whole_file(self) -> bool:
-        return (self.verb, self.path) == ("*", "*")
 
 
 class Difference(NamedTuple):

@@ -97,6 +97,11 @@ class Request:
         return bool_of(self.query(name)) or (self.has_query(name) and not self.query(name))
 
     @property
+    def noted(self) -> dict[str, str]:
+        """Where admission leaves its annotations for the audit log."""
+        return self.event.annotations if self.event is not None else {}
+
+    @property
     def dry_run(self) -> bool:
         return check_dry_run(self.queries("dryRun"), OPTIONS.get(self.method, "DeleteOptions"))
 

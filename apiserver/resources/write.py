@@ -50,6 +50,7 @@ def call_of(request: Request, kind: Kind) -> Call:
         field_validation=field_validation(request),
         force=request.flag("force"),
         warnings=request.warnings,
+        annotations=request.noted,
     )
 
 

@@ -33,6 +33,8 @@ async def collection(request: Request) -> Answer:
 
 async def _bind(request: Request, name: str, binding: dict[str, Any]) -> Answer:
     session = request.state.session(request.user)
-    call = session.call("pods", request.info.namespace, name, "binding", dry_run=request.dry_run)
+    call = session.call(
+        "pods", request.info.namespace, name, "binding", dry_run=request.dry_run, annotations=request.noted
+    )
     await arun(bind.plan(call, binding), request.state.store)
     return response.json_response(SUCCESS, 201)

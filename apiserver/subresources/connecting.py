@@ -29,7 +29,9 @@ async def admit(request: Request, kind: Kind) -> None:
     if not any(map(state.cache.count, ASKED)):
         return
     namespace = info.namespace if kind.namespaced else ""
-    call = state.session(request.user).call(kind, namespace, info.name, info.subresource, warnings=request.warnings)
+    call = state.session(request.user).call(
+        kind, namespace, info.name, info.subresource, warnings=request.warnings, annotations=request.noted
+    )
     await arun(connect.plan(call, options(request, kind)), state.store)
 
 

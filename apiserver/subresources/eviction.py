@@ -20,6 +20,6 @@ async def handle(request: Request, kind: Kind) -> Answer:
     options = body.get("deleteOptions") or {}
     dry_run = request.dry_run or check_dry_run(options.get("dryRun") or [])
     call = request.state.session(request.user).call(
-        "pods", request.info.namespace, request.info.name, "eviction", dry_run=dry_run
+        "pods", request.info.namespace, request.info.name, "eviction", dry_run=dry_run, annotations=request.noted
     )
     return response.json_response(await arun(evict.plan(call, options), request.state.store), 201)

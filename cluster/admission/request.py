@@ -22,7 +22,7 @@ class Request:
 
     `operation` is CREATE, UPDATE, DELETE or CONNECT (then `obj` is what is wanted of the connection); `asked` is the kind in
     the version that the client used. `writes` are further changes to commit together with it, or not at all. `reviewed`: a
-    webhook was asked about it.
+    webhook was asked about it. `annotations` are those of the event in the audit log.
     """
 
     operation: str
@@ -38,6 +38,7 @@ class Request:
     cluster: int
     dry_run: bool
     warnings: list[str]
+    annotations: dict[str, str]
     writes: list[Write] = field(default_factory=list)
     reviewed: bool = False
     mutated: set[str] = field(default_factory=set)
@@ -61,11 +62,16 @@ class Request:
             session.cluster,
             call.dry_run,
             call.warnings,
+            call.annotations,
         )
 
     def forbid(self, detail: str) -> Forbidden:
         """The error that refuses this write."""
         return Forbidden(self.kind.plural, self.name, detail, self.kind.group)
+
+    def annotate(self, key: str, value: str) -> None:
+        """Tell the audit log. What is there already stays, as upstream: nothing passes for a decision of the server."""
+        self.annotations.setdefault(key, value)
 
     def find(self, storage: str, name: str, namespace: str = "") -> Entry | None:
         """Another object, as last seen; looked up again in the store before it is called missing."""

@@ -23,7 +23,8 @@ ATTEMPTS = 100
 
 @dataclass(slots=True)
 class Call:
-    """One request. `warnings` collects what the client should be told although it succeeds.
+    """One request. `warnings` collects what the client should be told although it succeeds, `annotations`
+    what the audit log should.
 
     `field_validation` is Ignore, Warn or Strict: what happens with unknown fields. `applied`: a server-side apply, which
     brings its managedFields along. `part`: the subresource through which fields are owned, where the whole object is
@@ -43,6 +44,7 @@ class Call:
     part: str = ""
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    annotations: dict[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> Key:

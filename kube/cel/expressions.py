@@ -79,18 +79,19 @@ def check_expression(
     text: str,
     variables: Collection[str],
     composed: Mapping[str, str] = MappingProxyType({}),
-    result: str = "",
+    result: str | tuple[str, ...] = (),
     mutation: bool = False,
 ) -> list[FieldError]:
-    """An expression that compiles over these variables, and is of type `result` if given."""
+    """An expression that compiles over these variables, and is of type `result`, or of one of them, if given."""
     if not text or not text.strip():
         return [required(path)]
     try:
         program = compiled(text, variables, composed, mutation)
     except cel.CompileError as error:
         return [invalid(path, text, f"compilation failed: {error}")]
-    if result and program.result != result:
-        return [invalid(path, text, f"must evaluate to {result} but got {program.result}")]
+    if result and program.result not in (wanted := (result,) if isinstance(result, str) else result):
+        told = wanted[0] if len(wanted) == 1 else f"one of [{' '.join(wanted)}]"
+        return [invalid(path, text, f"must evaluate to {told} but got {program.result}")]
     return []
 
 

@@ -244,3 +244,30 @@ def test_a_bug_of_ours_is_a_stage_of_its_own(tmp_path: Path, monkeypatch: pytest
         ("Panic", 500),
     ]
     assert written[1]["responseStatus"]["message"] == "KeyError: 'oh'"
+
+
+def test_policies_annotate_the_event(audited: Audited) -> None:
+    """A write that is refused as well."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+    group = "/apis/admissionregistration.k8s.io/v1"
+    spec = {
+        "matchConstraints": {"resourceRules": [rule], "objectSelector": {"matchLabels": {"noted": "yes"}}},
+        "validations": [{"expression": "false", "message": "never"}],
+        "auditAnnotations": [{"key": "name", "valueExpression": "'about ' + object.metadata.name"}],
+    }
+    for path, body in (
+        ("validatingadmissionpolicies", {"metadata": {"name": "noting"}, "spec": spec}),
+        (
+            "validatingadmissionpolicybindings",
+            {"metadata": {"name": "b"}, "spec": {"policyName": "noting", "validationActions": ["Deny", "Audit"]}},
+        ),
+    ):
+        assert audited.server.request("POST", f"{group}/{path}", body)[0] == 201
+    made = configmap("noted")
+    made["metadata"]["labels"] = {"noted": "yes"}
+    assert audited.server.request("POST", f"{COLLECTION}/configmaps", made)[0] == 422
+    [event] = audited.found(lambda event: "noting/name" in event.get("annotations", {}))
+    assert event["annotations"]["noting/name"] == "about noted"
+    [failure] = json.loads(event["annotations"]["validation.policy.admission.k8s.io/validation_failure"])
+    assert (failure["policy"], failure["message"]) == ("noting", "never")
+    assert event["annotations"]["authorization.k8s.io/decision"] == "allow"

@@ -241,16 +241,81 @@ def test_conditions(session: Session) -> None:
     assert refusal(session, config("x", none="x")) == "never"
 
 
-def test_warn_and_audit(session: Session, caplog: pytest.LogCaptureFixture) -> None:
-    policy(session, NEVER)
-    bind(session, "Warn", "Audit")
+def written(session: Session, obj: Json) -> Call:
+    """The call that made a ConfigMap, or was refused."""
     kind = registry.of_cluster(1).by_storage("configmaps")
     assert kind is not None
     call = Call(session, kind, NS, "")
+    try:
+        run(create.plan(call, obj), session.store)
+    except ApiError as error:
+        call.annotations["refused"] = error.message.partition("denied request: ")[2]
+    return call
+
+
+def test_warn_and_audit(session: Session, caplog: pytest.LogCaptureFixture) -> None:
+    policy(session, {"expression": "true"}, {"expression": "object.data == {'<': 'x'}"})
+    bind(session, "Warn", "Audit")
     with caplog.at_level(logging.INFO):
-        run(create.plan(call, config("x")), session.store)
-    assert call.warnings == ["Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': never"]
+        call = written(session, config("x", a="1"))
+    told = "failed expression: object.data == {'<': 'x'}"
+    assert call.annotations == {
+        "validation.policy.admission.k8s.io/validation_failure": '[{"message":"'
+        + told.replace("<", "\\u003c")
+        + '","policy":"p","binding":"b","expressionIndex":1,"validationActions":["Warn","Audit"]}]'
+    }
+    assert call.warnings == ["Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': " + told]
     assert "CREATE configmaps work/x by ann: validation failed for ValidatingAdmissionPolicy 'p'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("expression", "failure_policy", "told"),
+    [
+        ("' name: ' + object.metadata.name + ' '", "Fail", {"p/a": "name: x"}),
+        ("null", "Fail", {}),
+        ("' '", "Fail", {}),
+        ("'.' + object.data.long", "Fail", {"p/a": "." + "é" * 5119}),
+        ("'' + object.none", "Ignore", {}),
+        (
+            "'' + object.none",
+            "Fail",
+            {"refused": "expression ''' + object.none' resulted in error: no such key: none"},
+        ),
+    ],
+)
+def test_annotations_for_the_audit_log(session: Session, expression: str, failure_policy: str, told: Json) -> None:
+    policy(session, auditAnnotations=[{"key": "a", "valueExpression": expression}], failurePolicy=failure_policy)
+    bind(session, "Audit")
+    assert written(session, config("x", long="é" * 6000)).annotations == told
+
+
+def test_annotations_of_several_parameters_are_joined_also_where_the_write_is_refused(session: Session) -> None:
+    for name, most in (("a", "2"), ("b", "5"), ("c", "5")):
+        session.create("configmaps", NS, {**config(name, most=most), "metadata": {"name": name, "labels": {"l": "y"}}})
+    policy(
+        session,
+        NEVER,
+        paramKind=PARAMS,
+        auditAnnotations=[{"key": "most", "valueExpression": "'at most ' + params.data.most"}],
+    )
+    bind(session, paramRef={"selector": {"matchLabels": {"l": "y"}}, "parameterNotFoundAction": "Deny"})
+    assert written(session, config("x")).annotations == {"p/most": "at most 2, at most 5", "refused": "never"}
+
+
+def test_what_the_server_has_told_the_audit_log_stays(session: Session) -> None:
+    policy(session, auditAnnotations=[{"key": "decision", "valueExpression": "'allow'"}])
+    bind(session)
+    kind = registry.of_cluster(1).by_storage("configmaps")
+    assert kind is not None
+    call = Call(session, kind, NS, "", annotations={"p/decision": "forbid"})
+    run(create.plan(call, config("x")), session.store)
+    assert call.annotations == {"p/decision": "forbid"}
+
+
+def test_a_binding_that_is_misconfigured_denies_whatever_its_actions(session: Session) -> None:
+    policy(session, {"expression": "true"}, paramKind=PARAMS)
+    bind(session, "Warn", paramRef={"name": "none", "parameterNotFoundAction": "Deny"})
+    assert refusal(session, config("x")).startswith("failed to configure binding: no params found")
 
 
 PARAMS = {"apiVersion": "v1", "kind": "ConfigMap"}

@@ -82,6 +82,13 @@ class Evaluation:
                 return text.strip()
         return (validation.get("message") or "").strip() or f"failed expression: {validation['expression'].strip()}"
 
+    def annotation(self, expression: str) -> str:
+        """What an audit annotation says, "" for null. Raises Failed."""
+        found = self.value(expression)
+        if found is not None and not isinstance(found, str):
+            raise Failed(f"expression '{expression}' resulted in error: it is neither string nor null")
+        return (found or "").strip()
+
     def _composed(self, expression: str) -> dict[str, Any]:
         return {name: self._variable(name) for name in _VARIABLE.findall(expression)}
 

@@ -30,6 +30,7 @@ from kube.validation import (
 )
 
 MAX_AUDITS = 20
+AUDIT_RESULTS = ("string", "null_type")
 REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 ACTIONS = ("Audit", "Deny", "Warn")
 POLICY_VARIABLES = (*REQUEST_VARIABLES, "namespaceObject")
@@ -91,7 +92,7 @@ class PolicyStrategy(PolicyFrame):
             path, key = f"spec.auditAnnotations[{i}]", annotation.get("key") or ""
             errors += check_required(f"{path}.key", key, qualified_name, "key is required")
             expression = annotation.get("valueExpression") or ""
-            errors += check_expression(f"{path}.valueExpression", expression, names, composed)
+            errors += check_expression(f"{path}.valueExpression", expression, names, composed, result=AUDIT_RESULTS)
         return errors
 
 

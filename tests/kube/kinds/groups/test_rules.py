@@ -169,6 +169,10 @@ def test_bad_webhooks(hook: Json, causes: set[tuple[str, str]]) -> None:
             {("auditAnnotations[1].key", "Duplicate")},
         ),
         (
+            {"auditAnnotations": [{"key": "k", "valueExpression": "object.metadata.name"}]},
+            {("auditAnnotations[0].valueExpression", "Invalid")},
+        ),
+        (
             {"matchConstraints": {"resourceRules": [{**RULE, "resourceNames": ["a", "a", "b/c"]}]}},
             {
                 ("matchConstraints.resourceRules[0].resourceNames[1]", "Duplicate"),

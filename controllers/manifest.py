@@ -10,6 +10,7 @@ CONTROLLERS = (
     "controllers.serviceaccounttoken:ServiceAccountTokenController",
     "controllers.rootca:RootCAController",
     "controllers.clusterroleaggregation:ClusterRoleAggregationController",
+    "controllers.admissionpolicystatus:AdmissionPolicyStatusController",
     "controllers.certificatesigning:CertificateSigningController",
     "controllers.nodeipam:NodeIPAMController",
     "controllers.nodelifecycle:NodeLifecycleController",

@@ -95,6 +95,7 @@ class Engine:
         if composed is not None:
             file = messages.new_file("variables.proto")
             file.package = f"{PACKAGE}.composed"
+            file.dependency.extend(other.name for other in files)
             holder = file.message_type.add(name=_VARIABLES)
             for name, kind in composed.items():
                 messages.add_field(holder, f"{file.package}.{_VARIABLES}", name, field_kind(kind))

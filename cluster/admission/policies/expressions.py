@@ -16,7 +16,7 @@ from kube.cel.expressions import compiled
 from kube.objects import Json
 from kube.registry import Kind
 
-_VARIABLE = re.compile(r"\bvariables\.([A-Za-z_]\w*)")
+VARIABLE = re.compile(r"\bvariables\.([A-Za-z_]\w*)")
 VARIABLES = ("object", "oldObject", "request", "params", "namespaceObject", "authorizer", "variables")
 MAX_MESSAGE = 5 * 1024  # characters of what a messageExpression may make
 
@@ -90,7 +90,7 @@ class Evaluation:
         return (found or "").strip()
 
     def _composed(self, expression: str) -> dict[str, Any]:
-        return {name: self._variable(name) for name in _VARIABLE.findall(expression)}
+        return {name: self._variable(name) for name in VARIABLE.findall(expression)}
 
     def _variable(self, name: str) -> Any:
         if name not in self._values:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from client import Client, Config
+from kube import quantity
 from kubelet.agent import Agent
 from kubelet.options import Options
 from kubelet.runtimes.base import Limits
@@ -136,23 +137,23 @@ def test_a_resize_waits_for_what_the_node_cannot_give(tmp_path: Path) -> None:
     async def story(w: World) -> None:
         small = {"requests": {"cpu": "100m"}}
         node = await w.until(lambda: w.api.get("nodes", "n1", ""))
-        node["status"]["allocatable"] = {**node["status"]["allocatable"], "cpu": "1"}
-        w.agent.node.obj = node
+        whole = quantity.milli(node["status"]["allocatable"]["cpu"])
+        beside_none, never = f"{whole - 50}m", f"{whole + 1000}m"
         for name in ("a", "other"):
             w.api.put("pods", pod(name, {"name": "c", "command": ["serve"], "resources": small}))
             await w.until(lambda name=name: w.status(name)["phase"] == "Running")  # type: ignore[misc]
-        ask(w, "950m")
+        ask(w, beside_none)
         await w.until(lambda: pending(w) == "Deferred")
         status = w.status("a")["containerStatuses"][0]
         assert status["allocatedResources"] == status["resources"]["requests"] == {"cpu": "100m"}
-        ask(w, "2")
+        ask(w, never)
         await w.until(lambda: pending(w) == "Infeasible")
-        ask(w, "950m")
+        ask(w, beside_none)
         await w.until(lambda: pending(w) == "Deferred")
         w.api.delete_pod("other", 0)
         await w.until(lambda: not pending(w))
         status = w.status("a")["containerStatuses"][0]
-        assert status["allocatedResources"] == status["resources"]["requests"] == {"cpu": "950m"}
+        assert status["allocatedResources"] == status["resources"]["requests"] == {"cpu": beside_none}
 
     play(tmp_path, story)
 

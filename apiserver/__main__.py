@@ -39,6 +39,19 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--audit-log-maxsize", type=float, default=0, help="MiB of a file before it is rotated; 0: 100")
     parser.add_argument("--audit-log-maxage", type=float, default=0, help="days that rotated files are kept; 0: any")
     parser.add_argument("--audit-log-maxbackup", type=int, default=0, help="rotated files that are kept; 0: all")
+    _account_options(parser)
+    _login_options(parser)
+    parser.add_argument(
+        "--authorization-config",
+        type=Path,
+        default=environment.AUTHORIZATION_CONFIG.get(),
+        metavar="FILE",
+        help="a file of kind AuthorizationConfiguration, with webhooks perhaps, which is read again when it changes",
+    )
+    return parser
+
+
+def _account_options(parser: argparse.ArgumentParser) -> None:
     accounts = parser.add_argument_group("tokens of service accounts")
     accounts.add_argument(
         "--service-account-issuer",
@@ -65,6 +78,9 @@ def arguments() -> argparse.ArgumentParser:
         metavar="BOOL",
         help="tokens in pods' own volumes are good for a year, and only warned of after the hour that they ask for",
     )
+
+
+def _login_options(parser: argparse.ArgumentParser) -> None:
     oidc = parser.add_argument_group("users by tokens of an issuer (OpenID Connect)")
     oidc.add_argument(
         "--authentication-config",
@@ -84,14 +100,6 @@ def arguments() -> argparse.ArgumentParser:
     oidc.add_argument("--oidc-groups-prefix", metavar="TEXT")
     oidc.add_argument("--oidc-signing-algs", type=names, metavar="NAMES", help="without, RS256")
     oidc.add_argument("--oidc-required-claim", action="append", metavar="CLAIM=VALUE")
-    parser.add_argument(
-        "--authorization-config",
-        type=Path,
-        default=environment.AUTHORIZATION_CONFIG.get(),
-        metavar="FILE",
-        help="a file of kind AuthorizationConfiguration, with webhooks perhaps, which is read again when it changes",
-    )
-    return parser
 
 
 def _flag(text: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import http.server
-import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.tls import secure
 
 
 class Backend(http.server.BaseHTTPRequestHandler):
@@ -67,10 +68,7 @@ class Backend(http.server.BaseHTTPRequestHandler):
 def serve(pki: Path | None) -> Iterator[int]:
     backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
     if pki:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(pki / "ca.crt"))
-        context.load_cert_chain(pki / "kubelet.crt", pki / "kubelet.key")
-        context.verify_mode = ssl.CERT_REQUIRED
-        backend.socket = context.wrap_socket(backend.socket, server_side=True)
+        secure(backend, pki, "kubelet", pki / "ca.crt")
     threading.Thread(target=backend.serve_forever, daemon=True).start()
     yield backend.server_port
     backend.shutdown()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import http.server
 import json
-import ssl
 import threading
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from config.pki import Authority
 from kube.objects import Json
+from tests.tls import secure
 
 GROUP, VERSION = "garden.example.com", "v1alpha1"
 PLACE = f"/apis/{GROUP}/{VERSION}"
@@ -30,10 +30,7 @@ class Extension:
         self.broken = False
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(pki / "front-proxy-ca.crt"))
-        context.load_cert_chain(folder / "server.crt", folder / "server.key")
-        context.verify_mode = ssl.CERT_REQUIRED
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        secure(self._server, folder, "server", pki / "front-proxy-ca.crt")
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from cluster.tokens import PublicKey
 from config.pki import Authority
+from tests.tls import secure
 
 
 class Issuer:
@@ -43,9 +43,7 @@ class Issuer:
             def log_message(self, *_: Any) -> None: ...
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "issuer.crt", folder / "issuer.key")
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        secure(self.server, folder, "issuer")
         self.url = f"https://localhost:{self.server.server_port}"
         self.rotate()
 

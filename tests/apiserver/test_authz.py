@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from cluster.rbac import Attributes
 from config.pki import Authority
 from kube.users import User
 from tests.apiserver.standalone import Server
+from tests.tls import secure
 
 BOB = User("bob", "u-1", ["dev"], {"team": ["red"]})
 WANT = Attributes("get", "apps", "deployments", "scale", "work", "web")
@@ -54,9 +54,7 @@ class Judge:
             def log_message(self, *_: Any) -> None: ...
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "judge.crt", folder / "judge.key")
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        secure(self.server, folder, "judge")
         authority = base64.b64encode((folder / "ca.crt").read_bytes()).decode()
         url = f"https://localhost:{self.server.server_port}/judge"
         self.kubeconfig = folder / "kubeconfig"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from apiserver.resourcemetrics.scraper import Round, read
 from tests.apiserver.standalone import Server
+from tests.tls import secure
 
 API = "/apis/metrics.k8s.io/v1beta1"
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
@@ -58,10 +58,7 @@ def metrics(server: Server) -> Iterator[Server]:
     """The group served, with one node that answers, one that is silent and one without a kubelet."""
     pki = Path(server.ca).parent
     kubelet = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Kubelet)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(pki / "ca.crt"))
-    context.load_cert_chain(pki / "kubelet.crt", pki / "kubelet.key")
-    context.verify_mode = ssl.CERT_REQUIRED
-    kubelet.socket = context.wrap_socket(kubelet.socket, server_side=True)
+    secure(kubelet, pki, "kubelet", pki / "ca.crt")
     threading.Thread(target=kubelet.serve_forever, daemon=True).start()
     address = [{"type": "InternalIP", "address": "127.0.0.1"}]
     for name, port in (("measured", kubelet.server_port), ("silent", 1), ("bare", 0)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +25,7 @@ from kube.objects import Json
 from kube.registry import Settings
 from kube.users import User
 from tests.cluster.sessions import NS, config, make, pod
+from tests.tls import secure
 
 GROUP = "admissionregistration.k8s.io"
 CONFIG_MAPS = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}
@@ -44,9 +44,7 @@ class Hooks:
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, Json]] = []
         self._server = ThreadingHTTPServer(("0.0.0.0", 0), self._handler())
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "hook.crt", folder / "hook.key")
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        secure(self._server, folder, "hook")
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cluster.admission.request import Request
 from cluster.store import Key
@@ -11,6 +11,17 @@ from kube.objects import Json
 from kube.registry import Kind
 
 GROUP = "admissionregistration.k8s.io"
+
+
+def bound(request: Request, policies: str, bindings: str) -> Iterator[tuple[Json, Json]]:
+    """Each policy with each of its bindings, of these storages. A binding whose policy is not there binds nothing."""
+    if not request.cache.count(bindings):
+        return
+    for entry in request.cache.list(bindings):
+        binding = entry.shared()
+        policy = request.find(policies, binding["spec"]["policyName"])
+        if policy is not None:
+            yield policy.shared(), binding
 
 
 def matched(match: Json | None, request: Request) -> Kind | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cluster.admission.plugin import CREATE, UPDATE, Plugin
 from cluster.admission.policies.expressions import Evaluation, Failed, concerned, seen
-from cluster.admission.policies.matching import GROUP, matched
+from cluster.admission.policies.matching import GROUP, bound, matched
 from cluster.admission.policies.parameters import Misconfigured, parameters
 from cluster.admission.request import Request
 from kube import schema
@@ -33,35 +33,27 @@ class MutatingAdmissionPolicy(Plugin):
 
     def mutate(self, request: Request) -> None:
         """Let every policy change the object; those that want it once more where one after them has changed it."""
-        if not request.cache.count(BINDINGS):
-            return
-        bound = _bound(request)
+        pairs = sorted(bound(request, POLICIES, BINDINGS), key=_names)
         last = -1
-        for i, (policy, binding) in enumerate(bound):
+        for i, (policy, binding) in enumerate(pairs):
             name = f"{policy['metadata']['name']}/{binding['metadata']['name']}"
             if name in request.mutated and not _again(policy):
                 continue  # asked anew since a webhook has changed the object
             request.mutated.add(name)
             if _turn(policy, binding, request):
                 last = i
-        for policy, binding in bound[: max(last, 0)]:
+        for policy, binding in pairs[: max(last, 0)]:
             if _again(policy):
                 _turn(policy, binding, request)
 
 
+def _names(pair: tuple[Json, Json]) -> tuple[str, str]:
+    policy, binding = pair
+    return policy["metadata"]["name"], binding["metadata"]["name"]
+
+
 def _again(policy: Json) -> bool:
     return bool(policy["spec"].get("reinvocationPolicy") == "IfNeeded")
-
-
-def _bound(request: Request) -> list[tuple[Json, Json]]:
-    """Policies with their bindings, in the order of the policies' names."""
-    found = []
-    for entry in request.cache.list(BINDINGS):
-        binding = entry.shared()
-        policy = request.find(POLICIES, binding["spec"]["policyName"])
-        if policy is not None:
-            found.append((policy.shared(), binding))
-    return sorted(found, key=lambda pair: (pair[0]["metadata"]["name"], pair[1]["metadata"]["name"]))
 
 
 def _turn(policy: Json, binding: Json, request: Request) -> bool:

@@ -15,7 +15,7 @@ import orjson
 
 from cluster.admission.plugin import CONNECT, CREATE, DELETE, UPDATE, Plugin
 from cluster.admission.policies.expressions import Evaluation, Failed, concerned
-from cluster.admission.policies.matching import GROUP, matched
+from cluster.admission.policies.matching import GROUP, bound, matched
 from cluster.admission.policies.parameters import Misconfigured, parameters
 from cluster.admission.request import Request
 from kube.errors import ApiError
@@ -65,10 +65,8 @@ class ValidatingAdmissionPolicy(Plugin):
         # All are asked, also after one that denies: the audit log hears of each.
         errors: list[ApiError] = []
         annotations: dict[str, dict[str, None]] = {}
-        for entry in request.cache.list(BINDINGS) if request.cache.count(BINDINGS) else ():
-            binding = entry.shared()
-            policy = request.find(POLICIES, binding["spec"]["policyName"])
-            for found in () if policy is None else _found(policy.shared(), binding, request):
+        for policy, binding in bound(request, POLICIES, BINDINGS):
+            for found in _found(policy, binding, request):
                 if isinstance(found, Annotation):
                     annotations.setdefault(f"{binding['spec']['policyName']}/{found.key}", {})[found.value] = None
                 elif error := _enforced(found, binding, request):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from kube.errors import FieldError, forbidden, invalid, not_supported, required
 from kube.kinds.pod.validation_mounts import check_no_parent
-from kube.kinds.pod.validation_volumes import HOST_PATH_TYPES
+from kube.kinds.pod.validation_volumes import HOST_PATH_TYPES, REQUIRED
 from kube.objects import Json
 from kube.validation import (
     check,
@@ -20,32 +20,33 @@ from kube.validation import (
     host_port,
 )
 
-# What has to be there. The order decides which of several sources is reported as one too many.
-_REQUIRED = {
-    "hostPath": ("path",),
-    "gcePersistentDisk": ("pdName",),
-    "awsElasticBlockStore": ("volumeID",),
-    "glusterfs": ("endpoints", "path"),
-    "flocker": (),
-    "nfs": ("server", "path"),
-    "rbd": ("monitors", "image"),
-    "quobyte": (),
-    "cephfs": ("monitors",),
-    "iscsi": ("targetPortal", "iqn"),
-    "cinder": ("volumeID",),
-    "fc": (),
-    "flexVolume": ("driver",),
-    "azureFile": ("secretName", "shareName"),
-    "vsphereVolume": ("volumePath",),
-    "photonPersistentDisk": ("pdID",),
-    "portworxVolume": ("volumeID",),
-    "azureDisk": ("diskName", "diskURI"),
-    "scaleIO": ("gateway", "system", "volumeName"),
-    "local": ("path",),
-    "storageos": (),
-    "csi": (),
-}
-SOURCES = frozenset(_REQUIRED)
+# The order decides which of several sources is reported as one too many.
+_ORDER = (
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "glusterfs",
+    "flocker",
+    "nfs",
+    "rbd",
+    "quobyte",
+    "cephfs",
+    "iscsi",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "scaleIO",
+    "local",
+    "storageos",
+    "csi",
+)
+SOURCES = frozenset(_ORDER)
+_REQUIRED = {**REQUIRED, "quobyte": (), "local": ("path",)}
 _ONE_TOO_MANY = "may not specify more than 1 volume type"
 _SPELLED = {"gcePersistentDisk": "persistentDisk"}  # how Kubernetes spells a source in the paths of its faults
 _SPELLED_TOO_MANY = {"cephfs": "cephFS"}
@@ -75,7 +76,7 @@ _CSI_SECRETS = (
 def check_persistent_source(spec: Json, volume: str, path: str) -> list[FieldError]:
     """Exactly one source in the spec of the volume of that name, and what holds for it."""
     errors: list[FieldError] = []
-    given = [name for name in _REQUIRED if spec.get(name) is not None]
+    given = [name for name in _ORDER if spec.get(name) is not None]
     if not given:
         return [required(path, "must specify a volume type")]
     for i, name in enumerate(given):
@@ -88,7 +89,7 @@ def check_persistent_source(spec: Json, volume: str, path: str) -> list[FieldErr
 
 def _check_source(name: str, spec: Json, volume: str, path: str) -> list[FieldError]:
     source, at = spec[name], f"{path}.{_SPELLED.get(name, name)}"
-    errors = [required(f"{at}.{field}") for field in _REQUIRED[name] if not source.get(field)]
+    errors = [required(f"{at}.{field}") for field in _REQUIRED.get(name, ()) if not source.get(field)]
     if rule := _RULES.get(name):
         errors += rule(source, at)
     if name == "iscsi" and source.get("initiatorName") is not None:

@@ -53,7 +53,8 @@ _ORDER = (
 )
 # Names that the original writes otherwise when it says that there is one source too many.
 _MISSPELT = {"downwardAPI": "downwarAPI", "cephfs": "cephFS"}
-_REQUIRED = {
+# What has to be there.
+REQUIRED = {
     "secret": ("secretName",),
     "configMap": ("name",),
     "hostPath": ("path",),
@@ -107,7 +108,7 @@ def check_volume_source(holder: Json, path: str) -> list[FieldError]:
         ]
     name = given[0]
     source, at = holder[name], f"{path}.{name}"
-    errors = [required(f"{at}.{field}") for field in _REQUIRED.get(name, ()) if not source.get(field)]
+    errors = [required(f"{at}.{field}") for field in REQUIRED.get(name, ()) if not source.get(field)]
     return errors + rule(source, at) if (rule := _RULES.get(name)) else errors
 
 

@@ -31,18 +31,7 @@ def container_config(
     Raises ConfigError, CreateError.
     """
     mounts = "mount" in sandbox["namespaces"]
-    if os.geteuid() != 0 and spec.uid not in (None, os.geteuid()):
-        raise ConfigError(
-            f"securityContext.runAsUser {spec.uid}: the node agent runs as uid {os.geteuid()} and can start processes "
-            "of that user only; run it as root, or leave runAsUser out"
-        )
-    unmapped = [number for number in (spec.uid, spec.gid, *spec.groups) if number is not None and number >= COUNT]
-    if sandbox.get("firstId") and unmapped:
-        raise ConfigError(
-            f"securityContext: user or group {unmapped[0]} is none of the {COUNT} that a pod with hostUsers: false has"
-        )
-    if not spec.args:
-        raise ConfigError(f'no command specified: image "{spec.image}" has none of its own; set command')
+    _check(spec, sandbox)
     trusted = sandbox["namespace"] == SYSTEM_NAMESPACE
     environment = {**images.environment(spec.image, spec.uid, trusted), **spec.env}
     if processes != "":
@@ -82,6 +71,22 @@ def container_config(
         "stdin": spec.stdin,
         "tty": spec.tty,
     }
+
+
+def _check(spec: ContainerSpec, sandbox: dict[str, Any]) -> None:
+    """Whether the container can be had here. Raises ConfigError."""
+    if os.geteuid() != 0 and spec.uid not in (None, os.geteuid()):
+        raise ConfigError(
+            f"securityContext.runAsUser {spec.uid}: the node agent runs as uid {os.geteuid()} and can start processes "
+            "of that user only; run it as root, or leave runAsUser out"
+        )
+    unmapped = [number for number in (spec.uid, spec.gid, *spec.groups) if number is not None and number >= COUNT]
+    if sandbox.get("firstId") and unmapped:
+        raise ConfigError(
+            f"securityContext: user or group {unmapped[0]} is none of the {COUNT} that a pod with hostUsers: false has"
+        )
+    if not spec.args:
+        raise ConfigError(f'no command specified: image "{spec.image}" has none of its own; set command')
 
 
 def _filter(spec: ContainerSpec) -> bytes:
